@@ -1,0 +1,84 @@
+"""Group commit: calls that arrive together share one transaction.
+
+While one batch commits the next one gathers, so a lone caller never waits and sixty-four
+callers pay for one commit.
+"""
+
+import asyncio
+import contextvars
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from hortus.core.db import Database, Tx
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+class Batch(Generic[Item, Answer]):
+    """Runs `work(tx, items)` over the calls that are waiting.
+
+    `work` answers each item in order with a value or an exception. When the whole batch
+    fails, each item is tried again alone, so that one bad item never fails its neighbours.
+    A caller that goes away does not undo its item.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        work: Callable[[Tx, Sequence[Item]], Awaitable[Sequence[Answer | Exception]]],
+        *,
+        max_items: int = 64,
+    ) -> None:
+        self._database = database
+        self._work = work
+        self._max_items = max_items
+        self._waiting: deque[tuple[Item, asyncio.Future[Answer]]] = deque()
+        self._running: asyncio.Task[None] | None = None
+
+    async def __call__(self, item: Item) -> Answer:
+        """The answer for one item, after its commit."""
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
+        if self._running is None or self._running.done():
+            # An empty context: the batch belongs to no single request.
+            self._running = contextvars.Context().run(asyncio.create_task, self._drain())
+        return await future
+
+    async def _drain(self) -> None:
+        while self._waiting:
+            size = min(self._max_items, len(self._waiting))
+            taken = [self._waiting.popleft() for _ in range(size)]
+            try:
+                await self._run(taken)
+            except Exception as error:  # noqa: BLE001 - every waiter must hear of it
+                await self._run_singly(taken, error)
+            except BaseException:
+                for _, future in [*taken, *self._waiting]:
+                    future.cancel()
+                self._waiting.clear()
+                raise
+
+    async def _run(self, taken: Sequence[tuple[Item, asyncio.Future[Answer]]]) -> None:
+        async with self._database.transaction() as tx:
+            answers = await self._work(tx, [item for item, _ in taken])
+        for (_, future), answer in zip(taken, answers, strict=True):
+            if future.done():
+                continue
+            if isinstance(answer, Exception):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
+
+    async def _run_singly(self, taken: Sequence[tuple[Item, asyncio.Future[Answer]]], error: Exception) -> None:
+        if len(taken) == 1:
+            if not taken[0][1].done():
+                taken[0][1].set_exception(error)
+            return
+        for entry in taken:
+            try:
+                await self._run([entry])
+            except Exception as alone:  # noqa: BLE001 - it is this waiter's own
+                if not entry[1].done():
+                    entry[1].set_exception(alone)

@@ -1,0 +1,110 @@
+"""Every error a caller can meet: a code, a status and a sentence to act on.
+
+On the wire it becomes RFC 9457 `application/problem+json` (see `core.web`).
+Features declare their own subclasses beside the code that raises them.
+"""
+
+from typing import Any, ClassVar
+
+
+class Problem(Exception):
+    """An expected failure. `detail` is written for the caller; `extra` holds what they need to act."""
+
+    code: ClassVar[str] = "internal_error"
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Something went wrong on our side"
+    detail: str = "The request failed and was logged. Try again; if it persists, quote the request id."
+    headers: dict[str, str]
+
+    def __init__(self, detail: str | None = None, *, headers: dict[str, str] | None = None, **extra: Any) -> None:
+        self.detail = detail or type(self).detail
+        self.headers = headers or {}
+        self.extra = extra
+        super().__init__(self.detail)
+
+
+class Invalid(Problem):
+    """The request is malformed. `errors` names each field."""
+
+    code, status, title = "invalid_request", 422, "The request is not valid"
+    detail = "Correct the fields named in `errors` and send the request again."
+
+
+class Unauthenticated(Problem):
+    """Nobody is signed in, or the access token is not good."""
+
+    code, status, title = "unauthenticated", 401, "Sign in first"
+    detail = "Send `Authorization: Bearer <access token or API key>`."
+
+    def __init__(self, detail: str | None = None, **extra: Any) -> None:
+        super().__init__(detail, headers={"WWW-Authenticate": "Bearer"}, **extra)
+
+
+class Forbidden(Problem):
+    """The caller is known and may not do this."""
+
+    code, status, title = "forbidden", 403, "You may not do this"
+    detail = "Your role or the scopes of your key do not allow this."
+
+
+class NotFound(Problem):
+    """There is no such thing, or it is not yours; the two look the same."""
+
+    code, status, title = "not_found", 404, "Not found"
+    detail = "There is no such thing, or it is not yours."
+
+
+class Conflict(Problem):
+    """The thing is not in a state that allows this."""
+
+    code, status, title = "conflict", 409, "That does not fit the current state"
+    detail = "Read the current state and try again."
+
+
+class RateLimited(Problem):
+    """Too many requests in a short time."""
+
+    code, status, title = "rate_limited", 429, "Too many requests"
+    detail = "Wait for `retry_after` seconds, then try again."
+
+
+class IdempotencyMismatch(Problem):
+    """The idempotency key came before with another body."""
+
+    code, status, title = "idempotency_mismatch", 422, "This idempotency key belongs to another request"
+    detail = "Use a new `Idempotency-Key` for a different request."
+
+
+class IdempotencyInProgress(Problem):
+    """The first request with this key has not ended yet."""
+
+    code, status, title = "idempotency_in_progress", 409, "The first request with this key is still running"
+    detail = "Wait a moment and send the same request again."
+
+
+class PayloadTooLarge(Problem):
+    """The body is larger than this route takes."""
+
+    code, status, title = "payload_too_large", 413, "The request is too large"
+    detail = "Send less data in one request."
+
+
+class UnsupportedMediaType(Problem):
+    """The body is of a type this route does not take."""
+
+    code, status, title = "unsupported_media_type", 415, "This content type is not accepted"
+    detail = "Send `Content-Type: application/json`, or multipart/form-data for uploads."
+
+
+class MethodNotAllowed(Problem):
+    """The path exists, the method does not."""
+
+    code, status, title = "method_not_allowed", 405, "Method not allowed"
+    detail = "The `Allow` header lists the methods of this path."
+
+
+class Unavailable(Problem):
+    """Something we depend on is not there now."""
+
+    code, status, title = "unavailable", 503, "Not available at the moment"
+    detail = "Try again in a little while."

@@ -1,0 +1,178 @@
+"""The one HTTP client. Every call to a vendor goes through here.
+
+Guarantees: no call is made while a transaction is open, redirects are never
+followed, a response is never read past its cap, the request id travels along,
+and every transport failure is one of two errors.
+"""
+
+import json as jsonlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+
+from hortus.core import context
+
+MAX_BODY = 64 * 1024 * 1024
+
+
+class CallInsideTransaction(RuntimeError):
+    """A vendor was called while a transaction was open: a programming error, never caught."""
+
+
+class HttpError(Exception):
+    """The call did not end in a complete response."""
+
+
+class HttpTimeout(HttpError):
+    """No complete response in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A complete response, whatever its status."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON; raises HttpError when it is not."""
+        try:
+            return jsonlib.loads(self.body)
+        except ValueError as error:
+            raise HttpError("the answer is not JSON") from error
+
+
+class StreamedResponse:
+    """A response whose head has arrived; the body is read as it comes."""
+
+    def __init__(self, response: aiohttp.ClientResponse, max_bytes: int) -> None:
+        self.status = response.status
+        self.headers: Mapping[str, str] = response.headers
+        self._response = response
+        self._max_bytes = max_bytes
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body piece by piece; HttpError past the cap or when cut short."""
+        seen = 0
+        try:
+            async for chunk in self._response.content.iter_any():
+                seen += len(chunk)
+                if seen > self._max_bytes:
+                    raise HttpError(f"the answer is larger than {self._max_bytes} bytes")
+                yield chunk
+        except (aiohttp.ClientError, OSError) as error:
+            raise HttpError(f"the answer was cut: {type(error).__name__}") from error
+        except TimeoutError as error:
+            raise HttpTimeout("the answer stalled") from error
+
+    async def read(self) -> bytes:
+        """The whole body, capped."""
+        return b"".join([chunk async for chunk in self.chunks()])
+
+
+class Http:
+    """A pooled client bound to the running loop; open it once per process with `async with`."""
+
+    def __init__(self, *, connect_timeout: float = 10.0, connections: int = 1024) -> None:
+        self._connect_timeout = connect_timeout
+        self._connections = connections
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every pooled connection. The client may not be used afterwards."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._connections, ttl_dns_cache=60),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=True,
+                read_bufsize=2**16,
+            )
+        return self._session
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        json: Any = None,
+        body: bytes | aiohttp.FormData | None = None,
+        timeout: float = 60.0,
+        idle_timeout: float | None = None,
+        max_bytes: int = MAX_BODY,
+    ) -> AsyncIterator[StreamedResponse]:
+        """Send one request and hand over the response as soon as its head is here.
+
+        `timeout` bounds the whole exchange, `idle_timeout` the silence between two
+        pieces, both in seconds. Raises HttpTimeout, HttpError, CallInsideTransaction.
+        """
+        if context.transaction_open.get():
+            raise CallInsideTransaction(f"{method} {url.split('?')[0]}")
+        sent = {"X-Request-ID": context.request_id.get(), **(headers or {})}
+        data: Any = body
+        if json is not None:
+            data = jsonlib.dumps(json, separators=(",", ":")).encode()
+            sent["Content-Type"] = "application/json"
+        limits = aiohttp.ClientTimeout(total=timeout, sock_connect=self._connect_timeout, sock_read=idle_timeout)
+        try:
+            response = await self._open().request(
+                method, url, data=data, headers=sent, timeout=limits, allow_redirects=False
+            )
+        except TimeoutError as error:
+            raise HttpTimeout("no answer in time") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise HttpError(f"no answer: {type(error).__name__}") from error
+        try:
+            yield StreamedResponse(response, max_bytes)
+        finally:
+            response.close()
+
+    async def request(self, method: str, url: str, **options: Any) -> Response:
+        """Send one request and read the whole answer; the options are those of `stream`."""
+        async with self.stream(method, url, **options) as response:
+            return Response(response.status, response.headers, await response.read())
+
+
+async def sse_events(
+    chunks: AsyncIterator[bytes], *, max_event: int = 8 * 1024 * 1024
+) -> AsyncIterator[tuple[str, str]]:
+    """The (event, data) pairs of a `text/event-stream` body, as they complete.
+
+    A cut last event is dropped. Raises HttpError when one event outgrows `max_event` bytes.
+    """
+    buffer = b""
+    event, data = "message", list[str]()
+    async for chunk in chunks:
+        buffer += chunk
+        if len(buffer) > max_event:
+            raise HttpError("an event of the stream is too large")
+        *lines, buffer = buffer.split(b"\n")
+        for raw in lines:
+            line = raw.rstrip(b"\r").decode("utf-8", "replace")
+            if not line:
+                if data:
+                    yield event, "\n".join(data)
+                event, data = "message", []
+            elif line.startswith("data:"):
+                data.append(line[5:].removeprefix(" "))
+            elif line.startswith("event:"):
+                event = line[6:].strip()

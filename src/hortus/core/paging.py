@@ -1,0 +1,73 @@
+"""Pages by cursor: `?limit=&cursor=` -> `{items, next_cursor}`; the cost of a page never grows with its depth."""
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+from sqlalchemy import ColumnElement, Select, literal, tuple_
+
+from hortus.core.errors import Invalid
+
+T = TypeVar("T")
+R = TypeVar("R", bound=tuple[Any, ...])
+MAX_LIMIT = 100
+
+
+class Page(BaseModel, Generic[T]):
+    """One page; `next_cursor` is null on the last."""
+
+    items: list[T]
+    next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Paging:
+    """What the caller asked for: `limit` 1 to 100 and where the page before ended."""
+
+    limit: int = 20
+    cursor: str | None = None
+
+    def after(self) -> list[str] | None:
+        """The key of the last row of the page before; raises Invalid for a cursor that is not ours."""
+        if not self.cursor:
+            return None
+        try:
+            key = json.loads(base64.urlsafe_b64decode(self.cursor.encode() + b"=="))
+        except ValueError:
+            key = None
+        if not isinstance(key, list) or not all(isinstance(part, str) and "\x00" not in part for part in key):
+            raise Invalid(
+                "`cursor` is not one that this list gave out.", errors=[{"field": "cursor", "detail": "unknown"}]
+            )
+        return key
+
+
+def encode_cursor(*key: str) -> str:
+    """An opaque cursor from the sort key of the last row."""
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
+
+
+def newest_first(query: Select[R], paging: Paging, *columns: Any) -> Select[R]:
+    """`query` ordered by `columns` descending, starting after the cursor, with one row more than the page.
+
+    The columns must be text or ids, unique together; timestamps page by their row's id.
+    """
+    key = paging.after()
+    if key is not None:
+        if len(key) != len(columns):
+            raise Invalid(
+                "`cursor` is not one that this list gave out.", errors=[{"field": "cursor", "detail": "unknown"}]
+            )
+        bounds: ColumnElement[bool] = tuple_(*columns) < tuple_(*(literal(part) for part in key))
+        query = query.where(bounds)
+    return query.order_by(*(column.desc() for column in columns)).limit(paging.limit + 1)
+
+
+def page_of(rows: Sequence[Any], paging: Paging, key: Callable[[Any], tuple[str, ...]]) -> tuple[list[Any], str | None]:
+    """The rows of this page and the cursor of the next, from a query of `newest_first`."""
+    shown = list(rows[: paging.limit])
+    more = len(rows) > paging.limit
+    return shown, encode_cursor(*key(shown[-1])) if more and shown else None

@@ -1,0 +1,142 @@
+"""The small core of settings, read from the environment and `.env`.
+
+Each adapter declares its own settings beside its code; what stands here is what
+several features share. Names in capitals are the environment variables.
+"""
+
+import secrets
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AliasChoices, Field, PositiveInt, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PLACEHOLDERS = ("change", "your-", "your_", "secret", "example", "placeholder", "password", "test", "dev")
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class UnsafeSettings(Exception):
+    """The settings would expose an installation; start-up stops here with a sentence for the operator."""
+
+
+class Settings(BaseSettings):
+    """What an operator may set. Every default is safe and needs no key and no server."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", populate_by_name=True)
+
+    # Where things are
+    data_dir: Path = Field(Path("hortus-data"), validation_alias=AliasChoices("HORTUS_DATA", "data_dir"))
+    database_url: str = Field("", validation_alias=AliasChoices("DATABASE_URL", "database_url"))
+    database_pool_size: PositiveInt = 10
+    redis_url: str = Field("", validation_alias=AliasChoices("REDIS_URL", "redis_url"))
+    host: str = "127.0.0.1"
+    port: int = 8000
+    public_url: str = Field("", validation_alias=AliasChoices("PUBLIC_URL", "RENDER_EXTERNAL_URL", "public_url"))
+    frontend_base_url: str = ""
+    allowed_hosts: Annotated[list[str], NoDecode] = Field(default_factory=list)
+    catalog_path: Path | None = None
+
+    # Secrets
+    secret_key: SecretStr = Field(
+        SecretStr(""), validation_alias=AliasChoices("SECRET_KEY", "JWT_SECRET", "secret_key")
+    )
+
+    # Signing in
+    access_token_expire_minutes: PositiveInt = 15
+    refresh_token_expire_days: PositiveInt = 30
+    principal_cache_seconds: float = 0.0
+    """How long one process may trust what it knows of a session. 0 asks the database at every call."""
+
+    # What is allowed
+    quota_timezone: str = "UTC"
+    basic_daily_limit: int | None = None
+    pro_daily_limit: int | None = None
+    rate_limits_enabled: bool = True
+
+    # Work
+    worker_concurrency: PositiveInt = 8
+    lease_seconds: PositiveInt = 30
+    chat_context_messages: PositiveInt = 10
+    chat_context_tokens: PositiveInt = 8000
+    chatroom_cache_ttl: PositiveInt = 300
+    text_deadline_seconds: PositiveInt = 120
+    image_deadline_seconds: PositiveInt = 300
+    video_deadline_seconds: PositiveInt = 1200
+
+    # Files
+    max_upload_bytes: PositiveInt = 25 * 1024 * 1024
+    max_image_pixels: PositiveInt = 50_000_000
+    file_link_seconds: PositiveInt = 900
+    file_retention_days: PositiveInt = 30
+
+    # Logs
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "console"] = "auto"
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("quota_timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"{value!r} is not a time zone; use a name such as UTC or Asia/Kolkata") from error
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The calendar in which quota windows turn over."""
+        return ZoneInfo(self.quota_timezone)
+
+    @property
+    def database(self) -> str:
+        """The URL of the database; a file in `data_dir` unless set."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.resolve() / 'hortus.db'}"
+
+    @property
+    def origin(self) -> str:
+        """Where the outside world reaches this installation, without a trailing slash."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @cached_property
+    def key(self) -> bytes:
+        """The installation's secret; made once and kept in `data_dir` when none is set."""
+        given = self.secret_key.get_secret_value()
+        return given.encode() if given else _kept_secret(self.data_dir)
+
+    def refuse_unsafe(self) -> None:
+        """Raise UnsafeSettings when this would listen to the world with a weak or placeholder secret."""
+        given = self.secret_key.get_secret_value()
+        if not given or self.host in LOOPBACK:
+            return
+        if len(given) < 32 or any(word in given.lower() for word in PLACEHOLDERS):
+            raise UnsafeSettings(
+                "SECRET_KEY is short or a placeholder and the server would be public. "
+                "Set 32 random characters or more (`openssl rand -hex 32`), or unset it: Hortus then makes its own."
+            )
+
+
+def _kept_secret(data_dir: Path) -> bytes:
+    path = data_dir / "secret.key"
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        with path.open("x") as file:
+            path.chmod(0o600)
+            file.write(secrets.token_hex(32))
+    except FileExistsError:
+        pass
+    text = path.read_text().strip()
+    if len(text) < 32:
+        raise UnsafeSettings(f"{path} is damaged. Restore it, or delete it to sign everybody out and start anew.")
+    return text.encode()

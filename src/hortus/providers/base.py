@@ -1,0 +1,251 @@
+"""The seam between Hortus and the vendors of generative AI.
+
+An adapter is one file. It turns one request into a stream of events, and every
+failure into one of five errors. It knows nothing of users, money or routing.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Literal, Protocol, runtime_checkable
+
+from pydantic import BaseModel
+
+from hortus.core.http import Http
+
+Kind = Literal["text", "chat", "image", "video"]
+Operation = Literal[
+    "text",
+    "chat",
+    "image.generate",
+    "image.restyle",
+    "image.enhance",
+    "image.upscale",
+    "image.remove_background",
+    "video.talking_photo",
+    "video.text",
+]
+"""What exactly is asked for. The part before the dot is the kind."""
+
+
+# What an adapter may raise ---------------------------------------------------
+
+
+class ProviderError(Exception):
+    """Why a vendor gave no result. `detail` is for operators and logs, never for customers."""
+
+    code: ClassVar[str]
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class NotConfigured(ProviderError):
+    """The adapter lacks a key or an address, or the vendor refused the key."""
+
+    code = "not_configured"
+
+
+class Unsupported(ProviderError):
+    """The vendor or model cannot do what was asked; another offer may."""
+
+    code = "unsupported"
+
+
+class Rejected(ProviderError):
+    """The vendor refused the content, or the input is bad for any vendor. Never falls back.
+
+    `reason` is a stable word a customer may see: `policy`, `bad_input` or `too_long`.
+    """
+
+    code = "rejected"
+
+    def __init__(self, detail: str, reason: Literal["policy", "bad_input", "too_long"] = "policy") -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class RateLimited(ProviderError):
+    """The vendor asks to wait; `retry_after` in seconds, None when it did not say."""
+
+    code = "rate_limited"
+
+    def __init__(self, detail: str, retry_after: float | None = None) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class Unavailable(ProviderError):
+    """A technical failure: time-out, broken answer, server error, garbage. Falls back."""
+
+    code = "unavailable"
+
+
+# What an adapter is asked for ------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """Bytes with their type; already verified by whoever made it."""
+
+    data: bytes
+    mime_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """One message of a conversation, oldest first in a request."""
+
+    role: Literal["user", "assistant"]
+    content: str
+    images: tuple[Media, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What all requests share.
+
+    `id` is our generation id and the vendor's idempotency key. `model` is the vendor's
+    own name for the model. `timeout` is what is left of the deadline, in seconds.
+    `workdir` is a private empty folder for large results; its owner removes it.
+    """
+
+    id: str
+    model: str
+    timeout: float
+    workdir: Path
+    operation: Operation
+    options: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextRequest(Request):
+    """`messages` ends with the user's. Operations `text` and `chat`."""
+
+    messages: tuple[ChatMessage, ...]
+    system: str | None = None
+    max_tokens: int = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRequest(Request):
+    """`count` pictures of `width` x `height` pixels; `source` is what to edit, else None."""
+
+    prompt: str
+    width: int
+    height: int
+    count: int = 1
+    style: str | None = None
+    color: str | None = None
+    source: Media | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoRequest(Request):
+    """A talking photo (`photo` and `script`) or a video of `prompt`. `language` is BCP 47."""
+
+    prompt: str | None = None
+    photo: Media | None = None
+    script: str | None = None
+    voice: str | None = None
+    language: str = "en"
+    aspect_ratio: Literal["16:9", "9:16", "1:1"] = "16:9"
+    duration_s: int = 6
+
+
+# What an adapter answers -----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class JobStarted:
+    """The vendor's id of a paid job. The consumer stores it before it asks for the next event."""
+
+    handle: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far along, 0 to 100."""
+
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of text, in order."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One finished picture or video: bytes, or a file inside the request's workdir."""
+
+    content: bytes | Path
+    mime_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the vendor says it used; never negative, zero where it said nothing."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    images: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The last event of every successful stream."""
+
+    usage: Usage
+    finish: Literal["stop", "length"] = "stop"
+
+
+Event = JobStarted | Progress | Delta | Output | Done
+
+
+# The adapter -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the process lends every adapter. `data_dir` is the installation's data folder."""
+
+    http: Http
+    data_dir: Path
+
+
+@runtime_checkable
+class Provider(Protocol):
+    """One vendor. Built once per process with `Adapter(context)`; safe for concurrent calls."""
+
+    id: ClassVar[str]
+    title: ClassVar[str]
+    operations: ClassVar[frozenset[Operation]]
+    Options: ClassVar[type[BaseModel]]
+    """Vendor-specific options; a form can be drawn from its JSON schema."""
+
+    def __init__(self, context: Context) -> None: ...
+
+    def missing(self) -> str | None:
+        """One line on what must be set before this adapter works; None when it is ready."""
+
+    def serves(self, model: str) -> bool:
+        """Whether the vendor's model of that name can be called with this configuration."""
+
+    def generate(self, request: Request) -> AsyncIterator[Event]:
+        """Do the work. Ends with Done, or raises one of the five errors."""
+
+
+@runtime_checkable
+class Pollable(Protocol):
+    """An adapter whose work is a job at the vendor that outlives our process."""
+
+    def poll(self, handle: str, request: Request) -> AsyncIterator[Event]:
+        """Go on with a job that was started before; the same events as `generate`, no new job."""
+
+    async def cancel(self, handle: str) -> None:
+        """Ask the vendor to stop the job; an unknown or ended job is no error."""

