@@ -126,7 +126,7 @@ class Http:
         pieces, both in seconds. Raises HttpTimeout, HttpError, CallInsideTransaction.
         """
         if context.transaction_open.get():
-            raise CallInsideTransaction(f"{method} {url.split('?')[0]}")
+            raise CallInsideTransaction(f"{method} {url.split('?', maxsplit=1)[0]}")
         sent = {"X-Request-ID": context.request_id.get(), **(headers or {})}
         data: Any = body
         if json is not None:

@@ -4,12 +4,14 @@ Each adapter declares its own settings beside its code; what stands here is what
 several features share. Names in capitals are the environment variables.
 """
 
+import os
 import secrets
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
+from dotenv import dotenv_values
 from pydantic import AliasChoices, Field, PositiveInt, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -19,6 +21,14 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 class UnsafeSettings(Exception):
     """The settings would expose an installation; start-up stops here with a sentence for the operator."""
+
+
+def _rate_limits_from_environment() -> dict[str, str]:
+    prefix = "RATE_LIMIT_"
+    found = {**dotenv_values(".env"), **os.environ}
+    return {
+        name.removeprefix(prefix).lower(): value for name, value in found.items() if name.startswith(prefix) and value
+    }
 
 
 class Settings(BaseSettings):
@@ -54,6 +64,8 @@ class Settings(BaseSettings):
     basic_daily_limit: int | None = None
     pro_daily_limit: int | None = None
     rate_limits_enabled: bool = True
+    rate_limits: dict[str, str] = Field(default_factory=_rate_limits_from_environment)
+    """Overrides by name in lower case: `RATE_LIMIT_REGISTER=5/minute` is `{"register": "5/minute"}`."""
 
     # Work
     worker_concurrency: PositiveInt = 8

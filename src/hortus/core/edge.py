@@ -1,0 +1,130 @@
+"""What every request meets first and every response last: a plain ASGI layer around the app.
+
+Gives the request its id, makes `/auth/login/` and `/api/auth/login` one path, refuses what
+no honest client sends, adds security headers, and turns an unexpected exception into a
+logged 500 that tells nothing.
+"""
+
+import re
+import time
+from typing import Any
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hortus.core import context, ids
+from hortus.core.errors import Invalid, MethodNotAllowed, PayloadTooLarge, Problem
+from hortus.core.web import problem_response
+
+log = structlog.get_logger()
+
+ALIASES = ("/auth/", "/user/", "/chatroom", "/subscription/", "/subscribe/pro", "/webhook/stripe")
+"""Paths that also answer without the prefix `/api`."""
+
+_GIVEN_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+_HOST = re.compile(r"[A-Za-z0-9.\-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
+MAX_HEADERS = 100
+MAX_HEADER_BYTES = 32 * 1024
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-site",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+}
+DOCS_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' https://cdn.jsdelivr.net; "
+    "style-src 'self' 'unsafe-inline' https://cdn.jsdelivr.net; img-src 'self' data: https://fastapi.tiangolo.com; "
+    "worker-src blob:; frame-ancestors 'none'; base-uri 'none'"
+)
+_RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+
+
+class Edge:
+    """The outermost layer. `allowed_hosts` empty means any well-formed host."""
+
+    def __init__(self, app: ASGIApp, *, allowed_hosts: tuple[str, ...] = (), https: bool = False) -> None:
+        self.app = app
+        self._allowed_hosts = frozenset(host.lower() for host in allowed_hosts)
+        self._https = https
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Speak ASGI."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = scope["headers"]
+        request_id = _request_id(headers)
+        mark = context.request_id.set(request_id)
+        started = time.perf_counter()
+        status = 0
+
+        async def send_out(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                self._add_headers(message, scope, request_id)
+            await send(message)
+
+        try:
+            refusal = self._refuse(scope)
+            if refusal is not None:
+                await problem_response(refusal)(scope, receive, send_out)
+                return
+            scope["path"] = _canonical(scope["path"])
+            await self.app(scope, receive, send_out)
+        except Exception:
+            log.exception("request_failed", method=scope["method"], path=scope["path"])
+            if status == 0:
+                await problem_response(Problem())(scope, receive, send_out)
+        finally:
+            took = round((time.perf_counter() - started) * 1000, 1)
+            log.info("request", method=scope["method"], path=scope["path"], status=status, ms=took)
+            context.request_id.reset(mark)
+
+    def _refuse(self, scope: Scope) -> Problem | None:
+        if scope["method"] in ("TRACE", "TRACK", "CONNECT"):
+            return MethodNotAllowed(headers={"Allow": "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"})
+        headers = scope["headers"]
+        if len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
+            return PayloadTooLarge("The request has too many or too large headers.")
+        hosts = [value.decode("latin-1") for name, value in headers if name == b"host"]
+        if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
+            return Invalid("Send exactly one well-formed `Host` header.")
+        if self._allowed_hosts and hosts[0].rsplit(":", 1)[0].lower() not in self._allowed_hosts:
+            return Invalid("This host name is not served here.")
+        return None
+
+    def _add_headers(self, message: Message, scope: Scope, request_id: str) -> None:
+        message["headers"] = [*message["headers"], *_RAW_HEADERS, (b"x-request-id", request_id.encode())]
+        headers = MutableHeaders(raw=message["headers"])
+        if self._https:
+            headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+        if scope["path"] in ("/docs", "/redoc"):
+            headers["Content-Security-Policy"] = DOCS_POLICY
+        elif scope["path"].startswith("/api/") and "cache-control" not in headers:
+            headers["Cache-Control"] = "no-store"
+        extra: dict[str, Any] = scope.get("state", {}).get("response_headers", {})
+        for name, value in extra.items():
+            headers[name] = value
+
+
+def _request_id(headers: list[tuple[bytes, bytes]]) -> str:
+    for name, value in headers:
+        if name == b"x-request-id":
+            text = value.decode("latin-1")
+            if _GIVEN_ID.fullmatch(text):
+                return text
+    return ids.new()
+
+
+def _canonical(path: str) -> str:
+    if len(path) > 1 and path.endswith("/"):
+        path = path.rstrip("/") or "/"
+    if f"{path}/".startswith(ALIASES) and (not path.startswith("/chatroom") or path[9:10] in ("", "/")):
+        return f"/api{path}"
+    return path

@@ -1,0 +1,23 @@
+"""Rows of the core itself."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hortus.core.db import Base
+
+
+class IdempotencyKey(Base):
+    """The first answer to a request that may come again."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (Index(None, "expires_at"),)
+
+    scope: Mapped[str] = mapped_column(String(80), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int | None]
+    answer: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    expires_at: Mapped[datetime]

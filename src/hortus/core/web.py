@@ -1,0 +1,227 @@
+"""The edge between HTTP and the features: transactions, problems, idempotency, limits.
+
+The edge commits: a handler takes `tx: WriteTx`, and the one commit happens before the
+response is sent.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Annotated, Any, TypeVar, cast
+
+import structlog
+from fastapi import Depends, FastAPI, Header, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+
+from hortus.core import context, errors, idempotency
+from hortus.core.db import Database, Tx
+from hortus.core.errors import Problem
+from hortus.core.limits import Limiter
+from hortus.core.paging import MAX_LIMIT, Paging
+from hortus.core.resources import Resources
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+
+# Resources and transactions --------------------------------------------------
+
+
+def resources_of(connection: HTTPConnection) -> Resources:
+    """What this process opened at start-up."""
+    return cast("Resources", connection.app.state.resources)
+
+
+AllResources = Annotated[Resources, Depends(resources_of)]
+
+
+def resource(kind: type[T]) -> Any:
+    """A dependency on one resource: `bus: Annotated[Bus, resource(Bus)]`."""
+
+    def get(connection: HTTPConnection) -> T:
+        return resources_of(connection).get(kind)
+
+    return Depends(get)
+
+
+async def _write(connection: HTTPConnection) -> AsyncIterator[Tx]:
+    async with resources_of(connection).get(Database).transaction() as tx:
+        yield tx
+
+
+async def _read(connection: HTTPConnection) -> AsyncIterator[Tx]:
+    async with resources_of(connection).get(Database).snapshot() as tx:
+        yield tx
+
+
+WriteTx = Annotated[Tx, Depends(_write, scope="function")]
+"""An open write transaction, committed before the response is sent."""
+
+ReadTx = Annotated[Tx, Depends(_read, scope="function")]
+"""An open transaction that only reads."""
+
+
+def _paging(
+    limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 20, cursor: Annotated[str | None, Query(max_length=500)] = None
+) -> Paging:
+    return Paging(limit, cursor)
+
+
+PageOf = Annotated[Paging, Depends(_paging)]
+
+
+# Idempotency -----------------------------------------------------------------
+
+
+class Once:
+    """The `Idempotency-Key` of this request, if it has one."""
+
+    def __init__(
+        self,
+        request: Request,
+        idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")] = None,
+    ) -> None:
+        self.key = idempotency_key
+        self._route = f"{request.method} {request.url.path}"
+
+    def claim(self, scope: str, *asked: str | bytes | BaseModel) -> idempotency.Claim | None:
+        """What to claim for a request of `scope` (a user id, or the address of an anonymous one)."""
+        if self.key is None:
+            return None
+        parts = [part.model_dump_json() if isinstance(part, BaseModel) else part for part in asked]
+        return idempotency.Claim(scope, self.key, idempotency.fingerprint(self._route, *parts))
+
+    async def answer(
+        self,
+        tx: Tx,
+        scope: str,
+        asked: BaseModel | str | bytes,
+        make: Callable[[], Awaitable[BaseModel]],
+        *,
+        status: int = 200,
+    ) -> JSONResponse:
+        """Run `make` the first time, give the kept answer every other time."""
+        claimed = self.claim(scope, asked)
+        if claimed is not None:
+            kept = await idempotency.claim(tx, claimed)
+            if kept is not None:
+                return replayed(kept)
+        body = (await make()).model_dump(mode="json")
+        if claimed is not None:
+            await idempotency.keep(tx, claimed, status, body)
+        return JSONResponse(body, status)
+
+
+def replayed(kept: idempotency.Answer) -> JSONResponse:
+    """The first answer again, marked as such."""
+    return JSONResponse(kept.body, kept.status, headers={"Idempotency-Replayed": "true"})
+
+
+OnceOnly = Annotated[Once, Depends()]
+
+
+# Rate limits -----------------------------------------------------------------
+
+
+def address_of(connection: HTTPConnection) -> str:
+    """The address of the caller, as the server sees it."""
+    return connection.client.host if connection.client else "unknown"
+
+
+async def hit_limit(connection: HTTPConnection, name: str, default: str, who: str) -> None:
+    """Count this request against a limit and leave the headers for the edge to send."""
+    headers = await resources_of(connection).get(Limiter).hit(name, default, who)
+    connection.scope.setdefault("state", {})["response_headers"] = headers
+
+
+def limited(name: str, default: str) -> Any:
+    """A dependency that limits a public route by the address of its caller."""
+
+    async def check(connection: HTTPConnection) -> None:
+        await hit_limit(connection, name, default, address_of(connection))
+
+    return Depends(check)
+
+
+# Problems --------------------------------------------------------------------
+
+
+def problem_response(problem: Problem) -> JSONResponse:
+    """RFC 9457. Nothing but the class's own words and `extra` reaches the caller."""
+    body = {
+        "type": f"/docs/errors#{problem.code}",
+        "title": problem.title,
+        "status": problem.status,
+        "code": problem.code,
+        "detail": problem.detail,
+        "request_id": context.request_id.get(),
+        **problem.extra,
+    }
+    return JSONResponse(body, problem.status, headers=problem.headers, media_type="application/problem+json")
+
+
+async def _on_problem(_request: Request, error: Exception) -> JSONResponse:
+    return problem_response(cast("Problem", error))
+
+
+async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
+    found = cast("RequestValidationError", error).errors()
+    body_expected = any(item["loc"] and item["loc"][0] == "body" for item in found)
+    content_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    sent_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+    known = content_type.endswith("json") or content_type == "multipart/form-data"
+    if body_expected and sent_body and not known:
+        return problem_response(errors.UnsupportedMediaType())
+    listed = [
+        {"field": ".".join(str(part) for part in item["loc"][1:]) or str(item["loc"][0]), "detail": item["msg"]}
+        for item in found[:20]
+    ]
+    return problem_response(errors.Invalid(errors=listed))
+
+
+_BY_STATUS: dict[int, type[Problem]] = {
+    400: errors.Invalid,
+    401: errors.Unauthenticated,
+    403: errors.Forbidden,
+    404: errors.NotFound,
+    405: errors.MethodNotAllowed,
+    413: errors.PayloadTooLarge,
+    415: errors.UnsupportedMediaType,
+    503: errors.Unavailable,
+}
+
+
+async def _on_http(_request: Request, error: Exception) -> JSONResponse:
+    raised = cast("HTTPException", error)
+    kind = _BY_STATUS.get(raised.status_code, errors.Invalid if raised.status_code < 500 else Problem)
+    problem = kind()
+    problem.headers = {**problem.headers, **(raised.headers or {})}
+    return problem_response(problem)
+
+
+def install_problems(app: FastAPI) -> None:
+    """Make every error of `app` a problem+json."""
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+
+
+PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
+    "4XX": {
+        "description": "A problem the caller can act on",
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+}
+
+
+class ProblemBody(BaseModel):
+    """The shape of every error."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    request_id: str
