@@ -1,0 +1,63 @@
+"""What can go wrong with a generation, in words for customers."""
+
+from hortus.core.errors import Conflict, NotFound, Problem
+
+
+class GenerationNotFound(NotFound):
+    """No such generation, or not yours."""
+
+    code = "generation_not_found"
+    detail = "There is no such generation, or it is not yours."
+
+
+class AlreadyEnded(Conflict):
+    """It has ended; there is nothing to cancel."""
+
+    code = "generation_ended"
+    detail = "This generation has already ended."
+
+
+class NotRetryable(Conflict):
+    """Only what failed or was cancelled can be tried again."""
+
+    code = "not_retryable"
+    detail = "Only a failed or cancelled generation can be retried."
+
+
+class NothingToDownload(Conflict):
+    """There is no output (yet)."""
+
+    code = "no_output"
+    detail = "This generation has no file to download. Check its `status`."
+
+
+class NotAPicture(Problem):
+    """The named file is not a picture."""
+
+    code, status, title = "not_a_picture", 422, "That file is not a picture"
+    detail = "Name a picture that you uploaded or generated."
+
+
+class GenerationFailed(Problem):
+    """The work was accepted and failed; nothing was charged. `reason` is the generation's error code."""
+
+    code, status, title = "generation_failed", 502, "The text could not be made"
+    detail = "No provider delivered a result. Nothing was charged; try again in a little while."
+
+
+class PromptRefused(Problem):
+    """The provider refused the prompt; nothing was charged."""
+
+    code, status, title = "prompt_refused", 422, "The prompt was refused"
+    detail = "The provider refused this prompt. Nothing was charged; change it and try again."
+
+
+DETAILS = {
+    "unavailable": "No provider delivered a result. Nothing was charged; try again in a little while.",
+    "policy": "The provider refused this prompt. Nothing was charged; change it and try again.",
+    "bad_input": "The provider could not use this input. Nothing was charged.",
+    "too_long": "The input is too long for every model that was tried. Nothing was charged.",
+    "source_missing": "The picture to work on is gone. Nothing was charged.",
+    "interrupted": "The work was interrupted too many times. Nothing was charged; try again.",
+}
+"""What a customer reads for each `error.code` of a failed generation."""

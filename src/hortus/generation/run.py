@@ -1,0 +1,380 @@
+"""Do the work of one generation: from its row alone, so that any process can, at any time, again.
+
+tx A marks it running; then no transaction is open until tx B ends it. What was bought from
+a vendor is remembered the moment it is known.
+"""
+
+import asyncio
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from hortus import files, routing, tasks
+from hortus.core.db import Database, Tx
+from hortus.core.events import Bus
+from hortus.core.resources import Resources
+from hortus.core.settings import Settings
+from hortus.generation import service
+from hortus.generation.service import Outcome
+from hortus.generation.tables import Generation
+from hortus.providers import (
+    ChatMessage,
+    ImageRequest,
+    Media,
+    Output,
+    Pollable,
+    Registry,
+    Request,
+    TextRequest,
+    Unavailable,
+    Usage,
+    VideoRequest,
+)
+from hortus.routing import Catalog, Choice, Health, Job, Route, Trace, Used
+from hortus.storage import Storage
+
+log = structlog.get_logger()
+CANCEL_CHECK_SECONDS = 2.0
+PROGRESS_SECONDS = 1.0
+LONGEST_TEXT = 200_000
+
+Listener = Callable[[str, dict[str, Any]], None]
+"""Told of deltas and restarts as they happen, inside this process."""
+
+
+class SourceMissing(Exception):
+    """The picture to work on was deleted in the meantime."""
+
+
+class _Sink:
+    """Collects what an offer delivers, verifies it, and tells the news."""
+
+    def __init__(self, resources: Resources, generation: Generation, listener: Listener | None) -> None:
+        self._database = resources.get(Database)
+        self._storage = resources.get(Storage)
+        self._settings = resources.get(Settings)
+        self._bus = resources.get(Bus)
+        self._generation = generation
+        self._listener = listener
+        self._topics = [service.topic_of(generation.id), *generation.asked.get("topics", ())]
+        self._marks = dict(generation.asked.get("marks", {}))
+        self._noted = 0.0
+        self.pieces: list[str] = []
+        self.length = 0
+        self.files: list[files.NewFile] = []
+        self.job: tuple[Choice, str] | None = None
+
+    @property
+    def text(self) -> str:
+        return "".join(self.pieces)
+
+    async def attempt(self, choice: Choice) -> None:
+        if self.pieces:
+            self._tell("restart", {})
+        await self.discard()
+        self._tell("progress", {"progress": self._generation.progress, "provider": choice.offer.provider})
+
+    async def job_started(self, choice: Choice, handle: str) -> None:
+        self.job = (choice, handle)
+        async with self._database.transaction() as tx:
+            await service.note_job(tx, self._generation.id, choice.offer.provider, choice.offer.model, handle)
+
+    async def progress(self, percent: int) -> None:
+        shown = min(percent, 99)
+        self._tell("progress", {"progress": shown})
+        if time.monotonic() - self._noted >= PROGRESS_SECONDS:
+            self._noted = time.monotonic()
+            async with self._database.transaction() as tx:
+                await service.note_progress(tx, self._generation.id, shown)
+
+    async def delta(self, text: str) -> None:
+        # PostgreSQL keeps no null bytes, and nobody wants them.
+        clean = text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+        self.length += len(clean)
+        if self.length > LONGEST_TEXT:
+            raise Unavailable("the answer never ends")
+        self.pieces.append(clean)
+        self._tell("delta", {"text": clean})
+
+    async def output(self, output: Output) -> None:
+        expected = "video" if self._generation.kind == "video" else "image"
+        number = len(self.files) + 1
+        try:
+            kept = await files.prepare_output(
+                self._storage,
+                self._settings,
+                user_id=self._generation.user_id,
+                content=output.content,
+                expected=expected,
+                generation_id=self._generation.id,
+                filename=f"{self._generation.kind}-{self._generation.id[-8:]}-{number}",
+            )
+        except files.NotMedia as error:
+            raise Unavailable(f"the provider's {expected} is none: {error}") from error
+        self.files.append(kept)
+
+    async def complete(self) -> None:
+        kind = self._generation.kind
+        if kind in ("text", "chat") and not self.text.strip():
+            raise Unavailable("the answer is empty")
+        wanted = self._generation.asked.get("count", 1) if kind == "image" else 1
+        if kind in ("image", "video") and len(self.files) < wanted:
+            raise Unavailable(f"{len(self.files)} of {wanted} outputs arrived")
+        del self.files[wanted:]
+
+    async def discard(self) -> None:
+        """Throw away what an attempt left behind."""
+        self.pieces.clear()
+        self.length = 0
+        for kept in self.files:
+            await self._storage.delete(kept.storage_key)
+        self.files.clear()
+
+    def _tell(self, name: str, data: dict[str, Any]) -> None:
+        for topic in self._topics:
+            self._bus.publish(topic, name, {"generation_id": self._generation.id, **self._marks, **data})
+        if self._listener is not None:
+            self._listener(name, data)
+
+
+class _RoutingSink:
+    """The shape `routing.generate` speaks to."""
+
+    def __init__(self, sink: _Sink) -> None:
+        self.attempt = sink.attempt
+        self.job = sink.job_started
+        self.progress = sink.progress
+        self.delta = sink.delta
+        self.output = sink.output
+        self.complete = sink.complete
+
+
+async def run(resources: Resources, task: tasks.Claimed, listener: Listener | None = None) -> None:
+    """The task behind every generation. Returns when it has ended, by whomever."""
+    database = resources.get(Database)
+    async with database.transaction() as tx:  # tx A
+        generation = await service.start(tx, task.payload["id"])
+    if generation is None:
+        return
+    workdir = Path(tempfile.mkdtemp(prefix="hortus-"))
+    sink = _Sink(resources, generation, listener)
+    trace = Trace()
+    ended = False
+    try:
+        outcome = await _work_unless_cancelled(resources, generation, sink, trace, workdir)
+        if outcome is not None:
+            ended = await _finish(resources, task, generation, sink, outcome)
+    finally:
+        if not ended:
+            with suppress(Exception):
+                await asyncio.shield(sink.discard())
+        await asyncio.to_thread(shutil.rmtree, workdir, ignore_errors=True)
+
+
+async def _finish(
+    resources: Resources, task: tasks.Claimed, generation: Generation, sink: _Sink, outcome: Outcome
+) -> bool:
+    async with resources.get(Database).transaction() as tx:  # tx B
+        ended = await service.end(tx, resources.get(Bus), generation.id, outcome)
+        if ended and outcome.status == "succeeded":
+            for kept in sink.files:
+                await files.insert_file(tx, kept)
+        await tasks.finish(tx, task)
+    return ended and outcome.status == "succeeded"
+
+
+async def _work_unless_cancelled(
+    resources: Resources, generation: Generation, sink: _Sink, trace: Trace, workdir: Path
+) -> Outcome | None:
+    """None when somebody ended the generation meanwhile; the vendor's work is stopped then."""
+    work = asyncio.ensure_future(_work(resources, generation, sink, trace, workdir))
+    watch = asyncio.ensure_future(_until_ended(resources, generation.id))
+    try:
+        await asyncio.wait((work, watch), return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            return work.result()
+        work.cancel()
+        await asyncio.wait((work,))
+        await _cancel_job(resources, sink)
+        return None
+    finally:
+        for running in (work, watch):
+            running.cancel()
+        await asyncio.wait((work, watch))
+
+
+async def _until_ended(resources: Resources, generation_id: str) -> None:
+    database = resources.get(Database)
+    while True:
+        news = resources.get(Bus).listen(service.topic_of(generation_id), wait=CANCEL_CHECK_SECONDS)
+        async for event in news:
+            if event is not None and event.name in ("delta", "progress", "restart"):
+                continue
+            async with database.snapshot() as tx:
+                if await service.status_of(tx, generation_id) != "running":
+                    return
+
+
+async def _cancel_job(resources: Resources, sink: _Sink) -> None:
+    if sink.job is None:
+        return
+    choice, handle = sink.job
+    provider = resources.get(Registry).get(choice.offer.provider)
+    if isinstance(provider, Pollable):
+        try:
+            async with asyncio.timeout(10):
+                await provider.cancel(handle)
+        except Exception:  # noqa: BLE001 - the customer is free already; the vendor's bill is the operator's
+            log.exception("vendor_cancel_failed", provider=choice.offer.provider)
+
+
+async def _work(
+    resources: Resources, generation: Generation, sink: _Sink, trace: Trace, workdir: Path
+) -> Outcome:
+    settings = resources.get(Settings)
+    seconds = {"image": settings.image_deadline_seconds, "video": settings.video_deadline_seconds}
+    resume = None
+    if generation.job_handle and generation.job_provider and generation.job_model:
+        resume = Job(generation.job_provider, generation.job_model, generation.job_handle)
+    try:
+        source = await _read_source(resources, generation)
+        route = _thaw(resources, generation)
+        result = await routing.generate(
+            route,
+            lambda choice, timeout: _request(generation, choice, timeout, source, workdir),
+            _RoutingSink(sink),
+            resources.get(Registry),
+            resources.get(Health),
+            deadline=seconds.get(generation.kind, settings.text_deadline_seconds),
+            trace=trace,
+            resume=resume,
+        )
+    except SourceMissing:
+        return Outcome("failed", "source_missing", attempts=_attempts(generation, trace))
+    except routing.Refused as refused:
+        return Outcome("failed", refused.reason, attempts=_attempts(generation, trace))
+    except (routing.AllFailed, routing.NothingOffered):
+        return Outcome("failed", "unavailable", attempts=_attempts(generation, trace))
+    used = _used(generation, result.usage, sink)
+    return Outcome(
+        "succeeded",
+        text=sink.text or None,
+        outputs=tuple(_output_of(kept) for kept in sink.files),
+        usage={"input_tokens": used.input_tokens, "output_tokens": used.output_tokens, "finish": result.finish},
+        attempts=_attempts(generation, trace),
+        provider=result.choice.offer.provider,
+        model=result.choice.model.id,
+        cost=routing.cost(result.choice.offer.cost, used),
+        cost_currency=result.choice.offer.cost.currency,
+    )
+
+
+def _thaw(resources: Resources, generation: Generation) -> Route:
+    """The frozen route with the offers as the catalogue knows them now; retired ones are passed over."""
+    on_sale = {
+        (each.offer.provider, each.offer.model): Choice(each.model, each.offer, generation.price)
+        for each in routing.standing(resources.get(Catalog), resources.get(Registry))
+        if each.reason is None
+    }
+    frozen = [(entry["provider"], entry["vendor_model"]) for entry in generation.route]
+    choices = tuple(on_sale[key] for key in frozen if key in on_sale)
+    if not choices:
+        raise routing.NothingOffered
+    return Route(generation.operation, generation.quality, "balanced", choices)  # type: ignore[arg-type]
+
+
+async def _read_source(resources: Resources, generation: Generation) -> Media | None:
+    file_id = generation.asked.get("file_id")
+    if file_id is None:
+        return None
+    try:
+        async with resources.get(Database).snapshot() as tx:
+            found = await files.find(tx, generation.user_id, file_id)
+            key, mime_type = found.storage_key, found.mime_type
+    except files.FileNotFound as error:
+        raise SourceMissing from error
+    return Media(await resources.get(Storage).read(key), mime_type)
+
+
+def _request(
+    generation: Generation, choice: Choice, timeout: float, source: Media | None, workdir: Path
+) -> Request:
+    asked: dict[str, Any] = generation.asked
+    shared: dict[str, Any] = {
+        "id": generation.id,
+        "model": choice.offer.model,
+        "timeout": timeout,
+        "workdir": workdir,
+        "operation": generation.operation,
+    }
+    if generation.kind in ("text", "chat"):
+        history = asked.get("messages") or [{"role": "user", "content": generation.prompt}]
+        messages = tuple(ChatMessage(each["role"], each["content"]) for each in history)
+        if source is not None:
+            last = messages[-1]
+            messages = (*messages[:-1], ChatMessage(last.role, last.content, (source,)))
+        return TextRequest(
+            **shared, messages=messages, system=asked.get("system"), max_tokens=asked.get("max_tokens", 1024)
+        )
+    if generation.kind == "image":
+        return ImageRequest(
+            **shared,
+            prompt=generation.prompt,
+            width=asked.get("width", 1024),
+            height=asked.get("height", 1024),
+            count=asked.get("count", 1),
+            style=asked.get("style"),
+            color=asked.get("color"),
+            source=source,
+        )
+    return VideoRequest(
+        **shared,
+        prompt=asked.get("prompt"),
+        photo=source,
+        script=asked.get("script"),
+        voice=asked.get("voice"),
+        language=asked.get("language", "en"),
+        aspect_ratio=asked.get("aspect_ratio", "16:9"),
+    )
+
+
+def _used(generation: Generation, usage: Usage, sink: _Sink) -> Used:
+    """What was used, with our own estimate where the vendor said nothing."""
+    asked = generation.asked
+    written = routing.estimate_tokens(sink.text) if sink.text else 0
+    read = routing.estimate_tokens(" ".join([generation.prompt, str(asked.get("system") or "")]))
+    shown = sum(kept.duration_ms or 0 for kept in sink.files)
+    return Used(
+        input_tokens=usage.input_tokens or (read if generation.kind in ("text", "chat") else 0),
+        output_tokens=usage.output_tokens or written,
+        images=len(sink.files) if generation.kind == "image" else 0,
+        milliseconds=shown or int(usage.seconds * 1000),
+    )
+
+
+def _output_of(kept: files.NewFile) -> dict[str, Any]:
+    return {
+        "file_id": kept.id,
+        "filename": kept.filename,
+        "mime_type": kept.mime_type,
+        "bytes": kept.bytes,
+        "width": kept.width,
+        "height": kept.height,
+        "duration_ms": kept.duration_ms,
+    }
+
+
+def _attempts(generation: Generation, trace: Trace) -> tuple[dict[str, Any], ...]:
+    return (*generation.attempts, *(asdict(attempt) for attempt in trace.attempts))
+
+
+async def give_up(tx: Tx, resources: Resources, task: tasks.Claimed) -> None:
+    """The task was dead-lettered: end the generation as failed in the same transaction."""
+    await service.end(tx, resources.get(Bus), task.payload["id"], Outcome("failed", "interrupted"))

@@ -1,0 +1,210 @@
+"""What customers send and see."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, StringConstraints, model_validator
+
+from hortus.core.schemas import Body, Id, MicroCredits, Time
+from hortus.routing import Tier
+
+Prompt = Annotated[str, StringConstraints(min_length=1, max_length=20_000, strip_whitespace=True)]
+Script = Annotated[str, StringConstraints(min_length=1, max_length=5_000, strip_whitespace=True)]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=60, strip_whitespace=True)]
+ModelId = Annotated[str, StringConstraints(min_length=1, max_length=80)]
+Kind = Literal["text", "chat", "image", "video"]
+Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
+
+
+class TextIn(Body):
+    """Ask for text."""
+
+    prompt: Prompt
+    system: Annotated[str, StringConstraints(max_length=10_000)] | None = None
+    quality: Tier = "balanced"
+    model: ModelId | None = None
+    max_tokens: int = Field(1024, ge=1, le=8192)
+    stream: bool = False
+
+
+class EnhanceIn(Body):
+    """Ask for a better prompt."""
+
+    prompt: Annotated[str, StringConstraints(min_length=1, max_length=4_000, strip_whitespace=True)]
+    kind: Literal["text", "image", "video"] = "image"
+
+
+class EnhanceOut(BaseModel):
+    """A better prompt and why it is better."""
+
+    prompt: str
+    why: str
+    generation_id: str | None = None
+
+
+class ImageIn(Body):
+    """Ask for pictures."""
+
+    prompt: Annotated[str, StringConstraints(min_length=1, max_length=4_000, strip_whitespace=True)]
+    style: Word | None = None
+    color: Word | None = None
+    size: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{1,3}x[1-9][0-9]{1,3}$")] = Field(
+        "1024x1024", description="Width x height in pixels, each from 64 to 2048"
+    )
+    count: int = Field(1, ge=1, le=4)
+    quality: Tier = "balanced"
+    model: ModelId | None = None
+
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """Width and height."""
+        width, height = self.size.split("x")
+        return int(width), int(height)
+
+    @model_validator(mode="after")
+    def _within_bounds(self) -> "ImageIn":
+        if not all(64 <= side <= 2048 for side in self.pixels):
+            raise ValueError("size: each side must be from 64 to 2048 pixels")
+        return self
+
+
+class ImageEditIn(Body):
+    """Change a picture of yours."""
+
+    file_id: Id
+    prompt: Annotated[str, StringConstraints(max_length=4_000)] = ""
+    operation: Literal["restyle", "enhance", "upscale", "remove_background"] = "restyle"
+    quality: Tier = "balanced"
+    model: ModelId | None = None
+
+
+class VideoIn(Body):
+    """Photo + script is a talking photo; prompt alone is text-to-video."""
+
+    photo_file_id: Id | None = None
+    script: Script | None = None
+    prompt: Annotated[str, StringConstraints(min_length=1, max_length=2_000, strip_whitespace=True)] | None = None
+    voice: Word | None = None
+    language: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
+    aspect_ratio: Literal["16:9", "9:16", "1:1"] = "16:9"
+    quality: Tier = "balanced"
+    model: ModelId | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> "VideoIn":
+        if (self.photo_file_id is None) != (self.script is None):
+            raise ValueError("a talking photo needs both photo_file_id and script")
+        if self.photo_file_id is None and self.prompt is None:
+            raise ValueError("send photo_file_id and script, or a prompt")
+        return self
+
+    @property
+    def operation(self) -> Literal["video.talking_photo", "video.text"]:
+        """What is asked for."""
+        return "video.talking_photo" if self.photo_file_id else "video.text"
+
+
+class QuoteIn(Body):
+    """What would it cost and how long would it take? Name a kind and what matters for its price."""
+
+    kind: Literal["text", "chat", "image", "video"]
+    prompt: Annotated[str, StringConstraints(max_length=20_000)] = ""
+    script: Annotated[str, StringConstraints(max_length=5_000)] | None = None
+    operation: Literal["generate", "restyle", "enhance", "upscale", "remove_background"] = "generate"
+    count: int = Field(1, ge=1, le=4)
+    max_tokens: int = Field(1024, ge=1, le=8192)
+    quality: Tier = "balanced"
+    model: ModelId | None = None
+
+
+class QuoteOut(BaseModel):
+    """The price that would be frozen, who would serve, and the time it would take."""
+
+    price_credits: MicroCredits
+    provider: str
+    model: str
+    p50_seconds: float
+    p95_seconds: float
+    measured: int = Field(description="How many runs the times are measured from; 0 means the catalogue's figure")
+    fallbacks: list[str]
+
+
+class OutputOut(BaseModel):
+    """One finished file; `url` is signed and short-lived."""
+
+    file_id: str
+    url: str
+    mime_type: str
+    bytes: int
+    width: int | None
+    height: int | None
+    duration_s: float | None
+
+
+class AttemptOut(BaseModel):
+    """One try at one offer."""
+
+    provider: str
+    model: str
+    status: str
+    ms: int
+    code: str | None
+
+
+class ErrorOut(BaseModel):
+    """Why it failed."""
+
+    code: str
+    detail: str
+
+
+class GenerationOut(BaseModel):
+    """One piece of paid work."""
+
+    id: str
+    kind: Kind
+    operation: str
+    status: Status
+    progress: int
+    quality: str
+    provider: str | None
+    model: str
+    price_credits: MicroCredits
+    prompt: str
+    created_at: Time
+    finished_at: Time | None
+    outputs: list[OutputOut]
+    text: str | None
+    usage: dict[str, Any] | None
+    attempts: list[AttemptOut]
+    error: ErrorOut | None
+
+
+class TextOut(BaseModel):
+    """The text and what it took."""
+
+    id: str
+    generation_id: str
+    text: str
+    usage: dict[str, Any] | None
+    provider: str | None
+    model: str
+    price_credits: MicroCredits
+
+
+class DownloadOut(BaseModel):
+    """Where the first output can be fetched."""
+
+    url: str
+
+
+class ModelOut(BaseModel):
+    """One model as offered now."""
+
+    id: str
+    title: str
+    kinds: list[str]
+    operations: list[str]
+    quality: str
+    sketch: bool
+    available: bool
+    price: dict[str, MicroCredits]

@@ -1,0 +1,323 @@
+"""Accept, find, cancel, retry and end generations.
+
+A generation is accepted with its quota taken and its price held in one transaction, and
+ends exactly once: whoever moves `status` out of queued or running settles its affairs in
+the same transaction.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Literal, cast
+
+from sqlalchemy import insert, select, update
+
+from hortus import ledger, quotas, routing, tasks
+from hortus.core import clock, context, idempotency, ids
+from hortus.core.db import Tx
+from hortus.core.errors import Problem
+from hortus.core.events import Bus
+from hortus.core.paging import Page, Paging, newest_first, page_of
+from hortus.core.resources import Resources
+from hortus.core.settings import Settings
+from hortus.core.signals import Signal
+from hortus.generation.errors import AlreadyEnded, GenerationNotFound, NotRetryable
+from hortus.generation.tables import LIVE, Generation
+from hortus.providers import Operation, Registry
+from hortus.routing import Catalog, Health, Route, Size, Tier
+
+HOLD_LASTS = timedelta(hours=26)
+"""Longer than any generation can live; what is held beyond is released by the ledger itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One checked request for work. `asked` holds what `run` needs, in plain JSON."""
+
+    user_id: str
+    operation: Operation
+    prompt: str
+    asked: dict[str, Any]
+    quality: Tier
+    route: Route
+    count: int = 1
+    retry_of: str | None = None
+    once: idempotency.Claim | None = None
+    id: str = field(default_factory=ids.new)
+    request_id: str = field(default_factory=context.request_id.get)
+
+    @property
+    def kind(self) -> str:
+        """text, chat, image or video."""
+        return self.operation.partition(".")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A generation that just ended, for whoever waits for it in the same transaction."""
+
+    id: str
+    user_id: str
+    kind: str
+    status: Literal["succeeded", "failed", "cancelled"]
+    text: str | None
+    error_code: str | None
+    asked: dict[str, Any]
+
+
+ended: Signal[Ended] = Signal("generation.ended")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the work went; the rest of `Generation` that is only known at the end."""
+
+    status: Literal["succeeded", "failed", "cancelled"]
+    error_code: str | None = None
+    text: str | None = None
+    outputs: tuple[dict[str, Any], ...] = ()
+    usage: dict[str, Any] | None = None
+    attempts: tuple[dict[str, Any], ...] | None = None
+    provider: str | None = None
+    model: str | None = None
+    cost: int | None = None
+    cost_currency: str | None = None
+    quota_used: bool = False
+    """Whether the customer had some of the result, so that the quota stays used although nothing is charged."""
+
+
+def topic_of(generation_id: str) -> str:
+    """Where the news of a generation is published."""
+    return f"generation/{generation_id}"
+
+
+def choose_route(
+    resources: Resources, operation: Operation, quality: Tier, model: str | None, size: Size
+) -> Route:
+    """The route of a wish, with its price; raises what routing refuses."""
+    return routing.choose(
+        resources.get(Catalog),
+        resources.get(Registry),
+        resources.get(Health),
+        operation,
+        quality=quality,
+        model=model,
+        size=size,
+    )
+
+
+# Accept ----------------------------------------------------------------------
+
+
+async def submit(tx: Tx, settings: Settings, wish: Wish, kind: tasks.Kind | None) -> str:
+    """Accept one wish or raise why not; returns the id. `kind` None leaves the task to the caller."""
+    (problem,) = await submit_many(tx, settings, [wish], kind)
+    if problem is not None:
+        raise problem
+    return wish.id
+
+
+async def submit_many(
+    tx: Tx, settings: Settings, wishes: Sequence[Wish], kind: tasks.Kind | None
+) -> list[Problem | None]:
+    """Accept each wish in turn, set by set: quota, hold, row and task together or none of them."""
+    problems = await _take_quota(tx, settings, wishes)
+    passed = [wish for wish, problem in zip(wishes, problems, strict=True) if problem is None]
+    holds = [ledger.Hold(wish.user_id, wish.route.price, wish.id, HOLD_LASTS) for wish in passed]
+    refused = {
+        wish.id: problem
+        for wish, problem in zip(passed, await ledger.reserve_many(tx, holds), strict=True)
+        if problem is not None
+    }
+    if refused:
+        await quotas.give_back_many(tx, list(refused))
+    accepted = [wish for wish in passed if wish.id not in refused]
+    if accepted:
+        await tx.execute(insert(Generation), [_row_of(wish) for wish in accepted])
+        if kind is not None:
+            await tasks.enqueue_many(
+                tx,
+                [
+                    tasks.Wanted(kind, {"id": wish.id}, user_id=wish.user_id, request_id=wish.request_id)
+                    for wish in accepted
+                ],
+            )
+    return [
+        cast("Problem | None", problem or refused.get(wish.id))
+        for wish, problem in zip(wishes, problems, strict=True)
+    ]
+
+
+async def _take_quota(tx: Tx, settings: Settings, wishes: Sequence[Wish]) -> list[Problem | None]:
+    takes = [quotas.Take(wish.id, wish.user_id, wish.kind, wish.count) for wish in wishes]
+    return list(await quotas.take_many(tx, takes, zone=settings.zone))
+
+
+def _row_of(wish: Wish) -> dict[str, Any]:
+    return {
+        "id": wish.id,
+        "user_id": wish.user_id,
+        "kind": wish.kind,
+        "operation": wish.operation,
+        "status": "queued",
+        "progress": 0,
+        "quality": wish.quality,
+        "prompt": wish.prompt,
+        "asked": wish.asked,
+        "route": [
+            {"model": choice.model.id, "provider": choice.offer.provider, "vendor_model": choice.offer.model}
+            for choice in wish.route.choices
+        ],
+        "price": wish.route.price,
+        "model": wish.route.choices[0].model.id,
+        "provider": wish.route.choices[0].offer.provider,
+        "outputs": [],
+        "attempts": [],
+        "retry_of": wish.retry_of,
+        "created_at": clock.now(),
+    }
+
+
+# Find ------------------------------------------------------------------------
+
+
+async def find(tx: Tx, user_id: str, generation_id: str) -> Generation:
+    """The user's generation; raises GenerationNotFound."""
+    query = select(Generation).where(
+        Generation.id == generation_id, Generation.user_id == user_id, Generation.deleted_at.is_(None)
+    )
+    found = (await tx.execute(query)).scalar_one_or_none()
+    if found is None:
+        raise GenerationNotFound
+    return found
+
+
+async def find_all(
+    tx: Tx, user_id: str, paging: Paging, *, kind: str | None = None, status: str | None = None
+) -> Page[Any]:
+    """The user's generations, newest first."""
+    query = select(Generation).where(Generation.user_id == user_id, Generation.deleted_at.is_(None))
+    if kind is not None:
+        query = query.where(Generation.kind == kind)
+    if status is not None:
+        query = query.where(Generation.status == status)
+    rows = (await tx.execute(newest_first(query, paging, Generation.id))).scalars().all()
+    shown, cursor = page_of(rows, paging, lambda row: (row.id,))
+    return Page(items=shown, next_cursor=cursor)
+
+
+# End -------------------------------------------------------------------------
+
+
+async def end(tx: Tx, bus: Bus, generation_id: str, outcome: Outcome) -> bool:
+    """Move a live generation to its end and settle its affairs; False when it had ended before.
+
+    Success settles the hold; anything else releases it and gives the quota back.
+    """
+    values: dict[str, Any] = {
+        "status": outcome.status,
+        "finished_at": clock.now(),
+        "error_code": outcome.error_code,
+        "outputs": list(outcome.outputs),
+    }
+    if outcome.status == "succeeded":
+        values["progress"] = 100
+    for name in ("text", "usage", "provider", "model", "cost", "cost_currency"):
+        if getattr(outcome, name) is not None:
+            values[name] = getattr(outcome, name)
+    if outcome.attempts is not None:
+        values["attempts"] = list(outcome.attempts)
+    moved = (
+        await tx.execute(
+            update(Generation)
+            .where(Generation.id == generation_id, Generation.status.in_(LIVE))
+            .values(**values)
+            .returning(Generation.user_id, Generation.kind, Generation.asked)
+        )
+    ).one_or_none()
+    if moved is None:
+        return False
+    if outcome.status == "succeeded":
+        await ledger.settle(tx, generation_id)
+    else:
+        await ledger.release(tx, generation_id)
+        if not outcome.quota_used:
+            await quotas.give_back(tx, generation_id)
+    news = Ended(
+        generation_id, moved.user_id, moved.kind, outcome.status, outcome.text, outcome.error_code, moved.asked
+    )
+    await ended.send(tx, news)
+    name = "done" if outcome.status == "succeeded" else "error"
+    data = {"generation_id": generation_id, "status": outcome.status, "code": outcome.error_code}
+    tx.after_commit(lambda: _tell(bus, generation_id, name, data))
+    return True
+
+
+def _tell(bus: Bus, generation_id: str, name: str, data: dict[str, Any]) -> None:
+    bus.publish(topic_of(generation_id), name, data)
+
+
+async def cancel(tx: Tx, bus: Bus, user_id: str, generation_id: str) -> Generation:
+    """End a live generation as cancelled: nothing is charged. Raises AlreadyEnded.
+
+    Whoever works on it notices within seconds; what it still delivers is thrown away.
+    """
+    found = await find(tx, user_id, generation_id)
+    if not await end(tx, bus, generation_id, Outcome("cancelled")):
+        raise AlreadyEnded(status_now=found.status)
+    await tx.refresh(found)
+    return found
+
+
+async def status_of(tx: Tx, generation_id: str) -> str | None:
+    """The status alone, as cheaply as possible."""
+    return (await tx.execute(select(Generation.status).where(Generation.id == generation_id))).scalar_one_or_none()
+
+
+async def delete(tx: Tx, bus: Bus, user_id: str, generation_id: str) -> list[str]:
+    """Hide a generation from its owner, cancelling it first if it is live; the ids of its files."""
+    found = await find(tx, user_id, generation_id)
+    await end(tx, bus, generation_id, Outcome("cancelled"))
+    await tx.execute(
+        update(Generation)
+        .where(Generation.id == generation_id, Generation.user_id == user_id)
+        .values(deleted_at=clock.now(), prompt="", text=None, asked={})
+    )
+    return [output["file_id"] for output in found.outputs]
+
+
+async def retryable(tx: Tx, user_id: str, generation_id: str) -> Generation:
+    """The user's generation if it may be tried again; raises NotRetryable."""
+    found = await find(tx, user_id, generation_id)
+    if found.status not in ("failed", "cancelled") or found.kind == "chat":
+        raise NotRetryable(status_now=found.status)
+    return found
+
+
+async def note_progress(tx: Tx, generation_id: str, percent: int) -> None:
+    """Show how far along; never goes back, never touches an ended generation."""
+    await tx.execute(
+        update(Generation)
+        .where(Generation.id == generation_id, Generation.status == "running", Generation.progress < percent)
+        .values(progress=percent)
+    )
+
+
+async def note_job(tx: Tx, generation_id: str, provider: str, model: str, handle: str) -> None:
+    """Remember a bought vendor job."""
+    await tx.execute(
+        update(Generation)
+        .where(Generation.id == generation_id)
+        .values(job_provider=provider, job_model=model, job_handle=handle)
+    )
+
+
+async def start(tx: Tx, generation_id: str) -> Generation | None:
+    """Mark a live generation as running; None when it has ended (or is gone)."""
+    await tx.execute(
+        update(Generation)
+        .where(Generation.id == generation_id, Generation.status == "queued")
+        .values(status="running", started_at=clock.now())
+    )
+    query = select(Generation).where(Generation.id == generation_id, Generation.status == "running")
+    return (await tx.execute(query)).scalar_one_or_none()

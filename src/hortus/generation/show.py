@@ -1,0 +1,58 @@
+"""Rows as customers see them."""
+
+from hortus import files
+from hortus.core.settings import Settings
+from hortus.generation.errors import DETAILS
+from hortus.generation.schemas import AttemptOut, ErrorOut, GenerationOut, OutputOut, TextOut
+from hortus.generation.tables import Generation
+
+
+def show(generation: Generation, settings: Settings) -> GenerationOut:
+    """The generation on the wire, with fresh links to its files."""
+    error = None
+    if generation.status == "failed":
+        code = generation.error_code or "unavailable"
+        error = ErrorOut(code=code, detail=DETAILS.get(code, DETAILS["unavailable"]))
+    return GenerationOut(
+        id=generation.id,
+        kind=generation.kind,  # type: ignore[arg-type]
+        operation=generation.operation,
+        status=generation.status,  # type: ignore[arg-type]
+        progress=generation.progress,
+        quality=generation.quality,
+        provider=generation.provider,
+        model=generation.model,
+        price_credits=generation.price,
+        prompt=generation.prompt,
+        created_at=generation.created_at,
+        finished_at=generation.finished_at,
+        outputs=[
+            OutputOut(
+                file_id=output["file_id"],
+                url=files.link(settings, output["file_id"]),
+                mime_type=output["mime_type"],
+                bytes=output["bytes"],
+                width=output["width"],
+                height=output["height"],
+                duration_s=output["duration_ms"] / 1000 if output["duration_ms"] is not None else None,
+            )
+            for output in generation.outputs
+        ],
+        text=generation.text,
+        usage=generation.usage,
+        attempts=[AttemptOut.model_validate(attempt) for attempt in generation.attempts],
+        error=error,
+    )
+
+
+def show_text(generation: Generation) -> TextOut:
+    """The answer of POST /text/generate."""
+    return TextOut(
+        id=generation.id,
+        generation_id=generation.id,
+        text=generation.text or "",
+        usage=generation.usage,
+        provider=generation.provider,
+        model=generation.model,
+        price_credits=generation.price,
+    )

@@ -1,0 +1,60 @@
+"""One row per generation: one piece of paid work, from acceptance to its one end."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hortus.core.db import Base, id_type
+
+LIVE = ("queued", "running")
+ENDED = ("succeeded", "failed", "cancelled")
+
+
+class Generation(Base):
+    """What was asked, what was promised, and what came of it."""
+
+    __tablename__ = "generations"
+    __table_args__ = (
+        Index("ix_generations_of_user", "user_id", "id"),
+        Index("ix_generations_of_user_by_kind", "user_id", "kind", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(id_type(), primary_key=True)
+    user_id: Mapped[str] = mapped_column(id_type())
+    kind: Mapped[str] = mapped_column(String(10))
+    operation: Mapped[str] = mapped_column(String(40))
+    status: Mapped[str] = mapped_column(String(10))
+    progress: Mapped[int]
+    quality: Mapped[str] = mapped_column(String(10))
+    prompt: Mapped[str] = mapped_column(Text)
+    asked: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """Everything the customer asked for, as checked at acceptance; `run` works from this alone."""
+    route: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    """The ordered offers frozen at acceptance: model, provider, vendor's model."""
+
+    price: Mapped[int] = mapped_column(BigInteger)
+    """Micro-credits, frozen at acceptance."""
+    cost: Mapped[int | None] = mapped_column(BigInteger)
+    """What the vendor charged, in millionths of `cost_currency`."""
+    cost_currency: Mapped[str | None] = mapped_column(String(3))
+
+    model: Mapped[str] = mapped_column(String(80))
+    provider: Mapped[str | None] = mapped_column(String(80))
+    job_provider: Mapped[str | None] = mapped_column(String(80))
+    job_model: Mapped[str | None] = mapped_column(String(120))
+    job_handle: Mapped[str | None] = mapped_column(Text)
+    """The vendor's id of the job that was bought; polled again after a crash, never bought twice."""
+
+    text: Mapped[str | None] = mapped_column(Text)
+    outputs: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    usage: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    attempts: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    error_code: Mapped[str | None] = mapped_column(String(40))
+
+    retry_of: Mapped[str | None] = mapped_column(id_type())
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]

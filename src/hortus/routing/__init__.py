@@ -1,0 +1,41 @@
+"""Which provider serves which model, at what price, and how to carry it out."""
+
+from hortus.routing.catalog import TIERS, Catalog, CatalogError, Model, Offer, Tier, load
+from hortus.routing.choose import Choice, Policy, Route, Standing, choose, durations_of, standing
+from hortus.routing.errors import AllFailed, ModelNotOffered, NothingOffered, Refused
+from hortus.routing.generate import Attempt, Job, Result, Sink, Trace, generate
+from hortus.routing.health import Health
+from hortus.routing.prices import Size, Used, cost, estimate_tokens, price
+
+__all__ = [
+    "TIERS",
+    "AllFailed",
+    "Attempt",
+    "Catalog",
+    "CatalogError",
+    "Choice",
+    "Health",
+    "Job",
+    "Model",
+    "ModelNotOffered",
+    "NothingOffered",
+    "Offer",
+    "Policy",
+    "Refused",
+    "Result",
+    "Route",
+    "Sink",
+    "Size",
+    "Standing",
+    "Tier",
+    "Trace",
+    "Used",
+    "choose",
+    "cost",
+    "durations_of",
+    "estimate_tokens",
+    "generate",
+    "load",
+    "price",
+    "standing",
+]

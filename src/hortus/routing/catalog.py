@@ -1,0 +1,110 @@
+"""The dated catalogue: which models can be sold, through which offers, at what price and cost."""
+
+import tomllib
+from dataclasses import dataclass
+from datetime import date
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from hortus.core.money import credits_from_text
+from hortus.providers import Operation
+
+Tier = Literal["economy", "balanced", "premium"]
+TIERS: tuple[Tier, ...] = ("economy", "balanced", "premium")
+
+
+class CatalogError(Exception):
+    """The catalogue file cannot be used; the sentence says where."""
+
+
+def _amount(value: object) -> int:
+    if not isinstance(value, str):
+        raise ValueError('write amounts as text, such as "0.25"')
+    micro = credits_from_text(value)
+    if micro < 0:
+        raise ValueError("an amount is never negative")
+    return micro
+
+
+Micro = Annotated[int, BeforeValidator(_amount)]
+"""Millionths of a credit or of a currency unit, written as decimal text in the file."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Price(_Part):
+    """What the customer pays, in micro-credits."""
+
+    per_call: Micro = 0
+    per_1k_tokens: Micro = 0
+    per_image: Micro = 0
+    per_second: Micro = 0
+
+
+class Cost(_Part):
+    """What the vendor charges, in millionths of `currency`."""
+
+    currency: str = "USD"
+    per_million_input: Micro = 0
+    per_million_output: Micro = 0
+    per_image: Micro = 0
+    per_second: Micro = 0
+
+
+class Offer(_Part):
+    """One provider's version of a model. `model` is the vendor's own name for it."""
+
+    provider: str
+    model: str
+    cost: Cost = Cost()
+    retires: date | None = None
+    typical_s: int = Field(10, ge=0)
+
+
+class Model(_Part):
+    """What a customer picks."""
+
+    id: str
+    title: str
+    operations: tuple[Operation, ...]
+    tier: Tier
+    score: int = Field(ge=0, le=100)
+    sketch: bool = False
+    price: Price
+    offer: tuple[Offer, ...]
+
+
+class _File(_Part):
+    dated: date
+    model: tuple[Model, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The catalogue in force. `dated` is the day its facts were checked."""
+
+    dated: date
+    models: tuple[Model, ...]
+
+    def model(self, id: str) -> Model | None:
+        """The model of that id, or None."""
+        return next((model for model in self.models if model.id == id), None)
+
+
+def load(path: Path | None = None) -> Catalog:
+    """The built-in catalogue, or the operator's file instead. Raises CatalogError with the place of the fault."""
+    source = path or resources.files("hortus.routing") / "catalog.toml"
+    try:
+        parsed = _File.model_validate(tomllib.loads(source.read_text(encoding="utf-8")))
+    except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
+        raise CatalogError(f"the catalogue {source} cannot be used: {error}") from error
+    seen = [model.id for model in parsed.model]
+    twice = {name for name in seen if seen.count(name) > 1}
+    if twice:
+        raise CatalogError(f"the catalogue {source} names a model twice: {', '.join(sorted(twice))}")
+    return Catalog(parsed.dated, parsed.model)

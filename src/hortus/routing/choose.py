@@ -1,0 +1,138 @@
+"""Which offers serve a piece of work, in which order, and why the others do not."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+from hortus.core import clock
+from hortus.providers import Operation, Registry
+from hortus.routing import prices
+from hortus.routing.catalog import TIERS, Catalog, Model, Offer, Tier
+from hortus.routing.errors import ModelNotOffered, NothingOffered
+from hortus.routing.health import Durations, Health
+from hortus.routing.prices import Size
+
+Policy = Literal["cheapest", "fastest", "best", "balanced"]
+POLICY_OF: dict[Tier, Policy] = {"economy": "cheapest", "balanced": "balanced", "premium": "best"}
+DEAREST_FALLBACK = 3
+"""A fallback may cost the operator at most this many times the quoted price."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One offer with the model it serves and its price for this work, in micro-credits."""
+
+    model: Model
+    offer: Offer
+    price: int
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Ordered offers for one piece of work. The customer pays the price of the first, whoever serves."""
+
+    operation: Operation
+    quality: Tier
+    policy: Policy
+    choices: tuple[Choice, ...]
+
+    @property
+    def price(self) -> int:
+        """The quoted price in micro-credits."""
+        return self.choices[0].price
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether an offer is on sale now; `reason` says in one line why not."""
+
+    model: Model
+    offer: Offer
+    reason: str | None
+
+
+def standing(catalog: Catalog, registry: Registry, today: date | None = None) -> list[Standing]:
+    """Every offer of the catalogue with its reason for not being sold, if any."""
+    today = today or clock.now().date()
+    return [
+        Standing(model, offer, _reason(model, offer, registry, today))
+        for model in catalog.models
+        for offer in model.offer
+    ]
+
+
+def _reason(model: Model, offer: Offer, registry: Registry, today: date) -> str | None:
+    if offer.retires is not None and offer.retires <= today:
+        return f"retired by its vendor on {offer.retires}"
+    provider = registry.get(offer.provider)
+    if provider is None:
+        return f"the provider {offer.provider} is not installed"
+    missing = provider.missing()
+    if missing is not None:
+        return missing
+    if not provider.serves(offer.model):
+        return f"{offer.provider} does not serve {offer.model} as configured"
+    if not provider.operations.intersection(model.operations):
+        return f"{offer.provider} cannot do what {model.id} promises"
+    return None
+
+
+def choose(
+    catalog: Catalog,
+    registry: Registry,
+    health: Health,
+    operation: Operation,
+    *,
+    quality: Tier = "balanced",
+    model: str | None = None,
+    size: Size,
+    policy: Policy | None = None,
+) -> Route:
+    """The route for one piece of work. Raises ModelNotOffered or NothingOffered."""
+    if model is not None and (named := catalog.model(model)) is None:
+        raise ModelNotOffered(model=model)
+    on_sale = [
+        Choice(found.model, found.offer, prices.price(found.model.price, size))
+        for found in standing(catalog, registry)
+        if found.reason is None
+        and operation in found.model.operations
+        and operation in _operations(registry, found.offer)
+        and (model is None or found.model is named)
+    ]
+    real = [choice for choice in on_sale if not choice.model.sketch]
+    choices = real or on_sale
+    if not choices:
+        if model is not None:
+            raise ModelNotOffered(model=model)
+        raise NothingOffered(operation=operation)
+    policy = policy or POLICY_OF[quality]
+    ranked = sorted(choices, key=lambda choice: _rank(choice, quality, policy, health))
+    bound = ranked[0].price * DEAREST_FALLBACK
+    kept = [ranked[0], *(choice for choice in ranked[1:] if choice.price <= bound)]
+    return Route(operation, quality, policy, tuple(kept))
+
+
+def _operations(registry: Registry, offer: Offer) -> frozenset[Operation]:
+    provider = registry.get(offer.provider)
+    return provider.operations if provider is not None else frozenset()
+
+
+def durations_of(health: Health, choice: Choice) -> Durations:
+    """How long an offer takes, measured where possible."""
+    return health.durations(choice.offer.provider, choice.offer.model, choice.offer.typical_s)
+
+
+def _rank(choice: Choice, quality: Tier, policy: Policy, health: Health) -> tuple[int, int, int, int]:
+    distance = TIERS.index(choice.model.tier) - TIERS.index(quality)
+    nearness = abs(distance) * 2 + (distance > 0)  # of two equally near tiers, the cheaper one first
+    open_now = health.state(choice.offer.provider, choice.offer.model) == "open"
+    slow = int(durations_of(health, choice).p95 * 1000)
+    score = choice.model.score
+    by_policy = {
+        "cheapest": (choice.price, -score),
+        "fastest": (slow, choice.price),
+        "best": (-score, choice.price),
+        # Quality per price and per time, both on a logarithm's scale so that neither drowns the other.
+        "balanced": (-score * 10 + choice.price.bit_length() * 8 + slow.bit_length() * 4, choice.price),
+    }[policy]
+    return (int(open_now), nearness, *by_policy)

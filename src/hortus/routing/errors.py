@@ -1,0 +1,29 @@
+"""What routing can refuse."""
+
+from hortus.core.errors import Problem
+
+
+class ModelNotOffered(Problem):
+    """The named model is not in the catalogue, is retired, or its vendor is not configured."""
+
+    code, status, title = "model_not_offered", 422, "This model is not offered here"
+    detail = "Choose one from GET /api/models, or leave `model` out."
+
+
+class NothingOffered(Problem):
+    """No configured provider can do this at all."""
+
+    code, status, title = "not_offered", 503, "This installation does not offer that"
+    detail = "No configured provider can do this now. GET /api/models lists what is offered."
+
+
+class AllFailed(Exception):
+    """Every offer failed technically, or the deadline passed; the attempts are in the trace."""
+
+
+class Refused(Exception):
+    """The vendor refused the content or the input. `reason`: policy, bad_input or too_long."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

@@ -1,0 +1,205 @@
+"""Carry out a route: offers in order, fallback on technical failure only, within one deadline."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import structlog
+
+from hortus.providers import (
+    Delta,
+    Done,
+    JobStarted,
+    Output,
+    Pollable,
+    Progress,
+    ProviderError,
+    RateLimited,
+    Registry,
+    Rejected,
+    Request,
+    Unavailable,
+    Usage,
+)
+from hortus.routing.choose import Choice, Route
+from hortus.routing.errors import AllFailed, Refused
+from hortus.routing.health import Health
+
+log = structlog.get_logger()
+LONGEST_WAIT = 10.0
+"""How long a lone rate-limited offer is waited for, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at one offer, as stored and shown."""
+
+    provider: str
+    model: str
+    status: Literal["succeeded", "failed", "rejected", "skipped"]
+    ms: int
+    code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A vendor job that was started before: which choice started it, and the vendor's id."""
+
+    provider: str
+    model: str
+    handle: str
+
+
+@dataclass(slots=True)
+class Trace:
+    """What happened so far; filled while the work goes on, so that it survives any end."""
+
+    attempts: list[Attempt] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Which choice served, and what its vendor says it used."""
+
+    choice: Choice
+    usage: Usage
+    finish: Literal["stop", "length"]
+
+
+class Sink(Protocol):
+    """Where the news of running work goes. Each verb may write to the database; none is in a transaction."""
+
+    async def attempt(self, choice: Choice) -> None:
+        """An offer is about to be tried; whatever an earlier one delivered is void."""
+
+    async def job(self, choice: Choice, handle: str) -> None:
+        """The vendor's id of a paid job: must be durable on return."""
+
+    async def progress(self, percent: int) -> None:
+        """0 to 100."""
+
+    async def delta(self, text: str) -> None:
+        """A piece of text."""
+
+    async def output(self, output: Output) -> None:
+        """A picture or video. Raises Unavailable when it is not what it claims to be."""
+
+    async def complete(self) -> None:
+        """The offer says it is done. Raises Unavailable when something is missing."""
+
+
+async def generate(
+    route: Route,
+    make: Callable[[Choice, float], Request],
+    sink: Sink,
+    registry: Registry,
+    health: Health,
+    *,
+    deadline: float,
+    trace: Trace,
+    resume: Job | None = None,
+) -> Result:
+    """Try the choices in order until one delivers; `deadline` is in seconds from now.
+
+    `make(choice, timeout)` builds the request for an offer. With `resume` the job of an
+    earlier process is polled first and nothing is bought again. Raises Refused (never
+    falls back) or AllFailed.
+    """
+    ends = time.monotonic() + deadline
+    choices = list(route.choices)
+    if resume is not None:
+        started_with = (resume.provider, resume.model)
+        choices.sort(key=lambda choice: (choice.offer.provider, choice.offer.model) != started_with)
+    position = 0
+    while position < len(choices):
+        choice = choices[position]
+        left = ends - time.monotonic()
+        if left <= 0:
+            break
+        last = position == len(choices) - 1
+        provider, model = choice.offer.provider, choice.offer.model
+        resumed = resume if resume and (resume.provider, resume.model) == (provider, model) else None
+        if resumed is None and not health.admit(provider, model):
+            wait = health.opens_in(provider, model)
+            if last and not _any_tried(trace) and 0 < wait <= min(LONGEST_WAIT, left):
+                await asyncio.sleep(wait)
+                continue
+            trace.attempts.append(Attempt(provider, model, "skipped", 0, "circuit_open"))
+            position += 1
+            continue
+        budget = left if last else left * 0.7
+        started = time.monotonic()
+        try:
+            result = await _try(choice, make(choice, budget), sink, registry, budget, resumed)
+        except ProviderError as error:
+            resume = None
+            retry = _record_failure(choice, error, started, health, trace)
+            if retry is not None and last and retry <= min(LONGEST_WAIT, ends - time.monotonic()):
+                await asyncio.sleep(retry)
+                if len(trace.attempts) < len(choices) + 2:
+                    continue
+            position += 1
+            continue
+        except BaseException:
+            health.abandoned(provider, model)
+            raise
+        seconds = time.monotonic() - started
+        health.succeeded(provider, model, seconds)
+        trace.attempts.append(Attempt(provider, model, "succeeded", int(seconds * 1000), None))
+        return result
+    raise AllFailed
+
+
+def _any_tried(trace: Trace) -> bool:
+    return any(attempt.status != "skipped" for attempt in trace.attempts)
+
+
+def _record_failure(choice: Choice, error: ProviderError, started: float, health: Health, trace: Trace) -> float | None:
+    provider, model = choice.offer.provider, choice.offer.model
+    ms = int((time.monotonic() - started) * 1000)
+    log.warning("attempt_failed", provider=provider, model=model, code=error.code, detail=error.detail[:500], ms=ms)
+    if isinstance(error, Rejected):
+        health.abandoned(provider, model)
+        trace.attempts.append(Attempt(provider, model, "rejected", ms, error.reason))
+        raise Refused(error.reason) from error
+    trace.attempts.append(Attempt(provider, model, "failed", ms, error.code))
+    if isinstance(error, RateLimited):
+        wait = error.retry_after if error.retry_after is not None else 1.0
+        health.failed(provider, model, wait)
+        return wait
+    health.failed(provider, model)
+    return None
+
+
+async def _try(
+    choice: Choice, request: Request, sink: Sink, registry: Registry, budget: float, resumed: Job | None
+) -> Result:
+    provider = registry.get(choice.offer.provider)
+    if provider is None:
+        raise Unavailable(f"the provider {choice.offer.provider} is gone")
+    await sink.attempt(choice)
+    if resumed is not None and isinstance(provider, Pollable):
+        events = provider.poll(resumed.handle, request)
+    else:
+        events = provider.generate(request)
+    try:
+        async with asyncio.timeout(budget), aclosing(events):
+            async for event in events:
+                match event:
+                    case Delta(text=text):
+                        await sink.delta(text)
+                    case Progress(percent=percent):
+                        await sink.progress(max(0, min(100, percent)))
+                    case JobStarted(handle=handle):
+                        await sink.job(choice, handle)
+                    case Output():
+                        await sink.output(event)
+                    case Done(usage=usage, finish=finish):
+                        await sink.complete()
+                        return Result(choice, usage, finish)
+    except TimeoutError as error:
+        raise Unavailable("no result in time") from error
+    raise Unavailable("the provider ended without saying it was done")

@@ -1,0 +1,94 @@
+"""How each offer is doing: a circuit breaker and live durations, per provider and model, in this process."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+FAILURES_TO_OPEN = 5
+OPEN_SECONDS = 30.0
+LONGEST_OPEN = 300.0
+KEPT_DURATIONS = 200
+
+State = Literal["closed", "open", "half_open"]
+
+
+@dataclass(slots=True)
+class _Record:
+    failures: int = 0
+    opened: int = 0
+    open_until: float = 0.0
+    probing: bool = False
+    durations: deque[float] = field(default_factory=lambda: deque(maxlen=KEPT_DURATIONS))
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """Seconds from start to result: the middle and the slow end."""
+
+    p50: float
+    p95: float
+    samples: int
+
+
+class Health:
+    """Breakers and durations. An open breaker lets one probe through when its time is up."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._records: dict[tuple[str, str], _Record] = {}
+
+    def state(self, provider: str, model: str) -> State:
+        """Where the breaker of an offer stands now."""
+        record = self._record(provider, model)
+        if not record.opened:
+            return "closed"
+        return "open" if self._clock() < record.open_until else "half_open"
+
+    def admit(self, provider: str, model: str) -> bool:
+        """Whether a call may be made. In the half-open state exactly one caller gets True until it reports."""
+        record = self._record(provider, model)
+        state = self.state(provider, model)
+        if state == "open" or (state == "half_open" and record.probing):
+            return False
+        record.probing = state == "half_open"
+        return True
+
+    def succeeded(self, provider: str, model: str, seconds: float) -> None:
+        """A call ended well: close the breaker."""
+        record = self._record(provider, model)
+        record.failures = record.opened = 0
+        record.probing = False
+        record.durations.append(seconds)
+
+    def failed(self, provider: str, model: str, retry_after: float | None = None) -> None:
+        """A call failed technically; `retry_after` opens the breaker for just that long."""
+        record = self._record(provider, model)
+        record.failures += 1
+        probe, record.probing = record.probing, False
+        if retry_after is not None:
+            record.opened = max(1, record.opened)
+            record.open_until = self._clock() + min(retry_after, LONGEST_OPEN)
+        elif probe or record.failures >= FAILURES_TO_OPEN:
+            record.opened += 1
+            record.open_until = self._clock() + min(OPEN_SECONDS * 2 ** (record.opened - 1), LONGEST_OPEN)
+
+    def abandoned(self, provider: str, model: str) -> None:
+        """A call ended without a verdict (refused content, cancelled): give the probe back."""
+        self._record(provider, model).probing = False
+
+    def opens_in(self, provider: str, model: str) -> float:
+        """Seconds until the breaker lets a probe through; 0 when it does now."""
+        record = self._record(provider, model)
+        return max(0.0, record.open_until - self._clock()) if record.opened else 0.0
+
+    def durations(self, provider: str, model: str, typical: float) -> Durations:
+        """Live p50 and p95; the catalogue's typical figure until there are five samples."""
+        kept = sorted(self._record(provider, model).durations)
+        if len(kept) < 5:
+            return Durations(typical, typical * 3, len(kept))
+        return Durations(kept[len(kept) // 2], kept[min(len(kept) - 1, int(len(kept) * 0.95))], len(kept))
+
+    def _record(self, provider: str, model: str) -> _Record:
+        return self._records.setdefault((provider, model), _Record())

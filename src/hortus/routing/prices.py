@@ -1,0 +1,50 @@
+"""What a piece of work costs the customer (price, credits) and us (cost, vendor currency). Integers only."""
+
+from dataclasses import dataclass
+
+from hortus.core.money import multiply_up
+from hortus.routing.catalog import Cost, Price
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is asked for, known before the start."""
+
+    tokens: int = 0
+    images: int = 0
+    seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """How much the vendor used."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    images: int = 0
+    milliseconds: int = 0
+
+
+def price(of: Price, size: Size) -> int:
+    """The price in micro-credits, frozen into the generation when it is accepted."""
+    return (
+        of.per_call
+        + multiply_up(of.per_1k_tokens, size.tokens, 1000)
+        + of.per_image * size.images
+        + of.per_second * size.seconds
+    )
+
+
+def cost(of: Cost, used: Used) -> int:
+    """The vendor's charge in millionths of its currency, rounded up."""
+    return (
+        multiply_up(of.per_million_input, used.input_tokens, 1_000_000)
+        + multiply_up(of.per_million_output, used.output_tokens, 1_000_000)
+        + of.per_image * used.images
+        + multiply_up(of.per_second, used.milliseconds, 1000)
+    )
+
+
+def estimate_tokens(text: str) -> int:
+    """A cautious guess at the LLM tokens of a text: one for three bytes of UTF-8, at least one."""
+    return max(1, -(-len(text.encode("utf-8", "replace")) // 3))
