@@ -1,6 +1,9 @@
 """Time: always UTC, always aware."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime.fromtimestamp(0, UTC)
+"""Long ago: a moment that has come on every clock."""
 
 
 def now() -> datetime:
@@ -11,3 +14,8 @@ def now() -> datetime:
 def iso(moment: datetime) -> str:
     """ISO 8601 in UTC with a `Z`, as every time on the wire."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def plus(moment: datetime, seconds: float) -> datetime:
+    """That many seconds later."""
+    return moment + timedelta(seconds=seconds)

@@ -91,9 +91,7 @@ def topic_of(generation_id: str) -> str:
     return f"generation/{generation_id}"
 
 
-def choose_route(
-    resources: Resources, operation: Operation, quality: Tier, model: str | None, size: Size
-) -> Route:
+def choose_route(resources: Resources, operation: Operation, quality: Tier, model: str | None, size: Size) -> Route:
     """The route of a wish, with its price; raises what routing refuses."""
     return routing.choose(
         resources.get(Catalog),
@@ -143,8 +141,7 @@ async def submit_many(
                 ],
             )
     return [
-        cast("Problem | None", problem or refused.get(wish.id))
-        for wish, problem in zip(wishes, problems, strict=True)
+        cast("Problem | None", problem or refused.get(wish.id)) for wish, problem in zip(wishes, problems, strict=True)
     ]
 
 

@@ -1,0 +1,1 @@
+"""Engines run claimed tasks; one file each."""

@@ -1,0 +1,54 @@
+"""Durable work: the row is the truth, an engine is only told of it."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hortus.core.db import Base, id_type
+
+_QUEUED, _RUNNING, _LIVE = (
+    text(f"status {test}") for test in ("= 'queued'", "= 'running'", "IN ('queued', 'running')")
+)
+
+
+class Task(Base):
+    """One piece of work. `fence` grows with every claim, so that a late worker is told apart."""
+
+    __tablename__ = "tasks"
+    __table_args__ = (
+        Index("ix_tasks_to_claim", "queue", "priority", "run_at", postgresql_where=_QUEUED, sqlite_where=_QUEUED),
+        Index("ix_tasks_leased", "lease_until", postgresql_where=_RUNNING, sqlite_where=_RUNNING),
+        Index("uq_tasks_live_key", "key", unique=True, postgresql_where=_LIVE, sqlite_where=_LIVE),
+        Index("ix_tasks_ended", "status", "finished_at"),
+    )
+
+    id: Mapped[str] = mapped_column(id_type(), primary_key=True)
+    name: Mapped[str] = mapped_column(String(80))
+    queue: Mapped[str] = mapped_column(String(20))
+    payload: Mapped[dict[str, Any]] = mapped_column(JSON)
+    status: Mapped[str] = mapped_column(String(10))
+    priority: Mapped[int]
+    run_at: Mapped[datetime]
+    attempts: Mapped[int]
+    max_attempts: Mapped[int]
+    fence: Mapped[int]
+    lease_until: Mapped[datetime | None]
+    worker: Mapped[str | None] = mapped_column(String(80))
+    key: Mapped[str | None] = mapped_column(String(120))
+    user_id: Mapped[str | None] = mapped_column(id_type())
+    request_id: Mapped[str] = mapped_column(String(128))
+    error: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+
+class TaskSchedule(Base):
+    """When a periodic task is due next; whoever moves `next_at` enqueues it."""
+
+    __tablename__ = "task_schedules"
+
+    name: Mapped[str] = mapped_column(String(80), primary_key=True)
+    next_at: Mapped[datetime]
+    last_at: Mapped[datetime | None]
