@@ -52,7 +52,7 @@ class Batch(Generic[Item, Answer]):
             taken = [self._waiting.popleft() for _ in range(size)]
             try:
                 await self._run(taken)
-            except Exception as error:  # noqa: BLE001 - every waiter must hear of it
+            except Exception as error:
                 await self._run_singly(taken, error)
             except BaseException:
                 for _, future in [*taken, *self._waiting]:
@@ -79,6 +79,6 @@ class Batch(Generic[Item, Answer]):
         for entry in taken:
             try:
                 await self._run([entry])
-            except Exception as alone:  # noqa: BLE001 - it is this waiter's own
+            except Exception as alone:
                 if not entry[1].done():
                     entry[1].set_exception(alone)

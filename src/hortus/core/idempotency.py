@@ -87,6 +87,13 @@ async def keep(tx: Tx, claimed: Claim, status: int, body: dict[str, Any]) -> Non
     )
 
 
+async def drop(tx: Tx, claimed: Claim) -> None:
+    """Give a claim up: the work was refused, and a repeat may try again."""
+    await tx.execute(
+        delete(IdempotencyKey).where(IdempotencyKey.scope == claimed.scope, IdempotencyKey.key == claimed.key)
+    )
+
+
 async def sweep(tx: Tx, limit: int = 1000) -> int:
     """Forget up to `limit` keys that ran out; returns how many."""
     old = (

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, literal, tuple_
 from hortus.core.errors import Invalid
 
 T = TypeVar("T")
-R = TypeVar("R", bound=tuple[Any, ...])
+Query = TypeVar("Query", bound="Select[*tuple[Any, ...]]")
 MAX_LIMIT = 100
 
 
@@ -50,7 +50,7 @@ def encode_cursor(*key: str) -> str:
     return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
 
 
-def newest_first(query: Select[R], paging: Paging, *columns: Any) -> Select[R]:
+def newest_first(query: Query, paging: Paging, *columns: Any) -> Query:
     """`query` ordered by `columns` descending, starting after the cursor, with one row more than the page.
 
     The columns must be text or ids, unique together; timestamps page by their row's id.

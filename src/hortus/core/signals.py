@@ -25,6 +25,11 @@ class Signal(Generic[T]):
         if handler not in self._handlers:
             self._handlers.append(handler)
 
+    def disconnect(self, handler: Handler[T]) -> None:
+        """Call it no more."""
+        if handler in self._handlers:
+            self._handlers.remove(handler)
+
     async def send(self, tx: Tx, payload: T) -> None:
         """Run the handlers in the order they were connected; the first error stops the transaction."""
         for handler in self._handlers:

@@ -51,7 +51,7 @@ class NewFile:
 def safe_filename(name: str, mime_type: str) -> str:
     """What is left of a customer's file name: no path, no control or direction marks, the right extension."""
     base = re.split(r"[\\/]", unicodedata.normalize("NFC", name))[-1]
-    kept = "".join(c for c in base if unicodedata.category(c)[0] not in "C" and c not in '"<>|:*?;%')
+    kept = "".join(c for c in base if unicodedata.category(c)[0] != "C" and c not in '"<>|:*?;%')
     stem = kept.rsplit(".", 1)[0].strip(" .")[:80] or "file"
     return f"{stem}.{_EXTENSIONS.get(mime_type, 'bin')}"
 
@@ -101,7 +101,7 @@ async def prepare_output(
 ) -> NewFile:
     """Verify a provider's picture or video by really decoding it, and write its blob. Raises NotMedia."""
     loop = asyncio.get_running_loop()
-    size = len(content) if isinstance(content, bytes) else content.stat().st_size
+    size = await asyncio.to_thread(_size, content)
     if not 0 < size <= MAX_OUTPUT_BYTES:
         raise NotMedia(f"{size} bytes")
     width: int | None
@@ -137,6 +137,10 @@ async def prepare_output(
     )
     await storage.put(new.storage_key, content)
     return new
+
+
+def _size(content: bytes | Path) -> int:
+    return len(content) if isinstance(content, bytes) else content.stat().st_size
 
 
 def _digest(content: bytes | Path) -> str:

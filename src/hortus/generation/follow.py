@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
-from typing import Any
 
 import structlog
 
@@ -13,7 +12,6 @@ from hortus.core.events import Bus
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.core.sse import KEEP_ALIVE, frame
-from hortus.generation import run as running
 from hortus.generation import service, show
 from hortus.generation.tables import LIVE, Generation
 
@@ -61,35 +59,34 @@ async def stream_inline(resources: Resources, claimed: tasks.Claimed, user_id: s
     When the client goes away the vendor's work is stopped and the generation is cancelled:
     nothing is charged, the quota stays used once text was sent.
     """
-    news: asyncio.Queue[tuple[str, dict[str, Any]] | None] = asyncio.Queue()
-    engine = resources.get(tasks.EmbeddedEngine)
-    generation_id: str = claimed.payload["id"]
-
-    async def work() -> None:
-        try:
-            async with engine.holding(claimed):
-                await running.run(resources, claimed, lambda name, data: news.put_nowait((name, data)))
-        finally:
-            news.put_nowait(None)
-
-    number, sent = 0, False
-    task = asyncio.ensure_future(work())
+    sent = False
+    work = asyncio.ensure_future(work_inline(resources, claimed))
     try:
-        yield frame("progress", {"generation_id": generation_id, "progress": 0}, number)
-        while (item := await news.get()) is not None:
-            number += 1
-            sent = sent or item[0] == "delta"
-            yield frame(item[0], item[1], number)
-        with contextlib.suppress(tasks.LeaseLost):
-            await task
-        generation = await _look(resources, user_id, generation_id)
-        name = "done" if generation.status == "succeeded" else "error"
-        yield frame(name, show.show(generation, resources.get(Settings)).model_dump(mode="json"), number + 1)
+        async with contextlib.aclosing(follow(resources, user_id, claimed.payload["id"], 0)) as frames:
+            async for one in frames:
+                sent = sent or b"event: delta" in one
+                yield one
+        await asyncio.wait((work,))
     finally:
-        if not task.done():
-            task.cancel()
-            await asyncio.wait((task,))
+        if not work.done():
+            work.cancel()
+            await asyncio.wait((work,))
             await asyncio.shield(_abandon(resources, claimed, sent=sent))
+
+
+async def work_inline(resources: Resources, claimed: tasks.Claimed) -> None:
+    """Do a task that this process claimed at acceptance, under its lease."""
+    with contextlib.suppress(tasks.LeaseLost):
+        async with resources.get(tasks.EmbeddedEngine).holding(claimed):
+            await tasks.run_one(resources, claimed)
+
+
+async def wait_ended(resources: Resources, user_id: str, generation_id: str) -> Generation:
+    """The generation once it has ended; waits for whoever works on it."""
+    async with contextlib.aclosing(follow(resources, user_id, generation_id, 0)) as frames:
+        async for _ in frames:
+            pass
+    return await _look(resources, user_id, generation_id)
 
 
 async def _abandon(resources: Resources, claimed: tasks.Claimed, *, sent: bool) -> None:

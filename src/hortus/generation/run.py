@@ -8,7 +8,6 @@ import asyncio
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -38,15 +37,12 @@ from hortus.providers import (
     VideoRequest,
 )
 from hortus.routing import Catalog, Choice, Health, Job, Route, Trace, Used
-from hortus.storage import Storage
+from hortus.storage import BlobNotFound, Storage
 
 log = structlog.get_logger()
 CANCEL_CHECK_SECONDS = 2.0
 PROGRESS_SECONDS = 1.0
 LONGEST_TEXT = 200_000
-
-Listener = Callable[[str, dict[str, Any]], None]
-"""Told of deltas and restarts as they happen, inside this process."""
 
 
 class SourceMissing(Exception):
@@ -56,13 +52,12 @@ class SourceMissing(Exception):
 class _Sink:
     """Collects what an offer delivers, verifies it, and tells the news."""
 
-    def __init__(self, resources: Resources, generation: Generation, listener: Listener | None) -> None:
+    def __init__(self, resources: Resources, generation: Generation) -> None:
         self._database = resources.get(Database)
         self._storage = resources.get(Storage)
         self._settings = resources.get(Settings)
         self._bus = resources.get(Bus)
         self._generation = generation
-        self._listener = listener
         self._topics = [service.topic_of(generation.id), *generation.asked.get("topics", ())]
         self._marks = dict(generation.asked.get("marks", {}))
         self._noted = 0.0
@@ -140,8 +135,6 @@ class _Sink:
     def _tell(self, name: str, data: dict[str, Any]) -> None:
         for topic in self._topics:
             self._bus.publish(topic, name, {"generation_id": self._generation.id, **self._marks, **data})
-        if self._listener is not None:
-            self._listener(name, data)
 
 
 class _RoutingSink:
@@ -156,7 +149,7 @@ class _RoutingSink:
         self.complete = sink.complete
 
 
-async def run(resources: Resources, task: tasks.Claimed, listener: Listener | None = None) -> None:
+async def run(resources: Resources, task: tasks.Claimed) -> None:
     """The task behind every generation. Returns when it has ended, by whomever."""
     database = resources.get(Database)
     async with database.transaction() as tx:  # tx A
@@ -164,7 +157,7 @@ async def run(resources: Resources, task: tasks.Claimed, listener: Listener | No
     if generation is None:
         return
     workdir = Path(tempfile.mkdtemp(prefix="hortus-"))
-    sink = _Sink(resources, generation, listener)
+    sink = _Sink(resources, generation)
     trace = Trace()
     ended = False
     try:
@@ -242,11 +235,11 @@ async def _work(resources: Resources, generation: Generation, sink: _Sink, trace
     if generation.job_handle and generation.job_provider and generation.job_model:
         resume = Job(generation.job_provider, generation.job_model, generation.job_handle)
     try:
-        source = await _read_source(resources, generation)
+        sources = await _read_sources(resources, generation)
         route = _thaw(resources, generation)
         result = await routing.generate(
             route,
-            lambda choice, timeout: _request(generation, choice, timeout, source, workdir),
+            lambda choice, timeout: _request(generation, choice, timeout, sources, workdir),
             _RoutingSink(sink),
             resources.get(Registry),
             resources.get(Health),
@@ -288,20 +281,24 @@ def _thaw(resources: Resources, generation: Generation) -> Route:
     return Route(generation.operation, generation.quality, "balanced", choices)  # type: ignore[arg-type]
 
 
-async def _read_source(resources: Resources, generation: Generation) -> Media | None:
-    file_id = generation.asked.get("file_id")
-    if file_id is None:
-        return None
+async def _read_sources(resources: Resources, generation: Generation) -> tuple[Media, ...]:
+    """The pictures to work on or to look at."""
+    wanted = [each for each in (generation.asked.get("file_id"), *generation.asked.get("attachments", ())) if each]
+    found: list[tuple[str, str]] = []
     try:
-        async with resources.get(Database).snapshot() as tx:
-            found = await files.find(tx, generation.user_id, file_id)
-            key, mime_type = found.storage_key, found.mime_type
-    except files.FileNotFound as error:
+        if wanted:
+            async with resources.get(Database).snapshot() as tx:
+                for file_id in wanted:
+                    row = await files.find(tx, generation.user_id, file_id)
+                    found.append((row.storage_key, row.mime_type))
+        return tuple([Media(await resources.get(Storage).read(key), mime_type) for key, mime_type in found])
+    except (files.FileNotFound, BlobNotFound) as error:
         raise SourceMissing from error
-    return Media(await resources.get(Storage).read(key), mime_type)
 
 
-def _request(generation: Generation, choice: Choice, timeout: float, source: Media | None, workdir: Path) -> Request:
+def _request(
+    generation: Generation, choice: Choice, timeout: float, sources: tuple[Media, ...], workdir: Path
+) -> Request:
     asked: dict[str, Any] = generation.asked
     shared: dict[str, Any] = {
         "id": generation.id,
@@ -313,9 +310,9 @@ def _request(generation: Generation, choice: Choice, timeout: float, source: Med
     if generation.kind in ("text", "chat"):
         history = asked.get("messages") or [{"role": "user", "content": generation.prompt}]
         messages = tuple(ChatMessage(each["role"], each["content"]) for each in history)
-        if source is not None:
+        if sources:
             last = messages[-1]
-            messages = (*messages[:-1], ChatMessage(last.role, last.content, (source,)))
+            messages = (*messages[:-1], ChatMessage(last.role, last.content, sources))
         return TextRequest(
             **shared, messages=messages, system=asked.get("system"), max_tokens=asked.get("max_tokens", 1024)
         )
@@ -328,12 +325,12 @@ def _request(generation: Generation, choice: Choice, timeout: float, source: Med
             count=asked.get("count", 1),
             style=asked.get("style"),
             color=asked.get("color"),
-            source=source,
+            source=sources[0] if sources else None,
         )
     return VideoRequest(
         **shared,
         prompt=asked.get("prompt"),
-        photo=source,
+        photo=sources[0] if sources else None,
         script=asked.get("script"),
         voice=asked.get("voice"),
         language=asked.get("language", "en"),

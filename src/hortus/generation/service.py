@@ -5,7 +5,7 @@ ends exactly once: whoever moves `status` out of queued or running settles its a
 the same transaction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal, cast
@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 from sqlalchemy import insert, select, update
 
 from hortus import ledger, quotas, routing, tasks
-from hortus.core import clock, context, idempotency, ids
+from hortus.core import clock, context, ids
 from hortus.core.db import Tx
 from hortus.core.errors import Problem
 from hortus.core.events import Bus
@@ -42,7 +42,6 @@ class Wish:
     route: Route
     count: int = 1
     retry_of: str | None = None
-    once: idempotency.Claim | None = None
     id: str = field(default_factory=ids.new)
     request_id: str = field(default_factory=context.request_id.get)
 
@@ -107,16 +106,19 @@ def choose_route(resources: Resources, operation: Operation, quality: Tier, mode
 # Accept ----------------------------------------------------------------------
 
 
-async def submit(tx: Tx, settings: Settings, wish: Wish, kind: tasks.Kind | None) -> str:
-    """Accept one wish or raise why not; returns the id. `kind` None leaves the task to the caller."""
-    (problem,) = await submit_many(tx, settings, [wish], kind)
+async def submit(tx: Tx, settings: Settings, wish: Wish, kinds: Mapping[str, tasks.Kind] | None) -> str:
+    """Accept one wish or raise why not; returns the id.
+
+    `kinds` names the task for each kind of generation; None leaves the task to the caller.
+    """
+    (problem,) = await submit_many(tx, settings, [wish], kinds)
     if problem is not None:
         raise problem
     return wish.id
 
 
 async def submit_many(
-    tx: Tx, settings: Settings, wishes: Sequence[Wish], kind: tasks.Kind | None
+    tx: Tx, settings: Settings, wishes: Sequence[Wish], kinds: Mapping[str, tasks.Kind] | None
 ) -> list[Problem | None]:
     """Accept each wish in turn, set by set: quota, hold, row and task together or none of them."""
     problems = await _take_quota(tx, settings, wishes)
@@ -131,12 +133,12 @@ async def submit_many(
         await quotas.give_back_many(tx, list(refused))
     accepted = [wish for wish in passed if wish.id not in refused]
     if accepted:
-        await tx.execute(insert(Generation), [_row_of(wish) for wish in accepted])
-        if kind is not None:
+        await tx.execute(insert(Generation), [row_of(wish) for wish in accepted])
+        if kinds is not None:
             await tasks.enqueue_many(
                 tx,
                 [
-                    tasks.Wanted(kind, {"id": wish.id}, user_id=wish.user_id, request_id=wish.request_id)
+                    tasks.Wanted(kinds[wish.kind], {"id": wish.id}, user_id=wish.user_id, request_id=wish.request_id)
                     for wish in accepted
                 ],
             )
@@ -150,7 +152,8 @@ async def _take_quota(tx: Tx, settings: Settings, wishes: Sequence[Wish]) -> lis
     return list(await quotas.take_many(tx, takes, zone=settings.zone))
 
 
-def _row_of(wish: Wish) -> dict[str, Any]:
+def row_of(wish: Wish) -> dict[str, Any]:
+    """The row of a wish at its acceptance."""
     return {
         "id": wish.id,
         "user_id": wish.user_id,

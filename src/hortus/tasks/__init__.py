@@ -13,6 +13,7 @@ from hortus.tasks.queue import (
     finish,
     requeue,
 )
+from hortus.tasks.run import run_one
 
 __all__ = [
     "QUEUES",
@@ -33,4 +34,5 @@ __all__ = [
     "every",
     "finish",
     "requeue",
+    "run_one",
 ]

@@ -1,0 +1,23 @@
+"""Who you are and what you may do."""
+
+from hortus.accounts.auth import Admin, Caller, limited_caller
+from hortus.accounts.extras import ProfileExtras
+from hortus.accounts.passwords import PasswordPool, check_strength
+from hortus.accounts.principal import Principal, PrincipalCache
+from hortus.accounts.service import offer_setup, register, user_registered
+from hortus.accounts.tokens import AccessTokens
+
+__all__ = [
+    "AccessTokens",
+    "Admin",
+    "Caller",
+    "PasswordPool",
+    "Principal",
+    "PrincipalCache",
+    "ProfileExtras",
+    "check_strength",
+    "limited_caller",
+    "offer_setup",
+    "register",
+    "user_registered",
+]

@@ -1,0 +1,234 @@
+"""Routes of `/api/auth` and `/api/user`."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+
+from hortus.accounts import service, sessions
+from hortus.accounts.auth import Caller
+from hortus.accounts.errors import AccountSuspended, BadCredentials
+from hortus.accounts.extras import ProfileExtras
+from hortus.accounts.passwords import PasswordPool, check_strength
+from hortus.accounts.principal import PrincipalCache
+from hortus.accounts.schemas import (
+    LoginIn,
+    ProfileIn,
+    ProfileOut,
+    RefreshIn,
+    RegisterIn,
+    SessionOut,
+    SetupIn,
+    TokensOut,
+    UserOut,
+)
+from hortus.accounts.tokens import AccessTokens
+from hortus.core import idempotency
+from hortus.core.db import Database, Tx
+from hortus.core.errors import Problem
+from hortus.core.paging import Page
+from hortus.core.resources import Resources
+from hortus.core.schemas import Id
+from hortus.core.settings import Settings
+from hortus.core.web import (
+    PROBLEM_RESPONSES,
+    AllResources,
+    OnceOnly,
+    PageOf,
+    ReadTx,
+    WriteTx,
+    address_of,
+    limited,
+    resource,
+)
+
+router = APIRouter(prefix="/api", responses=PROBLEM_RESPONSES)
+Extras = Annotated[ProfileExtras, resource(ProfileExtras)]
+Known = Annotated[PrincipalCache, resource(PrincipalCache)]
+
+
+def public(reason: str) -> dict[str, Any]:
+    """Marks a route that needs nobody signed in, and says why."""
+    return {"x-public": reason}
+
+
+def _lasts(resources: Resources) -> timedelta:
+    return timedelta(days=resources.get(Settings).refresh_token_expire_days)
+
+
+async def _sign_in(tx: Tx, request: Request, resources: Resources, user_id: str) -> TokensOut:
+    device = request.headers.get("user-agent", "unknown")
+    session_id, refresh_token = await sessions.open_session(
+        tx, user_id, device=device, address=address_of(request), lasts=_lasts(resources)
+    )
+    return await _tokens(tx, resources, user_id, session_id, refresh_token)
+
+
+async def _tokens(tx: Tx, resources: Resources, user_id: str, session_id: str, refresh_token: str) -> TokensOut:
+    access = resources.get(AccessTokens)
+    extras = await resources.get(ProfileExtras).of(tx, user_id)
+    user = UserOut(**asdict(await service.profile_of(tx, user_id)), plan=extras["plan"])
+    return TokensOut(
+        user=user,
+        access_token=access.sign(user_id, session_id),
+        refresh_token=refresh_token,
+        expires_in=access.seconds,
+    )
+
+
+@router.post(
+    "/auth/register",
+    status_code=201,
+    tags=["auth"],
+    dependencies=[limited("register", "5/minute")],
+    openapi_extra=public("signing up comes before signing in"),
+)
+async def register(body: RegisterIn, request: Request, resources: AllResources, once: OnceOnly) -> TokensOut:
+    """Make an account and sign in. With an `Idempotency-Key`, a repeat signs in to the same account."""
+    check_strength(body.password, body.email, body.name)
+    password_hash = await resources.get(PasswordPool).hash(body.password)
+    claimed = once.claim("register", body.model_dump_json())
+    async with resources.get(Database).transaction() as tx:
+        kept = await idempotency.claim(tx, claimed) if claimed is not None else None
+        if kept is not None:
+            user_id = kept.body["user_id"]
+        else:
+            user_id = await service.register(
+                tx,
+                email=body.email,
+                password_hash=password_hash,
+                name=body.name,
+                marketing_consent=body.marketing_consent,
+            )
+            if claimed is not None:  # tokens are never kept: a repeat gets fresh ones
+                await idempotency.keep(tx, claimed, 201, {"user_id": user_id})
+        return await _sign_in(tx, request, resources, user_id)
+
+
+@router.post(
+    "/auth/login",
+    tags=["auth"],
+    dependencies=[limited("login", "10/minute")],
+    openapi_extra=public("this is signing in"),
+)
+async def login(body: LoginIn, request: Request, resources: AllResources) -> TokensOut:
+    """Sign in with e-mail address and password."""
+    database, passwords = resources.get(Database), resources.get(PasswordPool)
+    async with database.snapshot() as tx:
+        found = await service.find_for_login(tx, "email", body.email)
+    user_id, stored, status = found or ("", None, "active")
+    good, fresh = await passwords.verify(body.password, stored)
+    if not good:
+        raise BadCredentials
+    if status != "active":
+        raise AccountSuspended
+    async with database.transaction() as tx:
+        if fresh is not None:
+            await service.set_password_hash(tx, user_id, fresh)
+        return await _sign_in(tx, request, resources, user_id)
+
+
+@router.post(
+    "/auth/refresh",
+    tags=["auth"],
+    dependencies=[limited("refresh", "60/minute")],
+    openapi_extra=public("the refresh token is the right"),
+)
+async def refresh(body: RefreshIn, resources: AllResources) -> TokensOut:
+    """Trade a refresh token for a fresh pair. A token that was used before revokes its session."""
+    async with resources.get(Database).transaction() as tx:
+        answer = await sessions.refresh(tx, body.refresh_token, lasts=_lasts(resources))
+        tokens = answer if isinstance(answer, Problem) else await _tokens(tx, resources, *answer)
+    if isinstance(tokens, Problem):
+        raise tokens
+    return tokens
+
+
+@router.post("/auth/logout", status_code=204, tags=["auth"])
+async def logout(caller: Caller, tx: WriteTx, known: Known) -> None:
+    """End this session."""
+    await sessions.revoke(tx, caller.user_id, caller.session_id)
+    tx.after_commit(_forget(known, [caller.session_id]))
+
+
+def _forget(known: PrincipalCache, session_ids: list[str]) -> Callable[[], None]:
+    return lambda: known.forget(*session_ids)
+
+
+@router.post(
+    "/auth/setup",
+    status_code=201,
+    tags=["auth"],
+    dependencies=[limited("setup", "5/minute")],
+    openapi_extra=public("the one-time setup token is the right"),
+)
+async def setup(body: SetupIn, request: Request, resources: AllResources) -> TokensOut:
+    """Make the first administrator, once, with the token that the first start printed."""
+    check_strength(body.password, body.email, body.name)
+    password_hash = await resources.get(PasswordPool).hash(body.password)
+    async with resources.get(Database).transaction() as tx:
+        await service.use_setup(tx, body.token)
+        user_id = await service.register(
+            tx, email=body.email, password_hash=password_hash, name=body.name, role="admin"
+        )
+        return await _sign_in(tx, request, resources, user_id)
+
+
+@router.get("/user/me", tags=["user"], response_model=ProfileOut)
+async def me(caller: Caller, tx: ReadTx, extras: Extras) -> JSONResponse:
+    """Who is signed in, with plan, limits and credits."""
+    profile = await service.profile_of(tx, caller.user_id)
+    fields = await extras.of(tx, caller.user_id)
+    return JSONResponse({**asdict(profile), **fields})
+
+
+@router.get("/user/profile", tags=["user"], response_model=ProfileOut)
+async def read_profile(caller: Caller, tx: ReadTx, extras: Extras) -> JSONResponse:
+    """The profile, with plan, limits and credits."""
+    return await me(caller, tx, extras)
+
+
+@router.put("/user/profile", tags=["user"], response_model=ProfileOut)
+async def change_profile(body: ProfileIn, caller: Caller, tx: WriteTx, extras: Extras) -> JSONResponse:
+    """Change the name or the consent to marketing; absent fields stay."""
+    changes = body.model_dump(exclude_unset=True)
+    if changes.get("marketing_consent", False) is None:
+        del changes["marketing_consent"]
+    if changes:
+        await service.update_profile(tx, caller.user_id, changes)
+    return await me(caller, tx, extras)
+
+
+@router.get("/user/sessions", tags=["user"])
+async def list_sessions(caller: Caller, tx: ReadTx, paging: PageOf) -> Page[SessionOut]:
+    """Where you are signed in."""
+    page = await sessions.live_sessions(tx, caller.user_id, paging)
+    shown = [
+        SessionOut(
+            id=row.id,
+            device=row.device,
+            address=row.address,
+            created_at=row.created_at,
+            last_used_at=row.last_used_at,
+            current=row.id == caller.session_id,
+        )
+        for row in page.items
+    ]
+    return Page(items=shown, next_cursor=page.next_cursor)
+
+
+@router.delete("/user/sessions", status_code=204, tags=["user"])
+async def revoke_other_sessions(caller: Caller, tx: WriteTx, known: Known) -> None:
+    """Sign out everywhere else."""
+    ended = await sessions.revoke_others(tx, caller.user_id, caller.session_id)
+    tx.after_commit(_forget(known, ended))
+
+
+@router.delete("/user/sessions/{session_id}", status_code=204, tags=["user"], response_class=Response)
+async def revoke_session(session_id: Id, caller: Caller, tx: WriteTx, known: Known) -> None:
+    """Sign out one device."""
+    await sessions.revoke(tx, caller.user_id, session_id)
+    tx.after_commit(_forget(known, [session_id]))

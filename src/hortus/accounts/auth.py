@@ -1,0 +1,55 @@
+"""Dependencies that tell a handler who is calling. Each runs before the handler's transaction opens."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends
+from fastapi.security import HTTPBearer
+from starlette.requests import HTTPConnection
+
+from hortus.accounts.principal import Principal, PrincipalCache
+from hortus.accounts.sessions import principal_of
+from hortus.accounts.tokens import AccessTokens
+from hortus.core.db import Database
+from hortus.core.errors import Forbidden, Unauthenticated
+from hortus.core.web import hit_limit, resources_of
+
+_scheme = HTTPBearer(auto_error=False, description="An access token from /api/auth/login")
+
+
+async def authenticate(connection: HTTPConnection) -> Principal:
+    """The caller; raises Unauthenticated. Asks the database at most once."""
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated
+    resources = resources_of(connection)
+    claims = resources.get(AccessTokens).verify(token.strip())
+    cache = resources.get(PrincipalCache)
+    known = cache.get(claims.session_id)
+    if known is None:
+        async with resources.get(Database).snapshot() as tx:
+            known = await principal_of(tx, claims.user_id, claims.session_id)
+        cache.put(known)
+    return known
+
+
+Caller = Annotated[Principal, Depends(authenticate), Depends(_scheme)]
+"""Whoever is signed in."""
+
+
+async def _admin(caller: Annotated[Principal, Depends(authenticate)]) -> Principal:
+    if caller.role != "admin":
+        raise Forbidden
+    return caller
+
+
+Admin = Annotated[Principal, Depends(_admin), Depends(_scheme)]
+"""An administrator."""
+
+
+def limited_caller(name: str, default: str) -> Any:
+    """A dependency that limits a route by its caller."""
+
+    async def check(connection: HTTPConnection, caller: Annotated[Principal, Depends(authenticate)]) -> None:
+        await hit_limit(connection, name, default, caller.user_id)
+
+    return Depends(check)

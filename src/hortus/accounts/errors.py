@@ -1,0 +1,66 @@
+"""What signing up and in can refuse."""
+
+from hortus.core.errors import Conflict, Forbidden, NotFound, Problem, Unauthenticated
+
+
+class EmailTaken(Conflict):
+    """Somebody has an account with this address."""
+
+    code, title = "email_taken", "This e-mail address has an account"
+    detail = "Sign in instead, or reset the password."
+
+
+class BadCredentials(Unauthenticated):
+    """Unknown account or wrong password: the same answer, after the same work."""
+
+    code, title = "bad_credentials", "Wrong e-mail address or password"
+    detail = "Check both and try again."
+
+
+class BadRefreshToken(Unauthenticated):
+    """Unknown, expired, or of a revoked session."""
+
+    code, title = "bad_refresh_token", "This refresh token is not good"
+    detail = "Sign in again."
+
+
+class RefreshReused(Unauthenticated):
+    """A refresh token came a second time: somebody may have stolen it, so the session is revoked."""
+
+    code, title = "refresh_reused", "This refresh token was used before"
+    detail = "The session was revoked for safety. Sign in again."
+
+
+class WeakPassword(Problem):
+    """Too easy to guess. `feedback` says what would help."""
+
+    code, status, title = "weak_password", 422, "This password is too easy to guess"
+    detail = "Choose a longer or less common password."
+
+
+class AccountSuspended(Forbidden):
+    """An operator suspended this account."""
+
+    code, title = "account_suspended", "This account is suspended"
+    detail = "Contact the operator of this service."
+
+
+class SetupClosed(Forbidden):
+    """The setup token is wrong or was used."""
+
+    code, title = "setup_closed", "Setup is not open"
+    detail = "The setup token is wrong or was used. An administrator can be made with `hortus create-admin`."
+
+
+class SessionNotFound(NotFound):
+    """No such session, or not yours."""
+
+    code = "session_not_found"
+    detail = "There is no such session, or it is not yours."
+
+
+class Busy(Problem):
+    """Too many sign-ins at once."""
+
+    code, status, title = "busy", 503, "Too many sign-ins at the moment"
+    detail = "Try again in a few seconds."

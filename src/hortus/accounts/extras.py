@@ -1,0 +1,22 @@
+"""What higher features add to a profile: the plan and the usage summary."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from hortus.core.db import Tx
+
+Extra = Callable[[Tx, str], Awaitable[dict[str, Any]]]
+
+
+class ProfileExtras:
+    """Filled by `main`; each extra gets the transaction and the user's id and returns fields."""
+
+    def __init__(self, *extras: Extra) -> None:
+        self._extras = extras
+
+    async def of(self, tx: Tx, user_id: str) -> dict[str, Any]:
+        """All fields for one user."""
+        fields: dict[str, Any] = {"plan": "basic"}
+        for extra in self._extras:
+            fields.update(await extra(tx, user_id))
+        return fields

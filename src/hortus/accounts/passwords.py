@@ -1,0 +1,74 @@
+"""Passwords: Argon2id with OWASP's parameters, in a small pool of threads, never on the event loop."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import TypeVar
+
+from pwdlib import PasswordHash
+from pwdlib.exceptions import UnknownHashError
+from pwdlib.hashers.argon2 import Argon2Hasher
+from pwdlib.hashers.bcrypt import BcryptHasher
+
+from hortus.accounts.errors import Busy, WeakPassword
+
+T = TypeVar("T")
+SHORTEST, LONGEST = 8, 128
+WAITING_AT_MOST = 200
+_hashing = PasswordHash((Argon2Hasher(time_cost=2, memory_cost=19 * 1024, parallelism=1), BcryptHasher()))
+
+
+@lru_cache(1)
+def _nobodys_hash() -> str:
+    return _hashing.hash("nobody has this password")
+
+
+class PasswordPool:
+    """Hashes and verifies, two at a time; refuses with Busy when too many wait."""
+
+    def __init__(self, threads: int = 2) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="argon2")
+        self._waiting = 0
+        self.jobs = 0
+
+    async def hash(self, password: str) -> str:
+        """The hash to store."""
+        return await self._run(lambda: _hashing.hash(password))
+
+    async def verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
+        """Whether it fits, and a fresh hash when the stored one is of older parameters.
+
+        Without a stored hash the same work is done, and the answer is no.
+        """
+        if stored is None:
+            await self._run(lambda: _hashing.verify(password, _nobodys_hash()))
+            return False, None
+        return await self._run(lambda: _verify(password, stored))
+
+    async def _run(self, job: Callable[[], T]) -> T:
+        if self._waiting >= WAITING_AT_MOST:
+            raise Busy(headers={"Retry-After": "5"}, retry_after=5)
+        self._waiting += 1
+        self.jobs += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, job)
+        finally:
+            self._waiting -= 1
+
+
+def _verify(password: str, stored: str) -> tuple[bool, str | None]:
+    try:
+        return _hashing.verify_and_update(password, stored)
+    except UnknownHashError:
+        return False, None
+
+
+def check_strength(password: str, *known: str | None) -> None:
+    """Raise WeakPassword for what is guessed quickly; `known` are words about the user."""
+    from zxcvbn import zxcvbn  # noqa: PLC0415 - its word lists take a while to load
+
+    found = zxcvbn(password[:100], user_inputs=[word for word in known if word])
+    if found["score"] < 2:
+        advice = [found["feedback"]["warning"], *found["feedback"]["suggestions"]]
+        raise WeakPassword(feedback=[line for line in advice if line])

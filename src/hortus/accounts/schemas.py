@@ -1,0 +1,110 @@
+"""What people send to sign up and in, and what they see."""
+
+from typing import Annotated, Any, Literal
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from hortus.accounts.passwords import LONGEST, SHORTEST
+from hortus.core.schemas import Body, Time
+
+
+def _normalise_email(value: str) -> str:
+    try:
+        return validate_email(value, check_deliverability=False).normalized.casefold()
+    except EmailNotValidError as error:
+        raise ValueError(str(error)) from error
+
+
+Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(_normalise_email)]
+NewPassword = Annotated[str, StringConstraints(min_length=SHORTEST, max_length=LONGEST, strip_whitespace=False)]
+Password = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST, strip_whitespace=False)]
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("must not contain control characters")
+    return value
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_printable)]
+Secret = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class RegisterIn(Body):
+    """A new account."""
+
+    email: Email
+    password: NewPassword
+    name: Name | None = None
+    accept_terms: Literal[True] = Field(description="Must be true")
+    marketing_consent: bool = False
+
+
+class LoginIn(Body):
+    """Sign in with a password."""
+
+    email: Email
+    password: Password
+
+
+class RefreshIn(Body):
+    """Trade a refresh token for a fresh pair."""
+
+    refresh_token: Secret
+
+
+class SetupIn(Body):
+    """Become the first administrator with the token from the log."""
+
+    token: Secret
+    email: Email
+    password: NewPassword
+    name: Name | None = None
+
+
+class ProfileIn(Body):
+    """What may be changed; absent fields stay."""
+
+    name: Name | None = None
+    marketing_consent: bool | None = None
+
+
+class UserOut(BaseModel):
+    """A user as shown to themselves."""
+
+    id: str
+    email: str | None
+    mobile_number: str | None
+    name: str | None
+    role: str
+    plan: str
+
+
+class ProfileOut(UserOut):
+    """The profile with what is left of limits and credits."""
+
+    model_config = ConfigDict(extra="allow")
+
+    usage: dict[str, Any] | None = None
+
+
+class TokensOut(BaseModel):
+    """A signed-in session."""
+
+    user: UserOut
+    access_token: str
+    refresh_token: str
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105 - the type of a token, not one
+    expires_in: int
+
+
+class SessionOut(BaseModel):
+    """A signed-in device."""
+
+    id: str
+    device: str
+    address: str
+    created_at: Time
+    last_used_at: Time
+    current: bool

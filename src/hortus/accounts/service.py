@@ -1,0 +1,130 @@
+"""Sign up, sign in, change what we know of a user."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from hortus.accounts.errors import EmailTaken, SetupClosed
+from hortus.accounts.tables import Identifier, SetupToken, User
+from hortus.accounts.tokens import digest_of, new_secret
+from hortus.core import clock, ids
+from hortus.core.db import Tx
+from hortus.core.signals import Signal
+
+user_registered: Signal[str] = Signal("accounts.user_registered")
+"""Sent with the user's id in the transaction that makes the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What we know of a user."""
+
+    id: str
+    name: str | None
+    role: str
+    email: str | None
+    mobile_number: str | None
+
+
+async def register(
+    tx: Tx,
+    *,
+    email: str,
+    password_hash: str,
+    name: str | None,
+    marketing_consent: bool = False,
+    role: str = "user",
+) -> str:
+    """Make a user with an e-mail address (normalised by the caller); the id. Raises EmailTaken."""
+    taken = select(Identifier.id).where(Identifier.kind == "email", Identifier.value == email)
+    if (await tx.execute(taken)).first() is not None:
+        raise EmailTaken
+    now, user_id = clock.now(), ids.new()
+    user = {
+        "id": user_id,
+        "name": name,
+        "role": role,
+        "status": "active",
+        "password_hash": password_hash,
+        "marketing_consent": marketing_consent,
+        "terms_accepted_at": now,
+        "created_at": now,
+        "updated_at": now,
+    }
+    await tx.execute(insert(User), user)
+    try:
+        row = {"id": ids.new(), "user_id": user_id, "kind": "email", "value": email, "created_at": now}
+        await tx.execute(insert(Identifier), row)
+    except IntegrityError as error:  # somebody registered the address between our look and now
+        raise EmailTaken from error
+    await user_registered.send(tx, user_id)
+    return user_id
+
+
+async def find_for_login(tx: Tx, kind: str, value: str) -> tuple[str, str | None, str] | None:
+    """(user id, password hash, status) behind an identifier, if there is one."""
+    query = (
+        select(User.id, User.password_hash, User.status)
+        .join(Identifier, Identifier.user_id == User.id)
+        .where(Identifier.kind == kind, Identifier.value == value, User.status != "deleted")
+    )
+    found = (await tx.execute(query)).one_or_none()
+    return (found.id, found.password_hash, found.status) if found is not None else None
+
+
+async def set_password_hash(tx: Tx, user_id: str, password_hash: str) -> None:
+    """Replace the stored hash."""
+    await tx.execute(update(User).where(User.id == user_id).values(password_hash=password_hash))
+
+
+async def profile_of(tx: Tx, user_id: str) -> Profile:
+    """The profile of a user who exists, in one query."""
+    query = (
+        select(User.id, User.name, User.role, Identifier.kind, Identifier.value)
+        .outerjoin(Identifier, Identifier.user_id == User.id)
+        .where(User.id == user_id)
+        .order_by(Identifier.id)
+    )
+    rows = (await tx.execute(query)).all()
+    reached = {row.kind: row.value for row in reversed(rows)}  # the oldest of a kind is the main one
+    first = rows[0]
+    return Profile(first.id, first.name, first.role, reached.get("email"), reached.get("mobile"))
+
+
+async def update_profile(tx: Tx, user_id: str, changes: dict[str, Any]) -> None:
+    """Change the fields that are given."""
+    await tx.execute(update(User).where(User.id == user_id).values(**changes, updated_at=clock.now()))
+
+
+async def offer_setup(tx: Tx) -> str | None:
+    """A fresh one-time setup token while there is no administrator; None once there is one.
+
+    The token before it, if any, stops working.
+    """
+    admins = select(func.count()).select_from(User).where(User.role == "admin")
+    if (await tx.execute(admins)).scalar_one():
+        return None
+    secret = new_secret()
+    changed = await tx.execute(
+        update(SetupToken)
+        .where(SetupToken.id == 1)
+        .values(digest=digest_of(secret), used_at=None)
+        .returning(SetupToken.id)
+    )
+    if changed.first() is None:
+        await tx.execute(insert(SetupToken), {"id": 1, "digest": digest_of(secret)})
+    return secret
+
+
+async def use_setup(tx: Tx, token: str) -> None:
+    """Use up the setup token; raises SetupClosed unless this is the one use of the right one."""
+    used = await tx.execute(
+        update(SetupToken)
+        .where(SetupToken.id == 1, SetupToken.digest == digest_of(token), SetupToken.used_at.is_(None))
+        .values(used_at=clock.now())
+        .returning(SetupToken.id)
+    )
+    if used.first() is None:
+        raise SetupClosed

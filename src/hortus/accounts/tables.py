@@ -1,0 +1,75 @@
+"""Who people are and where they are signed in. Secrets are kept as digests only."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hortus.core.db import Base, id_type
+
+
+class User(Base):
+    """A person. How they are reached stands in `identifiers`."""
+
+    __tablename__ = "users"
+
+    id: Mapped[str] = mapped_column(id_type(), primary_key=True)
+    name: Mapped[str | None] = mapped_column(String(100))
+    role: Mapped[str] = mapped_column(String(10))
+    status: Mapped[str] = mapped_column(String(10))
+    password_hash: Mapped[str | None] = mapped_column(Text)
+    marketing_consent: Mapped[bool]
+    terms_accepted_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class Identifier(Base):
+    """An e-mail address or mobile number of a user; verified or not."""
+
+    __tablename__ = "identifiers"
+    __table_args__ = (UniqueConstraint("kind", "value"),)
+
+    id: Mapped[str] = mapped_column(id_type(), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(10))
+    value: Mapped[str] = mapped_column(String(320))
+    verified_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class Session(Base):
+    """A signed-in device. Revoking it ends its access tokens and refresh tokens alike."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (Index("ix_sessions_of_user", "user_id", "id"),)
+
+    id: Mapped[str] = mapped_column(id_type(), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
+    device: Mapped[str] = mapped_column(String(200))
+    address: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    last_used_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class RefreshToken(Base):
+    """One refresh token of a session, by digest. Used once; `used_at` tells when."""
+
+    __tablename__ = "refresh_tokens"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    session_id: Mapped[str] = mapped_column(ForeignKey("sessions.id"), index=True)
+    created_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class SetupToken(Base):
+    """The one-time right to become the first administrator."""
+
+    __tablename__ = "setup_tokens"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    used_at: Mapped[datetime | None]

@@ -1,0 +1,217 @@
+"""Routes of `/api/chatroom`."""
+
+import contextlib
+import json
+from collections.abc import AsyncGenerator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query
+from fastapi.responses import JSONResponse
+
+from hortus.accounts import Caller, limited_caller
+from hortus.chat import service
+from hortus.chat.cache import RoomLists
+from hortus.chat.schemas import (
+    EditIn,
+    MessageIn,
+    MessageOut,
+    RegenerateIn,
+    RoomChange,
+    RoomIn,
+    RoomLine,
+    RoomOut,
+    SentOut,
+)
+from hortus.chat.service import Turn
+from hortus.chat.tables import Message
+from hortus.core.db import Database, Tx
+from hortus.core.events import Bus
+from hortus.core.paging import Page, Paging
+from hortus.core.resources import Resources
+from hortus.core.schemas import Id
+from hortus.core.sse import KEEP_ALIVE, EventStream, frame, last_event_id
+from hortus.core.web import PROBLEM_RESPONSES, AllResources, OnceOnly, PageOf, ReadTx, WriteTx, resource
+
+router = APIRouter(prefix="/api/chatroom", tags=["chat"], responses=PROBLEM_RESPONSES)
+Lists = Annotated[RoomLists, resource(RoomLists)]
+LOOK_SECONDS = 5.0
+
+
+def _dropped(tx: Tx, lists: RoomLists, user_id: str) -> None:
+    tx.after_commit(lambda: lists.drop(user_id))
+
+
+def _line(room: Any) -> RoomLine:
+    return RoomLine.model_validate(room, from_attributes=True)
+
+
+def _message(message: Message) -> MessageOut:
+    return MessageOut.model_validate(message, from_attributes=True)
+
+
+def _sent(turn: tuple[Message, Message]) -> SentOut:
+    message, reply = turn
+    return SentOut(message=_message(message), reply=_message(reply), generation_id=reply.generation_id or "")
+
+
+async def _room(tx: Tx, user_id: str, room_id: str, paging: Paging) -> RoomOut:
+    room = await service.find_room(tx, user_id, room_id)
+    page = await service.find_messages(tx, room_id, paging)
+    messages = [_message(row) for row in page.items]
+    return RoomOut(**_line(room).model_dump(), messages=messages, next_cursor=page.next_cursor)
+
+
+@router.post("", status_code=201, response_model=RoomOut)
+async def create_room(body: RoomIn, caller: Caller, tx: WriteTx, lists: Lists, once: OnceOnly) -> JSONResponse:
+    """A new room."""
+
+    async def make() -> RoomOut:
+        room = await service.create_room(tx, caller.user_id, body.title, body.description)
+        _dropped(tx, lists, caller.user_id)
+        return RoomOut(**_line(room).model_dump(), messages=[], next_cursor=None)
+
+    return await once.answer(tx, caller.user_id, body, make, status=201)
+
+
+@router.get("", response_model=Page[RoomLine])
+async def list_rooms(
+    caller: Caller,
+    resources: AllResources,
+    lists: Lists,
+    paging: PageOf,
+    archived: bool = False,
+    pinned: bool | None = None,
+    q: Annotated[str | None, Query(max_length=80, pattern=r"^[^\x00]*$")] = None,
+) -> JSONResponse:
+    """Your rooms, last used first; remembered for a while and dropped at any write."""
+    key = json.dumps([paging.limit, paging.cursor, archived, pinned, q])
+    known = lists.get(caller.user_id, key)
+    if known is not None:
+        return JSONResponse(known, headers={"X-Cache": "hit"})
+    version = lists.version(caller.user_id)
+    async with resources.get(Database).snapshot() as tx:
+        page = await service.find_rooms(tx, caller.user_id, paging, archived=archived, pinned=pinned, words=q)
+    shown = {
+        "items": [_line(room).model_dump(mode="json") for room in page.items],
+        "next_cursor": page.next_cursor,
+    }
+    lists.put(caller.user_id, key, version, shown)
+    return JSONResponse(shown, headers={"X-Cache": "miss"})
+
+
+@router.get("/{room_id}")
+async def read_room(room_id: Id, caller: Caller, tx: ReadTx, paging: PageOf) -> RoomOut:
+    """A room with its newest messages; `cursor` leads to older ones."""
+    return await _room(tx, caller.user_id, room_id, paging)
+
+
+@router.patch("/{room_id}")
+async def change_room(room_id: Id, body: RoomChange, caller: Caller, tx: WriteTx, lists: Lists) -> RoomLine:
+    """Rename, describe, pin or archive a room."""
+    changes = body.model_dump(exclude_unset=True)
+    kept = {name: value for name, value in changes.items() if value is not None or name == "description"}
+    room = await service.change_room(tx, caller.user_id, room_id, kept)
+    _dropped(tx, lists, caller.user_id)
+    return _line(room)
+
+
+@router.delete("/{room_id}", status_code=204)
+async def delete_room(room_id: Id, caller: Caller, tx: WriteTx, lists: Lists) -> None:
+    """Delete a room with everything said in it."""
+    await service.delete_room(tx, caller.user_id, room_id)
+    _dropped(tx, lists, caller.user_id)
+
+
+@router.post(
+    "/{room_id}/message",
+    status_code=202,
+    response_model=SentOut,
+    dependencies=[limited_caller("message", "60/minute")],
+)
+async def send_message(
+    room_id: Id,
+    body: MessageIn,
+    caller: Caller,
+    tx: WriteTx,
+    resources: AllResources,
+    lists: Lists,
+    once: OnceOnly,
+) -> JSONResponse:
+    """Store a message; the reply is made in the background and streamed by `/events`."""
+    turn = Turn(body.quality, body.model, tuple(body.attachments))
+
+    async def make() -> SentOut:
+        _dropped(tx, lists, caller.user_id)
+        return _sent(await service.send(tx, resources, caller.user_id, room_id, body.content, turn))
+
+    return await once.answer(tx, caller.user_id, body, make, status=202)
+
+
+@router.post("/{room_id}/message/{message_id}/regenerate", status_code=202, response_model=SentOut)
+async def regenerate(
+    room_id: Id,
+    message_id: Id,
+    caller: Caller,
+    tx: WriteTx,
+    resources: AllResources,
+    lists: Lists,
+    once: OnceOnly,
+    body: RegenerateIn | None = None,
+) -> JSONResponse:
+    """Another reply beside the old one."""
+    asked = body or RegenerateIn()
+    turn = Turn(asked.quality, asked.model)
+
+    async def make() -> SentOut:
+        _dropped(tx, lists, caller.user_id)
+        return _sent(await service.regenerate(tx, resources, caller.user_id, room_id, message_id, turn))
+
+    return await once.answer(tx, caller.user_id, asked, make, status=202)
+
+
+@router.patch("/{room_id}/message/{message_id}", status_code=202)
+async def edit_message(
+    room_id: Id, message_id: Id, body: EditIn, caller: Caller, tx: WriteTx, resources: AllResources, lists: Lists
+) -> SentOut:
+    """Another version of a message of yours, with a reply of its own; the old one stays as its sibling."""
+    turn = Turn(body.quality, body.model)
+    _dropped(tx, lists, caller.user_id)
+    return _sent(await service.edit(tx, resources, caller.user_id, room_id, message_id, body.content, turn))
+
+
+@router.get("/{room_id}/events", response_class=EventStream)
+async def follow_room(
+    room_id: Id,
+    caller: Caller,
+    resources: AllResources,
+    last: Annotated[str | None, Header(alias="Last-Event-ID", max_length=30)] = None,
+) -> EventStream:
+    """Everything that happens in a room as it happens: `delta`, `done`, `error`; resumes by `Last-Event-ID`."""
+    async with resources.get(Database).snapshot() as tx:
+        await service.find_room(tx, caller.user_id, room_id)
+    return EventStream(_frames(resources, caller.user_id, room_id, last_event_id(last)))
+
+
+async def _frames(resources: Resources, user_id: str, room_id: str, after: int) -> AsyncGenerator[bytes, None]:
+    yield KEEP_ALIVE
+    pending: dict[str, str] = {}
+    bus, database = resources.get(Bus), resources.get(Database)
+    async with contextlib.aclosing(bus.listen(service.topic_of(room_id), after, LOOK_SECONDS)) as news:
+        async for event in news:
+            if event is not None:
+                after = event.id
+                if event.name in ("done", "error"):
+                    pending.pop(event.data["message_id"], None)
+                yield frame(event.name, event.data, event.id)
+                continue
+            # Silence: another process may have made the reply, so the database is asked.
+            async with database.snapshot() as tx:
+                room = await _room(tx, user_id, room_id, Paging(20))
+            for message in room.messages:
+                if message.status == "pending":
+                    pending[message.id] = message.id
+                elif pending.pop(message.id, None):
+                    after += 1
+                    shown = {"message_id": message.id, "status": message.status, "content": message.content}
+                    yield frame("done" if message.status == "done" else "error", shown, after)
+            yield KEEP_ALIVE

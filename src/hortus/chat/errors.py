@@ -1,0 +1,24 @@
+"""What chat can refuse."""
+
+from hortus.core.errors import Conflict, NotFound
+
+
+class RoomNotFound(NotFound):
+    """No such room, or not yours."""
+
+    code = "chatroom_not_found"
+    detail = "There is no such chatroom, or it is not yours."
+
+
+class MessageNotFound(NotFound):
+    """No such message in this room."""
+
+    code = "message_not_found"
+    detail = "There is no such message in this chatroom."
+
+
+class WrongRole(Conflict):
+    """Replies are regenerated, own messages are edited."""
+
+    code = "wrong_role"
+    detail = "Regenerate a reply of the assistant; edit a message of your own."

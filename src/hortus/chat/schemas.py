@@ -1,0 +1,93 @@
+"""What people send to chat, and what they see."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field, StringConstraints
+
+from hortus.core.schemas import Body, Id, Time
+from hortus.routing import Tier
+
+Title = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Description = Annotated[str, StringConstraints(max_length=2000)]
+Content = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
+ModelId = Annotated[str, StringConstraints(min_length=1, max_length=80)]
+
+
+class RoomIn(Body):
+    """A new room."""
+
+    title: Title = "New chat"
+    description: Description | None = None
+
+
+class RoomChange(Body):
+    """What may be changed; absent fields stay."""
+
+    title: Title | None = None
+    description: Description | None = None
+    pinned: bool | None = None
+    archived: bool | None = None
+
+
+class MessageIn(Body):
+    """A message to answer. `attachments` are ids of pictures of yours."""
+
+    content: Content
+    attachments: list[Id] = Field(default_factory=list, max_length=4)
+    quality: Tier = "balanced"
+    model: ModelId | None = None
+
+
+class EditIn(Body):
+    """Another version of a message of yours; it gets a reply of its own."""
+
+    content: Content
+    quality: Tier = "balanced"
+    model: ModelId | None = None
+
+
+class RegenerateIn(Body):
+    """Ask for another reply."""
+
+    quality: Tier = "balanced"
+    model: ModelId | None = None
+
+
+class MessageOut(BaseModel):
+    """One message of a room."""
+
+    id: str
+    role: Literal["user", "assistant"]
+    content: str
+    status: Literal["pending", "done", "error"]
+    parent_id: str | None
+    created_at: Time
+    generation_id: str | None
+    error_code: str | None
+
+
+class RoomLine(BaseModel):
+    """A room in a list."""
+
+    id: str
+    title: str
+    description: str | None
+    pinned: bool
+    archived: bool
+    created_at: Time
+    updated_at: Time
+
+
+class RoomOut(RoomLine):
+    """A room with its newest messages, oldest of them first; `next_cursor` leads to older ones."""
+
+    messages: list[MessageOut]
+    next_cursor: str | None
+
+
+class SentOut(BaseModel):
+    """The stored message and the reply that is being made."""
+
+    message: MessageOut
+    reply: MessageOut
+    generation_id: str

@@ -1,0 +1,84 @@
+"""Accept wishes in batches: requests that arrive together share one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hortus.core import idempotency
+from hortus.core.batch import Batch
+from hortus.core.db import Database, Tx
+from hortus.core.errors import Problem
+from hortus.core.idempotency import Answer, Claim
+from hortus.core.settings import Settings
+from hortus.generation import service
+from hortus.generation.service import Wish
+from hortus.generation.show import show
+from hortus.generation.tables import Generation
+from hortus.generation.tasks import RUN
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A wish with the idempotency claim of its request, if any."""
+
+    wish: Wish
+    claim: Claim | None
+
+
+class Accept(Batch[Asked, Answer]):
+    """`await accept(asked)` gives the 202 answer once it is durable, or raises why not."""
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        async def work(tx: Tx, items: Sequence[Asked]) -> list[Answer | Exception]:
+            return await accept_many(tx, settings, items)
+
+        super().__init__(database, work)
+
+
+async def accept_many(tx: Tx, settings: Settings, items: Sequence[Asked]) -> list[Answer | Exception]:
+    """The answer to each: the kept one for a repeat, a fresh one, or the refusal."""
+    answers: dict[int, Answer | Exception] = {}
+    repeats = _repeats(items)
+    for place, item in enumerate(items):
+        if place not in repeats and item.claim is not None:
+            try:
+                kept = await idempotency.claim(tx, item.claim)
+            except Problem as problem:
+                answers[place] = problem
+            else:
+                if kept is not None:
+                    answers[place] = kept
+    fresh = [place for place in range(len(items)) if place not in answers and place not in repeats]
+    problems = await service.submit_many(tx, settings, [items[place].wish for place in fresh], RUN)
+    for place, problem in zip(fresh, problems, strict=True):
+        item = items[place]
+        if problem is not None:
+            answers[place] = problem
+            if item.claim is not None:
+                await idempotency.drop(tx, item.claim)
+            continue
+        body = _shown(item.wish, settings)
+        answers[place] = Answer(202, body)
+        if item.claim is not None:
+            await idempotency.keep(tx, item.claim, 202, body)
+    if repeats:  # the same key twice in one batch: the second one finds the first one's answer
+        later = await accept_many(tx, settings, [items[place] for place in repeats])
+        answers.update(zip(repeats, later, strict=True))
+    return [answers[place] for place in range(len(items))]
+
+
+def _repeats(items: Sequence[Asked]) -> list[int]:
+    """The places whose key stands earlier in the same batch."""
+    seen: set[tuple[str, str]] = set()
+    found: list[int] = []
+    for place, item in enumerate(items):
+        if item.claim is not None:
+            key = (item.claim.scope, item.claim.key)
+            if key in seen:
+                found.append(place)
+            seen.add(key)
+    return found
+
+
+def _shown(wish: Wish, settings: Settings) -> dict[str, Any]:
+    return show(Generation(**service.row_of(wish)), settings).model_dump(mode="json")

@@ -1,0 +1,308 @@
+"""Routes that make things: `/api/text`, `/image`, `/video`, `/prompt`, `/generations`, `/models`."""
+
+from dataclasses import asdict
+from typing import Annotated, Any, cast
+
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import JSONResponse, Response
+
+from hortus import files, ledger, routing, tasks
+from hortus.accounts import Caller
+from hortus.core import idempotency
+from hortus.core.clock import iso
+from hortus.core.db import Database
+from hortus.core.events import Bus
+from hortus.core.idempotency import Answer
+from hortus.core.paging import Page
+from hortus.core.resources import Resources
+from hortus.core.schemas import Id
+from hortus.core.settings import Settings
+from hortus.core.sse import EventStream, last_event_id
+from hortus.core.web import PROBLEM_RESPONSES, AllResources, OnceOnly, PageOf, ReadTx, WriteTx, replayed
+from hortus.generation import enhance, follow, service, wishes
+from hortus.generation.accept import Accept, Asked
+from hortus.generation.errors import DETAILS, GenerationFailed, NothingToDownload, PromptRefused
+from hortus.generation.limits import limit_basic
+from hortus.generation.schemas import (
+    EnhanceIn,
+    EnhanceOut,
+    GenerationOut,
+    ImageEditIn,
+    ImageIn,
+    Kind,
+    ModelOut,
+    QuoteIn,
+    QuoteOut,
+    Status,
+    TextIn,
+    TextOut,
+    VideoIn,
+)
+from hortus.generation.service import Wish
+from hortus.generation.show import show, show_text
+from hortus.generation.tables import Generation
+from hortus.generation.tasks import RUN_TEXT
+from hortus.generation.usage import usage_of
+from hortus.providers import Registry
+from hortus.routing import Catalog, Health
+from hortus.storage import Storage
+
+router = APIRouter(prefix="/api", responses=PROBLEM_RESPONSES)
+LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", max_length=30)]
+
+
+# Text ------------------------------------------------------------------------
+
+
+async def _start_text(
+    resources: Resources, wish: Wish, claim: idempotency.Claim | None
+) -> tuple[tasks.Claimed | None, str]:
+    """Accept a text wish; the task claimed for this process, or None and the id when it was asked before."""
+    engine = resources.get(tasks.EmbeddedEngine)
+    async with resources.get(Database).transaction() as tx:
+        kept = await idempotency.claim(tx, claim) if claim is not None else None
+        if kept is not None:
+            return None, kept.body["generation_id"]
+        await service.submit(tx, resources.get(Settings), wish, None)
+        claimed = await tasks.claim_now(tx, RUN_TEXT, {"id": wish.id}, worker=engine.worker, lease=engine.lease)
+        if claim is not None:
+            await idempotency.keep(tx, claim, 200, {"generation_id": wish.id})
+    return claimed, wish.id
+
+
+async def _make_text(resources: Resources, wish: Wish, claim: idempotency.Claim | None) -> tuple[Generation, bool]:
+    """The ended generation, and whether it was asked for before. Raises why there is no text."""
+    claimed, generation_id = await _start_text(resources, wish, claim)
+    if claimed is not None:
+        await follow.work_inline(resources, claimed)
+    generation = await follow.wait_ended(resources, wish.user_id, generation_id)
+    if generation.status != "succeeded":
+        code = generation.error_code or generation.status
+        kind = GenerationFailed if code in ("unavailable", "interrupted", "cancelled") else PromptRefused
+        raise kind(DETAILS.get(code), generation_id=generation_id, reason=code)
+    return generation, claimed is None
+
+
+@router.post("/text/generate", tags=["text"], response_model=TextOut)
+async def generate_text(body: TextIn, caller: Caller, resources: AllResources, once: OnceOnly) -> Response:
+    """Text for a prompt: at once, or with `stream: true` as server-sent events while it is written."""
+    wish = wishes.text_wish(resources, caller.user_id, body)
+    claim = once.claim(caller.user_id, body)
+    if body.stream:
+        claimed, generation_id = await _start_text(resources, wish, claim)
+        if claimed is None:
+            return EventStream(follow.follow(resources, caller.user_id, generation_id, 0))
+        return EventStream(follow.stream_inline(resources, claimed, caller.user_id))
+    generation, repeated = await _make_text(resources, wish, claim)
+    shown = show_text(generation).model_dump(mode="json")
+    return replayed(Answer(200, shown)) if repeated else JSONResponse(shown)
+
+
+@router.post("/prompt/enhance", tags=["text"])
+async def enhance_prompt(body: EnhanceIn, caller: Caller, resources: AllResources, once: OnceOnly) -> EnhanceOut:
+    """A better prompt and why. By rules and free of charge where no text model is configured."""
+    asked = TextIn(prompt=body.prompt, system=enhance.SYSTEM.format(kind=body.kind), max_tokens=400)
+    wish = wishes.text_wish(resources, caller.user_id, asked)
+    if wish.route.choices[0].model.sketch:
+        return enhance.enhance_by_rules(body.prompt, body.kind)
+    generation, _ = await _make_text(resources, wish, once.claim(caller.user_id, body))
+    return enhance.split_answer(generation.text or "").model_copy(update={"generation_id": generation.id})
+
+
+# Pictures and videos ---------------------------------------------------------
+
+
+async def _accept(resources: Resources, wish: Wish, claim: idempotency.Claim | None) -> JSONResponse:
+    answer = await resources.get(Accept)(Asked(wish, claim))
+    if answer.body["id"] != wish.id:
+        return replayed(answer)
+    return JSONResponse(answer.body, answer.status, headers={"Location": f"/api/generations/{wish.id}"})
+
+
+@router.post("/image/generate", status_code=202, tags=["image"], response_model=GenerationOut)
+async def generate_image(
+    body: ImageIn, caller: Caller, request: Request, resources: AllResources, once: OnceOnly
+) -> JSONResponse:
+    """Pictures for a prompt, made in the background."""
+    await limit_basic(request, caller.user_id, "image")
+    wish = wishes.image_wish(resources, caller.user_id, body)
+    return await _accept(resources, wish, once.claim(caller.user_id, body))
+
+
+@router.post("/image/edit", status_code=202, tags=["image"], response_model=GenerationOut)
+async def edit_image(
+    body: ImageEditIn, caller: Caller, request: Request, resources: AllResources, once: OnceOnly
+) -> JSONResponse:
+    """Restyle, enhance, upscale, or remove the background of a picture of yours."""
+    await limit_basic(request, caller.user_id, "image")
+    async with resources.get(Database).snapshot() as tx:
+        wish = await wishes.edit_wish(tx, resources, caller.user_id, body)
+    return await _accept(resources, wish, once.claim(caller.user_id, body))
+
+
+@router.post("/video/generate", status_code=202, tags=["video"], response_model=GenerationOut)
+async def generate_video(
+    body: VideoIn, caller: Caller, request: Request, resources: AllResources, once: OnceOnly
+) -> JSONResponse:
+    """A talking photo from `photo_file_id` and `script`, or a video from a prompt alone."""
+    await limit_basic(request, caller.user_id, "video")
+    async with resources.get(Database).snapshot() as tx:
+        wish = await wishes.video_wish(tx, resources, caller.user_id, body)
+    return await _accept(resources, wish, once.claim(caller.user_id, body))
+
+
+# One resource for all kinds --------------------------------------------------
+
+
+@router.post("/generations/quote", tags=["generations"])
+async def quote(body: QuoteIn, caller: Caller, resources: AllResources) -> QuoteOut:
+    """Price and time of a piece of work before it starts. Nothing is reserved."""
+    operation, size = wishes.quote_of(body)
+    route = service.choose_route(resources, operation, body.quality, body.model, size)
+    first = route.choices[0]
+    times = routing.durations_of(resources.get(Health), first)
+    return QuoteOut(
+        price_credits=route.price,
+        provider=first.offer.provider,
+        model=first.model.id,
+        p50_seconds=round(times.p50, 2),
+        p95_seconds=round(times.p95, 2),
+        measured=times.samples,
+        fallbacks=[choice.model.id for choice in route.choices[1:]],
+    )
+
+
+async def _page(
+    tx: Any, resources: Resources, user_id: str, paging: Any, kind: str | None, status: str | None
+) -> Page[GenerationOut]:
+    page = await service.find_all(tx, user_id, paging, kind=kind, status=status)
+    settings = resources.get(Settings)
+    return Page(items=[show(row, settings) for row in page.items], next_cursor=page.next_cursor)
+
+
+@router.get("/generations", tags=["generations"])
+async def list_generations(
+    caller: Caller,
+    tx: ReadTx,
+    resources: AllResources,
+    paging: PageOf,
+    kind: Annotated[Kind | None, Query()] = None,
+    status: Annotated[Status | None, Query()] = None,
+) -> Page[GenerationOut]:
+    """Your generations, newest first."""
+    return await _page(tx, resources, caller.user_id, paging, kind, status)
+
+
+@router.get("/video/list", tags=["video"])
+async def list_videos(caller: Caller, tx: ReadTx, resources: AllResources, paging: PageOf) -> Page[GenerationOut]:
+    """Your videos, newest first."""
+    return await _page(tx, resources, caller.user_id, paging, "video", None)
+
+
+@router.get("/generations/{generation_id}", tags=["generations"])
+@router.get("/video/details/{generation_id}", tags=["video"], operation_id="video_details")
+@router.get("/video/status/{generation_id}", tags=["video"], operation_id="video_status")
+async def read_generation(generation_id: Id, caller: Caller, tx: ReadTx, resources: AllResources) -> GenerationOut:
+    """One generation with its attempts, price and outputs."""
+    return show(await service.find(tx, caller.user_id, generation_id), resources.get(Settings))
+
+
+@router.get("/generations/{generation_id}/events", tags=["generations"], response_class=EventStream)
+async def follow_generation(
+    generation_id: Id, caller: Caller, resources: AllResources, last: LastEventId = None
+) -> EventStream:
+    """Progress and text as server-sent events until the end; resumes by `Last-Event-ID`."""
+    async with resources.get(Database).snapshot() as tx:
+        await service.find(tx, caller.user_id, generation_id)
+    return EventStream(follow.follow(resources, caller.user_id, generation_id, last_event_id(last)))
+
+
+@router.get("/generations/{generation_id}/download", tags=["generations"], response_class=Response)
+@router.get("/video/download/{generation_id}", tags=["video"], response_class=Response, operation_id="video_download")
+async def download(
+    generation_id: Id,
+    caller: Caller,
+    request: Request,
+    resources: AllResources,
+    output: Annotated[int, Query(ge=0, le=3)] = 0,
+) -> Response:
+    """The bytes of an output, as an attachment."""
+    async with resources.get(Database).snapshot() as tx:
+        found = await service.find(tx, caller.user_id, generation_id)
+        if len(found.outputs) <= output:
+            raise NothingToDownload(status_now=found.status)
+        row = await files.find(tx, caller.user_id, found.outputs[output]["file_id"])
+    return files.serve(request, resources.get(Storage), row, download=True)
+
+
+@router.post("/generations/{generation_id}/cancel", tags=["generations"])
+async def cancel(generation_id: Id, caller: Caller, tx: WriteTx, resources: AllResources) -> GenerationOut:
+    """Stop it; nothing is charged. 409 once it has ended."""
+    found = await service.cancel(tx, resources.get(Bus), caller.user_id, generation_id)
+    return show(found, resources.get(Settings))
+
+
+@router.post("/generations/{generation_id}/retry", status_code=202, tags=["generations"], response_model=GenerationOut)
+@router.post(
+    "/video/retry/{generation_id}",
+    status_code=202,
+    tags=["video"],
+    operation_id="video_retry",
+    response_model=GenerationOut,
+)
+async def retry(generation_id: Id, caller: Caller, resources: AllResources, once: OnceOnly) -> JSONResponse:
+    """The same wish again, as a new generation at today's price."""
+    async with resources.get(Database).snapshot() as tx:
+        old = await service.retryable(tx, caller.user_id, generation_id)
+    wish = wishes.retry_wish(resources, old, wishes.size_of(old))
+    return await _accept(resources, wish, once.claim(caller.user_id, generation_id))
+
+
+@router.delete("/generations/{generation_id}", status_code=204, tags=["generations"])
+async def delete(generation_id: Id, caller: Caller, tx: WriteTx, resources: AllResources) -> None:
+    """Delete it and its files; a live one is cancelled first."""
+    file_ids = await service.delete(tx, resources.get(Bus), caller.user_id, generation_id)
+    if file_ids:
+        await files.delete(tx, caller.user_id, file_ids)
+
+
+# What is offered, what is left -----------------------------------------------
+
+
+@router.get("/models", tags=["generations"])
+async def list_models(caller: Caller, resources: AllResources) -> dict[str, Any]:
+    """Every model of this installation's catalogue that is offered now, with its price."""
+    health = resources.get(Health)
+    offered: dict[str, ModelOut] = {}
+    for each in routing.standing(resources.get(Catalog), resources.get(Registry)):
+        if each.reason is not None:
+            continue
+        model = each.model
+        open_now = health.state(each.offer.provider, each.offer.model) == "open"
+        known = offered.get(model.id)
+        offered[model.id] = ModelOut(
+            id=model.id,
+            title=model.title,
+            kinds=sorted({operation.partition(".")[0] for operation in model.operations}),
+            operations=list(model.operations),
+            quality=model.tier,
+            sketch=model.sketch,
+            available=not open_now or (known is not None and known.available),
+            price={name: cast("int", value) for name, value in model.price.model_dump().items() if value},
+        )
+    dated = resources.get(Catalog).dated.isoformat()
+    return {"dated": dated, "items": [model.model_dump(mode="json") for model in offered.values()]}
+
+
+@router.get("/user/usage", tags=["user"])
+async def usage(caller: Caller, tx: ReadTx, resources: AllResources) -> dict[str, Any]:
+    """Every quota window and the credits: what was used, what is left, when it resets."""
+    return await usage_of(tx, resources.get(Settings), caller.user_id)
+
+
+@router.get("/user/credits", tags=["user"])
+async def credit_history(caller: Caller, tx: ReadTx, paging: PageOf) -> Page[dict[str, Any]]:
+    """Every movement of your credits, newest first, in micro-credits."""
+    lines, cursor = await ledger.entries(tx, caller.user_id, paging)
+    shown = [{**asdict(line), "amount": str(line.amount), "created_at": iso(line.created_at)} for line in lines]
+    return Page(items=shown, next_cursor=cursor)

@@ -1,0 +1,33 @@
+"""What a user has used and what is left, on one page."""
+
+from typing import Any
+
+from hortus import ledger, quotas
+from hortus.core.clock import iso
+from hortus.core.db import Tx
+from hortus.core.settings import Settings
+
+
+async def usage_of(tx: Tx, settings: Settings, user_id: str) -> dict[str, Any]:
+    """Plan, every quota window, and credits in micro-credits as text; ready for JSON."""
+    used = await quotas.usage(tx, user_id, zone=settings.zone)
+    credit = await ledger.balance(tx, user_id)
+    return {
+        "plan": used.plan,
+        "windows": [
+            {
+                "kind": each.kind,
+                "window": each.window,
+                "limit": each.limit,
+                "used": each.used,
+                "remaining": each.remaining,
+                "resets_at": iso(each.resets_at),
+            }
+            for each in used.windows
+        ],
+        "credits": {
+            "balance": str(credit.balance),
+            "held": str(credit.held),
+            "available": str(credit.available),
+        },
+    }

@@ -1,0 +1,62 @@
+"""Credits: all arithmetic of what users have, hold and spend, in micro-credits.
+
+Every verb works in the caller's transaction and never commits.
+"""
+
+from hortus.ledger.balances import Balance, balance
+from hortus.ledger.entries import EntryLine, entries
+from hortus.ledger.errors import AlreadyReserved, InsufficientCredits, LedgerBroken, UnknownGrant, UnknownReservation
+from hortus.ledger.grants import (
+    PRIORITY_BOUGHT,
+    PRIORITY_GIFT,
+    PRIORITY_PLAN,
+    PRIORITY_WELCOME,
+    WELCOME_AMOUNT,
+    claw_back,
+    expire_grants,
+    grant,
+    grant_welcome,
+)
+from hortus.ledger.proof import prove
+from hortus.ledger.reservations import (
+    Hold,
+    Settlement,
+    expire_reservations,
+    release,
+    release_many,
+    reserve,
+    reserve_many,
+    settle,
+    settle_many,
+)
+
+__all__ = [
+    "PRIORITY_BOUGHT",
+    "PRIORITY_GIFT",
+    "PRIORITY_PLAN",
+    "PRIORITY_WELCOME",
+    "WELCOME_AMOUNT",
+    "AlreadyReserved",
+    "Balance",
+    "EntryLine",
+    "Hold",
+    "InsufficientCredits",
+    "LedgerBroken",
+    "Settlement",
+    "UnknownGrant",
+    "UnknownReservation",
+    "balance",
+    "claw_back",
+    "entries",
+    "expire_grants",
+    "expire_reservations",
+    "grant",
+    "grant_welcome",
+    "prove",
+    "release",
+    "release_many",
+    "reserve",
+    "reserve_many",
+    "settle",
+    "settle_many",
+]

@@ -1,0 +1,255 @@
+"""Hold credit before the work, then settle or release it: once, whatever happens twice."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import bindparam, text
+
+from hortus.core import clock
+from hortus.core.db import Moment, Tx
+from hortus.ledger.accounts import Changes, Free, apply, burn, free_credit, lock, pay_debts
+from hortus.ledger.entries import REVENUE, Movement, post
+from hortus.ledger.errors import AlreadyReserved, InsufficientCredits, UnknownReservation
+from hortus.ledger.rowset import SetStatement
+
+_KNOWN = SetStatement(
+    "SELECT reference FROM credit_reservations WHERE reference IN (SELECT d.reference FROM {rows})", reference="text"
+)
+_INSERT = SetStatement(
+    "INSERT INTO credit_reservations (reference, user_id, amount, settled_amount, status, expires_at, created_at) "
+    "SELECT d.reference, d.user_id, d.amount, 0, 'open', d.expires_at, :now FROM {rows} WHERE true "
+    "ON CONFLICT (reference) DO NOTHING",
+    reference="text", user_id="text", amount="bigint", expires_at="timestamptz",
+)  # fmt: skip
+_INSERT_PARTS = SetStatement(
+    "INSERT INTO reservation_parts (reference, position, grant_id, amount) "
+    "SELECT d.reference, d.position, d.grant_id, d.amount FROM {rows}",
+    reference="text", position="bigint", grant_id="text", amount="bigint",
+)  # fmt: skip
+_READ = SetStatement(
+    "SELECT r.reference, r.user_id, r.amount, r.status, p.grant_id, p.amount FROM credit_reservations AS r "
+    "LEFT JOIN reservation_parts AS p ON p.reference = r.reference "
+    "WHERE r.reference IN (SELECT d.reference FROM {rows}) ORDER BY r.reference, p.position",
+    reference="text",
+)
+_CLOSE = SetStatement(
+    "UPDATE credit_reservations SET status = d.outcome, settled_amount = d.paid, closed_at = :now "
+    "FROM {rows} WHERE credit_reservations.reference = d.wanted AND status = 'open' RETURNING reference",
+    wanted="text", outcome="text", paid="bigint",
+)  # fmt: skip
+_OVERDUE = text(
+    "SELECT reference, user_id, amount FROM credit_reservations WHERE status = 'open' AND expires_at <= :now "
+    "ORDER BY expires_at LIMIT :limit"
+).bindparams(bindparam("now", type_=Moment()))
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A wish to reserve `amount` micro-credits (0 is allowed and recorded) for as long as `lasts`."""
+
+    user_id: str
+    amount: int
+    reference: str
+    lasts: timedelta
+
+    def __post_init__(self) -> None:
+        if self.amount < 0:
+            raise ValueError("nobody reserves less than nothing")
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """A wish to settle a reservation for `amount` micro-credits; None is all of it."""
+
+    reference: str
+    amount: int | None = None
+
+
+@dataclass(slots=True)
+class _Reserved:
+    user_id: str
+    amount: int
+    is_open: bool
+    parts: list[Free]
+
+
+@dataclass(frozen=True, slots=True)
+class _Closing:
+    reference: str
+    outcome: str
+    amount: int | None
+
+
+async def reserve(tx: Tx, user_id: str, amount: int, *, reference: str, lasts: timedelta) -> None:
+    """Hold `amount` micro-credits; raises InsufficientCredits or AlreadyReserved."""
+    (problem,) = await reserve_many(tx, [Hold(user_id, amount, reference, lasts)])
+    if problem is not None:
+        raise problem
+
+
+async def reserve_many(tx: Tx, holds: Sequence[Hold]) -> list[InsufficientCredits | AlreadyReserved | None]:
+    """Hold for each in turn: first come, first served. None where it succeeded, otherwise why not.
+
+    N parallel calls against credit for k let exactly k through.
+    """
+    now = clock.now()
+    paying = {hold.user_id for hold in holds if hold.amount}
+    debts = await lock(tx, paying)
+    known = set((await _KNOWN.run(tx, [{"reference": hold.reference} for hold in holds])).scalars())
+    free = await free_credit(tx, sorted(debts), now)
+    answers: list[InsufficientCredits | AlreadyReserved | None] = []
+    changes = Changes()
+    reservations: list[dict[str, object]] = []
+    parts: list[dict[str, object]] = []
+    for hold in holds:
+        # Without an account row there never was a grant.
+        available = sum(source.amount for source in free.get(hold.user_id, ())) - debts.get(hold.user_id, 0)
+        if hold.reference in known:
+            answers.append(AlreadyReserved(hold.reference))
+        elif hold.amount > max(available, 0):
+            answers.append(InsufficientCredits(hold.amount, available))
+        else:
+            answers.append(None)
+            known.add(hold.reference)
+            reservations.append(_row_of(hold, now))
+            for position, part in enumerate(burn(free.get(hold.user_id, []), hold.amount)):
+                changes.grant(part.grant_id, held=part.amount)
+                parts.append(
+                    {
+                        "reference": hold.reference,
+                        "position": position,
+                        "grant_id": part.grant_id,
+                        "amount": part.amount,
+                    }
+                )
+            changes.account(hold.user_id, held=hold.amount)
+    await apply(tx, changes)
+    if reservations and (await _INSERT.run(tx, reservations, now=now)).rowcount != len(reservations):
+        # Another transaction took one of the references since we looked; a repeat will see which.
+        raise AlreadyReserved(str(reservations[0]["reference"]) if len(reservations) == 1 else "")
+    if parts:
+        await _INSERT_PARTS.run(tx, parts)
+    return answers
+
+
+def _row_of(hold: Hold, now: datetime) -> dict[str, object]:
+    return {
+        "reference": hold.reference,
+        "user_id": hold.user_id,
+        "amount": hold.amount,
+        "expires_at": now + hold.lasts,
+    }
+
+
+async def settle(tx: Tx, reference: str, amount: int | None = None) -> bool:
+    """Charge `amount` of the reservation (all of it by default) and release the rest.
+
+    True the first time; False when it was settled, released or expired before. Raises
+    ValueError for more than was reserved, and UnknownReservation.
+    """
+    return _first(await settle_many(tx, [Settlement(reference, amount)]))
+
+
+async def settle_many(tx: Tx, settlements: Sequence[Settlement]) -> list[bool | ValueError | UnknownReservation]:
+    """`settle` for each; what it would raise is the answer in its place."""
+    return await _close(tx, [_Closing(each.reference, "settled", each.amount) for each in settlements])
+
+
+async def release(tx: Tx, reference: str) -> bool:
+    """Give the whole reservation back; True the first time, False when it was closed before."""
+    return _first(await release_many(tx, [reference]))
+
+
+async def release_many(tx: Tx, references: Sequence[str]) -> list[bool | ValueError | UnknownReservation]:
+    """`release` for each; what it would raise is the answer in its place."""
+    return await _close(tx, [_Closing(reference, "released", 0) for reference in references])
+
+
+async def expire_reservations(tx: Tx, *, limit: int = 500) -> list[str]:
+    """Release reservations that nobody closed in time; their references.
+
+    At most `limit` per call, passing over accounts that are busy: run it until it gives none.
+    """
+    overdue = (await tx.execute(_OVERDUE, {"now": clock.now(), "limit": limit})).all()
+    locked = await lock(tx, {user_id for _, user_id, amount in overdue if amount}, skip_locked=True)
+    closings = [
+        _Closing(reference, "expired", 0) for reference, user_id, amount in overdue if amount == 0 or user_id in locked
+    ]
+    answers = await _close(tx, closings)
+    return [closing.reference for closing, closed in zip(closings, answers, strict=True) if closed is True]
+
+
+def _first(answers: Sequence[bool | ValueError | UnknownReservation]) -> bool:
+    (answer,) = answers
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+async def _close(tx: Tx, closings: Sequence[_Closing]) -> list[bool | ValueError | UnknownReservation]:
+    if not closings:
+        return []
+    now = clock.now()
+    # Who and how much never change, so they are read before the lock; `_CLOSE` decides who closed it.
+    reserved = await _read(tx, [closing.reference for closing in closings])
+    answers: list[bool | ValueError | UnknownReservation] = []
+    wanted: dict[str, _Closing] = {}
+    for closing in closings:
+        found = reserved.get(closing.reference)
+        if found is None:
+            answers.append(UnknownReservation())
+        elif closing.amount is not None and not 0 <= closing.amount <= found.amount:
+            answers.append(ValueError(f"{closing.amount} is not within the {found.amount} that were reserved"))
+        else:
+            first = found.is_open and closing.reference not in wanted
+            answers.append(first)
+            if first:
+                wanted[closing.reference] = closing
+    debts = await lock(tx, {reserved[reference].user_id for reference in wanted if reserved[reference].amount})
+    closed = await _mark_closed(tx, reserved, wanted.values(), now)
+    await _move(tx, reserved, [wanted[reference] for reference in sorted(closed)], now)
+    if any(debts.values()):
+        await pay_debts(tx, debts, now)
+    return [
+        answer is True and closing.reference in closed if isinstance(answer, bool) else answer
+        for closing, answer in zip(closings, answers, strict=True)
+    ]
+
+
+async def _read(tx: Tx, references: Iterable[str]) -> dict[str, _Reserved]:
+    found: dict[str, _Reserved] = {}
+    rows = await _READ.run(tx, [{"reference": reference} for reference in references])
+    for reference, user_id, amount, status, grant_id, part in rows:
+        entry = found.setdefault(reference, _Reserved(user_id, amount, status == "open", []))
+        if grant_id is not None:
+            entry.parts.append(Free(grant_id, part))
+    return found
+
+
+async def _mark_closed(tx: Tx, reserved: dict[str, _Reserved], closings: Iterable[_Closing], now: datetime) -> set[str]:
+    rows = [
+        {
+            "wanted": closing.reference,
+            "outcome": closing.outcome,
+            "paid": reserved[closing.reference].amount if closing.amount is None else closing.amount,
+        }
+        for closing in sorted(closings, key=lambda closing: closing.reference)
+    ]
+    return set((await _CLOSE.run(tx, rows, now=now)).scalars()) if rows else set()
+
+
+async def _move(tx: Tx, reserved: dict[str, _Reserved], closings: Sequence[_Closing], now: datetime) -> None:
+    changes = Changes()
+    movements: list[Movement] = []
+    for closing in closings:
+        found = reserved[closing.reference]
+        paid = found.amount if closing.amount is None else closing.amount
+        changes.account(found.user_id, balance=-paid, held=-found.amount)
+        movements.append(Movement(closing.reference, found.user_id, REVENUE, paid, "settle"))
+        for part in found.parts:
+            spent = min(part.amount, paid)
+            paid -= spent
+            changes.grant(part.grant_id, held=-part.amount, remaining=-spent)
+    await apply(tx, changes)
+    await post(tx, movements, now)

@@ -1,0 +1,115 @@
+"""The ASGI application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
+from sqlalchemy import text
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+import hortus
+from hortus.accounts import api as accounts_api
+from hortus.chat import api as chat_api
+from hortus.core.db import Database
+from hortus.core.edge import Edge
+from hortus.core.settings import Settings
+from hortus.core.web import AllResources, ProblemBody, install_problems
+from hortus.files import api as files_api
+from hortus.generation import api as generation_api
+from hortus.main.opening import opened
+from hortus.providers import Registry
+
+JSON_BODY_BYTES = 1024 * 1024
+UPLOAD_OVERHEAD = 64 * 1024
+
+
+def create_app(settings: Settings, *, work: bool = True, registry: Registry | None = None) -> ASGIApp:
+    """The whole application behind its edge. With `work` the process also runs background tasks."""
+    settings.refuse_unsafe()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with opened(settings, work=work, registry=registry) as resources:
+            app.state.resources = resources
+            yield
+
+    app = FastAPI(
+        title="Hortus",
+        summary="Sell generative AI: text, images, talking photos, chat.",
+        version=hortus.__version__,
+        license_info={"name": "MIT", "identifier": "MIT"},
+        lifespan=lifespan,
+        redirect_slashes=False,
+        max_body_size=max(JSON_BODY_BYTES, settings.max_upload_bytes + UPLOAD_OVERHEAD),
+        generate_unique_id_function=_operation_id,
+    )
+    install_problems(app)
+    for api in (accounts_api, generation_api, chat_api, files_api):
+        app.include_router(api.router)
+    _add_health(app)
+    app.openapi = lambda: _schema(app)  # type: ignore[method-assign]
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=[_origin(url) for url in (settings.frontend_base_url, settings.public_url) if url],
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Request-ID"],
+        expose_headers=["X-Request-ID", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"],
+        allow_credentials=True,
+        max_age=600,
+    )
+    edge = Edge(app, allowed_hosts=tuple(settings.allowed_hosts), https=settings.public_url.startswith("https:"))
+    return edge
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.operation_id or route.name
+
+
+def _add_health(app: FastAPI) -> None:
+    public: dict[str, Any] = {"x-public": "says only whether the service is up"}
+
+    @app.get("/", tags=["health"], openapi_extra=public)
+    async def root() -> dict[str, str]:
+        """Where to go."""
+        return {"name": "Hortus", "version": hortus.__version__, "docs": "/docs", "health": "/health"}
+
+    @app.get("/health/live", tags=["health"], openapi_extra=public)
+    async def live() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "ok"}
+
+    @app.get("/health", tags=["health"], openapi_extra=public)
+    @app.get("/health/ready", tags=["health"], openapi_extra=public, operation_id="ready")
+    async def ready(resources: AllResources) -> JSONResponse:
+        """The process can serve: its database answers."""
+        try:
+            async with resources.get(Database).snapshot() as tx:
+                await tx.execute(text("SELECT 1"))
+        except Exception:  # whatever the driver raises, the answer is the same
+            return JSONResponse({"status": "unavailable", "database": "unavailable"}, 503)
+        return JSONResponse({"status": "ok", "database": "ok"})
+
+
+def _schema(app: FastAPI) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        schema = get_openapi(
+            title=app.title,
+            version=app.version,
+            summary=app.summary,
+            license_info=app.license_info,
+            routes=app.routes,
+        )
+        schema.setdefault("components", {}).setdefault("schemas", {})["Problem"] = ProblemBody.model_json_schema()
+        app.openapi_schema = schema
+    return app.openapi_schema

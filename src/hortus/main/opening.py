@@ -1,0 +1,80 @@
+"""Open everything a process needs, in order, and close it again."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+
+from hortus import accounts, chat, generation, ledger, quotas, routing
+from hortus.core.db import Database, Tx
+from hortus.core.events import Bus
+from hortus.core.http import Http
+from hortus.core.limits import Limiter
+from hortus.core.resources import Resources
+from hortus.core.settings import Settings
+from hortus.generation.accept import Accept
+from hortus.generation.limits import PlanNames
+from hortus.generation.usage import usage_of
+from hortus.main import upkeep
+from hortus.providers import Context, Registry, discover
+from hortus.storage import LocalStorage, Storage
+from hortus.tasks import EmbeddedEngine
+
+log = structlog.get_logger()
+ROOM = {"interactive": 1, "media": 2, "mail": 2, "maintenance": 1}
+
+
+@asynccontextmanager
+async def opened(settings: Settings, *, work: bool, registry: Registry | None = None) -> AsyncIterator[Resources]:
+    """Everything this process needs; with `work` it also runs tasks. `registry` replaces the providers found."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    database = Database(settings.database, pool_size=settings.database_pool_size)
+    bus, lists = Bus(), chat.RoomLists(settings.chatroom_cache_ttl)
+    async with Http() as http:
+        resources = Resources(
+            settings,
+            database,
+            bus,
+            lists,
+            http,
+            Limiter(settings),
+            accounts.AccessTokens(settings),
+            accounts.PasswordPool(),
+            accounts.PrincipalCache(settings.principal_cache_seconds),
+            accounts.ProfileExtras(_usage_extra(settings)),
+            routing.load(settings.catalog_path),
+            routing.Health(),
+            Accept(database, settings),
+            PlanNames(),
+        )
+        resources.add(LocalStorage(settings.data_dir / "files"), Storage)
+        resources.add(registry or discover(Context(http, settings.data_dir)), Registry)
+        replies = chat.Replies(bus, lists)
+        generation.ended.connect(replies)
+        accounts.user_registered.connect(_welcome)
+        upkeep.define_all()
+        room = {**ROOM, "interactive": settings.worker_concurrency * 2} if work else {}
+        engine = EmbeddedEngine(resources, room=room, lease=settings.lease_seconds, schedule=work)
+        resources.add(engine, EmbeddedEngine)
+        async with database.transaction() as tx:
+            await quotas.ensure_plans(tx, settings)
+        await engine.start()
+        try:
+            yield resources
+        finally:
+            await engine.stop()
+            generation.ended.disconnect(replies)
+            await database.close()
+
+
+def _usage_extra(settings: Settings) -> Any:
+    async def extra(tx: Tx, user_id: str) -> dict[str, Any]:
+        usage = await usage_of(tx, settings, user_id)
+        return {"plan": usage["plan"], "usage": usage}
+
+    return extra
+
+
+async def _welcome(tx: Tx, user_id: str) -> None:
+    await ledger.grant_welcome(tx, user_id)

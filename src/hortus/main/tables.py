@@ -1,0 +1,14 @@
+"""Every table of the product, so that migrations and checks see the whole schema."""
+
+from hortus.accounts import tables as accounts
+from hortus.chat import tables as chat
+from hortus.core import tables as core
+from hortus.core.db import Base
+from hortus.files import tables as files
+from hortus.generation import tables as generation
+from hortus.ledger import tables as ledger
+from hortus.quotas import tables as quotas
+from hortus.tasks import tables as tasks
+
+ALL = (accounts, chat, core, files, generation, ledger, quotas, tasks)
+metadata = Base.metadata

@@ -1,0 +1,47 @@
+"""Periodic work: expire what ran out, sweep what is old, prove the ledger."""
+
+import structlog
+
+from hortus import files as _files  # its own sweep is defined on import  # noqa: F401
+from hortus import ledger, tasks
+from hortus.core import idempotency
+from hortus.core.db import Database
+from hortus.core.resources import Resources
+from hortus.files import tasks as files_tasks
+from hortus.tasks import queue
+
+log = structlog.get_logger()
+
+
+async def expire(resources: Resources, _task: tasks.Claimed) -> None:
+    """Book expired grants and reservations, a bounded number per transaction."""
+    for verb in (ledger.expire_grants, ledger.expire_reservations):
+        more = True
+        while more:
+            async with resources.get(Database).transaction() as tx:
+                more = bool(await verb(tx))
+
+
+async def sweep(resources: Resources, _task: tasks.Claimed) -> None:
+    """Forget old idempotency keys and done tasks."""
+    for verb in (idempotency.sweep, queue.sweep):
+        more = True
+        while more:
+            async with resources.get(Database).transaction() as tx:
+                more = bool(await verb(tx))
+
+
+async def prove(resources: Resources, _task: tasks.Claimed) -> None:
+    """Check every invariant of the ledger; a broken one is logged as an error, loudly."""
+    async with resources.get(Database).snapshot() as tx:
+        broken = await ledger.prove(tx)
+    for line in broken:
+        log.error("ledger_invariant_broken", broken=line)
+
+
+def define_all() -> None:
+    """Make every periodic task known; again is fine."""
+    tasks.every("ledger.expire", expire, 60)
+    tasks.every("ledger.prove", prove, 600)
+    tasks.every("core.sweep", sweep, 600)
+    tasks.every("files.sweep", files_tasks.sweep, 3600)

@@ -1,0 +1,315 @@
+"""Google's Gemini by an API key: text, pictures (Nano Banana), and video through Interactions.
+
+Settings: GEMINI_API_KEY (or GOOGLE_API_KEY), GEMINI_BASE_URL (or GOOGLE_GEMINI_BASE_URL),
+GEMINI_IDLE_TIMEOUT and GEMINI_POLL_SECONDS in seconds.
+
+Google is told to store nothing. The one exception is a video: it is a background job, and
+those are always stored, so each is deleted as soon as its result has been fetched.
+"""
+
+import asyncio
+import base64
+import math
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any, ClassVar, Literal
+from urllib.parse import quote
+
+from pydantic import AliasChoices, BaseModel, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from hortus.providers.base import (
+    Context,
+    Delta,
+    Done,
+    Event,
+    ImageRequest,
+    Media,
+    NotConfigured,
+    Operation,
+    Output,
+    ProviderError,
+    Rejected,
+    Request,
+    TextRequest,
+    Unavailable,
+    Unsupported,
+    Usage,
+    VideoRequest,
+)
+from hortus.providers.gemini_video import Interactions
+from hortus.providers.wire import call, count, decode, deliver, describe, dig, embedded, items, parse, picture, stream
+
+GOOGLE = "https://generativelanguage.googleapis.com"
+VERSION = "v1beta"
+RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")
+
+_REFUSED = {
+    "SAFETY",
+    "RECITATION",
+    "BLOCKLIST",
+    "PROHIBITED_CONTENT",
+    "SPII",
+    "IMAGE_SAFETY",
+    "IMAGE_PROHIBITED_CONTENT",
+    "IMAGE_RECITATION",
+    "MODEL_ARMOR",
+}
+
+
+class Settings(BaseSettings):
+    """A key from Google AI Studio; the address is for gateways and tests."""
+
+    model_config = SettingsConfigDict(env_prefix="GEMINI_", env_file=".env", env_ignore_empty=True, extra="ignore")
+
+    api_key: SecretStr = Field(SecretStr(""), validation_alias=AliasChoices("GEMINI_API_KEY", "GOOGLE_API_KEY"))
+    base_url: str = Field(GOOGLE, validation_alias=AliasChoices("GEMINI_BASE_URL", "GOOGLE_GEMINI_BASE_URL"))
+    idle_timeout: float = Field(30.0, gt=0)
+    poll_seconds: float = Field(3.0, gt=0)
+
+    @field_validator("base_url")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError(f"write an address such as {GOOGLE}")
+        return value.rstrip("/").removesuffix(f"/{VERSION}")
+
+
+class Wishes(BaseModel):
+    """What a caller may wish beyond the request."""
+
+    temperature: float | None = Field(None, ge=0, le=2)
+    top_p: float | None = Field(None, gt=0, le=1)
+    thinking_level: Literal["minimal", "low", "medium", "high"] | None = "low"
+    """Thinking counts towards `max_tokens`; more of it can leave nothing for the answer."""
+    image_size: Literal["1K", "2K", "4K"] | None = None
+    resolution: Literal["360p", "720p", "1080p", "4k"] | None = None
+
+
+class Adapter:
+    """Any model Google serves by the key, called by Google's own name for it."""
+
+    id: ClassVar[str] = "gemini"
+    title: ClassVar[str] = "Google Gemini"
+    operations: ClassVar[frozenset[Operation]] = frozenset(
+        {"text", "chat", "image.generate", "image.restyle", "image.enhance", "video.talking_photo", "video.text"}
+    )
+    Options: ClassVar[type[BaseModel]] = Wishes
+
+    def __init__(self, context: Context) -> None:
+        self._http = context.http
+        self._settings = Settings()
+        self._base = f"{self._settings.base_url}/{VERSION}"
+        self._headers = {"x-goog-api-key": self._settings.api_key.get_secret_value()}
+        self._jobs = Interactions(self._http, self._base, self._headers, self._settings.poll_seconds)
+
+    def missing(self) -> str | None:
+        """None with a key."""
+        if not self._settings.api_key.get_secret_value():
+            return "Set GEMINI_API_KEY (or GOOGLE_API_KEY)."
+        return None
+
+    def serves(self, model: str) -> bool:
+        """Every model named, once there is a key; an unknown one turns out Unsupported."""
+        return bool(model) and self.missing() is None
+
+    def generate(self, request: Request) -> AsyncGenerator[Event, None]:
+        """Deltas of a text, pictures, or a job and its video."""
+        return deliver(self._generate(request), request.timeout)
+
+    def poll(self, handle: str, request: Request) -> AsyncGenerator[Event, None]:
+        """Go on with a video job that was started before."""
+        return deliver(self._poll(handle, request), request.timeout)
+
+    async def cancel(self, handle: str) -> None:
+        """Stop a video job; an unknown or ended one is no error."""
+        await self._jobs.cancel(handle)
+
+    async def _generate(self, request: Request) -> AsyncGenerator[Event, None]:
+        wishes = self._check(request)
+        if isinstance(request, TextRequest):
+            work = self._write(request, wishes)
+        elif isinstance(request, ImageRequest):
+            work = self._draw(request, wishes)
+        elif isinstance(request, VideoRequest):
+            _check_video(request)
+            work = self._jobs.run(request, wishes.resolution)
+        else:
+            raise Unsupported(f"no {request.operation} here")
+        async with aclosing(work):
+            async for event in work:
+                yield event
+
+    async def _poll(self, handle: str, request: Request) -> AsyncGenerator[Event, None]:
+        self._check(request)
+        if not isinstance(request, VideoRequest):
+            raise Unsupported(f"{request.operation} is no job here")
+        async with aclosing(self._jobs.follow(handle, request)) as work:
+            async for event in work:
+                yield event
+
+    def _check(self, request: Request) -> Wishes:
+        missing = self.missing()
+        if missing is not None:
+            raise NotConfigured(missing)
+        if request.operation not in self.operations:
+            raise Unsupported(f"no {request.operation} here")
+        try:
+            return Wishes.model_validate(request.options)
+        except ValidationError as error:
+            raise Rejected(f"options: {error.errors(include_url=False)}"[:300], "bad_input") from error
+
+    def _address(self, model: str, verb: str) -> str:
+        return f"{self._base}/models/{quote(model.removeprefix('models/'), safe='')}:{verb}"
+
+    # Text
+
+    async def _write(self, request: TextRequest, wishes: Wishes) -> AsyncGenerator[Event, None]:
+        usage, finish, wrote = Usage(), "", False
+        events = stream(
+            self._http,
+            self._address(request.model, "streamGenerateContent") + "?alt=sse",
+            headers=self._headers,
+            json=_text_body(request, wishes),
+            timeout=request.timeout,
+            idle_timeout=self._settings.idle_timeout,
+        )
+        async with aclosing(events):
+            async for data in events:
+                chunk = parse(data)
+                error = embedded(chunk) or _blocked(chunk)
+                if error is not None:
+                    raise error
+                usage = _usage(chunk) or usage
+                finish = str(dig(chunk, "candidates", 0, "finishReason") or finish)
+                for part in items(dig(chunk, "candidates", 0, "content", "parts")):
+                    text = dig(part, "text")
+                    if isinstance(text, str) and text and not dig(part, "thought"):
+                        wrote = True
+                        yield Delta(text)
+        if finish not in {"STOP", "MAX_TOKENS"}:
+            raise Unavailable(f"the stream was cut; finished with {finish[:40]!r}")
+        if not wrote:
+            raise Unavailable(f"no text; finished with {finish}")
+        yield Done(usage, "length" if finish == "MAX_TOKENS" else "stop")
+
+    # Pictures
+
+    async def _draw(self, request: ImageRequest, wishes: Wishes) -> AsyncGenerator[Event, None]:
+        if request.source is None and request.operation != "image.generate":
+            raise Rejected("no picture to work on", "bad_input")
+        calls = [asyncio.create_task(self._draw_one(request, wishes)) for _ in range(max(1, request.count))]
+        try:
+            drawn = await asyncio.gather(*calls)
+        finally:
+            for task in calls:
+                task.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+        for output, _ in drawn:
+            yield output
+        used = [usage for _, usage in drawn]
+        yield Done(
+            Usage(
+                input_tokens=sum(usage.input_tokens for usage in used),
+                output_tokens=sum(usage.output_tokens for usage in used),
+                images=len(drawn),
+            )
+        )
+
+    async def _draw_one(self, request: ImageRequest, wishes: Wishes) -> tuple[Output, Usage]:
+        default = "Improve this picture: light, colours and sharpness. Change nothing else."
+        parts: list[dict[str, Any]] = [{"text": describe(request, default)}]
+        if request.source is not None:
+            parts.insert(0, _inline(request.source))
+        config = {
+            "aspectRatio": _ratio(request.width, request.height),
+            "imageSize": wishes.image_size or _image_size(request.width, request.height),
+        }
+        body = {
+            "contents": [{"role": "user", "parts": parts}],
+            "generationConfig": {"responseModalities": ["IMAGE"], "imageConfig": config},
+            "store": False,
+        }
+        url = self._address(request.model, "generateContent")
+        answer = await call(self._http, "POST", url, headers=self._headers, json=body, timeout=request.timeout)
+        blocked = _blocked(answer)
+        if blocked is not None:
+            raise blocked
+        for part in items(dig(answer, "candidates", 0, "content", "parts")):
+            if dig(part, "inlineData", "data") and not dig(part, "thought"):
+                return picture(decode(dig(part, "inlineData", "data"))), _usage(answer) or Usage()
+        raise Unavailable(f"no picture; finished with {str(dig(answer, 'candidates', 0, 'finishReason'))[:40]}")
+
+
+def _text_body(request: TextRequest, wishes: Wishes) -> dict[str, Any]:
+    config: dict[str, Any] = {"maxOutputTokens": request.max_tokens}
+    if wishes.temperature is not None:
+        config["temperature"] = wishes.temperature
+    if wishes.top_p is not None:
+        config["topP"] = wishes.top_p
+    if wishes.thinking_level is not None:
+        config["thinkingConfig"] = {"thinkingLevel": wishes.thinking_level.upper()}
+    body: dict[str, Any] = {
+        "contents": [
+            {
+                "role": "model" if message.role == "assistant" else "user",
+                "parts": [*map(_inline, message.images), {"text": message.content}],
+            }
+            for message in request.messages
+        ],
+        "generationConfig": config,
+        "store": False,
+    }
+    if request.system:
+        body["systemInstruction"] = {"parts": [{"text": request.system}]}
+    return body
+
+
+def _check_video(request: VideoRequest) -> None:
+    if request.operation == "video.talking_photo" and (request.photo is None or not request.script):
+        raise Rejected("a talking photo needs a photo and a script", "bad_input")
+    if request.operation == "video.text" and not request.prompt:
+        raise Rejected("a video needs a prompt", "bad_input")
+
+
+def _inline(media: Media) -> dict[str, Any]:
+    return {"inlineData": {"mimeType": media.mime_type, "data": base64.b64encode(media.data).decode()}}
+
+
+def _blocked(answer: Any) -> ProviderError | None:
+    """Why Google refused the prompt or its own answer; None when it did not."""
+    reason = dig(answer, "promptFeedback", "blockReason")
+    if reason:
+        return Rejected(f"the prompt was blocked: {str(reason)[:40]}", "policy")
+    finish = dig(answer, "candidates", 0, "finishReason")
+    if isinstance(finish, str) and finish in _REFUSED:
+        return Rejected(f"the answer was blocked: {finish}", "policy")
+    if finish == "LANGUAGE":
+        return Unsupported("the model does not speak this language")
+    return None
+
+
+def _usage(answer: Any) -> Usage | None:
+    used = dig(answer, "usageMetadata")
+    if not used:
+        return None
+    return Usage(
+        input_tokens=count(dig(used, "promptTokenCount")) + count(dig(used, "toolUsePromptTokenCount")),
+        output_tokens=count(dig(used, "candidatesTokenCount")) + count(dig(used, "thoughtsTokenCount")),
+    )
+
+
+def _ratio(width: int, height: int) -> str:
+    """The shape nearest to the one asked for."""
+
+    def distance(ratio: str) -> float:
+        across, down = map(int, ratio.split(":"))
+        return abs(math.log(width / height) - math.log(across / down))
+
+    return min(RATIOS, key=distance)
+
+
+def _image_size(width: int, height: int) -> str:
+    """The smallest size with at least about as many pixels as asked for."""
+    pixels = width * height
+    return "1K" if pixels <= 1_200_000 else "2K" if pixels <= 5_000_000 else "4K"

@@ -1,0 +1,301 @@
+"""OpenAI, and every server that speaks its language: Ollama, vLLM, llama.cpp, LocalAI, gateways.
+
+Settings: OPENAI_API_KEY, OPENAI_BASE_URL, OPENAI_TEXT_MODEL (or OPENAI_MODEL),
+OPENAI_IMAGE_MODEL, OPENAI_IDLE_TIMEOUT in seconds.
+"""
+
+import asyncio
+import base64
+import math
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any, ClassVar, Literal
+
+import aiohttp
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from hortus.providers import download
+from hortus.providers.base import (
+    ChatMessage,
+    Context,
+    Delta,
+    Done,
+    Event,
+    ImageRequest,
+    NotConfigured,
+    Operation,
+    Output,
+    Rejected,
+    Request,
+    TextRequest,
+    Unavailable,
+    Unsupported,
+    Usage,
+)
+from hortus.providers.wire import (
+    STREAM_END,
+    call,
+    count,
+    decode,
+    deliver,
+    describe,
+    dig,
+    embedded,
+    items,
+    parse,
+    picture,
+    stream,
+)
+
+OPENAI = "https://api.openai.com/v1"
+MAX_PICTURE = 64 * 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """A key for OpenAI, or the address of a server of one's own; or both."""
+
+    model_config = SettingsConfigDict(env_prefix="OPENAI_", env_file=".env", env_ignore_empty=True, extra="ignore")
+
+    api_key: SecretStr = SecretStr("")
+    base_url: str = OPENAI
+    model: str = ""
+    text_model: str = ""
+    image_model: str = ""
+    idle_timeout: float = Field(30.0, gt=0)
+
+    @field_validator("base_url")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("write an address such as http://localhost:11434/v1")
+        return value.rstrip("/")
+
+
+class Wishes(BaseModel):
+    """What a caller may wish beyond the request; models that do not know a wish refuse it."""
+
+    temperature: float | None = Field(None, ge=0, le=2)
+    top_p: float | None = Field(None, gt=0, le=1)
+    seed: int | None = None
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
+    quality: Literal["auto", "low", "medium", "high"] | None = None
+
+
+class Adapter:
+    """`default` is the operator's text model (else the first the server lists), `default-image` the one for pictures.
+
+    Models by name are served at OpenAI itself; a server of one's own serves the names that are set.
+    """
+
+    id: ClassVar[str] = "openai_like"
+    title: ClassVar[str] = "OpenAI and compatible"
+    operations: ClassVar[frozenset[Operation]] = frozenset({"text", "chat", "image.generate", "image.restyle"})
+    Options: ClassVar[type[BaseModel]] = Wishes
+
+    def __init__(self, context: Context) -> None:
+        self._http = context.http
+        self._settings = Settings()
+        self._at_openai = self._settings.base_url == OPENAI
+        self._text_model = self._settings.text_model or self._settings.model
+        self._first_model: str | None = None
+        self._listing = asyncio.Lock()
+
+    def missing(self) -> str | None:
+        """None with a key, or with an address other than OpenAI's."""
+        if self._at_openai and not self._settings.api_key.get_secret_value():
+            return "Set OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own."
+        return None
+
+    def serves(self, model: str) -> bool:
+        """`default` needs a text model set or a server of one's own; `default-image` needs an image model set."""
+        if self.missing() is not None:
+            return False
+        if model == "default":
+            return bool(self._text_model) or not self._at_openai
+        if model == "default-image":
+            return bool(self._settings.image_model)
+        return self._at_openai or model in {self._text_model, self._settings.image_model}
+
+    def generate(self, request: Request) -> AsyncGenerator[Event, None]:
+        """Deltas of a text, or pictures."""
+        return deliver(self._generate(request), request.timeout)
+
+    async def _generate(self, request: Request) -> AsyncGenerator[Event, None]:
+        missing = self.missing()
+        if missing is not None:
+            raise NotConfigured(missing)
+        try:
+            options = Wishes.model_validate(request.options)
+        except ValidationError as error:
+            raise Rejected(f"options: {error.errors(include_url=False)}"[:300], "bad_input") from error
+        model = await self._resolve(request)
+        if isinstance(request, TextRequest) and request.operation in self.operations:
+            work = self._write(request, model, options)
+        elif isinstance(request, ImageRequest) and request.operation in self.operations:
+            work = self._draw(request, model, options)
+        else:
+            raise Unsupported(f"no {request.operation} here")
+        async with aclosing(work):
+            async for event in work:
+                yield event
+
+    async def _resolve(self, request: Request) -> str:
+        drawing = isinstance(request, ImageRequest)
+        if request.model not in {"default", "default-image"}:
+            return request.model
+        if drawing and self._settings.image_model:
+            return self._settings.image_model
+        if not drawing and self._text_model:
+            return self._text_model
+        async with self._listing:
+            if self._first_model is None:
+                url = f"{self._settings.base_url}/models"
+                listed = await call(self._http, "GET", url, headers=self._headers(), timeout=request.timeout)
+                name = dig(listed, "data", 0, "id")
+                if not isinstance(name, str) or not name:
+                    raise NotConfigured("the server lists no model; load one, or set OPENAI_MODEL")
+                self._first_model = name
+            return self._first_model
+
+    def _headers(self, idempotency_key: str | None = None) -> dict[str, str]:
+        headers = {}
+        key = self._settings.api_key.get_secret_value()
+        if key:
+            headers["Authorization"] = f"Bearer {key}"
+        if idempotency_key is not None:
+            headers["Idempotency-Key"] = idempotency_key
+        return headers
+
+    # Text
+
+    async def _write(self, request: TextRequest, model: str, options: Wishes) -> AsyncGenerator[Event, None]:
+        body = {
+            "model": model,
+            "messages": [
+                *([{"role": "system", "content": request.system}] if request.system else []),
+                *(_message(message) for message in request.messages),
+            ],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            **options.model_dump(exclude_none=True, exclude={"quality"}),
+        }
+        if self._at_openai:
+            body |= {"max_completion_tokens": request.max_tokens, "store": False}
+        else:  # the older name is what every other server knows
+            body["max_tokens"] = request.max_tokens
+        usage, finish, refusal, wrote, ended = Usage(), None, "", False, False
+        events = stream(
+            self._http,
+            f"{self._settings.base_url}/chat/completions",
+            headers=self._headers(request.id),
+            json=body,
+            timeout=request.timeout,
+            idle_timeout=self._settings.idle_timeout,
+        )
+        async with aclosing(events):
+            async for data in events:
+                if data == STREAM_END:
+                    ended = True
+                    break
+                chunk = parse(data)
+                error = embedded(chunk)
+                if error is not None:
+                    raise error
+                if dig(chunk, "usage"):
+                    used = (dig(chunk, "usage", "prompt_tokens"), dig(chunk, "usage", "completion_tokens"))
+                    usage = Usage(input_tokens=count(used[0]), output_tokens=count(used[1]))
+                choice = dig(chunk, "choices", 0)
+                finish = dig(choice, "finish_reason") or finish
+                refusal += str(dig(choice, "delta", "refusal") or "")
+                text = dig(choice, "delta", "content")
+                if isinstance(text, str) and text:
+                    wrote = True
+                    yield Delta(text)
+        if finish == "content_filter" or (refusal and not wrote):
+            raise Rejected(f"refused: {refusal[:200] or finish}", "policy")
+        if finish is None and not ended:
+            raise Unavailable("the stream was cut")
+        if not wrote:
+            raise Unavailable(f"no text; finished with {finish}")
+        yield Done(usage, "length" if finish == "length" else "stop")
+
+    # Pictures
+
+    async def _draw(self, request: ImageRequest, model: str, options: Wishes) -> AsyncGenerator[Event, None]:
+        if request.operation == "image.restyle" and request.source is None:
+            raise Rejected("nothing to restyle", "bad_input")
+        made, used = 0, Usage()
+        while made < request.count:  # a server that ignores `n` is asked again for the rest
+            answer = await self._ask_for_pictures(request, model, options, made)
+            pictures = items(dig(answer, "data"))
+            if not pictures:
+                raise Unavailable("no picture")
+            for entry in pictures[: request.count - made]:
+                yield await self._take(entry, request.timeout)
+                made += 1
+            used = Usage(
+                input_tokens=used.input_tokens + count(dig(answer, "usage", "input_tokens")),
+                output_tokens=used.output_tokens + count(dig(answer, "usage", "output_tokens")),
+                images=made,
+            )
+        yield Done(used)
+
+    async def _ask_for_pictures(self, request: ImageRequest, model: str, options: Wishes, made: int) -> Any:
+        wishes: dict[str, Any] = {
+            "model": model,
+            "prompt": describe(request, "Keep the picture as it is."),
+            "n": request.count - made,
+            "size": _size(request, free=not self._at_openai),
+        }
+        if options.quality is not None:
+            wishes["quality"] = options.quality
+        if not self._at_openai:  # OpenAI's own models always send base64, and refuse to be asked for it
+            wishes["response_format"] = "b64_json"
+        sent: dict[str, Any] = {"json": wishes}
+        path = "images/generations"
+        if request.source is not None:
+            path = "images/edits"
+            form = aiohttp.FormData()
+            for name, value in wishes.items():
+                form.add_field(name, str(value))
+            ending = request.source.mime_type.rpartition("/")[2]
+            form.add_field(
+                "image", request.source.data, filename=f"picture.{ending}", content_type=request.source.mime_type
+            )
+            sent = {"body": form}
+        key = f"{request.id}-{made}" if made else request.id
+        url = f"{self._settings.base_url}/{path}"
+        return await call(self._http, "POST", url, headers=self._headers(key), timeout=request.timeout, **sent)
+
+    async def _take(self, entry: Any, timeout: float) -> Output:
+        url = dig(entry, "url")
+        if not isinstance(url, str) or dig(entry, "b64_json"):
+            return picture(decode(dig(entry, "b64_json")))
+        trusted = {self._settings.base_url: self._headers()}
+        return picture(await download.read(self._http, url, trusted, timeout=timeout, max_bytes=MAX_PICTURE))
+
+
+def _message(message: ChatMessage) -> dict[str, Any]:
+    if not message.images:
+        return {"role": message.role, "content": message.content}
+    parts: list[dict[str, Any]] = [{"type": "text", "text": message.content}]
+    for image in message.images:
+        url = f"data:{image.mime_type};base64,{base64.b64encode(image.data).decode()}"
+        parts.append({"type": "image_url", "image_url": {"url": url}})
+    return {"role": message.role, "content": parts}
+
+
+def _size(request: ImageRequest, *, free: bool) -> str:
+    """As asked on a server of one's own; at OpenAI the nearest size it can do, of the same shape."""
+    width, height = request.width, request.height
+    if free:
+        return f"{width}x{height}"
+    ratio = min(3.0, max(1 / 3, width / height))
+    pixels = min(2560 * 1440, max(1024 * 640, width * height))
+    wide = math.sqrt(pixels * ratio)
+    return f"{_up_to_16(wide)}x{_up_to_16(wide / ratio)}"
+
+
+def _up_to_16(side: float) -> int:
+    return math.ceil(round(side, 3) / 16) * 16

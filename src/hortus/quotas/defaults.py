@@ -1,0 +1,87 @@
+"""What the two plans allow on a new installation."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+
+from pydantic import NonNegativeInt
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from hortus.core.money import MICRO
+from hortus.core.settings import Settings
+from hortus.quotas.windows import Window
+
+BASIC = "basic"
+PRO = "pro"
+
+
+class PlanSettings(BaseSettings):
+    """What an operator may set about prices: `PRO_PRICE_INR_MINOR` (paise), `PRO_PRICE_USD_MINOR` (cents),
+    `PRO_MONTHLY_CREDITS` (whole credits).
+
+    2000 credits let a customer use all 1600 images of a month at one credit each and leave
+    400 for what else costs credits.
+    """
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore")
+
+    pro_price_inr_minor: NonNegativeInt = 500_00
+    pro_price_usd_minor: NonNegativeInt = 9_00
+    pro_monthly_credits: NonNegativeInt = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class WindowTerms:
+    """At most `limit` of `kind` per `window`; None is unlimited."""
+
+    kind: str
+    window: Window
+    limit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanTerms:
+    """All that is sold under a name. `prices` are minor units a month by currency, credits are micro-credits."""
+
+    name: str
+    title: str
+    prices: dict[str, int]
+    monthly_credits: int
+    windows: tuple[WindowTerms, ...]
+
+    def digest(self) -> str:
+        """Equal for equal terms."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+def default_terms(settings: Settings, plan_settings: PlanSettings) -> tuple[PlanTerms, ...]:
+    """The defaults with what the operator set."""
+    basic_chat = 5 if settings.basic_daily_limit is None else settings.basic_daily_limit
+    pro_chat = 1000 if settings.pro_daily_limit is None else settings.pro_daily_limit
+    return (
+        PlanTerms(
+            name=BASIC,
+            title="Basic",
+            prices={"INR": 0, "USD": 0},
+            monthly_credits=0,
+            windows=(
+                WindowTerms("chat", "day", basic_chat),
+                WindowTerms("text", "day", 5),
+                WindowTerms("text", "month", 50),
+                WindowTerms("image", "month", 5),
+                WindowTerms("video", "month", 1),
+            ),
+        ),
+        PlanTerms(
+            name=PRO,
+            title="Pro",
+            prices={"INR": plan_settings.pro_price_inr_minor, "USD": plan_settings.pro_price_usd_minor},
+            monthly_credits=plan_settings.pro_monthly_credits * MICRO,
+            windows=(
+                WindowTerms("chat", "day", pro_chat),
+                WindowTerms("text", "day", 500),
+                WindowTerms("image", "month", 1600),
+                WindowTerms("video", "month", 60),
+            ),
+        ),
+    )

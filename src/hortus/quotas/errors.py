@@ -1,0 +1,47 @@
+"""What can go wrong with quotas."""
+
+import math
+from datetime import datetime
+
+from hortus.core import clock
+from hortus.core.errors import Conflict, Problem
+
+UPGRADE_URL = "/api/payment/plans"
+
+
+class QuotaExceeded(Problem):
+    """A window of the plan is used up. Tells which, and when it opens again."""
+
+    code, status, title = "quota_exceeded", 429, "The limit of your plan is reached"
+
+    def __init__(self, *, kind: str, window: str, limit: int, used: int, resets_at: datetime, now: datetime) -> None:
+        wait = max(1, math.ceil((resets_at - now).total_seconds()))
+        super().__init__(
+            f"Your plan allows {limit} of `{kind}` a {window} and {used} are used. "
+            "Wait until `resets_at`, or choose a larger plan at `upgrade_url`.",
+            headers={"Retry-After": str(wait)},
+            kind=kind,
+            window=window,
+            limit=limit,
+            used=used,
+            resets_at=clock.iso(resets_at),
+            retry_after=wait,
+            upgrade_url=UPGRADE_URL,
+        )
+
+
+class AlreadyTaken(Conflict):
+    """Quota was taken under this reference before, whatever became of it."""
+
+    code, title = "already_taken", "This was counted before"
+
+    def __init__(self, reference: str) -> None:
+        super().__init__("This was counted before; read its state.", reference=reference)
+
+
+class UnknownPlan(LookupError):
+    """There is no such plan: a programming error, or `ensure_plans` never ran."""
+
+
+class QuotaBroken(RuntimeError):
+    """A row changed under its lock. Nothing of the transaction may be committed."""

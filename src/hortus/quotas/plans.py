@@ -1,0 +1,155 @@
+"""Plans are versioned: a buyer keeps the version they bought until it is set anew."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, and_, func, insert, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from hortus.core import clock, ids
+from hortus.core.db import Tx
+from hortus.core.settings import Settings
+from hortus.quotas.defaults import BASIC, PlanSettings, PlanTerms, WindowTerms, default_terms
+from hortus.quotas.errors import UnknownPlan
+from hortus.quotas.tables import Plan, PlanHolder, PlanWindow
+
+
+@dataclass(frozen=True, slots=True)
+class HeldPlan:
+    """One version of a plan; `until` is when the user who was asked about loses it, if ever."""
+
+    id: str
+    version: int
+    terms: PlanTerms
+    until: datetime | None = None
+
+    @property
+    def name(self) -> str:
+        """`basic`, `pro`, or what the operator made."""
+        return self.terms.name
+
+
+async def ensure_plans(tx: Tx, settings: Settings, plan_settings: PlanSettings | None = None) -> None:
+    """Make the default plans, or a new version of one whose defaults changed since it was made.
+
+    Safe at every start and in many processes at once. A version that an operator published
+    stays the newest for as long as the defaults stay the same.
+    """
+    for terms in default_terms(settings, plan_settings or PlanSettings()):
+        last = select(Plan.defaults).where(Plan.name == terms.name, Plan.defaults.is_not(None))
+        digest = (await tx.execute(last.order_by(Plan.version.desc()).limit(1))).scalar()
+        if digest != terms.digest():
+            await _insert_version(tx, terms, terms.digest())
+
+
+async def publish_plan(tx: Tx, terms: PlanTerms) -> HeldPlan:
+    """Make these terms the newest version of their plan; holders of older versions keep theirs."""
+    while (version := await _insert_version(tx, terms, None)) is None:
+        pass  # another process published in the same moment: take the number after it
+    return version
+
+
+async def _insert_version(tx: Tx, terms: PlanTerms, defaults: str | None) -> HeldPlan | None:
+    newest = select(func.coalesce(func.max(Plan.version), 0)).where(Plan.name == terms.name)
+    version = (await tx.execute(newest)).scalar_one() + 1
+    plan_id = ids.new()
+    row = postgresql.insert(Plan) if tx.dialect == "postgresql" else sqlite.insert(Plan)
+    made = await tx.execute(
+        row.values(
+            id=plan_id,
+            name=terms.name,
+            version=version,
+            title=terms.title,
+            prices=terms.prices,
+            monthly_credits=terms.monthly_credits,
+            active=True,
+            defaults=defaults,
+            created_at=clock.now(),
+        )
+        .on_conflict_do_nothing(index_elements=["name", "version"])
+        .returning(Plan.id)
+    )
+    if made.first() is None:
+        return None
+    windows = [
+        {"plan_id": plan_id, "kind": each.kind, "window": each.window, "limit": each.limit} for each in terms.windows
+    ]
+    if windows:
+        await tx.execute(insert(PlanWindow), windows)
+    return HeldPlan(plan_id, version, terms)
+
+
+async def offered_plans(tx: Tx) -> list[HeldPlan]:
+    """The newest active version of each plan, by name."""
+    newest = select(Plan.name, func.max(Plan.version).label("version")).where(Plan.active).group_by(Plan.name)
+    latest = newest.subquery()
+    query = select(Plan).join(latest, and_(Plan.name == latest.c.name, Plan.version == latest.c.version))
+    return await _load(tx, query.order_by(Plan.name))
+
+
+async def plan_of(tx: Tx, user_id: str) -> HeldPlan:
+    """The user's plan now: what was set and has not run out, otherwise the newest `basic`."""
+    now = clock.now()
+    held = select(PlanHolder.plan_id, PlanHolder.until).where(
+        PlanHolder.user_id == user_id, or_(PlanHolder.until.is_(None), PlanHolder.until > now)
+    )
+    row = (await tx.execute(held)).one_or_none()
+    if row is None:
+        return await _newest(tx, BASIC)
+    (plan,) = await _load(tx, select(Plan).where(Plan.id == row.plan_id))
+    return HeldPlan(plan.id, plan.version, plan.terms, row.until)
+
+
+async def set_plan(
+    tx: Tx, user_id: str, *, name: str | None = None, plan_id: str | None = None, until: datetime | None = None
+) -> HeldPlan:
+    """Give the user a plan until some moment (None: for good): the newest of `name`, or the version `plan_id`.
+
+    Raises UnknownPlan.
+    """
+    if (name is None) == (plan_id is None):
+        raise ValueError("give either name or plan_id")
+    if plan_id is not None:
+        found = await _load(tx, select(Plan).where(Plan.id == plan_id))
+        if not found:
+            raise UnknownPlan(plan_id)
+        plan = found[0]
+    else:
+        plan = await _newest(tx, str(name))
+    row = postgresql.insert(PlanHolder) if tx.dialect == "postgresql" else sqlite.insert(PlanHolder)
+    values = row.values(user_id=user_id, plan_id=plan.id, until=until)
+    await tx.execute(
+        values.on_conflict_do_update(
+            index_elements=["user_id"], set_={"plan_id": values.excluded.plan_id, "until": values.excluded.until}
+        )
+    )
+    return HeldPlan(plan.id, plan.version, plan.terms, until)
+
+
+async def _newest(tx: Tx, name: str) -> HeldPlan:
+    query = select(Plan).where(Plan.name == name, Plan.active).order_by(Plan.version.desc()).limit(1)
+    found = await _load(tx, query)
+    if not found:
+        raise UnknownPlan(name)
+    return found[0]
+
+
+async def _load(tx: Tx, query: Select[Any]) -> list[HeldPlan]:
+    plans = list((await tx.execute(query)).scalars())
+    rows = await tx.execute(
+        select(PlanWindow.plan_id, PlanWindow.kind, PlanWindow.window, PlanWindow.limit)
+        .where(PlanWindow.plan_id.in_([plan.id for plan in plans]))
+        .order_by(PlanWindow.kind, PlanWindow.window)
+    )
+    windows: dict[str, list[WindowTerms]] = {plan.id: [] for plan in plans}
+    for plan_id, kind, window, limit in rows:
+        windows[plan_id].append(WindowTerms(kind, "day" if window == "day" else "month", limit))
+    return [
+        HeldPlan(
+            plan.id,
+            plan.version,
+            PlanTerms(plan.name, plan.title, plan.prices, plan.monthly_credits, tuple(windows[plan.id])),
+        )
+        for plan in plans
+    ]

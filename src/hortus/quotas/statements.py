@@ -1,0 +1,62 @@
+"""The SQL of the hot path."""
+
+from sqlalchemy import Date, Integer, String, bindparam, text
+
+from hortus.quotas.rowset import SetStatement
+
+KNOWN = SetStatement("SELECT reference FROM quota_takes WHERE reference IN (SELECT d.id FROM {rows})", id="text")
+
+# Without any plan there is a row with a null plan, which the caller must refuse.
+LIMITS = SetStatement(
+    'SELECT u.id, u.plan_id, w.kind, w."window", w."limit" FROM ('
+    "SELECT d.id, COALESCE(h.plan_id, (SELECT p.id FROM plans AS p WHERE p.name = 'basic' AND p.active "
+    "ORDER BY p.version DESC LIMIT 1)) AS plan_id FROM {rows} "
+    "LEFT JOIN plan_holders AS h ON h.user_id = d.id AND (h.until IS NULL OR h.until > :now)"
+    ") AS u LEFT JOIN plan_windows AS w ON w.plan_id = u.plan_id",
+    id="text",
+)
+
+_KEY = {"who": "text", "what": "text", "period": "text", "since": "date"}
+
+OPEN = SetStatement(
+    'INSERT INTO quota_usage (user_id, kind, "window", starts_on, used) '
+    "SELECT d.who, d.what, d.period, d.since, 0 FROM {rows} WHERE true ORDER BY d.who, d.what, d.period, d.since "
+    'ON CONFLICT (user_id, kind, "window", starts_on) DO NOTHING',
+    **_KEY,
+)
+READ = SetStatement(
+    'SELECT user_id, kind, "window", used FROM quota_usage WHERE (user_id, kind, "window", starts_on) IN '
+    "(SELECT d.who, d.what, d.period, d.since FROM {rows}) "
+    'ORDER BY user_id, kind, "window", starts_on {lock}',
+    **_KEY,
+)
+# The guard has the last word: never above the limit, never below zero.
+COUNT = SetStatement(
+    "UPDATE quota_usage SET used = used + d.change FROM {rows} "
+    'WHERE user_id = d.who AND kind = d.what AND "window" = d.period AND starts_on = d.since '
+    "AND used + d.change >= 0 AND (d.most IS NULL OR used + d.change <= d.most)",
+    **_KEY,
+    change="bigint",
+    most="bigint",
+)
+INSERT_TAKES = SetStatement(
+    "INSERT INTO quota_takes (reference, user_id, kind, count, day, month, status, created_at) "
+    "SELECT d.id, d.who, d.what, d.number, :day, :month, 'taken', :now FROM {rows} WHERE true "
+    "ON CONFLICT (reference) DO NOTHING",
+    id="text", who="text", what="text", number="bigint",
+)  # fmt: skip
+LOCK_TAKES = SetStatement(
+    "SELECT reference FROM quota_takes WHERE reference IN (SELECT d.id FROM {rows}) ORDER BY reference {lock}",
+    id="text",
+)
+GIVE_BACK = SetStatement(
+    "UPDATE quota_takes SET status = 'given_back' WHERE reference IN (SELECT d.id FROM {rows}) AND status = 'taken' "
+    "RETURNING reference, user_id, kind, count, day, month",
+    id="text",
+).answering(reference=String(), user_id=String(), kind=String(), count=Integer(), day=Date(), month=Date())
+USAGE = text(
+    'SELECT w.kind, w."window", w."limit", COALESCE(q.used, 0) FROM plan_windows AS w '
+    'LEFT JOIN quota_usage AS q ON q.user_id = :user_id AND q.kind = w.kind AND q."window" = w."window" '
+    "AND q.starts_on = CASE w.\"window\" WHEN 'day' THEN :day ELSE :month END "
+    'WHERE w.plan_id = :plan_id ORDER BY w.kind, w."window"'
+).bindparams(bindparam("day", type_=Date()), bindparam("month", type_=Date()))

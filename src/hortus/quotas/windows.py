@@ -1,0 +1,32 @@
+"""The calendar of the limits: days and months in one time zone, which turn over by themselves."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Final, Literal
+
+Window = Literal["day", "month"]
+WINDOWS: Final[tuple[Window, ...]] = ("day", "month")
+
+
+@dataclass(frozen=True, slots=True)
+class Periods:
+    """The day and the month that hold one moment, and the UTC moments at which they end."""
+
+    starts: dict[Window, date]
+    ends: dict[Window, datetime]
+
+
+def periods_at(moment: datetime, zone: tzinfo) -> Periods:
+    """The periods of `moment` in `zone`; right also on days of 23 or 25 hours and where midnight is skipped."""
+    day = moment.astimezone(zone).date()
+    month = day.replace(day=1)
+    next_month = (month + timedelta(days=31)).replace(day=1)
+    return Periods(
+        starts={"day": day, "month": month},
+        ends={"day": _start_of(day + timedelta(days=1), zone), "month": _start_of(next_month, zone)},
+    )
+
+
+def _start_of(day: date, zone: tzinfo) -> datetime:
+    # A skipped midnight is read with the offset before the jump, which is the very moment of the jump.
+    return datetime.combine(day, time(), zone).astimezone(UTC)

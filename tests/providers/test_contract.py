@@ -1,0 +1,334 @@
+"""What every adapter promises, whatever its vendor does."""
+
+import asyncio
+import importlib.util
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+from tests.emulators.base import Emulator
+from tests.emulators.gemini import GeminiEmulator
+from tests.emulators.openai import OpenAIEmulator
+from tests.providers import ask
+
+from hortus.core import context as ambient
+from hortus.core.http import CallInsideTransaction, Http
+from hortus.providers import (
+    ChatMessage,
+    Context,
+    Delta,
+    Done,
+    NotConfigured,
+    Pollable,
+    Provider,
+    ProviderError,
+    RateLimited,
+    Rejected,
+    Request,
+    Unavailable,
+    Unsupported,
+    gemini,
+    openai_like,
+)
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """How to reach one vendor's emulator with its adapter."""
+
+    adapter: Any
+    emulator: type[Emulator]
+    settings: Callable[[str], dict[str, str]]
+    text_model: str
+    image_model: str
+
+
+VENDORS = {
+    "openai_like": Vendor(
+        openai_like.Adapter,
+        OpenAIEmulator,
+        lambda url: {
+            "OPENAI_API_KEY": "sk-x",
+            "OPENAI_BASE_URL": f"{url}/v1",
+            "OPENAI_MODEL": "house-1",
+            "OPENAI_IMAGE_MODEL": "painter",
+            "OPENAI_IDLE_TIMEOUT": "0.4",
+        },
+        "house-1",
+        "painter",
+    ),
+    "gemini": Vendor(
+        gemini.Adapter,
+        GeminiEmulator,
+        lambda url: {
+            "GEMINI_API_KEY": "x",
+            "GEMINI_BASE_URL": url,
+            "GEMINI_IDLE_TIMEOUT": "0.4",
+            "GEMINI_POLL_SECONDS": "0.02",
+        },
+        "gemini-3.8-flash",
+        "gemini-nano-banana-2.1",
+    ),
+}
+
+ANSWERED = {
+    "bad_request": (Rejected, "bad_input"),
+    "unauthorized": (NotConfigured, None),
+    "forbidden": (NotConfigured, None),
+    "unknown_model": (Unsupported, None),
+    "timeout": (Unavailable, None),
+    "too_long": (Rejected, "too_long"),
+    "policy": (Rejected, "policy"),
+    "rate_limited": (RateLimited, None),
+    "error": (Unavailable, None),
+    "overloaded": (Unavailable, None),
+    "hang": (Unavailable, None),
+    "half_headers": (Unavailable, None),
+    "garbage": (Unavailable, None),
+    "cut": (Unavailable, None),
+    "ends_early": (Unavailable, None),
+    "refusal": (Rejected, "policy"),
+    "empty": (Unavailable, None),
+}
+STREAMED = {"stall": (Unavailable, None), "error_event": (Unavailable, None)}
+DRAWN = {"text_for_image": (Unavailable, None)}
+CASES = [
+    *(("text", mode, *expected) for mode, expected in (ANSWERED | STREAMED).items()),
+    *(("chat", mode, *expected) for mode, expected in (ANSWERED | STREAMED).items()),
+    *(("image.generate", mode, *expected) for mode, expected in (ANSWERED | DRAWN).items()),
+    *(("image.restyle", mode, *expected) for mode, expected in (ANSWERED | DRAWN).items()),
+]
+
+
+@dataclass
+class Stage:
+    """An adapter, its vendor, and the client between them."""
+
+    vendor: Vendor
+    emulator: Emulator
+    http: Http
+    adapter: Any
+    workdir: Path
+
+    def request(self, operation: str, **changes: Any) -> Request:
+        if operation in {"text", "chat"}:
+            return ask.text(self.vendor.text_model, self.workdir, operation=operation, **changes)
+        source = None if operation == "image.generate" else ask.PHOTO
+        return ask.image(self.vendor.image_model, self.workdir, operation=operation, source=source, **changes)
+
+
+@pytest.fixture(params=VENDORS)
+async def stage(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Stage]:
+    vendor = VENDORS[request.param]
+    monkeypatch.chdir(tmp_path)
+    async with vendor.emulator() as emulator, Http() as http:
+        for name, value in vendor.settings(emulator.url).items():
+            monkeypatch.setenv(name, value)
+        yield Stage(vendor, emulator, http, vendor.adapter(Context(http, tmp_path)), tmp_path)
+
+
+def test_it_fits_the_seam(stage: Stage) -> None:
+    adapter = stage.adapter
+    assert isinstance(adapter, Provider)
+    assert adapter.missing() is None
+    assert adapter.serves(stage.vendor.text_model)
+    assert issubclass(adapter.Options, BaseModel)
+    assert adapter.Options.model_json_schema()["properties"]
+
+
+@pytest.mark.parametrize(("operation", "mode", "error", "reason"), CASES)
+async def test_every_failure_is_one_of_the_five(
+    stage: Stage, operation: str, mode: str, error: type[ProviderError], reason: str | None
+) -> None:
+    before = ask.own_tasks()
+    stage.emulator.fail(mode)
+    started = time.monotonic()
+
+    with pytest.raises(ProviderError) as caught:
+        await ask.collect(stage.adapter.generate(stage.request(operation, timeout=0.8)))
+
+    assert type(caught.value) is error, caught.value
+    assert getattr(caught.value, "reason", None) == reason
+    assert time.monotonic() - started < 2
+    if isinstance(caught.value, RateLimited):
+        assert caught.value.retry_after == 7.0
+    assert ask.open_connections(stage.http) == 0
+    await ask.until(lambda: stage.emulator.active == 0)
+    await ask.until(lambda: ask.own_tasks() <= before)
+
+
+@pytest.mark.parametrize("operation", ["text", "chat"])
+async def test_text_comes_whole_and_in_order(stage: Stage, operation: str) -> None:
+    stage.emulator.reply = [f"{number} " for number in range(500)]
+
+    events = await ask.collect(stage.adapter.generate(stage.request(operation)))
+
+    assert ask.words(events) == list(stage.emulator.reply)
+    done = events[-1]
+    assert isinstance(done, Done)
+    assert done.finish == "stop"
+    assert done.usage.input_tokens == 11
+    assert done.usage.output_tokens >= 500
+    assert [type(event) for event in events[:-1]] == [Delta] * 500
+
+
+async def test_pieces_arrive_as_they_are_said(stage: Stage) -> None:
+    stage.emulator.token_delay = 0.05
+    started = time.monotonic()
+    async with aclosing(stage.adapter.generate(stage.request("text"))) as events:
+        arrivals = [time.monotonic() - started async for event in events if isinstance(event, Delta)]
+    assert arrivals[-1] - arrivals[0] > 0.05 * (len(arrivals) - 2)
+
+
+@pytest.mark.parametrize("operation", ["image.generate", "image.restyle"])
+async def test_pictures(stage: Stage, operation: str) -> None:
+    events = await ask.collect(stage.adapter.generate(stage.request(operation, count=3)))
+    assert [output.mime_type for output in ask.outputs(events)] == ["image/png"] * 3
+    assert isinstance(events[-1], Done)
+    assert events[-1].usage.images == 3
+
+
+@pytest.mark.parametrize("operation", ["text", "image.generate"])
+async def test_wrong_numbers_are_not_believed(stage: Stage, operation: str) -> None:
+    stage.emulator.fail("wrong_usage")
+    done = (await ask.collect(stage.adapter.generate(stage.request(operation))))[-1]
+    assert isinstance(done, Done)
+    for used in (done.usage.input_tokens, done.usage.output_tokens, done.usage.images):
+        assert isinstance(used, int)
+        assert 0 <= used <= 200_000_000
+
+
+async def test_a_slow_consumer_is_never_interrupted_by_the_deadline(stage: Stage) -> None:
+    stage.emulator.reply = ["word "] * 50
+    stage.emulator.token_delay = 0.02
+    with pytest.raises(Unavailable):
+        async with aclosing(stage.adapter.generate(stage.request("text", timeout=0.3))) as events:
+            async for _ in events:
+                await asyncio.sleep(0.5)  # storing the first piece outlasts the deadline, and is left in peace
+    assert ask.open_connections(stage.http) == 0
+
+
+async def test_closing_the_stream_hangs_up(stage: Stage) -> None:
+    stage.emulator.reply = ["word "] * 1000
+    stage.emulator.token_delay = 0.05
+    events = stage.adapter.generate(stage.request("text", timeout=60))
+    assert isinstance(await anext(events), Delta)
+    assert stage.emulator.active == 1
+
+    await events.aclose()
+
+    await ask.until(lambda: stage.emulator.active == 0 and stage.emulator.disconnects == 1)
+    assert ask.open_connections(stage.http) == 0
+
+
+@pytest.mark.parametrize("operation", ["text", "image.generate"])
+async def test_cancelling_the_task_hangs_up(stage: Stage, operation: str) -> None:
+    before = ask.own_tasks()
+    stage.emulator.fail("hang")
+    request = stage.request(operation, timeout=60, **({} if operation == "text" else {"count": 2}))
+    task = asyncio.create_task(ask.collect(stage.adapter.generate(request)))
+    await ask.until(lambda: stage.emulator.active > 0)
+
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    await ask.until(lambda: stage.emulator.active == 0)
+    assert ask.open_connections(stage.http) == 0
+    assert ask.own_tasks() <= before
+
+
+async def test_a_used_connection_serves_again(stage: Stage) -> None:
+    for _ in range(5):
+        await ask.collect(stage.adapter.generate(stage.request("text")))
+    assert stage.http._session is not None
+    assert sum(len(pool) for pool in stage.http._session.connector._conns.values()) == 1
+
+
+async def test_many_streams_at_once_keep_apart(stage: Stage) -> None:
+    stage.emulator.token_delay = 0.001
+    streams = (ask.collect(stage.adapter.generate(stage.request("chat"))) for _ in range(64))
+    for events in await asyncio.gather(*streams):
+        assert ask.words(events) == list(stage.emulator.reply)
+
+
+async def test_no_call_inside_a_transaction(stage: Stage) -> None:
+    token = ambient.transaction_open.set(True)
+    try:
+        with pytest.raises(CallInsideTransaction):
+            await ask.collect(stage.adapter.generate(stage.request("text")))
+    finally:
+        ambient.transaction_open.reset(token)
+    assert stage.emulator.calls == []
+
+
+async def test_the_conversation_arrives_in_its_order(stage: Stage) -> None:
+    messages = (ChatMessage("user", "one"), ChatMessage("assistant", "two"), ChatMessage("user", "three", (ask.PHOTO,)))
+    await ask.collect(stage.adapter.generate(stage.request("chat", messages=messages, system="Be kind.")))
+    sent = stage.emulator.calls[-1].body.decode()
+    assert -1 < sent.index("one") < sent.index("two") < sent.index("three")
+    assert "Be kind." in sent
+
+
+@pytest.mark.parametrize("options", [{"temperature": "hot"}, {"temperature": 9}])
+async def test_odd_options_are_bad_input(stage: Stage, options: dict[str, object]) -> None:
+    with pytest.raises(Rejected) as caught:
+        await ask.collect(stage.adapter.generate(stage.request("text", options=options)))
+    assert caught.value.reason == "bad_input"
+
+
+async def test_options_of_another_vendor_are_passed_over(stage: Stage) -> None:
+    events = await ask.collect(stage.adapter.generate(stage.request("text", options={"of_another": 1})))
+    assert ask.words(events)
+
+
+@pytest.mark.parametrize("operation", ["image.upscale", "image.remove_background"])
+async def test_what_it_cannot_do_is_unsupported(stage: Stage, operation: str) -> None:
+    with pytest.raises(Unsupported):
+        await ask.collect(stage.adapter.generate(stage.request(operation)))
+    assert stage.emulator.calls == []
+
+
+@pytest.mark.parametrize("name", VENDORS)
+async def test_without_a_key_it_says_what_is_missing(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for key in ("OPENAI_API_KEY", "OPENAI_BASE_URL", "GEMINI_API_KEY", "GOOGLE_API_KEY"):
+        monkeypatch.delenv(key, raising=False)
+    async with Http() as http:
+        adapter = VENDORS[name].adapter(Context(http, tmp_path))
+        assert "API_KEY" in (adapter.missing() or "")
+        assert not adapter.serves(VENDORS[name].text_model)
+        with pytest.raises(NotConfigured):
+            await ask.collect(adapter.generate(ask.text("x", tmp_path)))
+
+
+@pytest.mark.parametrize("operation", ["text", "chat"])
+async def test_the_local_adapter_keeps_the_same_promises(operation: str, tmp_path: Path) -> None:
+    if importlib.util.find_spec("hortus.providers.local.adapter") is None:
+        pytest.skip("there is no local adapter in this installation")
+    from hortus.providers.local import Adapter
+
+    async with Http() as http:
+        adapter = Adapter(Context(http, tmp_path))
+        if adapter.missing() is not None:
+            pytest.skip(str(adapter.missing()))
+        assert isinstance(adapter, Provider)
+        request = ask.text("sketch-text", tmp_path, operation=operation, timeout=30.0)
+        events = await ask.collect(adapter.generate(request))
+    assert "".join(ask.words(events)).strip()
+    assert isinstance(events[-1], Done)
+    assert sum(isinstance(event, Done) for event in events) == 1
+
+
+def test_who_has_jobs_can_poll_them(stage: Stage) -> None:
+    has_jobs = any(operation.startswith("video.") for operation in stage.adapter.operations)
+    assert isinstance(stage.adapter, Pollable) == has_jobs
