@@ -1,18 +1,12 @@
-"""Builds the schema of an empty database the way an installation does."""
+"""Builds the schema of an empty database the way an installation does: by its migrations."""
 
-import importlib
-import pkgutil
+import asyncio
 
-import hortus
-from hortus.core.db import Base, Database
+from alembic import command
+
+from hortus.main.schema import config
 
 
 async def build(url: str) -> None:
     """Create every table at `url`."""
-    for module in pkgutil.walk_packages(hortus.__path__, "hortus."):
-        if module.name.endswith(".tables") and not module.name.startswith("hortus.main"):
-            importlib.import_module(module.name)
-    database = Database(url)
-    async with database.engine.begin() as connection:
-        await connection.run_sync(Base.metadata.create_all)
-    await database.close()
+    await asyncio.to_thread(command.upgrade, config(url), "head")

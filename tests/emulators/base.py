@@ -2,7 +2,7 @@
 
 In process: `async with OpenAIEmulator() as emulator: emulator.fail("hang", times=1)`.
 As a process: `python -m tests.emulators.openai --port N`, then `POST /_control` with
-`{"fail": "hang", "times": 1, "delay": 0.2}` and `GET /_stats`.
+`{"mode": "hang", "times": 1, "delay": 0.2}` and `GET /_stats`.
 """
 
 import argparse
@@ -10,10 +10,12 @@ import asyncio
 import io
 import json
 import signal
+import tempfile
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from aiohttp import web
@@ -48,6 +50,20 @@ OTHER_FAILURES = (
     "job_failed",
     "job_refused",
 )
+SHORT_NAMES = {
+    "400": "bad_request",
+    "401": "unauthorized",
+    "403": "forbidden",
+    "404": "unknown_model",
+    "429": "rate_limited",
+    "500": "error",
+    "503": "overloaded",
+    "bad_usage": "wrong_usage",
+    "not_an_image": "text_for_image",
+}
+MODE = web.RequestKey("mode", str)
+"""How the call at hand fails; empty when it does not."""
+STREAM = web.RequestKey("stream", bool)
 WRONG_USAGE = (-5, "many", 10**30)
 
 
@@ -59,6 +75,8 @@ class Call:
     path: str
     headers: dict[str, str]
     body: bytes
+    """Empty where `form` is not."""
+    form: dict[str, Any] = field(default_factory=dict)
 
     @property
     def json(self) -> Any:
@@ -97,7 +115,7 @@ class Emulator:
     """Seconds between two pieces of a stream."""
     job_seconds: float = 0.3
     """How long a job takes from its start to its end."""
-    retry_after: str | None = "7"
+    retry_after: str | None = "1"
     reply: Sequence[str] = ("Warm ", "morning ", "light ", "falls ", "through ", "the ", "leaves.")
     """What every text answer says, piece by piece."""
     port: int = 0
@@ -117,6 +135,7 @@ class Emulator:
 
     def __post_init__(self) -> None:
         self._faults: deque[_Fault] = deque()
+        self._crashes: list[Exception] = []
         self._runner: web.AppRunner | None = None
 
     # What each vendor fills in
@@ -145,11 +164,14 @@ class Emulator:
     async def __aexit__(self, *_: object) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
+        if self._crashes:  # an emulator's own mistake must not pass for a failing vendor
+            raise self._crashes[0]
 
     # Failing
 
     def fail(self, mode: str, times: int | None = None, path: str = "") -> None:
         """Fail the next `times` calls (all, if None) whose path contains `path`, in this way."""
+        mode = SHORT_NAMES.get(mode, mode)
         if mode not in FAILURES and mode not in OTHER_FAILURES:
             raise ValueError(f"no such failure: {mode}")
         self._faults.append(_Fault(mode, times, path))
@@ -176,19 +198,23 @@ class Emulator:
             return await handler(request)
         self.active += 1
         try:
-            body = await request.read()
+            form = dict(await request.post()) if request.content_type == "multipart/form-data" else {}
+            body = b"" if form else await request.read()
             self.counts[f"{request.method} {request.path}"] += 1
             self.counts["calls"] += 1
-            self.calls.append(Call(request.method, request.path, dict(request.headers), body))
+            self.calls.append(Call(request.method, request.path, dict(request.headers), body, form))
             del self.calls[: -self.remember]
             mode = self._take_fault(request.path)
-            request["mode"] = mode
-            request["stream"] = request.query.get("alt") == "sse" or b'"stream":true' in body.replace(b" ", b"")
+            request[MODE] = mode
+            request[STREAM] = request.query.get("alt") == "sse" or b'"stream":true' in body.replace(b" ", b"")
             if self.delay:
                 await asyncio.sleep(self.delay)
             return await self._fail_early(request, mode) or await handler(request)
         except (asyncio.CancelledError, ConnectionError):
             self.disconnects += 1
+            raise
+        except Exception as error:
+            self._crashes.append(error)
             raise
         finally:
             self.active -= 1
@@ -203,7 +229,7 @@ class Emulator:
             return drop(request, b"HTTP/1.1 200 OK\r\nContent-Type: appl")
         if mode == "garbage":
             return web.Response(body=b"\x00\xff<html>{{{data: nonsense", content_type="application/json")
-        if mode == "cut" and not request["stream"]:
+        if mode == "cut" and not request[STREAM]:
             return drop(request, b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n{")
         return None
 
@@ -213,7 +239,7 @@ class Emulator:
         self, request: web.Request, pieces: Sequence[bytes], tail: Sequence[bytes], error: bytes
     ) -> web.StreamResponse:
         """A stream of prepared events; `tail` is what makes it complete, `error` the event that says it failed."""
-        mode = request["mode"]
+        mode = request[MODE]
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         if self.first_token_delay:
@@ -267,8 +293,8 @@ class Emulator:
         for name in self.CONTROLS:
             if name in order:
                 setattr(self, name, order[name])
-        if "fail" in order:
-            self.fail(order["fail"], order.get("times"), order.get("path", ""))
+        if "mode" in order:
+            self.fail(str(order["mode"]), order.get("times"), order.get("path", ""))
         return web.json_response({})
 
 
@@ -292,15 +318,16 @@ def mp4() -> bytes:
     """A real MP4: 12 pictures of 160 x 90, half a second."""
     import av
 
-    file = io.BytesIO()
-    with av.open(file, "w", format="mp4", options={"movflags": "faststart"}) as container:
-        track = container.add_stream("libx264", rate=24)
-        track.width, track.height, track.pix_fmt = 160, 90, "yuv420p"
-        for step in range(12):
-            frame = av.VideoFrame.from_image(Image.new("RGB", (160, 90), (20 * step, 120, 90)))
-            container.mux(track.encode(frame))
-        container.mux(track.encode())
-    return file.getvalue()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "film.mp4"
+        with av.open(path, "w", options={"movflags": "faststart"}) as container:
+            track = container.add_stream("libx264", rate=24)
+            track.width, track.height, track.pix_fmt = 160, 90, "yuv420p"
+            for step in range(12):
+                frame = av.VideoFrame.from_image(Image.new("RGB", (160, 90), (20 * step, 120, 90)))
+                container.mux(track.encode(frame))
+            container.mux(track.encode())
+        return path.read_bytes()
 
 
 def main(kind: type[Emulator]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.emulators.base import FAILURES, WRONG_USAGE, Emulator, Job, main, mp4, png
+from tests.emulators.base import FAILURES, MODE, WRONG_USAGE, Emulator, Job, main, mp4, png
 
 ERRORS = {
     "bad_request": ("INVALID_ARGUMENT", "Request contains an invalid argument."),
@@ -34,16 +34,17 @@ class GeminiEmulator(Emulator):
     """How long a finished file is still being processed."""
 
     def routes(self) -> list[web.RouteDef]:
-        model = "/v1beta/models/{model:[^:/]+}"
+        version = "/{version:v1|v1beta}"
+        model = version + "/models/{model:[^:/]+}"
         return [
             web.post(f"{model}:generateContent", self._generate),
             web.post(f"{model}:streamGenerateContent", self._stream),
-            web.post("/v1beta/interactions", self._start),
-            web.get("/v1beta/interactions/{id}", self._look),
-            web.delete("/v1beta/interactions/{id}", self._delete),
-            web.post("/v1beta/interactions/{id}/cancel", self._cancel),
-            web.get("/v1beta/files/{id:[^:/]+}", self._file),
-            web.get("/v1beta/files/{id:[^:/]+}:download", self._download),
+            web.post(version + "/interactions", self._start),
+            web.get(version + "/interactions/{id}", self._look),
+            web.delete(version + "/interactions/{id}", self._delete),
+            web.post(version + "/interactions/{id}/cancel", self._cancel),
+            web.get(version + "/files/{id:[^:/]+}", self._file),
+            web.get(version + "/files/{id:[^:/]+}:download", self._download),
         ]
 
     def error(self, mode: str, status: int) -> tuple[dict[str, str], Any]:
@@ -62,7 +63,7 @@ class GeminiEmulator(Emulator):
     async def _generate(self, request: web.Request) -> web.Response:
         asked = await request.json()
         config = asked.get("generationConfig", {})
-        mode = request["mode"]
+        mode = request[MODE]
         if mode == "refusal":
             return web.json_response(_refusal(request.match_info["model"]))
         drawing = "IMAGE" in config.get("responseModalities", [])
@@ -79,7 +80,7 @@ class GeminiEmulator(Emulator):
         return web.json_response({**answer, "usageMetadata": self._usage(mode, 1120 if drawing else len(self.reply))})
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
-        mode, model = request["mode"], request.match_info["model"]
+        mode, model = request[MODE], request.match_info["model"]
         if mode == "refusal":
             return await self.send_events(request, [], [_sse(_refusal(model))], b"")
         words = () if mode == "empty" else self.reply
@@ -107,15 +108,17 @@ class GeminiEmulator(Emulator):
         asked = await request.json()
         if asked.get("background") and asked.get("store") is False:
             return self._interactions_error(400, "invalid_request", "store=false is incompatible with background=true.")
+        if [step.get("type") for step in asked["input"]] != ["user_input"] or not asked["input"][0].get("content"):
+            return self._interactions_error(400, "invalid_request", "The input holds nothing of the user.")
         key = request.headers.get("Idempotency-Key", "")
-        job = self.start_job(key, asked["model"], request["mode"])
-        return web.json_response(self._shape(job, request["mode"]))
+        job = self.start_job(key, asked["model"], request[MODE])
+        return web.json_response(self._shape(job, request[MODE]))
 
     async def _look(self, request: web.Request) -> web.Response:
         job = self._job(request)
         if job is None:
             return self._interactions_error(404, "not_found", "No such interaction.")
-        return web.json_response(self._shape(job, request["mode"]))
+        return web.json_response(self._shape(job, request[MODE]))
 
     async def _delete(self, request: web.Request) -> web.Response:
         job = self._job(request)
@@ -181,7 +184,7 @@ class GeminiEmulator(Emulator):
     async def _download(self, request: web.Request) -> web.Response:
         if request.query.get("alt") != "media" or not any(job.id == request.match_info["id"] for job in self.jobs):
             return web.json_response(self.error("unknown_model", 404)[1], status=404)
-        return web.Response(body=b"" if request["mode"] == "empty" else mp4(), content_type="video/mp4")
+        return web.Response(body=b"" if request[MODE] == "empty" else mp4(), content_type="video/mp4")
 
     def _interactions_error(self, status: int, code: str, message: str) -> web.Response:
         return web.json_response({"error": {"code": code, "message": message}}, status=status)

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.emulators.base import WRONG_USAGE, Emulator, main, png
+from tests.emulators.base import MODE, WRONG_USAGE, Emulator, main, png
 
 ERRORS = {
     "bad_request": ("invalid_request_error", "invalid_value", "Invalid value for 'messages'."),
@@ -55,7 +55,7 @@ class OpenAIEmulator(Emulator):
 
     async def _chat(self, request: web.Request) -> web.StreamResponse:
         asked = await request.json()
-        mode = request["mode"]
+        mode = request[MODE]
         usage = {"prompt_tokens": 11, "completion_tokens": len(self.reply), "total_tokens": 11 + len(self.reply)}
         if mode == "wrong_usage":
             usage = dict(zip(usage, WRONG_USAGE, strict=True))
@@ -93,7 +93,7 @@ class OpenAIEmulator(Emulator):
         return self._pictures(request, form)
 
     def _pictures(self, request: web.Request, asked: Any) -> web.Response:
-        mode = request["mode"]
+        mode = request[MODE]
         size = str(asked["size"])
         width, height = map(int, size.split("x"))
         number = 1 if self.ignores_n else int(asked.get("n", 1))

@@ -148,6 +148,7 @@ async def test_every_failure_is_one_of_the_five(
     stage: Stage, operation: str, mode: str, error: type[ProviderError], reason: str | None
 ) -> None:
     before = ask.own_tasks()
+    stage.emulator.retry_after = "7"
     stage.emulator.fail(mode)
     started = time.monotonic()
 

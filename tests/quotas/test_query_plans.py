@@ -9,7 +9,7 @@ from hortus import quotas
 from hortus.core import ids
 from hortus.core.db import Database, Tx
 from hortus.quotas import statements
-from hortus.quotas.rowset import SetStatement
+from hortus.core.rowset import SetStatement
 
 FILL = (
     "INSERT INTO plan_holders SELECT p || n, '{plan}', NULL FROM {n}",

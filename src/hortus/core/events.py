@@ -8,7 +8,7 @@ news; the truth is in the database.
 import asyncio
 import time
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,7 +48,7 @@ class Bus:
         found.news = asyncio.Event()
         return found.last
 
-    async def listen(self, topic: str, after: int = 0, wait: float = 15.0) -> AsyncIterator[Event | None]:
+    async def listen(self, topic: str, after: int = 0, wait: float = 15.0) -> AsyncGenerator[Event | None, None]:
         """Events of `topic` with an id above `after`, kept ones first, then as they come.
 
         Yields None after `wait` seconds of silence: the moment to look at the database

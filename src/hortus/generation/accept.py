@@ -1,6 +1,6 @@
 """Accept wishes in batches: requests that arrive together share one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,23 +37,14 @@ class Accept(Batch[Asked, Answer]):
 
 async def accept_many(tx: Tx, settings: Settings, items: Sequence[Asked]) -> list[Answer | Exception]:
     """The answer to each: the kept one for a repeat, a fresh one, or the refusal."""
-    answers: dict[int, Answer | Exception] = {}
     repeats = _repeats(items)
-    for place, item in enumerate(items):
-        if place not in repeats and item.claim is not None:
-            try:
-                kept = await idempotency.claim(tx, item.claim)
-            except Problem as problem:
-                answers[place] = problem
-            else:
-                if kept is not None:
-                    answers[place] = kept
+    answers = await _claim(tx, {place: item for place, item in enumerate(items) if place not in repeats})
     fresh = [place for place in range(len(items)) if place not in answers and place not in repeats]
     problems = await service.submit_many(tx, settings, [items[place].wish for place in fresh], RUN)
-    for place, problem in zip(fresh, problems, strict=True):
+    for place, refusal in zip(fresh, problems, strict=True):
         item = items[place]
-        if problem is not None:
-            answers[place] = problem
+        if refusal is not None:
+            answers[place] = refusal
             if item.claim is not None:
                 await idempotency.drop(tx, item.claim)
             continue
@@ -65,6 +56,22 @@ async def accept_many(tx: Tx, settings: Settings, items: Sequence[Asked]) -> lis
         later = await accept_many(tx, settings, [items[place] for place in repeats])
         answers.update(zip(repeats, later, strict=True))
     return [answers[place] for place in range(len(items))]
+
+
+async def _claim(tx: Tx, items: Mapping[int, Asked]) -> dict[int, Answer | Exception]:
+    """The kept answers and the refusals of keys that came before."""
+    answers: dict[int, Answer | Exception] = {}
+    for place, item in items.items():
+        if item.claim is None:
+            continue
+        try:
+            kept = await idempotency.claim(tx, item.claim)
+        except Problem as problem:
+            answers[place] = problem
+        else:
+            if kept is not None:
+                answers[place] = kept
+    return answers
 
 
 def _repeats(items: Sequence[Asked]) -> list[int]:

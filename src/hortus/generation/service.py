@@ -8,7 +8,7 @@ the same transaction.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from sqlalchemy import insert, select, update
 
@@ -142,9 +142,7 @@ async def submit_many(
                     for wish in accepted
                 ],
             )
-    return [
-        cast("Problem | None", problem or refused.get(wish.id)) for wish, problem in zip(wishes, problems, strict=True)
-    ]
+    return [problem or refused.get(wish.id) for wish, problem in zip(wishes, problems, strict=True)]
 
 
 async def _take_quota(tx: Tx, settings: Settings, wishes: Sequence[Wish]) -> list[Problem | None]:

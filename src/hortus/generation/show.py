@@ -15,9 +15,9 @@ def show(generation: Generation, settings: Settings) -> GenerationOut:
         error = ErrorOut(code=code, detail=DETAILS.get(code, DETAILS["unavailable"]))
     return GenerationOut(
         id=generation.id,
-        kind=generation.kind,  # type: ignore[arg-type]
+        kind=generation.kind,
         operation=generation.operation,
-        status=generation.status,  # type: ignore[arg-type]
+        status=generation.status,
         progress=generation.progress,
         quality=generation.quality,
         provider=generation.provider,

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any
 
 from hortus.core.db import Tx
+from hortus.core.rowset import SetStatement
 from hortus.ledger.errors import LedgerBroken
-from hortus.ledger.rowset import SetStatement
 
 _LOCK = SetStatement(
     "SELECT user_id, debt FROM credit_accounts WHERE user_id IN (SELECT d.id FROM {rows}) ORDER BY user_id {lock}",

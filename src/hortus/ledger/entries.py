@@ -10,8 +10,8 @@ from sqlalchemy import select
 from hortus.core import ids
 from hortus.core.db import Tx
 from hortus.core.paging import Paging, newest_first, page_of
+from hortus.core.rowset import SetStatement
 from hortus.ledger.errors import LedgerBroken
-from hortus.ledger.rowset import SetStatement
 from hortus.ledger.tables import Entry
 
 ISSUED = "issued"

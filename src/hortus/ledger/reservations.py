@@ -8,10 +8,10 @@ from sqlalchemy import bindparam, text
 
 from hortus.core import clock
 from hortus.core.db import Moment, Tx
+from hortus.core.rowset import SetStatement
 from hortus.ledger.accounts import Changes, Free, apply, burn, free_credit, lock, pay_debts
 from hortus.ledger.entries import REVENUE, Movement, post
 from hortus.ledger.errors import AlreadyReserved, InsufficientCredits, UnknownReservation
-from hortus.ledger.rowset import SetStatement
 
 _KNOWN = SetStatement(
     "SELECT reference FROM credit_reservations WHERE reference IN (SELECT d.reference FROM {rows})", reference="text"

@@ -63,8 +63,7 @@ def create_app(settings: Settings, *, work: bool = True, registry: Registry | No
         allow_credentials=True,
         max_age=600,
     )
-    edge = Edge(app, allowed_hosts=tuple(settings.allowed_hosts), https=settings.public_url.startswith("https:"))
-    return edge
+    return Edge(app, allowed_hosts=tuple(settings.allowed_hosts), https=settings.public_url.startswith("https:"))
 
 
 def _origin(url: str) -> str:

@@ -2,7 +2,6 @@
 
 import structlog
 
-from hortus import files as _files  # its own sweep is defined on import  # noqa: F401
 from hortus import ledger, tasks
 from hortus.core import idempotency
 from hortus.core.db import Database

@@ -41,7 +41,9 @@ from hortus.providers.gemini_video import Interactions
 from hortus.providers.wire import call, count, decode, deliver, describe, dig, embedded, items, parse, picture, stream
 
 GOOGLE = "https://generativelanguage.googleapis.com"
-VERSION = "v1beta"
+VERSIONS = ("v1", "v1beta")
+"""Of the API; the first is used unless the address names another."""
+
 RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")
 
 _REFUSED = {
@@ -63,7 +65,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="GEMINI_", env_file=".env", env_ignore_empty=True, extra="ignore")
 
     api_key: SecretStr = Field(SecretStr(""), validation_alias=AliasChoices("GEMINI_API_KEY", "GOOGLE_API_KEY"))
-    base_url: str = Field(GOOGLE, validation_alias=AliasChoices("GEMINI_BASE_URL", "GOOGLE_GEMINI_BASE_URL"))
+    base_url: str = Field(
+        GOOGLE, validate_default=True, validation_alias=AliasChoices("GEMINI_BASE_URL", "GOOGLE_GEMINI_BASE_URL")
+    )
     idle_timeout: float = Field(30.0, gt=0)
     poll_seconds: float = Field(3.0, gt=0)
 
@@ -72,7 +76,8 @@ class Settings(BaseSettings):
     def _an_address(cls, value: str) -> str:
         if not value.startswith(("http://", "https://")):
             raise ValueError(f"write an address such as {GOOGLE}")
-        return value.rstrip("/").removesuffix(f"/{VERSION}")
+        value = value.rstrip("/")
+        return value if value.endswith(tuple(f"/{version}" for version in VERSIONS)) else f"{value}/{VERSIONS[0]}"
 
 
 class Wishes(BaseModel):
@@ -99,7 +104,7 @@ class Adapter:
     def __init__(self, context: Context) -> None:
         self._http = context.http
         self._settings = Settings()
-        self._base = f"{self._settings.base_url}/{VERSION}"
+        self._base = self._settings.base_url
         self._headers = {"x-goog-api-key": self._settings.api_key.get_secret_value()}
         self._jobs = Interactions(self._http, self._base, self._headers, self._settings.poll_seconds)
 

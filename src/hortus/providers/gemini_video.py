@@ -51,7 +51,7 @@ class Interactions:
         body = {
             "model": request.model,
             "background": True,
-            "input": list(_input(request)),
+            "input": [{"type": "user_input", "content": list(_content(request))}],
             "response_format": _format(request, resolution),
             "generation_config": {
                 "video_config": {"task": "text_to_video" if request.photo is None else "image_to_video"}
@@ -166,7 +166,7 @@ class Interactions:
             await self._http.request("DELETE", self._job(handle), headers=self._headers, timeout=5.0)
 
 
-def _input(request: VideoRequest) -> Iterator[dict[str, str]]:
+def _content(request: VideoRequest) -> Iterator[dict[str, str]]:
     if request.photo is not None:
         data = base64.b64encode(request.photo.data).decode()
         yield {"type": "image", "data": data, "mime_type": request.photo.mime_type}

@@ -49,6 +49,7 @@ from hortus.providers.wire import (
 )
 
 OPENAI = "https://api.openai.com/v1"
+ONLY_AT_OPENAI = ("gpt-", "sora-")
 MAX_PICTURE = 64 * 1024 * 1024
 
 
@@ -85,7 +86,7 @@ class Wishes(BaseModel):
 class Adapter:
     """`default` is the operator's text model (else the first the server lists), `default-image` the one for pictures.
 
-    Models by name are served at OpenAI itself; a server of one's own serves the names that are set.
+    Other names go to the server as they are; OpenAI's own names only to OpenAI, unless they are set.
     """
 
     id: ClassVar[str] = "openai_like"
@@ -108,14 +109,19 @@ class Adapter:
         return None
 
     def serves(self, model: str) -> bool:
-        """`default` needs a text model set or a server of one's own; `default-image` needs an image model set."""
+        """`default` needs a text model set or a server of one's own; `default-image` needs an image model set.
+
+        OpenAI's own models are not expected elsewhere; any other name is.
+        """
         if self.missing() is not None:
             return False
         if model == "default":
             return bool(self._text_model) or not self._at_openai
         if model == "default-image":
             return bool(self._settings.image_model)
-        return self._at_openai or model in {self._text_model, self._settings.image_model}
+        if self._at_openai or model in {self._text_model, self._settings.image_model}:
+            return True
+        return not model.startswith(ONLY_AT_OPENAI)
 
     def generate(self, request: Request) -> AsyncGenerator[Event, None]:
         """Deltas of a text, or pictures."""

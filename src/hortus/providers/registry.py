@@ -6,7 +6,6 @@ import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib.metadata import entry_points
-from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
@@ -21,9 +20,9 @@ ENTRY_POINTS = "hortus.providers"
 class Registry:
     """The adapters that could be built, by id; and why the others could not."""
 
-    def __init__(self, providers: Mapping[str, Provider], broken: Mapping[str, str]) -> None:
-        self._providers = dict(providers)
-        self.broken: Mapping[str, str] = MappingProxyType(dict(broken))
+    def __init__(self, *adapters: Provider, broken: Mapping[str, str] | None = None) -> None:
+        self._providers = {adapter.id: adapter for adapter in adapters}
+        self.broken: dict[str, str] = dict(broken or {})
         """Where an adapter should have come from, and one line on what is wrong with it."""
 
     def get(self, id: str) -> Provider | None:
@@ -53,7 +52,7 @@ def discover(context: Context) -> Registry:
             broken[name] = _one_line(error)
         else:
             found[provider.id] = provider
-    return Registry(found, broken)
+    return Registry(*found.values(), broken=broken)
 
 
 def _in_folder() -> Iterator[tuple[str, Callable[[], Any]]]:

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Date, Integer, String, bindparam, text
 
-from hortus.quotas.rowset import SetStatement
+from hortus.core.rowset import SetStatement
 
 KNOWN = SetStatement("SELECT reference FROM quota_takes WHERE reference IN (SELECT d.id FROM {rows})", id="text")
 

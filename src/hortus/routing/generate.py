@@ -2,16 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, cast
 
 import structlog
 
 from hortus.providers import (
     Delta,
     Done,
+    Event,
     JobStarted,
     Output,
     Pollable,
@@ -182,9 +183,10 @@ async def _try(
         raise Unavailable(f"the provider {choice.offer.provider} is gone")
     await sink.attempt(choice)
     if resumed is not None and isinstance(provider, Pollable):
-        events = provider.poll(resumed.handle, request)
+        started = provider.poll(resumed.handle, request)
     else:
-        events = provider.generate(request)
+        started = provider.generate(request)
+    events = cast("AsyncGenerator[Event, None]", started)  # adapters are generators, so that they can be closed
     try:
         async with asyncio.timeout(budget), aclosing(events):
             async for event in events:

@@ -1,0 +1,5 @@
+"""`python -m hortus` is `hortus`."""
+
+from hortus.main.cli import app
+
+app()

@@ -1,0 +1,127 @@
+"""The command line: `hortus up | serve | worker | scheduler | migrate | create-admin | doctor | demo`."""
+
+import asyncio
+import getpass
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from hortus.core import log
+from hortus.core.settings import Settings, UnsafeSettings
+
+app = typer.Typer(help="Sell generative AI from your own server.", no_args_is_help=True, add_completion=False)
+console = Console()
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)]
+Data = Annotated[Path | None, typer.Option(help="Folder for the database, files and the secret key.")]
+
+
+def _settings(**overrides: object) -> Settings:
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        settings = Settings(**given)  # type: ignore[arg-type]
+        settings.refuse_unsafe()
+    except UnsafeSettings as error:
+        console.print(f"[red]Not started.[/red] {error}")
+        raise typer.Exit(2) from None
+    except ValidationError as error:
+        console.print("[red]Not started.[/red] These settings are not valid:")
+        for line in error.errors():
+            console.print(f"  {'.'.join(str(part) for part in line['loc'])}: {line['msg']}")
+        raise typer.Exit(2) from None
+    log.configure(settings.log_level, settings.log_format)
+    return settings
+
+
+@app.command()
+def up(host: Host = "127.0.0.1", port: Port = 8000, data: Data = None) -> None:
+    """Start everything in one process: migrate, serve, work, schedule."""
+    from hortus.main import serving  # noqa: PLC0415 - `hortus --help` stays quick
+
+    # One process: what it knows of sessions is all there is to know.
+    settings = _settings(host=host, port=port, data_dir=data, principal_cache_seconds=30.0)
+    raise typer.Exit(serving.serve(settings, work=True, migrate=True, console=console))
+
+
+@app.command()
+def serve(host: Host = "127.0.0.1", port: Port = 8000, data: Data = None) -> None:
+    """Serve the API and leave background work to `hortus worker`. Run `hortus migrate` before."""
+    from hortus.main import serving  # noqa: PLC0415 - `hortus --help` stays quick
+
+    settings = _settings(host=host, port=port, data_dir=data)
+    raise typer.Exit(serving.serve(settings, work=False, migrate=False, console=console))
+
+
+@app.command()
+def worker(data: Data = None) -> None:
+    """Do background work, including periodic tasks, until stopped."""
+    from hortus.main import serving  # noqa: PLC0415 - `hortus --help` stays quick
+
+    asyncio.run(serving.work(_settings(data_dir=data)))
+
+
+@app.command()
+def migrate(data: Data = None) -> None:
+    """Bring the database to the schema of this version; safe to repeat."""
+    from hortus.main import schema  # noqa: PLC0415 - `hortus --help` stays quick
+
+    settings = _settings(data_dir=data)
+    schema.upgrade(settings)
+    console.print(f"The database is at revision [bold]{schema.head()}[/bold].")
+
+
+@app.command("create-admin")
+def create_admin(
+    email: Annotated[str, typer.Option(prompt=True, help="E-mail address of the new administrator.")],
+    data: Data = None,
+) -> None:
+    """Make an administrator. The password is asked for, or read from HORTUS_ADMIN_PASSWORD."""
+    from hortus.main import serving  # noqa: PLC0415 - `hortus --help` stays quick
+
+    password = os.environ.get("HORTUS_ADMIN_PASSWORD")
+    if password is None:
+        password = getpass.getpass("Password: ")
+        if password != getpass.getpass("Once more: "):
+            console.print("[red]The two differ.[/red]")
+            raise typer.Exit(1)
+    problem = asyncio.run(serving.create_admin(_settings(data_dir=data), email, password))
+    if problem is not None:
+        console.print(f"[red]Not made.[/red] {problem}")
+        raise typer.Exit(1)
+    console.print(f"{email} is an administrator now.")
+
+
+@app.command()
+def doctor(data: Data = None) -> None:
+    """Say what is configured, what is reachable and what is missing, one line each."""
+    from hortus.main import doctor as checks  # noqa: PLC0415 - `hortus --help` stays quick
+
+    settings = _settings(data_dir=data)
+    table = Table("", "what", "how it stands", show_header=True, box=None)
+    findings = asyncio.run(checks.examine(settings))
+    marks = {"ok": "[green]ok[/green]", "missing": "[yellow]--[/yellow]", "broken": "[red]!![/red]"}
+    for finding in findings:
+        table.add_row(marks[finding.state], finding.what, finding.line)
+    console.print(table)
+    raise typer.Exit(int(any(finding.state == "broken" for finding in findings)))
+
+
+@app.command()
+def demo(
+    url: Annotated[str | None, typer.Option(help="A running Hortus; without it the demo starts its own.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the image and the video.")] = Path("hortus-demo"),
+) -> None:
+    """Go through the whole journey and keep what was made."""
+    from hortus.main import demo as journey  # noqa: PLC0415 - `hortus --help` stays quick
+
+    try:
+        asyncio.run(journey.run(console, url, out))
+    except journey.DemoFailed as error:
+        console.print(f"[red]The demo stopped:[/red] {error}")
+        sys.exit(1)

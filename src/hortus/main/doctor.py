@@ -1,0 +1,131 @@
+"""What is configured, what is reachable, what is missing: one line each, with what to do."""
+
+import importlib.util
+import os
+import shutil
+from dataclasses import dataclass
+from typing import Literal
+
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, text
+
+from hortus import routing
+from hortus.core.db import Database
+from hortus.core.http import Http
+from hortus.core.settings import LOOPBACK, Settings
+from hortus.main import schema
+from hortus.providers import Context, Registry, discover
+
+SMALL_DISK = 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report."""
+
+    state: Literal["ok", "missing", "broken"]
+    what: str
+    line: str
+
+
+async def examine(settings: Settings) -> list[Finding]:
+    """Look at everything; nothing is changed and no vendor is called."""
+    found = [_data(settings), await _database(settings), _secret(settings), _redis(settings)]
+    async with Http() as http:
+        registry = discover(Context(http, settings.data_dir))
+        found += _providers(registry)
+        found += _offers(settings, registry)
+    found += [
+        Finding("missing", "mail, SMS", "no sender in this version; nothing is sent"),
+        Finding("missing", "payments", "no gateway in this version; credits come from the welcome grant"),
+        Finding("missing", "virus scan", "no scanner in this version; uploads are decoded and encoded anew"),
+    ]
+    return found
+
+
+def _data(settings: Settings) -> Finding:
+    folder = settings.data_dir.resolve()
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if not os.access(existing, os.W_OK):
+        return Finding("broken", "data folder", f"{folder} is not writable; set HORTUS_DATA or --data")
+    free = shutil.disk_usage(existing).free
+    state: Literal["ok", "broken"] = "ok" if free > SMALL_DISK else "broken"
+    return Finding(state, "data folder", f"{folder}, {free // 1024**3} GiB free")
+
+
+async def _database(settings: Settings) -> Finding:
+    try:
+        database = Database(settings.database)
+    except ValueError as error:
+        return Finding("broken", "database", f"DATABASE_URL: {error}")
+    name = database.url.render_as_string(hide_password=True)
+    if database.dialect == "sqlite" and not os.path.exists(database.url.database or ""):  # noqa: PTH110, ASYNC240
+        return Finding("missing", "database", f"{name} is made at the first `hortus up`")
+    try:
+        async with database.engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+            revision = await connection.run_sync(_revision)
+    except Exception as error:  # any driver's any error is one line here
+        return Finding("broken", "database", f"{name} cannot be reached: {type(error).__name__}")
+    finally:
+        await database.close()
+    if revision != schema.head():
+        return Finding("broken", "database", f"{name} is at revision {revision}; run `hortus migrate`")
+    return Finding("ok", "database", f"{name}, revision {revision}")
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _secret(settings: Settings) -> Finding:
+    if settings.secret_key.get_secret_value():
+        return Finding("ok", "secret key", "from SECRET_KEY")
+    where = "made and kept in the data folder"
+    if settings.host not in LOOPBACK:
+        where += "; set SECRET_KEY when several machines share the work"
+    return Finding("ok", "secret key", where)
+
+
+def _redis(settings: Settings) -> Finding:
+    if settings.redis_url:
+        return Finding("missing", "redis", "REDIS_URL is set; this version does not use it yet")
+    return Finding("ok", "redis", "not set; one process needs none")
+
+
+def _providers(registry: Registry) -> list[Finding]:
+    found = []
+    for provider in registry.all():
+        missing = provider.missing()
+        state: Literal["ok", "missing"] = "ok" if missing is None else "missing"
+        found.append(Finding(state, provider.id, missing or f"{provider.title} is ready"))
+    found += [Finding("broken", name, reason) for name, reason in registry.broken.items()]
+    if importlib.util.find_spec("av") is None:
+        found.append(Finding("missing", "media", "install hortus[local] for talking photos and deep video checks"))
+    return found
+
+
+def _offers(settings: Settings, registry: Registry) -> list[Finding]:
+    try:
+        catalog = routing.load(settings.catalog_path)
+    except routing.CatalogError as error:
+        return [Finding("broken", "catalogue", str(error).splitlines()[0])]
+    found = [Finding("ok", "catalogue", f"dated {catalog.dated}, {len(catalog.models)} models")]
+    for each in routing.standing(catalog, registry):
+        name = f"  {each.model.id}"
+        line = f"{each.offer.provider}: {each.reason}" if each.reason else f"offered through {each.offer.provider}"
+        found.append(Finding("missing" if each.reason else "ok", name, line))
+    return found
+
+
+async def summary(settings: Settings) -> list[tuple[str, str]]:
+    """The few lines that `up` greets with."""
+    async with Http() as http:
+        registry = discover(Context(http, settings.data_dir))
+    ready = [provider.id for provider in registry.all() if provider.missing() is None]
+    asleep = [provider.id for provider in registry.all() if provider.missing() is not None]
+    database = "PostgreSQL" if settings.database.startswith("postgres") else "SQLite in the data folder"
+    lines = [("database", database), ("providers", ", ".join(ready) or "none: see `hortus doctor`")]
+    if asleep:
+        lines.append(("asleep", f"{', '.join(asleep)} (`hortus doctor` says what they need)"))
+    return lines

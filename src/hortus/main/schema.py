@@ -1,0 +1,32 @@
+"""Migrations, run by Alembic on either database."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+import hortus
+from hortus.core.settings import Settings
+
+
+def config(url: str) -> Config:
+    """Alembic's configuration for a database."""
+    inside = Path(hortus.__file__).parent / "migrations"  # in an installed package
+    beside = Path(hortus.__file__).parents[2] / "migrations"  # in a checkout
+    made = Config()
+    made.set_main_option("script_location", str(inside if inside.exists() else beside))
+    made.set_main_option("path_separator", "os")
+    made.attributes["url"] = url
+    return made
+
+
+def upgrade(settings: Settings) -> None:
+    """Bring the database to the newest revision."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    command.upgrade(config(settings.database), "head")
+
+
+def head() -> str:
+    """The newest revision."""
+    return str(ScriptDirectory.from_config(config("")).get_current_head())

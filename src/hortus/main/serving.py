@@ -1,0 +1,113 @@
+"""Run the server or the worker until told to stop."""
+
+import asyncio
+import signal
+import sys
+
+import structlog
+import uvicorn
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
+
+from hortus import accounts
+from hortus.accounts.schemas import Email
+from hortus.core.db import Database
+from hortus.core.errors import Problem
+from hortus.core.settings import Settings
+from hortus.main import schema
+from hortus.main.app import create_app
+from hortus.main.doctor import summary
+from hortus.main.opening import opened
+
+log = structlog.get_logger()
+
+
+def serve(settings: Settings, *, work: bool, migrate: bool, console: Console) -> int:
+    """Serve until SIGINT or SIGTERM; the exit code."""
+    if migrate:
+        schema.upgrade(settings)
+    config = uvicorn.Config(
+        create_app(settings, work=work),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=15,
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+    server = _Server(config, settings, console)
+    server.run()
+    return 0 if server.started else 1
+
+
+class _Server(uvicorn.Server):
+    """Says where to go once it listens."""
+
+    def __init__(self, config: uvicorn.Config, settings: Settings, console: Console) -> None:
+        super().__init__(config)
+        self._settings, self._console = settings, console
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        """Start to listen, then greet."""
+        await super().startup(sockets)  # type: ignore[arg-type]
+        if not self.started:
+            return
+        port = self.servers[0].sockets[0].getsockname()[1]
+        base = f"http://{self._settings.host}:{port}"
+        lines = await asyncio.to_thread(lambda: asyncio.run(summary(self._settings)))
+        setup = await asyncio.to_thread(lambda: asyncio.run(_offer_setup(self._settings)))
+        self._console.print(f"\n[bold]Hortus is up[/bold] at {base}", highlight=False, soft_wrap=True)
+        self._console.print(
+            f"  try it     {base}/docs   or   hortus demo --url {base}", highlight=False, soft_wrap=True
+        )
+        self._console.print(f"  data       {self._settings.data_dir.resolve()}", highlight=False, soft_wrap=True)
+        for what, line in lines:
+            self._console.print(f"  {what:<10} {line}", highlight=False, soft_wrap=True)
+        if setup is not None:
+            self._console.print(
+                f"  first run  make yourself administrator: POST {base}/api/auth/setup\n"
+                f"             with this one-time token: {setup}",
+                highlight=False,
+                soft_wrap=True,
+            )
+        sys.stdout.flush()
+
+
+async def _offer_setup(settings: Settings) -> str | None:
+    database = Database(settings.database)
+    try:
+        async with database.transaction() as tx:
+            return await accounts.offer_setup(tx)
+    finally:
+        await database.close()
+
+
+async def work(settings: Settings) -> None:
+    """Do background work until SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with opened(settings, work=True):
+        log.info("worker_started")
+        await stop.wait()
+
+
+async def create_admin(settings: Settings, email: str, password: str) -> str | None:
+    """Make an administrator; the reason why not, or None."""
+    try:
+        address = TypeAdapter(Email).validate_python(email)
+        accounts.check_strength(password, address)
+    except ValidationError as error:
+        return str(error.errors()[0]["msg"])
+    except Problem as problem:
+        return problem.detail
+    await asyncio.to_thread(schema.upgrade, settings)
+    async with opened(settings, work=False) as resources:
+        hashed = await resources.get(accounts.PasswordPool).hash(password)
+        try:
+            async with resources.get(Database).transaction() as tx:
+                await accounts.register(tx, email=address, password_hash=hashed, name=None, role="admin")
+        except Problem as problem:
+            return problem.detail
+    return None
