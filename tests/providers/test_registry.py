@@ -68,7 +68,7 @@ def test_the_adapters_of_the_folder_are_found(context: Context) -> None:
 
 
 def test_a_registry_can_be_made_by_hand(context: Context) -> None:
-    one, other = (discover(context).get(id) for id in ("openai_like", "gemini"))
+    one, other = (discover(context).get(name) for name in ("openai_like", "gemini"))
     registry = Registry(one, other, broken={"third": "no key"})
     assert registry.all() == (other, one)
     assert registry.get("gemini") is other

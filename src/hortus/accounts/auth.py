@@ -16,7 +16,7 @@ from hortus.core.web import hit_limit, resources_of
 _scheme = HTTPBearer(auto_error=False, description="An access token from /api/auth/login")
 
 
-async def authenticate(connection: HTTPConnection) -> Principal:
+async def authenticate(connection: HTTPConnection, _header: Annotated[Any, Depends(_scheme)]) -> Principal:
     """The caller; raises Unauthenticated. Asks the database at most once."""
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
@@ -32,7 +32,7 @@ async def authenticate(connection: HTTPConnection) -> Principal:
     return known
 
 
-Caller = Annotated[Principal, Depends(authenticate), Depends(_scheme)]
+Caller = Annotated[Principal, Depends(authenticate)]
 """Whoever is signed in."""
 
 
@@ -42,7 +42,7 @@ async def _admin(caller: Annotated[Principal, Depends(authenticate)]) -> Princip
     return caller
 
 
-Admin = Annotated[Principal, Depends(_admin), Depends(_scheme)]
+Admin = Annotated[Principal, Depends(_admin)]
 """An administrator."""
 
 

@@ -138,6 +138,7 @@ class Database:
         """A transaction for reading; whatever it writes is rolled back."""
         async with self._open(self._reader) as tx:
             yield tx
+            tx.expunge_all()  # what was read stays readable; a rollback would expire it
             await tx.rollback()
 
     @asynccontextmanager

@@ -100,7 +100,9 @@ class Edge:
         return None
 
     def _add_headers(self, message: Message, scope: Scope, request_id: str) -> None:
-        message["headers"] = [*message["headers"], *_RAW_HEADERS, (b"x-request-id", request_id.encode())]
+        present = {name for name, _ in message["headers"]}
+        added = [pair for pair in _RAW_HEADERS if pair[0] not in present]
+        message["headers"] = [*message["headers"], *added, (b"x-request-id", request_id.encode())]
         headers = MutableHeaders(raw=message["headers"])
         if self._https:
             headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"

@@ -1,4 +1,7 @@
-"""Structured logs: lines for people on a terminal, JSON elsewhere; every line bears its request id."""
+"""Structured logs: lines for people on a terminal, JSON elsewhere; every line bears its request id.
+
+Tracebacks come without local variables: those hold tokens and prompts.
+"""
 
 import logging
 import sys
@@ -35,9 +38,12 @@ def configure(level: str = "info", style: str = "auto") -> None:
         _hide_secrets,
     ]
     ending = (
-        [structlog.dev.ConsoleRenderer()]
+        [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
         if pretty
-        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        else [
+            structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
+            structlog.processors.JSONRenderer(),
+        ]
     )
     structlog.configure(
         processors=[*shared, *ending],

@@ -201,11 +201,16 @@ async def _on_http(_request: Request, error: Exception) -> JSONResponse:
     return problem_response(problem)
 
 
+async def _on_unexpected(_request: Request, _error: Exception) -> JSONResponse:
+    return problem_response(Problem())  # the edge logs it: it is raised again after this answer
+
+
 def install_problems(app: FastAPI) -> None:
     """Make every error of `app` a problem+json."""
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_unexpected)
 
 
 PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {

@@ -118,7 +118,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for the image and the video.")] = Path("hortus-demo"),
 ) -> None:
     """Go through the whole journey and keep what was made."""
-    from hortus.main import demo as journey  # noqa: PLC0415 - `hortus --help` stays quick
+    from hortus.main import journey  # noqa: PLC0415 - `hortus --help` stays quick
 
     try:
         asyncio.run(journey.run(console, url, out))

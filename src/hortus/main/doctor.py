@@ -59,7 +59,7 @@ async def _database(settings: Settings) -> Finding:
     except ValueError as error:
         return Finding("broken", "database", f"DATABASE_URL: {error}")
     name = database.url.render_as_string(hide_password=True)
-    if database.dialect == "sqlite" and not os.path.exists(database.url.database or ""):  # noqa: PTH110, ASYNC240
+    if database.dialect == "sqlite" and not os.path.exists(database.url.database or ""):  # noqa: PTH110
         return Finding("missing", "database", f"{name} is made at the first `hortus up`")
     try:
         async with database.engine.connect() as connection:

@@ -8,7 +8,6 @@ those are always stored, so each is deleted as soon as its result has been fetch
 """
 
 import asyncio
-import base64
 import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -24,11 +23,9 @@ from hortus.providers.base import (
     Done,
     Event,
     ImageRequest,
-    Media,
     NotConfigured,
     Operation,
     Output,
-    ProviderError,
     Rejected,
     Request,
     TextRequest,
@@ -38,6 +35,7 @@ from hortus.providers.base import (
     VideoRequest,
 )
 from hortus.providers.gemini_video import Interactions
+from hortus.providers.gemini_wire import find_refusal, put_inline, read_usage
 from hortus.providers.wire import call, count, decode, deliver, describe, dig, embedded, items, parse, picture, stream
 
 GOOGLE = "https://generativelanguage.googleapis.com"
@@ -45,18 +43,6 @@ VERSIONS = ("v1", "v1beta")
 """Of the API; the first is used unless the address names another."""
 
 RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")
-
-_REFUSED = {
-    "SAFETY",
-    "RECITATION",
-    "BLOCKLIST",
-    "PROHIBITED_CONTENT",
-    "SPII",
-    "IMAGE_SAFETY",
-    "IMAGE_PROHIBITED_CONTENT",
-    "IMAGE_RECITATION",
-    "MODEL_ARMOR",
-}
 
 
 class Settings(BaseSettings):
@@ -182,10 +168,10 @@ class Adapter:
         async with aclosing(events):
             async for data in events:
                 chunk = parse(data)
-                error = embedded(chunk) or _blocked(chunk)
+                error = embedded(chunk) or find_refusal(chunk)
                 if error is not None:
                     raise error
-                usage = _usage(chunk) or usage
+                usage = read_usage(chunk) or usage
                 finish = str(dig(chunk, "candidates", 0, "finishReason") or finish)
                 for part in items(dig(chunk, "candidates", 0, "content", "parts")):
                     text = dig(part, "text")
@@ -215,8 +201,8 @@ class Adapter:
         used = [usage for _, usage in drawn]
         yield Done(
             Usage(
-                input_tokens=sum(usage.input_tokens for usage in used),
-                output_tokens=sum(usage.output_tokens for usage in used),
+                input_tokens=count(sum(usage.input_tokens for usage in used)),
+                output_tokens=count(sum(usage.output_tokens for usage in used)),
                 images=len(drawn),
             )
         )
@@ -225,7 +211,7 @@ class Adapter:
         default = "Improve this picture: light, colours and sharpness. Change nothing else."
         parts: list[dict[str, Any]] = [{"text": describe(request, default)}]
         if request.source is not None:
-            parts.insert(0, _inline(request.source))
+            parts.insert(0, put_inline(request.source))
         config = {
             "aspectRatio": _ratio(request.width, request.height),
             "imageSize": wishes.image_size or _image_size(request.width, request.height),
@@ -237,12 +223,12 @@ class Adapter:
         }
         url = self._address(request.model, "generateContent")
         answer = await call(self._http, "POST", url, headers=self._headers, json=body, timeout=request.timeout)
-        blocked = _blocked(answer)
-        if blocked is not None:
-            raise blocked
+        refusal = find_refusal(answer)
+        if refusal is not None:
+            raise refusal
         for part in items(dig(answer, "candidates", 0, "content", "parts")):
             if dig(part, "inlineData", "data") and not dig(part, "thought"):
-                return picture(decode(dig(part, "inlineData", "data"))), _usage(answer) or Usage()
+                return picture(decode(dig(part, "inlineData", "data"))), read_usage(answer) or Usage()
         raise Unavailable(f"no picture; finished with {str(dig(answer, 'candidates', 0, 'finishReason'))[:40]}")
 
 
@@ -258,7 +244,7 @@ def _text_body(request: TextRequest, wishes: Wishes) -> dict[str, Any]:
         "contents": [
             {
                 "role": "model" if message.role == "assistant" else "user",
-                "parts": [*map(_inline, message.images), {"text": message.content}],
+                "parts": [*map(put_inline, message.images), {"text": message.content}],
             }
             for message in request.messages
         ],
@@ -275,33 +261,6 @@ def _check_video(request: VideoRequest) -> None:
         raise Rejected("a talking photo needs a photo and a script", "bad_input")
     if request.operation == "video.text" and not request.prompt:
         raise Rejected("a video needs a prompt", "bad_input")
-
-
-def _inline(media: Media) -> dict[str, Any]:
-    return {"inlineData": {"mimeType": media.mime_type, "data": base64.b64encode(media.data).decode()}}
-
-
-def _blocked(answer: Any) -> ProviderError | None:
-    """Why Google refused the prompt or its own answer; None when it did not."""
-    reason = dig(answer, "promptFeedback", "blockReason")
-    if reason:
-        return Rejected(f"the prompt was blocked: {str(reason)[:40]}", "policy")
-    finish = dig(answer, "candidates", 0, "finishReason")
-    if isinstance(finish, str) and finish in _REFUSED:
-        return Rejected(f"the answer was blocked: {finish}", "policy")
-    if finish == "LANGUAGE":
-        return Unsupported("the model does not speak this language")
-    return None
-
-
-def _usage(answer: Any) -> Usage | None:
-    used = dig(answer, "usageMetadata")
-    if not used:
-        return None
-    return Usage(
-        input_tokens=count(dig(used, "promptTokenCount")) + count(dig(used, "toolUsePromptTokenCount")),
-        output_tokens=count(dig(used, "candidatesTokenCount")) + count(dig(used, "thoughtsTokenCount")),
-    )
 
 
 def _ratio(width: int, height: int) -> str:

@@ -100,7 +100,9 @@ class Interactions:
         yield Done(
             Usage(
                 input_tokens=count(dig(usage, "total_input_tokens")),
-                output_tokens=count(dig(usage, "total_output_tokens")) + count(dig(usage, "total_thought_tokens")),
+                output_tokens=count(
+                    count(dig(usage, "total_output_tokens")) + count(dig(usage, "total_thought_tokens"))
+                ),
                 seconds=float(request.duration_s),
             )
         )

@@ -109,10 +109,7 @@ class Adapter:
         return None
 
     def serves(self, model: str) -> bool:
-        """`default` needs a text model set or a server of one's own; `default-image` needs an image model set.
-
-        OpenAI's own models are not expected elsewhere; any other name is.
-        """
+        """`default` needs a text model or an own server, `default-image` an image model; see above for names."""
         if self.missing() is not None:
             return False
         if model == "default":
@@ -241,8 +238,8 @@ class Adapter:
                 yield await self._take(entry, request.timeout)
                 made += 1
             used = Usage(
-                input_tokens=used.input_tokens + count(dig(answer, "usage", "input_tokens")),
-                output_tokens=used.output_tokens + count(dig(answer, "usage", "output_tokens")),
+                input_tokens=count(used.input_tokens + count(dig(answer, "usage", "input_tokens"))),
+                output_tokens=count(used.output_tokens + count(dig(answer, "usage", "output_tokens"))),
                 images=made,
             )
         yield Done(used)
@@ -300,8 +297,4 @@ def _size(request: ImageRequest, *, free: bool) -> str:
     ratio = min(3.0, max(1 / 3, width / height))
     pixels = min(2560 * 1440, max(1024 * 640, width * height))
     wide = math.sqrt(pixels * ratio)
-    return f"{_up_to_16(wide)}x{_up_to_16(wide / ratio)}"
-
-
-def _up_to_16(side: float) -> int:
-    return math.ceil(round(side, 3) / 16) * 16
+    return "x".join(str(math.ceil(round(side, 3) / 16) * 16) for side in (wide, wide / ratio))

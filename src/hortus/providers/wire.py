@@ -25,7 +25,7 @@ from hortus.providers.base import (
     Unsupported,
 )
 
-MOST = 100_000_000
+MOST = 10_000_000
 """No single call uses more tokens than this; a vendor that says so is not believed."""
 
 LONGEST_WAIT = 86_400.0

@@ -53,7 +53,7 @@ def _remove_background(picture: Image.Image) -> Image.Image:
     small = cv2.cvtColor(np.asarray(picture.resize(size)), cv2.COLOR_RGB2BGR)
     mask = _guess_mask(small)
     cv2.grabCut(small, mask, None, np.zeros((1, 65)), np.zeros((1, 65)), 5, cv2.GC_INIT_WITH_MASK)
-    kept = np.where((mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD), 255, 0).astype(np.uint8)
+    kept: Any = np.where((mask == cv2.GC_FGD) | (mask == cv2.GC_PR_FGD), 255, 0).astype(np.uint8)
     kept = cv2.morphologyEx(kept, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
     soft = cv2.GaussianBlur(kept, (0, 0), 1.2)
     result = picture.convert("RGBA")

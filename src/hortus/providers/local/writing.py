@@ -137,13 +137,13 @@ def write(messages: Sequence[ChatMessage], system: str | None, max_tokens: int) 
 
 
 def _answer(prompt: str, before: Sequence[ChatMessage]) -> str:
-    for write_it in (_calculate, _remember, _greet, _today, _count_words, _translate, _summarise):
-        found = write_it(prompt, before)
+    for answer in (_calculate, _remember, _greet, _today, _count_words, _translate, _summarise):
+        found = answer(prompt, before)
         if found:
             return found
-    for pattern, write_it in _FORMS:
+    for pattern, draft in _FORMS:
         if re.search(pattern, prompt, re.IGNORECASE):
-            return write_it(_Subject(prompt))
+            return draft(_Subject(prompt))
     return _discuss(prompt, before)
 
 

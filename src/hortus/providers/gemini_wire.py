@@ -1,0 +1,48 @@
+"""How Gemini is shown a picture, and how it says that it refused and what it used."""
+
+import base64
+from typing import Any
+
+from hortus.providers.base import Media, ProviderError, Rejected, Unsupported, Usage
+from hortus.providers.wire import count, dig
+
+_REFUSED = {
+    "SAFETY",
+    "RECITATION",
+    "BLOCKLIST",
+    "PROHIBITED_CONTENT",
+    "SPII",
+    "IMAGE_SAFETY",
+    "IMAGE_PROHIBITED_CONTENT",
+    "IMAGE_RECITATION",
+    "MODEL_ARMOR",
+}
+
+
+def put_inline(media: Media) -> dict[str, Any]:
+    """A part of a message that holds the bytes themselves."""
+    return {"inlineData": {"mimeType": media.mime_type, "data": base64.b64encode(media.data).decode()}}
+
+
+def find_refusal(answer: Any) -> ProviderError | None:
+    """Why Google refused the prompt or its own answer; None when it did not."""
+    reason = dig(answer, "promptFeedback", "blockReason")
+    if reason:
+        return Rejected(f"the prompt was blocked: {str(reason)[:40]}", "policy")
+    finish = dig(answer, "candidates", 0, "finishReason")
+    if isinstance(finish, str) and finish in _REFUSED:
+        return Rejected(f"the answer was blocked: {finish}", "policy")
+    if finish == "LANGUAGE":
+        return Unsupported("the model does not speak this language")
+    return None
+
+
+def read_usage(answer: Any) -> Usage | None:
+    """What a complete answer or a chunk says was used, thinking included; None when it says nothing."""
+    used = dig(answer, "usageMetadata")
+    if not used:
+        return None
+    return Usage(
+        input_tokens=count(count(dig(used, "promptTokenCount")) + count(dig(used, "toolUsePromptTokenCount"))),
+        output_tokens=count(count(dig(used, "candidatesTokenCount")) + count(dig(used, "thoughtsTokenCount"))),
+    )
