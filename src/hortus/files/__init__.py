@@ -2,8 +2,10 @@
 
 from hortus.files.errors import FileNotFound, NotMedia
 from hortus.files.links import link
+from hortus.files.outputs import Verified, prepare_output, verify_media
 from hortus.files.serve import serve
-from hortus.files.service import NewFile, delete, find, insert_file, prepare_output
+from hortus.files.service import NewFile, delete, find, insert_file
+from hortus.files.sweeps import sweep_deleted, sweep_orphans
 from hortus.files.tables import File
 
 __all__ = [
@@ -11,10 +13,14 @@ __all__ = [
     "FileNotFound",
     "NewFile",
     "NotMedia",
+    "Verified",
     "delete",
     "find",
     "insert_file",
     "link",
     "prepare_output",
     "serve",
+    "sweep_deleted",
+    "sweep_orphans",
+    "verify_media",
 ]

@@ -1,16 +1,20 @@
 """Routes of `/api/upload` and the signed links."""
 
-from datetime import datetime
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 
 from hortus.accounts import Caller, limited_caller
 from hortus.core import idempotency
 from hortus.core.db import Database
+from hortus.core.errors import Problem
 from hortus.core.paging import Page
+from hortus.core.resources import Resources
 from hortus.core.schemas import Id, Time
 from hortus.core.settings import Settings
 from hortus.core.web import PROBLEM_RESPONSES, AllResources, OnceOnly, PageOf, ReadTx, WriteTx, replayed, resource
@@ -22,6 +26,18 @@ from hortus.storage import Storage
 
 router = APIRouter(prefix="/api", responses=PROBLEM_RESPONSES)
 SettingsOf = Annotated[Settings, resource(Settings)]
+PUBLIC = {"x-public": "the signature of the link is the right"}
+
+
+def _in_utc(given: datetime) -> datetime:
+    moment = given if given.tzinfo else given.replace(tzinfo=UTC)
+    if not 1970 <= moment.year < 9000:
+        raise ValueError("choose a year from 1970 to 8999")
+    return moment
+
+
+Moment = Annotated[datetime, AfterValidator(_in_utc)]
+"""A moment in a query; without a zone it is UTC."""
 
 
 class FileOut(BaseModel):
@@ -73,23 +89,41 @@ async def upload(
     enhance: Annotated[bool, Form()] = False,
 ) -> JSONResponse:
     """Upload a picture. It is decoded and encoded anew without metadata; `enhance` also improves it."""
-    settings, storage, database = resources.get(Settings), resources.get(Storage), resources.get(Database)
+    settings, storage = resources.get(Settings), resources.get(Storage)
     data = await file.read(settings.max_upload_bytes + 1)
     if len(data) > settings.max_upload_bytes:
         raise FileTooLarge(max_bytes=settings.max_upload_bytes)
-    claimed = once.claim(caller.user_id, data, file.filename or "", str(enhance))
+    claimed = await asyncio.to_thread(once.claim, caller.user_id, data, file.filename or "", str(enhance))
     picture = await service.clean_upload(data, settings, enhance=enhance)
     new = await service.store_upload(storage, caller.user_id, picture, file.filename or "file")
-    async with database.transaction() as tx:
-        kept = await idempotency.claim(tx, claimed) if claimed is not None else None
-        if kept is None:
-            await service.insert_file(tx, new)
-            shown = _show(await service.find(tx, caller.user_id, new.id), settings).model_dump(mode="json")
-            if claimed is not None:
-                await idempotency.keep(tx, claimed, 201, shown)
-            return JSONResponse(shown, 201)
-    await storage.delete(new.storage_key)  # a parallel request with the same key was first
-    return replayed(kept)
+    try:
+        kept = await _keep(resources, claimed, new)
+    except Problem:
+        await storage.delete(new.storage_key)  # the key belongs to another request, so this file never was
+        raise
+    if kept.first:
+        return JSONResponse(kept.answer.body, kept.answer.status)
+    await storage.delete(new.storage_key)  # the same request was answered before
+    return replayed(kept.answer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    answer: idempotency.Answer
+    first: bool
+
+
+async def _keep(resources: Resources, claimed: idempotency.Claim | None, new: service.NewFile) -> _Kept:
+    async with resources.get(Database).transaction() as tx:
+        earlier = await idempotency.claim(tx, claimed) if claimed is not None else None
+        if earlier is not None:
+            return _Kept(earlier, first=False)
+        await service.insert_file(tx, new)
+        row = await service.find(tx, new.user_id, new.id)
+        answer = idempotency.Answer(201, _show(row, resources.get(Settings)).model_dump(mode="json"))
+        if claimed is not None:
+            await idempotency.keep(tx, claimed, answer.status, answer.body)
+    return _Kept(answer, first=True)
 
 
 @router.get("/upload/files", tags=["files"])
@@ -101,8 +135,8 @@ async def list_files(
     purpose: Annotated[str | None, Query(pattern="^(upload|output)$")] = None,
     mime_type: Annotated[str | None, Query(max_length=60, pattern=r"^[a-z]+(/[a-z0-9.+-]*)?$")] = None,
     q: Annotated[str | None, Query(max_length=80, pattern=r"^[^\x00]*$")] = None,
-    created_after: datetime | None = None,
-    created_before: datetime | None = None,
+    created_after: Moment | None = None,
+    created_before: Moment | None = None,
 ) -> Page[FileOut]:
     """Your files, newest first. `q` searches in names."""
     page = await service.find_all(
@@ -133,21 +167,24 @@ async def delete_file(file_id: Id, caller: Caller, tx: WriteTx) -> None:
     await service.delete(tx, caller.user_id, [file_id])
 
 
-@router.api_route(
+@router.head("/files/{file_id}", include_in_schema=False, openapi_extra=PUBLIC)
+@router.get(
     "/files/{file_id}",
-    methods=["GET", "HEAD"],
     tags=["files"],
     response_class=Response,
-    openapi_extra={"x-public": "the signature of the link is the right"},
-    operation_id="fetch_file",
-    include_in_schema=False,
+    openapi_extra=PUBLIC,
+    responses={
+        200: {"description": "The file", "content": {"image/*": {}, "video/*": {}}},
+        206: {"description": "The range asked for"},
+        304: {"description": "The caller has it already"},
+    },
 )
 async def fetch_file(
     file_id: Id,
     request: Request,
     resources: AllResources,
-    exp: Annotated[int, Query(ge=0, le=2**40)],
-    sig: Annotated[str, Query(max_length=64)],
+    exp: Annotated[str, Query(max_length=20)] = "",
+    sig: Annotated[str, Query(max_length=64)] = "",
     download: bool = False,
 ) -> Response:
     """The bytes behind a signed link, whole or in a range."""

@@ -2,54 +2,96 @@
 
 import re
 from collections.abc import AsyncIterator
-from typing import Any
+from contextlib import aclosing
 from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
+from hortus.files.errors import FileNotFound
 from hortus.files.tables import File
-from hortus.storage import Storage
+from hortus.storage import BlobNotFound, Storage
 
 SHOWN_INLINE = {"image/jpeg", "image/png", "image/webp", "image/gif", "video/mp4", "video/webm"}
 
 
+class BlobResponse(Response):
+    """Streams a blob. Nothing is sent before its first piece is there, so a missing blob is still a 404."""
+
+    def __init__(self, pieces: AsyncIterator[bytes], status: int, headers: dict[str, str], media_type: str) -> None:
+        super().__init__(None, status, headers, media_type)
+        self._pieces = pieces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Speak ASGI."""
+        try:
+            piece = await anext(self._pieces, b"")
+        except BlobNotFound as error:
+            raise FileNotFound from error
+        async with aclosing(self._pieces) as rest:  # type: ignore[type-var] # every store's `open` is a generator
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            async for piece in rest:
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
 def serve(request: Request, storage: Storage, row: File, *, download: bool) -> Response:
-    """The bytes of a file, whole, in the range asked for, or 304 when the client has them."""
-    inline = row.mime_type in SHOWN_INLINE and not download
+    """The bytes of a file, whole, in the range asked for, or 304 when the client has them.
+
+    Only pictures and videos are shown in the browser, and those without any right to run something.
+    """
+    known = row.mime_type in SHOWN_INLINE
+    tag = f'"{row.sha256}"'
     headers = {
-        "Content-Disposition": f"{'inline' if inline else 'attachment'}; filename*=UTF-8''{quote(row.filename)}",
+        "Content-Disposition": _disposition(row.filename, inline=known and not download),
         "Content-Security-Policy": "default-src 'none'; sandbox",
         "Cache-Control": "private, max-age=300",
         "Accept-Ranges": "bytes",
-        "ETag": f'"{row.sha256}"',
+        "ETag": tag,
     }
-    mime_type = row.mime_type if row.mime_type in SHOWN_INLINE else "application/octet-stream"
-    if row.sha256 in request.headers.get("if-none-match", ""):
+    asked = request.headers
+    if _names(asked.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=headers)
     start, end, status = 0, row.bytes, 200
-    if "range" in request.headers:
-        wanted = _range(request.headers["range"], row.bytes)
-        if wanted is None:
-            return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{row.bytes}"})
-        start, end = wanted
-        status = 206
-        headers["Content-Range"] = f"bytes {start}-{end - 1}/{row.bytes}"
+    if "range" in asked and asked.get("if-range", tag) == tag:
+        wanted = _range(asked["range"], row.bytes)
+        if wanted is not None:
+            start, end = wanted
+            if start >= end:
+                return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{row.bytes}"})
+            status = 206
+            headers["Content-Range"] = f"bytes {start}-{end - 1}/{row.bytes}"
     headers["Content-Length"] = str(end - start)
+    mime_type = row.mime_type if known else "application/octet-stream"
     if request.method == "HEAD":
-        return Response(status_code=status, headers={**headers, "Content-Type": mime_type})
-    body: AsyncIterator[Any] = storage.open(row.storage_key, start, end)
-    return StreamingResponse(body, status, headers=headers, media_type=mime_type)
+        return Response(status_code=status, headers=headers, media_type=mime_type)
+    return BlobResponse(storage.open(row.storage_key, start, end), status, headers, mime_type)
+
+
+def _disposition(filename: str, *, inline: bool) -> str:
+    plain = re.sub(r'[^ -~]|["\\%]', "_", filename)
+    kind = "inline" if inline else "attachment"
+    return f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe='')}"
+
+
+def _names(header: str, tag: str) -> bool:
+    return any(part.strip().removeprefix("W/") in (tag, "*") for part in header.split(","))
 
 
 def _range(header: str, size: int) -> tuple[int, int] | None:
-    """Start and end (not included) of a single range; None when it cannot be served."""
+    """Start and end (not included) of a single range, empty when there is no such byte.
+
+    None for what is no single range of bytes: a server may then send everything, and we do.
+    """
     found = re.fullmatch(r"bytes=(\d{0,15})-(\d{0,15})", header.strip())
     if found is None or found.groups() == ("", ""):
         return None
     first, last = found.groups()
     if not first:
-        length = min(int(last), size)
-        return (size - length, size) if length else None
-    start, end = int(first), min(int(last) + 1 if last else size, size)
-    return (start, end) if start < end else None
+        return max(0, size - int(last)), size
+    start = int(first)
+    if last and int(last) < start:
+        return None
+    return start, min(int(last) + 1, size) if last else size

@@ -2,32 +2,22 @@
 
 import asyncio
 import hashlib
-import re
-import unicodedata
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import insert, select, update
 
 from hortus.core import clock, ids
-from hortus.core.db import Database, Tx
-from hortus.core.errors import Problem
+from hortus.core.db import Tx
 from hortus.core.paging import Page, Paging, newest_first, page_of
 from hortus.core.settings import Settings
-from hortus.files.errors import EmptyFile, FileNotFound, FileTooLarge, NotMedia
-from hortus.files.films import measure_film
-from hortus.files.pictures import Picture, clean_picture, measure_picture
+from hortus.files.errors import EmptyFile, FileNotFound, FileTooLarge
+from hortus.files.names import safe_filename
+from hortus.files.pictures import Picture, clean_picture
 from hortus.files.tables import File
 from hortus.storage import Storage
-
-MAX_OUTPUT_BYTES = 512 * 1024 * 1024
-_decoders = ThreadPoolExecutor(2, thread_name_prefix="decode")
-"""Decoding is heavy: two at a time, off the event loop."""
-
-_EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "image/gif": "gif", "video/mp4": "mp4"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +38,17 @@ class NewFile:
     storage_key: str
 
 
-def safe_filename(name: str, mime_type: str) -> str:
-    """What is left of a customer's file name: no path, no control or direction marks, the right extension."""
-    base = re.split(r"[\\/]", unicodedata.normalize("NFC", name))[-1]
-    kept = "".join(c for c in base if unicodedata.category(c)[0] != "C" and c not in '"<>|:*?;%')
-    stem = kept.rsplit(".", 1)[0].strip(" .")[:80] or "file"
-    return f"{stem}.{_EXTENSIONS.get(mime_type, 'bin')}"
-
-
 async def clean_upload(data: bytes, settings: Settings, *, enhance: bool) -> Picture:
     """The uploaded picture, decoded and encoded anew. Raises the problems of `files.errors`."""
     if not data:
         raise EmptyFile
     if len(data) > settings.max_upload_bytes:
         raise FileTooLarge(max_bytes=settings.max_upload_bytes)
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(
-        _decoders, lambda: clean_picture(data, settings.max_image_pixels, enhance=enhance)
-    )
+    return await clean_picture(data, settings.max_image_pixels, enhance=enhance)
 
 
 async def store_upload(storage: Storage, user_id: str, picture: Picture, filename: str) -> NewFile:
-    """Write the blob of a cleaned upload."""
+    """Write the blob of a cleaned upload, outside any transaction. The caller inserts its row with `insert_file`."""
     file_id = ids.new()
     new = NewFile(
         id=file_id,
@@ -82,68 +61,15 @@ async def store_upload(storage: Storage, user_id: str, picture: Picture, filenam
         width=picture.width,
         height=picture.height,
         duration_ms=None,
-        sha256=hashlib.sha256(picture.data).hexdigest(),
+        sha256=await asyncio.to_thread(digest_of, picture.data),
         storage_key=f"uploads/{file_id}",
     )
-    await storage.put(new.storage_key, picture.data)
+    await storage.put(new.storage_key, picture.data, new.mime_type)
     return new
 
 
-async def prepare_output(
-    storage: Storage,
-    settings: Settings,
-    *,
-    user_id: str,
-    content: bytes | Path,
-    expected: str,
-    generation_id: str,
-    filename: str,
-) -> NewFile:
-    """Verify a provider's picture or video by really decoding it, and write its blob. Raises NotMedia."""
-    loop = asyncio.get_running_loop()
-    size = await asyncio.to_thread(_size, content)
-    if not 0 < size <= MAX_OUTPUT_BYTES:
-        raise NotMedia(f"{size} bytes")
-    width: int | None
-    height: int | None
-    duration: int | None = None
-    if expected == "image":
-        data = content if isinstance(content, bytes) else await asyncio.to_thread(content.read_bytes)
-        try:
-            mime_type, width, height = await loop.run_in_executor(
-                _decoders, measure_picture, data, settings.max_image_pixels
-            )
-        except Problem as error:
-            raise NotMedia(error.code) from error
-    else:
-        if isinstance(content, bytes):
-            raise NotMedia("videos come as files")
-        film = await measure_film(content)
-        mime_type, width, height, duration = film.mime_type, film.width, film.height, film.duration_ms
-    file_id = ids.new()
-    new = NewFile(
-        id=file_id,
-        user_id=user_id,
-        purpose="output",
-        generation_id=generation_id,
-        filename=safe_filename(filename + ".x", mime_type),
-        mime_type=mime_type,
-        bytes=size,
-        width=width,
-        height=height,
-        duration_ms=duration,
-        sha256=await asyncio.to_thread(_digest, content),
-        storage_key=f"outputs/{file_id}",
-    )
-    await storage.put(new.storage_key, content)
-    return new
-
-
-def _size(content: bytes | Path) -> int:
-    return len(content) if isinstance(content, bytes) else content.stat().st_size
-
-
-def _digest(content: bytes | Path) -> str:
+def digest_of(content: bytes | Path) -> str:
+    """SHA-256 in hexadecimal. Blocks; call it from a thread."""
     if isinstance(content, bytes):
         return hashlib.sha256(content).hexdigest()
     with content.open("rb") as file:
@@ -220,17 +146,3 @@ async def delete(tx: Tx, user_id: str, file_ids: list[str]) -> int:
         .returning(File.id)
     )
     return len(hidden.all())
-
-
-async def sweep_deleted(database: Database, storage: Storage, settings: Settings, limit: int = 200) -> int:
-    """Remove the blobs of up to `limit` files deleted longer ago than the retention time; how many."""
-    before = clock.now() - timedelta(days=settings.file_retention_days)
-    query = select(File.id, File.storage_key).where(File.deleted_at < before, File.swept_at.is_(None)).limit(limit)
-    async with database.snapshot() as tx:
-        old = (await tx.execute(query)).all()
-    for _, key in old:
-        await storage.delete(key)
-    if old:
-        async with database.transaction() as tx:
-            await tx.execute(update(File).where(File.id.in_([row.id for row in old])).values(swept_at=clock.now()))
-    return len(old)

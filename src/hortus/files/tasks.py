@@ -4,7 +4,7 @@ from hortus import tasks
 from hortus.core.db import Database
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.files.service import sweep_deleted
+from hortus.files.sweeps import sweep_deleted, sweep_orphans
 from hortus.storage import Storage
 
 
@@ -14,4 +14,10 @@ async def sweep(resources: Resources, _task: tasks.Claimed) -> None:
         pass
 
 
+async def sweep_lost(resources: Resources, _task: tasks.Claimed) -> None:
+    """Remove blobs whose row never came."""
+    await sweep_orphans(resources.get(Database), resources.get(Storage))
+
+
 SWEEP = tasks.every("files.sweep", sweep, 3600)
+SWEEP_LOST = tasks.every("files.sweep_lost", sweep_lost, 24 * 3600)

@@ -1,6 +1,6 @@
 """Where blobs lie. One file per kind of store."""
 
-from hortus.storage.base import BlobNotFound, Storage
+from hortus.storage.base import Blob, BlobNotFound, Storage
 from hortus.storage.local import LocalStorage
 
-__all__ = ["BlobNotFound", "LocalStorage", "Storage"]
+__all__ = ["Blob", "BlobNotFound", "LocalStorage", "Storage"]

@@ -1,26 +1,56 @@
 """The seam for blobs: bytes by key, wherever they lie."""
 
+import re
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol, runtime_checkable
+
+_KEY = re.compile(r"[a-z]{1,20}/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class BlobNotFound(Exception):
     """There is no blob of that key."""
 
 
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """What a store says of a blob without reading it."""
+
+    key: str
+    bytes: int
+    modified_at: datetime
+
+
+def check_key(key: str) -> str:
+    """The key, if it is `<folder>/<id>`; ValueError otherwise, so that no path can ever be smuggled in."""
+    if not _KEY.fullmatch(key):
+        raise ValueError(f"{key!r} is not a key of ours")
+    return key
+
+
 @runtime_checkable
 class Storage(Protocol):
     """Keys are ours alone (`<folder>/<id>`), never a customer's words. A write is visible whole or not at all."""
 
-    async def put(self, key: str, content: bytes | Path) -> None:
-        """Write a blob; a file is streamed, never read whole."""
+    async def put(self, key: str, content: bytes | Path, mime_type: str) -> None:
+        """Write a blob, over another of that key if there is one; a file is streamed, never read whole."""
 
     async def read(self, key: str) -> bytes:
         """The whole blob; raises BlobNotFound."""
 
     def open(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        """The bytes from `start` up to, not including, `end`, piece by piece; raises BlobNotFound."""
+        """The bytes from `start` up to, not including, `end`, piece by piece.
+
+        A missing blob raises BlobNotFound instead of the first piece.
+        """
+
+    async def size(self, key: str) -> int:
+        """How many bytes the blob has; raises BlobNotFound."""
 
     async def delete(self, key: str) -> None:
         """Remove a blob; a missing one is no error."""
+
+    def list(self, folder: str) -> AsyncIterator[Blob]:
+        """Every whole blob of a folder, in no order."""

@@ -6,44 +6,60 @@ from pathlib import Path
 import obstore
 from obstore.store import LocalStore
 
-from hortus.storage.base import BlobNotFound
+from hortus.storage.base import Blob, BlobNotFound, check_key
 
 PIECE = 256 * 1024
 
 
 class LocalStorage:
-    """Keeps blobs below `folder`, readable by this user only. Writes are atomic."""
+    """Keeps blobs below `folder`, which only this user may enter. Writes appear under their key when they are whole."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.chmod(0o700)
         self._store = LocalStore(folder.resolve())
 
-    async def put(self, key: str, content: bytes | Path) -> None:
-        """Write a blob."""
-        await obstore.put_async(self._store, key, content)
+    async def put(self, key: str, content: bytes | Path, mime_type: str) -> None:
+        """Write a blob. A folder keeps no types; the row of the file knows it."""
+        await obstore.put_async(self._store, check_key(key), content)
 
     async def read(self, key: str) -> bytes:
         """The whole blob."""
         try:
-            found = await obstore.get_async(self._store, key)
+            found = await obstore.get_async(self._store, check_key(key))
             return bytes(await found.bytes_async())
         except FileNotFoundError as error:
             raise BlobNotFound(key) from error
 
     async def open(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         """A range of the blob, piece by piece."""
+        if end is None:
+            end = await self.size(key)
         try:
-            if end is None:
-                end = (await obstore.head_async(self._store, key))["size"]
             for position in range(start, end, PIECE):
-                piece = await obstore.get_range_async(self._store, key, start=position, end=min(position + PIECE, end))
+                piece = await obstore.get_range_async(
+                    self._store, check_key(key), start=position, end=min(position + PIECE, end)
+                )
                 yield bytes(piece)
+        except FileNotFoundError as error:
+            raise BlobNotFound(key) from error
+
+    async def size(self, key: str) -> int:
+        """How many bytes the blob has."""
+        try:
+            return (await obstore.head_async(self._store, check_key(key)))["size"]
         except FileNotFoundError as error:
             raise BlobNotFound(key) from error
 
     async def delete(self, key: str) -> None:
         """Remove a blob."""
         try:
-            await obstore.delete_async(self._store, key)
+            await obstore.delete_async(self._store, check_key(key))
         except FileNotFoundError:
             return
+
+    async def list(self, folder: str) -> AsyncIterator[Blob]:
+        """Every whole blob of a folder."""
+        async for found in obstore.list(self._store, f"{folder}/", chunk_size=500):
+            for meta in found:
+                yield Blob(meta["path"], meta["size"], meta["last_modified"])

@@ -121,12 +121,17 @@ def _due(queues: Sequence[str]) -> Any:
 
 async def claim(tx: Tx, queue: str, room: int, *, worker: str, lease: float) -> list[Claimed]:
     """Take up to `room` due tasks of a queue, and those whose lease ran out, for `lease` seconds."""
+    # A named query runs exactly once; as a mere subquery PostgreSQL may run it again and lock more than `room`.
     due = (
-        _due([queue]).order_by(Task.priority.desc(), Task.run_at, Task.id).limit(room).with_for_update(skip_locked=True)
+        _due([queue])
+        .order_by(Task.priority.desc(), Task.run_at, Task.id)
+        .limit(room)
+        .with_for_update(skip_locked=True)
+        .cte("due")
     )
     statement = (
         update(Task)
-        .where(Task.id.in_(due))
+        .where(Task.id.in_(select(due.c.id)))
         .values(
             status="running",
             # A task that was dead-lettered in vain is not counted further.
@@ -138,7 +143,7 @@ async def claim(tx: Tx, queue: str, room: int, *, worker: str, lease: float) -> 
         .returning(Task.id, Task.name, Task.payload, Task.attempts, Task.max_attempts, Task.fence, Task.request_id)
         .execution_options(synchronize_session=False)
     )
-    return [Claimed(*row) for row in (await tx.execute(statement)).tuples()]
+    return [Claimed(*row) for row in (await tx.execute(statement)).all()]
 
 
 async def renew(tx: Tx, held: Sequence[Claimed], lease: float) -> set[str]:
@@ -198,7 +203,8 @@ async def bury(tx: Tx, resources: Resources, task: Claimed, error: str) -> None:
 
 def backoff(kind: Kind, attempt: int) -> float:
     """Seconds before the next attempt: exponential with full jitter, so that failures spread out."""
-    return random.uniform(0.5, 1.0) * min(kind.longest_backoff, kind.backoff * 2 ** (attempt - 1))  # noqa: S311
+    longest: float = min(kind.longest_backoff, kind.backoff * 2 ** (attempt - 1))
+    return random.uniform(0.5, 1.0) * longest  # noqa: S311
 
 
 async def enqueue_due(tx: Tx, periodic: Sequence[Periodic]) -> list[str]:
@@ -235,7 +241,7 @@ async def counts(tx: Tx) -> list[dict[str, Any]]:
     )
     return [
         {"queue": queue, "status": status, "count": count, "oldest": oldest}
-        for queue, status, count, oldest in (await tx.execute(query)).tuples()
+        for queue, status, count, oldest in (await tx.execute(query)).all()
     ]
 
 

@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 
 import structlog
 
@@ -38,7 +39,7 @@ class EmbeddedEngine:
         self.lease = lease
         self._resources = resources
         self._database = resources.get(Database)
-        self._room = {name: room[name] for name in QUEUES if room.get(name)}
+        self._room: dict[str, int] = {name: room[name] for name in QUEUES if room.get(name)}
         self._poll = poll
         self._schedule = schedule
         self._running: dict[Claimed, asyncio.Task[None]] = {}
@@ -91,6 +92,7 @@ class EmbeddedEngine:
         except asyncio.CancelledError:
             lost = self._running.get(task) is not current
             if lost:
+                current.uncancel()  # the heartbeat's doing, answered here; timeouts further out must not see it
                 raise LeaseLost(task.name) from None
             raise
         finally:
@@ -141,7 +143,7 @@ class EmbeddedEngine:
             self._queue_of[task] = name
             running = asyncio.create_task(run_one(self._resources, task))
             self._running[task] = running
-            running.add_done_callback(lambda done, task=task: self._ended(task, done))
+            running.add_done_callback(partial(self._ended, task))
         return len(claimed)
 
     def _ended(self, task: Claimed, done: asyncio.Task[None]) -> None:

@@ -1,0 +1,84 @@
+"""The whole server as a child process, which may be killed and started again at the same address."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Self
+
+GREETING = "Hortus is up at "
+STARTS_WITHIN = 30.0
+VENDORS = ("OPENAI_", "GEMINI_", "GOOGLE_")
+
+
+class Child:
+    """`hortus up` on `folder`; `settings` are environment variables. Nothing else of ours is passed on."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder = folder
+        self.url, self.kills = "", 0
+        self._port = "0"
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(VENDORS)}
+        self._environment = {**kept, "RATE_LIMITS_ENABLED": "false", **settings}
+        self._process: asyncio.subprocess.Process | None = None
+        self._drain: asyncio.Task[None] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process at this moment."""
+        assert self._process is not None
+        return self._process.pid
+
+    async def start(self) -> None:
+        """Return once it greets, which it does when it listens."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "log").open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "hortus", "up", "--port", self._port, "--data", str(self.folder / "data"),
+                stdout=asyncio.subprocess.PIPE, stderr=log, cwd=self.folder, env=self._environment,
+            )  # fmt: skip
+        assert self._process.stdout is not None
+        async with asyncio.timeout(STARTS_WITHIN):
+            async for line in self._process.stdout:
+                said = line.decode()
+                if GREETING in said:
+                    self.url = said.partition(GREETING)[2].strip()
+                    break
+            else:
+                raise RuntimeError("the server did not start:\n" + (self.folder / "log").read_text()[-4000:])
+        self._port = self.url.rpartition(":")[2]
+        self._drain = asyncio.create_task(_read_on(self._process.stdout))
+
+    async def kill(self) -> None:
+        """SIGKILL: no farewell."""
+        self.kills += 1
+        await self._end(signal.SIGKILL)
+
+    async def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        return await self._end(signal.SIGTERM)
+
+    async def _end(self, number: int) -> int:
+        if self._process is None:
+            return 0
+        if self._process.returncode is None:
+            self._process.send_signal(number)
+        code = await self._process.wait()
+        if self._drain is not None:
+            await self._drain
+        self._process = None
+        return code
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._process is not None and self._process.returncode is None:
+            await self.stop()
+
+
+async def _read_on(stream: asyncio.StreamReader) -> None:
+    while await stream.read(65536):
+        pass

@@ -1,0 +1,159 @@
+"""The server is killed again and again; nobody loses work or money."""
+
+import asyncio
+import hashlib
+import random
+import secrets
+from collections import Counter
+from pathlib import Path
+
+import httpx2
+from sqlalchemy import func, select, text
+
+from hortus import ledger
+from hortus.core.db import Database
+from hortus.files.tables import File
+from hortus.generation.tables import LIVE, Generation
+from hortus.ledger.tables import CreditReservation, Entry
+from tests.emulators.gemini import GeminiEmulator
+from tests.emulators.openai import OpenAIEmulator
+from tests.faults.child import Child
+from tests.faults.customers import customers, insist
+
+USERS = 5
+WISHES = 50
+QUIET = 60.0
+
+
+async def test_fifty_generations_survive_a_killer(database_url: str, database: Database, tmp_path: Path):
+    seed = secrets.randbelow(2**32)
+    print(f"seed {seed}")
+    dice = random.Random(seed)
+    async with OpenAIEmulator(delay=0.4, token_delay=0.05) as vendor:
+        settings = {
+            "DATABASE_URL": database_url,
+            "LEASE_SECONDS": "3",
+            "OPENAI_BASE_URL": f"{vendor.url}/v1",
+            "OPENAI_API_KEY": "sk-emulated",
+            "OPENAI_TEXT_MODEL": "house-writer",
+            "OPENAI_IMAGE_MODEL": "house-painter",
+        }
+        async with Child(tmp_path / "server", **settings) as server:
+            async with customers(server.url, database, USERS) as clients:
+                wishes = [submit(clients[place % USERS], place, dice) for place in range(WISHES)]
+                killer = asyncio.create_task(kill_now_and_then(server, dice))
+                await asyncio.gather(*wishes)
+                await asyncio.sleep(dice.uniform(1, 3))  # and some while they are worked on
+                killer.cancel()
+                await asyncio.wait([killer])
+                if not killer.cancelled():
+                    killer.result()
+            await server.kill()  # whatever the killer was doing
+            await server.start()
+            print(f"killed {server.kills} times; {vendor.counts['calls']} calls of the vendor")
+            await all_ended(database, WISHES)
+    await examine(database, tmp_path / "server" / "data" / "files")
+
+
+async def submit(client: httpx2.AsyncClient, place: int, dice: random.Random) -> None:
+    """A picture or a chat message, some time in the first ten seconds."""
+    await asyncio.sleep(dice.uniform(0, 10))
+    if place % 2:
+        wish = {"prompt": f"Kite {place}", "size": "256x256", "count": 1 + place % 3}
+        await insist(client, "/api/image/generate", wish, f"image-{place}", dice)
+        return
+    room = await insist(client, "/api/chatroom", {"title": f"Room {place}"}, f"room-{place}", dice)
+    await insist(client, f"/api/chatroom/{room['id']}/message", {"content": "Hello"}, f"message-{place}", dice)
+
+
+async def kill_now_and_then(server: Child, dice: random.Random) -> None:
+    """SIGKILL every one to three seconds."""
+    while True:
+        await asyncio.sleep(dice.uniform(1, 3))
+        await server.kill()
+        await server.start()
+
+
+async def all_ended(database: Database, number: int) -> None:
+    """Wait until that many generations exist and all have ended."""
+    counts: Counter[str] = Counter()
+    query = select(Generation.status, func.count()).group_by(Generation.status)
+    try:
+        async with asyncio.timeout(QUIET):
+            while True:
+                async with database.snapshot() as tx:
+                    counts = Counter(dict((await tx.execute(query)).all()))
+                if counts.total() >= number and not any(counts[status] for status in LIVE):
+                    break
+                await asyncio.sleep(0.2)
+    except TimeoutError:
+        raise AssertionError(f"after {QUIET:g} s of quiet: {counts}") from None
+    print(dict(counts))
+    assert counts.total() == number  # a repeated request is no second generation
+
+
+async def examine(database: Database, files: Path) -> None:
+    """Money, quota and files fit what happened."""
+    async with database.snapshot() as tx:
+        assert await ledger.prove(tx) == []
+        generations = list((await tx.execute(select(Generation))).scalars())
+        holds = {row.reference: row for row in (await tx.execute(select(CreditReservation))).scalars()}
+        entries = list((await tx.execute(select(Entry))).scalars())
+        rows = {row.id: row for row in (await tx.execute(select(File))).scalars()}
+        live = "SELECT count(*) FROM tasks WHERE status IN ('queued', 'running') AND name LIKE 'generation.%'"
+        assert (await tx.execute(text(live))).scalar_one() == 0
+    charged = Counter((entry.reference, entry.account) for entry in entries)
+    amounts = {(entry.reference, entry.account): entry.amount for entry in entries}
+    for generation in generations:
+        hold, bill = holds.pop(generation.id), (generation.id, generation.user_id)
+        if generation.status == "succeeded":
+            assert (hold.status, hold.settled_amount) == ("settled", generation.price)
+            assert (charged[bill], amounts[bill]) == (1, -generation.price)
+            assert generation.kind != "image" or len(generation.outputs) == generation.asked["count"]
+        else:
+            assert (generation.status, generation.error_code) == ("failed", "interrupted")
+            assert (hold.status, hold.settled_amount, charged[bill], generation.outputs) == ("released", 0, 0, [])
+        for output in generation.outputs:
+            row = rows.pop(output["file_id"])
+            blob = (files / row.storage_key).read_bytes()
+            assert (row.generation_id, row.bytes) == (generation.id, len(blob))
+            assert row.sha256 == hashlib.sha256(blob).hexdigest()
+    assert holds == {}
+    assert rows == {}
+    assert sum(generation.status == "succeeded" for generation in generations) > 0
+
+
+async def test_a_bought_video_is_not_bought_again_after_a_kill(database_url: str, database: Database, tmp_path: Path):
+    async with GeminiEmulator(job_seconds=6.0) as vendor:
+        settings = {
+            "DATABASE_URL": database_url,
+            "LEASE_SECONDS": "2",
+            "GEMINI_BASE_URL": vendor.url,
+            "GEMINI_API_KEY": "AIza-emulated",
+            "GEMINI_POLL_SECONDS": "0.2",
+        }
+        async with Child(tmp_path / "server", **settings) as server:
+            async with customers(server.url, database, 1) as (client,):
+                wish = {"prompt": "A kite over the sea"}
+                made = await insist(client, "/api/video/generate", wish, "film", random.Random(1))
+            handle = await bought(database, made["id"])
+            await server.kill()
+            looks = vendor.counts[f"GET /v1/interactions/{handle}"]
+            await server.start()
+            await all_ended(database, 1)
+    assert vendor.counts[f"GET /v1/interactions/{handle}"] > looks
+    assert vendor.bought() == {made["id"]: 1}
+    assert vendor.counts["POST /v1/interactions"] == 1
+    await examine(database, tmp_path / "server" / "data" / "files")
+
+
+async def bought(database: Database, generation_id: str) -> str:
+    """The vendor's id of the job, once it is remembered."""
+    query = select(Generation.job_handle).where(Generation.id == generation_id)
+    async with asyncio.timeout(10):
+        while True:
+            async with database.snapshot() as tx:
+                handle = (await tx.execute(query)).scalar_one()
+            if handle is not None:
+                return handle
+            await asyncio.sleep(0.02)

@@ -1,0 +1,94 @@
+"""Videos from providers: whole, really decodable, and nothing else."""
+
+from pathlib import Path
+
+import pytest
+from tests.files import draw
+
+from hortus.core.settings import Settings
+from hortus.files import NotMedia, verify_media
+from hortus.files.films import measure_film
+
+pytest.importorskip("av", reason="needs the extra `local` to make films")
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return draw.film(tmp_path_factory.mktemp("films") / "film.mp4")
+
+
+@pytest.mark.parametrize("decode", [True, False])
+async def test_the_facts_of_an_mp4(film: Path, decode: bool):
+    found = await measure_film(film, decode=decode)
+    assert (found.mime_type, found.width, found.height) == ("video/mp4", 96, 64)
+    assert found.duration_ms is not None
+    assert 400 <= found.duration_ms <= 600
+
+
+async def test_the_facts_of_a_webm(tmp_path: Path):
+    path = draw.film(tmp_path / "film.webm", kind="webm")
+    found = await measure_film(path)
+    assert (found.mime_type, found.width, found.height) == ("video/webm", 96, 64)
+    with pytest.raises(NotMedia):
+        await measure_film(path, decode=False)
+
+
+async def test_bytes_and_paths_are_verified_alike(film: Path):
+    one = await verify_media(film, "video", Settings())
+    other = await verify_media(film.read_bytes(), "video", Settings())
+    assert one == other
+    assert one.bytes == film.stat().st_size
+
+
+@pytest.mark.parametrize("decode", [True, False])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"I cannot film that.",
+        draw.HTML,
+        draw.picture(),
+        b"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nfile:///etc/passwd\n",
+        b"ffconcat version 1.0\nfile /etc/passwd\n",
+        draw.box(b"ftyp", b"isom\x00\x00\x02\x00isom"),
+        draw.box(b"ftyp", b"isom\x00\x00\x02\x00isom") + draw.box(b"moov", b"") + draw.box(b"mdat", b"x" * 99),
+        draw.box(b"ftyp", b"isom\x00\x00\x02\x00isom")
+        + draw.box(b"moov", draw.box(b"mvhd", b""))
+        + draw.box(b"mdat", b""),
+        b"\x00\x00\x00\x00ftypisom" + b"\x00" * 64,
+        draw.box(b"ftyp", b"heic") + b"\x00" * 4,
+    ],
+    ids=["empty", "words", "html", "jpeg", "playlist", "concat", "stub", "no tracks", "no index", "zeros", "heic"],
+)
+async def test_what_is_no_film_is_refused(tmp_path: Path, content: bytes, decode: bool):
+    path = tmp_path / "film"
+    path.write_bytes(content)
+    with pytest.raises(NotMedia):
+        await measure_film(path, decode=decode)
+
+
+@pytest.mark.parametrize("decode", [True, False])
+async def test_a_cut_film_is_refused(film: Path, tmp_path: Path, decode: bool):
+    content = film.read_bytes()
+    for end in (len(content) - 1, len(content) // 2, 40):
+        path = tmp_path / "cut"
+        path.write_bytes(content[:end])
+        with pytest.raises(NotMedia):
+            await measure_film(path, decode=decode)
+
+
+async def test_a_film_of_noise_has_the_boxes_and_does_not_decode(film: Path, tmp_path: Path):
+    content = film.read_bytes()
+    start = content.index(b"mdat") + 4
+    path = tmp_path / "noise"
+    path.write_bytes(content[:start] + b"\xa5" * (len(content) - start))
+    assert (await measure_film(path, decode=False)).width == 96
+    with pytest.raises(NotMedia):
+        await measure_film(path, decode=True)
+
+
+async def test_a_film_is_no_picture_and_a_picture_no_film(film: Path):
+    with pytest.raises(NotMedia):
+        await verify_media(film, "image", Settings())
+    with pytest.raises(NotMedia):
+        await verify_media(draw.picture(), "video", Settings())

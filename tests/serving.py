@@ -1,0 +1,103 @@
+"""A real server on a real socket, in the test's own loop, and a customer to talk to it."""
+
+import asyncio
+import json
+import secrets
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import uvicorn
+
+from hortus.core.db import Database
+from hortus.core.resources import Resources
+from hortus.core.settings import Settings
+from hortus.main.app import create_app
+from hortus.main.schema import upgrade
+
+PASSWORD = "a long enough passphrase 7"
+
+
+class Hortus:
+    """A running server: its address, and what it opened."""
+
+    def __init__(self, url: str, resources: Resources, settings: Settings) -> None:
+        self.url, self.resources, self.settings = url, resources, settings
+        self._clients: list[httpx2.AsyncClient] = []
+
+    def anonymous(self) -> httpx2.AsyncClient:
+        """A client that is not signed in."""
+        client = httpx2.AsyncClient(base_url=self.url, timeout=60, limits=httpx2.Limits(max_connections=256))
+        self._clients.append(client)
+        return client
+
+    async def customer(self, email: str | None = None) -> httpx2.AsyncClient:
+        """A client signed up and in."""
+        client = self.anonymous()
+        body = {"email": email or f"u{secrets.token_hex(6)}@example.com", "password": PASSWORD, "accept_terms": True}
+        answer = await client.post("/api/auth/register", json=body)
+        assert answer.status_code == 201, answer.text
+        tokens = answer.json()
+        client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+        client.tokens = tokens  # type: ignore[attr-defined]
+        return client
+
+    @property
+    def database(self) -> Database:
+        return self.resources.get(Database)
+
+    async def close(self) -> None:
+        for client in self._clients:
+            await client.aclose()
+
+
+@asynccontextmanager
+async def serve(database_url: str, folder: Path, **overrides: Any) -> AsyncIterator[Hortus]:
+    """Start the application, stop it at the end."""
+    given = {"rate_limits_enabled": False, "principal_cache_seconds": 30.0, "secret_key": "k" * 40, **overrides}
+    settings = Settings(data_dir=folder / "data", database_url=database_url, **given)
+    await asyncio.to_thread(upgrade, settings)
+    app = create_app(settings)
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=5)
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    running = asyncio.create_task(server.serve(sockets=[listening]))
+    while not server.started:
+        if running.done():
+            running.result()
+            raise RuntimeError("the server did not start")
+        await asyncio.sleep(0.01)
+    hortus = Hortus(f"http://127.0.0.1:{listening.getsockname()[1]}", app.app.state.resources, settings)  # type: ignore[attr-defined]
+    try:
+        yield hortus
+    finally:
+        await hortus.close()
+        server.should_exit = True
+        await running
+        listening.close()
+
+
+async def ended(client: httpx2.AsyncClient, generation_id: str, seconds: float = 30.0) -> dict[str, Any]:
+    """The generation once it has ended."""
+    async with asyncio.timeout(seconds):
+        while True:
+            found = (await client.get(f"/api/generations/{generation_id}")).json()
+            if found["status"] not in ("queued", "running"):
+                return found
+            await asyncio.sleep(0.03)
+
+
+def events_of(body: str) -> list[tuple[str, int | None, dict[str, Any]]]:
+    """(event, id, data) of a stream that ended."""
+    found = []
+    for block in body.split("\n\n"):
+        fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line and not line.startswith(":"))
+        if "data" in fields:
+            number = int(fields["id"]) if "id" in fields else None
+            found.append((fields["event"], number, json.loads(fields["data"])))
+    return found

@@ -1,0 +1,165 @@
+"""The rows: what is enqueued, claimed, lost, buried and swept, on both databases."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from hortus import tasks
+from hortus.core import clock, context
+from hortus.core.db import Database, db_now
+from hortus.core.paging import Paging
+from hortus.core.resources import Resources
+from hortus.tasks import queue
+from hortus.tasks.kinds import Claimed
+from hortus.tasks.tables import Task
+
+
+async def nothing(_resources: Resources, _task: Claimed) -> None:
+    """Be done."""
+
+
+async def rows(database: Database) -> list[Task]:
+    async with database.snapshot() as tx:
+        return list((await tx.execute(select(Task).order_by(Task.id))).scalars())
+
+
+async def claim(database: Database, kind: tasks.Kind, room: int = 10, lease: float = 30.0) -> list[Claimed]:
+    async with database.transaction() as tx:
+        return await queue.claim(tx, kind.queue, room, worker="w", lease=lease)
+
+
+async def test_a_task_exists_if_and_only_if_its_transaction_commits(database: Database, define):
+    kind = define(nothing)
+    rung: list[str] = []
+    queue.listen(rung.append)
+    try:
+        with pytest.raises(RuntimeError, match="changed my mind"):
+            async with database.transaction() as tx:
+                await tasks.enqueue(tx, kind, {"n": 1})
+                raise RuntimeError("changed my mind")
+        assert (await rows(database), rung) == ([], [])
+        async with database.transaction() as tx:
+            await tasks.enqueue(tx, kind, {"n": 2})
+            assert rung == []
+        assert rung == ["interactive"]
+    finally:
+        queue.unlisten(rung.append)
+    assert [row.payload for row in await rows(database)] == [{"n": 2}]
+
+
+async def test_claims_take_the_urgent_and_then_the_old_and_never_more_than_room(database: Database, define):
+    kind = define(nothing)
+    async with database.transaction() as tx:
+        for number, priority in enumerate((0, 5, 0, 9)):
+            await tasks.enqueue(tx, kind, {"n": number}, priority=priority)
+        await tasks.enqueue(tx, kind, {"n": "later"}, delay=60)
+    taken = [[task.payload["n"] for task in await claim(database, kind, room=2)] for _ in range(3)]
+    assert [sorted(each, key=str) for each in taken] == [[1, 3], [0, 2], []]
+
+
+async def test_rival_claims_never_share_a_task(database: Database, define):
+    kind = define(nothing)
+    async with database.transaction() as tx:
+        await tasks.enqueue_many(tx, [tasks.Wanted(kind, {"n": number}) for number in range(60)])
+    claims = await asyncio.gather(*(claim(database, kind, room=5) for _ in range(8)))
+    assert all(len(each) <= 5 for each in claims)
+    taken = [task.id for each in claims for task in each]
+    assert len(taken) == len(set(taken)) > 5
+
+
+async def test_a_live_key_is_unique_and_free_again_afterwards(database: Database, define):
+    kind = define(nothing)
+
+    async def add() -> None:
+        async with database.transaction() as tx:
+            await tasks.enqueue(tx, kind, {}, key="only")
+
+    await asyncio.gather(*(add() for _ in range(10)))
+    (task,) = await claim(database, kind)
+    await add()
+    assert len(await rows(database)) == 1
+    async with database.transaction() as tx:
+        await queue.finish(tx, task)
+    await add()
+    assert [row.status for row in await rows(database)] == ["done", "queued"]
+
+
+async def test_an_expired_lease_is_taken_over_and_the_late_finish_commits_nothing(database: Database, define):
+    kind = define(nothing)
+    async with database.transaction() as tx:
+        await tasks.enqueue(tx, kind, {})
+    (first,) = await claim(database, kind, lease=0.05)
+    await asyncio.sleep(0.1)
+    (second,) = await claim(database, kind)
+    assert (second.id, second.fence, second.attempt) == (first.id, first.fence + 1, 2)
+    with pytest.raises(tasks.LeaseLost):
+        async with database.transaction() as tx:
+            await tasks.enqueue(tx, kind, {"effect": "of the late one"})
+            await queue.finish(tx, first)
+    async with database.transaction() as tx:
+        assert await queue.renew(tx, [first, second], 30) == {second.id}
+        await queue.finish(tx, second)
+    assert [(row.status, row.payload) for row in await rows(database)] == [("done", {})]
+
+
+async def test_a_live_lease_is_left_alone(database: Database, define):
+    kind = define(nothing)
+    async with database.transaction() as tx:
+        mine = await tasks.claim_now(tx, kind, {}, worker="w", lease=30)
+    assert await claim(database, kind) == []
+    async with database.transaction() as tx:
+        await queue.finish(tx, mine)
+    assert [row.status for row in await rows(database)] == ["done"]
+
+
+async def test_dead_letters_get_all_their_attempts_again(database: Database, resources: Resources, define):
+    kind = define(nothing)
+    async with database.transaction() as tx:
+        await tasks.enqueue(tx, kind, {})
+    (task,) = await claim(database, kind)
+    async with database.transaction() as tx:
+        await queue.bury(tx, resources, task, "x" * 5000)
+    async with database.snapshot() as tx:
+        (letter,) = await tasks.dead_letters(tx, Paging(10, None))
+        (count,) = await tasks.counts(tx)
+    assert (letter.id, len(letter.error or "")) == (task.id, 2000)
+    assert (count["queue"], count["status"], count["count"]) == ("interactive", "dead", 1)
+    async with database.transaction() as tx:
+        await tasks.requeue(tx, task.id)
+    (again,) = await claim(database, kind)
+    assert (again.id, again.attempt) == (task.id, 1)
+    with pytest.raises(tasks.TaskNotFound):
+        async with database.transaction() as tx:
+            await tasks.requeue(tx, task.id)
+
+
+async def test_the_sweep_takes_old_done_tasks_and_nothing_else(database: Database, resources: Resources, define: Any):
+    kind = define(nothing)
+    async with database.transaction() as tx:
+        await tasks.enqueue_many(tx, [tasks.Wanted(kind, {"n": number}) for number in range(5)])
+    done, old, dead, *_ = await claim(database, kind, room=4)
+    async with database.transaction() as tx:
+        await queue.finish(tx, done)
+        await queue.finish(tx, old)
+        await queue.bury(tx, resources, dead, "no")
+        long_ago = update(Task).where(Task.id.in_([old.id, dead.id])).values(finished_at=db_now(-90000))
+        await tx.execute(long_ago)
+        assert await queue.sweep(tx) == 1
+    left = await rows(database)
+    assert sorted(row.status for row in left) == ["dead", "done", "queued", "running"]
+    assert old.id not in {row.id for row in left}
+
+
+async def test_the_request_that_caused_a_task_is_known_to_it(database: Database, define):
+    kind = define(nothing)
+    mark = context.request_id.set("r-42")
+    try:
+        async with database.transaction() as tx:
+            await tasks.enqueue(tx, kind, {})
+    finally:
+        context.request_id.reset(mark)
+    (task,) = await claim(database, kind)
+    assert task.request_id == "r-42"
+    assert (await rows(database))[0].created_at <= clock.now()
