@@ -4,6 +4,8 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
 
@@ -69,6 +71,14 @@ class Child:
             await self._drain
         self._process = None
         return code
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Self]:
+        """Stop it afterwards, if it still runs; it may have been started before."""
+        try:
+            yield self
+        finally:
+            await self.stop()
 
     async def __aenter__(self) -> Self:
         await self.start()

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import httpx2
 from sqlalchemy import func, select, text
+from tests.emulators.gemini import GeminiEmulator
+from tests.emulators.openai import OpenAIEmulator
+from tests.faults.child import Child
+from tests.faults.customers import customers, insist
 
 from hortus import ledger
 from hortus.core.db import Database
 from hortus.files.tables import File
 from hortus.generation.tables import LIVE, Generation
 from hortus.ledger.tables import CreditReservation, Entry
-from tests.emulators.gemini import GeminiEmulator
-from tests.emulators.openai import OpenAIEmulator
-from tests.faults.child import Child
-from tests.faults.customers import customers, insist
 
 USERS = 5
 WISHES = 50
@@ -27,7 +27,7 @@ QUIET = 60.0
 
 async def test_fifty_generations_survive_a_killer(database_url: str, database: Database, tmp_path: Path):
     seed = secrets.randbelow(2**32)
-    print(f"seed {seed}")
+    print(f"seed {seed}")  # noqa: T201 - to have the same deaths again
     dice = random.Random(seed)
     async with OpenAIEmulator(delay=0.4, token_delay=0.05) as vendor:
         settings = {
@@ -50,7 +50,7 @@ async def test_fifty_generations_survive_a_killer(database_url: str, database: D
                     killer.result()
             await server.kill()  # whatever the killer was doing
             await server.start()
-            print(f"killed {server.kills} times; {vendor.counts['calls']} calls of the vendor")
+            print(f"killed {server.kills} times; {vendor.counts['calls']} calls of the vendor")  # noqa: T201
             await all_ended(database, WISHES)
     await examine(database, tmp_path / "server" / "data" / "files")
 
@@ -88,7 +88,7 @@ async def all_ended(database: Database, number: int) -> None:
                 await asyncio.sleep(0.2)
     except TimeoutError:
         raise AssertionError(f"after {QUIET:g} s of quiet: {counts}") from None
-    print(dict(counts))
+    print(dict(counts))  # noqa: T201
     assert counts.total() == number  # a repeated request is no second generation
 
 

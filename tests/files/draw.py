@@ -66,9 +66,23 @@ def exif(orientation: int = 1) -> bytes:
     return found.tobytes()
 
 
-def swapped_profile() -> bytes:
-    """A colour profile that is not sRGB."""
+def lab_profile() -> bytes:
+    """A colour profile that does not fit pictures in RGB."""
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+
+
+def swapped_profile() -> bytes:
+    """A colour profile of a device whose red is our blue."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    profile = profile.replace("sRGB".encode("utf-16-be"), "Swap".encode("utf-16-be")).replace(b"sRGB b", b"Swap b")
+    count = struct.unpack_from(">I", profile, 128)[0]
+    places = {bytes(profile[at : at + 4]): at for at in range(132, 132 + 12 * count, 12)}
+    red, blue = places[b"rXYZ"], places[b"bXYZ"]
+    profile[red + 4 : red + 12], profile[blue + 4 : blue + 12] = (
+        profile[blue + 4 : blue + 12],
+        profile[red + 4 : red + 12],
+    )
+    return bytes(profile)
 
 
 def box(name: bytes, content: bytes) -> bytes:

@@ -233,9 +233,21 @@ async def test_pictures_of_phones_with_several_images_are_jpegs():
 
 
 async def test_a_broken_colour_profile_is_ignored():
-    for profile in (b"garbage" * 50, draw.swapped_profile()):
+    for profile in (b"garbage" * 50, draw.lab_profile()):
         _, image = await cleaned(draw.picture(icc_profile=profile))
         assert image.convert("RGB").getpixel((5, 5))[0] > 150
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+async def test_colours_are_shown_as_their_profile_means_them(kind: str):
+    for mode, color in (("RGB", (230, 20, 20)), ("RGBA", (230, 20, 20, 120))):
+        if kind == "JPEG" and mode == "RGBA":
+            continue
+        _, image = await cleaned(draw.picture(kind, mode=mode, color=color, icc_profile=draw.swapped_profile()))
+        red, _, blue, *alpha = image.getpixel((5, 5))
+        assert blue > 200
+        assert red < 60
+        assert all(abs(value - 120) <= 2 for value in alpha)
 
 
 async def test_an_srgb_profile_changes_nothing():

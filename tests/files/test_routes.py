@@ -9,12 +9,13 @@ from pathlib import Path
 import httpx2
 import pytest
 import time_machine
+from starlette.requests import Request
 from tests.files import draw
 from tests.serving import Hortus, serve
 
 from hortus import files
 from hortus.core import clock, ids
-from hortus.storage import Storage
+from hortus.storage import LocalStorage, Storage
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ async def test_what_is_refused_says_why_and_leaves_nothing(hortus: Hortus):
         assert answer.headers["content-type"] == "application/problem+json"
     assert (await upload(ada, b"x" * (3 * 1024 * 1024))).status_code == 413  # refused before it is read
     bad_forms = [
-        {"data": {"file": "just words"}},
+        {"files": {"file": (None, "just words")}},
         {"files": {"picture": ("a.png", draw.picture())}},
         {"content": b"--x\r\nnonsense", "headers": {"Content-Type": "multipart/form-data; boundary=x"}},
         {"files": {"file": ("a.png", draw.picture())}, "data": {"enhance": "perhaps"}},
@@ -267,3 +268,39 @@ async def test_uploads_are_limited_by_caller(tmp_path: Path):
         statuses = [(await upload(ada, draw.picture())).status_code for _ in range(3)]
         assert statuses == [201, 201, 429]
         assert (await upload(eve, draw.picture())).status_code == 201
+
+
+async def test_nobody_reads_on_for_a_caller_who_left(hortus: Hortus):
+    """The response stops asking storage once the connection is gone."""
+    read = 0
+
+    class Watched(LocalStorage):
+        async def open(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
+            nonlocal read
+            async for piece in super().open(key, start, end):
+                read += len(piece)
+                yield piece
+
+    storage, file_id = Watched(hortus.settings.data_dir / "large"), ids.new()
+    await storage.put(f"outputs/{file_id}", b"x" * 50_000_000, "video/mp4")
+    row = files.File(
+        id=file_id,
+        filename="film.mp4",
+        mime_type="video/mp4",
+        bytes=50_000_000,
+        sha256="0" * 64,
+        storage_key=f"outputs/{file_id}",
+    )
+    sent = []
+
+    async def receive() -> dict[str, str]:
+        if len(sent) < 4:
+            await asyncio.sleep(3600)
+        return {"type": "http.disconnect"}
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "headers": [], "path": "/"}
+    await files.serve(Request(scope), storage, row, download=False)(scope, receive, send)
+    assert 0 < read < 3_000_000

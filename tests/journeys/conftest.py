@@ -4,11 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 from sqlalchemy import text
-
-from hortus import ledger
-
 from tests.emulators.openai import OpenAIEmulator
 from tests.serving import Hortus, serve
+
+from hortus import ledger
 
 HELD_IN_VAIN = text(
     "SELECT count(*) FROM credit_reservations r JOIN generations g ON g.id = r.reference "

@@ -3,7 +3,6 @@
 import asyncio
 
 import httpx2
-
 from tests.emulators.openai import OpenAIEmulator
 from tests.serving import Hortus
 
@@ -34,7 +33,7 @@ async def test_a_reply_is_made_in_the_background_with_the_context(hortus: Hortus
     sent = await send(client, room["id"], "Second question")
     assert sent["message"]["parent_id"] == first["id"]
     await replied(client, room["id"], sent["reply"]["id"])
-    asked = vendor.calls[-1]["json"]["messages"]
+    asked = vendor.calls[-1].json["messages"]
     assert [message["role"] for message in asked] == ["system", "user", "assistant", "user"]
     assert asked[1]["content"] == "First question"
 
@@ -54,7 +53,7 @@ async def test_a_failed_reply_is_free_and_never_context(hortus: Hortus, vendor: 
     good = await replied(client, room["id"], again.json()["reply"]["id"])
     assert good["status"] == "done"
     assert good["parent_id"] == failed["parent_id"]
-    said = [message["content"] for message in vendor.calls[-1]["json"]["messages"] if message["role"] != "system"]
+    said = [message["content"] for message in vendor.calls[-1].json["messages"] if message["role"] != "system"]
     assert said == ["Will fail"]
 
 

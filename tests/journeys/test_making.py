@@ -3,7 +3,6 @@
 import asyncio
 
 import httpx2
-
 from tests.emulators.openai import OpenAIEmulator
 from tests.serving import Hortus, ended, events_of
 
@@ -127,9 +126,7 @@ async def test_a_queued_generation_is_cancelled_once_and_given_back(hortus: Hort
 async def test_the_same_key_gives_the_same_answer_however_often(hortus: Hortus, vendor: OpenAIEmulator):
     client = await hortus.customer()
     body, headers = {"prompt": "A kite"}, {"Idempotency-Key": "one-and-only"}
-    answers = await asyncio.gather(
-        *(client.post("/api/image/generate", json=body, headers=headers) for _ in range(30))
-    )
+    answers = await asyncio.gather(*(client.post("/api/image/generate", json=body, headers=headers) for _ in range(30)))
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.json()["id"] for answer in answers}) == 1
     other = await client.post("/api/image/generate", json={"prompt": "Another"}, headers=headers)

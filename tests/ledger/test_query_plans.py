@@ -7,8 +7,8 @@ from sqlalchemy import TextClause, text
 
 from hortus.core import ids
 from hortus.core.db import Database, Tx
-from hortus.ledger import accounts, balances, entries, grants, reservations
 from hortus.core.rowset import SetStatement
+from hortus.ledger import accounts, balances, entries, grants, reservations
 
 TABLES = "credit_accounts|credit_grants|credit_reservations|reservation_parts|ledger_entries"
 COLUMNS = ("id", "reference", "wanted", "user_id", "account", "grant_id")

@@ -87,5 +87,5 @@ def own_tasks() -> set[asyncio.Task[Any]]:
 async def until(true: Any, seconds: float = 1.0) -> None:
     """Wait until `true()` is; fail when it is not within `seconds`."""
     async with asyncio.timeout(seconds):
-        while not true():  # noqa: ASYNC110 - what is waited for lies in another's hands
+        while not true():
             await asyncio.sleep(0.01)

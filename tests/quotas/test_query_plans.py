@@ -8,8 +8,8 @@ from sqlalchemy import text
 from hortus import quotas
 from hortus.core import ids
 from hortus.core.db import Database, Tx
-from hortus.quotas import statements
 from hortus.core.rowset import SetStatement
+from hortus.quotas import statements
 
 FILL = (
     "INSERT INTO plan_holders SELECT p || n, '{plan}', NULL FROM {n}",

@@ -36,7 +36,7 @@ def _in_utc(given: datetime) -> datetime:
     return moment
 
 
-Moment = Annotated[datetime, AfterValidator(_in_utc)]
+When = Annotated[datetime, AfterValidator(_in_utc)]
 """A moment in a query; without a zone it is UTC."""
 
 
@@ -135,8 +135,8 @@ async def list_files(
     purpose: Annotated[str | None, Query(pattern="^(upload|output)$")] = None,
     mime_type: Annotated[str | None, Query(max_length=60, pattern=r"^[a-z]+(/[a-z0-9.+-]*)?$")] = None,
     q: Annotated[str | None, Query(max_length=80, pattern=r"^[^\x00]*$")] = None,
-    created_after: Moment | None = None,
-    created_before: Moment | None = None,
+    created_after: When | None = None,
+    created_before: When | None = None,
 ) -> Page[FileOut]:
     """Your files, newest first. `q` searches in names."""
     page = await service.find_all(

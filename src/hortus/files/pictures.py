@@ -8,7 +8,7 @@ from pathlib import Path
 from hortus.files.bounded import Answer, ScriptDied, run_script
 from hortus.files.errors import DamagedImage, TooManyPixels, UnsupportedFileType
 
-SECONDS = 30.0
+SECONDS = 20.0
 """How long one picture may take."""
 
 _at_once = ThreadPoolExecutor(2, thread_name_prefix="decode")

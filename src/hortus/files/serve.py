@@ -17,7 +17,10 @@ SHOWN_INLINE = {"image/jpeg", "image/png", "image/webp", "image/gif", "video/mp4
 
 
 class BlobResponse(Response):
-    """Streams a blob. Nothing is sent before its first piece is there, so a missing blob is still a 404."""
+    """Streams a blob until it ends or the caller leaves.
+
+    Nothing is sent before its first piece is there, so a missing blob is still a 404.
+    """
 
     def __init__(self, pieces: AsyncIterator[bytes], status: int, headers: dict[str, str], media_type: str) -> None:
         super().__init__(None, status, headers, media_type)
@@ -32,7 +35,10 @@ class BlobResponse(Response):
         async with aclosing(self._pieces) as rest:  # type: ignore[type-var] # every store's `open` is a generator
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             await send({"type": "http.response.body", "body": piece, "more_body": True})
+            caller = Request(scope, receive)
             async for piece in rest:
+                if await caller.is_disconnected():
+                    return
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 

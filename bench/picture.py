@@ -1,0 +1,48 @@
+"""A JPEG of 10 MB, uploaded and enhanced."""
+
+import io
+import os
+import statistics
+import time
+from pathlib import Path
+
+import aiohttp
+from bench.figures import Figure, at_most
+from bench.load import session, sign_up
+from PIL import Image
+from tests.faults.child import Child
+
+BYTES = 10 * 1024 * 1024
+
+
+def photograph() -> bytes:
+    """About 10 MB of a large picture with as much noise as that takes."""
+    side = 4000
+    noise = Image.frombytes("L", (side // 2, side // 2), os.urandom(side * side // 4)).resize((side, side))
+    picture = Image.merge("RGB", (noise, Image.radial_gradient("L").resize((side, side)), noise.rotate(90)))
+    best = b""
+    for quality in range(98, 40, -4):
+        file = io.BytesIO()
+        picture.save(file, "JPEG", quality=quality)
+        best = file.getvalue()
+        if len(best) <= BYTES:
+            break
+    return best
+
+
+async def measure(folder: Path) -> list[Figure]:
+    """From the first byte sent to the answer."""
+    data = photograph()
+    times = []
+    async with Child(folder / "picture", DATABASE_URL="") as server, session() as http:
+        (headers,) = await sign_up(http, server.url, None, 1)
+        for _ in range(3):
+            form = aiohttp.FormData({"enhance": "true"})
+            form.add_field("file", data, filename="photo.jpg", content_type="image/jpeg")
+            started = time.perf_counter()
+            async with http.post(f"{server.url}/api/upload/file", data=form, headers=headers) as answer:
+                if answer.status != 201:
+                    raise RuntimeError(await answer.text())
+            times.append(time.perf_counter() - started)
+    what = f"a JPEG of {len(data) / 1024 / 1024:.1f} MB and 16 megapixels uploaded and enhanced, median of 3"
+    return [at_most(what, statistics.median(times), 5, "s")]

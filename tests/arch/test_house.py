@@ -1,0 +1,78 @@
+"""The habits of the house that import-linter cannot see."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "src" / "hortus"
+FILES = sorted(SOURCE.rglob("*.py"))
+OPEN = {"core", "main"}  # core is imported module by module; main knows everyone
+
+
+def package_of(path: Path) -> str:
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def imports_of(path: Path) -> list[str]:
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found.append(node.module)
+        elif isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+    return [name for name in found if name.startswith("hortus.")]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_others_are_met_at_their_front_door(path: Path):
+    own = package_of(path)
+    if own == "main":
+        return
+    for name in imports_of(path):
+        parts = name.split(".")
+        if parts[1] in OPEN or parts[1] == own:
+            continue
+        assert len(parts) == 2, f"{path.name} imports {name}: use `from hortus import {parts[1]}`"
+
+
+def test_only_the_database_commits():
+    found = [
+        f"{path.relative_to(SOURCE)}:{node.lineno}"
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "commit"
+    ]
+    assert [place for place in found if not place.startswith("core/db.py")] == []
+    assert found
+
+
+@pytest.mark.parametrize("place", ["ledger", "quotas", "routing/prices.py", "routing/catalog.py", "core/money.py"])
+def test_no_float_near_money(place: str):
+    root = SOURCE / place
+    for path in [root] if root.suffix else sorted(root.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Constant):
+                assert not isinstance(node.value, float), f"{path.name}:{node.lineno}"
+            if isinstance(node, ast.Name):
+                assert node.id != "float", f"{path.name}:{node.lineno}"
+
+
+def test_orm_classes_live_in_tables():
+    for path in FILES:
+        if path.name not in ("tables.py", "db.py"):
+            assert "__tablename__" not in path.read_text(), path
+
+
+def test_files_stay_readable():
+    long = {str(path.relative_to(SOURCE)): text for path in FILES if (text := path.read_text().count("\n")) > 420}
+    assert long == {}
+
+
+def test_no_lint_rule_is_silenced_without_a_reason():
+    for path in FILES:
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            found = re.search(r"#\s*noqa(.*)$", line)
+            if found:
+                assert re.search(r"-\s\S", found.group(1)), f"{path.name}:{number} says noqa and not why"
