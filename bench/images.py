@@ -45,6 +45,6 @@ async def measure(folder: Path, database_url: str) -> list[Figure]:
             await asyncio.sleep(0)
     times = [each for _, found in rounds for each in found]
     return [
-        at_least("pictures accepted, PostgreSQL, 64 clients", statistics.median(rate for rate, _ in rounds), 200, "/s"),
+        at_least("pictures accepted, PostgreSQL, 64 clients", statistics.median(rate for rate, _ in rounds), 300, "/s"),
         known("... median time to the answer", percentile(times, 50) * 1000, "ms"),
     ]

@@ -40,8 +40,8 @@ async def measure(folder: Path) -> list[Figure]:
             await asyncio.sleep(2)
             memory = resident(server.pid)
             return [
-                at_most("`hortus up` until healthy", statistics.median(starts), 3, "s"),
-                at_most("resident memory at rest", memory, 160, "MiB"),
+                at_most("`hortus up` until healthy", statistics.median(starts), 2, "s"),
+                at_most("resident memory at rest", memory, 130, "MiB"),
                 *await routes(server.url),
                 await login(server.url),
                 *await calm(server.url, vendor),
@@ -70,7 +70,7 @@ async def routes(url: str) -> list[Figure]:
     return [
         known("an empty FastAPI route on the same uvicorn", empty, "calls/s"),
         known("`GET /api/user/me`, signed in", me, "calls/s"),
-        at_least("... of the empty route", me / empty, 0.5, "times"),
+        at_least("... of the empty route", me / empty, 0.333, "times"),
     ]
 
 
@@ -87,7 +87,7 @@ async def login(url: str) -> Figure:
                 answer.raise_for_status()
 
         _, times = await closed_loop(call, 2, clients=1)
-    return at_most("login, median", statistics.median(times) * 1000, 100, "ms")
+    return at_most("login, median", statistics.median(times) * 1000, 50, "ms")
 
 
 async def calm(url: str, vendor: OpenAIEmulator) -> list[Figure]:
@@ -113,5 +113,5 @@ async def calm(url: str, vendor: OpenAIEmulator) -> list[Figure]:
         await asyncio.wait(hanging)
     return [
         known("p99 of `/api/user/me`, 4 clients, nothing else", percentile(before, 99) * 1000, "ms"),
-        at_most(f"... while {HANGING} calls of the vendor hang", percentile(during, 99) * 1000, 50, "ms"),
+        at_most(f"... while {HANGING} calls of the vendor hang", percentile(during, 99) * 1000, 200, "ms"),
     ]

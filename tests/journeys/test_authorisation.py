@@ -28,7 +28,9 @@ async def test_what_is_not_yours_does_not_exist(hortus: Hortus, vendor: OpenAIEm
         if not names:
             continue
         assert set(names) <= set(known), f"tell this test of a row for {path}"
-        for method in methods:
+        for method, operation in methods.items():
+            if "x-public" in operation:
+                continue
             url = path.format(**known)
             body = {"content": "x", "title": "x"} if method in ("post", "patch") else None
             if path.endswith(("/message", "/message/{message_id}")):

@@ -47,8 +47,17 @@ _RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADE
 class Edge:
     """The outermost layer. `allowed_hosts` empty means any well-formed host."""
 
-    def __init__(self, app: ASGIApp, *, allowed_hosts: tuple[str, ...] = (), https: bool = False) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        allowed_hosts: tuple[str, ...] = (),
+        https: bool = False,
+        max_body: int = 1024 * 1024,
+        max_upload: int = 32 * 1024 * 1024,
+    ) -> None:
         self.app = app
+        self._max_body, self._max_upload = max_body, max_upload
         self._allowed_hosts = frozenset(host.lower() for host in allowed_hosts)
         self._https = https
 
@@ -92,6 +101,10 @@ class Edge:
         headers = scope["headers"]
         if len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
             return PayloadTooLarge("The request has too many or too large headers.")
+        length = next((value for name, value in headers if name == b"content-length"), b"0")
+        most = self._max_upload if scope["path"].startswith("/api/upload/") else self._max_body
+        if not length.isdigit() or int(length[:18]) > most:
+            return PayloadTooLarge(max_bytes=most)
         hosts = [value.decode("latin-1") for name, value in headers if name == b"host"]
         if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
             return Invalid("Send exactly one well-formed `Host` header.")

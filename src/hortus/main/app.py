@@ -63,7 +63,13 @@ def create_app(settings: Settings, *, work: bool = True, registry: Registry | No
         allow_credentials=True,
         max_age=600,
     )
-    return Edge(app, allowed_hosts=tuple(settings.allowed_hosts), https=settings.public_url.startswith("https:"))
+    return Edge(
+        app,
+        allowed_hosts=tuple(settings.allowed_hosts),
+        https=settings.public_url.startswith("https:"),
+        max_body=JSON_BODY_BYTES,
+        max_upload=settings.max_upload_bytes + UPLOAD_OVERHEAD,
+    )
 
 
 def _origin(url: str) -> str:

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from alembic.runtime.migration import MigrationContext
@@ -59,7 +60,7 @@ async def _database(settings: Settings) -> Finding:
     except ValueError as error:
         return Finding("broken", "database", f"DATABASE_URL: {error}")
     name = database.url.render_as_string(hide_password=True)
-    if database.dialect == "sqlite" and not os.path.exists(database.url.database or ""):  # noqa: PTH110
+    if database.dialect == "sqlite" and not Path(database.url.database or "").exists():
         return Finding("missing", "database", f"{name} is made at the first `hortus up`")
     try:
         async with database.engine.connect() as connection:
