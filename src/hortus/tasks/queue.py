@@ -204,7 +204,7 @@ async def bury(tx: Tx, resources: Resources, task: Claimed, error: str) -> None:
 def backoff(kind: Kind, attempt: int) -> float:
     """Seconds before the next attempt: exponential with full jitter, so that failures spread out."""
     longest: float = min(kind.longest_backoff, kind.backoff * 2 ** (attempt - 1))
-    return random.uniform(0.5, 1.0) * longest  # noqa: S311
+    return random.uniform(0.5, 1.0) * longest  # noqa: S311 - jitter, not secrecy
 
 
 async def enqueue_due(tx: Tx, periodic: Sequence[Periodic]) -> list[str]:

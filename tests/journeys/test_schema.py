@@ -1,0 +1,30 @@
+"""Schemathesis reads the schema and tries everything, as a customer and as nobody: never a 5xx."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+from tests.emulators.openai import OpenAIEmulator
+from tests.serving import serve
+
+
+@pytest.mark.parametrize("role", ["customer", "anonymous"])
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_no_request_makes_a_server_error(database_url: str, tmp_path, vendor: OpenAIEmulator, role: str):
+    async with serve(database_url, tmp_path) as hortus:
+        headers = []
+        if role == "customer":
+            client = await hortus.customer()
+            headers = ["--header", client.headers["Authorization"].join(["Authorization: ", ""])]
+        tool = await asyncio.create_subprocess_exec(
+            str(Path(sys.executable).parent / "st"), "run", f"{hortus.url}/openapi.json", *headers,
+            "--checks", "not_a_server_error", "--phases", "examples,fuzzing", "--max-examples", "6",
+            "--seed", "20261121",
+            "--request-timeout", "20", "--exclude-path", "/api/auth/logout", "--exclude-path-regex", "events$",
+            "--workers", "2", "--no-color",
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=tmp_path,
+        )  # fmt: skip
+        async with asyncio.timeout(150):
+            printed, _ = await tool.communicate()
+        assert tool.returncode == 0, printed.decode()[-4000:]
