@@ -6,6 +6,8 @@ import httpx2
 from tests.emulators.openai import OpenAIEmulator
 from tests.serving import Hortus, ended, events_of
 
+from hortus import ledger
+
 
 async def used(client: httpx2.AsyncClient, kind: str) -> int:
     windows = (await client.get("/api/user/usage")).json()["windows"]
@@ -143,19 +145,36 @@ async def test_the_same_key_gives_the_same_answer_however_often(hortus: Hortus, 
 
 
 async def test_two_hundred_parallel_requests_for_a_room_of_five(hortus: Hortus, vendor: OpenAIEmulator):
+    for attempt in range(3):
+        client = await hortus.customer()
+        async with hortus.database.transaction() as tx:
+            rich = client.tokens["user"]["id"]
+            await ledger.grant(tx, rich, 10**9, reference=f"test:{attempt}", reason="test")
+        answers = await asyncio.gather(
+            *(client.post("/api/image/generate", json={"prompt": f"Kite {number}"}) for number in range(200))
+        )
+        accepted = [answer.json()["id"] for answer in answers if answer.status_code == 202]
+        assert {answer.json()["code"] for answer in answers if answer.status_code != 202} == {"quota_exceeded"}
+        assert len(accepted) == 5
+        for generation_id in accepted:
+            assert (await ended(client, generation_id))["status"] == "succeeded"
+        assert (await credits(client))["held"] == 0
+
+
+async def test_parallel_requests_never_spend_more_than_there_is(hortus: Hortus, vendor: OpenAIEmulator):
     client = await hortus.customer()
     answers = await asyncio.gather(
-        *(client.post("/api/image/generate", json={"prompt": f"Kite {number}"}) for number in range(200))
+        *(client.post("/api/image/generate", json={"prompt": f"Kite {number}"}) for number in range(60))
     )
+    # The welcome credits pay for two pictures at two credits each, although the quota has room for five.
     accepted = [answer.json()["id"] for answer in answers if answer.status_code == 202]
-    refused = [answer for answer in answers if answer.status_code != 202]
-    # Five by quota; the welcome credits pay for two images at the house price of two credits each.
-    codes = {answer.json()["code"] for answer in refused}
-    assert codes <= {"quota_exceeded", "insufficient_credits"}
+    # Within one batch the quota is taken before the credit is refused and given back, so both codes may come.
+    refused = {answer.json()["code"] for answer in answers if answer.status_code != 202}
+    assert "insufficient_credits" in refused <= {"insufficient_credits", "quota_exceeded"}
     assert len(accepted) == 2
     for generation_id in accepted:
         assert (await ended(client, generation_id))["status"] == "succeeded"
-    assert (await credits(client))["held"] == 0
+    assert await used(client, "image") == 2
 
 
 async def test_a_wall_says_when_it_opens_and_where_to_upgrade(hortus: Hortus, vendor: OpenAIEmulator):

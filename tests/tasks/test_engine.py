@@ -154,7 +154,8 @@ async def test_a_body_whose_lease_was_taken_is_cancelled(resources: Resources, d
     kind = define(ended)
     async with running(resources, room={}, lease=0.6) as (engine,):
         async with database.transaction() as tx:
-            mine = await tasks.claim_now(tx, kind, {}, worker=engine.worker, lease=engine.lease)
+            wanted = [tasks.Wanted(kind, {})]
+            (mine,) = await tasks.claim_now(tx, wanted, worker=engine.worker, lease=engine.lease)
         with pytest.raises(tasks.LeaseLost):
             async with engine.holding(mine), asyncio.timeout(10):
                 await asyncio.sleep(0.9)  # longer than the lease: the heartbeat kept it
@@ -172,7 +173,8 @@ async def test_finishing_inside_holding_is_no_lost_lease(resources: Resources, d
     database = resources.get(Database)
     async with running(resources, room={}, lease=0.3) as (engine,):
         async with database.transaction() as tx:
-            mine = await tasks.claim_now(tx, define(ended), {}, worker=engine.worker, lease=engine.lease)
+            wanted = [tasks.Wanted(define(ended), {})]
+            (mine,) = await tasks.claim_now(tx, wanted, worker=engine.worker, lease=engine.lease)
         async with engine.holding(mine):
             async with database.transaction() as tx:
                 await queue.finish(tx, mine)

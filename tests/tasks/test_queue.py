@@ -107,7 +107,7 @@ async def test_an_expired_lease_is_taken_over_and_the_late_finish_commits_nothin
 async def test_a_live_lease_is_left_alone(database: Database, define):
     kind = define(nothing)
     async with database.transaction() as tx:
-        mine = await tasks.claim_now(tx, kind, {}, worker="w", lease=30)
+        (mine,) = await tasks.claim_now(tx, [tasks.Wanted(kind, {})], worker="w", lease=30)
     assert await claim(database, kind) == []
     async with database.transaction() as tx:
         await queue.finish(tx, mine)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import JSONResponse, Response
 
-from hortus import files, ledger, routing, tasks
+from hortus import files, ledger, routing
 from hortus.accounts import Caller
 from hortus.core import idempotency
 from hortus.core.clock import iso
@@ -20,7 +20,7 @@ from hortus.core.settings import Settings
 from hortus.core.sse import EventStream, last_event_id
 from hortus.core.web import PROBLEM_RESPONSES, AllResources, OnceOnly, PageOf, ReadTx, WriteTx, replayed
 from hortus.generation import enhance, follow, service, wishes
-from hortus.generation.accept import Accept, Asked
+from hortus.generation.accept import Accept, Asked, StartText
 from hortus.generation.errors import DETAILS, GenerationFailed, NothingToDownload, PromptRefused
 from hortus.generation.limits import limit_basic
 from hortus.generation.schemas import (
@@ -41,7 +41,6 @@ from hortus.generation.schemas import (
 from hortus.generation.service import Wish
 from hortus.generation.show import show, show_text
 from hortus.generation.tables import Generation
-from hortus.generation.tasks import RUN_TEXT
 from hortus.generation.usage import usage_of
 from hortus.providers import Registry
 from hortus.routing import Catalog, Health
@@ -54,33 +53,17 @@ LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", max_length=30)
 # Text ------------------------------------------------------------------------
 
 
-async def _start_text(
-    resources: Resources, wish: Wish, claim: idempotency.Claim | None
-) -> tuple[tasks.Claimed | None, str]:
-    """Accept a text wish; the task claimed for this process, or None and the id when it was asked before."""
-    engine = resources.get(tasks.EmbeddedEngine)
-    async with resources.get(Database).transaction() as tx:
-        kept = await idempotency.claim(tx, claim) if claim is not None else None
-        if kept is not None:
-            return None, kept.body["generation_id"]
-        await service.submit(tx, resources.get(Settings), wish, None)
-        claimed = await tasks.claim_now(tx, RUN_TEXT, {"id": wish.id}, worker=engine.worker, lease=engine.lease)
-        if claim is not None:
-            await idempotency.keep(tx, claim, 200, {"generation_id": wish.id})
-    return claimed, wish.id
-
-
 async def _make_text(resources: Resources, wish: Wish, claim: idempotency.Claim | None) -> tuple[Generation, bool]:
     """The ended generation, and whether it was asked for before. Raises why there is no text."""
-    claimed, generation_id = await _start_text(resources, wish, claim)
-    if claimed is not None:
-        await follow.work_inline(resources, claimed)
-    generation = await follow.wait_ended(resources, wish.user_id, generation_id)
+    started = await resources.get(StartText)(Asked(wish, claim))
+    if started.task is not None:
+        await follow.work_inline(resources, started.task)
+    generation = await follow.wait_ended(resources, wish.user_id, started.generation_id)
     if generation.status != "succeeded":
         code = generation.error_code or generation.status
         kind = GenerationFailed if code in ("unavailable", "interrupted", "cancelled") else PromptRefused
-        raise kind(DETAILS.get(code), generation_id=generation_id, reason=code)
-    return generation, claimed is None
+        raise kind(DETAILS.get(code), generation_id=generation.id, reason=code)
+    return generation, started.task is None
 
 
 @router.post("/text/generate", tags=["text"], response_model=TextOut)
@@ -89,10 +72,10 @@ async def generate_text(body: TextIn, caller: Caller, resources: AllResources, o
     wish = wishes.text_wish(resources, caller.user_id, body)
     claim = once.claim(caller.user_id, body)
     if body.stream:
-        claimed, generation_id = await _start_text(resources, wish, claim)
-        if claimed is None:
-            return EventStream(follow.follow(resources, caller.user_id, generation_id, 0))
-        return EventStream(follow.stream_inline(resources, claimed, caller.user_id))
+        started = await resources.get(StartText)(Asked(wish, claim))
+        if started.task is None:
+            return EventStream(follow.follow(resources, caller.user_id, started.generation_id, 0))
+        return EventStream(follow.stream_inline(resources, started.task, caller.user_id))
     generation, repeated = await _make_text(resources, wish, claim)
     shown = show_text(generation).model_dump(mode="json")
     return replayed(Answer(200, shown)) if repeated else JSONResponse(shown)

@@ -152,10 +152,13 @@ class _RoutingSink:
 async def run(resources: Resources, task: tasks.Claimed) -> None:
     """The task behind every generation. Returns when it has ended, by whomever."""
     database = resources.get(Database)
-    async with database.transaction() as tx:  # tx A
-        generation = await service.start(tx, task.payload["id"])
+    async with database.snapshot() as tx:
+        generation = await service.find_live(tx, task.payload["id"])
     if generation is None:
         return
+    if generation.status == "queued":
+        async with database.transaction() as tx:  # tx A
+            await service.mark_running(tx, [generation.id])
     workdir = Path(tempfile.mkdtemp(prefix="hortus-"))
     sink = _Sink(resources, generation)
     trace = Trace()

@@ -310,12 +310,18 @@ async def note_job(tx: Tx, generation_id: str, provider: str, model: str, handle
     )
 
 
-async def start(tx: Tx, generation_id: str) -> Generation | None:
-    """Mark a live generation as running; None when it has ended (or is gone)."""
-    await tx.execute(
-        update(Generation)
-        .where(Generation.id == generation_id, Generation.status == "queued")
-        .values(status="running", started_at=clock.now())
-    )
-    query = select(Generation).where(Generation.id == generation_id, Generation.status == "running")
+async def mark_running(tx: Tx, generation_ids: Sequence[str]) -> None:
+    """Mark queued generations as running."""
+    if generation_ids:
+        await tx.execute(
+            update(Generation)
+            .where(Generation.id.in_(generation_ids), Generation.status == "queued")
+            .values(status="running", started_at=clock.now())
+            .execution_options(synchronize_session=False)
+        )
+
+
+async def find_live(tx: Tx, generation_id: str) -> Generation | None:
+    """A generation that has not ended, whoever's it is."""
+    query = select(Generation).where(Generation.id == generation_id, Generation.status.in_(LIVE))
     return (await tx.execute(query)).scalar_one_or_none()

@@ -13,7 +13,7 @@ from hortus.core.http import Http
 from hortus.core.limits import Limiter
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.generation.accept import Accept
+from hortus.generation.accept import Accept, StartText
 from hortus.generation.limits import PlanNames
 from hortus.generation.usage import usage_of
 from hortus.main import upkeep
@@ -57,6 +57,7 @@ async def opened(settings: Settings, *, work: bool, registry: Registry | None = 
         room = {**ROOM, "interactive": settings.worker_concurrency * 2} if work else {}
         engine = EmbeddedEngine(resources, room=room, lease=settings.lease_seconds, schedule=work)
         resources.add(engine, EmbeddedEngine)
+        resources.add(StartText(database, settings, engine))
         async with database.transaction() as tx:
             await quotas.ensure_plans(tx, settings)
         await engine.start()

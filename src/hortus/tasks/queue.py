@@ -101,11 +101,16 @@ def _row_of(each: Wanted) -> dict[str, Any]:
     }
 
 
-async def claim_now(tx: Tx, kind: Kind, payload: dict[str, Any], *, worker: str, lease: float) -> Claimed:
-    """Add a task that this process works on at once; if the process dies, another one takes over."""
-    row = _row_of(Wanted(kind, payload)) | {"status": "running", "attempts": 1, "fence": 1, "worker": worker}
-    await tx.execute(insert(Task).values(run_at=db_now(), lease_until=db_now(lease)), row)
-    return Claimed(row["id"], kind.name, payload, 1, kind.attempts, 1, row["request_id"])
+async def claim_now(tx: Tx, wanted: Sequence[Wanted], *, worker: str, lease: float) -> list[Claimed]:
+    """Add tasks that this process works on at once; if it dies, another one takes them over."""
+    if not wanted:
+        return []
+    leased = {"status": "running", "attempts": 1, "fence": 1, "worker": worker}
+    rows = [{**_row_of(each), **leased} for each in wanted]
+    await tx.execute(insert(Task).values(run_at=db_now(), lease_until=db_now(lease)), rows)
+    return [
+        Claimed(row["id"], row["name"], row["payload"], 1, row["max_attempts"], 1, row["request_id"]) for row in rows
+    ]
 
 
 async def anything_due(tx: Tx, queues: Sequence[str]) -> bool:
