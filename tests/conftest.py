@@ -60,10 +60,7 @@ def postgresql_server(shared_folder: Path) -> Iterator[str]:
                 server = get_server(Path(tempfile.gettempdir()) / f"hortus-tests-{name}", cleanup_mode="delete")
                 given = server.get_uri()
     with FileLock(shared_folder / "pg-template.lock"):
-        made = shared_folder / "pg-template.made"
-        if not made.exists():
-            asyncio.run(_make_template(given))
-            made.touch()
+        asyncio.run(_make_template(given))
     yield given
     if server is not None:
         with warnings.catch_warnings(), contextlib.suppress(Exception):
@@ -72,8 +69,14 @@ def postgresql_server(shared_folder: Path) -> Iterator[str]:
 
 
 async def _make_template(server: str) -> None:
+    """Make the template unless this server has one of this run."""
+    name = f"hortus_template_{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}"
     connection = await asyncpg.connect(server)
-    await connection.execute("DROP DATABASE IF EXISTS hortus_template")
+    if await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = 'hortus_template'"):
+        if await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
+            await connection.close()
+            return
+        await connection.execute("DROP DATABASE hortus_template")
     await connection.execute("CREATE DATABASE hortus_template")
     for name, value in {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}.items():
         if "TEST_DATABASE_URL" not in os.environ:
@@ -81,6 +84,7 @@ async def _make_template(server: str) -> None:
     await connection.execute("SELECT pg_reload_conf()")
     await connection.close()
     await schema.build(on_server(server, "hortus_template"))
+    await _on(server, f'CREATE DATABASE "{name}"')  # the mark that the template is of this run, and whole
 
 
 def on_server(server: str, name: str) -> str:

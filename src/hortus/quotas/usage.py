@@ -9,7 +9,6 @@ from hortus.core import clock
 from hortus.core.db import Tx
 from hortus.quotas import statements
 from hortus.quotas.errors import AlreadyTaken, QuotaBroken, QuotaExceeded, UnknownPlan
-from hortus.quotas.plans import plan_of
 from hortus.quotas.windows import WINDOWS, Periods, Window, periods_at
 
 Key = tuple[str, str, Window]
@@ -136,19 +135,18 @@ async def give_back_many(tx: Tx, references: Sequence[str]) -> list[bool]:
 
 async def usage(tx: Tx, user_id: str, *, zone: tzinfo, at: datetime | None = None) -> PlanUsage:
     """What the user's plan allows and what is used of it in the current day and month."""
-    periods = periods_at(at or clock.now(), zone)
-    plan = await plan_of(tx, user_id)
-    parameters = {
-        "user_id": user_id,
-        "plan_id": plan.id,
-        "day": periods.starts["day"],
-        "month": periods.starts["month"],
-    }
+    now = at or clock.now()
+    periods = periods_at(now, zone)
+    parameters = {"user_id": user_id, "day": periods.starts["day"], "month": periods.starts["month"], "now": now}
+    rows = (await tx.execute(statements.USAGE, parameters)).all()
+    if not rows:
+        raise UnknownPlan("there is no plan `basic`: run ensure_plans at start-up")
     windows: list[WindowUsage] = []
-    for kind, window, limit, used in await tx.execute(statements.USAGE, parameters):
-        remaining = None if limit is None else max(0, limit - used)
-        windows.append(WindowUsage(kind, window, limit, used, remaining, periods.ends[cast("Window", window)]))
-    return PlanUsage(plan.name, windows)
+    for _, kind, window, limit, used in rows:
+        if kind is not None:
+            remaining = None if limit is None else max(0, limit - used)
+            windows.append(WindowUsage(kind, window, limit, used, remaining, periods.ends[cast("Window", window)]))
+    return PlanUsage(rows[0][0], windows)
 
 
 def _exceeded(
