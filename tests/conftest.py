@@ -70,21 +70,21 @@ def postgresql_server(shared_folder: Path) -> Iterator[str]:
 
 async def _make_template(server: str) -> None:
     """Make the template unless this server has one of this run."""
-    name = f"hortus_template_{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}"
+    mark = f"hortus_template_{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}"
     connection = await asyncpg.connect(server)
     if await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = 'hortus_template'"):
-        if await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
+        if await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", mark):
             await connection.close()
             return
         await connection.execute("DROP DATABASE hortus_template")
     await connection.execute("CREATE DATABASE hortus_template")
-    for name, value in {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}.items():
+    for setting, value in {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}.items():
         if "TEST_DATABASE_URL" not in os.environ:
-            await connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")
+            await connection.execute(f"ALTER SYSTEM SET {setting} = '{value}'")
     await connection.execute("SELECT pg_reload_conf()")
     await connection.close()
     await schema.build(on_server(server, "hortus_template"))
-    await _on(server, f'CREATE DATABASE "{name}"')  # the mark that the template is of this run, and whole
+    await _on(server, f'CREATE DATABASE "{mark}"')  # the mark that the template is of this run, and whole
 
 
 def on_server(server: str, name: str) -> str:
