@@ -73,6 +73,8 @@ async def test_bad_bodies(hortus: Hortus):
     await refused(await client.get("/api/generations?limit=1000"), 422, "invalid_request")
     await refused(await client.request("TRACE", "/api/models"), 405, "method_not_allowed")
     await refused(await client.get("/api/nowhere"), 404, "not_found")
+    page = await client.get((await client.get("/api/nowhere")).json()["type"])
+    assert (page.status_code, "id='not_found'" in page.text) == (200, True)
     await refused(await client.put("/api/models"), 405, "method_not_allowed")
     await nothing_happened(hortus)
 

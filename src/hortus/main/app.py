@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.routing import APIRoute
 from sqlalchemy import text
 from starlette.middleware.cors import CORSMiddleware
@@ -22,6 +22,7 @@ from hortus.core.settings import Settings
 from hortus.core.web import AllResources, ProblemBody, install_problems
 from hortus.files import api as files_api
 from hortus.generation import api as generation_api
+from hortus.main import error_page
 from hortus.main.opening import opened
 from hortus.providers import Registry
 
@@ -88,6 +89,11 @@ def _add_health(app: FastAPI) -> None:
     async def root() -> dict[str, str]:
         """Where to go."""
         return {"name": "Hortus", "version": hortus.__version__, "docs": "/docs", "health": "/health"}
+
+    @app.get("/docs/errors", include_in_schema=False, openapi_extra={"x-public": "documentation"})
+    async def errors() -> HTMLResponse:
+        """Every error code and what to do."""
+        return HTMLResponse(error_page.render())
 
     @app.get("/health/live", tags=["health"], openapi_extra=public)
     async def live() -> dict[str, str]:
