@@ -1,106 +1,144 @@
-"""The adapter: text in this process, pictures and videos in a worker process of their own."""
+"""The `local` provider: no key, no network, real output."""
 
+import asyncio
 import importlib.util
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hortus.providers.base import (
     Context,
-    Delta,
-    Done,
     Event,
     ImageRequest,
+    Media,
     Operation,
-    Output,
+    Rejected,
     Request,
     TextRequest,
     Unsupported,
-    Usage,
     VideoRequest,
 )
 from hortus.providers.local import writing
-from hortus.providers.local.process import Workshop
+from hortus.providers.local.process import Studio
 
-LIBRARIES = {"av": "av", "cv2": "opencv-python-headless", "numpy": "numpy", "espeakng_loader": "espeakng-loader"}
+_TEXT, _IMAGE, _VIDEO = "sketch-text", "sketch-image", "sketch-video"
+_LIBRARIES = ("av", "cv2", "espeakng_loader", "fontpkg_noto_sans", "fontpkg_noto_sans_devanagari", "numpy", "PIL")
+_LARGEST_SIDE = 2048
+_MOST_PICTURES = 8
+_LONGEST_PROMPT = 4_000
 
 
-class Options(BaseModel):
-    """Nothing to choose."""
+class LocalOptions(BaseModel):
+    """What can be chosen beyond the request itself."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    seed: int | None = Field(None, ge=0, lt=2**31, description="Draw the same picture again; else the prompt decides")
+    subtitles: bool = Field(True, description="Show the words while they are said")
+    words_per_minute: int = Field(160, ge=80, le=300, description="How fast the voice speaks")
 
 
 class Adapter:
-    """Real results without a vendor: a sketch of what the others do."""
+    """Sketches of everything: enough to see the whole product work before a card is out of the pocket."""
 
     id: ClassVar[str] = "local"
-    title: ClassVar[str] = "This machine"
+    title: ClassVar[str] = "Local sketch"
     operations: ClassVar[frozenset[Operation]] = frozenset(
         {
-            "text",
-            "chat",
-            "image.generate",
-            "image.restyle",
-            "image.enhance",
-            "image.upscale",
-            "image.remove_background",
-            "video.talking_photo",
-            "video.text",
+            "text", "chat", "image.generate", "image.restyle", "image.enhance", "image.upscale",
+            "image.remove_background", "video.talking_photo", "video.text",
         }
-    )
-    Options: ClassVar[type[BaseModel]] = Options
+    )  # fmt: skip
+    Options: ClassVar[type[BaseModel]] = LocalOptions
 
     def __init__(self, context: Context) -> None:
-        self._workshop = Workshop()
-        self._absent = [name for module, name in LIBRARIES.items() if importlib.util.find_spec(module) is None]
+        self._studio = Studio()
 
     def missing(self) -> str | None:
-        """What is not installed, if anything."""
-        return f"install hortus[local]: {', '.join(self._absent)} missing" if self._absent else None
+        """One line on what to install; text works without, but half a provider is none."""
+        absent = [name for name in _LIBRARIES if importlib.util.find_spec(name) is None]
+        return (
+            f"install the media libraries: pip install 'hortus[local]' (missing: {', '.join(absent)})"
+            if absent
+            else None
+        )
 
     def serves(self, model: str) -> bool:
-        """The three sketch models."""
-        return model in ("sketch-text", "sketch-image", "sketch-video")
+        """There are three models, one per kind of work."""
+        return model in {_TEXT, _IMAGE, _VIDEO}
 
     async def generate(self, request: Request) -> AsyncIterator[Event]:
-        """Write, draw or film."""
+        """Write in this process; draw and film in a child process that dies with the iterator."""
+        options = _read_options(request)
         if isinstance(request, TextRequest):
-            async for event in _write(request):
+            _expect(request, _TEXT)
+            for event in writing.write(request):
                 yield event
+                await asyncio.sleep(0)
             return
-        job = _job_of(request)
-        for number, media in enumerate(_sources(request)):
-            path = request.workdir / f"source-{number}"
-            path.write_bytes(media)
-            job["source"] = str(path)
-        outputs = 0
-        async for event in self._workshop.run(job, request.workdir, request.timeout):
-            outputs += isinstance(event, Output)
-            yield event
-        yield Done(Usage(images=outputs))
+        if isinstance(request, ImageRequest):
+            _expect(request, _IMAGE)
+            job = await asyncio.to_thread(_plan_images, request)
+        elif isinstance(request, VideoRequest):
+            _expect(request, _VIDEO)
+            job = await asyncio.to_thread(_plan_film, request)
+        else:
+            raise Unsupported(f"a {type(request).__name__} is nothing to sketch")
+        events = self._studio.run(job | options.model_dump(), request.workdir, request.timeout)
+        async with aclosing(events):
+            async for event in events:
+                yield event
 
 
-async def _write(request: TextRequest) -> AsyncIterator[Event]:
-    draft = writing.write(request.messages, request.system, request.max_tokens)
-    for piece in draft.pieces:
-        yield Delta(piece)
-    read = sum(writing.count_tokens(message.content) for message in request.messages)
-    usage = Usage(input_tokens=read, output_tokens=sum(writing.count_tokens(piece) for piece in draft.pieces))
-    yield Done(usage, "length" if draft.cut else "stop")
+def _read_options(request: Request) -> LocalOptions:
+    try:
+        return LocalOptions.model_validate(request.options)
+    except ValidationError as error:
+        raise Rejected(f"options: {error.error_count()} wrong", "bad_input") from error
 
 
-def _sources(request: Request) -> list[bytes]:
-    media = request.source if isinstance(request, ImageRequest) else getattr(request, "photo", None)
-    return [media.data] if media is not None else []
+def _expect(request: Request, model: str) -> None:
+    if request.model != model:
+        raise Unsupported(f"{request.model!r} does no {request.operation}; {model!r} does")
 
 
-def _job_of(request: Request) -> dict[str, Any]:
-    job: dict[str, Any] = {"operation": request.operation, "workdir": str(Path(request.workdir))}
-    if isinstance(request, ImageRequest):
-        names = ("prompt", "width", "height", "count", "style", "color")
-    elif isinstance(request, VideoRequest):
-        names = ("prompt", "script", "voice", "language", "aspect_ratio", "duration_s")
+def _plan_images(request: ImageRequest) -> dict[str, Any]:
+    if not (16 <= request.width <= _LARGEST_SIDE and 16 <= request.height <= _LARGEST_SIDE):
+        raise Rejected(f"pictures have 16 to {_LARGEST_SIDE} pixels a side", "bad_input")
+    if not 1 <= request.count <= _MOST_PICTURES:
+        raise Rejected(f"1 to {_MOST_PICTURES} pictures at a time", "bad_input")
+    job: dict[str, Any] = {
+        "operation": request.operation, "prompt": request.prompt[:_LONGEST_PROMPT], "style": request.style,
+        "color": request.color, "width": request.width, "height": request.height, "count": request.count,
+    }  # fmt: skip
+    if request.operation != "image.generate":
+        job["source"] = _lay_down(request.source, request.workdir, "source")
+    return job
+
+
+def _plan_film(request: VideoRequest) -> dict[str, Any]:
+    job: dict[str, Any] = {
+        "operation": request.operation, "script": request.script, "voice": request.voice, "language": request.language,
+        "aspect_ratio": request.aspect_ratio, "duration_s": request.duration_s,
+    }  # fmt: skip
+    if request.operation == "video.talking_photo":
+        if not request.script or not request.script.strip():
+            raise Rejected("a talking photo needs a script", "bad_input")
+        job["photo"] = _lay_down(request.photo, request.workdir, "photo")
     else:
-        raise Unsupported(f"{request.operation} is not known here")
-    return {**job, **{name: getattr(request, name) for name in names}}
+        if not request.prompt or not request.prompt.strip():
+            raise Rejected("a film needs a prompt", "bad_input")
+        job["prompt"] = request.prompt[:_LONGEST_PROMPT]
+    return job
+
+
+def _lay_down(media: Media | None, workdir: Path, name: str) -> str:
+    """Write the customer's picture where the worker finds it."""
+    if media is None:
+        raise Rejected(f"the {name} is missing", "bad_input")
+    path = workdir / name
+    path.write_bytes(media.data)
+    return path.name

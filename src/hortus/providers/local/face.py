@@ -1,157 +1,114 @@
-"""A face in a picture: where it is, and how it moves when it speaks."""
+"""Finding a face and its parts in a photo."""
 
-import itertools
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Frame = NDArray[Any]
-_MOUTH = (58, 22, 28)
-_TEETH = (236, 230, 224)
-_TONGUE = (168, 74, 78)
+from hortus.providers.local.pictures import Pixels
+
+_SEEN_AT = 480
+"""Pixels of the longer side at which faces are sought; more is slower and finds no better."""
+
+
+@dataclass(frozen=True, slots=True)
+class Eye:
+    """The middle of an eye and half its width, in pixels."""
+
+    x: float
+    y: float
+    reach: float
 
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """The box of a face and the line between its lips, in pixels."""
+    """Where the parts of a face are, in pixels of the picture it was found in."""
 
-    x: int
-    y: int
-    w: int
-    h: int
-    lips: int
+    x: float
+    y: float
+    size: float
+    mouth_x: float
+    mouth_y: float
+    mouth_reach: float
+    eyes: tuple[Eye, ...]
 
 
-def find_face(frame: Frame) -> Face | None:
-    """The largest face that looks at us, if there is one."""
-    grey = cv2.equalizeHist(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY))
-    finder = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
-    least = max(40, min(frame.shape[:2]) // 7)
-    found = finder.detectMultiScale(grey, 1.08, 6, minSize=(least, least))
-    if not len(found):
+def find_face(pixels: Pixels) -> Face | None:
+    """The largest face that looks at the viewer, or None."""
+    height, width = pixels.shape[:2]
+    scale = min(_SEEN_AT / max(height, width), 1.0)
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    least = max(round(min(small.shape) * 0.12), 24)
+    boxes = []
+    for name, neighbours in (("frontalface_default", 6), ("frontalface_alt2", 3)):
+        found = _cascade(name).detectMultiScale(cv2.equalizeHist(small), 1.1, neighbours, minSize=(least, least))
+        boxes = [tuple(int(v) for v in box) for box in found]
+        if boxes:
+            break
+    if not boxes:
         return None
-    x, y, w, h = (int(v) for v in max(found, key=lambda box: int(box[2]) * int(box[3])))
-    return Face(x, y, w, h, _lip_line(frame, x, y, w, h))
+    bx, by, bw, bh = max(boxes, key=lambda box: box[2] * box[3])
+    x, y, size = bx / scale, by / scale, (bw + bh) / 2 / scale
+    eyes = _find_eyes(small[by : by + bh, bx : bx + bw], bx, by, scale)
+    middle = sum(eye.x for eye in eyes) / 2 if len(eyes) == 2 else x + size / 2
+    mouth_y = _find_mouth(pixels, middle, y, size)
+    return Face(x, y, size, middle, mouth_y, size * 0.185, eyes)
 
 
-def _lip_line(frame: Frame, x: int, y: int, w: int, h: int) -> int:
-    """The darkest line across the lower third: where the lips meet."""
-    top, bottom = y + int(h * 0.70), min(frame.shape[0] - 1, y + int(h * 0.90))
-    part = frame[top:bottom, x + int(w * 0.38) : x + int(w * 0.62)].astype(np.float32)
-    if part.size == 0 or part.shape[0] < 5:
-        return y + int(h * 0.8)
-    dark = cv2.GaussianBlur(part.mean(axis=(1, 2))[:, None], (1, 5), 0)[:, 0]
-    return top + int(np.argmin(dark))
+def _cascade(name: str) -> cv2.CascadeClassifier:
+    return cv2.CascadeClassifier(f"{cv2.data.haarcascades}haarcascade_{name}.xml")
 
 
-class Mimic:
-    """Moves one face: jaw and eyelids. Built once for a film."""
-
-    def __init__(self, base: Frame, face: Face) -> None:
-        height, width = base.shape[:2]
-        self._face = face
-        self._left, self._right = max(0, face.x - face.w // 10), min(width, face.x + face.w + face.w // 10)
-        self._top, self._bottom = max(0, face.y), min(height, face.lips + int(face.h * 0.75))
-        rows, columns = np.mgrid[self._top : self._bottom, self._left : self._right].astype(np.float32)
-        self._rows, self._columns = rows, columns
-        middle = face.x + face.w / 2
-        across = np.clip(np.abs(columns - middle) / (face.w * 0.46), 0, 1)
-        below = np.clip((rows - face.lips) / max(1.0, self._bottom - face.lips), 0, 1)
-        lip = np.clip(np.abs(columns - middle) / (face.w * 0.21), 0, 1)
-        self._slit = np.sqrt(np.clip(1 - lip**2, 0, 1))
-        # The jaw follows the lower lip and comes to rest at the collar; beside the mouth it starts gently.
-        gentle = np.clip((rows - face.lips) / (face.h * 0.24), 0, 1) ** 2
-        start = self._slit + (1 - self._slit) * gentle
-        fade = np.clip(np.cos(across * np.pi / 2), 0, 1) ** 1.5 * np.clip(np.cos(below * np.pi / 2), 0, 1) ** 1.4
-        self._jaw = np.where(rows >= face.lips, fade * start, 0)
-        self._eyes = [(face.x + face.w * side, face.y + face.h * 0.40) for side in (0.30, 0.70)]
-        self._lid = [_skin_above(base, eye, face) for eye in self._eyes]
-
-    def speak(self, frame: Frame, opening: float, narrow: float) -> None:
-        """Open the mouth by `opening` from 0 to 1; `narrow` rounds the lips for sounds such as o and u."""
-        if opening < 0.04:
-            return
-        area = frame[self._top : self._bottom, self._left : self._right]
-        drop = opening * self._face.h * 0.105
-        shift = (self._jaw * drop).astype(np.float32)
-        moved = cv2.remap(
-            area,
-            self._columns - self._left,
-            self._rows - shift - self._top,
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        slit = self._slit if narrow < 0.01 else np.clip(self._slit * (1 + narrow * 0.5) - narrow * 0.5, 0, 1)
-        depth = self._rows - self._face.lips
-        # Inside the lips: teeth above, the tongue below, dark between; soft at the edge.
-        open_to = np.maximum(slit * drop, 1e-3)
-        inside = np.clip((open_to - depth) * 0.8, 0, 1) * np.clip((depth + open_to * 0.10) * 0.8, 0, 1) * (slit > 0.05)
-        share = np.clip(depth / open_to, 0, 1)[:, :, None]
-        paint = np.array(_MOUTH, np.float32) + np.zeros_like(share)
-        teeth = np.clip(0.30 - share, 0, 0.16) / 0.16 * min(1.0, opening * 1.2) * 0.85
-        tongue = np.clip(share - 0.62, 0, 0.3) / 0.3 * 0.8
-        paint = paint * (1 - teeth) + np.array(_TEETH, np.float32) * teeth
-        paint = paint * (1 - tongue) + np.array(_TONGUE, np.float32) * tongue
-        mask = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), max(0.6, self._face.w / 260))[:, :, None]
-        area[:] = (moved * (1 - mask) + paint * mask).astype(np.uint8)
-
-    def blink(self, frame: Frame, closed: float) -> None:
-        """Close the eyes by `closed` from 0 to 1."""
-        if closed < 0.05:
-            return
-        rx, ry = self._face.w * 0.125, self._face.h * 0.062
-        for (cx, cy), skin in zip(self._eyes, self._lid, strict=True):
-            top, bottom = int(cy - ry * 1.6), int(cy + ry * 1.6)
-            left, right = int(cx - rx * 1.3), int(cx + rx * 1.3)
-            if top < 0 or left < 0 or bottom >= frame.shape[0] or right >= frame.shape[1]:
-                continue
-            rows, columns = np.mgrid[top:bottom, left:right].astype(np.float32)
-            oval = 1 - ((columns - cx) / rx) ** 2 - ((rows - cy) / ry) ** 2
-            edge = cy - ry + 2 * ry * closed
-            cover = np.clip(oval * 3, 0, 1) * np.clip((edge - rows) * 0.7, 0, 1)
-            lash = np.clip(1 - np.abs(rows - min(edge, cy + ry * 0.6)) / 1.4, 0, 1) * np.clip(oval * 3, 0, 1) * 0.55
-            area = frame[top:bottom, left:right].astype(np.float32)
-            area += (skin - area) * cover[:, :, None]
-            area += (np.array((45, 30, 26), np.float32) - area) * lash[:, :, None]
-            frame[top:bottom, left:right] = area.astype(np.uint8)
+def _find_eyes(face: np.ndarray, left: int, top: int, scale: float) -> tuple[Eye, ...]:
+    """Both eyes, or none: a blink in the wrong place is worse than no blink."""
+    size = face.shape[0]
+    wanted = 180 / max(size, 1)
+    band = cv2.resize(face[int(size * 0.15) : int(size * 0.58)], None, fx=wanted, fy=wanted)
+    pairs: list[Eye] = []
+    for start, stop in ((0.05, 0.52), (0.48, 0.95)):
+        x0 = int(band.shape[1] * start)
+        part = np.ascontiguousarray(band[:, x0 : int(band.shape[1] * stop)])
+        found = _cascade("eye").detectMultiScale(part, 1.08, 4, minSize=(28, 28), maxSize=(80, 80))
+        if not len(found):
+            return ()
+        ex, ey, ew, eh = (float(v) for v in max(found, key=lambda box: box[2]))
+        px = (x0 + ex + ew / 2) / wanted
+        py = size * 0.15 + _dark_row(part, ex, ey, ew, eh) / wanted
+        pairs.append(Eye((left + px) / scale, (top + py) / scale, ew * 0.34 / wanted / scale))
+    apart = pairs[1].x - pairs[0].x
+    level = abs(pairs[1].y - pairs[0].y)
+    if not size * 0.25 < apart * scale < size * 0.65 or level > apart * 0.3:
+        return ()
+    reach = (pairs[0].reach + pairs[1].reach) / 2
+    return tuple(Eye(eye.x, eye.y, min(reach, apart * 0.24)) for eye in pairs)
 
 
-def _skin_above(base: Frame, eye: tuple[float, float], face: Face) -> NDArray[np.float32]:
-    x, y = int(eye[0]), int(eye[1] - face.h * 0.088)
-    part = base[max(0, y - 2) : y + 3, max(0, x - face.w // 16) : x + face.w // 16]
-    if part.size == 0:
-        return np.array((190, 150, 130), np.float32)
-    return np.median(part.reshape(-1, 3), axis=0).astype(np.float32)
+def _dark_row(part: np.ndarray, x: float, y: float, w: float, h: float) -> float:
+    """The row of the pupil: the darkest near the middle of an eye's box (brows are dark too, but higher)."""
+    y0, y1 = int(y + h * 0.36), int(y + h * 0.78)
+    rows = part[y0:y1, int(x + w * 0.42) : int(x + w * 0.58)].astype(np.float32).mean(axis=1)
+    if rows.size < 3:
+        return y + h * 0.55
+    dark = rows < (rows.min() + rows.max()) / 2
+    return y0 + float(np.flatnonzero(dark).mean())
 
 
-def openings(
-    sounds: list[tuple[float, str]], loudness: NDArray[np.float64], fps: int
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """How far the mouth is open, and how rounded, in each frame: the sound said, weighed by its loudness."""
-    frames = len(loudness)
-    target, rounded = np.zeros(frames), np.zeros(frames)
-    marks = [*sounds, (frames / fps + 1, "")]
-    for (start, name), (end, _) in itertools.pairwise(marks):
-        first, last = round(start * fps), max(round(start * fps) + 1, round(end * fps))
-        target[first:last] = _width_of(name)
-        rounded[first:last] = float(any(c in name for c in "ouʊɔwɒ"))
-    wanted = target * (0.35 + 0.65 * loudness) * (loudness > 0.05)
-    kernel = np.array([0.22, 0.56, 0.22])
-    return np.convolve(wanted, kernel, "same"), np.convolve(rounded, kernel, "same")
-
-
-def _width_of(name: str) -> float:
-    if not name:
-        return 0.0
-    if any(c in name for c in "aɑæʌɐ"):
-        return 1.0
-    if any(c in name for c in "eɛɔoɒəɜ"):
-        return 0.72
-    if any(c in name for c in "iɪuʊy"):
-        return 0.48
-    if name[0] in "mpbfvʋ":
-        return 0.0
-    return 0.28
+def _find_mouth(pixels: Pixels, middle: float, top: float, size: float) -> float:
+    """The line between the lips: dark and redder than the skin around, near where mouths are."""
+    y0, y1 = int(top + size * 0.66), int(min(top + size * 0.92, pixels.shape[0]))
+    x0, x1 = int(max(middle - size * 0.14, 0)), int(middle + size * 0.14)
+    patch = pixels[y0:y1, x0:x1]
+    likely = top + size * 0.785
+    if patch.shape[0] < 8 or patch.shape[1] < 8:
+        return likely
+    lab = cv2.cvtColor(patch, cv2.COLOR_RGB2LAB).astype(np.float32)
+    light, red = lab[:, :, 0].mean(axis=1), lab[:, :, 1].mean(axis=1)
+    fine = max(size * 0.006, 0.8)
+    dark = (
+        cv2.GaussianBlur(light[:, None], (0, 0), fine * 4)[:, 0] - cv2.GaussianBlur(light[:, None], (0, 0), fine)[:, 0]
+    )
+    rows = np.arange(y0, y0 + len(light), dtype=np.float32)
+    prior = np.exp(-(((rows - likely) / (size * 0.07)) ** 2))
+    score = (dark / (float(dark.std()) + 1e-3) + 0.8 * (red - red.mean()) / (float(red.std()) + 1e-3) + 3) * prior
+    return float(rows[int(score.argmax())])

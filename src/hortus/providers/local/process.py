@@ -1,75 +1,141 @@
-"""Runs the media worker: one process a job, bounded in time and memory, gone when the job is."""
+"""Running the media worker: a child process per job, bounded in number, memory and time."""
 
 import asyncio
-import contextlib
 import json
+import os
+import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
 
-from hortus.providers.base import Event, Output, Progress, ProviderError, Rejected, Unavailable, Unsupported
+import hortus
+from hortus.providers.base import Done, Event, Output, Progress, Rejected, Unavailable, Unsupported, Usage
 
-AT_ONCE = 2
+_LOG = "worker.log"
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+"""The worker reads files of strangers: it gets none of our secrets, only what Python needs to start."""
+_MIME_TYPES = {".png": "image/png", ".mp4": "video/mp4"}
 
 
-class Workshop:
-    """At most two workers at a time; a job that is not wanted any more is killed at once."""
+class Studio:
+    """The media workers of this process; at most `places` work at a time, others wait their turn."""
 
-    def __init__(self) -> None:
-        self._room = asyncio.Semaphore(AT_ONCE)
+    def __init__(self, places: int = 2) -> None:
+        self._places = asyncio.Semaphore(places)
 
-    async def run(self, job: dict[str, Any], workdir: Path, timeout: float) -> AsyncIterator[Event]:
-        """Progress and outputs of one job. Raises Rejected, Unsupported or Unavailable."""
-        async with self._room:
-            worker = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "hortus.providers.local.worker",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
-                cwd=workdir,
-                limit=2**20,
-            )
+    async def run(self, job: dict[str, Any], workdir: Path, timeout: float) -> AsyncGenerator[Event, None]:
+        """Do the job in `workdir`; the child is dead and buried when this ends, however it ends."""
+        deadline = asyncio.get_running_loop().time() + timeout
+        try:
+            await asyncio.wait_for(self._places.acquire(), timeout)
+        except TimeoutError as error:
+            raise Unavailable("no media worker became free in time") from error
+        try:
+            left = deadline - asyncio.get_running_loop().time()
+            child = await _start(workdir)
             try:
-                async with asyncio.timeout(timeout):
-                    async for event in _talk(worker, job, workdir):
+                async with aclosing(_follow(child, job | {"timeout": left}, workdir, left)) as events:
+                    async for event in events:
                         yield event
-            except TimeoutError:
-                raise Unavailable("the media worker took too long") from None
             finally:
-                if worker.returncode is None:
-                    with contextlib.suppress(ProcessLookupError):
-                        worker.kill()
-                await asyncio.shield(worker.wait())
+                await _bury(child)
+        finally:
+            self._places.release()
 
 
-async def _talk(worker: asyncio.subprocess.Process, job: dict[str, Any], workdir: Path) -> AsyncIterator[Event]:
-    if worker.stdin is None or worker.stdout is None:
-        raise Unavailable("the media worker has no pipes")
-    # Its standard input stays open: when we die, it reads the end of file and dies too.
+async def _start(workdir: Path) -> asyncio.subprocess.Process:
+    environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    environment |= {
+        "PYTHONPATH": str(Path(hortus.__file__).parent.parent), "PYTHONUTF8": "1", "OMP_NUM_THREADS": "2",
+        "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2",
+    }  # fmt: skip
+    with (workdir / _LOG).open("wb") as log:
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-P", "-m", "hortus.providers.local.worker", cwd=workdir, env=environment,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log, start_new_session=True,
+        )  # fmt: skip
+
+
+async def _follow(
+    child: asyncio.subprocess.Process, job: dict[str, Any], workdir: Path, left: float
+) -> AsyncGenerator[Event, None]:
+    late = False
+
+    def end_it() -> None:
+        nonlocal late
+        late = True
+        _kill(child)
+
+    alarm = asyncio.get_running_loop().call_later(left, end_it)
+    finished = False
     try:
-        worker.stdin.write(json.dumps(job).encode() + b"\n")
-        await worker.stdin.drain()
-    except (BrokenPipeError, ConnectionResetError):
-        raise Unavailable("the media worker died at once") from None
-    async for line in worker.stdout:
-        said = json.loads(line)
-        if "progress" in said:
-            yield Progress(said["progress"])
-        elif "output" in said:
-            yield Output(workdir / Path(said["output"]).name, said["mime_type"])
-        elif "refusal" in said:
-            raise _error_of(said)
-        elif "done" in said:
-            return
-    raise Unavailable(f"the media worker died ({await worker.wait()})")
+        assert child.stdin is not None  # noqa: S101 - both are pipes
+        assert child.stdout is not None  # noqa: S101 - asked for as a pipe
+        try:
+            child.stdin.write(json.dumps(job).encode() + b"\n")
+            await child.stdin.drain()
+            while line := await child.stdout.readline():
+                event = _read(line, workdir)
+                finished = isinstance(event, Done)
+                yield event
+        except (ConnectionError, ValueError) as error:
+            raise Unavailable(f"the media worker broke off: {type(error).__name__}") from error
+    finally:
+        alarm.cancel()
+    if late:
+        raise Unavailable("the media worker ran out of time")
+    with suppress(TimeoutError):
+        await asyncio.wait_for(child.wait(), 1.0)  # it has closed its mouth; let it leave by itself
+    if not finished:
+        raise Unavailable(f"the media worker stopped with {await child.wait()}: {_last_words(workdir)}")
 
 
-def _error_of(said: dict[str, Any]) -> ProviderError:
-    if said["refusal"] == "rejected":
-        return Rejected(said["detail"], said["reason"])
-    if said["refusal"] == "unsupported":
-        return Unsupported(said["detail"])
-    return Unavailable(said["detail"])
+def _read(line: bytes, workdir: Path) -> Event:
+    """One line of the worker; what it says is checked, for a crafted picture may have taken it over."""
+    said = json.loads(line)
+    if "percent" in said:
+        return Progress(min(max(int(said["percent"]), 0), 100))
+    if "output" in said:
+        path = workdir / Path(str(said["output"])).name
+        kind = _MIME_TYPES.get(path.suffix)
+        if kind is None or path.is_symlink() or not path.is_file():
+            raise Unavailable("the media worker named a file that is not there")
+        return Output(path, kind)
+    if "usage" in said:
+        used = said["usage"]
+        return Done(Usage(images=int(used.get("images", 0)), seconds=float(used.get("seconds", 0.0))))
+    detail = str(said.get("detail", ""))[:500]
+    if said.get("refusal") == "rejected":
+        raise Rejected(detail, "too_long" if said.get("reason") == "too_long" else "bad_input")
+    if said.get("refusal") == "unsupported":
+        raise Unsupported(detail)
+    raise Unavailable(detail)
+
+
+async def _bury(child: asyncio.subprocess.Process) -> None:
+    """Kill the child and wait for it, even while we are being cancelled ourselves."""
+    _kill(child)
+    if child.stdin is not None:
+        child.stdin.close()
+    waiting = asyncio.ensure_future(child.communicate())
+    try:
+        await asyncio.shield(waiting)
+    except asyncio.CancelledError:
+        await waiting
+        raise
+
+
+def _kill(child: asyncio.subprocess.Process) -> None:
+    if child.returncode is None:
+        # Not child.kill(): it would look for the exit status itself, and take it from the loop that waits for it.
+        with suppress(ProcessLookupError):
+            os.kill(child.pid, signal.SIGKILL)
+
+
+def _last_words(workdir: Path) -> str:
+    try:
+        return (workdir / _LOG).read_bytes()[-400:].decode("utf-8", "replace").strip()
+    except OSError:
+        return "it left no log"

@@ -1,91 +1,78 @@
-"""The media worker: reads one job from standard input, writes news to standard output, line by line of JSON.
+"""The media worker: one process, one job, then gone.
 
-A process of its own, because its libraries are GPL and its input is hostile: memory is
-bounded, and it dies with its parent.
+The parent writes one line of JSON to our stdin and keeps it open; when it closes, or the parent dies, so do we.
+We write lines of JSON to stdout: `{"percent": 40}`, `{"output": "name.png", "mime_type": …}`, and at the end either
+`{"usage": {…}}` or `{"refusal": code, "reason": …, "detail": …}`. Files go into the folder we are started in.
 """
 
+import ctypes
 import json
 import os
-import resource
+import signal
 import sys
 import threading
-from pathlib import Path
-from typing import Any
 
-MEMORY = 3 * 1024**3
+MEMORY = 2 * 1024**3
+"""Bytes of address space; libraries and a film of the largest size take about half."""
+_LARGEST_FILE = 512 * 1024**2
+_PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Do one job."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.nice(5)
-    job = json.loads(sys.stdin.readline())
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    from hortus.providers.local.refusal import Refusal  # noqa: PLC0415 - heavy imports come after the bounds
+    """Read the job, do it, tell how it went."""
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(2, 1)  # a library that prints must not garble our lines
+
+    def say(**line: object) -> None:
+        out.write(json.dumps(line) + "\n")
+
+    _die_with_parent()
+    job = json.loads(sys.stdin.buffer.readline())
+    _limit(float(job["timeout"]))
+    threading.Thread(target=_watch_stdin, daemon=True).start()
+    from hortus.providers.local.refusal import Refusal  # noqa: PLC0415 - limits come before libraries
 
     try:
-        for path, mime_type in _work(job):
-            _say(output=path.name, mime_type=mime_type)
+        from hortus.providers.local import jobs  # noqa: PLC0415 - heavy, and after the bounds are set
+
+        usage = jobs.run(job, say)
     except Refusal as refusal:
-        _say(refusal=refusal.code, detail=refusal.detail, reason=refusal.reason)
+        say(refusal=refusal.code, reason=refusal.reason, detail=refusal.detail)
     except MemoryError:
-        _say(refusal="unavailable", detail="out of memory", reason="")
+        say(refusal="unavailable", reason="", detail="out of memory")
     else:
-        _say(done=True)
+        say(usage=usage)
+    out.flush()
+    os._exit(0)  # nothing is left to save; tearing down the libraries takes longer than some jobs
+
+
+def _limit(seconds: float) -> None:
+    """Bound memory, time and files before a byte of the customer's is looked at."""
+    if sys.platform == "win32":
+        return
+    os.nice(10)
+    import resource  # noqa: PLC0415 - not on Windows
+
+    wanted: list[tuple[int, int]] = [(resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, _LARGEST_FILE)]
+    wanted.append((resource.RLIMIT_CPU, int(seconds * 4) + 10))
+    if sys.platform == "linux":
+        wanted.append((resource.RLIMIT_AS, MEMORY))
+    for kind, most in wanted:
+        hard = resource.getrlimit(kind)[1]
+        bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (bound, bound))
 
 
 def _die_with_parent() -> None:
-    sys.stdin.read()
-    os._exit(1)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def _say(**news: Any) -> None:
-    print(json.dumps(news), flush=True)  # noqa: T201 - this is how it talks
-
-
-def _work(job: dict[str, Any]) -> list[tuple[Path, str]]:
-    workdir = Path(job["workdir"])
-    kind = job["operation"].partition(".")[0]
-    return _film(job, workdir) if kind == "video" else _draw(job, workdir)
-
-
-def _draw(job: dict[str, Any], workdir: Path) -> list[tuple[Path, str]]:
-    from hortus.providers.local import edit  # noqa: PLC0415 - see `main`
-    from hortus.providers.local.drawing import scene  # noqa: PLC0415 - see `main`
-
-    made: list[tuple[Path, str]] = []
-    for number in range(job["count"]):
-        if job["operation"] == "image.generate":
-            picture = scene.draw(
-                job["prompt"], job["width"], job["height"], number=number, style=job["style"], color=job["color"]
-            )
-        else:
-            picture = edit.edit(job["operation"], Path(job["source"]).read_bytes(), job["prompt"])
-        path = workdir / f"picture-{number}.png"
-        picture.save(path, compress_level=3)
-        made.append((path, "image/png"))
-        _say(progress=100 * (number + 1) // (job["count"] + 1))
-    return made
-
-
-def _film(job: dict[str, Any], workdir: Path) -> list[tuple[Path, str]]:
-    from hortus.providers.local import film  # noqa: PLC0415 - see `main`
-    from hortus.providers.local.drawing import scene  # noqa: PLC0415 - see `main`
-
-    target = workdir / "film.mp4"
-    shared = {"language": job["language"], "aspect_ratio": job["aspect_ratio"], "target": target}
-    if job["operation"] == "video.talking_photo":
-        photo = Path(job["source"]).read_bytes()
-        film.talking_photo(photo, job["script"], voice=job["voice"], progress=_progress, **shared)
-    else:
-        picture = scene.draw(job["prompt"], 1152, 1152, number=0, style=None, color=None)
-        film.narrated_scene(picture, job["prompt"], seconds=job["duration_s"], progress=_progress, **shared)
-    return [(target, "video/mp4")]
-
-
-def _progress(percent: int) -> None:
-    _say(progress=percent)
+def _watch_stdin() -> None:
+    """Nothing more comes on stdin but its end."""
+    while sys.stdin.buffer.read(4096):
+        pass
+    os._exit(3)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+Floats = NDArray[Any]
+"""Numbers of single precision; NumPy's types cannot follow every sum."""
 Colour = tuple[float, float, float]
 Point = tuple[float, float]
 Points = Sequence[Point]

@@ -1,174 +1,230 @@
-"""The parts of a landscape, each laid over the picture so far (floats from 0 to 1)."""
+"""The land: ridges, hills, dunes, trees and grass."""
 
-from typing import Any
+import math
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from hortus.providers.local.drawing.palette import Colour, Palette
-
-Picture = NDArray[Any]
-
-
-def noise(rng: np.random.Generator, width: int, height: int, cells: int, octaves: int = 5) -> Picture:
-    """Clouds of noise from 0 to 1; `cells` is how many of the largest fit across."""
-    total = np.zeros((height, width), np.float32)
-    weight, sum_ = 1.0, 0.0
-    for octave in range(octaves):
-        across = max(2, cells * 2**octave)
-        down = max(2, round(across * height / width))
-        if across > width or down > height:
-            break
-        grid = rng.random((down, across), dtype=np.float32)
-        total += weight * cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC)
-        sum_ += weight
-        weight *= 0.5
-    return np.clip(total / max(sum_, 1e-6), 0, 1)
+from hortus.providers.local.drawing.canvas import Canvas, Colour, Floats, mix, oval, smooth
+from hortus.providers.local.drawing.noise import clouds, ridge
+from hortus.providers.local.drawing.scene import Scene
+from hortus.providers.local.drawing.sky import is_night
 
 
-def ridge(rng: np.random.Generator, width: int, cells: int, rough: float) -> Picture:
-    """A skyline: one height from 0 to 1 for each column."""
-    line = np.zeros(width, np.float32)
-    weight = 1.0
-    for octave in range(7):
-        count = cells * 2**octave + 2
-        if count > width:
-            break
-        points = rng.random(count, dtype=np.float32)
-        line += weight * np.interp(np.linspace(0, count - 1, width), np.arange(count), points).astype(np.float32)
-        weight *= rough
-    line -= line.min()
-    return line / max(float(line.max()), 1e-6)
+def paint_layer(canvas: Canvas, line: Floats, colour: Colour, base: Colour, *, texture: Floats | None = None,
+                depth: float = 0.25, light: Floats | None = None) -> None:  # fmt: skip
+    """Fill everything under `line` (rows, one per column), fading from `colour` at the line to `base` below."""
+    top = max(int(line.min()) - 2, 0)
+    if top >= canvas.height:
+        return
+    rows = np.arange(top, canvas.height, dtype=np.float32)[:, None]
+    below = rows - line[None, :]
+    mask = np.clip(below + 0.5, 0, 1)[:, :, None]
+    share = np.clip(below / (canvas.height * depth), 0, 1)[:, :, None]
+    tone = np.array(colour, np.float32) * (1 - share) + np.array(base, np.float32) * share
+    if texture is not None:
+        tone = tone * (0.78 + 0.44 * texture[top:, :, None])
+    if light is not None:
+        tone = tone + light[top:]
+    part = canvas.rgb[top:]
+    part += (tone - part) * mask
 
 
-def lay(picture: Picture, mask: Picture, colour: Colour | Picture) -> None:
-    """Cover the picture with a colour where the mask is."""
-    paint = np.asarray(colour, np.float32)
-    picture += (paint - picture) * mask[:, :, None]
+def paint_mountains(canvas: Canvas, scene: Scene, horizon: float, layers: int = 4, snow: bool = False) -> None:
+    """Ridges one behind the other, paler the farther."""
+    p, rng = scene.palette, scene.dice(10)
+    w, h = canvas.width, canvas.height
+    aspect = max(w / h, 0.6)
+    haze = mix(p.low, p.far, 0.35)
+    for i in range(layers):
+        depth = i / max(layers - 1, 1)
+        rough = ridge(rng, w, (1.6 + 1.1 * i) * aspect, 8, 0.50)
+        peak = np.abs(rough - 0.5) * 2 if i == 0 and layers > 3 else rough
+        tall = h * (0.34 - 0.20 * depth)
+        line = (h * (horizon + 0.02 + 0.11 * i) - peak * tall).astype(np.float32)
+        tone = mix(mix(p.far, haze, 0.5 * (1 - depth)), p.near, depth**1.4 * 0.88)
+        faces = _shade_faces(rng, w, h, line, cells=7 + 3 * i)
+        paint_layer(canvas, line, tone, mix(tone, haze, 0.55 * (1 - depth)), depth=0.22, texture=faces)
+        if snow and i < 2:
+            _cap_with_snow(canvas, line, faces, float(np.quantile(line, 0.55)), mix((0.97, 0.97, 1.0), p.low, 0.25))
+        _paint_mist(canvas, rng, h * (horizon + 0.04 + 0.11 * i), haze, 0.34 * (1 - depth))
 
 
-def sky(rng: np.random.Generator, width: int, height: int, palette: Palette, horizon: float) -> Picture:
-    """The sky with its light, clouds or stars."""
-    down = np.linspace(0, 1 / horizon, height, dtype=np.float32)[:, None, None].clip(0, 1) ** 1.2
-    picture = np.ascontiguousarray(
-        np.broadcast_to(np.array(palette.high) * (1 - down) + np.array(palette.low) * down, (height, width, 3))
-    ).astype(np.float32)
-    x, y = rng.uniform(0.2, 0.8) * width, rng.uniform(0.18, 0.62) * horizon * height
-    light(picture, x, y, min(width, height) * (0.045 if palette.night else 0.06), palette)
-    if palette.night:
-        stars(rng, picture, horizon)
-    else:
-        wisps = noise(rng, width, height, 3, 6)
-        wisps = cv2.resize(wisps[:: max(1, height // 256)], (width, height)) if height > 512 else wisps
-        fade = np.linspace(1, 0, height, dtype=np.float32)[:, None].clip(0.15, 1)
-        lay(picture, np.clip((wisps - 0.52) * 3.2, 0, 0.85) * fade, np.array(palette.low) * 0.35 + 0.65)
-    return picture
+def _shade_faces(rng: np.random.Generator, w: int, h: int, line: Floats, cells: float) -> Floats:
+    """Light and shade on slopes: a rough surface lit from one side, its folds running down from the ridge."""
+    sw, sh = max(w // 2, 8), max(h // 2, 8)
+    rough = np.abs(clouds(rng, sw, sh, cells=cells, octaves=5) - 0.5)
+    xs, ys = np.meshgrid(np.arange(sw, dtype=np.float32), np.arange(sh, dtype=np.float32))
+    crest = cv2.resize(line[None, :], (sw, 1), interpolation=cv2.INTER_LINEAR)[0] * (sh / h)
+    below = ys - cv2.GaussianBlur(crest[None, :], (0, 0), sw / 40)
+    folded = cv2.remap(rough, xs + below * 0.35, ys * 0.62, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    lit = cv2.Sobel(cv2.GaussianBlur(folded, (0, 0), 1.2), cv2.CV_32F, 1, 0, ksize=3)
+    lit = np.clip(0.5 + lit * 2.6 / (float(lit.std()) * 9 + 1e-6), 0, 1)
+    return cv2.resize(lit, (w, h), interpolation=cv2.INTER_LINEAR).astype(np.float32)
 
 
-def light(picture: Picture, x: float, y: float, radius: float, palette: Palette) -> None:
-    """A sun or moon with its glow."""
-    height, width = picture.shape[:2]
-    rows, columns = np.ogrid[:height, :width]
-    distance = np.sqrt((columns - x) ** 2 + (rows - y) ** 2).astype(np.float32)
-    lay(picture, np.exp(-((distance / (radius * 5)) ** 1.2)) * 0.55, palette.accent)
-    lay(
-        picture,
-        np.clip((radius - distance) / (radius * 0.06 + 1), 0, 1),
-        tuple(min(1.0, c * 1.04) for c in palette.accent),
-    )  # type: ignore[arg-type]
+def _cap_with_snow(canvas: Canvas, line: Floats, faces: Floats, border: float, white: Colour) -> None:
+    rows = np.arange(canvas.height, dtype=np.float32)[:, None]
+    below = rows - line[None, :]
+    reach = (border - line[None, :]) * (0.45 + 0.55 * faces)
+    mask = np.clip((reach - below) / 3, 0, 1) * np.clip(below + 0.5, 0, 1)
+    shade = np.array(white, np.float32) * (0.66 + 0.42 * faces[:, :, None])
+    canvas.cover(mask.astype(np.float32) * 0.92, np.clip(shade, 0, 1))
 
 
-def stars(rng: np.random.Generator, picture: Picture, horizon: float) -> None:
-    """Stars of many sizes and a faint band of them."""
-    height, width = picture.shape[:2]
-    band = noise(rng, width, height, 3, 6)
-    slope = np.abs(
-        np.linspace(-0.5, 0.9, width, dtype=np.float32)[None, :] - np.linspace(0, 1, height, dtype=np.float32)[:, None]
-    )
-    lay(picture, np.clip(0.3 - slope, 0, 1) * band * 0.55, (0.75, 0.78, 0.98))
-    glow = np.zeros((height, width), np.float32)
-    count = width * height // 2600
-    xs, ys = rng.integers(0, width, count), rng.integers(0, max(1, int(height * horizon)), count)
-    glow[ys, xs] = rng.random(count, dtype=np.float32) ** 3
-    glow += cv2.GaussianBlur(glow, (0, 0), max(0.8, width / 900)) * 3
-    lay(picture, glow.clip(0, 1), (1.0, 1.0, 1.0))
+def _paint_mist(canvas: Canvas, rng: np.random.Generator, y: float, colour: Colour, alpha: float) -> None:
+    if alpha <= 0.02:
+        return
+    rows = np.arange(canvas.height, dtype=np.float32)
+    band = np.exp(-(((rows - y) / (canvas.height * 0.07)) ** 2)) * alpha
+    sway = cv2.resize(rng.random((1, 6)).astype(np.float32), (canvas.width, 1), interpolation=cv2.INTER_CUBIC)[0]
+    canvas.cover((band[:, None] * (0.55 + 0.45 * sway[None, :])).astype(np.float32), colour)
 
 
-def mountains(rng: np.random.Generator, picture: Picture, palette: Palette, horizon: float, layers: int = 4) -> None:
-    """Ranges behind one another, paler with distance, lit from one side."""
-    height, width = picture.shape[:2]
-    rows = np.arange(height, dtype=np.float32)[:, None]
-    snow = 0.93 if min(palette.low) > 0.82 else 0.0
-    for layer in range(layers):
-        near = (layer + 1) / layers
-        top = height * (horizon - 0.30 + 0.34 * near)
-        line = top - ridge(rng, width, 2 + layer * 2, 0.52) * height * (0.26 - 0.13 * near)
-        mask = np.clip(rows - line[None, :], 0, 1.5) / 1.5
-        base = np.array(palette.far) * (1 - near) + np.array(palette.near) * near
-        haze = np.array(palette.low) * 0.45 * (1 - near)
-        slope = cv2.GaussianBlur(np.gradient(line)[None, :].astype(np.float32), (0, 0), width / 60)
-        grain = noise(rng, width, height, 10 + 8 * layer, 4)
-        shade = 1 + 0.06 * np.tanh(slope) + (grain - 0.5) * 0.22
-        depth = np.clip((rows - line[None, :]) / (height * 0.25), 0, 1)
-        paint = (base * (1 - 0.45 * (1 - near)) + haze)[None, None, :] * shade[:, :, None]
-        paint = paint * (1 - depth[:, :, None] * 0.25) + np.array(palette.low) * depth[:, :, None] * 0.25 * (1 - near)
-        if snow and layer < 2:
-            cap = np.clip(1 - (rows - line[None, :]) / (height * 0.07) + (grain - 0.5) * 1.4, 0, 1)
-            paint = paint * (1 - cap[:, :, None]) + snow * cap[:, :, None]
-        lay(picture, mask, paint.astype(np.float32))
-
-
-def water(rng: np.random.Generator, picture: Picture, palette: Palette, horizon: float) -> None:
-    """Water that reflects what stands above it, broken by waves."""
-    height, width = picture.shape[:2]
-    top = int(height * horizon)
-    depth = height - top
-    mirror = picture[max(0, top - depth) : top][::-1]
-    mirror = cv2.resize(mirror, (width, depth))
-    rows = np.arange(depth, dtype=np.float32)[:, None]
-    waves = noise(rng, width, depth, 6, 5) - 0.5
-    ripple = np.sin(rows / (2.5 + rows * 0.03) + waves * 9)
-    shift = (waves * 26 + ripple * (1.5 + rows / depth * 7)).astype(np.float32)
-    columns = np.arange(width, dtype=np.float32)[None, :] + shift
-    moved = cv2.remap(
-        mirror,
-        columns.clip(0, width - 1),
-        (rows + ripple * 2).astype(np.float32).clip(0, depth - 1) + np.zeros_like(columns),
-        cv2.INTER_LINEAR,
-    )
-    fade = (rows / depth)[:, :, None]
-    tone = np.array(palette.near) * 0.5 + np.array(palette.far) * 0.5
-    mixed = moved * (0.78 - 0.35 * fade) + tone * (0.22 + 0.35 * fade)
-    glint = np.clip(ripple * 0.6 + waves * 2.2 - 0.75, 0, 1)[:, :, None] * 0.45
-    picture[top:] = mixed + (np.array(palette.accent) - mixed) * glint
-
-
-def ground(rng: np.random.Generator, picture: Picture, palette: Palette, top: float, hills: int = 2) -> None:
-    """Rolling ground from `top` down."""
-    height, width = picture.shape[:2]
-    rows = np.arange(height, dtype=np.float32)[:, None]
-    for hill in range(hills):
-        near = (hill + 1) / hills
-        line = height * (top + 0.10 * hill) - ridge(rng, width, 2, 0.3) * height * 0.07
-        texture = noise(rng, width, height, 30, 4) - 0.5
-        base = np.array(palette.far) * (0.6 * (1 - near)) + np.array(palette.near) * (0.4 + 0.6 * near)
-        lit = 1.18 - np.clip((rows - line[None, :]) / (height * 0.35), 0, 1) * 0.5 + texture * 0.28
-        lay(
-            picture,
-            np.clip(rows - line[None, :], 0, 1.5) / 1.5,
-            (base[None, None, :] * lit[:, :, None]).astype(np.float32),
+def paint_field(canvas: Canvas, scene: Scene, horizon: float) -> None:
+    """Rolling hills with grass, rows of flowers in the near ones."""
+    p, rng = scene.palette, scene.dice(11)
+    w, h = canvas.width, canvas.height
+    for i in range(4):
+        depth = i / 3
+        line = (h * (horizon + 0.015 + 0.13 * i**1.15) - ridge(rng, w, 1.2 + 0.5 * i, 3, 0.35) * h * 0.09).astype(
+            np.float32
         )
+        tone = mix(mix(p.far, p.leaf, 0.35 + 0.5 * depth), p.sun, 0.16)
+        texture = clouds(rng, w // 2, h // 2, cells=5 + 5 * i, octaves=4, stretch=3.5 - 2 * depth)
+        texture = cv2.resize(texture, (w, h))
+        paint_layer(canvas, line, tone, mix(tone, p.near, 0.45 + 0.35 * depth), texture=texture, depth=0.32)
+        if i in {1, 2}:
+            _paint_far_trees(canvas, rng, line, mix(tone, p.near, 0.42), canvas.unit * (0.012 + 0.014 * i))
+    flowery = scene.has(
+        "flower", "flowers", "lavender", "poppy", "poppies", "tulip", "tulips", "spring", "meadow", "garden"
+    )
+    _paint_grass(canvas, scene, rng, flowery=flowery)
 
 
-def shapes(
-    picture: Picture, polygons: list[NDArray[Any]], colour: Colour, blur: float = 0.0, alpha: float = 1.0
-) -> None:
-    """Filled polygons with soft edges; points in pixels."""
-    height, width = picture.shape[:2]
-    mask = np.zeros((height, width), np.uint8)
-    shift = 4
-    for polygon in polygons:
-        cv2.fillPoly(mask, [np.round(polygon * 2**shift).astype(np.int32)], 255, cv2.LINE_AA, shift)
-    soft = mask.astype(np.float32) / 255 * alpha
-    lay(picture, cv2.GaussianBlur(soft, (0, 0), blur) if blur else soft, colour)
+def _paint_far_trees(canvas: Canvas, rng: np.random.Generator, line: Floats, colour: Colour, size: float) -> None:
+    for _ in range(6):
+        start = float(rng.uniform(0, canvas.width))
+        for k in range(int(rng.integers(2, 7))):
+            x = start + k * size * float(rng.uniform(0.8, 1.6))
+            if 0 <= x < canvas.width:
+                y = float(line[int(x)])
+                r = size * float(rng.uniform(0.5, 1.3))
+                canvas.shape(oval(x, y - r * 0.7, r * 0.85, r, steps=20), colour, to=mix(colour, (0.0, 0.0, 0.0), 0.35))
+
+
+def _paint_grass(canvas: Canvas, scene: Scene, rng: np.random.Generator, *, flowery: bool) -> None:
+    p = scene.palette
+    for _ in range(320):
+        depth = float(rng.random()) ** 0.6
+        x, y = float(rng.random()) * canvas.width, canvas.height * (0.87 + 0.15 * depth)
+        tall = canvas.unit * (0.02 + 0.075 * depth) * float(rng.uniform(0.6, 1.2))
+        lean = float(rng.normal(0, 0.3)) * tall
+        tone = mix(mix(p.leaf, p.sun, float(rng.uniform(0, 0.35))), p.near, float(rng.uniform(0.1, 0.75)))
+        blade = [(x, y), (x + lean * 0.3, y - tall * 0.6), (x + lean, y - tall)]
+        canvas.taper(blade, tone, canvas.unit * 0.005 * (0.4 + depth), 0.4)
+        if flowery and rng.random() < 0.34:
+            petal = mix(p.accent if rng.random() < 0.6 else p.second, (1.0, 1.0, 1.0), float(rng.uniform(0, 0.3)))
+            r = canvas.unit * 0.010 * (0.35 + depth)
+            for k in range(5):
+                a = math.tau * k / 5 + x
+                at = (x + lean + math.cos(a) * r * 0.8, y - tall + math.sin(a) * r * 0.6)
+                canvas.shape(oval(*at, r * 0.75, r * 0.55, math.degrees(a), 12), petal)
+            canvas.shape(oval(x + lean, y - tall, r * 0.45, r * 0.4, steps=12), p.second)
+
+
+def paint_desert(canvas: Canvas, scene: Scene, horizon: float) -> None:
+    """Dunes with a sharp crest between their light and dark sides."""
+    p, rng = scene.palette, scene.dice(12)
+    w, h = canvas.width, canvas.height
+    sand = mix(p.far, p.second, 0.30)
+    for i in range(4):
+        depth = i / 3
+        line = (h * (horizon + 0.02 + 0.14 * i) - ridge(rng, w, 1.3 + 0.4 * i, 2, 0.3) * h * 0.15).astype(np.float32)
+        ripple = np.sin(np.arange(h, dtype=np.float32)[:, None] * (0.9 - 0.15 * i) + line[None, :] * 0.25) * 0.5 + 0.5
+        tone = mix(mix(sand, p.low, 0.45 * (1 - depth)), p.sun, 0.12)
+        dark = mix(tone, p.near, 0.55)
+        paint_layer(canvas, line, tone, mix(tone, p.near, 0.25), texture=(0.42 + 0.16 * ripple).astype(np.float32))
+        slope = np.gradient(cv2.GaussianBlur(line[None, :], (0, 0), w / 60)[0])
+        shadow = np.clip(slope * 3.2, 0, 1)[None, :]
+        below = (np.arange(h, dtype=np.float32)[:, None] - line[None, :]) / (h * 0.20)
+        canvas.cover((shadow * np.clip(below * 40, 0, 1) * np.clip(1 - below, 0, 1) * 0.85).astype(np.float32), dark)
+
+
+def paint_forest(canvas: Canvas, scene: Scene, horizon: float) -> None:
+    """Firs in fog, row before row."""
+    p, rng = scene.palette, scene.dice(13)
+    w, h = canvas.width, canvas.height
+    haze = mix(p.low, p.far, 0.25)
+    for i in range(5):
+        depth = i / 4
+        ground = h * (horizon + 0.02 + 0.10 * i)
+        line = (ground - ridge(rng, w, 2.0, 3, 0.4) * h * 0.07).astype(np.float32)
+        tone = mix(mix(haze, p.leaf, 0.30 + 0.3 * depth), p.near, 0.10 + 0.82 * depth)
+        tall = h * (0.12 + 0.26 * depth**1.3)
+        x = -tall * 0.2
+        while x < w + tall * 0.2:
+            foot = float(line[min(max(int(x), 0), w - 1)]) + tall * 0.04
+            draw_fir(canvas, rng, x, foot, tall * float(rng.uniform(0.65, 1.15)), tone)
+            x += tall * float(rng.uniform(0.13, 0.40) if i < 4 else rng.uniform(0.3, 0.9))
+        paint_layer(canvas, line, tone, mix(tone, haze, 0.5 * (1 - depth)), depth=0.18)
+        _paint_mist(canvas, rng, ground + h * 0.03, haze, 0.42 * (1 - depth))
+    if not is_night(scene):
+        _paint_rays(canvas, scene)
+
+
+def _paint_rays(canvas: Canvas, scene: Scene) -> None:
+    rng = scene.dice(14)
+    for _ in range(6):
+        x = canvas.width * float(rng.uniform(0.1, 0.9))
+        wide = canvas.unit * float(rng.uniform(0.02, 0.06))
+        lean = canvas.width * 0.12
+        beam = [(x, 0), (x + wide, 0), (x + lean + wide * 2.5, canvas.height * 0.85), (x + lean, canvas.height * 0.85)]
+        canvas.shape(beam, scene.palette.sun, blur=wide * 0.4, alpha=0.09)
+
+
+def draw_fir(canvas: Canvas, rng: np.random.Generator, x: float, foot: float, tall: float, colour: Colour) -> None:
+    """A fir of jagged boughs; `foot` is where it stands."""
+    left, right = [], []
+    tiers = 9
+    for k in range(tiers):
+        t = k / tiers
+        reach = tall * (0.022 + 0.165 * t) * float(rng.uniform(0.82, 1.15))
+        y = foot - tall * (1 - t)
+        left += [(x - reach * 0.40, y + tall * 0.035), (x - reach, y + tall * 0.135)]
+        right += [(x + reach * 0.40, y + tall * 0.035), (x + reach * float(rng.uniform(0.85, 1.1)), y + tall * 0.135)]
+    trunk = tall * 0.016
+    outline = [
+        (x, foot - tall),
+        *right,
+        (x + trunk, foot - tall * 0.02),
+        (x + trunk, foot),
+        (x - trunk, foot),
+        *left[::-1],
+    ]
+    canvas.shape(outline, mix(colour, (1.0, 1.0, 1.0), 0.05), to=mix(colour, (0.0, 0.0, 0.0), 0.25))
+
+
+def draw_tree(canvas: Canvas, rng: np.random.Generator, x: float, foot: float, tall: float, leaf: Colour, bark: Colour,
+              sun: Colour) -> None:  # fmt: skip
+    """A broad tree: trunk, a few boughs, and leaves in lit clumps."""
+    for side in (-1, -0.4, 0.35, 1):
+        bough = smooth([(x, foot - tall * 0.22), (x + side * tall * 0.10, foot - tall * 0.42),
+                        (x + side * tall * 0.24, foot - tall * 0.62)], closed=False)  # fmt: skip
+        canvas.taper(bough, bark, tall * 0.045, tall * 0.008)
+    canvas.taper(
+        [(x, foot), (x - tall * 0.01, foot - tall * 0.25), (x, foot - tall * 0.5)], bark, tall * 0.085, tall * 0.04
+    )
+    clumps = []
+    for _ in range(46):
+        a, r = float(rng.uniform(0, math.tau)), float(rng.random()) ** 0.5
+        clumps.append((x + math.cos(a) * r * tall * 0.36, foot - tall * 0.66 + math.sin(a) * r * tall * 0.27))
+    for cx, cy in sorted(clumps, key=lambda c: -c[1]):
+        up = (foot - tall * 0.40 - cy) / (tall * 0.55)
+        tone = mix(mix(leaf, bark, 0.40), mix(leaf, sun, 0.40), min(max(up + float(rng.normal(0, 0.12)), 0), 1))
+        r = tall * float(rng.uniform(0.055, 0.105))
+        outline = [
+            (px + float(rng.normal(0, r * 0.09)), py + float(rng.normal(0, r * 0.09)))
+            for px, py in oval(cx, cy, r, r * 0.85, steps=18)
+        ]
+        canvas.shape(smooth(outline, steps=3), tone, to=mix(tone, bark, 0.32), alpha=0.93)

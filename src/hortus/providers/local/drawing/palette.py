@@ -1,83 +1,112 @@
-"""Colours and moods, found in the words of a prompt."""
+"""Colours that belong together, by mood and by wish."""
 
-import colorsys
-from dataclasses import dataclass
-from random import Random
+import re
+from dataclasses import dataclass, fields
 
-Colour = tuple[float, float, float]
+from PIL import ImageColor
+
+from hortus.providers.local.drawing.canvas import Colour, mix
 
 
 @dataclass(frozen=True, slots=True)
 class Palette:
-    """Five colours from 0 to 1: sky above, sky at the horizon, far land, near land, accent."""
+    """The colours of a scene: the sky from top to horizon, its light, the land from far to near, and two accents."""
 
-    high: Colour
+    top: Colour
+    mid: Colour
     low: Colour
+    sun: Colour
     far: Colour
     near: Colour
+    leaf: Colour
     accent: Colour
-    night: bool = False
-
-
-def _of(*hexes: str, night: bool = False) -> Palette:
-    found = [(int(h[0:2], 16) / 255, int(h[2:4], 16) / 255, int(h[4:6], 16) / 255) for h in hexes]
-    return Palette(*found, night=night)
+    second: Colour
 
 
 MOODS: dict[str, Palette] = {
-    "sunset sunrise dawn dusk evening golden": _of("3b4a7a", "f7b27a", "a4688a", "2b2140", "ffd9a0"),
-    "night moon star midnight space galaxy neon": _of("070b22", "2a3a72", "22305e", "060814", "e8ecff", night=True),
-    "storm rain fog mist grey gloomy": _of("5a6675", "b9c2c6", "7d8c95", "2b343a", "e6ecec"),
-    "autumn fall harvest": _of("86a8b5", "f3dfb4", "c98a4b", "5a2f1d", "e8643c"),
-    "winter snow ice arctic": _of("7fa6cf", "e9f1f7", "a9c3da", "43607d", "ffffff"),
-    "desert sand dune sahara": _of("4f9ac4", "f6dfae", "e0a566", "a3542f", "fff2c9"),
-    "spring flower garden meadow blossom": _of("6fb4dd", "eaf5e4", "9cc58a", "2f6b46", "f39ab5"),
-    "sea ocean beach lake island water": _of("2f86c1", "d8eff2", "5aa6bf", "0f4a6b", "fff4d6"),
-}
-_DAYS = (
-    _of("4d8fcb", "e4f0f1", "8fb3c0", "2c5a4b", "ffe7a6"),
-    _of("3f7fb8", "f6e6cf", "a5a9c4", "36486b", "ffd48a"),
-    _of("5fa7b8", "f1efdc", "93b39a", "2e4f45", "f5c26b"),
-)
-_HUES = {
-    "red": 0.0, "orange": 0.07, "gold": 0.11, "yellow": 0.14, "green": 0.36, "teal": 0.48, "blue": 0.58,
-    "indigo": 0.67, "purple": 0.76, "violet": 0.76, "pink": 0.92, "magenta": 0.87, "brown": 0.06,
+    "day": Palette((0.20, 0.47, 0.78), (0.52, 0.76, 0.92), (0.94, 0.94, 0.87), (1.0, 0.97, 0.84), (0.56, 0.70, 0.79),
+                   (0.13, 0.30, 0.20), (0.34, 0.52, 0.24), (0.93, 0.48, 0.32), (0.98, 0.80, 0.36)),
+    "sunset": Palette((0.19, 0.16, 0.38), (0.79, 0.36, 0.42), (1.0, 0.75, 0.43), (1.0, 0.92, 0.66), (0.66, 0.38, 0.46),
+                      (0.12, 0.08, 0.17), (0.28, 0.20, 0.22), (0.98, 0.52, 0.26), (1.0, 0.80, 0.45)),
+    "dawn": Palette((0.36, 0.46, 0.70), (0.83, 0.68, 0.76), (1.0, 0.90, 0.77), (1.0, 0.96, 0.84), (0.66, 0.63, 0.76),
+                    (0.18, 0.24, 0.31), (0.34, 0.44, 0.38), (0.94, 0.60, 0.55), (0.99, 0.84, 0.62)),
+    "night": Palette((0.02, 0.04, 0.12), (0.06, 0.12, 0.29), (0.20, 0.27, 0.47), (0.95, 0.95, 0.88), (0.13, 0.19, 0.35),
+                     (0.015, 0.03, 0.08), (0.07, 0.13, 0.18), (1.0, 0.80, 0.45), (0.55, 0.75, 0.95)),
+    "storm": Palette((0.20, 0.24, 0.30), (0.40, 0.46, 0.52), (0.70, 0.73, 0.73), (0.92, 0.92, 0.86), (0.42, 0.49, 0.55),
+                     (0.10, 0.14, 0.17), (0.20, 0.29, 0.27), (0.80, 0.62, 0.36), (0.60, 0.72, 0.80)),
+    "winter": Palette((0.46, 0.60, 0.78), (0.74, 0.83, 0.92), (0.97, 0.94, 0.93), (1.0, 0.97, 0.92), (0.72, 0.80, 0.90),
+                      (0.24, 0.33, 0.44), (0.30, 0.42, 0.46), (0.80, 0.34, 0.34), (0.95, 0.82, 0.60)),
+    "autumn": Palette((0.42, 0.56, 0.70), (0.82, 0.80, 0.74), (0.99, 0.88, 0.68), (1.0, 0.93, 0.72), (0.72, 0.60, 0.52),
+                      (0.28, 0.15, 0.09), (0.75, 0.37, 0.12), (0.86, 0.30, 0.13), (0.95, 0.66, 0.20)),
+    "spring": Palette((0.42, 0.68, 0.88), (0.73, 0.87, 0.93), (0.99, 0.95, 0.92), (1.0, 0.98, 0.88), (0.66, 0.78, 0.78),
+                      (0.20, 0.40, 0.22), (0.46, 0.66, 0.30), (0.95, 0.56, 0.68), (1.0, 0.86, 0.48)),
+    "desert": Palette((0.24, 0.52, 0.70), (0.66, 0.80, 0.80), (1.0, 0.90, 0.70), (1.0, 0.97, 0.82), (0.87, 0.66, 0.48),
+                      (0.55, 0.27, 0.14), (0.45, 0.45, 0.22), (0.90, 0.45, 0.20), (0.98, 0.78, 0.42)),
 }  # fmt: skip
 
+_MOOD_WORDS = {
+    "night": "night midnight moon moonlit moonlight star stars starry dark nocturnal galaxy neon cyberpunk",
+    "sunset": "sunset dusk evening golden twilight romantic warm lava fire",
+    "dawn": "dawn sunrise morning mist misty fog foggy dream dreamy pastel calm serene soft",
+    "storm": "storm stormy rain rainy thunder moody dramatic gloomy grey gray cloudy lonely",
+    "winter": "winter snow snowy ice icy frozen christmas cold arctic",
+    "autumn": "autumn fall october harvest leaves pumpkin",
+    "spring": "spring blossom bloom cherry sakura meadow garden fresh easter",
+    "desert": "desert dune dunes sand sahara egypt pyramid camel canyon",
+}
+_BY_WORD = {word: mood for mood, words in _MOOD_WORDS.items() for word in words.split()}
+_WISHES: dict[str, Colour] = {
+    "warm": (0.95, 0.55, 0.25), "cool": (0.25, 0.55, 0.85), "cold": (0.30, 0.55, 0.80), "pastel": (0.95, 0.75, 0.80),
+    "vibrant": (0.95, 0.25, 0.55), "earth": (0.55, 0.38, 0.22), "earthy": (0.55, 0.38, 0.22), "neon": (0.85, 0.15, 0.95),
+    "monochrome": (0.5, 0.5, 0.5), "sepia": (0.60, 0.46, 0.30), "rose": (0.92, 0.45, 0.55), "emerald": (0.10, 0.60, 0.42),
+}  # fmt: skip
+_PLAIN = "red orange yellow green teal turquoise blue purple violet pink brown gold silver crimson lavender magenta cyan navy"
 
-def choose_palette(words: str, color: str | None, random: Random) -> Palette:
-    """The palette of a mood named in the words, turned towards `color` when one is given."""
-    base = next((palette for names, palette in MOODS.items() if any(n in words for n in names.split())), None)
-    palette = base or random.choice(_DAYS)
-    wish = (color or "").lower()
-    if any(name in wish for name in ("mono", "black", "white", "grey", "gray")):
-        return _turn(palette, None)
-    hue = next((value for name, value in _HUES.items() if name in wish), None)
-    if hue is None and wish.startswith("#") and len(wish) == 7:
-        try:
-            parts = [int(wish[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-            hue = colorsys.rgb_to_hls(*parts)[0]
-        except ValueError:
-            hue = None
-    if hue is not None:
-        return _turn(palette, hue)
-    if "pastel" in wish or "warm" in wish:
-        return MOODS["sunset sunrise dawn dusk evening golden"]
+
+def choose_palette(words: list[str], color: str | None) -> Palette:
+    """The palette of a prompt's mood, drawn towards the wished colour or one the prompt names."""
+    mood = next((_BY_WORD[word] for word in words if word in _BY_WORD), "day")
+    palette = MOODS[mood]
+    wish = read_colour(color)
+    if wish is not None:
+        return _tint(palette, wish, 0.72)
+    named = [word for word in words if word in _PLAIN.split()]
+    if named and (wish := read_colour(named[0])) is not None:
+        return _tint(palette, wish, 0.38)
     return palette
 
 
-def _turn(palette: Palette, hue: float | None) -> Palette:
-    def one(colour: Colour, shift: float) -> Colour:
-        _, light, strong = colorsys.rgb_to_hls(*colour)
-        if hue is None:
-            return (light, light, light)
-        return colorsys.hls_to_rgb((hue + shift) % 1.0, light, max(strong, 0.35) * 0.9)
+def read_colour(name: str | None) -> Colour | None:
+    """A colour by CSS name, by #hex, by a few words of mood, or the first such word in a phrase."""
+    for part in re.findall(r"#[0-9a-fA-F]{3,8}|[a-z]+", (name or "").lower()):
+        if part in _WISHES:
+            return _WISHES[part]
+        try:
+            red, green, blue = ImageColor.getrgb(part)[:3]
+        except ValueError:
+            continue
+        return (red / 255, green / 255, blue / 255)
+    return None
 
-    return Palette(
-        one(palette.high, 0.02),
-        one(palette.low, -0.03),
-        one(palette.far, 0.0),
-        one(palette.near, 0.04),
-        one(palette.accent, 0.5 if hue is not None else 0.0),
-        night=palette.night,
-    )
+
+def brightness(colour: Colour) -> float:
+    """How bright the eye finds it, 0 to 1."""
+    return 0.30 * colour[0] + 0.59 * colour[1] + 0.11 * colour[2]
+
+
+def at_brightness(colour: Colour, wanted: float) -> Colour:
+    """The same hue, as bright as wanted."""
+    now = brightness(colour)
+    if now >= wanted:
+        return mix((0.0, 0.0, 0.0), colour, wanted / max(now, 1e-3))
+    return mix(colour, (1.0, 1.0, 1.0), (wanted - now) / max(1 - now, 1e-3))
+
+
+def _tint(palette: Palette, wish: Colour, strength: float) -> Palette:
+    changed = {}
+    for field in fields(palette):
+        own: Colour = getattr(palette, field.name)
+        share = strength * (0.35 if field.name in {"sun", "second"} else 1.0)
+        changed[field.name] = mix(own, at_brightness(wish, brightness(own)), share)
+    changed["accent"] = mix(changed["accent"], wish, 0.8)
+    return Palette(**changed)

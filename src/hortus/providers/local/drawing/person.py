@@ -76,6 +76,9 @@ _FACE: list[Point] = [
 ]  # fmt: skip
 
 
+_EAR: list[Point] = [(0.322, 0.37), (0.295, 0.365), (0.283, 0.41), (0.296, 0.47), (0.325, 0.485)]
+
+
 def _draw_back_hair(figure: _Figure) -> None:
     hair, dark = figure.looks.hair, mix(figure.looks.hair, (0.0, 0.0, 0.02), 0.45)
     if figure.looks.style == "long":
@@ -92,10 +95,12 @@ def _draw_back_hair(figure: _Figure) -> None:
 def _draw_body(figure: _Figure) -> None:
     looks, skin = figure.looks, figure.looks.skin
     cloth, dim = looks.clothes, mix(looks.clothes, (0.03, 0.03, 0.08), 0.5)
-    figure.fill([(0.42, 0.55), (0.42, 0.70), (0.375, 0.80), (0.36, 0.88), (0.5, 0.98), (0.64, 0.88), (0.625, 0.80),
-                 (0.58, 0.70), (0.58, 0.55)], mix(skin, figure.shade, 0.22), to=skin)  # fmt: skip
+    throat: list[Point] = [(0.42, 0.55), (0.42, 0.70), (0.375, 0.80), (0.36, 0.88), (0.5, 0.98), (0.64, 0.88),
+                           (0.625, 0.80), (0.58, 0.70), (0.58, 0.55)]  # fmt: skip
+    figure.fill(throat, mix(skin, figure.shade, 0.22), to=skin)
+    neck = figure.canvas.mask(figure.curve(throat))
     figure.fill([(0.40, 0.60), (0.5, 0.69), (0.60, 0.60), (0.592, 0.715), (0.5, 0.765), (0.408, 0.715)],
-                figure.shade, blur=0.014, alpha=0.62)  # fmt: skip
+                figure.shade, blur=0.010, alpha=0.62, inside=neck)  # fmt: skip
     body: list[Point] = [(0.352, 0.792), (0.27, 0.830), (0.14, 0.872), (0.06, 0.96), (0.03, 1.15), (0.97, 1.15),
                          (0.94, 0.96), (0.86, 0.872), (0.73, 0.830), (0.648, 0.792), (0.60, 0.885), (0.5, 0.928),
                          (0.40, 0.885)]  # fmt: skip
@@ -112,7 +117,8 @@ def _draw_body(figure: _Figure) -> None:
 
 def _draw_face(figure: _Figure) -> Floats:
     skin = figure.looks.skin
-    for ear in figure.both([(0.322, 0.37), (0.295, 0.365), (0.283, 0.41), (0.296, 0.47), (0.325, 0.485)]):
+    ears = [] if figure.looks.style == "long" else figure.both(_EAR)
+    for ear in ears:
         figure.fill(ear, mix(skin, figure.shade, 0.25))
     figure.fill(_FACE, mix(skin, _WHITE, 0.06), to=skin)
     mask = figure.canvas.mask(figure.curve(_FACE))
@@ -125,7 +131,7 @@ def _draw_face(figure: _Figure) -> Floats:
     figure.fill(oval(0.47, 0.285, 0.095, 0.045), figure.light, blur=0.026, alpha=0.55, inside=mask)
     blush = mix(skin, (0.92, 0.28, 0.27), 0.5)
     for cheek in figure.both(oval(0.395, 0.495, 0.052, 0.036)):
-        figure.fill(cheek, blush, blur=0.020, alpha=0.50, inside=mask)
+        figure.fill(cheek, blush, blur=0.022, alpha=0.34, inside=mask)
     for top in figure.both(oval(0.400, 0.462, 0.036, 0.016, -14)):
         figure.fill(top, figure.light, blur=0.012, alpha=0.60, inside=mask)
     figure.fill(oval(0.5, 0.632, 0.032, 0.016), figure.light, blur=0.010, alpha=0.40, inside=mask)
@@ -205,8 +211,8 @@ def _draw_front_hair(figure: _Figure) -> None:
                             (0.708, 0.23), (0.698, 0.36), (0.682, 0.285), (0.645, 0.225), (0.56, 0.205), (0.46, 0.222),
                             (0.375, 0.208), (0.332, 0.268)]  # fmt: skip
     else:
-        top = [(0.292, 0.46), (0.268, 0.34), (0.290, 0.20), (0.375, 0.105), (0.5, 0.078), (0.625, 0.105), (0.710, 0.20),
-               (0.732, 0.34), (0.708, 0.46), (0.692, 0.36), (0.655, 0.268), (0.580, 0.205), (0.465, 0.172),
+        top = [(0.296, 0.56), (0.262, 0.36), (0.290, 0.20), (0.375, 0.105), (0.5, 0.078), (0.625, 0.105), (0.710, 0.20),
+               (0.738, 0.36), (0.704, 0.56), (0.692, 0.36), (0.655, 0.268), (0.580, 0.205), (0.465, 0.172),
                (0.405, 0.232), (0.342, 0.292), (0.312, 0.36)]  # fmt: skip
     figure.fill(top, hair, to=mix(hair, dark, 0.5), blur=0.0012)
     mask = figure.canvas.mask(figure.curve(top))
@@ -226,9 +232,17 @@ def _draw_front_hair(figure: _Figure) -> None:
         for lock in figure.both([(0.290, 0.30), (0.262, 0.42), (0.240, 0.58), (0.232, 0.74), (0.272, 0.83), (0.335, 0.84),
                                  (0.312, 0.72), (0.302, 0.60), (0.318, 0.47)]):  # fmt: skip
             figure.fill(lock, hair, to=dark, blur=0.0012)
-            for k in range(7):
-                drift = (k - 3) * 0.013 * (1 if lock[0][0] < 0.5 else -1)
-                strand = [(lock[0][0] + drift, 0.30), (lock[2][0] + drift + 0.02 * (1 if drift > 0 else -1), 0.58),
-                          (lock[4][0] + drift * 1.4, 0.84)]  # fmt: skip
-                figure.canvas.line(figure.curve(strand, closed=False), shine if k % 2 else dark, figure.size * 0.004,
-                                   alpha=0.28, blur=figure.size * 0.0015)  # fmt: skip
+            mask = figure.canvas.mask(figure.curve(lock))
+            side = 1 if lock[0][0] < 0.5 else -1
+            for k in range(6):
+                shift = side * 0.012 * k
+                strand = [
+                    (lock[1][0] + shift, 0.40),
+                    (lock[2][0] + shift * 1.2, 0.58),
+                    (lock[4][0] + shift * 0.8, 0.84),
+                ]
+                path = figure.curve(strand, closed=False)
+                thick = [(px + figure.size * 0.004, py) for px, py in path[::-1]]
+                figure.canvas.shape(
+                    path + thick, shine if k % 2 else dark, blur=figure.size * 0.0016, alpha=0.30, inside=mask
+                )

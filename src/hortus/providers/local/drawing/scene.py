@@ -1,98 +1,98 @@
-"""A drawing from a prompt: its words choose the place, the hour, what stands there and how it is painted."""
+"""Reading a prompt: what is to be seen, where, and in what light."""
 
 import hashlib
 import re
-from random import Random
+from dataclasses import dataclass
 
-import cv2
 import numpy as np
-from PIL import Image
 
-from hortus.providers.local.drawing import land, motifs
-from hortus.providers.local.drawing.canvas import Canvas
-from hortus.providers.local.drawing.finish import finish
 from hortus.providers.local.drawing.palette import Palette, choose_palette
-from hortus.providers.local.drawing.person import HAIRS, SKINS, Looks, draw_person
 
-PEOPLE = r"\b(portrait|person|people|woman|man|girl|boy|face|lady|king|queen|wizard|astronaut|teacher|doctor|avatar)\b"
-ANIMALS = {
-    "cat": "cat|kitten",
-    "dog": "dog|puppy",
-    "fox": "fox|wolf",
-    "horse": "horse|pony|unicorn",
-    "deer": "deer|stag|elk",
-    "rabbit": "rabbit|bunny",
-}
-WATER = "sea|ocean|lake|water|river|beach|boat|ship|sail|island|harbou?r|reflection"
-TOWNS = "city|town|skyline|street|building|skyscraper|urban|tokyo|mumbai|delhi|paris|london|york"
-MOUNTAINS = "mountain|peak|alps|himalaya|hill|valley|canyon|landscape"
-OPEN_LAND = "desert|dune|sahara|sand|field|meadow"
-SMALLEST_CANVAS = 384
-"""Small pictures are drawn larger and scaled down, so that nothing is lost between pixels."""
-
-
-def draw(prompt: str, width: int, height: int, *, number: int, style: str | None, color: str | None) -> Image.Image:
-    """A picture of `width` x `height`; the same prompt and number give the same picture."""
-    words = f" {prompt} {style or ''} ".lower()
-    seed = int.from_bytes(hashlib.sha256(f"{prompt}|{number}".encode("utf-8", "replace")).digest()[:8], "big")
-    rng = np.random.default_rng(seed)
-    palette = choose_palette(words, color, Random(seed))  # noqa: S311 - variety, not secrecy
-    scale = max(1.0, SMALLEST_CANVAS / min(width, height))
-    size = (min(2048, round(width * scale)), min(2048, round(height * scale)))
-    picture = _portray(rng, *size, palette) if re.search(PEOPLE, words) else _compose(rng, *size, palette, words)
-    painted = finish(rng, picture, f"{style or ''} {prompt}".lower())
-    image = Image.fromarray(np.clip(painted * 255 + 0.5, 0, 255).astype(np.uint8))
-    return image if image.size == (width, height) else image.resize((width, height), Image.Resampling.LANCZOS)
-
-
-def _has(words: str, pattern: str) -> bool:
-    return re.search(rf"\b({pattern})", words) is not None
-
-
-def _compose(rng: np.random.Generator, width: int, height: int, palette: Palette, words: str) -> land.Picture:
-    horizon = float(rng.uniform(0.52, 0.66))
-    picture = land.sky(rng, width, height, palette, horizon)
-    kind = next((name for name, pattern in ANIMALS.items() if _has(words, pattern)), None)
-    wet, urban = _has(words, WATER), _has(words, TOWNS)
-    if _has(words, MOUNTAINS) or not (wet or urban or kind or _has(words, OPEN_LAND)):
-        land.mountains(rng, picture, palette, horizon, layers=3 if wet else 4)
-    elif wet and not urban:
-        land.mountains(rng, picture, palette, horizon - 0.05, layers=2)
-    if urban:
-        motifs.town(rng, picture, palette, horizon)
-    if wet:
-        land.water(rng, picture, palette, horizon)
-    elif not urban:
-        land.ground(rng, picture, palette, horizon + 0.10, hills=4 if _has(words, OPEN_LAND) else 2)
-    _populate(rng, picture, palette, words, horizon, kind)
-    return picture
+_SETTINGS = {
+    "space": "space galaxy planet planets nebula universe cosmos cosmic astronaut rocket spaceship saturn mars orbit",
+    "mountain": "mountain mountains alps himalaya himalayas peak peaks hill hills valley landscape volcano cliff fuji hike "
+                "hiking glacier snow winter",
+    "sea": "sea ocean beach coast coastal wave waves island harbour harbor boat boats ship sail sailing sailboat lake "
+           "river water lighthouse fish whale dolphin surf underwater pond marina",
+    "city": "city cityscape town street skyline building buildings skyscraper skyscrapers urban downtown tokyo paris london "
+            "mumbai delhi york office cyberpunk tower bridge neon metropolis startup",
+    "forest": "forest wood woods jungle tree trees pine pines bamboo woodland fairy fairytale",
+    "desert": "desert dune dunes sand sahara camel pyramid pyramids oasis canyon egypt",
+    "field": "field fields meadow farm countryside grass prairie village lavender garden park barn nature autumn spring "
+             "sunset sunrise dawn sky cloud clouds horizon night moon rain storm house cottage cabin castle windmill home",
+}  # fmt: skip
+_SUBJECTS = {
+    "portrait": "portrait woman man girl boy person face lady gentleman people human selfie headshot model king queen prince "
+                "princess mother father child student teacher doctor engineer founder actor actress singer he she avatar "
+                "character speaker presenter baby friend wizard warrior",
+    "flower": "flower flowers rose roses tulip tulips bouquet blossom daisy sunflower sunflowers lily orchid lotus petal "
+              "petals poppy poppies floral bloom marigold hibiscus",
+    "still": "still fruit fruits apple apples orange oranges lemon lemons pear pears vase bowl cup coffee tea mug bottle "
+             "kitchen table breakfast food cake product perfume candle teapot pot wine glass jar book books mango cosmetics",
+    "abstract": "abstract pattern geometric shapes texture background wallpaper fractal gradient marble swirl swirls logo "
+                "music emotion idea concept energy flow fluid",
+}  # fmt: skip
+_ANIMALS = {
+    "cat": "cat cats kitten kitty", "dog": "dog dogs puppy", "horse": "horse horses pony unicorn",
+    "bird": "bird birds eagle crow raven parrot sparrow robin owl", "deer": "deer stag elk reindeer moose",
+    "elephant": "elephant elephants", "fox": "fox foxes wolf wolves", "fish": "fish fishes whale dolphin shark goldfish",
+    "bear": "bear bears panda", "rabbit": "rabbit rabbits bunny hare", "lion": "lion lions tiger tigers leopard",
+}  # fmt: skip
+_EXTRAS = {
+    "house": "house cottage cabin barn hut farm village", "boat": "boat boats ship sail sailing sailboat regatta",
+    "lighthouse": "lighthouse", "balloon": "balloon balloons", "castle": "castle palace fortress",
+    "rain": "rain rainy storm", "snow": "snow snowy snowing snowfall christmas winter",
+    "birds": "birds gulls seagulls flock", "tree": "tree oak willow lonely lone", "blossom": "blossom sakura cherry spring",
+    "bridge": "bridge", "windmill": "windmill",
+}  # fmt: skip
 
 
-def _populate(
-    rng: np.random.Generator, picture: land.Picture, palette: Palette, words: str, horizon: float, kind: str | None
-) -> None:
-    if _has(words, "boat|ship|sail|sea|harbou?r"):
-        motifs.boat(rng, picture, palette, horizon)
-    if _has(words, "forest|tree|wood|jungle|pine|cabin"):
-        motifs.forest(rng, picture, palette, horizon + 0.12)
-    if _has(words, "flower|garden|meadow|rose|tulip|lily|lotus|blossom|spring|field"):
-        motifs.flowers(rng, picture, palette, horizon + 0.10)
-    if kind is not None:
-        motifs.animal(rng, picture, palette, horizon + 0.16, kind)
-    elif not palette.night:
-        motifs.birds(rng, picture, palette)
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What to draw. `words` are the prompt's, in order; `seed` makes every take its own."""
+
+    words: tuple[str, ...]
+    subject: str
+    setting: str
+    animal: str | None
+    extras: frozenset[str]
+    palette: Palette
+    seed: int
+
+    def has(self, *words: str) -> bool:
+        """Whether the prompt says any of these words."""
+        return not set(words).isdisjoint(self.words)
+
+    def dice(self, salt: int = 0) -> np.random.Generator:
+        """Randomness that is the same for the same scene."""
+        return np.random.default_rng([self.seed, salt])
 
 
-def _portray(rng: np.random.Generator, width: int, height: int, palette: Palette) -> land.Picture:
-    """A person before a soft background of the palette."""
-    canvas = Canvas(width, height)
-    soft = cv2.GaussianBlur(land.sky(rng, width, height, palette, 0.8), (0, 0), width / 40)
-    canvas.rgb[:] = soft
-    looks = Looks(
-        skin=list(SKINS)[int(rng.integers(len(SKINS)))],
-        hair=list(HAIRS.values())[int(rng.integers(len(HAIRS)))],
-        clothes=palette.near,
-    )
-    side = min(width, height) * 0.97
-    draw_person(canvas, (width - side) / 2, height - side, side, looks)
-    return np.ascontiguousarray(canvas.rgb, dtype=np.float32)
+def read_scene(prompt: str, color: str | None, take: int = 0, seed: int | None = None) -> Scene:
+    """Understand a prompt by its words. Any text gives a scene; the same text gives the same one."""
+    words = re.findall(r"[^\W_]+", prompt.lower()[:4000])
+    digest = hashlib.sha256(f"{seed if seed is not None else prompt}|{take}".encode()).digest()
+    number = int.from_bytes(digest[:6], "big")
+    animal = next((name for word in words for name, known in _ANIMALS.items() if word in known.split()), None)
+    subject = _first(words, _SUBJECTS)
+    setting = _most(words, _SETTINGS)
+    extras = frozenset(name for name, known in _EXTRAS.items() if not set(known.split()).isdisjoint(words))
+    if animal and subject in {None, "portrait"}:
+        subject = "animal"
+        setting = setting or ("sea" if animal == "fish" else "field")
+    subject = subject or ("landscape" if setting else "abstract")
+    if subject == "flower" and setting in {"mountain", "sea", "city"}:
+        subject = "landscape"
+    return Scene(tuple(words), subject, setting or "field", animal, extras, choose_palette(words, color), number)
+
+
+def _first(words: list[str], table: dict[str, str]) -> str | None:
+    """The kind of the first word that names one."""
+    return next((kind for word in words for kind, known in table.items() if word in known.split()), None)
+
+
+def _most(words: list[str], table: dict[str, str]) -> str | None:
+    """The kind most words speak for; the earlier in the table wins a draw."""
+    scores = {kind: sum(word in known.split() for word in words) for kind, known in table.items()}
+    best = max(scores, key=lambda kind: scores[kind])
+    return best if scores[best] else None
