@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -23,16 +22,13 @@ from hortus.accounts.schemas import (
     SessionOut,
     SetupIn,
     TokensOut,
-    UserOut,
 )
-from hortus.accounts.tokens import AccessTokens
+from hortus.accounts.sign_in import session_lasts, sign_in, tokens_of
 from hortus.core import idempotency
-from hortus.core.db import Database, Tx
+from hortus.core.db import Database
 from hortus.core.errors import Problem
 from hortus.core.paging import Page
-from hortus.core.resources import Resources
 from hortus.core.schemas import Id
-from hortus.core.settings import Settings
 from hortus.core.web import (
     PROBLEM_RESPONSES,
     AllResources,
@@ -40,43 +36,14 @@ from hortus.core.web import (
     PageOf,
     ReadTx,
     WriteTx,
-    address_of,
     limited,
+    public,
     resource,
 )
 
 router = APIRouter(prefix="/api", responses=PROBLEM_RESPONSES)
 Extras = Annotated[ProfileExtras, resource(ProfileExtras)]
 Known = Annotated[PrincipalCache, resource(PrincipalCache)]
-
-
-def public(reason: str) -> dict[str, Any]:
-    """Marks a route that needs nobody signed in, and says why."""
-    return {"x-public": reason}
-
-
-def _lasts(resources: Resources) -> timedelta:
-    return timedelta(days=resources.get(Settings).refresh_token_expire_days)
-
-
-async def _sign_in(tx: Tx, request: Request, resources: Resources, user_id: str) -> TokensOut:
-    device = request.headers.get("user-agent", "unknown")
-    session_id, refresh_token = await sessions.open_session(
-        tx, user_id, device=device, address=address_of(request), lasts=_lasts(resources)
-    )
-    return await _tokens(tx, resources, user_id, session_id, refresh_token)
-
-
-async def _tokens(tx: Tx, resources: Resources, user_id: str, session_id: str, refresh_token: str) -> TokensOut:
-    access = resources.get(AccessTokens)
-    extras = await resources.get(ProfileExtras).of(tx, user_id)
-    user = UserOut(**asdict(await service.profile_of(tx, user_id)), plan=extras["plan"])
-    return TokensOut(
-        user=user,
-        access_token=access.sign(user_id, session_id),
-        refresh_token=refresh_token,
-        expires_in=access.seconds,
-    )
 
 
 @router.post(
@@ -105,7 +72,7 @@ async def register(body: RegisterIn, request: Request, resources: AllResources, 
             )
             if claimed is not None:  # tokens are never kept: a repeat gets fresh ones
                 await idempotency.keep(tx, claimed, 201, {"user_id": user_id})
-        return await _sign_in(tx, request, resources, user_id)
+        return await sign_in(tx, request, resources, user_id)
 
 
 @router.post(
@@ -128,7 +95,7 @@ async def login(body: LoginIn, request: Request, resources: AllResources) -> Tok
     async with database.transaction() as tx:
         if fresh is not None:
             await service.set_password_hash(tx, user_id, fresh)
-        return await _sign_in(tx, request, resources, user_id)
+        return await sign_in(tx, request, resources, user_id)
 
 
 @router.post(
@@ -140,8 +107,8 @@ async def login(body: LoginIn, request: Request, resources: AllResources) -> Tok
 async def refresh(body: RefreshIn, resources: AllResources) -> TokensOut:
     """Trade a refresh token for a fresh pair. A token that was used before revokes its session."""
     async with resources.get(Database).transaction() as tx:
-        answer = await sessions.refresh(tx, body.refresh_token, lasts=_lasts(resources))
-        tokens = answer if isinstance(answer, Problem) else await _tokens(tx, resources, *answer)
+        answer = await sessions.refresh(tx, body.refresh_token, lasts=session_lasts(resources))
+        tokens = answer if isinstance(answer, Problem) else await tokens_of(tx, resources, *answer)
     if isinstance(tokens, Problem):
         raise tokens
     return tokens
@@ -174,7 +141,7 @@ async def setup(body: SetupIn, request: Request, resources: AllResources) -> Tok
         user_id = await service.register(
             tx, email=body.email, password_hash=password_hash, name=body.name, role="admin"
         )
-        return await _sign_in(tx, request, resources, user_id)
+        return await sign_in(tx, request, resources, user_id)
 
 
 @router.get("/user/me", tags=["user"], response_model=ProfileOut)

@@ -72,6 +72,11 @@ def _paging(
 PageOf = Annotated[Paging, Depends(_paging)]
 
 
+def public(reason: str) -> dict[str, Any]:
+    """Marks a route that needs nobody signed in, and says why: `openapi_extra=public("…")`."""
+    return {"x-public": reason}
+
+
 # Idempotency -----------------------------------------------------------------
 
 

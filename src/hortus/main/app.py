@@ -14,15 +14,11 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 import hortus
-from hortus.accounts import api as accounts_api
-from hortus.chat import api as chat_api
 from hortus.core.db import Database
 from hortus.core.edge import Edge
 from hortus.core.settings import Settings
 from hortus.core.web import AllResources, ProblemBody, install_problems
-from hortus.files import api as files_api
-from hortus.generation import api as generation_api
-from hortus.main import error_page
+from hortus.main import error_page, routes
 from hortus.main.opening import opened
 from hortus.providers import Registry
 
@@ -51,7 +47,7 @@ def create_app(settings: Settings, *, work: bool = True, registry: Registry | No
         generate_unique_id_function=_operation_id,
     )
     install_problems(app)
-    for api in (accounts_api, generation_api, chat_api, files_api):
+    for api in routes.ALL:
         app.include_router(api.router)
     _add_health(app)
     app.openapi = lambda: _schema(app)  # type: ignore[method-assign]

@@ -1,0 +1,13 @@
+"""Every api of the product. Only `main` mounts one."""
+
+from hortus.accounts import api as accounts
+from hortus.chat import api as chat
+from hortus.files import api as files
+from hortus.generation import api as generation
+
+ALL = (
+    accounts,
+    chat,
+    files,
+    generation,
+)
