@@ -37,22 +37,25 @@ async def ensure_plans(tx: Tx, settings: Settings, plan_settings: PlanSettings |
     stays the newest for as long as the defaults stay the same.
     """
     for terms in default_terms(settings, plan_settings or PlanSettings()):
-        last = select(Plan.defaults).where(Plan.name == terms.name, Plan.defaults.is_not(None))
-        digest = (await tx.execute(last.order_by(Plan.version.desc()).limit(1))).scalar()
+        versions = select(Plan.version, Plan.defaults).where(Plan.name == terms.name).order_by(Plan.version.desc())
+        # One look tells both: a second one could see the version that another process just made, and make one more.
+        seen = (await tx.execute(versions)).all()
+        digest = next((row.defaults for row in seen if row.defaults is not None), None)
         if digest != terms.digest():
-            await _insert_version(tx, terms, terms.digest())
+            await _insert_version(tx, terms, seen[0].version + 1 if seen else 1, terms.digest())
 
 
 async def publish_plan(tx: Tx, terms: PlanTerms) -> HeldPlan:
     """Make these terms the newest version of their plan; holders of older versions keep theirs."""
-    while (version := await _insert_version(tx, terms, None)) is None:
-        pass  # another process published in the same moment: take the number after it
-    return version
-
-
-async def _insert_version(tx: Tx, terms: PlanTerms, defaults: str | None) -> HeldPlan | None:
     newest = select(func.coalesce(func.max(Plan.version), 0)).where(Plan.name == terms.name)
-    version = (await tx.execute(newest)).scalar_one() + 1
+    while True:
+        version = (await tx.execute(newest)).scalar_one() + 1
+        published = await _insert_version(tx, terms, version, None)
+        if published is not None:  # otherwise another process published in the same moment: take the number after it
+            return published
+
+
+async def _insert_version(tx: Tx, terms: PlanTerms, version: int, defaults: str | None) -> HeldPlan | None:
     plan_id = ids.new()
     row = postgresql.insert(Plan) if tx.dialect == "postgresql" else sqlite.insert(Plan)
     made = await tx.execute(
