@@ -1,6 +1,7 @@
 """What every test can ask for: a real database of its own, on SQLite and on PostgreSQL.
 
-`TEST_DATABASE_URL` points at a PostgreSQL server to use; otherwise the tests start one.
+`TEST_DATABASE_URL` points at a PostgreSQL server to use, `TEST_REDIS_URL` at a Redis or Valkey server; otherwise
+the tests start their own.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ from sqlalchemy import make_url
 from hortus.core import ids
 from hortus.core.db import Database
 from tests import schema
+from tests.broker import Valkey
 
 DIALECTS = ("sqlite", "postgresql")
 
@@ -122,3 +124,25 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     opened = Database(database_url)
     yield opened
     await opened.close()
+
+
+@pytest.fixture(scope="session")
+def valkey_url() -> Iterator[str]:
+    """The URL of a running Valkey, one per test process, shared by its tests: name your keys apart."""
+    given = os.environ.get("TEST_REDIS_URL")
+    if given is not None:
+        yield given
+        return
+    server = Valkey()
+    server.start()
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture
+def valkey() -> Iterator[Valkey]:
+    """A Valkey of this test's own, to be stopped and started at will."""
+    server = Valkey()
+    server.start()
+    yield server
+    server.stop()

