@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from hortus.accounts.errors import EmailTaken, SetupClosed
@@ -79,15 +79,19 @@ async def set_password_hash(tx: Tx, user_id: str, password_hash: str) -> None:
     await tx.execute(update(User).where(User.id == user_id).values(password_hash=password_hash))
 
 
+# Built once, of columns alone: this runs at every call of `me`.
+_USERS, _IDENTIFIERS = User.__table__, Identifier.__table__
+_PROFILE = (
+    select(_USERS.c.id, _USERS.c.name, _USERS.c.role, _IDENTIFIERS.c.kind, _IDENTIFIERS.c.value)
+    .select_from(_USERS.outerjoin(_IDENTIFIERS, _IDENTIFIERS.c.user_id == _USERS.c.id))
+    .where(_USERS.c.id == bindparam("user_id"))
+    .order_by(_IDENTIFIERS.c.id)
+)
+
+
 async def profile_of(tx: Tx, user_id: str) -> Profile:
     """The profile of a user who exists, in one query."""
-    query = (
-        select(User.id, User.name, User.role, Identifier.kind, Identifier.value)
-        .outerjoin(Identifier, Identifier.user_id == User.id)
-        .where(User.id == user_id)
-        .order_by(Identifier.id)
-    )
-    rows = (await tx.execute(query)).all()
+    rows = (await tx.execute(_PROFILE, {"user_id": user_id})).all()
     reached = {row.kind: row.value for row in reversed(rows)}  # the oldest of a kind is the main one
     first = rows[0]
     return Profile(first.id, first.name, first.role, reached.get("email"), reached.get("mobile"))

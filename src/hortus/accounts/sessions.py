@@ -4,7 +4,7 @@ import hmac
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from hortus.accounts.errors import AccountSuspended, BadRefreshToken, RefreshReused, SessionNotFound
 from hortus.accounts.principal import Principal
@@ -72,14 +72,18 @@ async def refresh(tx: Tx, refresh_token: str, *, lasts: timedelta) -> tuple[str,
     return session.user_id, session.id, await _new_refresh_token(tx, session.id)
 
 
+# Built once, of columns alone: this runs at every call.
+_SESSIONS, _USERS = Session.__table__, User.__table__
+_CALLER = (
+    select(_SESSIONS.c.revoked_at, _SESSIONS.c.expires_at, _USERS.c.id, _USERS.c.role, _USERS.c.status)
+    .select_from(_SESSIONS.join(_USERS, _USERS.c.id == _SESSIONS.c.user_id))
+    .where(_SESSIONS.c.id == bindparam("session_id"))
+)
+
+
 async def principal_of(tx: Tx, user_id: str, session_id: str) -> Principal:
     """The caller behind a session; raises Unauthenticated or AccountSuspended."""
-    query = (
-        select(Session.revoked_at, Session.expires_at, User.id, User.role, User.status)
-        .join(User, User.id == Session.user_id)
-        .where(Session.id == session_id)
-    )
-    found = (await tx.execute(query)).one_or_none()
+    found = (await tx.execute(_CALLER, {"session_id": session_id})).one_or_none()
     if found is None or found.revoked_at is not None or found.expires_at <= clock.now():
         raise Unauthenticated("The session has ended. Sign in again.")
     if not hmac.compare_digest(found.id, user_id):

@@ -8,6 +8,7 @@ only one that commits.
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -18,7 +19,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.expression import FunctionElement
 
-from hortus.core import context
+from hortus.core import context, sqlite_reader
 
 log = structlog.get_logger()
 AfterCommit = Callable[[], Awaitable[None] | None]
@@ -113,8 +114,9 @@ class Database:
         self.url = normalise_url(url)
         self.dialect = self.url.get_backend_name()
         if self.dialect == "sqlite":
-            self._writer = _sqlite_engine(self.url, pool_size=1, begin="BEGIN IMMEDIATE", echo=echo)
-            self._reader = _sqlite_engine(self.url, pool_size=pool_size, begin="BEGIN", echo=echo)
+            self._writer = _sqlite_engine(self.url, begin="BEGIN IMMEDIATE", pool_size=1, echo=echo)
+            reader = partial(sqlite_reader.connect, self.url.database or "")
+            self._reader = _sqlite_engine(self.url, begin="BEGIN", pool_size=pool_size, echo=echo, async_creator=reader)
         else:
             self._writer = self._reader = create_async_engine(
                 self.url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, pool_recycle=1800, echo=echo
@@ -184,12 +186,14 @@ def normalise_url(url: str) -> URL:
     raise ValueError(f"{backend} is not supported: use sqlite or postgresql")
 
 
-def _sqlite_engine(url: URL, *, pool_size: int, begin: str, echo: bool) -> AsyncEngine:
-    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=60, echo=echo)
+def _sqlite_engine(url: URL, *, begin: str, **options: Any) -> AsyncEngine:
+    # No transaction of the driver's own: we say BEGIN ourselves.
+    engine = create_async_engine(
+        url, max_overflow=0, pool_timeout=60, connect_args={"isolation_level": None}, **options
+    )
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves
         cursor = connection.cursor()
         for pragma in (
             "busy_timeout=20000",

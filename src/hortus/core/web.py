@@ -34,13 +34,18 @@ def resources_of(connection: HTTPConnection) -> Resources:
     return cast("Resources", connection.app.state.resources)
 
 
-AllResources = Annotated[Resources, Depends(resources_of)]
+# Every dependency of ours is a coroutine: FastAPI would send a plain function to a thread and back.
+async def _resources(connection: HTTPConnection) -> Resources:
+    return resources_of(connection)
+
+
+AllResources = Annotated[Resources, Depends(_resources)]
 
 
 def resource(kind: type[T]) -> Any:
     """A dependency on one resource: `bus: Annotated[Bus, resource(Bus)]`."""
 
-    def get(connection: HTTPConnection) -> T:
+    async def get(connection: HTTPConnection) -> T:
         return resources_of(connection).get(kind)
 
     return Depends(get)
@@ -63,7 +68,7 @@ ReadTx = Annotated[Tx, Depends(_read, scope="function")]
 """An open transaction that only reads."""
 
 
-def _paging(
+async def _paging(
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 20, cursor: Annotated[str | None, Query(max_length=500)] = None
 ) -> Paging:
     return Paging(limit, cursor)
@@ -83,13 +88,9 @@ def public(reason: str) -> dict[str, Any]:
 class Once:
     """The `Idempotency-Key` of this request, if it has one."""
 
-    def __init__(
-        self,
-        request: Request,
-        idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")] = None,
-    ) -> None:
-        self.key = idempotency_key
-        self._route = f"{request.method} {request.url.path}"
+    def __init__(self, route: str, key: str | None) -> None:
+        self.key = key
+        self._route = route
 
     def claim(self, scope: str, *asked: str | bytes | BaseModel) -> idempotency.Claim | None:
         """What to claim for a request of `scope` (a user id, or the address of an anonymous one)."""
@@ -124,7 +125,14 @@ def replayed(kept: idempotency.Answer) -> JSONResponse:
     return JSONResponse(kept.body, kept.status, headers={"Idempotency-Replayed": "true"})
 
 
-OnceOnly = Annotated[Once, Depends()]
+async def _once(
+    request: Request,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")] = None,
+) -> Once:
+    return Once(f"{request.method} {request.url.path}", idempotency_key)
+
+
+OnceOnly = Annotated[Once, Depends(_once)]
 
 
 # Rate limits -----------------------------------------------------------------
