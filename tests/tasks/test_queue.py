@@ -1,6 +1,8 @@
 """The rows: what is enqueued, claimed, lost, buried and swept, on both databases."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -32,8 +34,12 @@ async def claim(database: Database, kind: tasks.Kind, room: int = 10, lease: flo
 
 async def test_a_task_exists_if_and_only_if_its_transaction_commits(database: Database, define):
     kind = define(nothing)
-    rung: list[str] = []
-    queue.listen(rung.append)
+    rung: list[tuple[str, int]] = []
+
+    def doorbell(name: str, ids: Sequence[str]) -> None:
+        rung.append((name, len(ids)))
+
+    queue.listen(doorbell)
     try:
         with pytest.raises(RuntimeError, match="changed my mind"):
             async with database.transaction() as tx:
@@ -43,20 +49,56 @@ async def test_a_task_exists_if_and_only_if_its_transaction_commits(database: Da
         async with database.transaction() as tx:
             await tasks.enqueue(tx, kind, {"n": 2})
             assert rung == []
-        assert rung == ["interactive"]
+        assert rung == [("interactive", 1)]
     finally:
-        queue.unlisten(rung.append)
+        queue.unlisten(doorbell)
     assert [row.payload for row in await rows(database)] == [{"n": 2}]
 
 
 async def test_claims_take_the_urgent_and_then_the_old_and_never_more_than_room(database: Database, define):
     kind = define(nothing)
     async with database.transaction() as tx:
-        for number, priority in enumerate((0, 5, 0, 9)):
+        for number, priority in enumerate((0, -5, 0, -9)):
             await tasks.enqueue(tx, kind, {"n": number}, priority=priority)
         await tasks.enqueue(tx, kind, {"n": "later"}, delay=60)
     taken = [[task.payload["n"] for task in await claim(database, kind, room=2)] for _ in range(3)]
     assert [sorted(each, key=str) for each in taken] == [[1, 3], [0, 2], []]
+
+
+async def test_nobody_waits_behind_all_of_another_users_tasks(database: Database, define):
+    kind = define(nothing)
+
+    async def add(user: str, number: int) -> None:
+        async with database.transaction() as tx:
+            await tasks.enqueue_many(tx, [tasks.Wanted(kind, {"n": n}, user_id=user) for n in range(number)])
+
+    async def served(room: int) -> Counter[str]:
+        taken = await claim(database, kind, room=room)
+        async with database.transaction() as tx:
+            users = await tx.execute(select(Task.user_id).where(Task.id.in_([task.id for task in taken])))
+            for task in taken[:-1]:  # the last one runs on
+                await queue.finish(tx, task)
+            return Counter(users.scalars())
+
+    await add("greedy", 500)
+    assert await served(4) == {"greedy": 4}
+    await add("second", 3)
+    assert await served(4) == {"greedy": 2, "second": 2}
+    await add("third", 1)
+    await add("greedy", 10)
+    assert await served(4) == {"greedy": 2, "second": 1, "third": 1}
+    await add("second", 2)
+    assert await served(4) == {"greedy": 2, "second": 2}
+    assert await served(500) == {"greedy": 500}
+
+
+async def test_the_tasks_of_a_user_keep_their_order(database: Database, define):
+    kind = define(nothing)
+    for number in range(6):
+        async with database.transaction() as tx:
+            await tasks.enqueue(tx, kind, {"n": number}, user_id="one" if number % 2 else "other")
+    taken = [task.payload["n"] for _ in range(6) for task in await claim(database, kind, room=1)]
+    assert taken == [0, 1, 2, 3, 4, 5]
 
 
 async def test_rival_claims_never_share_a_task(database: Database, define):

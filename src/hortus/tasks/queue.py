@@ -1,11 +1,26 @@
 """Enqueue, claim, renew, finish: every change to a task row, by the database's clock."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, and_, case, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    CursorResult,
+    Select,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus.core import clock, context, ids
@@ -13,10 +28,11 @@ from hortus.core.db import Tx, db_now
 from hortus.core.errors import NotFound
 from hortus.core.paging import Paging, newest_first
 from hortus.core.resources import Resources
+from hortus.tasks import laps
 from hortus.tasks.kinds import Claimed, Kind, LeaseLost, Periodic, registry
-from hortus.tasks.tables import Task, TaskSchedule
+from hortus.tasks.tables import QUEUED, RUNNING, Task, TaskSchedule
 
-Doorbell = Callable[[str], None]
+Doorbell = Callable[[str, Sequence[str]], None]
 _doorbells: set[Doorbell] = set()
 
 
@@ -29,7 +45,10 @@ class TaskNotFound(NotFound):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A task to enqueue; `delay` in seconds. With a `key` that is live already, nothing is added."""
+    """A task to enqueue; `delay` in seconds; the lower `priority`, the sooner.
+
+    With a `key` that is live already, nothing is added. Tasks of one user wait for each other more than for others.
+    """
 
     kind: Kind
     payload: dict[str, Any]
@@ -41,7 +60,7 @@ class Wanted:
 
 
 def listen(doorbell: Doorbell) -> None:
-    """Call `doorbell(queue)` after each commit of this process that enqueued something."""
+    """Call `doorbell(queue, ids)` after each commit of this process that left tasks to be done at once."""
     _doorbells.add(doorbell)
 
 
@@ -50,10 +69,11 @@ def unlisten(doorbell: Doorbell) -> None:
     _doorbells.discard(doorbell)
 
 
-def _ring(queues: set[str]) -> None:
+def ring(ids: Mapping[str, Sequence[str]]) -> None:
+    """Tell the engines here which tasks, by queue, wait to be done."""
     for doorbell in tuple(_doorbells):
-        for queue in queues:
-            doorbell(queue)
+        for queue, waiting in ids.items():
+            doorbell(queue, waiting)
 
 
 async def enqueue(tx: Tx, kind: Kind, payload: dict[str, Any], **options: Any) -> None:
@@ -67,11 +87,16 @@ async def enqueue_many(tx: Tx, wanted: Sequence[Wanted]) -> None:
         return
     insert_into = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
     statement = insert_into(Task).on_conflict_do_nothing()
+    own_laps = await laps.take(tx, [(each.kind.queue, each.user_id) for each in wanted])
+    made = [_row_of(each, lap) for each, lap in zip(wanted, own_laps, strict=True)]
     for delay in {each.delay for each in wanted}:
-        rows = [_row_of(each) for each in wanted if each.delay == delay]
+        rows = [row for row, each in zip(made, wanted, strict=True) if each.delay == delay]
         await tx.execute(statement.values(run_at=db_now(delay)) if len(rows) == 1 else statement, *_with(rows, delay))
-    queues: set[str] = {each.kind.queue for each in wanted}
-    tx.after_commit(lambda: _ring(queues))
+    waiting: dict[str, list[str]] = {}
+    for row, each in zip(made, wanted, strict=True):
+        if not each.delay:
+            waiting.setdefault(each.kind.queue, []).append(row["id"])
+    tx.after_commit(lambda: ring(waiting))
 
 
 def _with(rows: list[dict[str, Any]], delay: float) -> tuple[Any, ...]:
@@ -83,7 +108,7 @@ def _with(rows: list[dict[str, Any]], delay: float) -> tuple[Any, ...]:
     return ([{**row, "run_at": clock.plus(moment, delay)} for row in rows],)
 
 
-def _row_of(each: Wanted) -> dict[str, Any]:
+def _row_of(each: Wanted, lap: int) -> dict[str, Any]:
     return {
         "id": ids.new(),
         "name": each.kind.name,
@@ -91,6 +116,7 @@ def _row_of(each: Wanted) -> dict[str, Any]:
         "payload": each.payload,
         "status": "queued",
         "priority": each.priority,
+        "lap": lap,
         "attempts": 0,
         "max_attempts": each.kind.attempts,
         "fence": 0,
@@ -106,7 +132,7 @@ async def claim_now(tx: Tx, wanted: Sequence[Wanted], *, worker: str, lease: flo
     if not wanted:
         return []
     leased = {"status": "running", "attempts": 1, "fence": 1, "worker": worker}
-    rows = [{**_row_of(each), **leased} for each in wanted]
+    rows = [{**_row_of(each, 0), **leased} for each in wanted]
     await tx.execute(insert(Task).values(run_at=db_now(), lease_until=db_now(lease)), rows)
     return [
         Claimed(row["id"], row["name"], row["payload"], 1, row["max_attempts"], 1, row["request_id"]) for row in rows
@@ -115,25 +141,45 @@ async def claim_now(tx: Tx, wanted: Sequence[Wanted], *, worker: str, lease: flo
 
 async def anything_due(tx: Tx, queues: Sequence[str]) -> bool:
     """A cheap look, without a lock, whether `claim` would find something."""
-    return bool((await tx.execute(select(_due(queues).limit(1).exists()))).scalar_one())
+    waiting, lost = _due(queues)
+    return bool((await tx.execute(select(or_(waiting.limit(1).exists(), lost.limit(1).exists())))).scalar_one())
 
 
-def _due(queues: Sequence[str]) -> Any:
-    waiting = and_(Task.status == "queued", Task.queue.in_(queues), Task.run_at <= db_now())
-    lost = and_(Task.status == "running", Task.queue.in_(queues), Task.lease_until < db_now())
-    return select(Task.id).where(or_(waiting, lost))
+def _due(queues: Sequence[str]) -> tuple[Select[str], Select[str]]:
+    """Those that wait, and those whose lease ran out. Two selects: each has its index."""
+    waiting = select(Task.id).where(Task.status == QUEUED, Task.queue.in_(queues), Task.run_at <= db_now())
+    lost = select(Task.id).where(Task.status == RUNNING, Task.queue.in_(queues), Task.lease_until < db_now())
+    return waiting, lost
+
+
+async def due_counts(tx: Tx, queues: Sequence[str], at_most: int) -> dict[str, int]:
+    """How many tasks of each queue could be claimed now, counted up to `at_most`; queues with none are left out."""
+    looks = []
+    for queue in queues:
+        for due in _due([queue]):
+            counted = due.limit(at_most).subquery()
+            looks.append(select(literal(queue), func.count()).select_from(counted))
+    found: Counter[str] = Counter()
+    for queue, count in (await tx.execute(union_all(*looks))).all():
+        found[queue] += count
+    return {queue: min(count, at_most) for queue, count in found.items() if count}
 
 
 async def claim(tx: Tx, queue: str, room: int, *, worker: str, lease: float) -> list[Claimed]:
-    """Take up to `room` due tasks of a queue, and those whose lease ran out, for `lease` seconds."""
+    """Take up to `room` due tasks of a queue, and those whose lease ran out, for `lease` seconds.
+
+    Those whose lease ran out come first, then the urgent, then everybody lap by lap.
+    """
+    waiting, lost = _due([queue])
     # A named query runs exactly once; as a mere subquery PostgreSQL may run it again and lock more than `room`.
-    due = (
-        _due([queue])
-        .order_by(Task.priority.desc(), Task.run_at, Task.id)
-        .limit(room)
-        .with_for_update(skip_locked=True)
-        .cte("due")
-    )
+    parts = [
+        chosen.limit(room).with_for_update(skip_locked=True).cte(name)
+        for name, chosen in (
+            ("lost", lost.order_by(Task.lease_until)),
+            ("waiting", waiting.order_by(Task.priority, Task.lap, Task.run_at, Task.id)),
+        )
+    ]
+    due = union_all(*(select(part.c.id) for part in parts)).limit(room).cte("due")
     statement = (
         update(Task)
         .where(Task.id.in_(select(due.c.id)))
@@ -264,7 +310,7 @@ async def requeue(tx: Tx, task_id: str) -> None:
     found.status, found.attempts, found.finished_at, found.run_at = "queued", 0, None, clock.EPOCH
     await tx.flush()
     queue = found.queue
-    tx.after_commit(lambda: _ring({queue}))
+    tx.after_commit(lambda: ring({queue: [task_id]}))
 
 
 async def sweep(tx: Tx, *, older_than: float = 86400.0, limit: int = 2000) -> int:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index, String, Text, text
+from sqlalchemy import JSON, ColumnElement, Index, String, Text, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hortus.core.db import Base, id_type
@@ -13,13 +13,28 @@ _QUEUED, _RUNNING, _LIVE = (
 )
 
 
+# Said literally: SQLite uses a partial index only where the statement repeats its condition word by word.
+QUEUED: ColumnElement[str] = literal_column("'queued'")
+RUNNING: ColumnElement[str] = literal_column("'running'")
+
+
 class Task(Base):
-    """One piece of work. `fence` grows with every claim, so that a late worker is told apart."""
+    """One piece of work. `fence` grows with every claim, so that a late worker is told apart; `lap` shares fairly."""
 
     __tablename__ = "tasks"
     __table_args__ = (
-        Index("ix_tasks_to_claim", "queue", "priority", "run_at", postgresql_where=_QUEUED, sqlite_where=_QUEUED),
-        Index("ix_tasks_leased", "lease_until", postgresql_where=_RUNNING, sqlite_where=_RUNNING),
+        Index(
+            "ix_tasks_to_claim",
+            "queue",
+            "priority",
+            "lap",
+            "run_at",
+            "id",
+            postgresql_where=_QUEUED,
+            sqlite_where=_QUEUED,
+        ),
+        Index("ix_tasks_leased", "queue", "lease_until", postgresql_where=_RUNNING, sqlite_where=_RUNNING),
+        Index("ix_tasks_of_user", "user_id", "queue", "lap", postgresql_where=_LIVE, sqlite_where=_LIVE),
         Index("uq_tasks_live_key", "key", unique=True, postgresql_where=_LIVE, sqlite_where=_LIVE),
         Index("ix_tasks_ended", "status", "finished_at"),
     )
@@ -30,6 +45,7 @@ class Task(Base):
     payload: Mapped[dict[str, Any]] = mapped_column(JSON)
     status: Mapped[str] = mapped_column(String(10))
     priority: Mapped[int]
+    lap: Mapped[int] = mapped_column(default=0, server_default="0")
     run_at: Mapped[datetime]
     attempts: Mapped[int]
     max_attempts: Mapped[int]
@@ -52,3 +68,16 @@ class TaskSchedule(Base):
     name: Mapped[str] = mapped_column(String(80), primary_key=True)
     next_at: Mapped[datetime]
     last_at: Mapped[datetime | None]
+
+
+class Worker(Base):
+    """A process that works or schedules, and when it was last alive."""
+
+    __tablename__ = "task_workers"
+
+    name: Mapped[str] = mapped_column(String(80), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    room: Mapped[dict[str, int]] = mapped_column(JSON)
+    running: Mapped[int]
+    started_at: Mapped[datetime]
+    seen_at: Mapped[datetime]

@@ -5,7 +5,7 @@ import contextlib
 import contextvars
 import os
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -109,7 +109,7 @@ class EmbeddedEngine:
                             return
                 await asyncio.sleep(0.02)
 
-    def _ring(self, _queue: str) -> None:
+    def _ring(self, _queue: str, _ids: Sequence[str]) -> None:
         self._wake.set()
 
     async def _claim_loop(self) -> None:

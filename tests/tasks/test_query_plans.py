@@ -1,0 +1,89 @@
+"""With many thousand tasks, claiming and enqueueing ask indexes and never read the table."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import event, insert, text
+
+from hortus import tasks
+from hortus.core import clock, ids
+from hortus.core.db import Database
+from hortus.tasks import queue
+from hortus.tasks.kinds import Claimed
+from hortus.tasks.tables import Task
+
+ROWS = 4000
+
+
+async def nothing(_resources: object, _task: Claimed) -> None:
+    """Be done."""
+
+
+async def fill(database: Database) -> None:
+    rows = [
+        {
+            "id": ids.new(), "name": "x", "queue": "interactive", "payload": {}, "priority": 0, "lap": number,
+            "status": "queued" if number % 4 else "done", "run_at": clock.EPOCH, "attempts": 0, "max_attempts": 5,
+            "fence": 0, "user_id": f"u{number % 500}", "request_id": "-", "created_at": clock.now(),
+        }
+        for number in range(ROWS)
+    ]  # fmt: skip
+    async with database.transaction() as tx:
+        await tx.execute(insert(Task), rows)
+        await tx.execute(text("ANALYZE"))
+
+
+@pytest.fixture
+def statements(database: Database) -> list[tuple[str, Any]]:
+    """What is said to the database, with its values."""
+    said: list[tuple[str, Any]] = []
+
+    @event.listens_for(database.engine.sync_engine, "before_cursor_execute")
+    def note(_connection, _cursor, statement, parameters, _context, _many) -> None:
+        if not statement.startswith("BEGIN"):
+            said.append((statement, parameters))
+
+    return said
+
+
+async def plans(database: Database, said: list[tuple[str, Any]]) -> list[str]:
+    found = []
+    async with database.transaction() as tx:
+        connection = await tx.connection()
+        for statement, values in list(said):
+            if database.dialect == "sqlite":
+                rows = await connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, values)
+            else:
+                await connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # small tables are read whole
+                rows = await connection.exec_driver_sql("EXPLAIN " + statement, values)
+            found.append("\n".join(str(row[-1]) for row in rows))
+    return found
+
+
+async def test_a_claim_reads_what_it_takes(database: Database, statements):
+    await fill(database)
+    statements.clear()
+    async with database.transaction() as tx:
+        await queue.claim(tx, "interactive", 4, worker="w", lease=30)
+    (plan,) = await plans(database, statements)
+    assert "ix_tasks_to_claim" in plan, plan
+    assert "ix_tasks_leased" in plan, plan
+    assert "SCAN tasks" not in plan, plan
+    assert "Seq Scan on tasks" not in plan, plan
+    if database.dialect == "sqlite":
+        waiting = plan[plan.index("ix_tasks_to_claim") :]
+        assert "TEMP B-TREE" not in waiting.partition("\n")[2].partition("\n")[0], plan
+
+
+async def test_a_lap_is_found_by_index(database: Database, statements, define):
+    kind = define(nothing)
+    await fill(database)
+    statements.clear()
+    async with database.transaction() as tx:
+        await tasks.enqueue(tx, kind, {}, user_id="u7")
+    looks = [(sql, values) for sql, values in statements if sql.startswith("SELECT")]
+    (plan,) = await plans(database, looks)
+    assert "ix_tasks_of_user" in plan, plan
+    assert "ix_tasks_to_claim" in plan, plan
+    assert "SCAN tasks" not in plan, plan
+    assert "Seq Scan on tasks" not in plan, plan
