@@ -6,6 +6,7 @@ from hortus.accounts.passwords import PasswordPool, check_strength
 from hortus.accounts.principal import Principal, PrincipalCache
 from hortus.accounts.service import offer_setup, register, user_registered
 from hortus.accounts.tokens import AccessTokens
+from hortus.accounts.ways_in import WaysIn, keep_a_way_in, ways_in
 
 __all__ = [
     "AccessTokens",
@@ -15,9 +16,12 @@ __all__ = [
     "Principal",
     "PrincipalCache",
     "ProfileExtras",
+    "WaysIn",
     "check_strength",
+    "keep_a_way_in",
     "limited_caller",
     "offer_setup",
     "register",
     "user_registered",
+    "ways_in",
 ]

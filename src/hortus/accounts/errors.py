@@ -64,3 +64,10 @@ class Busy(Problem):
 
     code, status, title = "busy", 503, "Too many sign-ins at the moment"
     detail = "Try again in a few seconds."
+
+
+class LastWayIn(Conflict):
+    """Without this there would be no way to sign in."""
+
+    code, title = "last_way_in", "This is the last way into your account"
+    detail = "Add a password, a verified address or number, or a passkey first."

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hortus.core.db import Base, id_type
@@ -52,6 +52,8 @@ class Session(Base):
     last_used_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    two_factors: Mapped[bool] = mapped_column(server_default=false())
+    """Whether two factors were proved on this device: a first and a second, or a passkey, which is both."""
 
 
 class RefreshToken(Base):

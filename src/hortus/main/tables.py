@@ -1,6 +1,8 @@
 """Every table of the product, so that migrations and checks see the whole schema."""
 
 from hortus.accounts import tables as accounts
+from hortus.accounts.factors import tables as factors
+from hortus.accounts.passkeys import tables as passkeys
 from hortus.chat import tables as chat
 from hortus.core import tables as core
 from hortus.core.db import Base
@@ -10,5 +12,5 @@ from hortus.ledger import tables as ledger
 from hortus.quotas import tables as quotas
 from hortus.tasks import tables as tasks
 
-ALL = (accounts, chat, core, files, generation, ledger, quotas, tasks)
+ALL = (accounts, chat, core, factors, files, generation, ledger, passkeys, quotas, tasks)
 metadata = Base.metadata
