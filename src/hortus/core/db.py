@@ -112,6 +112,8 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 10, echo: bool = False) -> None:
         self.url = normalise_url(url)
+        self.carried: dict[str, Any] = {}
+        """What every transaction brings along in its `info`, such as the key that seals messages."""
         self.dialect = self.url.get_backend_name()
         if self.dialect == "sqlite":
             self._writer = _sqlite_engine(self.url, begin="BEGIN IMMEDIATE", pool_size=1, echo=echo)
@@ -149,7 +151,7 @@ class Database:
             raise NestedTransaction("a transaction is open already")
         mark = context.transaction_open.set(True)
         try:
-            async with Tx(engine, expire_on_commit=False, autoflush=False) as tx:
+            async with Tx(engine, expire_on_commit=False, autoflush=False, info=self.carried) as tx:
                 yield tx
         finally:
             context.transaction_open.reset(mark)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Literal
 
 from alembic.runtime.migration import MigrationContext
+from pydantic import ValidationError
 from sqlalchemy import Connection, text
 
-from hortus import routing
+from hortus import routing, senders
 from hortus.core.db import Database
 from hortus.core.http import Http
 from hortus.core.settings import LOOPBACK, Settings
@@ -36,8 +37,8 @@ async def examine(settings: Settings) -> list[Finding]:
         registry = discover(Context(http, settings.data_dir))
         found += _providers(registry)
         found += _offers(settings, registry)
+        found += _senders(settings, http)
     found += [
-        Finding("missing", "mail, SMS", "no sender in this version; nothing is sent"),
         Finding("missing", "payments", "no gateway in this version; credits come from the welcome grant"),
         Finding("missing", "virus scan", "no scanner in this version; uploads are decoded and encoded anew"),
     ]
@@ -116,6 +117,27 @@ def _offers(settings: Settings, registry: Registry) -> list[Finding]:
         name = f"  {each.model.id}"
         line = f"{each.offer.provider}: {each.reason}" if each.reason else f"offered through {each.offer.provider}"
         found.append(Finding("missing" if each.reason else "ok", name, line))
+    return found
+
+
+def _senders(settings: Settings, http: Http) -> list[Finding]:
+    try:
+        chosen = senders.choose(settings, http)
+    except ValidationError as error:
+        names = ", ".join(".".join(map(str, each["loc"])) for each in error.errors(include_input=False))
+        return [Finding("broken", "mail, SMS", f"correct the setting {names}")]
+    found = []
+    for what, sender, wish in (
+        ("mail", chosen.mail, "set SMTP_HOST to send"),
+        ("SMS", chosen.sms, "set TWILIO_ACCOUNT_SID or SMS_HTTP_URL to send"),
+    ):
+        lacking = sender.missing()
+        if lacking is not None:
+            found.append(Finding("broken", what, f"{sender.id}: {lacking}"))
+        elif sender.real:
+            found.append(Finding("ok", what, f"sent through {sender.id}"))
+        else:
+            found.append(Finding("missing", what, f"shown on standard output only; {wish}"))
     return found
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from hortus import accounts, chat, generation, ledger, quotas, routing
+from hortus import accounts, chat, generation, ledger, quotas, routing, senders
 from hortus.core.db import Database, Tx
 from hortus.core.events import Bus
 from hortus.core.http import Http
@@ -48,6 +48,9 @@ async def opened(settings: Settings, *, work: bool, registry: Registry | None = 
             Accept(database, settings),
             PlanNames(),
         )
+        outgoing = senders.choose(settings, http)
+        outgoing.outbox.carry(database)
+        resources.add(outgoing)
         resources.add(LocalStorage(settings.data_dir / "files"), Storage)
         resources.add(registry or discover(Context(http, settings.data_dir)), Registry)
         replies = chat.Replies(bus, lists)

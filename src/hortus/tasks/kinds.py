@@ -45,6 +45,7 @@ class Kind:
     on_dead: OnDead | None
     backoff: float
     longest_backoff: float
+    forget: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +70,13 @@ class LeaseLost(Exception):
 
 
 class Retry(Exception):
-    """Raised by a handler that wants to be called again `after` seconds; not an error, still an attempt."""
+    """Raised by a handler that wants to be called again; not an error, still an attempt.
 
-    def __init__(self, after: float) -> None:
-        super().__init__(f"again in {after} s")
+    `after` in seconds, by the kind's own backoff without it; `reason` is kept on the row while it waits.
+    """
+
+    def __init__(self, after: float | None = None, reason: str | None = None) -> None:
+        super().__init__(reason or f"again in {after} s")
         self.after = after
 
 
@@ -90,12 +94,16 @@ def define(
     on_dead: OnDead | None = None,
     backoff: float = 2.0,
     longest_backoff: float = 300.0,
+    forget: bool = False,
 ) -> Kind:
     """Make a kind of task known. `on_dead(tx, resources, task)` runs in the transaction that dead-letters it.
 
+    With `forget` the payload is emptied in the transaction that ends the task well, and its dead letters
+    are deleted after a week: what such tasks carry must not stay.
+
     Raises ValueError when the name is taken by another handler.
     """
-    kind = Kind(name, handler, queue, time_limit, attempts, on_dead, backoff, longest_backoff)
+    kind = Kind(name, handler, queue, time_limit, attempts, on_dead, backoff, longest_backoff, forget)
     known = registry.kinds.setdefault(name, kind)
     if known.handler is not handler:
         raise ValueError(f"two handlers for the task {name}")

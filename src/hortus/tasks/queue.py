@@ -34,6 +34,8 @@ from hortus.tasks.tables import QUEUED, RUNNING, Task, TaskSchedule
 
 Doorbell = Callable[[str, Sequence[str]], None]
 _doorbells: set[Doorbell] = set()
+FORGET_AFTER = 7 * 86400.0
+"""Seconds for which a dead letter of a kind that forgets can still be given another chance."""
 
 
 class TaskNotFound(NotFound):
@@ -214,7 +216,9 @@ async def finish(tx: Tx, task: Claimed) -> None:
 
     Finishing again within the same lease is fine.
     """
-    await _close(tx, task, status="done", finished_at=db_now(), lease_until=None)
+    kind = registry.kinds.get(task.name)
+    emptied: dict[str, Any] = {"payload": {}, "error": None} if kind is not None and kind.forget else {}
+    await _close(tx, task, status="done", finished_at=db_now(), lease_until=None, **emptied)
 
 
 async def _close(tx: Tx, task: Claimed, **values: Any) -> None:
@@ -314,7 +318,13 @@ async def requeue(tx: Tx, task_id: str) -> None:
 
 
 async def sweep(tx: Tx, *, older_than: float = 86400.0, limit: int = 2000) -> int:
-    """Delete up to `limit` done tasks older than that many seconds; dead letters stay."""
-    old = select(Task.id).where(Task.status == "done", Task.finished_at < db_now(-older_than)).limit(limit)
+    """Delete up to `limit` done tasks older than that many seconds, and the dead letters that are to be forgotten.
+
+    Every other dead letter stays.
+    """
+    secret = [kind.name for kind in registry.kinds.values() if kind.forget]
+    done = and_(Task.status == "done", Task.finished_at < db_now(-older_than))
+    dead = and_(Task.status == "dead", Task.finished_at < db_now(-FORGET_AFTER), Task.name.in_(secret))
+    old = select(Task.id).where(or_(done, dead)).limit(limit)
     result = await tx.execute(delete(Task).where(Task.id.in_(old)).execution_options(synchronize_session=False))
     return cast("CursorResult[Any]", result).rowcount

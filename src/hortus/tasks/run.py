@@ -52,7 +52,8 @@ async def _call(resources: Resources, task: Claimed) -> tuple[str | None, float 
     except LeaseLost:
         raise
     except Retry as wish:
-        return (str(wish), None if task.is_last_attempt else wish.after)
+        after = queue.backoff(kind, task.attempt) if wish.after is None else wish.after
+        return (str(wish), None if task.is_last_attempt else after)
     except Dead as reason:
         return str(reason) or "gave up", None
     except TimeoutError:

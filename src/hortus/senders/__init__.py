@@ -1,0 +1,24 @@
+"""Mail and text messages: written in the caller's transaction, sealed while they wait, sent after it."""
+
+from hortus.senders.base import Mail, MailSender, NotSent, Refused, Sms, SmsSender
+from hortus.senders.choose import Which, choose, configured
+from hortus.senders.outbox import Outbox, Senders, send_mail, send_sms
+from hortus.senders.render import LANGUAGES, TEMPLATES
+
+__all__ = [
+    "LANGUAGES",
+    "TEMPLATES",
+    "Mail",
+    "MailSender",
+    "NotSent",
+    "Outbox",
+    "Refused",
+    "Senders",
+    "Sms",
+    "SmsSender",
+    "Which",
+    "choose",
+    "configured",
+    "send_mail",
+    "send_sms",
+]

@@ -1,0 +1,134 @@
+"""Messages wait in the task table until they are sent, sealed: whoever reads the database reads no address and no code.
+
+A message exists if and only if the transaction that wanted it committed. It is sent at least once, tried again with
+growing pauses for about half an hour, then dead-lettered. What it said is gone from the database once it was sent.
+"""
+
+import json
+from collections.abc import Coroutine, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import structlog
+
+from hortus import tasks
+from hortus.core.db import Database, Tx
+from hortus.core.resources import Resources
+from hortus.core.sealing import BrokenSeal, Seal
+from hortus.senders import render
+from hortus.senders.base import Mail, MailSender, NotSent, Refused, Sms, SmsSender
+
+log = structlog.get_logger()
+LONGEST_WAIT = 900.0
+_CARRIED = "senders.outbox"
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """Seals messages of an installation; every transaction of its database carries it."""
+
+    brand: str
+    seal: Seal
+
+    def carry(self, database: Database) -> None:
+        """Let every transaction of this database send."""
+        database.carried[_CARRIED] = self
+
+
+@dataclass(frozen=True, slots=True)
+class Senders:
+    """The two ways out, and the outbox that feeds them."""
+
+    mail: MailSender
+    sms: SmsSender
+    outbox: Outbox
+
+
+async def send_mail(
+    tx: Tx, *, to: str, template: str, language: str, values: Mapping[str, Any], user_id: str | None = None
+) -> None:
+    """Send a mail once the transaction has committed. `render.TEMPLATES` says which values a template needs.
+
+    An unknown language is written to in English. Raises ValueError for an unknown template or an impossible
+    address, jinja2.UndefinedError for a missing value: mistakes of the caller, before anything is enqueued.
+    """
+    outbox = _outbox(tx)
+    mail = render.mail(to, template, language, {**values, "brand": outbox.brand})
+    await tasks.enqueue(tx, MAIL, _sealed(outbox, mail), user_id=user_id)
+
+
+async def send_sms(
+    tx: Tx, *, to: str, template: str, language: str, values: Mapping[str, Any], user_id: str | None = None
+) -> None:
+    """Send a text message once the transaction has committed; `to` is in E.164. Otherwise as `send_mail`."""
+    outbox = _outbox(tx)
+    sms = render.sms(to, template, language, {**values, "brand": outbox.brand})
+    await tasks.enqueue(tx, SMS, _sealed(outbox, sms), user_id=user_id)
+
+
+def _outbox(tx: Tx) -> Outbox:
+    outbox = tx.info.get(_CARRIED)
+    if not isinstance(outbox, Outbox):
+        raise LookupError("this database carries no outbox: call Outbox.carry(database) when it is opened")
+    return outbox
+
+
+def _sealed(outbox: Outbox, message: Mail | Sms) -> dict[str, Any]:
+    return {"sealed": outbox.seal.close(json.dumps(asdict(message), ensure_ascii=False))}
+
+
+def _opened(outbox: Outbox, task: tasks.Claimed) -> dict[str, str]:
+    try:
+        found: dict[str, str] = json.loads(outbox.seal.open(task.payload["sealed"]))
+    except (BrokenSeal, KeyError) as error:
+        raise tasks.Dead("the message cannot be opened; was SECRET_KEY changed?") from error
+    return found
+
+
+async def _deliver_mail(resources: Resources, task: tasks.Claimed) -> None:
+    senders = resources.get(Senders)
+    await _deliver(task, senders.mail.send(Mail(**_opened(senders.outbox, task)), task.id))
+
+
+async def _deliver_sms(resources: Resources, task: tasks.Claimed) -> None:
+    senders = resources.get(Senders)
+    await _deliver(task, senders.sms.send(Sms(**_opened(senders.outbox, task)), task.id))
+
+
+async def _deliver(task: tasks.Claimed, sending: Coroutine[Any, Any, None]) -> None:
+    """Send; whatever goes wrong is told without what the vendor said, for that may quote an address or a code."""
+    try:
+        await sending
+    except Refused as refusal:
+        log.warning("message_refused", task=task.name, id=task.id, reason=str(refusal))
+        raise tasks.Dead(str(refusal)) from None
+    except NotSent as failure:
+        reason, after = str(failure), failure.after
+    except Exception as error:
+        reason, after = f"the sender failed: {type(error).__name__}", None
+    else:
+        return
+    log.warning("message_not_sent", task=task.name, id=task.id, attempt=task.attempt, reason=reason)
+    raise tasks.Retry(None if after is None else min(after, LONGEST_WAIT), reason)
+
+
+MAIL = tasks.define(
+    "senders.mail",
+    _deliver_mail,
+    queue="mail",
+    time_limit=90,
+    attempts=10,
+    backoff=5,
+    longest_backoff=LONGEST_WAIT,
+    forget=True,
+)
+SMS = tasks.define(
+    "senders.sms",
+    _deliver_sms,
+    queue="mail",
+    time_limit=60,
+    attempts=10,
+    backoff=5,
+    longest_backoff=LONGEST_WAIT,
+    forget=True,
+)

@@ -1,0 +1,76 @@
+"""A database that carries an outbox, an engine that sends what is in it, and a look at every row."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from hortus import senders
+from hortus.core.db import Database
+from hortus.core.http import Http
+from hortus.core.resources import Resources
+from hortus.core.settings import Settings
+from hortus.main.tables import metadata
+from hortus.tasks import EmbeddedEngine
+from hortus.tasks.kinds import registry
+
+NAMES = ("SMTP", "FROM_EMAIL", "TWILIO", "SMS", "MESSAGE")
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the machine's own takes part."""
+    import os
+
+    for name in tuple(os.environ):
+        if name.startswith(NAMES):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[Http]:
+    async with Http() as client:
+        yield client
+
+
+@pytest.fixture
+def open_outbox(database: Database, http: Http, tmp_path) -> Callable[[], Resources]:
+    """What start-up makes of the environment as it is now."""
+
+    def make() -> Resources:
+        settings = Settings(data_dir=tmp_path, secret_key="k" * 40)
+        chosen = senders.choose(settings, http)
+        chosen.outbox.carry(database)
+        return Resources(settings, database, http, chosen)
+
+    return make
+
+
+@pytest.fixture
+def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pauses between attempts as short as the clock allows."""
+    from dataclasses import replace
+
+    for name in ("senders.mail", "senders.sms"):
+        monkeypatch.setitem(registry.kinds, name, replace(registry.kinds[name], longest_backoff=0.01))
+
+
+@asynccontextmanager
+async def sending(resources: Resources) -> AsyncIterator[EmbeddedEngine]:
+    engine = EmbeddedEngine(resources, room={"mail": 2}, poll=0.02, schedule=False)
+    await engine.start()
+    try:
+        yield engine
+    finally:
+        await engine.stop(1)
+
+
+async def everything(database: Database) -> str:
+    """Every value of every row, as text."""
+    found: list[Any] = []
+    async with database.snapshot() as tx:
+        for table in metadata.sorted_tables:
+            found += [tuple(row) for row in (await tx.execute(select(table))).all()]
+    return repr(found)
