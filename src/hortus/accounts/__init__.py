@@ -1,10 +1,11 @@
 """Who you are and what you may do."""
 
-from hortus.accounts.auth import Admin, Caller, limited_caller
+from hortus.accounts.auth import Admin, Caller, RecentCaller, limited_caller
 from hortus.accounts.extras import ProfileExtras
 from hortus.accounts.passwords import PasswordPool, check_strength
 from hortus.accounts.principal import Principal, PrincipalCache
 from hortus.accounts.service import offer_setup, register, user_registered
+from hortus.accounts.sessions import authenticated_again, recently_authenticated
 from hortus.accounts.tokens import AccessTokens
 from hortus.accounts.ways_in import WaysIn, keep_a_way_in, ways_in
 
@@ -16,11 +17,14 @@ __all__ = [
     "Principal",
     "PrincipalCache",
     "ProfileExtras",
+    "RecentCaller",
     "WaysIn",
+    "authenticated_again",
     "check_strength",
     "keep_a_way_in",
     "limited_caller",
     "offer_setup",
+    "recently_authenticated",
     "register",
     "user_registered",
     "ways_in",

@@ -1,39 +1,31 @@
 """Routes of `/api/auth` and `/api/user`."""
 
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from hortus.accounts import service, sessions
+from hortus.accounts import service
 from hortus.accounts.auth import Caller
 from hortus.accounts.errors import AccountSuspended, BadCredentials
 from hortus.accounts.extras import ProfileExtras
 from hortus.accounts.passwords import PasswordPool, check_strength
-from hortus.accounts.principal import PrincipalCache
 from hortus.accounts.schemas import (
     LoginIn,
     ProfileIn,
     ProfileOut,
-    RefreshIn,
     RegisterIn,
-    SessionOut,
     SetupIn,
     TokensOut,
 )
-from hortus.accounts.sign_in import session_lasts, sign_in, tokens_of
+from hortus.accounts.sign_in import sign_in
 from hortus.core import idempotency
 from hortus.core.db import Database
-from hortus.core.errors import Problem
-from hortus.core.paging import Page
-from hortus.core.schemas import Id
 from hortus.core.web import (
     PROBLEM_RESPONSES,
     AllResources,
     OnceOnly,
-    PageOf,
     ReadTx,
     WriteTx,
     limited,
@@ -43,7 +35,6 @@ from hortus.core.web import (
 
 router = APIRouter(prefix="/api", responses=PROBLEM_RESPONSES)
 Extras = Annotated[ProfileExtras, resource(ProfileExtras)]
-Known = Annotated[PrincipalCache, resource(PrincipalCache)]
 
 
 @router.post(
@@ -99,33 +90,6 @@ async def login(body: LoginIn, request: Request, resources: AllResources) -> Tok
 
 
 @router.post(
-    "/auth/refresh",
-    tags=["auth"],
-    dependencies=[limited("refresh", "60/minute")],
-    openapi_extra=public("the refresh token is the right"),
-)
-async def refresh(body: RefreshIn, resources: AllResources) -> TokensOut:
-    """Trade a refresh token for a fresh pair. A token that was used before revokes its session."""
-    async with resources.get(Database).transaction() as tx:
-        answer = await sessions.refresh(tx, body.refresh_token, lasts=session_lasts(resources))
-        tokens = answer if isinstance(answer, Problem) else await tokens_of(tx, resources, *answer)
-    if isinstance(tokens, Problem):
-        raise tokens
-    return tokens
-
-
-@router.post("/auth/logout", status_code=204, tags=["auth"])
-async def logout(caller: Caller, tx: WriteTx, known: Known) -> None:
-    """End this session."""
-    await sessions.revoke(tx, caller.user_id, caller.session_id)
-    tx.after_commit(_forget(known, [caller.session_id]))
-
-
-def _forget(known: PrincipalCache, session_ids: list[str]) -> Callable[[], None]:
-    return lambda: known.forget(*session_ids)
-
-
-@router.post(
     "/auth/setup",
     status_code=201,
     tags=["auth"],
@@ -167,35 +131,3 @@ async def change_profile(body: ProfileIn, caller: Caller, tx: WriteTx, extras: E
     if changes:
         await service.update_profile(tx, caller.user_id, changes)
     return await me(caller, tx, extras)
-
-
-@router.get("/user/sessions", tags=["user"])
-async def list_sessions(caller: Caller, tx: ReadTx, paging: PageOf) -> Page[SessionOut]:
-    """Where you are signed in."""
-    page = await sessions.live_sessions(tx, caller.user_id, paging)
-    shown = [
-        SessionOut(
-            id=row.id,
-            device=row.device,
-            address=row.address,
-            created_at=row.created_at,
-            last_used_at=row.last_used_at,
-            current=row.id == caller.session_id,
-        )
-        for row in page.items
-    ]
-    return Page(items=shown, next_cursor=page.next_cursor)
-
-
-@router.delete("/user/sessions", status_code=204, tags=["user"])
-async def revoke_other_sessions(caller: Caller, tx: WriteTx, known: Known) -> None:
-    """Sign out everywhere else."""
-    ended = await sessions.revoke_others(tx, caller.user_id, caller.session_id)
-    tx.after_commit(_forget(known, ended))
-
-
-@router.delete("/user/sessions/{session_id}", status_code=204, tags=["user"], response_class=Response)
-async def revoke_session(session_id: Id, caller: Caller, tx: WriteTx, known: Known) -> None:
-    """Sign out one device."""
-    await sessions.revoke(tx, caller.user_id, session_id)
-    tx.after_commit(_forget(known, [session_id]))

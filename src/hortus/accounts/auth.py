@@ -7,7 +7,7 @@ from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection
 
 from hortus.accounts.principal import Principal, PrincipalCache
-from hortus.accounts.sessions import principal_of
+from hortus.accounts.sessions import principal_of, recently_authenticated
 from hortus.accounts.tokens import AccessTokens
 from hortus.core.db import Database
 from hortus.core.errors import Forbidden, Unauthenticated
@@ -44,6 +44,16 @@ async def _admin(caller: Annotated[Principal, Depends(authenticate)]) -> Princip
 
 Admin = Annotated[Principal, Depends(_admin)]
 """An administrator."""
+
+
+async def _recent(connection: HTTPConnection, caller: Annotated[Principal, Depends(authenticate)]) -> Principal:
+    async with resources_of(connection).get(Database).snapshot() as tx:
+        await recently_authenticated(tx, caller)
+    return caller
+
+
+RecentCaller = Annotated[Principal, Depends(_recent)]
+"""Whoever is signed in and proved who they are within the last ten minutes; 403 `reauthentication_required` else."""
 
 
 def limited_caller(name: str, default: str) -> Any:

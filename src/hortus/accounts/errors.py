@@ -17,6 +17,13 @@ class BadCredentials(Unauthenticated):
     detail = "Check both and try again."
 
 
+class BadPassword(Forbidden):
+    """The wrong password of somebody who is signed in."""
+
+    code, title = "bad_password", "Wrong password"
+    detail = "Check the password of this account and try again."
+
+
 class BadRefreshToken(Unauthenticated):
     """Unknown, expired, or of a revoked session."""
 
@@ -43,6 +50,13 @@ class AccountSuspended(Forbidden):
 
     code, title = "account_suspended", "This account is suspended"
     detail = "Contact the operator of this service."
+
+
+class ReauthenticationRequired(Forbidden):
+    """The session proved who holds it too long ago for this."""
+
+    code, title = "reauthentication_required", "Prove again that it is you"
+    detail = "Send the password to POST /api/auth/reauthenticate (or use a second factor), then try again."
 
 
 class SetupClosed(Forbidden):

@@ -54,6 +54,19 @@ class RefreshIn(Body):
     refresh_token: Secret
 
 
+class ReauthenticateIn(Body):
+    """Prove again that it is you."""
+
+    password: Password
+
+
+class ProvedOut(BaseModel):
+    """When and how the session last proved who holds it."""
+
+    authenticated_at: Time
+    method: str
+
+
 class SetupIn(Body):
     """Become the first administrator with the token from the log."""
 

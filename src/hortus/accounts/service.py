@@ -74,6 +74,11 @@ async def find_for_login(tx: Tx, kind: str, value: str) -> tuple[str, str | None
     return (found.id, found.password_hash, found.status) if found is not None else None
 
 
+async def password_hash_of(tx: Tx, user_id: str) -> str | None:
+    """The stored hash of a user, if they have a password."""
+    return (await tx.execute(select(User.password_hash).where(User.id == user_id))).scalar_one_or_none()
+
+
 async def set_password_hash(tx: Tx, user_id: str, password_hash: str) -> None:
     """Replace the stored hash."""
     await tx.execute(update(User).where(User.id == user_id).values(password_hash=password_hash))

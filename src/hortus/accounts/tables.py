@@ -54,6 +54,35 @@ class Session(Base):
     revoked_at: Mapped[datetime | None]
     two_factors: Mapped[bool] = mapped_column(server_default=false())
     """Whether two factors were proved on this device: a first and a second, or a passkey, which is both."""
+    authenticated_at: Mapped[datetime]
+    authenticated_by: Mapped[str] = mapped_column(String(20))
+    device_id: Mapped[str | None] = mapped_column(id_type())
+
+
+class Device(Base):
+    """A device on which a user has signed in. It bears its id in a signed cookie; the id is no secret."""
+
+    __tablename__ = "devices"
+    __table_args__ = (Index(None, "last_seen_at"),)
+
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    id: Mapped[str] = mapped_column(id_type(), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    network: Mapped[str] = mapped_column(String(64))
+    first_seen_at: Mapped[datetime]
+    last_seen_at: Mapped[datetime]
+
+
+class SignInLane(Base):
+    """Failed proofs of one kind from one side, by a keyed digest of both. `next_at` is when another may be tried."""
+
+    __tablename__ = "sign_in_lanes"
+    __table_args__ = (Index(None, "updated_at"),)
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    failures: Mapped[int]
+    next_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
 
 
 class RefreshToken(Base):

@@ -1,6 +1,7 @@
 """Every api of the product. Only `main` mounts one."""
 
 from hortus.accounts import api as accounts
+from hortus.accounts.sessions import api as sessions
 from hortus.chat import api as chat
 from hortus.files import api as files
 from hortus.generation import api as generation
@@ -10,4 +11,5 @@ ALL = (
     chat,
     files,
     generation,
+    sessions,
 )

@@ -19,8 +19,17 @@ GRACE = timedelta(seconds=10)
 """How long a used refresh token still works: its answer may have been lost on the way."""
 
 
-async def open_session(tx: Tx, user_id: str, *, device: str, address: str, lasts: timedelta) -> tuple[str, str]:
-    """A new session; its id and first refresh token."""
+async def open_session(
+    tx: Tx,
+    user_id: str,
+    *,
+    device: str,
+    address: str,
+    lasts: timedelta,
+    method: str = "password",
+    device_id: str | None = None,
+) -> tuple[str, str]:
+    """A new session, just proved by `method`; its id and first refresh token."""
     now, session_id = clock.now(), ids.new()
     session = {
         "id": session_id,
@@ -30,6 +39,9 @@ async def open_session(tx: Tx, user_id: str, *, device: str, address: str, lasts
         "created_at": now,
         "last_used_at": now,
         "expires_at": now + lasts,
+        "authenticated_at": now,
+        "authenticated_by": method[:20],
+        "device_id": device_id,
     }
     await tx.execute(insert(Session), session)
     return session_id, await _new_refresh_token(tx, session_id)

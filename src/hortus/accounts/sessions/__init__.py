@@ -1,0 +1,22 @@
+"""Signed-in devices: open, refresh, prove again, revoke, list."""
+
+from hortus.accounts.sessions.recent import authenticated_again, recently_authenticated
+from hortus.accounts.sessions.service import (
+    live_sessions,
+    open_session,
+    principal_of,
+    refresh,
+    revoke,
+    revoke_others,
+)
+
+__all__ = [
+    "authenticated_again",
+    "live_sessions",
+    "open_session",
+    "principal_of",
+    "recently_authenticated",
+    "refresh",
+    "revoke",
+    "revoke_others",
+]

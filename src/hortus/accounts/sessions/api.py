@@ -1,0 +1,97 @@
+"""Routes over sessions: refresh, logout, prove again, list, revoke."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+
+from hortus.accounts import service, sessions
+from hortus.accounts.auth import Caller, limited_caller
+from hortus.accounts.errors import BadPassword
+from hortus.accounts.passwords import PasswordPool
+from hortus.accounts.principal import PrincipalCache
+from hortus.accounts.schemas import ProvedOut, ReauthenticateIn, RefreshIn, SessionOut, TokensOut
+from hortus.accounts.sign_in import session_lasts, tokens_of
+from hortus.core.db import Database
+from hortus.core.errors import Problem
+from hortus.core.paging import Page
+from hortus.core.schemas import Id
+from hortus.core.web import PROBLEM_RESPONSES, AllResources, PageOf, ReadTx, WriteTx, limited, public, resource
+
+router = APIRouter(prefix="/api", responses=PROBLEM_RESPONSES)
+Known = Annotated[PrincipalCache, resource(PrincipalCache)]
+
+
+@router.post(
+    "/auth/refresh",
+    tags=["auth"],
+    dependencies=[limited("refresh", "60/minute")],
+    openapi_extra=public("the refresh token is the right"),
+)
+async def refresh(body: RefreshIn, resources: AllResources) -> TokensOut:
+    """Trade a refresh token for a fresh pair. A token that was used before revokes its session."""
+    async with resources.get(Database).transaction() as tx:
+        answer = await sessions.refresh(tx, body.refresh_token, lasts=session_lasts(resources))
+        tokens = answer if isinstance(answer, Problem) else await tokens_of(tx, resources, *answer)
+    if isinstance(tokens, Problem):
+        raise tokens
+    return tokens
+
+
+@router.post("/auth/logout", status_code=204, tags=["auth"])
+async def logout(caller: Caller, tx: WriteTx, known: Known) -> None:
+    """End this session."""
+    await sessions.revoke(tx, caller.user_id, caller.session_id)
+    tx.after_commit(_forget(known, [caller.session_id]))
+
+
+@router.post("/auth/reauthenticate", tags=["auth"], dependencies=[limited_caller("reauthenticate", "10/minute")])
+async def reauthenticate(body: ReauthenticateIn, caller: Caller, resources: AllResources) -> ProvedOut:
+    """Prove again that it is you, by password; what is dangerous asks for it."""
+    database = resources.get(Database)
+    async with database.snapshot() as tx:
+        stored = await service.password_hash_of(tx, caller.user_id)
+    good, fresh = await resources.get(PasswordPool).verify(body.password, stored)
+    if not good:
+        raise BadPassword
+    async with database.transaction() as tx:
+        if fresh is not None:
+            await service.set_password_hash(tx, caller.user_id, fresh)
+        proved = await sessions.authenticated_again(tx, caller, "password")
+    return ProvedOut(authenticated_at=proved, method="password")
+
+
+@router.get("/user/sessions", tags=["user"])
+async def list_sessions(caller: Caller, tx: ReadTx, paging: PageOf) -> Page[SessionOut]:
+    """Where you are signed in."""
+    page = await sessions.live_sessions(tx, caller.user_id, paging)
+    shown = [
+        SessionOut(
+            id=row.id,
+            device=row.device,
+            address=row.address,
+            created_at=row.created_at,
+            last_used_at=row.last_used_at,
+            current=row.id == caller.session_id,
+        )
+        for row in page.items
+    ]
+    return Page(items=shown, next_cursor=page.next_cursor)
+
+
+@router.delete("/user/sessions", status_code=204, tags=["user"])
+async def revoke_other_sessions(caller: Caller, tx: WriteTx, known: Known) -> None:
+    """Sign out everywhere else."""
+    ended = await sessions.revoke_others(tx, caller.user_id, caller.session_id)
+    tx.after_commit(_forget(known, ended))
+
+
+@router.delete("/user/sessions/{session_id}", status_code=204, tags=["user"], response_class=Response)
+async def revoke_session(session_id: Id, caller: Caller, tx: WriteTx, known: Known) -> None:
+    """Sign out one device."""
+    await sessions.revoke(tx, caller.user_id, session_id)
+    tx.after_commit(_forget(known, [session_id]))
+
+
+def _forget(known: PrincipalCache, session_ids: list[str]) -> Callable[[], None]:
+    return lambda: known.forget(*session_ids)

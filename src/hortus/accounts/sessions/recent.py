@@ -1,0 +1,44 @@
+"""How long ago a session proved who holds it: what is dangerous asks for a fresh proof."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+
+from hortus.accounts.errors import ReauthenticationRequired, SessionNotFound
+from hortus.accounts.principal import Principal
+from hortus.accounts.tables import Session
+from hortus.core import clock
+from hortus.core.db import Tx
+
+RECENT = timedelta(minutes=10)
+"""What counts as recent unless a feature says otherwise."""
+
+
+async def recently_authenticated(tx: Tx, caller: Principal, within: timedelta = RECENT) -> None:
+    """Raise ReauthenticationRequired unless the caller's session proved itself within that time.
+
+    A caller without a session of their own (an API key) can never do so.
+    """
+    query = select(Session.authenticated_at).where(
+        Session.id == caller.session_id, Session.user_id == caller.user_id, Session.revoked_at.is_(None)
+    )
+    proved = (await tx.execute(query)).scalar_one_or_none()
+    if proved is None or clock.now() - proved > within:
+        raise ReauthenticationRequired(within_seconds=int(within.total_seconds()))
+
+
+async def authenticated_again(tx: Tx, caller: Principal, method: str) -> datetime:
+    """Note that the session has just proved itself by `method` (`password`, `totp`, `passkey`, `otp`); when.
+
+    Whoever calls this has checked the proof. Raises SessionNotFound when the session has ended meanwhile.
+    """
+    now = clock.now()
+    query = (
+        update(Session)
+        .where(Session.id == caller.session_id, Session.user_id == caller.user_id, Session.revoked_at.is_(None))
+        .values(authenticated_at=now, authenticated_by=method[:20])
+        .returning(Session.id)
+    )
+    if (await tx.execute(query)).first() is None:
+        raise SessionNotFound
+    return now
