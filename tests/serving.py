@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx2
 import uvicorn
+from sqlalchemy import text
 
 from hortus.core.db import Database
 from hortus.core.resources import Resources
@@ -43,6 +44,23 @@ class Hortus:
         tokens = answer.json()
         client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
         client.tokens = tokens  # type: ignore[attr-defined]
+        return client
+
+    async def staff(self, role: str) -> httpx2.AsyncClient:
+        """A client signed in as `support` or `admin`."""
+        return await self._changed("role", role)
+
+    async def suspended(self) -> httpx2.AsyncClient:
+        """A client that signed in before its account was suspended."""
+        return await self._changed("status", "suspended")
+
+    async def _changed(self, column: str, value: str) -> httpx2.AsyncClient:
+        client = await self.customer()
+        async with self.database.transaction() as tx:
+            user_id = client.tokens["user"]["id"]  # type: ignore[attr-defined]
+            await tx.execute(
+                text(f"UPDATE users SET {column} = :value WHERE id = :id"), {"value": value, "id": user_id}
+            )
         return client
 
     @property

@@ -1,52 +1,222 @@
-"""Every route with an id, as its owner, a stranger and nobody."""
+"""Every route that needs somebody signed in, as everybody who might call it.
+
+**You added a route and this test failed?** Add one line to `RULES`: the method and path as the schema names them, and
+who may do what:
+
+- `own(200)`: its owner gets this status; to a stranger, to support and to an administrator it does not exist (404).
+- `everyone(200)`: whoever is signed in gets this status.
+- `staff(200)`: under `/api/admin`; support and administrators get this status, customers 403.
+- `admins(200)`: under `/api/admin`; administrators get this status, everybody else 403.
+
+Give a `body` where the route takes one: it must be good, or the answer would be about the body. `key=True` sends an
+`Idempotency-Key`. A path parameter that `THINGS` does not know needs one function there that makes such a thing and
+gives its id. Nobody signed in always gets 401 and a suspended user 403; no line is needed for that, and routes that
+have no id in their path and are not under `/api/admin` need no line at all.
+
+Rules run from the top: put a route that destroys the thing below the routes that need it.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
 
 import httpx2
+import pytest
 from tests.emulators.openai import OpenAIEmulator
-from tests.serving import Hortus, ended
+from tests.serving import PASSWORD, Hortus, ended
 
-SPARE = "01a1fc1e-6a60-73ba-9a5f-ff6b75a73baa"
+# Whoever may do it comes last: what a stranger is refused must be there to be refused.
+OWN_ROUTE = ("stranger", "support", "admin", "owner")
+STAFF_ROUTE = ("owner", "stranger", "support", "admin")
 
 
-async def test_what_is_not_yours_does_not_exist(hortus: Hortus, vendor: OpenAIEmulator):
-    owner, stranger, nobody = await hortus.customer(), await hortus.customer(), hortus.anonymous()
-    made = (await owner.post("/api/image/generate", json={"prompt": "kite"})).json()
-    generation = await ended(owner, made["id"])
-    room = (await owner.post("/api/chatroom", json={"title": "Mine"})).json()
-    sent = (await owner.post(f"/api/chatroom/{room['id']}/message", json={"content": "Hi"})).json()
-    session = (await owner.get("/api/user/sessions")).json()["items"][0]
-    known = {
-        "generation_id": generation["id"],
-        "room_id": room["id"],
-        "message_id": sent["message"]["id"],
-        "file_id": generation["outputs"][0]["file_id"],
-        "session_id": session["id"],
+@dataclass(frozen=True)
+class Rule:
+    """What each signed-in role is answered."""
+
+    owner: int
+    stranger: int
+    support: int
+    admin: int
+    body: Any = None
+    key: bool = False
+
+
+def own(status: int, body: Any = None, **more: Any) -> Rule:
+    return Rule(status, 404, 404, 404, body, **more)
+
+
+def everyone(status: int, body: Any = None, **more: Any) -> Rule:
+    return Rule(status, status, status, status, body, **more)
+
+
+def staff(status: int, body: Any = None, **more: Any) -> Rule:
+    return Rule(403, 403, status, status, body, **more)
+
+
+def admins(status: int, body: Any = None, **more: Any) -> Rule:
+    return Rule(403, 403, 403, status, body, **more)
+
+
+RULES = {
+    "GET /api/generations/{generation_id}": own(200),
+    "GET /api/generations/{generation_id}/events": own(200),
+    "GET /api/generations/{generation_id}/download": own(200),
+    "POST /api/generations/{generation_id}/cancel": own(409),
+    "POST /api/generations/{generation_id}/retry": own(409),
+    "GET /api/video/details/{generation_id}": own(200),
+    "GET /api/video/status/{generation_id}": own(200),
+    "GET /api/video/download/{generation_id}": own(200),
+    "POST /api/video/retry/{generation_id}": own(409),
+    "GET /api/upload/file/{file_id}": own(200),
+    "GET /api/chatroom/{room_id}": own(200),
+    "PATCH /api/chatroom/{room_id}": own(200, {"title": "Mine still"}),
+    "GET /api/chatroom/{room_id}/events": own(200),
+    "POST /api/chatroom/{room_id}/message": own(202, {"content": "Hello"}),
+    "PATCH /api/chatroom/{room_id}/message/{message_id}": own(202, {"content": "Hello again"}),
+    "POST /api/chatroom/{room_id}/message/{message_id}/regenerate": own(409, {}),
+    # What destroys.
+    "DELETE /api/upload/file/{file_id}": own(204),
+    "DELETE /api/generations/{generation_id}": own(204),
+    "DELETE /api/chatroom/{room_id}": own(204),
+    "DELETE /api/user/sessions/{session_id}": own(204),
+}
+
+
+# What the paths name ---------------------------------------------------------
+
+
+class World:
+    """The callers, and the owner's things by the name of their path parameter; each is made once."""
+
+    def __init__(self, hortus: Hortus) -> None:
+        self.hortus = hortus
+        self.callers: dict[str, httpx2.AsyncClient] = {}
+        self._things: dict[str, str] = {}
+
+    @property
+    def owner(self) -> httpx2.AsyncClient:
+        return self.callers["owner"]
+
+    async def thing(self, name: str) -> str:
+        assert name in THINGS, f"no function in THINGS makes a {{{name}}}: add one to {__file__}"
+        if name not in self._things:
+            self._things[name] = await THINGS[name](self)
+        return self._things[name]
+
+
+async def _generation(world: World) -> str:
+    made = (await world.owner.post("/api/image/generate", json={"prompt": "kite"})).json()
+    return (await ended(world.owner, made["id"]))["id"]
+
+
+async def _file(world: World) -> str:
+    generation_id = await world.thing("generation_id")
+    return (await world.owner.get(f"/api/generations/{generation_id}")).json()["outputs"][0]["file_id"]
+
+
+async def _room(world: World) -> str:
+    return (await world.owner.post("/api/chatroom", json={"title": "Mine"})).json()["id"]
+
+
+async def _message(world: World) -> str:
+    room_id = await world.thing("room_id")
+    sent = (await world.owner.post(f"/api/chatroom/{room_id}/message", json={"content": "Hi"})).json()
+    return sent["message"]["id"]
+
+
+async def _session(world: World) -> str:
+    """The owner's second device: ending the first would sign the owner out of this test."""
+    credentials = {"email": world.owner.tokens["user"]["email"], "password": PASSWORD}
+    assert (await world.hortus.anonymous().post("/api/auth/login", json=credentials)).status_code == 200
+    sessions = (await world.owner.get("/api/user/sessions")).json()["items"]
+    return next(each["id"] for each in sessions if not each["current"])
+
+
+THINGS: dict[str, Callable[[World], Awaitable[str]]] = {
+    "generation_id": _generation,
+    "file_id": _file,
+    "room_id": _room,
+    "message_id": _message,
+    "session_id": _session,
+}
+
+
+# The walk --------------------------------------------------------------------
+
+
+@pytest.fixture
+async def world(hortus: Hortus, vendor: OpenAIEmulator) -> World:
+    made = World(hortus)
+    made.callers = {
+        "owner": await hortus.customer(),
+        "stranger": await hortus.customer(),
+        "support": await hortus.staff("support"),
+        "admin": await hortus.staff("admin"),
+        "suspended": await hortus.suspended(),
+        "anonymous": hortus.anonymous(),
     }
-    schema = (await nobody.get("/openapi.json")).json()
-    checked = 0
-    for path, methods in schema["paths"].items():
-        names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
-        if not names:
-            continue
-        assert set(names) <= set(known), f"tell this test of a row for {path}"
-        for method, operation in methods.items():
-            if "x-public" in operation:
-                continue
-            url = path.format(**known)
-            body = {"content": "x", "title": "x"} if method in ("post", "patch") else None
-            if path.endswith(("/message", "/message/{message_id}")):
-                body = {"content": "x"}
-            elif path == "/api/chatroom/{room_id}":
-                body = {"title": "x"} if body else None
-            elif body is not None:
-                body = {}
-            assert (await call(nobody, method, url, body)).status_code == 401, (method, path)
-            answer = await call(stranger, method, url, body)
-            assert answer.status_code == 404, (method, path, answer.text)
-            checked += 1
-    assert checked >= 20
-    assert (await owner.get(f"/api/generations/{generation['id']}")).status_code == 200
-    assert (await owner.get(f"/api/chatroom/{room['id']}")).json()["title"] == "Mine"
+    return made
 
 
-async def call(client: httpx2.AsyncClient, method: str, url: str, body: dict | None) -> httpx2.Response:
-    return await client.request(method.upper(), url, json=body)
+async def routes_of(world: World) -> list[str]:
+    """Every route of the schema that is not public, as `GET /api/…`."""
+    schema = (await world.callers["anonymous"].get("/openapi.json")).json()
+    return [
+        f"{method.upper()} {path}"
+        for path, methods in schema["paths"].items()
+        for method, operation in methods.items()
+        if "x-public" not in operation
+    ]
+
+
+def needs_rule(route: str) -> bool:
+    return "{" in route or " /api/admin" in route
+
+
+async def call(client: httpx2.AsyncClient, route: str, rule: Rule | None = None, **values: str) -> tuple[int, str]:
+    """The status and what a refusal says. A stream is opened and left."""
+    method, path = route.split(" ")
+    headers = {"Idempotency-Key": "walk"} if rule is not None and rule.key else {}
+    body = rule.body if rule is not None else None
+    async with client.stream(method, path.format(**values), json=body, headers=headers) as answer:
+        refused = answer.status_code >= 400
+        return answer.status_code, (await answer.aread()).decode() if refused else ""
+
+
+async def test_every_route_with_an_id_has_a_rule(world: World):
+    missing = sorted(route for route in await routes_of(world) if needs_rule(route) and route not in RULES)
+    assert not missing, (
+        f"Who may call {missing}? Add one line for each to RULES in tests/journeys/test_authorisation.py, "
+        'such as `"GET /api/things/{thing_id}": own(200),`; its docstring lists the kinds of rule.'
+    )
+    unknown = sorted(set(RULES) - set(await routes_of(world)))
+    assert not unknown, f"RULES in tests/journeys/test_authorisation.py speaks of routes that are gone: {unknown}"
+
+
+async def test_nobody_and_the_suspended_are_let_in_nowhere(world: World):
+    values: dict[str, str] = {}
+    walked = await routes_of(world)
+    for route in walked:
+        for name in re.findall(r"{(\w+)}", route):
+            values[name] = values.get(name) or await world.thing(name)
+        status, said = await call(world.callers["anonymous"], route, RULES.get(route), **values)
+        assert (status, "unauthenticated" in said) == (401, True), (route, said)
+        status, said = await call(world.callers["suspended"], route, RULES.get(route), **values)
+        assert (status, "account_suspended" in said) == (403, True), (route, said)
+    assert len(walked) > 35
+
+
+async def test_each_role_may_do_what_its_rule_says(world: World):
+    known = set(await routes_of(world))
+    wrong = []
+    for route, rule in RULES.items():
+        if route not in known:
+            continue  # the test above says so
+        values = {name: await world.thing(name) for name in re.findall(r"{(\w+)}", route)}
+        for role in STAFF_ROUTE if " /api/admin" in route else OWN_ROUTE:
+            status, said = await call(world.callers[role], route, rule, **values)
+            if status != getattr(rule, role):
+                wrong.append(f"{role} got {status} and not {getattr(rule, role)} from {route} {said[:200]}")
+    assert not wrong, "\n".join(wrong)
