@@ -1,7 +1,7 @@
 """Signing in: whichever way a user proved who they are, this opens the session and makes the answer."""
 
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from fastapi import Request
 
@@ -29,14 +29,16 @@ async def sign_in(tx: Tx, request: Request, resources: Resources, user_id: str) 
     return await tokens_of(tx, resources, user_id, session_id, refresh_token)
 
 
-async def tokens_of(tx: Tx, resources: Resources, user_id: str, session_id: str, refresh_token: str) -> TokensOut:
+async def tokens_of(
+    tx: Tx, resources: Resources, user_id: str, session_id: str, refresh_token: str, at: datetime | None = None
+) -> TokensOut:
     """The answer of every way in: the user, and the pair of tokens of a session."""
     access = resources.get(AccessTokens)
     extras = await resources.get(ProfileExtras).of(tx, user_id)
     user = UserOut(**asdict(await service.profile_of(tx, user_id)), plan=extras["plan"])
     return TokensOut(
         user=user,
-        access_token=access.sign(user_id, session_id),
+        access_token=access.sign(user_id, session_id, at),
         refresh_token=refresh_token,
         expires_in=access.seconds,
     )

@@ -1,15 +1,15 @@
 """Access tokens (signed, short) and refresh tokens (random, kept as digests)."""
 
+import contextlib
 import hashlib
-import hmac
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from joserfc import jwt
-from joserfc.errors import JoseError
+from joserfc.errors import BadSignatureError, JoseError
 from joserfc.jwk import OctKey
 
 from hortus.core import clock
@@ -17,7 +17,12 @@ from hortus.core.errors import Unauthenticated
 from hortus.core.settings import Settings
 
 ISSUER, AUDIENCE, TYPE = "hortus", "hortus-api", "at+jwt"
+HEADER = {"alg": "HS256", "typ": TYPE}
+LONGEST = 2048
+NOT_GOOD = "The access token is not good. Sign in again."
 KEPT = 10_000
+CLOCKS_DIFFER = 30
+"""Seconds by which the clock of the machine that signed may be ahead of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +38,17 @@ class AccessTokens:
     """Signs and verifies; remembers what it verified until it expires."""
 
     def __init__(self, settings: Settings) -> None:
-        self._key = OctKey.import_key(hmac.digest(settings.key, b"hortus access tokens", "sha256"))
+        self._keys = [OctKey.import_key(key) for key in settings.keys_for("access tokens")]
         self._lasts = timedelta(minutes=settings.access_token_expire_minutes)
         self._verified: OrderedDict[bytes, AccessClaims] = OrderedDict()
         self._claims = jwt.JWTClaimsRegistry(
+            leeway=CLOCKS_DIFFER,
             iss={"essential": True, "value": ISSUER},
             aud={"essential": True, "value": AUDIENCE},
             sub={"essential": True},
             exp={"essential": True},
+            iat={"essential": True},
+            nbf={"essential": True},
         )
 
     @property
@@ -48,9 +56,9 @@ class AccessTokens:
         """How long a token is good."""
         return int(self._lasts.total_seconds())
 
-    def sign(self, user_id: str, session_id: str) -> str:
-        """A fresh access token of a session."""
-        now = clock.now()
+    def sign(self, user_id: str, session_id: str, at: datetime | None = None) -> str:
+        """An access token of a session, good from now or from `at`: the same moment makes the same token."""
+        now = at or clock.now()
         claims: dict[str, Any] = {
             "iss": ISSUER,
             "aud": AUDIENCE,
@@ -60,10 +68,12 @@ class AccessTokens:
             "nbf": int(now.timestamp()),
             "exp": int((now + self._lasts).timestamp()),
         }
-        return jwt.encode({"alg": "HS256", "typ": TYPE}, claims, self._key, algorithms=["HS256"])
+        return jwt.encode(HEADER, claims, self._keys[0], algorithms=["HS256"])
 
     def verify(self, token: str) -> AccessClaims:
         """What the token says; raises Unauthenticated for anything forged, expired or meant for other uses."""
+        if len(token) > LONGEST:
+            raise Unauthenticated(NOT_GOOD)
         digest = hashlib.sha256(token.encode("utf-8", "replace")).digest()
         known = self._verified.get(digest)
         now = clock.now().timestamp()
@@ -79,13 +89,22 @@ class AccessTokens:
 
     def _verify(self, token: str) -> AccessClaims:
         try:
-            decoded = jwt.decode(token, self._key, algorithms=["HS256"])
+            decoded = self._decode(token)
             self._claims.validate(decoded.claims)
-            if decoded.header.get("typ") != TYPE:
-                raise ValueError("another type of token")
-            return AccessClaims(str(decoded.claims["sub"]), str(decoded.claims["sid"]), float(decoded.claims["exp"]))
-        except (JoseError, ValueError, KeyError, TypeError) as error:
-            raise Unauthenticated("The access token is not good. Sign in again.") from error
+            if decoded.header != HEADER:  # a `kid`, `jku` or `crit` of somebody else's is never followed
+                raise ValueError("another kind of token")
+            claims = decoded.claims
+            if not (isinstance(claims["sid"], str) and claims["iat"] <= clock.now().timestamp() + CLOCKS_DIFFER):
+                raise ValueError("no token of ours")
+            return AccessClaims(claims["sub"], claims["sid"], float(claims["exp"]))
+        except (JoseError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise Unauthenticated(NOT_GOOD) from error
+
+    def _decode(self, token: str) -> jwt.Token:
+        for key in self._keys[:-1]:
+            with contextlib.suppress(BadSignatureError):
+                return jwt.decode(token, key, algorithms=["HS256"])
+        return jwt.decode(token, self._keys[-1], algorithms=["HS256"])
 
 
 def new_secret() -> str:

@@ -4,6 +4,7 @@ Each adapter declares its own settings beside its code; what stands here is what
 several features share. Names in capitals are the environment variables.
 """
 
+import hmac
 import os
 import secrets
 from functools import cached_property
@@ -52,6 +53,8 @@ class Settings(BaseSettings):
     secret_key: SecretStr = Field(
         SecretStr(""), validation_alias=AliasChoices("SECRET_KEY", "JWT_SECRET", "secret_key")
     )
+    secret_key_previous: Annotated[list[SecretStr], NoDecode] = Field(default_factory=list)
+    """Secrets that were SECRET_KEY before: what they signed is still good, nothing new is signed with them."""
 
     # Signing in
     access_token_expire_minutes: PositiveInt = 15
@@ -92,6 +95,11 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
+    @field_validator("secret_key_previous", mode="before")
+    @classmethod
+    def _split_secrets(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
     @field_validator("log_level", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
@@ -127,16 +135,26 @@ class Settings(BaseSettings):
         given = self.secret_key.get_secret_value()
         return given.encode() if given else _kept_secret(self.data_dir)
 
+    def keys_for(self, purpose: str) -> tuple[bytes, ...]:
+        """Keys of one purpose, so that a signature never serves another. Sign with the first; verify with any."""
+        roots = (self.key, *(previous.get_secret_value().encode() for previous in self.secret_key_previous))
+        return tuple(hmac.digest(root, f"hortus {purpose}".encode(), "sha256") for root in roots)
+
     def refuse_unsafe(self) -> None:
         """Raise UnsafeSettings when this would listen to the world with a weak or placeholder secret."""
-        given = self.secret_key.get_secret_value()
-        if not given or self.host in LOOPBACK:
+        if self.host in LOOPBACK:
             return
-        if len(given) < 32 or any(word in given.lower() for word in PLACEHOLDERS):
-            raise UnsafeSettings(
-                "SECRET_KEY is short or a placeholder and the server would be public. "
-                "Set 32 random characters or more (`openssl rand -hex 32`), or unset it: Hortus then makes its own."
-            )
+        given = {"SECRET_KEY": [self.secret_key], "SECRET_KEY_PREVIOUS": self.secret_key_previous}
+        for name, listed in given.items():
+            if any(_is_weak(secret.get_secret_value()) for secret in listed):
+                raise UnsafeSettings(
+                    f"{name} is short or a placeholder and the server would be public. "
+                    "Set 32 random characters or more (`openssl rand -hex 32`), or unset it: Hortus then makes its own."
+                )
+
+
+def _is_weak(given: str) -> bool:
+    return bool(given) and (len(given) < 32 or any(word in given.lower() for word in PLACEHOLDERS))
 
 
 def _kept_secret(data_dir: Path) -> bytes:

@@ -1,6 +1,7 @@
 """Routes over sessions: refresh, logout, prove again, list, revoke."""
 
 from collections.abc import Callable
+from dataclasses import astuple
 from typing import Annotated
 
 from fastapi import APIRouter, Response
@@ -16,6 +17,7 @@ from hortus.core.db import Database
 from hortus.core.errors import Problem
 from hortus.core.paging import Page
 from hortus.core.schemas import Id
+from hortus.core.settings import Settings
 from hortus.core.web import PROBLEM_RESPONSES, AllResources, PageOf, ReadTx, WriteTx, limited, public, resource
 
 router = APIRouter(prefix="/api", responses=PROBLEM_RESPONSES)
@@ -31,8 +33,9 @@ Known = Annotated[PrincipalCache, resource(PrincipalCache)]
 async def refresh(body: RefreshIn, resources: AllResources) -> TokensOut:
     """Trade a refresh token for a fresh pair. A token that was used before revokes its session."""
     async with resources.get(Database).transaction() as tx:
-        answer = await sessions.refresh(tx, body.refresh_token, lasts=session_lasts(resources))
-        tokens = answer if isinstance(answer, Problem) else await tokens_of(tx, resources, *answer)
+        keys = resources.get(Settings).keys_for("refresh tokens")
+        answer = await sessions.refresh(tx, body.refresh_token, keys=keys, lasts=session_lasts(resources))
+        tokens = answer if isinstance(answer, Problem) else await tokens_of(tx, resources, *astuple(answer))
     if isinstance(tokens, Problem):
         raise tokens
     return tokens

@@ -1,7 +1,11 @@
 """Sessions: open, refresh, revoke, list."""
 
+import base64
+import contextlib
 import hmac
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
@@ -17,6 +21,16 @@ from hortus.core.paging import Page, Paging, newest_first, page_of
 
 GRACE = timedelta(seconds=10)
 """How long a used refresh token still works: its answer may have been lost on the way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """The next pair of a session: its refresh token, and the moment from which its access token is good."""
+
+    user_id: str
+    session_id: str
+    refresh_token: str
+    at: datetime
 
 
 async def open_session(
@@ -44,44 +58,73 @@ async def open_session(
         "device_id": device_id,
     }
     await tx.execute(insert(Session), session)
-    return session_id, await _new_refresh_token(tx, session_id)
+    return session_id, await _keep_refresh_token(tx, session_id, new_secret())
 
 
-async def _new_refresh_token(tx: Tx, session_id: str) -> str:
-    secret = new_secret()
+async def _keep_refresh_token(tx: Tx, session_id: str, secret: str) -> str:
     row = {"digest": digest_of(secret), "session_id": session_id, "created_at": clock.now()}
     await tx.execute(insert(RefreshToken), row)
     return secret
 
 
-async def refresh(tx: Tx, refresh_token: str, *, lasts: timedelta) -> tuple[str, str, str] | Problem:
-    """(user id, session id, next refresh token), or the refusal.
+def _next_token(key: bytes, used: str, session_id: str) -> str:
+    """The one successor of a refresh token: whoever lost it gets it again, and it is stored nowhere."""
+    digest = hmac.digest(key, f"{session_id} {used}".encode("utf-8", "replace"), "sha256")
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
-    A refusal is returned, not raised: a reused token revokes its session, and that must commit.
+
+_STATE = (
+    select(RefreshToken.used_at, RefreshToken.session_id, Session.user_id, Session.revoked_at, Session.expires_at)
+    .add_columns(User.status)
+    .join(Session, Session.id == RefreshToken.session_id)
+    .join(User, User.id == Session.user_id)
+)
+
+
+async def refresh(tx: Tx, refresh_token: str, *, keys: Sequence[bytes], lasts: timedelta) -> Refreshed | Problem:
+    """The successor of a refresh token, or the refusal.
+
+    However often and however parallel one token comes within the grace, it has one successor, which is
+    the answer each time. A refusal is returned, not raised: a reused token revokes its session, and that
+    must commit.
     """
     now, digest = clock.now(), digest_of(refresh_token)
-    query = (
-        select(RefreshToken.used_at, Session, User.status)
-        .join(Session, Session.id == RefreshToken.session_id)
-        .join(User, User.id == Session.user_id)
-        .where(RefreshToken.digest == digest)
-        .with_for_update(of=[RefreshToken])
-    )
-    found = (await tx.execute(query)).one_or_none()
-    if found is None:
+    found = (await tx.execute(_STATE.where(RefreshToken.digest == digest))).one_or_none()
+    if found is None or found.revoked_at is not None or found.expires_at <= now:
         return BadRefreshToken()
-    used_at, session, status = found
-    if session.revoked_at is not None or session.expires_at <= now:
-        return BadRefreshToken()
-    if status != "active":
+    if found.status != "active":
         return AccountSuspended()
-    if used_at is not None and now - used_at > GRACE:
-        await revoke(tx, session.user_id, session.id)
-        return RefreshReused()
-    if used_at is None:
-        await tx.execute(update(RefreshToken).where(RefreshToken.digest == digest).values(used_at=now))
-    await tx.execute(update(Session).where(Session.id == session.id).values(last_used_at=now, expires_at=now + lasts))
-    return session.user_id, session.id, await _new_refresh_token(tx, session.id)
+    first = (
+        update(RefreshToken)
+        .where(RefreshToken.digest == digest, RefreshToken.used_at.is_(None))
+        .values(used_at=now)
+        .returning(RefreshToken.digest)
+    )
+    if (await tx.execute(first)).first() is not None:
+        renewed = update(Session).where(Session.id == found.session_id, Session.revoked_at.is_(None))
+        renewed = renewed.values(last_used_at=now, expires_at=now + lasts)
+        await tx.execute(renewed)
+        successor = await _keep_refresh_token(
+            tx, found.session_id, _next_token(keys[0], refresh_token, found.session_id)
+        )
+        return Refreshed(found.user_id, found.session_id, successor, now)
+    return await _again(tx, refresh_token, found.user_id, found.session_id, keys)
+
+
+async def _again(
+    tx: Tx, refresh_token: str, user_id: str, session_id: str, keys: Sequence[bytes]
+) -> Refreshed | Problem:
+    """The answer to a token that was used before: its successor within the grace, the end of its session after."""
+    query = select(RefreshToken.used_at).where(RefreshToken.digest == digest_of(refresh_token))
+    used_at = (await tx.execute(query)).scalar_one()
+    if used_at is not None and clock.now() - used_at <= GRACE:
+        made = {digest_of(secret): secret for secret in (_next_token(key, refresh_token, session_id) for key in keys)}
+        kept = (await tx.execute(select(RefreshToken.digest).where(RefreshToken.digest.in_(made)))).scalars().first()
+        if kept is not None:
+            return Refreshed(user_id, session_id, made[kept], used_at)
+    with contextlib.suppress(SessionNotFound):  # somebody else noticed too
+        await revoke(tx, user_id, session_id)
+    return RefreshReused()
 
 
 # Built once, of columns alone: this runs at every call.
