@@ -2,6 +2,8 @@
 
 from hortus.tasks.engines.embedded import EmbeddedEngine
 from hortus.tasks.kinds import QUEUES, Claimed, Dead, Kind, LeaseLost, Retry, define, every
+from hortus.tasks.leases import Leases
+from hortus.tasks.presence import workers
 from hortus.tasks.queue import (
     TaskNotFound,
     Wanted,
@@ -14,6 +16,7 @@ from hortus.tasks.queue import (
     requeue,
 )
 from hortus.tasks.run import run_one
+from hortus.tasks.scheduler import Scheduler
 
 __all__ = [
     "QUEUES",
@@ -22,7 +25,9 @@ __all__ = [
     "EmbeddedEngine",
     "Kind",
     "LeaseLost",
+    "Leases",
     "Retry",
+    "Scheduler",
     "TaskNotFound",
     "Wanted",
     "claim_now",
@@ -35,4 +40,5 @@ __all__ = [
     "finish",
     "requeue",
     "run_one",
+    "workers",
 ]

@@ -246,6 +246,9 @@ async def put_back(tx: Tx, task: Claimed, *, error: str | None, delay: float, co
     if not counted:
         values["attempts"] = Task.attempts - 1
     await _close(tx, task, **values)
+    kind = registry.kinds.get(task.name)
+    if kind is not None and not delay:
+        tx.after_commit(lambda: ring({kind.queue: [task.id]}))
 
 
 async def bury(tx: Tx, resources: Resources, task: Claimed, error: str) -> None:
@@ -264,20 +267,25 @@ def backoff(kind: Kind, attempt: int) -> float:
 
 async def enqueue_due(tx: Tx, periodic: Sequence[Periodic]) -> list[str]:
     """Enqueue each periodic task whose time has come and move it on; two schedulers enqueue once."""
-    insert_into = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
     due = []
     for each in periodic:
         name = each.kind.name
-        first = insert_into(TaskSchedule).values(name=name, next_at=db_now(each.seconds), last_at=db_now())
-        moved = first.on_conflict_do_update(
-            index_elements=["name"],
-            set_={"next_at": db_now(each.seconds), "last_at": db_now()},
-            where=TaskSchedule.next_at <= db_now(),
-        ).returning(TaskSchedule.name)
-        if (await tx.execute(moved)).first() is not None:
+        if await move_on(tx, name, each.seconds):
             await enqueue(tx, each.kind, {}, key=f"periodic:{name}")
             due.append(name)
     return due
+
+
+async def move_on(tx: Tx, name: str, seconds: float) -> bool:
+    """Whether the time of `name` has come; it comes again after `seconds`, and each time for one caller only."""
+    insert_into = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
+    first = insert_into(TaskSchedule).values(name=name, next_at=db_now(seconds), last_at=db_now())
+    moved = first.on_conflict_do_update(
+        index_elements=["name"],
+        set_={"next_at": db_now(seconds), "last_at": db_now()},
+        where=TaskSchedule.next_at <= db_now(),
+    ).returning(TaskSchedule.name)
+    return (await tx.execute(moved)).first() is not None
 
 
 async def schedule_is_due(tx: Tx, periodic: Sequence[Periodic]) -> bool:

@@ -1,0 +1,134 @@
+"""The leases of one process: kept while their tasks run, handed back when it must go."""
+
+import asyncio
+import contextlib
+import contextvars
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+
+import structlog
+
+from hortus.core import ids
+from hortus.core.db import Database
+from hortus.core.resources import Resources
+from hortus.tasks import presence, queue
+from hortus.tasks.kinds import Claimed, LeaseLost
+from hortus.tasks.run import run_one
+
+log = structlog.get_logger()
+
+
+class Leases:
+    """Renews what this process holds, three times per lease of `seconds`; cancels what was taken over.
+
+    With a `kind` of process and its `room` by queue, it is also listed among the workers.
+    """
+
+    def __init__(
+        self, database: Database, seconds: float, *, kind: str | None = None, room: Mapping[str, int] | None = None
+    ) -> None:
+        self.worker = f"{socket.gethostname()[:30]}:{os.getpid()}:{ids.new()[-6:]}"
+        self.seconds = seconds
+        self._database = database
+        self._kind, self._room = kind, dict(room or {})
+        self._running: dict[Claimed, asyncio.Task[None]] = {}
+        self._heartbeat: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to keep leases."""
+        await self._show()
+        # An empty context: the loop belongs to no request.
+        self._heartbeat = contextvars.Context().run(asyncio.create_task, self._heartbeat_loop())
+
+    async def stop(self, grace: float) -> None:
+        """Wait up to `grace` seconds for what runs, then cancel it and hand it back at once."""
+        if self._running:
+            await asyncio.wait(tuple(self._running.values()), timeout=grace)
+        left = dict(self._running)
+        for running in left.values():
+            running.cancel()
+        if left:
+            await asyncio.wait(tuple(left.values()))
+        for task in left:
+            await self.give_back(task)
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
+            await asyncio.gather(self._heartbeat, return_exceptions=True)
+        if self._kind is not None:
+            async with self._database.transaction() as tx:
+                await presence.leave(tx, self.worker)
+
+    async def give_back(self, task: Claimed) -> None:
+        """Let another process have the task at once, as if this one had never claimed it."""
+        with contextlib.suppress(LeaseLost):
+            async with self._database.transaction() as tx:
+                await queue.put_back(tx, task, error="handed back at shutdown", delay=0, counted=False)
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything runs under a lease of this process."""
+        return bool(self._running)
+
+    def run(self, resources: Resources, task: Claimed, ended: Callable[[Claimed], None]) -> asyncio.Task[None]:
+        """Run a claimed task on its own, under its lease; `ended(task)` is called afterwards."""
+        running = contextvars.Context().run(asyncio.create_task, run_one(resources, task))
+        self._running[task] = running
+        running.add_done_callback(partial(self._ended, task, ended))
+        return running
+
+    def _ended(self, task: Claimed, ended: Callable[[Claimed], None], done: asyncio.Task[None]) -> None:
+        self._running.pop(task, None)
+        ended(task)
+        if not done.cancelled() and (error := done.exception()) is not None:
+            log.error("task_runner_failed", task=task.name, error=repr(error))
+
+    @asynccontextmanager
+    async def holding(self, task: Claimed) -> AsyncIterator[None]:
+        """Keep the lease of a task that the caller runs itself; the body is cancelled when it is lost."""
+        current = asyncio.current_task()
+        if current is None:
+            raise RuntimeError("only a running task can hold a lease")
+        self._running[task] = current
+        lost = False
+        try:
+            yield
+        except asyncio.CancelledError:
+            lost = self._running.get(task) is not current
+            if lost:
+                current.uncancel()  # the heartbeat's doing, answered here; timeouts further out must not see it
+                raise LeaseLost(task.name) from None
+            raise
+        finally:
+            if not lost:
+                self._running.pop(task, None)
+
+    async def _heartbeat_loop(self) -> None:
+        while True:
+            await asyncio.sleep(self.seconds / 3)
+            try:
+                await self._show()
+                await self._renew()
+            except Exception:
+                log.exception("heartbeat_failed")
+
+    async def _show(self) -> None:
+        if self._kind is not None:
+            async with self._database.transaction() as tx:
+                await presence.show(tx, self.worker, self._kind, self._room, len(self._running))
+
+    async def _renew(self) -> None:
+        held = list(self._running)
+        if not held:
+            return
+        async with self._database.transaction() as tx:
+            kept = await queue.renew(tx, held, self.seconds)
+            ended = {task.id for task in held if task.id not in kept}
+            gone = [task for task in held if task.id in ended and not await queue.ended_well(tx, task)]
+        for task in gone:
+            running = self._running.pop(task, None)
+            if running is not None:
+                log.warning("lease_lost", task=task.name, id=task.id)
+                running.cancel()

@@ -1,0 +1,34 @@
+"""Which processes work, and when each was last alive, by the database's clock."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from hortus.core.db import Tx, db_now
+from hortus.tasks.tables import Worker
+
+FORGOTTEN_AFTER = 86400.0
+
+
+async def show(tx: Tx, name: str, kind: str, room: Mapping[str, int], running: int) -> None:
+    """Note that the process `name` lives and how many tasks it runs now; `room` is how many it could, by queue."""
+    insert_into = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
+    born = insert_into(Worker).values(
+        name=name, kind=kind, room=dict(room), running=running, started_at=db_now(), seen_at=db_now()
+    )
+    await tx.execute(
+        born.on_conflict_do_update(index_elements=["name"], set_={"running": running, "seen_at": db_now()})
+    )
+
+
+async def leave(tx: Tx, name: str) -> None:
+    """Forget a process that stops in good order, and those that died long ago."""
+    gone = (Worker.name == name) | (Worker.seen_at < db_now(-FORGOTTEN_AFTER))
+    await tx.execute(delete(Worker).where(gone).execution_options(synchronize_session=False))
+
+
+async def workers(tx: Tx, *, within: float = 60.0) -> Sequence[Worker]:
+    """The processes seen within that many seconds, oldest first. Heartbeats come three times per lease."""
+    query = select(Worker).where(Worker.seen_at >= db_now(-within)).order_by(Worker.started_at, Worker.name)
+    return (await tx.execute(query)).scalars().all()
