@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     database_url: str = Field("", validation_alias=AliasChoices("DATABASE_URL", "database_url"))
     database_pool_size: PositiveInt = 10
     redis_url: str = Field("", validation_alias=AliasChoices("REDIS_URL", "redis_url"))
+    celery_broker_url: str = ""
+    """`redis://…` (Valkey, Redis) or `amqp://…` (RabbitMQ): carries the news of new tasks to workers elsewhere."""
     host: str = "127.0.0.1"
     port: int = 8000
     public_url: str = Field("", validation_alias=AliasChoices("PUBLIC_URL", "RENDER_EXTERNAL_URL", "public_url"))
@@ -72,6 +74,11 @@ class Settings(BaseSettings):
 
     # Work
     worker_concurrency: PositiveInt = 8
+    worker_queues: str = ""
+    """The queues a process serves, and how many tasks of each at once: `media=4,mail`. Empty means all."""
+    worker_schedules: bool = True
+    """Whether workers also do what `hortus scheduler` does; any number of them may."""
+    shutdown_grace_seconds: float = Field(10.0, ge=0, le=3600)
     lease_seconds: PositiveInt = 30
     chat_context_messages: PositiveInt = 10
     chat_context_tokens: PositiveInt = 8000

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from hortus.core import log
 from hortus.core.settings import Settings, UnsafeSettings
+from hortus.tasks.rooms import rooms
 
 app = typer.Typer(help="Sell generative AI from your own server.", no_args_is_help=True, add_completion=False)
 console = Console()
@@ -59,11 +60,32 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000, data: Data = None) -> Non
 
 
 @app.command()
-def worker(data: Data = None) -> None:
-    """Do background work, including periodic tasks, until stopped."""
+def worker(
+    data: Data = None,
+    queues: Annotated[str | None, typer.Option(help="Serve only these, as in `media=4,mail`.")] = None,
+) -> None:
+    """Do background work, including periodic tasks, until stopped: Celery's worker where CELERY_BROKER_URL is set."""
+    settings = _settings(data_dir=data, worker_queues=queues)
+    try:
+        rooms(settings.worker_queues, settings.worker_concurrency)
+    except ValueError as error:
+        console.print(f"[red]Not started.[/red] {error}")
+        raise typer.Exit(2) from None
+    if settings.celery_broker_url:
+        from hortus.main import worker as celery  # noqa: PLC0415 - Celery is loaded only where it is used
+
+        raise typer.Exit(celery.run(settings))
     from hortus.main import serving  # noqa: PLC0415 - `hortus --help` stays quick
 
-    asyncio.run(serving.work(_settings(data_dir=data)))
+    asyncio.run(serving.work(settings))
+
+
+@app.command()
+def scheduler(data: Data = None) -> None:
+    """Enqueue periodic tasks and tell workers of work that waits, until stopped. Safe to run more than once."""
+    from hortus.main import serving  # noqa: PLC0415 - `hortus --help` stays quick
+
+    asyncio.run(serving.schedule(_settings(data_dir=data)))
 
 
 @app.command()

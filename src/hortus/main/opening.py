@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from hortus import accounts, chat, generation, ledger, quotas, routing, senders
+from hortus import accounts, chat, generation, ledger, quotas, routing, senders, tasks
 from hortus.core.db import Database, Tx
 from hortus.core.events import Bus
 from hortus.core.http import Http
@@ -20,9 +20,9 @@ from hortus.main import upkeep
 from hortus.providers import Context, Registry, discover
 from hortus.storage import LocalStorage, Storage
 from hortus.tasks import EmbeddedEngine
+from hortus.tasks.rooms import rooms
 
 log = structlog.get_logger()
-ROOM = {"interactive": 1, "media": 2, "mail": 2, "maintenance": 1}
 
 
 @asynccontextmanager
@@ -57,19 +57,42 @@ async def opened(settings: Settings, *, work: bool, registry: Registry | None = 
         generation.ended.connect(replies)
         accounts.user_registered.connect(_welcome)
         upkeep.define_all()
-        room = {**ROOM, "interactive": settings.worker_concurrency * 2} if work else {}
-        engine = EmbeddedEngine(resources, room=room, lease=settings.lease_seconds, schedule=work)
-        resources.add(engine, EmbeddedEngine)
-        resources.add(StartText(database, settings, engine))
-        async with database.transaction() as tx:
-            await quotas.ensure_plans(tx, settings)
-        await engine.start()
-        try:
-            yield resources
-        finally:
-            await engine.stop()
+        room = rooms(settings.worker_queues, settings.worker_concurrency) if work else {}
+        async with _bell(settings, resources) as remind:
+            engine = EmbeddedEngine(resources, room=room, lease=settings.lease_seconds, schedule=False)
+            scheduler = tasks.Scheduler(database, poll=1.0 if remind else 5.0, remind=remind)
+            resources.add(scheduler)
+            resources.add(engine, EmbeddedEngine)
+            resources.add(StartText(database, settings, engine))
+            async with database.transaction() as tx:
+                await quotas.ensure_plans(tx, settings)
+            await engine.start()
+            if work:
+                await scheduler.start()
+            try:
+                yield resources
+            finally:
+                await scheduler.stop()
+                await engine.stop(settings.shutdown_grace_seconds)
             generation.ended.disconnect(replies)
             await database.close()
+
+
+@asynccontextmanager
+async def _bell(settings: Settings, resources: Resources) -> AsyncIterator[tasks.Remind | None]:
+    """With a broker, workers elsewhere are told of new tasks."""
+    if not settings.celery_broker_url:
+        yield None
+        return
+    from hortus.tasks.engines.celery import Bell, make_app  # noqa: PLC0415 - Celery is loaded only where it is used
+
+    bell = Bell(make_app(settings.celery_broker_url, {}))
+    resources.add(bell)
+    bell.start()
+    try:
+        yield bell.remind
+    finally:
+        await bell.stop()
 
 
 def _usage_extra(settings: Settings) -> Any:

@@ -9,7 +9,7 @@ import uvicorn
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
-from hortus import accounts
+from hortus import accounts, tasks
 from hortus.accounts.schemas import Email
 from hortus.core.db import Database
 from hortus.core.errors import Problem
@@ -91,6 +91,20 @@ async def work(settings: Settings) -> None:
     async with opened(settings, work=True):
         log.info("worker_started")
         await stop.wait()
+
+
+async def schedule(settings: Settings) -> None:
+    """Look for what is due by the clock until SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with opened(settings, work=False) as resources:
+        leases = tasks.Leases(resources.get(Database), settings.lease_seconds, kind="scheduler")
+        await leases.start()
+        await resources.get(tasks.Scheduler).start()  # stopped by whoever opened it
+        log.info("scheduler_started")
+        await stop.wait()
+        await leases.stop(0)
 
 
 async def create_admin(settings: Settings, email: str, password: str) -> str | None:

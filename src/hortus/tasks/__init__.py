@@ -16,7 +16,7 @@ from hortus.tasks.queue import (
     requeue,
 )
 from hortus.tasks.run import run_one
-from hortus.tasks.scheduler import Scheduler
+from hortus.tasks.scheduler import Remind, Scheduler
 
 __all__ = [
     "QUEUES",
@@ -26,6 +26,7 @@ __all__ = [
     "Kind",
     "LeaseLost",
     "Leases",
+    "Remind",
     "Retry",
     "Scheduler",
     "TaskNotFound",

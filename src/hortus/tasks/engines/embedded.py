@@ -34,12 +34,11 @@ class EmbeddedEngine:
         lease: float = 30.0,
         poll: float = 1.0,
         schedule: bool = True,
-        kind: str = "embedded",
     ) -> None:
         self._resources = resources
         self._database = resources.get(Database)
         self._room: dict[str, int] = {name: room[name] for name in QUEUES if room.get(name)}
-        self.leases = Leases(self._database, lease, kind=kind if self._room else None, room=self._room)
+        self.leases = Leases(self._database, lease, kind="embedded" if self._room else None, room=self._room)
         self.worker, self.lease = self.leases.worker, lease
         self._scheduler = Scheduler(self._database, poll=poll * 5) if schedule else None
         self._poll = poll

@@ -1,0 +1,79 @@
+"""The Celery worker: `hortus worker`, or `celery -A hortus.main.worker worker` with Celery's own options.
+
+Both read the same settings and differ in nothing else.
+"""
+
+import os
+import platform
+from functools import cache, partial
+from typing import Any
+
+from celery import Celery, signals
+
+from hortus.core import log
+from hortus.core.settings import Settings
+from hortus.main.opening import opened
+from hortus.tasks.engines.answering import CeleryWorker
+from hortus.tasks.engines.celery import PREFIX, make_app, set_tasks
+from hortus.tasks.rooms import rooms
+
+app: Celery
+
+
+def __getattr__(name: str) -> Any:
+    """`app` is made when Celery asks for it: importing this module opens and reads nothing."""
+    if name == "app":
+        return _app_from_environment()
+    raise AttributeError(name)
+
+
+@cache
+def _app_from_environment() -> Celery:
+    settings = Settings()
+    settings.refuse_unsafe()
+    if not settings.celery_broker_url:
+        raise SystemExit("Set CELERY_BROKER_URL, or say `hortus worker`, which works without a broker.")
+    return build(settings)
+
+
+def build(settings: Settings) -> Celery:
+    """The application, ready to be started as this process's one worker. Raises ValueError for wrong settings."""
+    room = rooms(settings.worker_queues, settings.worker_concurrency)
+    made = make_app(settings.celery_broker_url, room)
+    process = CeleryWorker(
+        partial(opened, settings, work=False),
+        room,
+        lease=settings.lease_seconds,
+        grace=settings.shutdown_grace_seconds,
+        schedule=settings.worker_schedules,
+    )
+    set_tasks(made, process.answer, process.tick)
+
+    def set_up_logs(**_: Any) -> None:
+        log.configure(settings.log_level, settings.log_format)
+
+    def begin(sender: Any, **_: Any) -> None:
+        if "thread" not in str(sender.pool_cls):
+            raise SystemExit("Hortus works in threads around one event loop; leave out -P.")
+        served = sender.app.amqp.queues.consume_from
+        process.start([name.removeprefix(PREFIX) for name in served])
+
+    signals.setup_logging.connect(set_up_logs, weak=False)
+    signals.worker_init.connect(begin, weak=False)
+    signals.worker_shutting_down.connect(lambda **_: process.begin_stop(), weak=False)
+    signals.worker_shutdown.connect(lambda **_: process.stop(), weak=False)
+    return made
+
+
+def run(settings: Settings) -> int:
+    """Work until SIGINT or SIGTERM; the exit code."""
+    made = build(settings)
+    worker = made.Worker(
+        hostname=f"hortus-{os.getpid()}@{platform.node()}",
+        queues=[PREFIX + name for name in rooms(settings.worker_queues, settings.worker_concurrency)],
+        without_gossip=True,
+        without_mingle=True,
+        quiet=True,
+    )
+    worker.start()
+    return int(worker.exitcode or 0)
