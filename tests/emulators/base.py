@@ -11,6 +11,7 @@ import io
 import json
 import signal
 import tempfile
+import time
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -61,6 +62,8 @@ SHORT_NAMES = {
     "bad_usage": "wrong_usage",
     "not_an_image": "text_for_image",
 }
+NOW = b"@now@"
+"""Stands in a reply for the nanoseconds of the system's monotonic clock at which it is sent."""
 MODE = web.RequestKey("mode", str)
 """How the call at hand fails; empty when it does not."""
 STREAM = web.RequestKey("stream", bool)
@@ -246,7 +249,7 @@ class Emulator:
             await asyncio.sleep(self.first_token_delay)
         broken = mode in {"cut", "stall", "ends_early", "error_event"}
         for piece in pieces[:3] if broken else pieces:
-            await response.write(piece)
+            await response.write(piece.replace(NOW, str(time.monotonic_ns()).encode()) if NOW in piece else piece)
             if self.token_delay:
                 await asyncio.sleep(self.token_delay)
         if mode == "cut":
@@ -342,7 +345,7 @@ def main(kind: type[Emulator]) -> None:
     given = vars(parser.parse_args())
     tokens = given.pop("tokens")
     if tokens:
-        given["reply"] = ["word "] * tokens
+        given["reply"] = [f"{NOW.decode()} ", *["word "] * (tokens - 1)]
 
     async def serve() -> None:
         ended = asyncio.Event()

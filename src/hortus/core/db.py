@@ -103,6 +103,10 @@ class Tx(AsyncSession):
         self.info.setdefault("after_commit", []).append(callback)
 
 
+_PLAIN: dict[str, Any] = {"synchronize_session": False}
+"""Updates go to the database and nowhere else: matching them against objects in memory costs more than they do."""
+
+
 class NestedTransaction(RuntimeError):
     """A transaction was opened inside another one: a programming error that would deadlock SQLite."""
 
@@ -151,7 +155,9 @@ class Database:
             raise NestedTransaction("a transaction is open already")
         mark = context.transaction_open.set(True)
         try:
-            async with Tx(engine, expire_on_commit=False, autoflush=False, info=self.carried) as tx:
+            async with Tx(
+                engine, expire_on_commit=False, autoflush=False, execution_options=_PLAIN, info=self.carried
+            ) as tx:
                 yield tx
         finally:
             context.transaction_open.reset(mark)

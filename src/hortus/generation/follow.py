@@ -20,15 +20,19 @@ LOOK_SECONDS = 2.0
 """How often the database is asked when the bus is silent: another process may be at work."""
 
 
-async def follow(resources: Resources, user_id: str, generation_id: str, after: int) -> AsyncGenerator[bytes, None]:
+async def follow(
+    resources: Resources, user_id: str, generation_id: str, after: int, *, just_started: bool = False
+) -> AsyncGenerator[bytes, None]:
     """Frames until the end: `progress` and `delta` as they come, then one `done` or `error`.
 
-    Resumes after the event id `after`. The last frame bears the whole generation.
+    Resumes after the event id `after`. The last frame bears the whole generation. With `just_started`
+    the caller knows it to be live and to be this user's, and the first look is saved.
     """
     bus = resources.get(Bus)
-    generation = await _look(resources, user_id, generation_id)
-    if generation.status in LIVE:
-        yield frame("progress", {"generation_id": generation_id, "progress": generation.progress})
+    generation = None if just_started else await _look(resources, user_id, generation_id)
+    if generation is None or generation.status in LIVE:
+        progress = 0 if generation is None else generation.progress
+        yield frame("progress", {"generation_id": generation_id, "progress": progress})
         seen = after
         async with contextlib.aclosing(bus.listen(service.topic_of(generation_id), after, LOOK_SECONDS)) as news:
             async for event in news:
@@ -43,6 +47,7 @@ async def follow(resources: Resources, user_id: str, generation_id: str, after: 
                 yield KEEP_ALIVE
     else:
         seen = after + 1
+    generation = generation or await _look(resources, user_id, generation_id)
     name = "done" if generation.status == "succeeded" else "error"
     shown = show.show(generation, resources.get(Settings)).model_dump(mode="json")
     yield frame(name, shown, seen)
@@ -62,7 +67,8 @@ async def stream_inline(resources: Resources, claimed: tasks.Claimed, user_id: s
     sent = False
     work = asyncio.ensure_future(work_inline(resources, claimed))
     try:
-        async with contextlib.aclosing(follow(resources, user_id, claimed.payload["id"], 0)) as frames:
+        own = follow(resources, user_id, claimed.payload["id"], 0, just_started=True)
+        async with contextlib.aclosing(own) as frames:
             async for one in frames:
                 sent = sent or b"event: delta" in one
                 yield one

@@ -8,7 +8,8 @@ import asyncio
 import shutil
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -159,19 +160,31 @@ async def run(resources: Resources, task: tasks.Claimed) -> None:
     if generation.status == "queued":
         async with database.transaction() as tx:  # tx A
             await service.mark_running(tx, [generation.id])
-    workdir = Path(tempfile.mkdtemp(prefix="hortus-"))
     sink = _Sink(resources, generation)
     trace = Trace()
     ended = False
     try:
-        outcome = await _work_unless_cancelled(resources, generation, sink, trace, workdir)
-        if outcome is not None:
-            ended = await _finish(resources, task, generation, sink, outcome)
+        async with _workdir(generation.kind) as workdir:
+            outcome = await _work_unless_cancelled(resources, generation, sink, trace, workdir)
+            if outcome is not None:
+                ended = await _finish(resources, task, generation, sink, outcome)
     finally:
         if not ended:
             with suppress(Exception):
                 await asyncio.shield(sink.discard())
-        await asyncio.to_thread(shutil.rmtree, workdir, ignore_errors=True)
+
+
+@asynccontextmanager
+async def _workdir(kind: str) -> AsyncIterator[Path]:
+    """A private empty folder for pictures and films; text needs none and gets a path where nothing is."""
+    if kind in ("text", "chat"):
+        yield Path(tempfile.gettempdir()) / "hortus-none"
+        return
+    folder = Path(tempfile.mkdtemp(prefix="hortus-"))
+    try:
+        yield folder
+    finally:
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
 async def _finish(

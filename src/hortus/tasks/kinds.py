@@ -11,9 +11,9 @@ Queue = Literal["interactive", "media", "mail", "maintenance"]
 QUEUES: tuple[Queue, ...] = ("interactive", "media", "mail", "maintenance")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Claimed:
-    """A task this process holds a lease on."""
+    """A task this process holds a lease on. `closed` once its end is durable: there is nothing left to write."""
 
     id: str
     name: str
@@ -22,6 +22,7 @@ class Claimed:
     max_attempts: int
     fence: int
     request_id: str
+    closed: bool = False
 
     @property
     def is_last_attempt(self) -> bool:

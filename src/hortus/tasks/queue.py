@@ -226,6 +226,7 @@ async def _close(tx: Tx, task: Claimed, **values: Any) -> None:
     statement = update(Task).where(mine).values(**values).execution_options(synchronize_session=False)
     if cast("CursorResult[Any]", await tx.execute(statement)).rowcount != 1:
         raise LeaseLost(task.name)
+    tx.after_commit(lambda: setattr(task, "closed", True))
 
 
 async def is_open(tx: Tx, task: Claimed) -> bool:

@@ -22,6 +22,8 @@ async def run_one(resources: Resources, task: Claimed) -> None:
     mark = context.request_id.set(task.request_id)
     try:
         error, delay = await _call(resources, task)
+        if error is None and task.closed:
+            return  # the handler finished it in the transaction of its effects
         async with database.transaction() as tx:
             if error is None:
                 if await queue.is_open(tx, task):

@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -29,6 +30,15 @@ _LIBRARIES = ("av", "cv2", "espeakng_loader", "fontpkg_noto_sans", "fontpkg_noto
 _LARGEST_SIDE = 2048
 _MOST_PICTURES = 8
 _LONGEST_PROMPT = 4_000
+
+
+@cache
+def _missing_libraries() -> str | None:
+    # Asked at every choice of a route: a look through the import path takes a millisecond, so one look must do.
+    absent = [name for name in _LIBRARIES if importlib.util.find_spec(name) is None]
+    if not absent:
+        return None
+    return f"install the media libraries: pip install 'hortus[local]' (missing: {', '.join(absent)})"
 
 
 class LocalOptions(BaseModel):
@@ -59,12 +69,7 @@ class Adapter:
 
     def missing(self) -> str | None:
         """One line on what to install; text works without, but half a provider is none."""
-        absent = [name for name in _LIBRARIES if importlib.util.find_spec(name) is None]
-        return (
-            f"install the media libraries: pip install 'hortus[local]' (missing: {', '.join(absent)})"
-            if absent
-            else None
-        )
+        return _missing_libraries()
 
     def serves(self, model: str) -> bool:
         """There are three models, one per kind of work."""
