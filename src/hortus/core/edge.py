@@ -36,11 +36,6 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-site",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
 }
-DOCS_POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' https://cdn.jsdelivr.net; "
-    "style-src 'self' 'unsafe-inline' https://cdn.jsdelivr.net; img-src 'self' data: https://fastapi.tiangolo.com; "
-    "worker-src blob:; frame-ancestors 'none'; base-uri 'none'"
-)
 _RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
 
@@ -85,7 +80,7 @@ class Edge:
                 await problem_response(refusal)(scope, receive, send_out)
                 return
             scope["path"] = _canonical(scope["path"])
-            await self.app(scope, receive, send_out)
+            await self.app(scope, self._bounded(scope, receive), send_out)
         except Exception:
             log.exception("request_failed", method=scope["method"], path=scope["path"])
             if status == 0:
@@ -102,7 +97,7 @@ class Edge:
         if len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
             return PayloadTooLarge("The request has too many or too large headers.")
         length = next((value for name, value in headers if name == b"content-length"), b"0")
-        most = self._max_upload if scope["path"].startswith("/api/upload/") else self._max_body
+        most = self._most(scope)
         if not length.isdigit() or int(length[:18]) > most:
             return PayloadTooLarge(max_bytes=most)
         hosts = [value.decode("latin-1") for name, value in headers if name == b"host"]
@@ -112,6 +107,25 @@ class Edge:
             return Invalid("This host name is not served here.")
         return None
 
+    def _most(self, scope: Scope) -> int:
+        return self._max_upload if scope["path"].startswith("/api/upload/") else self._max_body
+
+    def _bounded(self, scope: Scope, receive: Receive) -> Receive:
+        """A body in chunks does not say how long it is: count it as it comes."""
+        if not any(name == b"transfer-encoding" for name, _ in scope["headers"]):
+            return receive  # the server holds the client to the length it declared
+        most, seen = self._most(scope), 0
+
+        async def receive_bounded() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > most:
+                raise PayloadTooLarge(max_bytes=most)
+            return message
+
+        return receive_bounded
+
     def _add_headers(self, message: Message, scope: Scope, request_id: str) -> None:
         present = {name for name, _ in message["headers"]}
         added = [pair for pair in _RAW_HEADERS if pair[0] not in present]
@@ -119,9 +133,7 @@ class Edge:
         headers = MutableHeaders(raw=message["headers"])
         if self._https:
             headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
-        if scope["path"] in ("/docs", "/redoc"):
-            headers["Content-Security-Policy"] = DOCS_POLICY
-        elif scope["path"].startswith("/api/") and "cache-control" not in headers:
+        if scope["path"].startswith("/api/") and "cache-control" not in headers:
             headers["Cache-Control"] = "no-store"
         extra: dict[str, Any] = scope.get("state", {}).get("response_headers", {})
         for name, value in extra.items():

@@ -208,6 +208,8 @@ _BY_STATUS: dict[int, type[Problem]] = {
 
 async def _on_http(_request: Request, error: Exception) -> JSONResponse:
     raised = cast("HTTPException", error)
+    if isinstance(raised.__cause__, Problem):  # FastAPI says 400 to whatever goes wrong while a body is read
+        return problem_response(raised.__cause__)
     kind = _BY_STATUS.get(raised.status_code, errors.Invalid if raised.status_code < 500 else Problem)
     problem = kind()
     problem.headers = {**problem.headers, **(raised.headers or {})}

@@ -5,19 +5,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, Query, Request, UploadFile
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import AfterValidator, BaseModel
+from starlette.datastructures import FormData, UploadFile
 
-from hortus.accounts import Caller, limited_caller
+from hortus.accounts import Caller, Principal, limited_caller
 from hortus.core import idempotency
 from hortus.core.db import Database
-from hortus.core.errors import Problem
+from hortus.core.errors import Invalid, Problem, UnsupportedMediaType
 from hortus.core.paging import Page
 from hortus.core.resources import Resources
 from hortus.core.schemas import Id, Time
 from hortus.core.settings import Settings
-from hortus.core.web import PROBLEM_RESPONSES, AllResources, OnceOnly, PageOf, ReadTx, WriteTx, replayed, resource
+from hortus.core.web import PROBLEM_RESPONSES, AllResources, Once, OnceOnly, PageOf, ReadTx, WriteTx, replayed, resource
 from hortus.files import service, tables
 from hortus.files.errors import FileTooLarge
 from hortus.files.links import check_link, link
@@ -74,21 +75,44 @@ def _show(row: tables.File, settings: Settings) -> FileOut:
     )
 
 
+FORM = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {
+        "file": {"type": "string", "contentMediaType": "application/octet-stream", "title": "File"},
+        "enhance": {"type": "boolean", "default": False, "title": "Enhance"},
+    },
+}
+
+
 @router.post(
     "/upload/file",
     status_code=201,
     tags=["files"],
     dependencies=[limited_caller("upload", "20/minute")],
     response_model=FileOut,
+    openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": FORM}}}},
 )
-async def upload(
-    caller: Caller,
-    resources: AllResources,
-    once: OnceOnly,
-    file: Annotated[UploadFile, File()],
-    enhance: Annotated[bool, Form()] = False,
-) -> JSONResponse:
+async def upload(request: Request, caller: Caller, resources: AllResources, once: OnceOnly) -> JSONResponse:
     """Upload a picture. It is decoded and encoded anew without metadata; `enhance` also improves it."""
+    # The form is read here, not by a parameter: nobody sends a body before we know who they are.
+    if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
+        raise UnsupportedMediaType
+    async with request.form(max_files=1, max_fields=4) as form:
+        return await _upload(form, caller, resources, once)
+
+
+def _enhance_in(form: FormData) -> bool:
+    given = str(form.get("enhance", "false")).lower()
+    if given not in ("true", "1", "false", "0", ""):
+        raise Invalid(errors=[{"field": "enhance", "detail": "must be true or false"}])
+    return given in ("true", "1")
+
+
+async def _upload(form: FormData, caller: Principal, resources: Resources, once: Once) -> JSONResponse:
+    file, enhance = form.get("file"), _enhance_in(form)
+    if not isinstance(file, UploadFile):
+        raise Invalid(errors=[{"field": "file", "detail": "send the picture as the form's part `file`"}])
     settings, storage = resources.get(Settings), resources.get(Storage)
     data = await file.read(settings.max_upload_bytes + 1)
     if len(data) > settings.max_upload_bytes:

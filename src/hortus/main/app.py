@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from sqlalchemy import text
 from starlette.middleware.cors import CORSMiddleware
@@ -17,8 +17,9 @@ import hortus
 from hortus.core.db import Database
 from hortus.core.edge import Edge
 from hortus.core.settings import Settings
-from hortus.core.web import AllResources, ProblemBody, install_problems
-from hortus.main import error_page, routes
+from hortus.core.web import AllResources, ProblemBody, install_problems, public
+from hortus.main import routes
+from hortus.main.docs_pages import add_docs
 from hortus.main.opening import opened
 from hortus.providers import Registry
 
@@ -43,12 +44,14 @@ def create_app(settings: Settings, *, work: bool = True, registry: Registry | No
         license_info={"name": "MIT", "identifier": "MIT"},
         lifespan=lifespan,
         redirect_slashes=False,
-        max_body_size=max(JSON_BODY_BYTES, settings.max_upload_bytes + UPLOAD_OVERHEAD),
+        docs_url=None,
+        redoc_url=None,
         generate_unique_id_function=_operation_id,
     )
     install_problems(app)
     for api in routes.ALL:
         app.include_router(api.router)
+    add_docs(app)
     _add_health(app)
     app.openapi = lambda: _schema(app)  # type: ignore[method-assign]
     app.add_middleware(
@@ -79,25 +82,20 @@ def _operation_id(route: APIRoute) -> str:
 
 
 def _add_health(app: FastAPI) -> None:
-    public: dict[str, Any] = {"x-public": "says only whether the service is up"}
+    open_to_all = public("says only whether the service is up")
 
-    @app.get("/", tags=["health"], openapi_extra=public)
+    @app.get("/", tags=["health"], openapi_extra=open_to_all)
     async def root() -> dict[str, str]:
         """Where to go."""
         return {"name": "Hortus", "version": hortus.__version__, "docs": "/docs", "health": "/health"}
 
-    @app.get("/docs/errors", include_in_schema=False, openapi_extra={"x-public": "documentation"})
-    async def errors() -> HTMLResponse:
-        """Every error code and what to do."""
-        return HTMLResponse(error_page.render())
-
-    @app.get("/health/live", tags=["health"], openapi_extra=public)
+    @app.get("/health/live", tags=["health"], openapi_extra=open_to_all)
     async def live() -> dict[str, str]:
         """The process answers."""
         return {"status": "ok"}
 
-    @app.get("/health", tags=["health"], openapi_extra=public, operation_id="health")
-    @app.get("/health/ready", tags=["health"], openapi_extra=public, operation_id="ready")
+    @app.get("/health", tags=["health"], openapi_extra=open_to_all, operation_id="health")
+    @app.get("/health/ready", tags=["health"], openapi_extra=open_to_all, operation_id="ready")
     async def ready(resources: AllResources) -> JSONResponse:
         """The process can serve: its database answers."""
         try:

@@ -1,0 +1,71 @@
+"""The pages that document the API, served whole from here: they work without a network and run no one else's code."""
+
+import base64
+import hashlib
+import re
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
+from fastapi.responses import HTMLResponse
+from starlette.staticfiles import StaticFiles
+
+from hortus.core.web import public
+from hortus.main import error_page
+
+ASSETS = "/docs/assets"
+SCHEMA = "/openapi.json"
+_INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
+
+
+def add_docs(app: FastAPI) -> None:
+    """Serve `/docs`, `/redoc`, `/docs/errors` and what they load."""
+    kept = Path(str(files("fastapi_offline"))) / "static"  # only its files: Swagger UI and ReDoc, as a package
+    app.mount(ASSETS, StaticFiles(directory=kept), name="assets")
+    marked: dict[str, Any] = {"include_in_schema": False, "openapi_extra": public("documentation")}
+    swagger = _page(
+        get_swagger_ui_html(
+            openapi_url=SCHEMA,
+            title="Hortus API",
+            swagger_js_url=f"{ASSETS}/swagger-ui-bundle.js",
+            swagger_css_url=f"{ASSETS}/swagger-ui.css",
+            swagger_favicon_url=f"{ASSETS}/favicon.png",
+        )
+    )
+    redoc = _page(
+        get_redoc_html(
+            openapi_url=SCHEMA,
+            title="Hortus API",
+            redoc_js_url=f"{ASSETS}/redoc.standalone.js",
+            redoc_favicon_url=f"{ASSETS}/favicon.png",
+            with_google_fonts=False,
+        )
+    )
+
+    @app.get("/docs", **marked)
+    async def docs() -> HTMLResponse:
+        """Try the API."""
+        return swagger
+
+    @app.get("/redoc", **marked)
+    async def reference() -> HTMLResponse:
+        """Read the API."""
+        return redoc
+
+    @app.get("/docs/errors", **marked)
+    async def errors() -> HTMLResponse:
+        """Every error code and what to do."""
+        return HTMLResponse(error_page.render())
+
+
+def _page(made: HTMLResponse) -> HTMLResponse:
+    """The page with a policy that allows its own script and files, and nothing else."""
+    scripts = [hashlib.sha256(script).digest() for script in _INLINE_SCRIPT.findall(bytes(made.body))]
+    hashes = "".join(f" 'sha256-{base64.b64encode(digest).decode()}'" for digest in scripts)
+    made.headers["Content-Security-Policy"] = (
+        f"default-src 'none'; script-src 'self'{hashes}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        "connect-src 'self'; worker-src blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    )
+    return made
