@@ -119,7 +119,8 @@ async def test_bad_files(hortus: Hortus):
         "/api/upload/file", files={"file": ("large.png", b"\x89PNG" + b"0" * 26_300_000, "image/png")}
     )
     assert large.status_code == 413
-    await refused(await client.post("/api/upload/file", json={"file": "x"}), 422, "invalid_request")
+    await refused(await client.post("/api/upload/file", json={"file": "x"}), 415, "unsupported_media_type")
+    await refused(await client.post("/api/upload/file", files={"other": ("a.png", b"x")}), 422, "invalid_request")
     await nothing_happened(hortus)
 
 
