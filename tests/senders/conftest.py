@@ -1,5 +1,6 @@
 """A database that carries an outbox, an engine that sends what is in it, and a look at every row."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,6 +16,7 @@ from hortus.core.settings import Settings
 from hortus.main.tables import metadata
 from hortus.tasks import EmbeddedEngine
 from hortus.tasks.kinds import registry
+from hortus.tasks.tables import Task
 
 NAMES = ("SMTP", "FROM_EMAIL", "TWILIO", "SMS", "MESSAGE")
 
@@ -40,7 +42,7 @@ def open_outbox(database: Database, http: Http, tmp_path) -> Callable[[], Resour
     """What start-up makes of the environment as it is now."""
 
     def make() -> Resources:
-        settings = Settings(data_dir=tmp_path, secret_key="k" * 40)
+        settings = Settings(data_dir=tmp_path, secret_key="k" * 40, frontend_base_url="https://studio.example.com")
         chosen = senders.choose(settings, http)
         chosen.outbox.carry(database)
         return Resources(settings, database, http, chosen)
@@ -65,6 +67,17 @@ async def sending(resources: Resources) -> AsyncIterator[EmbeddedEngine]:
         yield engine
     finally:
         await engine.stop(1)
+
+
+async def ended(resources: Resources, seconds: float = 20.0) -> Task:
+    """The one task, sent or dead."""
+    async with sending(resources), asyncio.timeout(seconds):
+        while True:
+            async with resources.get(Database).snapshot() as tx:
+                task = (await tx.execute(select(Task))).scalar_one()
+            if task.status in ("done", "dead"):
+                return task
+            await asyncio.sleep(0.01)
 
 
 async def everything(database: Database) -> str:

@@ -72,6 +72,19 @@ async def test_mistakes_of_the_caller_are_told_at_once(database, open_outbox):
         ({"to": "a@example.com\r\nBcc: all@example.com"}, ValueError),
         ({"to": ""}, ValueError),
         ({"to": "a" * 400}, ValueError),
+        *(
+            ({"values": {"code": "1", "minutes": 1, "link": link}}, ValueError)
+            for link in (
+                "https://evil.example.com/v",
+                "https://studio.example.com@evil.example.com/v",
+                "https://studio.example.com:8443/v",
+                "http://studio.example.com/v",
+                "https://studio.example.com\\@evil.example.com/v",
+                "//studio.example.com/v",
+                "javascript:alert(1)",
+                7,
+            )
+        ),
     ):
         with pytest.raises(error):
             async with database.transaction() as tx:

@@ -1,7 +1,7 @@
 """Mail and text messages: written in the caller's transaction, sealed while they wait, sent after it."""
 
 from hortus.senders.base import Mail, MailSender, NotSent, Refused, Sms, SmsSender
-from hortus.senders.choose import Which, choose, configured
+from hortus.senders.choose import Which, choose, configured, which
 from hortus.senders.outbox import Outbox, Senders, send_mail, send_sms
 from hortus.senders.render import LANGUAGES, TEMPLATES
 
@@ -21,4 +21,5 @@ __all__ = [
     "configured",
     "send_mail",
     "send_sms",
+    "which",
 ]

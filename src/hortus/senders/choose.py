@@ -1,14 +1,16 @@
 """Which senders this installation has: whatever its settings name, the console otherwise."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from hortus.core.http import Http
 from hortus.core.resources import Resources
 from hortus.core.sealing import Seal
 from hortus.core.settings import Settings as CoreSettings
+from hortus.senders import sms_http, smtp, twilio
 from hortus.senders.base import MailSender, SmsSender
 from hortus.senders.console import ConsoleMail, ConsoleSms
-from hortus.senders.outbox import Outbox, Senders
+from hortus.senders.outbox import Outbox, Senders, origin_of
 from hortus.senders.settings import Settings
 
 
@@ -23,20 +25,35 @@ class Which:
 
 
 def choose(settings: CoreSettings, http: Http) -> Senders:
-    """Build the senders from the environment. Calls nobody."""
-    outbox = Outbox(Settings().brand, Seal(settings.key, "messages"))
-    return Senders(_mail(), _sms(http), outbox)
+    """Build the senders from the environment. Calls nobody; raises pydantic's ValidationError for a bad setting."""
+    brand = Settings().brand
+    origins = frozenset({origin_of(settings.origin), origin_of(settings.frontend_base_url or settings.origin)})
+    return Senders(_mail(brand), _sms(http), Outbox(brand, Seal(settings.key, "messages"), origins))
 
 
-def _mail() -> MailSender:
-    return ConsoleMail()
+def _mail(brand: str) -> MailSender:
+    given = smtp.Settings()
+    return smtp.SmtpMail(given, brand) if given.host else ConsoleMail()
 
 
 def _sms(http: Http) -> SmsSender:
-    return ConsoleSms()
+    account = twilio.Settings()
+    if account.account_sid:
+        return twilio.TwilioSms(account, http)
+    gateway = sms_http.Settings()
+    return sms_http.HttpSms(gateway, http) if gateway.url else ConsoleSms()
 
 
-def configured(resources: Resources) -> Which:
-    """Who sends here. A sender that still lacks a setting counts as real: its messages wait for the operator."""
+def which(resources: Resources) -> Which:
+    """Who sends here."""
     senders = resources.get(Senders)
     return Which(senders.mail.id, senders.sms.id, senders.mail.real, senders.sms.real)
+
+
+def configured(_settings: CoreSettings, channel: Literal["email", "sms"]) -> bool:
+    """Whether messages of that channel reach people: a real sender is named and nothing it needs is missing.
+
+    Calls nobody; raises pydantic's ValidationError for a bad setting.
+    """
+    sender = _mail(Settings().brand) if channel == "email" else _sms(Http())
+    return sender.real and sender.missing() is None

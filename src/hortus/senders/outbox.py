@@ -8,6 +8,7 @@ import json
 from collections.abc import Coroutine, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -29,6 +30,8 @@ class Outbox:
 
     brand: str
     seal: Seal
+    origins: frozenset[str]
+    """Where links may lead: the origins that the operator configured."""
 
     def carry(self, database: Database) -> None:
         """Let every transaction of this database send."""
@@ -49,10 +52,12 @@ async def send_mail(
 ) -> None:
     """Send a mail once the transaction has committed. `render.TEMPLATES` says which values a template needs.
 
-    An unknown language is written to in English. Raises ValueError for an unknown template or an impossible
-    address, jinja2.UndefinedError for a missing value: mistakes of the caller, before anything is enqueued.
+    An unknown language is written to in English. Raises ValueError for an unknown template, an impossible
+    address or a link to anywhere but this installation, jinja2.UndefinedError for a missing value: mistakes
+    of the caller, before anything is enqueued.
     """
     outbox = _outbox(tx)
+    _check_link(outbox, values)
     mail = render.mail(to, template, language, {**values, "brand": outbox.brand})
     await tasks.enqueue(tx, MAIL, _sealed(outbox, mail), user_id=user_id)
 
@@ -62,8 +67,27 @@ async def send_sms(
 ) -> None:
     """Send a text message once the transaction has committed; `to` is in E.164. Otherwise as `send_mail`."""
     outbox = _outbox(tx)
+    _check_link(outbox, values)
     sms = render.sms(to, template, language, {**values, "brand": outbox.brand})
     await tasks.enqueue(tx, SMS, _sealed(outbox, sms), user_id=user_id)
+
+
+def origin_of(url: str) -> str:
+    """The scheme, host and port of a URL, as it is compared; raises ValueError for anything else."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        raise ValueError("this is no address of a website")
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return f"{parts.scheme}://{parts.hostname}:{port}"
+
+
+def _check_link(outbox: Outbox, values: Mapping[str, Any]) -> None:
+    """A Host header or a parameter of a request never decides where our mails lead."""
+    link = values.get("link")
+    if link is None:
+        return
+    if not isinstance(link, str) or not link.isprintable() or "\\" in link or origin_of(link) not in outbox.origins:
+        raise ValueError("messages link to the configured origin only: PUBLIC_URL or FRONTEND_BASE_URL")
 
 
 def _outbox(tx: Tx) -> Outbox:

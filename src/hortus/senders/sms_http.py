@@ -1,0 +1,78 @@
+"""Text messages through any gateway that takes a JSON POST.
+
+Settings: SMS_HTTP_URL, SMS_HTTP_HEADERS (a JSON object, such as {"X-Key": "k"}), SMS_HTTP_BODY (a JSON object in which
+`{to}` and `{text}` stand for the number and the message), SMS_HTTP_TIMEOUT in seconds. Any 2xx is a success; 408, 429
+and 5xx are tried again, and so are 401, 403 and 404, for the operator to mend; everything else is final.
+"""
+
+from typing import Any
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from hortus.core.http import Http, HttpError
+from hortus.senders.base import NotSent, Refused, Sms
+from hortus.senders.web import wait_of
+
+
+class Settings(BaseSettings):
+    """The gateway and the shape of what it takes."""
+
+    model_config = SettingsConfigDict(env_prefix="SMS_HTTP_", env_file=".env", env_ignore_empty=True, extra="ignore")
+
+    url: str = Field("", pattern=r"^(https?://.+)?$")
+    headers: dict[str, SecretStr] = Field(default_factory=dict)
+    body: dict[str, Any] = Field(default_factory=lambda: {"to": "{to}", "text": "{text}"})
+    timeout: float = Field(20.0, gt=0, le=50)
+
+
+class HttpSms:
+    """Sends through a gateway."""
+
+    id, real = "sms_http", True
+
+    def __init__(self, settings: Settings, http: Http) -> None:
+        self._settings, self._http = settings, http
+
+    def missing(self) -> str | None:
+        """What is not set."""
+        shape = str(self._settings.body)
+        if "{to}" not in shape or "{text}" not in shape:
+            return "SMS_HTTP_BODY must hold {to} and {text}"
+        return None
+
+    async def send(self, sms: Sms, message_id: str) -> None:
+        """Hand the message over; `Idempotency-Key` lets a gateway that knows it drop a repeat."""
+        given = self._settings
+        lacking = self.missing()
+        if lacking is not None:
+            raise NotSent(lacking)
+        headers = {name: value.get_secret_value() for name, value in given.headers.items()}
+        try:
+            answer = await self._http.request(
+                "POST",
+                given.url,
+                headers={"Idempotency-Key": message_id, **headers},
+                json=_filled(given.body, sms),
+                timeout=given.timeout,
+                max_bytes=64 * 1024,
+            )
+        except HttpError as error:
+            raise NotSent(f"the SMS gateway cannot be reached: {type(error).__name__}") from None
+        if 200 <= answer.status < 300:
+            return
+        said = f"the SMS gateway answered {answer.status}"
+        if answer.status in (401, 403, 404, 408, 425, 429) or answer.status >= 500 or answer.status < 400:
+            raise NotSent(said, wait_of(answer))
+        raise Refused(said)
+
+
+def _filled(shape: Any, sms: Sms) -> Any:
+    """The body with its marks filled in, inside the strings: a message cannot change the JSON around it."""
+    if isinstance(shape, dict):
+        return {key: _filled(value, sms) for key, value in shape.items()}
+    if isinstance(shape, list):
+        return [_filled(value, sms) for value in shape]
+    if isinstance(shape, str):
+        return sms.text.join(part.replace("{to}", sms.to) for part in shape.split("{text}"))
+    return shape

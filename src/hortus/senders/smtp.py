@@ -1,0 +1,149 @@
+"""Mail by SMTP, to any provider.
+
+Settings: SMTP_HOST (or SMTP_SERVER), SMTP_PORT, SMTP_USERNAME (or SMTP_USER), SMTP_PASSWORD, SMTP_FROM (or FROM_EMAIL),
+SMTP_FROM_NAME, SMTP_TLS (starttls, tls or none; by default tls on port 465 and starttls elsewhere), SMTP_CA_FILE for a
+server whose certificate is your own, SMTP_TIMEOUT in seconds.
+
+Certificates are always checked, and a password never travels unencrypted to another machine.
+"""
+
+import ssl
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP as WIRE
+from email.utils import format_datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from hortus.core import clock
+from hortus.core.settings import LOOPBACK
+from hortus.senders.base import Mail, NotSent, Refused
+
+
+class Settings(BaseSettings):
+    """Where the server is and who we are there."""
+
+    model_config = SettingsConfigDict(env_prefix="SMTP_", env_file=".env", env_ignore_empty=True, extra="ignore")
+
+    host: str = Field("", validation_alias=AliasChoices("SMTP_HOST", "SMTP_SERVER"))
+    port: int = Field(587, ge=1, le=65535)
+    username: str = Field("", validation_alias=AliasChoices("SMTP_USERNAME", "SMTP_USER"))
+    password: SecretStr = SecretStr("")
+    sender: str = Field("", validation_alias=AliasChoices("SMTP_FROM", "FROM_EMAIL", "SMTP_FROM_EMAIL"))
+    from_name: str = Field("", max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")
+    tls: Literal["auto", "starttls", "tls", "none"] = "auto"
+    ca_file: Path | None = None
+    timeout: float = Field(20.0, gt=0, le=80)
+
+    @property
+    def security(self) -> Literal["starttls", "tls", "none"]:
+        """How the connection is encrypted."""
+        if self.tls != "auto":
+            return self.tls
+        return "tls" if self.port == 465 else "starttls"
+
+    @property
+    def from_address(self) -> str:
+        """Whom mails come from: what is set, or the user name where that is an address."""
+        return self.sender or (self.username if "@" in self.username else "")
+
+
+class SmtpMail:
+    """Sends each mail over a connection of its own."""
+
+    id, real = "smtp", True
+
+    def __init__(self, settings: Settings, brand: str) -> None:
+        self._settings = settings
+        self._name = settings.from_name or brand
+
+    def missing(self) -> str | None:
+        """What is not set, or must not be."""
+        given = self._settings
+        if _wire_address(given.from_address) is None:
+            return "SMTP_FROM must be the address that mails come from"
+        if given.username and not given.password.get_secret_value():
+            return "SMTP_PASSWORD is missing"
+        if given.security == "none" and given.username and given.host not in LOOPBACK:
+            return "SMTP_TLS=none would send the password in the clear; use starttls or tls"
+        if given.ca_file is not None and not given.ca_file.is_file():
+            return f"SMTP_CA_FILE: there is no file {given.ca_file}"
+        return None
+
+    async def send(self, mail: Mail, message_id: str) -> None:
+        """Hand the mail to the server. What it says is never repeated: it may quote the address."""
+        import aiosmtplib  # noqa: PLC0415 - most installations that only try things never send mail
+
+        lacking = self.missing()
+        if lacking is not None:
+            raise NotSent(lacking)
+        given = self._settings
+        recipient = _wire_address(mail.to)
+        if recipient is None:
+            raise Refused("this is no address to send to")
+        message = self._message(mail, recipient, message_id)
+        try:
+            await aiosmtplib.send(
+                message,
+                sender=_wire_address(given.from_address),
+                recipients=[recipient],
+                hostname=given.host,
+                port=given.port,
+                username=given.username or None,
+                password=given.password.get_secret_value() or None,
+                local_hostname=self._domain,
+                timeout=given.timeout,
+                use_tls=given.security == "tls",
+                start_tls=given.security == "starttls",
+                tls_context=None if given.security == "none" else self._trust,
+            )
+        except aiosmtplib.SMTPAuthenticationError as error:
+            raise NotSent(f"the mail server does not accept the user name and password ({error.code})") from None
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            raise _answered(error.recipients[0].code) from None
+        except (aiosmtplib.SMTPDataError, aiosmtplib.SMTPSenderRefused) as error:
+            raise _answered(error.code) from None
+        except aiosmtplib.SMTPResponseException as error:
+            raise NotSent(f"the mail server answered {error.code}") from None
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            raise NotSent(f"the mail server cannot be used: {type(error).__name__}") from None
+
+    @cached_property
+    def _trust(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=self._settings.ca_file)
+
+    @property
+    def _domain(self) -> str:
+        return (_wire_address(self._settings.from_address) or "@localhost").rpartition("@")[2]
+
+    def _message(self, mail: Mail, recipient: str, message_id: str) -> EmailMessage:
+        message = EmailMessage(policy=WIRE if recipient.isascii() else WIRE.clone(utf8=True))
+        message["From"] = Address(self._name, addr_spec=_wire_address(self._settings.from_address) or "")
+        message["To"] = Address(addr_spec=recipient)
+        message["Subject"] = mail.subject
+        message["Date"] = format_datetime(clock.now())
+        # The same task is the same mail: whoever gets it twice after a crash can tell.
+        message["Message-ID"] = f"<{message_id}@{self._domain}>"
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(mail.text)
+        message.add_alternative(mail.html, subtype="html")
+        return message
+
+
+def _wire_address(address: str) -> str | None:
+    """The address as servers know it, its domain in ASCII; None when it is none."""
+    try:
+        found = validate_email(address, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        return None
+    return found.ascii_email or f"{found.local_part}@{found.ascii_domain}"
+
+
+def _answered(code: int) -> NotSent | Refused:
+    said = f"the mail server answered {code}"
+    return Refused(said) if code >= 500 else NotSent(said)

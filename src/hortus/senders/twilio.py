@@ -1,0 +1,96 @@
+"""Text messages through Twilio's REST API.
+
+Settings: TWILIO_ACCOUNT_SID, TWILIO_AUTH_TOKEN, and TWILIO_PHONE_NUMBER (or TWILIO_FROM) or
+TWILIO_MESSAGING_SERVICE_SID. TWILIO_BASE_URL is for tests and compatible services, TWILIO_TIMEOUT in seconds.
+"""
+
+import base64
+from urllib.parse import quote, urlencode
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from hortus.core.http import Http, HttpError, Response
+from hortus.senders.base import NotSent, Refused, Sms
+from hortus.senders.web import wait_of
+
+UNREACHABLE = {21211, 21214, 21217, 21408, 21610, 21612, 21614, 30003, 30004, 30005, 30006}
+"""Twilio's codes for numbers that this message will never reach."""
+
+
+class Settings(BaseSettings):
+    """The account, and the number or service that messages come from."""
+
+    model_config = SettingsConfigDict(env_prefix="TWILIO_", env_file=".env", env_ignore_empty=True, extra="ignore")
+
+    account_sid: str = ""
+    auth_token: SecretStr = SecretStr("")
+    sender: str = Field("", validation_alias=AliasChoices("TWILIO_PHONE_NUMBER", "TWILIO_FROM"))
+    messaging_service_sid: str = ""
+    base_url: str = Field("https://api.twilio.com", pattern=r"^https?://")
+    timeout: float = Field(20.0, gt=0, le=50)
+
+
+class TwilioSms:
+    """Sends through Twilio."""
+
+    id, real = "twilio", True
+
+    def __init__(self, settings: Settings, http: Http) -> None:
+        self._settings, self._http = settings, http
+
+    def missing(self) -> str | None:
+        """What is not set."""
+        given = self._settings
+        if not given.auth_token.get_secret_value():
+            return "TWILIO_AUTH_TOKEN is missing"
+        if not given.sender and not given.messaging_service_sid:
+            return "set TWILIO_PHONE_NUMBER or TWILIO_MESSAGING_SERVICE_SID"
+        return None
+
+    async def send(self, sms: Sms, message_id: str) -> None:
+        """Hand the message over."""
+        lacking = self.missing()
+        if lacking is not None:
+            raise NotSent(lacking)
+        given = self._settings
+        sender = (
+            {"MessagingServiceSid": given.messaging_service_sid}
+            if given.messaging_service_sid
+            else {"From": given.sender}
+        )
+        user = f"{given.account_sid}:{given.auth_token.get_secret_value()}"
+        try:
+            answer = await self._http.request(
+                "POST",
+                f"{given.base_url.rstrip('/')}/2010-04-01/Accounts/{quote(given.account_sid, safe='')}/Messages.json",
+                headers={
+                    "Authorization": f"Basic {base64.b64encode(user.encode()).decode()}",
+                    "Content-Type": "application/x-www-form-urlencoded",
+                },
+                body=urlencode({"To": sms.to, "Body": sms.text, **sender}).encode(),
+                timeout=given.timeout,
+                max_bytes=64 * 1024,
+            )
+        except HttpError as error:
+            raise NotSent(f"Twilio cannot be reached: {type(error).__name__}") from None
+        if answer.status not in (200, 201):
+            raise _failure(answer)
+
+
+def _failure(answer: Response) -> NotSent | Refused:
+    code = _code(answer)
+    said = f"Twilio answered {answer.status}" + (f", code {code}" if code else "")
+    # A wrong account or token is for the operator to mend; the message waits meanwhile.
+    if code in UNREACHABLE or answer.status == 400:
+        return Refused(said)
+    return NotSent(said, wait_of(answer))
+
+
+def _code(answer: Response) -> int | None:
+    try:
+        found = answer.json()
+    except HttpError:
+        return None
+    code = found.get("code") if isinstance(found, dict) else None
+    return code if isinstance(code, int) and 0 < code < 100_000 else None
