@@ -2,6 +2,7 @@
 
 from hortus.accounts.auth import Admin, Caller, RecentCaller, limited_caller
 from hortus.accounts.extras import ProfileExtras
+from hortus.accounts.factors import remove_factors, sweep_challenges
 from hortus.accounts.passwords import PasswordPool, check_strength
 from hortus.accounts.principal import Principal, PrincipalCache
 from hortus.accounts.service import offer_setup, register, user_registered
@@ -26,6 +27,8 @@ __all__ = [
     "offer_setup",
     "recently_authenticated",
     "register",
+    "remove_factors",
+    "sweep_challenges",
     "user_registered",
     "ways_in",
 ]

@@ -16,6 +16,7 @@ from hortus.accounts.schemas import (
     ProfileIn,
     ProfileOut,
     RegisterIn,
+    SecondFactorOut,
     SetupIn,
     TokensOut,
 )
@@ -44,7 +45,9 @@ Extras = Annotated[ProfileExtras, resource(ProfileExtras)]
     dependencies=[limited("register", "5/minute")],
     openapi_extra=public("signing up comes before signing in"),
 )
-async def register(body: RegisterIn, request: Request, resources: AllResources, once: OnceOnly) -> TokensOut:
+async def register(
+    body: RegisterIn, request: Request, resources: AllResources, once: OnceOnly
+) -> TokensOut | SecondFactorOut:
     """Make an account and sign in. With an `Idempotency-Key`, a repeat signs in to the same account."""
     check_strength(body.password, body.email, body.name)
     password_hash = await resources.get(PasswordPool).hash(body.password)
@@ -72,7 +75,7 @@ async def register(body: RegisterIn, request: Request, resources: AllResources, 
     dependencies=[limited("login", "10/minute")],
     openapi_extra=public("this is signing in"),
 )
-async def login(body: LoginIn, request: Request, resources: AllResources) -> TokensOut:
+async def login(body: LoginIn, request: Request, resources: AllResources) -> TokensOut | SecondFactorOut:
     """Sign in with e-mail address and password."""
     database, passwords = resources.get(Database), resources.get(PasswordPool)
     async with database.snapshot() as tx:
@@ -96,7 +99,7 @@ async def login(body: LoginIn, request: Request, resources: AllResources) -> Tok
     dependencies=[limited("setup", "5/minute")],
     openapi_extra=public("the one-time setup token is the right"),
 )
-async def setup(body: SetupIn, request: Request, resources: AllResources) -> TokensOut:
+async def setup(body: SetupIn, request: Request, resources: AllResources) -> TokensOut | SecondFactorOut:
     """Make the first administrator, once, with the token that the first start printed."""
     check_strength(body.password, body.email, body.name)
     password_hash = await resources.get(PasswordPool).hash(body.password)

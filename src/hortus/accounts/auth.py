@@ -6,11 +6,13 @@ from fastapi import Depends
 from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection
 
+from hortus.accounts.factors.errors import SecondFactorRequired
 from hortus.accounts.principal import Principal, PrincipalCache
 from hortus.accounts.sessions import principal_of, recently_authenticated
 from hortus.accounts.tokens import AccessTokens
 from hortus.core.db import Database
 from hortus.core.errors import Forbidden, Unauthenticated
+from hortus.core.settings import Settings
 from hortus.core.web import hit_limit, resources_of
 
 _scheme = HTTPBearer(auto_error=False, description="An access token from /api/auth/login")
@@ -36,14 +38,16 @@ Caller = Annotated[Principal, Depends(authenticate)]
 """Whoever is signed in."""
 
 
-async def _admin(caller: Annotated[Principal, Depends(authenticate)]) -> Principal:
+async def _admin(connection: HTTPConnection, caller: Annotated[Principal, Depends(authenticate)]) -> Principal:
     if caller.role != "admin":
         raise Forbidden
+    if not caller.two_factors and resources_of(connection).get(Settings).require_admin_second_factor:
+        raise SecondFactorRequired
     return caller
 
 
 Admin = Annotated[Principal, Depends(_admin)]
-"""An administrator."""
+"""An administrator; with two factors proved where the operator requires it (`REQUIRE_ADMIN_SECOND_FACTOR`)."""
 
 
 async def _recent(connection: HTTPConnection, caller: Annotated[Principal, Depends(authenticate)]) -> Principal:

@@ -9,12 +9,15 @@ ALL_SCOPES = frozenset({"*"})
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A signed-in caller, as of now. `scopes` is what this call may do; `*` is everything their role may."""
+    """A signed-in caller, as of now. `scopes` is what this call may do; `*` is everything their role may.
+    `two_factors` tells whether two were proved on this session.
+    """
 
     user_id: str
     session_id: str
     role: str
     scopes: frozenset[str] = field(default=ALL_SCOPES)
+    two_factors: bool = False
 
 
 class PrincipalCache:

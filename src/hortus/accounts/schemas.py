@@ -112,6 +112,19 @@ class TokensOut(BaseModel):
     expires_in: int
 
 
+class SecondFactorOut(BaseModel):
+    """The first proof was good and a second is asked for: no tokens yet.
+
+    Answer `challenge` at POST /api/auth/totp/verify with a `code` or a `recovery_code`; or, where `methods` names
+    `passkey`, sign in with a passkey at POST /api/auth/passkey/login, which is both factors at once.
+    """
+
+    second_factor_required: Literal[True] = True
+    challenge: str
+    methods: list[Literal["totp", "recovery_code", "passkey"]]
+    expires_in: int = Field(description="Seconds for which the challenge is good")
+
+
 class SessionOut(BaseModel):
     """A signed-in device."""
 

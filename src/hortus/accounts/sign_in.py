@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 from fastapi import Request
 
-from hortus.accounts import service, sessions
+from hortus.accounts import factors, passkeys, service, sessions
 from hortus.accounts.extras import ProfileExtras
-from hortus.accounts.schemas import TokensOut, UserOut
+from hortus.accounts.schemas import SecondFactorOut, TokensOut, UserOut
 from hortus.accounts.tokens import AccessTokens
 from hortus.core.db import Tx
 from hortus.core.resources import Resources
@@ -20,11 +20,37 @@ def session_lasts(resources: Resources) -> timedelta:
     return timedelta(days=resources.get(Settings).refresh_token_expire_days)
 
 
-async def sign_in(tx: Tx, request: Request, resources: Resources, user_id: str) -> TokensOut:
-    """Open a session of the user on the device that asks. The caller has checked every proof."""
+async def sign_in(
+    tx: Tx, request: Request, resources: Resources, user_id: str, *, method: str = "password"
+) -> TokensOut | SecondFactorOut:
+    """What every way in says once its own proof (`method`) was good.
+
+    The answer is a challenge without tokens while the user has a second factor to prove; else as `complete_sign_in`.
+    """
+    asked = await factors.methods_of(tx, user_id)
+    if not asked:
+        return await complete_sign_in(tx, request, resources, user_id, method=method)
+    if await passkeys.has_passkey(tx, user_id):
+        asked.append("passkey")
+    challenge = await factors.open_challenge(tx, user_id)
+    return SecondFactorOut(challenge=challenge, methods=asked, expires_in=factors.CHALLENGE_SECONDS)
+
+
+async def complete_sign_in(
+    tx: Tx, request: Request, resources: Resources, user_id: str, *, method: str, two_factors: bool = False
+) -> TokensOut:
+    """Open a session of the user on the device that asks. Only for those who checked every proof, as
+    the second step of a sign-in and passkeys do; every other way in says `sign_in`.
+    """
     device = request.headers.get("user-agent", "unknown")
     session_id, refresh_token = await sessions.open_session(
-        tx, user_id, device=device, address=address_of(request), lasts=session_lasts(resources)
+        tx,
+        user_id,
+        device=device,
+        address=address_of(request),
+        lasts=session_lasts(resources),
+        method=method,
+        two_factors=two_factors,
     )
     return await tokens_of(tx, resources, user_id, session_id, refresh_token)
 

@@ -64,6 +64,8 @@ class Settings(BaseSettings):
     refresh_token_expire_days: PositiveInt = 30
     principal_cache_seconds: float = 0.0
     """How long one process may trust what it knows of a session. 0 asks the database at every call."""
+    require_admin_second_factor: bool = False
+    """Whether an administrator must have proved two factors before any admin route answers."""
 
     # What is allowed
     quota_timezone: str = "UTC"

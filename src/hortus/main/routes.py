@@ -1,6 +1,7 @@
 """Every api of the product. Only `main` mounts one."""
 
 from hortus.accounts import api as accounts
+from hortus.accounts.factors import api as factors
 from hortus.accounts.sessions import api as sessions
 from hortus.chat import api as chat
 from hortus.files import api as files
@@ -9,6 +10,7 @@ from hortus.generation import api as generation
 ALL = (
     accounts,
     chat,
+    factors,
     files,
     generation,
     sessions,

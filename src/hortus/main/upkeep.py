@@ -2,7 +2,7 @@
 
 import structlog
 
-from hortus import ledger, tasks
+from hortus import accounts, ledger, tasks
 from hortus.core import idempotency
 from hortus.core.db import Database
 from hortus.core.resources import Resources
@@ -22,8 +22,8 @@ async def expire(resources: Resources, _task: tasks.Claimed) -> None:
 
 
 async def sweep(resources: Resources, _task: tasks.Claimed) -> None:
-    """Forget old idempotency keys and done tasks."""
-    for verb in (idempotency.sweep, queue.sweep):
+    """Forget old idempotency keys, done tasks and sign-ins nobody completed."""
+    for verb in (idempotency.sweep, queue.sweep, accounts.sweep_challenges):
         more = True
         while more:
             async with resources.get(Database).transaction() as tx:

@@ -1,6 +1,6 @@
 """Signed-in devices: open, refresh, prove again, revoke, list."""
 
-from hortus.accounts.sessions.recent import authenticated_again, recently_authenticated
+from hortus.accounts.sessions.recent import authenticated_again, recently_authenticated, two_factors_proved
 from hortus.accounts.sessions.service import (
     live_sessions,
     open_session,
@@ -19,4 +19,5 @@ __all__ = [
     "refresh",
     "revoke",
     "revoke_others",
+    "two_factors_proved",
 ]

@@ -42,3 +42,8 @@ async def authenticated_again(tx: Tx, caller: Principal, method: str) -> datetim
     if (await tx.execute(query)).first() is None:
         raise SessionNotFound
     return now
+
+
+async def two_factors_proved(tx: Tx, caller: Principal) -> None:
+    """Note that two factors were proved on the caller's session. Whoever calls this has checked them."""
+    await tx.execute(update(Session).where(Session.id == caller.session_id).values(two_factors=True))

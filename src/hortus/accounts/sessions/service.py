@@ -42,6 +42,7 @@ async def open_session(
     lasts: timedelta,
     method: str = "password",
     device_id: str | None = None,
+    two_factors: bool = False,
 ) -> tuple[str, str]:
     """A new session, just proved by `method`; its id and first refresh token."""
     now, session_id = clock.now(), ids.new()
@@ -56,6 +57,7 @@ async def open_session(
         "authenticated_at": now,
         "authenticated_by": method[:20],
         "device_id": device_id,
+        "two_factors": two_factors,
     }
     await tx.execute(insert(Session), session)
     return session_id, await _keep_refresh_token(tx, session_id, new_secret())
@@ -130,7 +132,14 @@ async def _again(
 # Built once, of columns alone: this runs at every call.
 _SESSIONS, _USERS = Session.__table__, User.__table__
 _CALLER = (
-    select(_SESSIONS.c.revoked_at, _SESSIONS.c.expires_at, _USERS.c.id, _USERS.c.role, _USERS.c.status)
+    select(
+        _SESSIONS.c.revoked_at,
+        _SESSIONS.c.expires_at,
+        _SESSIONS.c.two_factors,
+        _USERS.c.id,
+        _USERS.c.role,
+        _USERS.c.status,
+    )
     .select_from(_SESSIONS.join(_USERS, _USERS.c.id == _SESSIONS.c.user_id))
     .where(_SESSIONS.c.id == bindparam("session_id"))
 )
@@ -145,7 +154,7 @@ async def principal_of(tx: Tx, user_id: str, session_id: str) -> Principal:
         raise Unauthenticated
     if found.status != "active":
         raise AccountSuspended
-    return Principal(user_id, session_id, found.role)
+    return Principal(user_id, session_id, found.role, two_factors=found.two_factors)
 
 
 async def revoke(tx: Tx, user_id: str, session_id: str) -> None:

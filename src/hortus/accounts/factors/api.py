@@ -1,0 +1,109 @@
+"""Routes of `/api/auth/totp`: set up, prove and take away a second factor."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Request
+
+from hortus.accounts import service as people
+from hortus.accounts import sessions
+from hortus.accounts.auth import Caller, RecentCaller, limited_caller
+from hortus.accounts.factors import service
+from hortus.accounts.factors.schemas import (
+    ProofIn,
+    RecoveryCodesOut,
+    TotpConfirmIn,
+    TotpSetupOut,
+    TotpStatusOut,
+    TotpVerifyIn,
+)
+from hortus.accounts.principal import PrincipalCache
+from hortus.accounts.schemas import ProvedOut, TokensOut
+from hortus.accounts.sign_in import complete_sign_in
+from hortus.core.db import Database
+from hortus.core.errors import Problem
+from hortus.core.settings import Settings
+from hortus.core.web import PROBLEM_RESPONSES, AllResources, ReadTx, WriteTx, limited, public, resource
+
+router = APIRouter(prefix="/api/auth/totp", tags=["auth"], responses=PROBLEM_RESPONSES)
+Configured = Annotated[Settings, resource(Settings)]
+TRIES = [limited_caller("second_factor", "10/minute")]
+
+
+@router.get("")
+async def totp_status(caller: Caller, tx: ReadTx) -> TotpStatusOut:
+    """Whether an authenticator app is active, and how many recovery codes are left."""
+    found = await service.status_of(tx, caller.user_id)
+    return TotpStatusOut(
+        active=found.active, confirmed_at=found.confirmed_at, recovery_codes_left=found.recovery_codes_left
+    )
+
+
+@router.post("/setup")
+async def totp_setup(caller: RecentCaller, tx: WriteTx, settings: Configured) -> TotpSetupOut:
+    """A secret for an authenticator app. It counts once a code of it is confirmed."""
+    profile = await people.profile_of(tx, caller.user_id)
+    account = profile.email or profile.mobile_number or profile.id
+    secret, address = await service.set_up_totp(tx, settings.key, caller.user_id, account)
+    return TotpSetupOut(secret=secret, otpauth_uri=address)
+
+
+@router.post("/confirm", dependencies=TRIES)
+async def totp_confirm(body: TotpConfirmIn, caller: RecentCaller, resources: AllResources) -> RecoveryCodesOut:
+    """Make the authenticator app active. From now on a sign-in asks for its code, or for a recovery code."""
+    async with resources.get(Database).transaction() as tx:
+        codes = await service.confirm_totp(tx, resources.get(Settings).key, caller.user_id, body.code)
+        if not isinstance(codes, Problem):
+            await sessions.two_factors_proved(tx, caller)
+            tx.after_commit(lambda: resources.get(PrincipalCache).forget(caller.session_id))
+    if isinstance(codes, Problem):
+        raise codes
+    return RecoveryCodesOut(recovery_codes=codes)
+
+
+@router.post("/disable", status_code=204, dependencies=TRIES)
+async def totp_disable(body: ProofIn, caller: RecentCaller, resources: AllResources) -> None:
+    """Take the authenticator app and its recovery codes away, against one of its codes."""
+    async with resources.get(Database).transaction() as tx:
+        refusal = await service.disable_totp(tx, resources.get(Settings).key, caller.user_id, body.proof)
+    if refusal is not None:
+        raise refusal
+
+
+@router.post("/recovery-codes")
+async def totp_recovery_codes(caller: RecentCaller, tx: WriteTx, settings: Configured) -> RecoveryCodesOut:
+    """Ten fresh recovery codes; the ones before stop working."""
+    codes = await service.new_recovery_codes(tx, settings.key, caller.user_id)
+    return RecoveryCodesOut(recovery_codes=codes)
+
+
+@router.post(
+    "/verify",
+    dependencies=[limited("totp_verify", "20/minute")],
+    openapi_extra=public("the second half of signing in"),
+)
+async def totp_verify(body: TotpVerifyIn, request: Request, resources: AllResources) -> TokensOut:
+    """Complete a sign-in that asked for a second factor. Five minutes, five tries."""
+    async with resources.get(Database).transaction() as tx:
+        answer = await service.answer_challenge(tx, resources.get(Settings).key, body.challenge, body.proof)
+        tokens = (
+            answer
+            if isinstance(answer, Problem)
+            else await complete_sign_in(tx, request, resources, answer, method=body.method, two_factors=True)
+        )
+    if isinstance(tokens, Problem):
+        raise tokens
+    return tokens
+
+
+@router.post("/reauthenticate", dependencies=TRIES)
+async def totp_reauthenticate(body: ProofIn, caller: Caller, resources: AllResources) -> ProvedOut:
+    """Prove again that it is you, by a code of the authenticator app or a recovery code."""
+    async with resources.get(Database).transaction() as tx:
+        refusal = await service.prove(tx, resources.get(Settings).key, caller.user_id, body.proof)
+        if refusal is None:
+            proved = await sessions.authenticated_again(tx, caller, body.method)
+            await sessions.two_factors_proved(tx, caller)
+            tx.after_commit(lambda: resources.get(PrincipalCache).forget(caller.session_id))
+    if refusal is not None:
+        raise refusal
+    return ProvedOut(authenticated_at=proved, method=body.method)

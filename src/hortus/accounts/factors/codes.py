@@ -1,0 +1,59 @@
+"""The secrets of second factors: made, sealed, hashed, compared. Keys come from the installation's own."""
+
+import hmac
+import secrets
+from datetime import datetime
+
+import pyotp
+
+from hortus.core.sealing import BrokenSeal, Seal
+
+STEP_SECONDS = 30
+WINDOW = 1
+"""How many steps a clock may be off, either way."""
+CODES, LETTERS = 10, "abcdefghjkmnpqrstuvwxyz23456789"  # without what looks alike
+
+
+def seal(key: bytes, user_id: str, secret: str) -> str:
+    """The secret of an authenticator app, encrypted (AES-256-GCM) under a key that is this user's alone."""
+    return _seal(key, user_id).close(secret)
+
+
+def unseal(key: bytes, user_id: str, sealed: str) -> str | None:
+    """The secret again; None when it was sealed for another user, with another key, or was tampered with."""
+    try:
+        return _seal(key, user_id).open(sealed)
+    except BrokenSeal:
+        return None
+
+
+def _seal(key: bytes, user_id: str) -> Seal:
+    return Seal(key, f"totp of {user_id}")
+
+
+def step_of(secret: str, code: str, moment: datetime) -> int | None:
+    """The newest time step, within the window, whose code this is."""
+    app = pyotp.TOTP(secret, interval=STEP_SECONDS)
+    now, found = int(moment.timestamp()) // STEP_SECONDS, None
+    for step in range(now - WINDOW, now + WINDOW + 1):  # every one is compared, whichever fits
+        if hmac.compare_digest(app.generate_otp(step).encode(), code.encode()):
+            found = step
+    return found
+
+
+def otpauth_uri(secret: str, account: str, issuer: str) -> str:
+    """The `otpauth://` address that authenticator apps read as a QR code."""
+    return pyotp.TOTP(secret, interval=STEP_SECONDS).provisioning_uri(name=account, issuer_name=issuer)
+
+
+def recovery_codes() -> list[str]:
+    """Ten fresh codes of ten letters: about 49 random bits each."""
+    made = ["".join(secrets.choice(LETTERS) for _ in range(10)) for _ in range(CODES)]
+    return [f"{code[:5]}-{code[5:]}" for code in made]
+
+
+def digest_of_code(key: bytes, user_id: str, code: str) -> str:
+    """What of a recovery code is stored: a keyed hash, the same however people write it."""
+    plain = "".join(letter for letter in code.casefold() if letter.isalnum())
+    own = hmac.digest(key, b"hortus recovery codes", "sha256")
+    return hmac.digest(own, f"{user_id}:{plain}".encode(), "sha256").hex()
