@@ -24,8 +24,8 @@ async def test_the_console_is_told_apart_from_a_sender(tmp_path):
         ("SMTP_HOST", "mail.example.com", "mail", "broken", "smtp: SMTP_FROM"),
         ("TWILIO_ACCOUNT_SID", "AC1", "SMS", "broken", "twilio: TWILIO_AUTH_TOKEN"),
         ("SMS_HTTP_URL", "https://sms.example.com", "SMS", "ok", "sent through sms_http"),
-        ("SMTP_PORT", "many", "mail, SMS", "broken", "correct the setting port"),
-        ("SMS_HTTP_URL", "ftp://sms.example.com", "mail, SMS", "broken", "correct the setting url"),
+        ("SMTP_PORT", "many", "mail, SMS", "broken", "correct the setting SMTP_PORT"),
+        ("SMS_HTTP_URL", "ftp://sms.example.com", "mail, SMS", "broken", "correct the setting SMS_HTTP_URL"),
     ],
 )
 async def test_each_sender_says_what_it_lacks(name, value, what, state, said, tmp_path, monkeypatch):

@@ -124,7 +124,8 @@ def _senders(settings: Settings, http: Http) -> list[Finding]:
     try:
         chosen = senders.choose(settings, http)
     except ValidationError as error:
-        names = ", ".join(".".join(map(str, each["loc"])) for each in error.errors(include_input=False))
+        given = [str(each["loc"][0]) for each in error.errors(include_input=False)]
+        names = ", ".join(name if name.isupper() else f"{error.title}{name}".upper() for name in given)
         return [Finding("broken", "mail, SMS", f"correct the setting {names}")]
     found = []
     for what, sender, wish in (

@@ -18,7 +18,9 @@ from hortus.senders.web import wait_of
 class Settings(BaseSettings):
     """The gateway and the shape of what it takes."""
 
-    model_config = SettingsConfigDict(env_prefix="SMS_HTTP_", env_file=".env", env_ignore_empty=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        title="SMS_HTTP_", env_prefix="SMS_HTTP_", env_file=".env", env_ignore_empty=True, extra="ignore"
+    )
 
     url: str = Field("", pattern=r"^(https?://.+)?$")
     headers: dict[str, SecretStr] = Field(default_factory=dict)

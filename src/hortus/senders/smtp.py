@@ -28,7 +28,9 @@ from hortus.senders.base import Mail, NotSent, Refused
 class Settings(BaseSettings):
     """Where the server is and who we are there."""
 
-    model_config = SettingsConfigDict(env_prefix="SMTP_", env_file=".env", env_ignore_empty=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        title="SMTP_", env_prefix="SMTP_", env_file=".env", env_ignore_empty=True, extra="ignore"
+    )
 
     host: str = Field("", validation_alias=AliasChoices("SMTP_HOST", "SMTP_SERVER"))
     port: int = Field(587, ge=1, le=65535)

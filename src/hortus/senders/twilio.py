@@ -21,7 +21,9 @@ UNREACHABLE = {21211, 21214, 21217, 21408, 21610, 21612, 21614, 30003, 30004, 30
 class Settings(BaseSettings):
     """The account, and the number or service that messages come from."""
 
-    model_config = SettingsConfigDict(env_prefix="TWILIO_", env_file=".env", env_ignore_empty=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        title="TWILIO_", env_prefix="TWILIO_", env_file=".env", env_ignore_empty=True, extra="ignore"
+    )
 
     account_sid: str = ""
     auth_token: SecretStr = SecretStr("")
