@@ -8,6 +8,7 @@ import hmac
 import os
 import secrets
 from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -50,6 +51,8 @@ class Settings(BaseSettings):
     public_url: str = Field("", validation_alias=AliasChoices("PUBLIC_URL", "RENDER_EXTERNAL_URL", "public_url"))
     frontend_base_url: str = ""
     allowed_hosts: Annotated[list[str], NoDecode] = Field(default_factory=list)
+    trusted_proxies: Annotated[list[str], NoDecode] = Field(default_factory=list)
+    """Addresses or networks of proxies whose `X-Forwarded-For` is believed, such as `10.0.0.0/8`."""
     catalog_path: Path | None = None
 
     # Secrets
@@ -100,7 +103,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator("allowed_hosts", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
@@ -118,6 +121,16 @@ class Settings(BaseSettings):
             raise ValueError("must be the address of a website, such as https://studio.example.com")
         return value
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _known_networks(cls, value: list[str]) -> list[str]:
+        for entry in value:
+            try:
+                ip_network(entry, strict=False)
+            except ValueError as error:
+                raise ValueError(f"{entry!r} is no address or network such as 10.0.0.0/8") from error
+        return value
+
     @field_validator("log_level", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
@@ -131,6 +144,11 @@ class Settings(BaseSettings):
         except (KeyError, ValueError, OSError) as error:
             raise ValueError(f"{value!r} is not a time zone; use a name such as UTC or Asia/Kolkata") from error
         return value
+
+    @cached_property
+    def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of `trusted_proxies`."""
+        return tuple(ip_network(entry, strict=False) for entry in self.trusted_proxies)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -15,12 +15,13 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
-from hortus.core import context, errors, idempotency
+from hortus.core import addresses, context, errors, idempotency
 from hortus.core.db import Database, Tx
 from hortus.core.errors import Problem
 from hortus.core.limits import Limiter
 from hortus.core.paging import MAX_LIMIT, Paging
 from hortus.core.resources import Resources
+from hortus.core.settings import Settings
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -139,8 +140,15 @@ OnceOnly = Annotated[Once, Depends(_once)]
 
 
 def address_of(connection: HTTPConnection) -> str:
-    """The address of the caller, as the server sees it."""
-    return connection.client.host if connection.client else "unknown"
+    """The address of the caller: of whoever speaks to us, or of whom a trusted proxy speaks for."""
+    peer = connection.client.host if connection.client else "unknown"
+    proxies = resources_of(connection).get(Settings).proxies
+    return addresses.caller_of(peer, connection.headers.getlist("x-forwarded-for"), proxies)
+
+
+def network_of(connection: HTTPConnection) -> str:
+    """Whom to count the caller as: their IPv4 address, or the /64 of their IPv6 address."""
+    return addresses.network_of(address_of(connection))
 
 
 async def hit_limit(connection: HTTPConnection, name: str, default: str, who: str) -> None:
@@ -150,10 +158,10 @@ async def hit_limit(connection: HTTPConnection, name: str, default: str, who: st
 
 
 def limited(name: str, default: str) -> Any:
-    """A dependency that limits a public route by the address of its caller."""
+    """A dependency that limits a public route by the network of its caller."""
 
     async def check(connection: HTTPConnection) -> None:
-        await hit_limit(connection, name, default, address_of(connection))
+        await hit_limit(connection, name, default, network_of(connection))
 
     return Depends(check)
 

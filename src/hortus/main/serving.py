@@ -33,6 +33,7 @@ def serve(settings: Settings, *, work: bool, migrate: bool, console: Console) ->
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # it would believe any process of this machine; core.addresses asks TRUSTED_PROXIES
         timeout_graceful_shutdown=15,
         h11_max_incomplete_event_size=64 * 1024,
     )

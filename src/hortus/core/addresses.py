@@ -1,0 +1,56 @@
+"""Where a request comes from: only proxies that the operator named are believed."""
+
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+MOST_HOPS = 50
+CUSTOMER_PREFIX = 64
+"""One IPv6 customer is given at least this much, and may use any address of it."""
+
+
+def caller_of(peer: str, forwarded: Iterable[str], trusted: Sequence[Network]) -> str:
+    """The address of the caller: `peer`, unless it is a trusted proxy.
+
+    Behind trusted proxies it is the rightmost entry of the `X-Forwarded-For` headers that is not such a proxy:
+    what stands left of it is whatever the caller liked to write. An entry that is no address ends the search.
+    """
+    nearest = _parsed(peer)
+    if nearest is None or not _among(nearest, trusted):
+        return str(nearest or peer)
+    hops = [hop for line in forwarded for hop in line.split(",")]
+    for hop in reversed(hops[-MOST_HOPS:]):
+        found = _parsed(hop)
+        if found is None:
+            break
+        nearest = found
+        if not _among(found, trusted):
+            break
+    return str(nearest)
+
+
+def network_of(address: str) -> str:
+    """Whom an address belongs to, for counting: itself for IPv4, its /64 for IPv6."""
+    found = _parsed(address)
+    if isinstance(found, IPv6Address):
+        return str(IPv6Network((found, CUSTOMER_PREFIX), strict=False))
+    return str(found or address)
+
+
+def _parsed(text: str) -> Address | None:
+    """The address in one form; ports, brackets and zones are dropped, IPv4 inside IPv6 is IPv4."""
+    bare = text.strip().strip('"')
+    if bare.startswith("["):
+        bare = bare[1:].partition("]")[0]
+    elif bare.count(":") == 1:
+        bare = bare.partition(":")[0]
+    try:
+        found = ip_address(bare.partition("%")[0])
+    except ValueError:
+        return None
+    return found.ipv4_mapped or found if isinstance(found, IPv6Address) else found
+
+
+def _among(address: Address, trusted: Sequence[Network]) -> bool:
+    return any(address in network for network in trusted)
