@@ -2,6 +2,10 @@
 
 `RATE_LIMIT_<NAME>=5/minute` overrides a limit by its name, `RATE_LIMITS_ENABLED=false`
 turns all of them off for load tests.
+
+With Redis the window is shared by all processes. Each process also keeps a window of what it let
+through itself: full there is full everywhere, so Redis is not even asked; and when Redis is away that
+window goes on alone. An outage can let through at most the limit once per process, never more.
 """
 
 import math
@@ -11,35 +15,55 @@ from limits import RateLimitItem, parse
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 
+from hortus.core import windows
 from hortus.core.errors import RateLimited
+from hortus.core.redis import Redis, RedisDown
 from hortus.core.settings import Settings
+from hortus.core.windows import Verdict
 
 
 class Limiter:
-    """Counts hits in a sliding window, per limit and caller, in this process."""
+    """Counts hits in a sliding window, per limit and caller; without `redis`, in this process."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, redis: Redis | None = None) -> None:
         self._enabled = settings.rate_limits_enabled
         self._overrides = settings.rate_limits
+        self._redis = redis
         self._parsed: dict[str, RateLimitItem] = {}
-        self._strategy = MovingWindowRateLimiter(MemoryStorage())
+        self._own = MovingWindowRateLimiter(MemoryStorage())
 
     async def hit(self, name: str, default: str, who: str) -> dict[str, str]:
         """Count one request of `who`; returns the `RateLimit-*` headers, raises RateLimited when over."""
         if not self._enabled:
             return {}
         limit = self._limit(name, default)
-        allowed = await self._strategy.hit(limit, name, who)
-        stats = await self._strategy.get_window_stats(limit, name, who)
-        wait = max(1, math.ceil(stats.reset_time - time.time()))
+        verdict = await self._shared(limit, name, who) or await self._alone(limit, name, who)
+        wait = max(1, math.ceil(verdict.seconds))
         headers = {
             "RateLimit-Limit": str(limit.amount),
-            "RateLimit-Remaining": str(max(0, stats.remaining)),
+            "RateLimit-Remaining": str(max(0, verdict.remaining)),
             "RateLimit-Reset": str(wait),
         }
-        if not allowed:
+        if not verdict.allowed:
             raise RateLimited(headers={**headers, "Retry-After": str(wait)}, retry_after=wait, limit=name)
         return headers
+
+    async def _shared(self, limit: RateLimitItem, name: str, who: str) -> Verdict | None:
+        """The verdict of all processes together; None when this one has to judge alone."""
+        if self._redis is None or not self._redis.up or not await self._own.test(limit, name, who):
+            return None
+        try:
+            verdict = await windows.hit(self._redis, f"{name}:{who}", limit.amount, limit.get_expiry())
+        except RedisDown:
+            return None
+        if verdict.allowed:
+            await self._own.hit(limit, name, who)
+        return verdict
+
+    async def _alone(self, limit: RateLimitItem, name: str, who: str) -> Verdict:
+        allowed = await self._own.hit(limit, name, who)
+        stats = await self._own.get_window_stats(limit, name, who)
+        return Verdict(allowed, stats.remaining, stats.reset_time - time.time())
 
     def _limit(self, name: str, default: str) -> RateLimitItem:
         text = self._overrides.get(name, default)

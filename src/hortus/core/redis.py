@@ -1,0 +1,248 @@
+"""The link of one process to Redis: what is asked at the same moment travels together, a dead server costs nothing.
+
+Redis only ever holds what may be lost: counts of the last minutes, stamps of caches, news. Whoever asks must
+know what to do without an answer; `RedisDown` is the only error. The library is imported when a link is opened.
+"""
+
+import asyncio
+import contextlib
+import contextvars
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import structlog
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis as Client
+
+log = structlog.get_logger()
+Command = tuple[str | bytes | int, ...]
+BATCH = 256
+PROBE_SECONDS = 0.5
+"""How often a server that went away is looked for; one request never waits for that."""
+
+
+class RedisDown(Exception):
+    """No answer from Redis: do what is done without it."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What this process has seen of Redis, for the metrics."""
+
+    commands: int = 0
+    batches: int = 0
+    errors: int = 0
+    outages: int = 0
+
+
+class Redis:
+    """Open it once per process; it survives the server's absence at any time, also at the start.
+
+    `epoch` grows at every new connection: what was learnt on an older one may come from a server
+    that has been replaced since.
+    """
+
+    def __init__(self, url: str, *, prefix: str = "hortus:", timeout: float = 0.25) -> None:
+        self.prefix, self.timeout = prefix, timeout
+        self.up, self.epoch, self.counts = False, 0, Counts()
+        self._url = url
+        self._client: Client | None = None
+        self._waiting: deque[tuple[Command, asyncio.Future[Any]]] = deque()
+        self._scripts: dict[str, str] = {}
+        self._flushing: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self._on_up: list[Callable[[], None]] = []
+
+    async def open(self) -> None:
+        """Connect; an absent server is no error, it is looked for from now on."""
+        self._client = self.connect(self.timeout)
+        try:
+            await self._probe()
+        except RedisDown as error:
+            self._went_down(error)
+        else:
+            self.up = True
+
+    async def close(self) -> None:
+        """Let go of every connection; whoever still waits is told RedisDown."""
+        for task in (self._flushing, self._looking):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait((task,))
+        self.up = False
+        self._refuse_waiting()
+        if self._client is not None:
+            await self._client.aclose()
+
+    def connect(self, timeout: float) -> "Client":
+        """A client of its own, for whoever blocks: answers are bytes as they came, nothing is tried twice."""
+        from redis.asyncio import Redis as Client
+        from redis.asyncio.retry import Retry
+        from redis.backoff import NoBackoff
+
+        client: Client = Client.from_url(
+            self._url,
+            protocol=2,
+            socket_timeout=timeout,
+            socket_connect_timeout=min(timeout, self.timeout * 2),
+            retry=Retry(NoBackoff(), 0),
+            redis_connect_func=self._connected,
+            client_name="hortus",
+        )
+        client.response_callbacks.clear()
+        return client
+
+    def when_up(self, call: Callable[[], None]) -> None:
+        """Call it each time the server is back."""
+        self._on_up.append(call)
+
+    async def ask(self, *command: str | bytes | int) -> Any:
+        """The answer to one command; raises RedisDown at once while the server is away, else within `timeout`."""
+        if not self.up:
+            raise RedisDown
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append((command, answer))
+        if self._flushing is None or self._flushing.done():
+            self._flushing = _start(self._flush())
+        return await answer
+
+    async def run(self, script: str, keys: Sequence[str], *arguments: str | int) -> Any:
+        """The answer of a Lua script, sent whole only when the server does not know it."""
+        tail = (str(len(keys)), *keys, *arguments)
+        digest = self._scripts.get(script)
+        if digest is not None:
+            try:
+                return await self.ask("EVALSHA", digest, *tail)
+            except _UnknownScript:
+                pass
+        answer = await self.ask("EVAL", script, *tail)
+        self._scripts[script] = _digest(script)
+        return answer
+
+    async def send(self, commands: Sequence[Command]) -> list[Any]:
+        """The answers to many commands in one go, errors among them; raises RedisDown."""
+        if self._client is None:
+            raise RedisDown
+        try:
+            async with asyncio.timeout(self.timeout):
+                if len(commands) == 1:
+                    answers = [await self._single(self._client, commands[0])]
+                else:
+                    pipe = self._client.pipeline(transaction=False)
+                    for command in commands:
+                        pipe.execute_command(*command)
+                    answers = await pipe.execute(raise_on_error=False)
+        except Exception as error:  # any socket's, resolver's or server's any error means the same
+            self._went_down(error)
+            raise RedisDown from error
+        self.counts.commands += len(commands)
+        self.counts.batches += 1
+        return answers
+
+    async def state(self) -> Literal["ok", "down"]:
+        """Whether it answers now, within `timeout`."""
+        try:
+            await self.ask("PING")
+        except RedisDown:
+            return "down"
+        return "ok"
+
+    async def _single(self, client: "Client", command: Command) -> Any:
+        from redis.exceptions import ResponseError
+
+        try:
+            return await client.execute_command(*command)
+        except ResponseError as error:
+            return error
+
+    async def _flush(self) -> None:
+        while self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            try:
+                answers = await self.send([command for command, _ in batch])
+            except (RedisDown, asyncio.CancelledError) as error:
+                for _, waiter in batch:
+                    _refuse(waiter, RedisDown())
+                self._refuse_waiting()
+                if isinstance(error, asyncio.CancelledError):
+                    raise
+                return
+            for (_, waiter), answer in zip(batch, answers, strict=True):
+                if isinstance(answer, Exception):
+                    _refuse(waiter, self._meaning(answer))
+                elif not waiter.done():
+                    waiter.set_result(answer)
+
+    def _meaning(self, error: Exception) -> Exception:
+        from redis.exceptions import NoScriptError
+
+        if isinstance(error, NoScriptError):
+            return _UnknownScript()
+        self._went_down(error)  # read-only, loading, out of memory: of no use until a probe can write again
+        return RedisDown(str(error))
+
+    def _refuse_waiting(self) -> None:
+        while self._waiting:
+            _refuse(self._waiting.popleft()[1], RedisDown())
+
+    def _went_down(self, error: Exception) -> None:
+        self.counts.errors += 1
+        if self._looking is not None and not self._looking.done():
+            return
+        self.up = False
+        self.counts.outages += 1
+        log.warning("redis_down", error=type(error).__name__)
+        self._looking = _start(self._look())
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(PROBE_SECONDS)
+            if self._client is not None:
+                with contextlib.suppress(Exception):
+                    await self._client.connection_pool.disconnect(inuse_connections=False)
+            with contextlib.suppress(RedisDown):
+                await self._probe()
+                break
+        self.up = True
+        log.info("redis_up")
+        for call in self._on_up:
+            call()
+
+    async def _probe(self) -> None:
+        # Writes: a server that can only read is not back. The first may have to connect, the second must be quick.
+        if self._client is None:
+            raise RedisDown
+        for seconds in (max(self.timeout, 1.0), self.timeout / 2):
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._client.execute_command("SET", f"{self.prefix}probe", "1", "PX", 1000)
+            except Exception as error:
+                raise RedisDown from error
+
+    async def _connected(self, connection: Any) -> None:
+        await connection.on_connect()
+        self.epoch += 1
+
+
+class _UnknownScript(Exception):
+    """The server has forgotten a script, as it does when it starts anew."""
+
+
+def _digest(script: str) -> str:
+    import hashlib
+
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
+
+
+def _refuse(waiter: asyncio.Future[Any], error: Exception) -> None:
+    if not waiter.done():
+        waiter.set_exception(error)
+
+
+def _start(work: Any) -> asyncio.Task[None]:
+    """A task of the process, of no request: in an empty context."""
+    task: asyncio.Task[None] = contextvars.Context().run(asyncio.create_task, work)
+    return task

@@ -1,0 +1,198 @@
+"""What a process may remember: only as long as a stamp, shared by all processes, has not changed.
+
+A reader asks for the stamps of a thing before it reads the database, and keeps what it read under them. Next
+time it is used only while the stamps are the same. A writer changes the stamps after its commit and before its
+answer, so no call that follows sees the old. Stamps are random and never come back; when they are lost,
+or nobody can tell, the database is asked.
+"""
+
+import asyncio
+import itertools
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from hortus.core.redis import Redis, RedisDown
+
+V = TypeVar("V")
+KEPT_NAMES = 50_000
+STAMP_MS = 24 * 3600 * 1000
+LONGEST_LEASE = 3.0
+"""Seconds for which a shared stamp may be relied on by somebody who is cut off from whoever changes it."""
+
+
+class Stamps(Protocol):
+    """Names and their stamps."""
+
+    lease: float
+    """The longest time in seconds for which `Remembered` may be kept where changes must be waited for."""
+
+    async def current(self, names: tuple[str, ...]) -> str | None:
+        """The stamps of `names` as one; None when nobody can tell."""
+        ...
+
+    def change(self, names: tuple[str, ...], wait: float) -> Awaitable[None]:
+        """Make what is kept under any of `names` worthless, everywhere.
+
+        It happens without being awaited; awaited, it returns when it is certain, and after `wait` seconds
+        at the latest: what is kept no longer than that has then run out.
+        """
+        ...
+
+
+class OwnStamps:
+    """The stamps of one process that is alone."""
+
+    lease = float("inf")
+
+    def __init__(self) -> None:
+        self._numbers: OrderedDict[str, int] = OrderedDict()
+        self._next = itertools.count(1)
+
+    async def current(self, names: tuple[str, ...]) -> str | None:
+        """Always known."""
+        return ":".join(str(self._number(name)) for name in names)
+
+    def change(self, names: tuple[str, ...], wait: float) -> Awaitable[None]:
+        """At once."""
+        for name in names:
+            self._numbers.pop(name, None)
+        return _nothing()
+
+    def _number(self, name: str) -> int:
+        number = self._numbers.get(name)
+        if number is None:
+            number = self._numbers[name] = next(self._next)
+            if len(self._numbers) > KEPT_NAMES:
+                self._numbers.popitem(last=False)
+        return number
+
+
+class SharedStamps:
+    """Stamps in Redis. Cut off from it, nothing is trusted here, and a change waits out the others' trust."""
+
+    lease = LONGEST_LEASE
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._owed: OrderedDict[str, object] = OrderedDict()
+        self._paying: set[asyncio.Future[None]] = set()
+        redis.when_up(self._pay_all)
+
+    async def current(self, names: tuple[str, ...]) -> str | None:
+        """One round trip; a second one the first time a name is met."""
+        if any(name in self._owed for name in names):
+            return None
+        keys = [self._key(name) for name in names]
+        try:
+            found: list[bytes | None] = await self._redis.ask("MGET", *keys)
+            if None in found:
+                missing = [key for key, stamp in zip(keys, found, strict=True) if stamp is None]
+                new = [self._redis.ask("SET", key, secrets.token_hex(8), "NX", "PX", STAMP_MS) for key in missing]
+                *_, found = await asyncio.gather(*new, self._redis.ask("MGET", *keys))
+        except RedisDown:
+            return None
+        if any(stamp is None for stamp in found):
+            return None
+        # A stamp learnt on an older connection may be that of a server replaced by one that missed a change.
+        return ":".join([str(self._redis.epoch), *(stamp.decode() for stamp in found if stamp is not None)])
+
+    def change(self, names: tuple[str, ...], wait: float) -> Awaitable[None]:
+        """Told to Redis now, or as soon as it is back."""
+        marks = {name: object() for name in names}
+        self._owed.update(marks)
+        while len(self._owed) > KEPT_NAMES:
+            self._owed.popitem(last=False)
+        paying = asyncio.ensure_future(self._pay(marks, wait))
+        self._paying.add(paying)
+        paying.add_done_callback(self._paying.discard)
+        return asyncio.shield(paying)
+
+    async def _pay(self, marks: dict[str, object], wait: float) -> None:
+        until = time.monotonic() + wait
+        while True:
+            try:
+                await self._redis.ask("DEL", *(self._key(name) for name in marks))
+                break
+            except RedisDown:
+                left = until - time.monotonic()
+                if left <= 0:
+                    return  # still owed: `_pay_all` when Redis is back
+                await asyncio.sleep(min(left, 0.1))
+        for name, mark in marks.items():
+            if self._owed.get(name) is mark:
+                del self._owed[name]
+
+    def _pay_all(self) -> None:
+        names = list(self._owed)
+        for start in range(0, len(names), 500):
+            self.change(tuple(names[start : start + 500]), 0)
+
+    def _key(self, name: str) -> str:
+        return f"{self._redis.prefix}stamp:{name}"
+
+
+async def _nothing() -> None:
+    return
+
+
+# What is remembered --------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Look(Generic[V]):
+    """What was found, if anything, and the stamps under which `keep` may put what is read instead."""
+
+    value: V | None
+    names: tuple[str, ...]
+    part: str = ""
+    stamp: str | None = None
+    at: float = 0.0
+
+
+@dataclass(slots=True)
+class _Entry(Generic[V]):
+    stamp: str
+    parts: dict[str, tuple[float, V]] = field(default_factory=dict)
+
+
+class Remembered(Generic[V]):
+    """Things this process remembers for at most `seconds`, each while its stamps last. 0 remembers nothing."""
+
+    def __init__(self, stamps: Stamps, seconds: float, *, size: int = 10_000, parts: int = 20) -> None:
+        self._stamps, self.seconds = stamps, seconds
+        self._size, self._parts = size, parts
+        self._known: OrderedDict[tuple[str, ...], _Entry[V]] = OrderedDict()
+
+    async def look(self, names: tuple[str, ...], part: str = "") -> Look[V]:
+        """What is remembered under `names`; ask before reading the database."""
+        if self.seconds <= 0:
+            return Look(None, names)
+        at = time.monotonic()
+        stamp = await self._stamps.current(names)
+        entry = self._known.get(names)
+        if stamp is None or entry is None or entry.stamp != stamp:
+            return Look(None, names, part, stamp, at)
+        until, value = entry.parts.get(part, (0.0, None))
+        return Look(value if until > time.monotonic() else None, names, part, stamp, at)
+
+    def keep(self, look: Look[V], value: V) -> None:
+        """Remember what was read after `look`, as from then; useless, and harmless, once a stamp has changed."""
+        if look.stamp is None:
+            return
+        entry = self._known.get(look.names)
+        if entry is None or entry.stamp != look.stamp:
+            entry = self._known[look.names] = _Entry(look.stamp)
+        self._known.move_to_end(look.names)
+        if len(self._known) > self._size:
+            self._known.popitem(last=False)
+        if len(entry.parts) >= self._parts:
+            entry.parts.clear()
+        entry.parts[look.part] = (look.at + self.seconds, value)
+
+    def forget(self, names: tuple[str, ...], wait: float = 0.0) -> Awaitable[None]:
+        """Call it after the commit of a change; await it where the next call anywhere must see the change."""
+        return self._stamps.change(names, wait)
