@@ -25,13 +25,12 @@ async def authenticate(connection: HTTPConnection, _header: Annotated[Any, Depen
         raise Unauthenticated
     resources = resources_of(connection)
     claims = resources.get(AccessTokens).verify(token.strip())
-    cache = resources.get(PrincipalCache)
-    known = cache.get(claims.session_id)
-    if known is None:
+
+    async def read() -> Principal:
         async with resources.get(Database).snapshot() as tx:
-            known = await principal_of(tx, claims.user_id, claims.session_id)
-        cache.put(known)
-    return known
+            return await principal_of(tx, claims.user_id, claims.session_id)
+
+    return await resources.get(PrincipalCache).of_session(claims.user_id, claims.session_id, read)
 
 
 Caller = Annotated[Principal, Depends(authenticate)]

@@ -1,10 +1,15 @@
 """Who is calling."""
 
-import time
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from hortus.core import stamps
+from hortus.core.db import Tx
+from hortus.core.stamps import Remembered, Stamps
+
 ALL_SCOPES = frozenset({"*"})
+KEPT_SECRETS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,30 +25,42 @@ class Principal:
     two_factors: bool = False
 
 
+def user_changed(tx: Tx, user_id: str) -> None:
+    """Let every process ask the database again at the user's next call; call it where status or role change."""
+    stamps.changed(tx, f"user:{user_id}")
+
+
+def sessions_changed(tx: Tx, *session_ids: str) -> None:
+    """Let every process ask the database again at the next call of these sessions."""
+    stamps.changed(tx, *(f"session:{session_id}" for session_id in session_ids))
+
+
 class PrincipalCache:
-    """What this process knows of sessions, for at most `seconds`; 0 keeps nothing."""
+    """Who was calling a moment ago, for at most `seconds`, while nothing about them changed; 0 keeps nothing."""
 
-    def __init__(self, seconds: float, size: int = 10_000) -> None:
-        self._seconds = seconds
-        self._size = size
-        self._known: OrderedDict[str, tuple[float, Principal]] = OrderedDict()
+    def __init__(self, seconds: float, stamps: Stamps) -> None:
+        self._names: OrderedDict[str, tuple[str, ...]] = OrderedDict()
+        self._known: Remembered[Principal] = Remembered(stamps, min(seconds, stamps.lease))
 
-    def get(self, session_id: str) -> Principal | None:
-        """The principal of a session, if known freshly enough."""
-        found = self._known.get(session_id)
-        if found is None or found[0] < time.monotonic():
-            return None
-        return found[1]
+    async def of_session(self, user_id: str, session_id: str, read: Callable[[], Awaitable[Principal]]) -> Principal:
+        """The caller behind a session: remembered, or what `read` finds in the database; raises what that raises."""
+        return await self._known.get((f"session:{session_id}", f"user:{user_id}"), read)
 
-    def put(self, principal: Principal) -> None:
-        """Remember a principal."""
-        if self._seconds <= 0:
-            return
-        self._known[principal.session_id] = (time.monotonic() + self._seconds, principal)
-        if len(self._known) > self._size:
-            self._known.popitem(last=False)
+    async def of_secret(
+        self,
+        digest: str,
+        read: Callable[[], Awaitable[Principal]],
+        names_of: Callable[[Principal], tuple[str, ...]],
+    ) -> Principal:
+        """The caller behind a secret that does not say whose it is, by its digest.
 
-    def forget(self, *session_ids: str) -> None:
-        """Ask the database again at the next call of these sessions."""
-        for session_id in session_ids:
-            self._known.pop(session_id, None)
+        `names_of` tells the stamps on which the answer depends; they must never change for one secret.
+        """
+        names = self._names.get(digest)
+        if names is not None:
+            return await self._known.get(names, read, digest)
+        found = await read()  # not kept: its stamps were not known before it was read
+        self._names[digest] = names_of(found)
+        if len(self._names) > KEPT_SECRETS:
+            self._names.popitem(last=False)
+        return found

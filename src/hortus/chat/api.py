@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 
 from hortus.accounts import Caller, limited_caller
 from hortus.chat import service
-from hortus.chat.cache import RoomLists
+from hortus.chat.cache import RoomLists, rooms_changed
 from hortus.chat.schemas import (
     EditIn,
     MessageIn,
@@ -37,10 +37,6 @@ Lists = Annotated[RoomLists, resource(RoomLists)]
 LOOK_SECONDS = 5.0
 
 
-def _dropped(tx: Tx, lists: RoomLists, user_id: str) -> None:
-    tx.after_commit(lambda: lists.drop(user_id))
-
-
 def _line(room: Any) -> RoomLine:
     return RoomLine.model_validate(room, from_attributes=True)
 
@@ -62,12 +58,12 @@ async def _room(tx: Tx, user_id: str, room_id: str, paging: Paging) -> RoomOut:
 
 
 @router.post("", status_code=201, response_model=RoomOut)
-async def create_room(body: RoomIn, caller: Caller, tx: WriteTx, lists: Lists, once: OnceOnly) -> JSONResponse:
+async def create_room(body: RoomIn, caller: Caller, tx: WriteTx, once: OnceOnly) -> JSONResponse:
     """A new room."""
 
     async def make() -> RoomOut:
         room = await service.create_room(tx, caller.user_id, body.title, body.description)
-        _dropped(tx, lists, caller.user_id)
+        rooms_changed(tx, caller.user_id)
         return RoomOut(**_line(room).model_dump(), messages=[], next_cursor=None)
 
     return await once.answer(tx, caller.user_id, body, make, status=201)
@@ -85,17 +81,16 @@ async def list_rooms(
 ) -> JSONResponse:
     """Your rooms, last used first; remembered for a while and dropped at any write."""
     key = json.dumps([paging.limit, paging.cursor, archived, pinned, q])
-    known = lists.get(caller.user_id, key)
-    if known is not None:
-        return JSONResponse(known, headers={"X-Cache": "hit"})
-    version = lists.version(caller.user_id)
+    look = await lists.look(caller.user_id, key)
+    if look.value is not None:
+        return JSONResponse(look.value, headers={"X-Cache": "hit"})
     async with resources.get(Database).snapshot() as tx:
         page = await service.find_rooms(tx, caller.user_id, paging, archived=archived, pinned=pinned, words=q)
     shown = {
         "items": [_line(room).model_dump(mode="json") for room in page.items],
         "next_cursor": page.next_cursor,
     }
-    lists.put(caller.user_id, key, version, shown)
+    lists.keep(look, shown)
     return JSONResponse(shown, headers={"X-Cache": "miss"})
 
 
@@ -106,20 +101,20 @@ async def read_room(room_id: Id, caller: Caller, tx: ReadTx, paging: PageOf) -> 
 
 
 @router.patch("/{room_id}")
-async def change_room(room_id: Id, body: RoomChange, caller: Caller, tx: WriteTx, lists: Lists) -> RoomLine:
+async def change_room(room_id: Id, body: RoomChange, caller: Caller, tx: WriteTx) -> RoomLine:
     """Rename, describe, pin or archive a room."""
     changes = body.model_dump(exclude_unset=True)
     kept = {name: value for name, value in changes.items() if value is not None or name == "description"}
     room = await service.change_room(tx, caller.user_id, room_id, kept)
-    _dropped(tx, lists, caller.user_id)
+    rooms_changed(tx, caller.user_id)
     return _line(room)
 
 
 @router.delete("/{room_id}", status_code=204)
-async def delete_room(room_id: Id, caller: Caller, tx: WriteTx, lists: Lists) -> None:
+async def delete_room(room_id: Id, caller: Caller, tx: WriteTx) -> None:
     """Delete a room with everything said in it."""
     await service.delete_room(tx, caller.user_id, room_id)
-    _dropped(tx, lists, caller.user_id)
+    rooms_changed(tx, caller.user_id)
 
 
 @router.post(
@@ -134,14 +129,13 @@ async def send_message(
     caller: Caller,
     tx: WriteTx,
     resources: AllResources,
-    lists: Lists,
     once: OnceOnly,
 ) -> JSONResponse:
     """Store a message; the reply is made in the background and streamed by `/events`."""
     turn = Turn(body.quality, body.model, tuple(body.attachments))
 
     async def make() -> SentOut:
-        _dropped(tx, lists, caller.user_id)
+        rooms_changed(tx, caller.user_id)
         return _sent(await service.send(tx, resources, caller.user_id, room_id, body.content, turn))
 
     return await once.answer(tx, caller.user_id, body, make, status=202)
@@ -154,7 +148,6 @@ async def regenerate(
     caller: Caller,
     tx: WriteTx,
     resources: AllResources,
-    lists: Lists,
     once: OnceOnly,
     body: RegenerateIn | None = None,
 ) -> JSONResponse:
@@ -163,7 +156,7 @@ async def regenerate(
     turn = Turn(asked.quality, asked.model)
 
     async def make() -> SentOut:
-        _dropped(tx, lists, caller.user_id)
+        rooms_changed(tx, caller.user_id)
         return _sent(await service.regenerate(tx, resources, caller.user_id, room_id, message_id, turn))
 
     return await once.answer(tx, caller.user_id, asked, make, status=202)
@@ -171,11 +164,11 @@ async def regenerate(
 
 @router.patch("/{room_id}/message/{message_id}", status_code=202)
 async def edit_message(
-    room_id: Id, message_id: Id, body: EditIn, caller: Caller, tx: WriteTx, resources: AllResources, lists: Lists
+    room_id: Id, message_id: Id, body: EditIn, caller: Caller, tx: WriteTx, resources: AllResources
 ) -> SentOut:
     """Another version of a message of yours, with a reply of its own; the old one stays as its sibling."""
     turn = Turn(body.quality, body.model)
-    _dropped(tx, lists, caller.user_id)
+    rooms_changed(tx, caller.user_id)
     return _sent(await service.edit(tx, resources, caller.user_id, room_id, message_id, body.content, turn))
 
 

@@ -1,52 +1,31 @@
-"""Lists of rooms, remembered per user and dropped at any write of that user."""
+"""Lists of rooms, remembered per user and dropped at any write of that user, on every process."""
 
-import time
-from collections import OrderedDict
-from dataclasses import dataclass, field
 from typing import Any
 
-
-@dataclass(slots=True)
-class _Entry:
-    version: int = 0
-    pages: dict[str, tuple[float, dict[str, Any]]] = field(default_factory=dict)
+from hortus.core import stamps
+from hortus.core.db import Tx
+from hortus.core.stamps import Look, Remembered, Stamps
 
 
 class RoomLists:
-    """The lists this process knows, for at most `seconds`.
+    """The lists this process knows, for at most `seconds`. One that was read before a write is never kept after it."""
 
-    A list that was read before a write and arrives after it is not kept: `version` tells.
-    """
+    def __init__(self, seconds: float, stamps: Stamps) -> None:
+        self._known: Remembered[dict[str, Any]] = Remembered(stamps, seconds, size=5000)
 
-    def __init__(self, seconds: float, users: int = 5000, pages: int = 20) -> None:
-        self._seconds, self._users, self._pages = seconds, users, pages
-        self._known: OrderedDict[str, _Entry] = OrderedDict()
-        self._writes = 0
+    async def look(self, user_id: str, page: str) -> Look[dict[str, Any]]:
+        """A list as it was sent before, if known; ask before reading the database."""
+        return await self._known.look(_names(user_id), page)
 
-    def get(self, user_id: str, page: str) -> dict[str, Any] | None:
-        """A list as it was sent before, or None."""
-        entry = self._known.get(user_id)
-        found = entry.pages.get(page) if entry is not None else None
-        return found[1] if found is not None and found[0] > time.monotonic() else None
+    def keep(self, look: Look[dict[str, Any]], value: dict[str, Any]) -> None:
+        """Remember a list that was read after `look`."""
+        self._known.keep(look, value)
 
-    def version(self, user_id: str) -> int:
-        """Ask before reading the database; hand it to `put`."""
-        entry = self._known.setdefault(user_id, _Entry(self._writes))
-        self._known.move_to_end(user_id)
-        if len(self._known) > self._users:
-            self._known.popitem(last=False)
-        return entry.version
 
-    def put(self, user_id: str, page: str, version: int, value: dict[str, Any]) -> None:
-        """Remember a list, unless the user wrote since `version`."""
-        entry = self._known.get(user_id)
-        if entry is None or entry.version != version:
-            return
-        if len(entry.pages) >= self._pages:
-            entry.pages.clear()
-        entry.pages[page] = (time.monotonic() + self._seconds, value)
+def rooms_changed(tx: Tx, user_id: str) -> None:
+    """Drop the user's lists once `tx` has committed."""
+    stamps.changed(tx, *_names(user_id), wait=False)
 
-    def drop(self, user_id: str) -> None:
-        """Forget the user's lists; call it after the commit of any write."""
-        self._writes += 1
-        self._known[user_id] = _Entry(self._writes)
+
+def _names(user_id: str) -> tuple[str, ...]:
+    return (f"rooms:{user_id}",)

@@ -2,7 +2,7 @@
 
 from hortus import generation
 from hortus.chat import service
-from hortus.chat.cache import RoomLists
+from hortus.chat.cache import rooms_changed
 from hortus.core.db import Tx
 from hortus.core.events import Bus
 
@@ -10,8 +10,8 @@ from hortus.core.events import Bus
 class Replies:
     """Connected to `generation.ended` by `main`."""
 
-    def __init__(self, bus: Bus, lists: RoomLists) -> None:
-        self._bus, self._lists = bus, lists
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
 
     async def __call__(self, tx: Tx, ended: generation.Ended) -> None:
         """Runs in the transaction that ends the generation."""
@@ -28,7 +28,7 @@ class Replies:
         }
 
         def tell() -> None:
-            self._lists.drop(ended.user_id)
             self._bus.publish(service.topic_of(room_id), "done" if good else "error", data)
 
+        rooms_changed(tx, ended.user_id)
         tx.after_commit(tell)

@@ -7,6 +7,7 @@ know what to do without an answer; `RedisDown` is the only error. The library is
 import asyncio
 import contextlib
 import contextvars
+import hashlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -79,9 +80,9 @@ class Redis:
 
     def connect(self, timeout: float) -> "Client":
         """A client of its own, for whoever blocks: answers are bytes as they came, nothing is tried twice."""
-        from redis.asyncio import Redis as Client
-        from redis.asyncio.retry import Retry
-        from redis.backoff import NoBackoff
+        from redis.asyncio import Redis as Client  # noqa: PLC0415 - most installations have no Redis
+        from redis.asyncio.retry import Retry  # noqa: PLC0415 - as above
+        from redis.backoff import NoBackoff  # noqa: PLC0415 - as above
 
         client: Client = Client.from_url(
             self._url,
@@ -151,10 +152,10 @@ class Redis:
         return "ok"
 
     async def _single(self, client: "Client", command: Command) -> Any:
-        from redis.exceptions import ResponseError
+        from redis.exceptions import ResponseError  # noqa: PLC0415 - most installations have no Redis
 
         try:
-            return await client.execute_command(*command)
+            return await client.execute_command(*command)  # type: ignore[no-untyped-call]
         except ResponseError as error:
             return error
 
@@ -177,7 +178,7 @@ class Redis:
                     waiter.set_result(answer)
 
     def _meaning(self, error: Exception) -> Exception:
-        from redis.exceptions import NoScriptError
+        from redis.exceptions import NoScriptError  # noqa: PLC0415 - most installations have no Redis
 
         if isinstance(error, NoScriptError):
             return _UnknownScript()
@@ -218,7 +219,7 @@ class Redis:
         for seconds in (max(self.timeout, 1.0), self.timeout / 2):
             try:
                 async with asyncio.timeout(seconds):
-                    await self._client.execute_command("SET", f"{self.prefix}probe", "1", "PX", 1000)
+                    await self._client.execute_command("SET", f"{self.prefix}probe", "1", "PX", 1000)  # type: ignore[no-untyped-call]
             except Exception as error:
                 raise RedisDown from error
 
@@ -232,8 +233,6 @@ class _UnknownScript(Exception):
 
 
 def _digest(script: str) -> str:
-    import hashlib
-
     return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
 
 

@@ -44,6 +44,10 @@ class Settings(BaseSettings):
     database_url: str = Field("", validation_alias=AliasChoices("DATABASE_URL", "database_url"))
     database_pool_size: PositiveInt = 10
     redis_url: str = Field("", validation_alias=AliasChoices("REDIS_URL", "redis_url"))
+    """Shared by several processes: rate limits, what caches may rely on, live events. Never money, never quotas."""
+    redis_prefix: str = "hortus:"
+    redis_timeout_seconds: float = Field(0.25, gt=0, le=5)
+    """How long one request waits for Redis at most, once; then it is left alone until a probe finds it well."""
     celery_broker_url: str = ""
     """`redis://…` (Valkey, Redis) or `amqp://…` (RabbitMQ): carries the news of new tasks to workers elsewhere."""
     host: str = "127.0.0.1"
@@ -65,8 +69,11 @@ class Settings(BaseSettings):
     # Signing in
     access_token_expire_minutes: PositiveInt = 15
     refresh_token_expire_days: PositiveInt = 30
-    principal_cache_seconds: float = 0.0
-    """How long one process may trust what it knows of a session. 0 asks the database at every call."""
+    principal_cache_seconds: float | None = None
+    """How long one process may trust what it knows of a session; 0 asks the database at every call.
+
+    Unset: 0, or with Redis, which tells every process of a change, two seconds; with Redis never longer.
+    """
     require_admin_second_factor: bool = False
     """Whether an administrator must have proved two factors before any admin route answers."""
 
@@ -135,6 +142,13 @@ class Settings(BaseSettings):
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _known_scheme(cls, value: str) -> str:
+        if value and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("REDIS_URL begins with redis://, rediss:// (TLS) or unix://")
+        return value
 
     @field_validator("quota_timezone")
     @classmethod

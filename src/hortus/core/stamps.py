@@ -11,17 +11,19 @@ import itertools
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
+from hortus.core.db import Database, Tx
 from hortus.core.redis import Redis, RedisDown
 
 V = TypeVar("V")
 KEPT_NAMES = 50_000
 STAMP_MS = 24 * 3600 * 1000
-LONGEST_LEASE = 3.0
-"""Seconds for which a shared stamp may be relied on by somebody who is cut off from whoever changes it."""
+LEASE_SECONDS = 2.0
+"""How long what was read may be relied on by somebody whom a change cannot reach."""
+_CARRIED, _PENDING = "hortus.stamps", "hortus.stamps.pending"
 
 
 class Stamps(Protocol):
@@ -43,6 +45,29 @@ class Stamps(Protocol):
         ...
 
 
+def carry(database: Database, stamps: Stamps) -> None:
+    """Let every transaction of this database change these stamps."""
+    database.carried[_CARRIED] = stamps
+
+
+def changed(tx: Tx, *names: str, wait: bool = True) -> None:
+    """Change the stamps of `names` once `tx` has committed, before the answer is sent.
+
+    With `wait` the answer is held back until the change has reached everybody, or until what it could
+    not reach has run out: `lease` seconds at most. Without, nobody waits for a Redis that is away.
+    """
+    stamps: Stamps | None = tx.info.get(_CARRIED)
+    if stamps is None or not names:
+        return
+    pending: dict[bool, list[str]] = tx.info.setdefault(_PENDING, {})
+    if wait in pending:
+        pending[wait] += names
+        return
+    listed = pending[wait] = list(names)
+    seconds = stamps.lease if wait else 0.0
+    tx.after_commit(lambda: stamps.change(tuple(listed), seconds))
+
+
 class OwnStamps:
     """The stamps of one process that is alone."""
 
@@ -60,7 +85,7 @@ class OwnStamps:
         """At once."""
         for name in names:
             self._numbers.pop(name, None)
-        return _nothing()
+        return _DONE
 
     def _number(self, name: str) -> int:
         number = self._numbers.get(name)
@@ -74,7 +99,7 @@ class OwnStamps:
 class SharedStamps:
     """Stamps in Redis. Cut off from it, nothing is trusted here, and a change waits out the others' trust."""
 
-    lease = LONGEST_LEASE
+    lease = LEASE_SECONDS
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -135,8 +160,14 @@ class SharedStamps:
         return f"{self._redis.prefix}stamp:{name}"
 
 
-async def _nothing() -> None:
-    return
+class _Done:
+    """Awaited, it returns at once; never awaited, nobody minds."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        yield from ()
+
+
+_DONE = _Done()
 
 
 # What is remembered --------------------------------------------------------------
@@ -166,6 +197,15 @@ class Remembered(Generic[V]):
         self._stamps, self.seconds = stamps, seconds
         self._size, self._parts = size, parts
         self._known: OrderedDict[tuple[str, ...], _Entry[V]] = OrderedDict()
+
+    async def get(self, names: tuple[str, ...], read: Callable[[], Awaitable[V]], part: str = "") -> V:
+        """What is remembered under `names`, or else what `read` finds, which is then remembered."""
+        look = await self.look(names, part)
+        if look.value is not None:
+            return look.value
+        value = await read()
+        self.keep(look, value)
+        return value
 
     async def look(self, names: tuple[str, ...], part: str = "") -> Look[V]:
         """What is remembered under `names`; ask before reading the database."""

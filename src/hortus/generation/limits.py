@@ -1,35 +1,31 @@
 """Rate limits of the free plan: images and videos ten an hour, whatever the quota says."""
 
-import time
-from collections import OrderedDict
-
 from starlette.requests import Request
 
 from hortus import quotas
 from hortus.core.db import Database
 from hortus.core.settings import Settings
+from hortus.core.stamps import Remembered, Stamps
 from hortus.core.web import hit_limit, resources_of
 
 LIMITED_PLAN, DEFAULT = "basic", "10/hour"
-KEPT_SECONDS, KEPT_USERS = 30.0, 10_000
+KEPT_SECONDS = 30.0
 
 
 class PlanNames:
-    """Which plan a user is on, remembered for half a minute: only rate limits rely on it."""
+    """Which plan a user is on, remembered until it changes or for half a minute: only rate limits rely on it."""
 
-    def __init__(self) -> None:
-        self._known: OrderedDict[str, tuple[float, str]] = OrderedDict()
+    def __init__(self, stamps: Stamps) -> None:
+        self._known: Remembered[str] = Remembered(stamps, KEPT_SECONDS)
 
     async def of(self, database: Database, user_id: str) -> str:
         """The name of the user's plan."""
-        found = self._known.get(user_id)
-        if found is None or found[0] < time.monotonic():
+
+        async def read() -> str:
             async with database.snapshot() as tx:
-                name = (await quotas.plan_of(tx, user_id)).terms.name
-            found = self._known[user_id] = (time.monotonic() + KEPT_SECONDS, name)
-            if len(self._known) > KEPT_USERS:
-                self._known.popitem(last=False)
-        return found[1]
+                return (await quotas.plan_of(tx, user_id)).terms.name
+
+        return await self._known.get((quotas.plan_stamp(user_id),), read)
 
 
 async def limit_basic(request: Request, user_id: str, name: str) -> None:

@@ -7,12 +7,15 @@ from typing import Any
 import structlog
 
 from hortus import accounts, chat, generation, ledger, quotas, routing, senders, tasks
+from hortus.core import stamps
 from hortus.core.db import Database, Tx
 from hortus.core.events import Bus
 from hortus.core.http import Http
 from hortus.core.limits import Limiter
+from hortus.core.redis import Redis
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
+from hortus.core.stamps import LEASE_SECONDS, OwnStamps, SharedStamps, Stamps
 from hortus.generation.accept import Accept, StartText
 from hortus.generation.limits import PlanNames
 from hortus.generation.usage import usage_of
@@ -30,30 +33,34 @@ async def opened(settings: Settings, *, work: bool, registry: Registry | None = 
     """Everything this process needs; with `work` it also runs tasks. `registry` replaces the providers found."""
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     database = Database(settings.database, pool_size=settings.database_pool_size)
-    bus, lists = Bus(), chat.RoomLists(settings.chatroom_cache_ttl)
-    async with Http() as http:
+    bus = Bus()
+    async with Http() as http, _redis(settings) as redis:
+        shared: Stamps = OwnStamps() if redis is None else SharedStamps(redis)
+        stamps.carry(database, shared)
         resources = Resources(
             settings,
             database,
             bus,
-            lists,
+            chat.RoomLists(settings.chatroom_cache_ttl, shared),
             http,
-            Limiter(settings),
+            Limiter(settings, redis),
             accounts.AccessTokens(settings),
             accounts.PasswordPool(),
-            accounts.PrincipalCache(settings.principal_cache_seconds),
+            accounts.PrincipalCache(_trust(settings), shared),
             accounts.ProfileExtras(_usage_extra(settings)),
             routing.load(settings.catalog_path),
             routing.Health(),
             Accept(database, settings),
-            PlanNames(),
+            PlanNames(shared),
         )
+        if redis is not None:
+            resources.add(redis)
         outgoing = senders.choose(settings, http)
         outgoing.outbox.carry(database)
         resources.add(outgoing)
         resources.add(LocalStorage(settings.data_dir / "files"), Storage)
         resources.add(registry or discover(Context(http, settings.data_dir)), Registry)
-        replies = chat.Replies(bus, lists)
+        replies = chat.Replies(bus)
         generation.ended.connect(replies)
         accounts.user_registered.connect(_welcome)
         upkeep.define_all()
@@ -93,6 +100,27 @@ async def _bell(settings: Settings, resources: Resources) -> AsyncIterator[tasks
         yield bell.remind
     finally:
         await bell.stop()
+
+
+@asynccontextmanager
+async def _redis(settings: Settings) -> AsyncIterator[Redis | None]:
+    """The link to Redis when there is a URL; it need not answer now."""
+    if not settings.redis_url:
+        yield None
+        return
+    redis = Redis(settings.redis_url, prefix=settings.redis_prefix, timeout=settings.redis_timeout_seconds)
+    await redis.open()
+    try:
+        yield redis
+    finally:
+        await redis.close()
+
+
+def _trust(settings: Settings) -> float:
+    """Seconds for which a caller may be remembered."""
+    if settings.principal_cache_seconds is not None:
+        return settings.principal_cache_seconds
+    return LEASE_SECONDS if settings.redis_url else 0.0
 
 
 def _usage_extra(settings: Settings) -> Any:

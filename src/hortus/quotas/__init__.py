@@ -5,7 +5,7 @@ Every verb works in the caller's transaction and never commits.
 
 from hortus.quotas.defaults import BASIC, PRO, PlanSettings, PlanTerms, WindowTerms
 from hortus.quotas.errors import AlreadyTaken, QuotaBroken, QuotaExceeded, UnknownPlan
-from hortus.quotas.plans import HeldPlan, ensure_plans, offered_plans, plan_of, publish_plan, set_plan
+from hortus.quotas.plans import HeldPlan, ensure_plans, offered_plans, plan_of, plan_stamp, publish_plan, set_plan
 from hortus.quotas.usage import (
     PlanUsage,
     Take,
@@ -36,6 +36,7 @@ __all__ = [
     "give_back_many",
     "offered_plans",
     "plan_of",
+    "plan_stamp",
     "publish_plan",
     "set_plan",
     "take",

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Select, and_, func, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from hortus.core import clock, ids
+from hortus.core import clock, ids, stamps
 from hortus.core.db import Tx
 from hortus.core.settings import Settings
 from hortus.quotas.defaults import BASIC, PlanSettings, PlanTerms, WindowTerms, default_terms
@@ -104,6 +104,11 @@ async def plan_of(tx: Tx, user_id: str) -> HeldPlan:
     return HeldPlan(plan.id, plan.version, plan.terms, row.until)
 
 
+def plan_stamp(user_id: str) -> str:
+    """The name under which a process may remember what the user's plan is (see `core.stamps`)."""
+    return f"plan:{user_id}"
+
+
 async def set_plan(
     tx: Tx, user_id: str, *, name: str | None = None, plan_id: str | None = None, until: datetime | None = None
 ) -> HeldPlan:
@@ -127,6 +132,7 @@ async def set_plan(
             index_elements=["user_id"], set_={"plan_id": values.excluded.plan_id, "until": values.excluded.until}
         )
     )
+    stamps.changed(tx, plan_stamp(user_id), wait=False)
     return HeldPlan(plan.id, plan.version, plan.terms, until)
 
 

@@ -1,8 +1,6 @@
 """Routes over sessions: refresh, logout, prove again, list, revoke."""
 
-from collections.abc import Callable
 from dataclasses import astuple
-from typing import Annotated
 
 from fastapi import APIRouter, Response
 
@@ -10,7 +8,6 @@ from hortus.accounts import service, sessions
 from hortus.accounts.auth import Caller, limited_caller
 from hortus.accounts.errors import BadPassword
 from hortus.accounts.passwords import PasswordPool
-from hortus.accounts.principal import PrincipalCache
 from hortus.accounts.schemas import ProvedOut, ReauthenticateIn, RefreshIn, SessionOut, TokensOut
 from hortus.accounts.sign_in import session_lasts, tokens_of
 from hortus.core.db import Database
@@ -18,10 +15,9 @@ from hortus.core.errors import Problem
 from hortus.core.paging import Page
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web import PROBLEM_RESPONSES, AllResources, PageOf, ReadTx, WriteTx, limited, public, resource
+from hortus.core.web import PROBLEM_RESPONSES, AllResources, PageOf, ReadTx, WriteTx, limited, public
 
 router = APIRouter(prefix="/api", responses=PROBLEM_RESPONSES)
-Known = Annotated[PrincipalCache, resource(PrincipalCache)]
 
 
 @router.post(
@@ -42,10 +38,9 @@ async def refresh(body: RefreshIn, resources: AllResources) -> TokensOut:
 
 
 @router.post("/auth/logout", status_code=204, tags=["auth"])
-async def logout(caller: Caller, tx: WriteTx, known: Known) -> None:
+async def logout(caller: Caller, tx: WriteTx) -> None:
     """End this session."""
     await sessions.revoke(tx, caller.user_id, caller.session_id)
-    tx.after_commit(_forget(known, [caller.session_id]))
 
 
 @router.post("/auth/reauthenticate", tags=["auth"], dependencies=[limited_caller("reauthenticate", "10/minute")])
@@ -83,18 +78,12 @@ async def list_sessions(caller: Caller, tx: ReadTx, paging: PageOf) -> Page[Sess
 
 
 @router.delete("/user/sessions", status_code=204, tags=["user"])
-async def revoke_other_sessions(caller: Caller, tx: WriteTx, known: Known) -> None:
+async def revoke_other_sessions(caller: Caller, tx: WriteTx) -> None:
     """Sign out everywhere else."""
-    ended = await sessions.revoke_others(tx, caller.user_id, caller.session_id)
-    tx.after_commit(_forget(known, ended))
+    await sessions.revoke_others(tx, caller.user_id, caller.session_id)
 
 
 @router.delete("/user/sessions/{session_id}", status_code=204, tags=["user"], response_class=Response)
-async def revoke_session(session_id: Id, caller: Caller, tx: WriteTx, known: Known) -> None:
+async def revoke_session(session_id: Id, caller: Caller, tx: WriteTx) -> None:
     """Sign out one device."""
     await sessions.revoke(tx, caller.user_id, session_id)
-    tx.after_commit(_forget(known, [session_id]))
-
-
-def _forget(known: PrincipalCache, session_ids: list[str]) -> Callable[[], None]:
-    return lambda: known.forget(*session_ids)

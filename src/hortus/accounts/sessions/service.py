@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import bindparam, insert, select, update
 
 from hortus.accounts.errors import AccountSuspended, BadRefreshToken, RefreshReused, SessionNotFound
-from hortus.accounts.principal import Principal
+from hortus.accounts.principal import Principal, sessions_changed
 from hortus.accounts.tables import RefreshToken, Session, User
 from hortus.accounts.tokens import digest_of, new_secret
 from hortus.core import clock, ids
@@ -158,7 +158,7 @@ async def principal_of(tx: Tx, user_id: str, session_id: str) -> Principal:
 
 
 async def revoke(tx: Tx, user_id: str, session_id: str) -> None:
-    """End one session; raises SessionNotFound when it is not the user's."""
+    """End one session, on every process at once; raises SessionNotFound when it is not the user's."""
     query = (
         update(Session)
         .where(Session.id == session_id, Session.user_id == user_id, Session.revoked_at.is_(None))
@@ -167,6 +167,7 @@ async def revoke(tx: Tx, user_id: str, session_id: str) -> None:
     )
     if (await tx.execute(query)).first() is None:
         raise SessionNotFound
+    sessions_changed(tx, session_id)
 
 
 async def revoke_others(tx: Tx, user_id: str, except_: str | None) -> list[str]:
@@ -174,7 +175,9 @@ async def revoke_others(tx: Tx, user_id: str, except_: str | None) -> list[str]:
     query = update(Session).where(Session.user_id == user_id, Session.revoked_at.is_(None))
     if except_ is not None:
         query = query.where(Session.id != except_)
-    return list((await tx.execute(query.values(revoked_at=clock.now()).returning(Session.id))).scalars())
+    ended = list((await tx.execute(query.values(revoked_at=clock.now()).returning(Session.id))).scalars())
+    sessions_changed(tx, *ended)
+    return ended
 
 
 async def live_sessions(tx: Tx, user_id: str, paging: Paging) -> Page[Any]:
