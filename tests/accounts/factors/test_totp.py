@@ -196,10 +196,11 @@ async def test_secrets_are_unreadable_at_rest(hortus: Hortus):
         sealed = (await tx.execute(text("SELECT sealed FROM totp_factors"))).scalar_one()
     for hidden in (secret, *recovery, recovery[0].replace("-", ""), challenge):
         assert all(hidden not in row for row in rows)
-    user_id, key = client.tokens["user"]["id"], hortus.settings.key
-    assert codes.unseal(key, user_id, sealed) == secret
-    assert codes.unseal(key, "somebody else", sealed) is None
-    assert codes.unseal(b"another key", user_id, sealed) is None
+    user_id, keys = client.tokens["user"]["id"], hortus.settings.keys_for("second factors")
+    assert codes.unseal(keys, user_id, sealed) == secret
+    assert codes.unseal((b"newer", *keys), user_id, sealed) == secret
+    assert codes.unseal(keys, "somebody else", sealed) is None
+    assert codes.unseal((b"another key",), user_id, sealed) is None
 
 
 async def test_another_key_refuses_codes_and_breaks_nothing(
@@ -213,6 +214,16 @@ async def test_another_key_refuses_codes_and_breaks_nothing(
         for proof in ({"code": app.code()}, {"recovery_code": app.recovery_codes[0]}):
             answer = await second_step(hortus.anonymous(), challenge, **proof)
             assert code_of(answer) == (401, "bad_second_factor")
+
+
+async def test_a_previous_key_still_opens_and_hashes(database_url: str, tmp_path, travel: time_machine.Traveller):
+    async with serve(database_url, tmp_path, secret_key="o" * 40) as hortus:
+        app = await set_up(await hortus.customer(EMAIL))
+    travel.shift(30)
+    async with serve(database_url, tmp_path, secret_key="n" * 40, secret_key_previous=["o" * 40]) as hortus:
+        for proof in ({"code": app.code()}, {"recovery_code": app.recovery_codes[0]}):
+            challenge = (await first_step(hortus.anonymous(), EMAIL))["challenge"]
+            assert (await second_step(hortus.anonymous(), challenge, **proof)).status_code == 200
 
 
 async def test_bad_bodies(hortus: Hortus):

@@ -29,6 +29,10 @@ Configured = Annotated[Settings, resource(Settings)]
 TRIES = [limited_caller("second_factor", "10/minute")]
 
 
+def _keys(settings: Settings) -> tuple[bytes, ...]:
+    return settings.keys_for("second factors")
+
+
 @router.get("")
 async def totp_status(caller: Caller, tx: ReadTx) -> TotpStatusOut:
     """Whether an authenticator app is active, and how many recovery codes are left."""
@@ -43,7 +47,7 @@ async def totp_setup(caller: RecentCaller, tx: WriteTx, settings: Configured) ->
     """A secret for an authenticator app. It counts once a code of it is confirmed."""
     profile = await people.profile_of(tx, caller.user_id)
     account = profile.email or profile.mobile_number or profile.id
-    secret, address = await service.set_up_totp(tx, settings.key, caller.user_id, account)
+    secret, address = await service.set_up_totp(tx, _keys(settings), caller.user_id, account)
     return TotpSetupOut(secret=secret, otpauth_uri=address)
 
 
@@ -51,7 +55,7 @@ async def totp_setup(caller: RecentCaller, tx: WriteTx, settings: Configured) ->
 async def totp_confirm(body: TotpConfirmIn, caller: RecentCaller, resources: AllResources) -> RecoveryCodesOut:
     """Make the authenticator app active. From now on a sign-in asks for its code, or for a recovery code."""
     async with resources.get(Database).transaction() as tx:
-        codes = await service.confirm_totp(tx, resources.get(Settings).key, caller.user_id, body.code)
+        codes = await service.confirm_totp(tx, _keys(resources.get(Settings)), caller.user_id, body.code)
         if not isinstance(codes, Problem):
             await sessions.two_factors_proved(tx, caller)
             sessions_changed(tx, caller.session_id)
@@ -64,7 +68,7 @@ async def totp_confirm(body: TotpConfirmIn, caller: RecentCaller, resources: All
 async def totp_disable(body: ProofIn, caller: RecentCaller, resources: AllResources) -> None:
     """Take the authenticator app and its recovery codes away, against one of its codes."""
     async with resources.get(Database).transaction() as tx:
-        refusal = await service.disable_totp(tx, resources.get(Settings).key, caller.user_id, body.proof)
+        refusal = await service.disable_totp(tx, _keys(resources.get(Settings)), caller.user_id, body.proof)
     if refusal is not None:
         raise refusal
 
@@ -72,7 +76,7 @@ async def totp_disable(body: ProofIn, caller: RecentCaller, resources: AllResour
 @router.post("/recovery-codes")
 async def totp_recovery_codes(caller: RecentCaller, tx: WriteTx, settings: Configured) -> RecoveryCodesOut:
     """Ten fresh recovery codes; the ones before stop working."""
-    codes = await service.new_recovery_codes(tx, settings.key, caller.user_id)
+    codes = await service.new_recovery_codes(tx, _keys(settings), caller.user_id)
     return RecoveryCodesOut(recovery_codes=codes)
 
 
@@ -84,7 +88,7 @@ async def totp_recovery_codes(caller: RecentCaller, tx: WriteTx, settings: Confi
 async def totp_verify(body: TotpVerifyIn, request: Request, resources: AllResources) -> TokensOut:
     """Complete a sign-in that asked for a second factor. Five minutes, five tries."""
     async with resources.get(Database).transaction() as tx:
-        answer = await service.answer_challenge(tx, resources.get(Settings).key, body.challenge, body.proof)
+        answer = await service.answer_challenge(tx, _keys(resources.get(Settings)), body.challenge, body.proof)
         tokens = (
             answer
             if isinstance(answer, Problem)
@@ -99,7 +103,7 @@ async def totp_verify(body: TotpVerifyIn, request: Request, resources: AllResour
 async def totp_reauthenticate(body: ProofIn, caller: Caller, resources: AllResources) -> ProvedOut:
     """Prove again that it is you, by a code of the authenticator app or a recovery code."""
     async with resources.get(Database).transaction() as tx:
-        refusal = await service.prove(tx, resources.get(Settings).key, caller.user_id, body.proof)
+        refusal = await service.prove(tx, _keys(resources.get(Settings)), caller.user_id, body.proof)
         if refusal is None:
             proved = await sessions.authenticated_again(tx, caller, body.method)
             await sessions.two_factors_proved(tx, caller)

@@ -1,7 +1,12 @@
-"""The secrets of second factors: made, sealed, hashed, compared. Keys come from the installation's own."""
+"""The secrets of second factors: made, sealed, hashed, compared.
 
+`keys` are the installation's own for this purpose: the first seals and hashes, the others were the first before.
+"""
+
+import contextlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 
 import pyotp
@@ -14,17 +19,17 @@ WINDOW = 1
 CODES, LETTERS = 10, "abcdefghjkmnpqrstuvwxyz23456789"  # without what looks alike
 
 
-def seal(key: bytes, user_id: str, secret: str) -> str:
+def seal(keys: Sequence[bytes], user_id: str, secret: str) -> str:
     """The secret of an authenticator app, encrypted (AES-256-GCM) under a key that is this user's alone."""
-    return _seal(key, user_id).close(secret)
+    return _seal(keys[0], user_id).close(secret)
 
 
-def unseal(key: bytes, user_id: str, sealed: str) -> str | None:
+def unseal(keys: Sequence[bytes], user_id: str, sealed: str) -> str | None:
     """The secret again; None when it was sealed for another user, with another key, or was tampered with."""
-    try:
-        return _seal(key, user_id).open(sealed)
-    except BrokenSeal:
-        return None
+    for key in keys:
+        with contextlib.suppress(BrokenSeal):
+            return _seal(key, user_id).open(sealed)
+    return None
 
 
 def _seal(key: bytes, user_id: str) -> Seal:
@@ -52,8 +57,7 @@ def recovery_codes() -> list[str]:
     return [f"{code[:5]}-{code[5:]}" for code in made]
 
 
-def digest_of_code(key: bytes, user_id: str, code: str) -> str:
-    """What of a recovery code is stored: a keyed hash, the same however people write it."""
+def digests_of_code(keys: Sequence[bytes], user_id: str, code: str) -> list[str]:
+    """What of a recovery code is or was stored: a keyed hash per key, the same however people write the code."""
     plain = "".join(letter for letter in code.casefold() if letter.isalnum())
-    own = hmac.digest(key, b"hortus recovery codes", "sha256")
-    return hmac.digest(own, f"{user_id}:{plain}".encode(), "sha256").hex()
+    return [hmac.digest(key, f"recovery code of {user_id}: {plain}".encode(), "sha256").hex() for key in keys]

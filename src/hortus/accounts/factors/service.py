@@ -1,6 +1,7 @@
 """Set up, prove and take away a second factor. A wrong try is counted even though it is refused:
 the verbs that try a code return a refusal instead of raising it, so that the count commits."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -26,6 +27,8 @@ from hortus.core.errors import Problem
 
 log = structlog.get_logger()
 ISSUER = "Hortus"
+Keys = Sequence[bytes]
+"""`settings.keys_for("second factors")`: seal with the first, open with any."""
 Method = Literal["totp", "recovery_code", "passkey"]
 FREE_FAILURES, FIRST_DELAY, LONGEST_DELAY = 5, timedelta(seconds=30), timedelta(hours=1)
 
@@ -47,14 +50,14 @@ class Status:
     recovery_codes_left: int
 
 
-async def set_up_totp(tx: Tx, key: bytes, user_id: str, account: str) -> tuple[str, str]:
+async def set_up_totp(tx: Tx, keys: Keys, user_id: str, account: str) -> tuple[str, str]:
     """A fresh secret and its `otpauth://` address, active once confirmed; a pending one before it is forgotten.
 
     Raises TotpActive.
     """
     secret = pyotp.random_base32()
     fresh = {
-        "sealed": codes.seal(key, user_id, secret),
+        "sealed": codes.seal(keys, user_id, secret),
         "created_at": clock.now(),
         "last_step": None,
         "failures": 0,
@@ -71,29 +74,29 @@ async def set_up_totp(tx: Tx, key: bytes, user_id: str, account: str) -> tuple[s
     return secret, codes.otpauth_uri(secret, account, ISSUER)
 
 
-async def confirm_totp(tx: Tx, key: bytes, user_id: str, code: str) -> list[str] | Problem:
+async def confirm_totp(tx: Tx, keys: Keys, user_id: str, code: str) -> list[str] | Problem:
     """Make the pending authenticator app active; the recovery codes, shown this once, or the refusal."""
-    refusal = await _try(tx, key, user_id, Proof(code=code), confirmed=False)
+    refusal = await _try(tx, keys, user_id, Proof(code=code), confirmed=False)
     if refusal is not None:
         return refusal
-    return await new_recovery_codes(tx, key, user_id)
+    return await new_recovery_codes(tx, keys, user_id)
 
 
-async def prove(tx: Tx, key: bytes, user_id: str, proof: Proof) -> Problem | None:
+async def prove(tx: Tx, keys: Keys, user_id: str, proof: Proof) -> Problem | None:
     """Try a code of the active authenticator app, or use up a recovery code: None when good, else the refusal.
 
     The code of a time step is good once: 20 parallel uses let one through. Raises SecondFactorBlocked.
     """
-    return await _try(tx, key, user_id, proof, confirmed=True)
+    return await _try(tx, keys, user_id, proof, confirmed=True)
 
 
-async def answer_challenge(tx: Tx, key: bytes, challenge: str, proof: Proof) -> str | Problem:
+async def answer_challenge(tx: Tx, keys: Keys, challenge: str, proof: Proof) -> str | Problem:
     """The user whose sign-in is now complete, or the refusal. Raises SecondFactorBlocked (the try is not counted)."""
     taken = await take_try(tx, challenge)
     if taken is None:
         return BadChallenge()
     user_id, left = taken
-    refusal = await prove(tx, key, user_id, proof)
+    refusal = await prove(tx, keys, user_id, proof)
     if isinstance(refusal, BadSecondFactor):
         return BadSecondFactor(tries_left=left)
     if refusal is not None:  # disabled meanwhile, by another session
@@ -101,7 +104,7 @@ async def answer_challenge(tx: Tx, key: bytes, challenge: str, proof: Proof) -> 
     return user_id if await use_challenge(tx, challenge) else BadChallenge()
 
 
-async def _try(tx: Tx, key: bytes, user_id: str, proof: Proof, *, confirmed: bool) -> Problem | None:
+async def _try(tx: Tx, keys: Keys, user_id: str, proof: Proof, *, confirmed: bool) -> Problem | None:
     now = clock.now()
     active = TotpFactor.confirmed_at.is_not(None) if confirmed else TotpFactor.confirmed_at.is_(None)
     # Counted as a failure first and forgiven when good: the row stays locked, so parallel tries queue behind it.
@@ -116,9 +119,9 @@ async def _try(tx: Tx, key: bytes, user_id: str, proof: Proof, *, confirmed: boo
     if row is None:
         return await _why_not(tx, user_id, confirmed=confirmed)
     good = (
-        await _use_code(tx, key, user_id, row.sealed, proof.code, active)
+        await _use_code(tx, keys, user_id, row.sealed, proof.code, active)
         if proof.code is not None
-        else await _use_recovery_code(tx, key, user_id, proof.recovery_code or "")
+        else await _use_recovery_code(tx, keys, user_id, proof.recovery_code or "")
     )
     if good:
         return None
@@ -140,8 +143,8 @@ async def _why_not(tx: Tx, user_id: str, *, confirmed: bool) -> Problem:
     raise SecondFactorBlocked(headers={"Retry-After": str(wait)}, retry_after=wait)
 
 
-async def _use_code(tx: Tx, key: bytes, user_id: str, sealed: str, code: str, active: object) -> bool:
-    secret = codes.unseal(key, user_id, sealed)
+async def _use_code(tx: Tx, keys: Keys, user_id: str, sealed: str, code: str, active: object) -> bool:
+    secret = codes.unseal(keys, user_id, sealed)
     if secret is None:
         log.error("totp_unreadable", user_id=user_id, reason="sealed with another SECRET_KEY, or tampered with")
         return False
@@ -161,12 +164,12 @@ async def _use_code(tx: Tx, key: bytes, user_id: str, sealed: str, code: str, ac
     return used.first() is not None
 
 
-async def _use_recovery_code(tx: Tx, key: bytes, user_id: str, code: str) -> bool:
+async def _use_recovery_code(tx: Tx, keys: Keys, user_id: str, code: str) -> bool:
     used = await tx.execute(
         update(RecoveryCode)
         .where(
             RecoveryCode.user_id == user_id,
-            RecoveryCode.digest == codes.digest_of_code(key, user_id, code),
+            RecoveryCode.digest.in_(codes.digests_of_code(keys, user_id, code)),
             RecoveryCode.used_at.is_(None),
         )
         .values(used_at=clock.now())
@@ -178,7 +181,7 @@ async def _use_recovery_code(tx: Tx, key: bytes, user_id: str, code: str) -> boo
     return True
 
 
-async def new_recovery_codes(tx: Tx, key: bytes, user_id: str) -> list[str]:
+async def new_recovery_codes(tx: Tx, keys: Keys, user_id: str) -> list[str]:
     """Ten fresh codes; the ones before stop working. Raises TotpNotActive."""
     locked = select(TotpFactor.confirmed_at).where(TotpFactor.user_id == user_id).with_for_update()
     if (await tx.execute(locked)).scalar_one_or_none() is None:
@@ -189,7 +192,7 @@ async def new_recovery_codes(tx: Tx, key: bytes, user_id: str) -> list[str]:
         {
             "id": ids.new(),
             "user_id": user_id,
-            "digest": codes.digest_of_code(key, user_id, code),
+            "digest": codes.digests_of_code(keys, user_id, code)[0],
             "created_at": now,
         }
         for code in made
@@ -198,9 +201,9 @@ async def new_recovery_codes(tx: Tx, key: bytes, user_id: str) -> list[str]:
     return made
 
 
-async def disable_totp(tx: Tx, key: bytes, user_id: str, proof: Proof) -> Problem | None:
+async def disable_totp(tx: Tx, keys: Keys, user_id: str, proof: Proof) -> Problem | None:
     """Take the second factor away, with its recovery codes and waiting sign-ins: None when done, else the refusal."""
-    refusal = await prove(tx, key, user_id, proof)
+    refusal = await prove(tx, keys, user_id, proof)
     if refusal is None:
         await remove_factors(tx, user_id)
     return refusal

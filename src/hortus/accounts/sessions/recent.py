@@ -2,9 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 
 from hortus.accounts.errors import ReauthenticationRequired, SessionNotFound
+from hortus.accounts.factors.tables import TotpFactor
 from hortus.accounts.principal import Principal
 from hortus.accounts.tables import Session
 from hortus.core import clock
@@ -12,19 +13,25 @@ from hortus.core.db import Tx
 
 RECENT = timedelta(minutes=10)
 """What counts as recent unless a feature says otherwise."""
+SECOND_FACTOR = "Prove your second factor (POST /api/auth/totp/reauthenticate, or use a passkey), then try again."
 
 
 async def recently_authenticated(tx: Tx, caller: Principal, within: timedelta = RECENT) -> None:
-    """Raise ReauthenticationRequired unless the caller's session proved itself within that time.
+    """Raise ReauthenticationRequired unless the caller's session proved itself within that time, and with two
+    factors where the account has a second: a session from before it was set up has to catch up.
 
     A caller without a session of their own (an API key) can never do so.
     """
-    query = select(Session.authenticated_at).where(
+    active = exists().where(TotpFactor.user_id == caller.user_id, TotpFactor.confirmed_at.is_not(None))
+    query = select(Session.authenticated_at, Session.two_factors, active.label("has_second")).where(
         Session.id == caller.session_id, Session.user_id == caller.user_id, Session.revoked_at.is_(None)
     )
-    proved = (await tx.execute(query)).scalar_one_or_none()
-    if proved is None or clock.now() - proved > within:
-        raise ReauthenticationRequired(within_seconds=int(within.total_seconds()))
+    found = (await tx.execute(query)).one_or_none()
+    seconds = int(within.total_seconds())
+    if found is not None and found.has_second and not found.two_factors:
+        raise ReauthenticationRequired(SECOND_FACTOR, within_seconds=seconds, second_factor=True)
+    if found is None or clock.now() - found.authenticated_at > within:
+        raise ReauthenticationRequired(within_seconds=seconds)
 
 
 async def authenticated_again(tx: Tx, caller: Principal, method: str) -> datetime:
