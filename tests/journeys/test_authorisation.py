@@ -59,6 +59,8 @@ def admins(status: int, body: Any = None, **more: Any) -> Rule:
     return Rule(403, 403, 403, status, body, **more)
 
 
+WHY = {"reason": "The walk asks"}
+
 RULES = {
     "GET /api/generations/{generation_id}": own(200),
     "GET /api/generations/{generation_id}/events": own(200),
@@ -76,6 +78,15 @@ RULES = {
     "POST /api/chatroom/{room_id}/message": own(202, {"content": "Hello"}),
     "PATCH /api/chatroom/{room_id}/message/{message_id}": own(202, {"content": "Hello again"}),
     "POST /api/chatroom/{room_id}/message/{message_id}/regenerate": own(409, {}),
+    # Administration.
+    "GET /api/admin/users": staff(200),
+    "GET /api/admin/users/{user_id}": staff(200),
+    "POST /api/admin/users/{user_id}/suspend": admins(200, WHY),
+    "POST /api/admin/users/{user_id}/unsuspend": admins(200, WHY),
+    "POST /api/admin/users/{user_id}/role": admins(200, {"role": "support", **WHY}),
+    "POST /api/admin/users/{user_id}/sign-out": admins(200, WHY),
+    "GET /api/admin/audit": admins(200),
+    "GET /api/admin/audit/verify": admins(200),
     # What destroys.
     "DELETE /api/upload/file/{file_id}": own(204),
     "DELETE /api/generations/{generation_id}": own(204),
@@ -134,12 +145,18 @@ async def _session(world: World) -> str:
     return next(each["id"] for each in sessions if not each["current"])
 
 
+async def _user(world: World) -> str:
+    """Somebody whom staff may look at and change, who takes no part in the walk."""
+    return (await world.hortus.customer()).tokens["user"]["id"]
+
+
 THINGS: dict[str, Callable[[World], Awaitable[str]]] = {
     "generation_id": _generation,
     "file_id": _file,
     "room_id": _room,
     "message_id": _message,
     "session_id": _session,
+    "user_id": _user,
 }
 
 

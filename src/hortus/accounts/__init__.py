@@ -1,11 +1,24 @@
 """Who you are and what you may do."""
 
-from hortus.accounts.auth import Admin, Caller, RecentCaller, limited_caller
+from hortus.accounts.auth import Admin, Caller, RecentCaller, Staff, limited_caller
+from hortus.accounts.directory import (
+    Person,
+    PersonDetails,
+    Role,
+    find_people,
+    give_role,
+    keep_an_administrator,
+    lock_administrators,
+    person_details,
+    sign_out_everywhere,
+    suspend,
+    unsuspend,
+)
 from hortus.accounts.extras import ProfileExtras
 from hortus.accounts.factors import remove_factors, sweep_challenges
 from hortus.accounts.passwords import PasswordPool, check_strength
 from hortus.accounts.principal import Principal, PrincipalCache, sessions_changed, user_changed
-from hortus.accounts.service import offer_setup, register, user_registered
+from hortus.accounts.service import offer_setup, register, staff_made, user_registered
 from hortus.accounts.sessions import authenticated_again, recently_authenticated
 from hortus.accounts.tokens import AccessTokens
 from hortus.accounts.ways_in import WaysIn, keep_a_way_in, ways_in
@@ -15,21 +28,34 @@ __all__ = [
     "Admin",
     "Caller",
     "PasswordPool",
+    "Person",
+    "PersonDetails",
     "Principal",
     "PrincipalCache",
     "ProfileExtras",
     "RecentCaller",
+    "Role",
+    "Staff",
     "WaysIn",
     "authenticated_again",
     "check_strength",
+    "find_people",
+    "give_role",
     "keep_a_way_in",
+    "keep_an_administrator",
     "limited_caller",
+    "lock_administrators",
     "offer_setup",
+    "person_details",
     "recently_authenticated",
     "register",
     "remove_factors",
     "sessions_changed",
+    "sign_out_everywhere",
+    "staff_made",
+    "suspend",
     "sweep_challenges",
+    "unsuspend",
     "user_changed",
     "user_registered",
     "ways_in",

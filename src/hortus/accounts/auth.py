@@ -49,6 +49,14 @@ Admin = Annotated[Principal, Depends(_admin)]
 """An administrator; with two factors proved where the operator requires it (`REQUIRE_ADMIN_SECOND_FACTOR`)."""
 
 
+async def _staff(connection: HTTPConnection, caller: Annotated[Principal, Depends(authenticate)]) -> Principal:
+    return caller if caller.role == "support" else await _admin(connection, caller)
+
+
+Staff = Annotated[Principal, Depends(_staff)]
+"""Support or an administrator: whoever may look."""
+
+
 async def _recent(connection: HTTPConnection, caller: Annotated[Principal, Depends(authenticate)]) -> Principal:
     async with resources_of(connection).get(Database).snapshot() as tx:
         await recently_authenticated(tx, caller)

@@ -85,3 +85,24 @@ class LastWayIn(Conflict):
 
     code, title = "last_way_in", "This is the last way into your account"
     detail = "Add a password, a verified address or number, or a passkey first."
+
+
+class UserNotFound(NotFound):
+    """No user has this id."""
+
+    code = "user_not_found"
+    detail = "There is no such user."
+
+
+class NothingToChange(Conflict):
+    """It is so already."""
+
+    code, title = "nothing_to_change", "It is so already"
+    detail = "The user is in that state already; read it again."
+
+
+class LastAdministrator(Conflict):
+    """Without this administrator there would be none."""
+
+    code, title = "last_administrator", "This is the last administrator"
+    detail = "Make somebody else an administrator first."

@@ -16,6 +16,9 @@ from hortus.core.signals import Signal
 user_registered: Signal[str] = Signal("accounts.user_registered")
 """Sent with the user's id in the transaction that makes the user."""
 
+staff_made: Signal[tuple[str, str]] = Signal("accounts.staff_made")
+"""Sent with (user id, role) in the transaction that makes a user who is more than a customer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -60,6 +63,8 @@ async def register(
     except IntegrityError as error:  # somebody registered the address between our look and now
         raise EmailTaken from error
     await user_registered.send(tx, user_id)
+    if role != "user":
+        await staff_made.send(tx, (user_id, role))
     return user_id
 
 

@@ -1,4 +1,4 @@
-"""The command line: `hortus up | serve | worker | scheduler | migrate | create-admin | doctor | demo`."""
+"""The command line: `hortus up | serve | worker | scheduler | migrate | create-admin | audit | doctor | demo`."""
 
 import asyncio
 import getpass
@@ -117,6 +117,27 @@ def create_admin(
         console.print(f"[red]Not made.[/red] {problem}")
         raise typer.Exit(1)
     console.print(f"{email} is an administrator now.")
+
+
+audit = typer.Typer(help="The log of what administrators did.", no_args_is_help=True)
+app.add_typer(audit, name="audit")
+
+
+@audit.command("verify")
+def verify_audit(
+    expect: Annotated[
+        str | None, typer.Option(help="POSITION:DIGEST that an earlier run printed; it must still be in the chain.")
+    ] = None,
+    data: Data = None,
+) -> None:
+    """Prove that the audit log was not changed: nothing edited, nothing removed."""
+    from hortus.main import proving  # noqa: PLC0415 - `hortus --help` stays quick
+
+    broken, line = asyncio.run(proving.prove_audit(_settings(data_dir=data), expect))
+    for place in broken:
+        console.print(f"[red]!![/red] {place}", highlight=False, soft_wrap=True)
+    console.print(line, highlight=False, soft_wrap=True)
+    raise typer.Exit(int(bool(broken)))
 
 
 @app.command()

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from hortus import accounts, chat, generation, ledger, quotas, routing, senders, tasks
+from hortus import accounts, admin, chat, generation, ledger, quotas, routing, senders, tasks
 from hortus.core import stamps
 from hortus.core.db import Database, Tx
 from hortus.core.events import Bus
@@ -63,6 +63,7 @@ async def opened(settings: Settings, *, work: bool, registry: Registry | None = 
         replies = chat.Replies(bus)
         generation.ended.connect(replies)
         accounts.user_registered.connect(_welcome)
+        accounts.staff_made.connect(_log_staff)
         upkeep.define_all()
         room = rooms(settings.worker_queues, settings.worker_concurrency) if work else {}
         async with _bell(settings, resources) as remind:
@@ -133,3 +134,8 @@ def _usage_extra(settings: Settings) -> Any:
 
 async def _welcome(tx: Tx, user_id: str) -> None:
     await ledger.grant_welcome(tx, user_id)
+
+
+async def _log_staff(tx: Tx, made: tuple[str, str]) -> None:
+    """With the setup token or at the console: nobody is signed in who could be named."""
+    await admin.record(tx, admin.CONSOLE, "user.made_staff", ("user", made[0]), {"role": made[1]})

@@ -3,12 +3,16 @@
 from hortus.accounts import api as accounts
 from hortus.accounts.factors import api as factors
 from hortus.accounts.sessions import api as sessions
+from hortus.admin.audit import api as audit
+from hortus.admin.users import api as admin_users
 from hortus.chat import api as chat
 from hortus.files import api as files
 from hortus.generation import api as generation
 
 ALL = (
     accounts,
+    admin_users,
+    audit,
     chat,
     factors,
     files,

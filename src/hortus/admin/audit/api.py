@@ -1,0 +1,102 @@
+"""Routes of `/api/admin/audit`."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from hortus.accounts import Admin
+from hortus.admin.audit import service
+from hortus.core.paging import Page
+from hortus.core.schemas import Time
+from hortus.core.web import PROBLEM_RESPONSES, PageOf, ReadTx
+
+router = APIRouter(prefix="/api/admin/audit", tags=["admin"], responses=PROBLEM_RESPONSES)
+Word = Annotated[str | None, Query(max_length=200, pattern=r"^[\x21-\x7e]+$")]
+
+
+class EventOut(BaseModel):
+    """One deed. Somebody at the console of the machine has no `actor_id`; an erased `note` is null."""
+
+    position: int
+    at: Time
+    actor_id: str | None
+    actor_role: str
+    action: str
+    target_kind: str
+    target_id: str | None
+    details: dict[str, Any]
+    note: str | None
+    request_id: str
+    digest: str
+
+
+class BrokenOut(BaseModel):
+    """One place where the chain does not hold."""
+
+    position: int
+    what: str
+
+
+class ProofOut(BaseModel):
+    """What was found. Continue with `after=last` until `finished`; note `head` and `head_digest` somewhere else."""
+
+    intact: bool = Field(description="Nothing broken among the events that were checked")
+    finished: bool
+    checked: int
+    last: int
+    head: int
+    head_digest: str
+    notes_erased: int
+    broken: list[BrokenOut]
+
+
+@router.get("", operation_id="list_audit")
+async def list_events(
+    _caller: Admin,
+    tx: ReadTx,
+    paging: PageOf,
+    actor_id: Word = None,
+    target_id: Word = None,
+    action: Word = None,
+) -> Page[EventOut]:
+    """What administrators did, newest first; by actor, target or action."""
+    page = await service.find_events(tx, paging, actor_id=actor_id, target_id=target_id, action=action)
+    shown = [
+        EventOut(
+            position=event.position,
+            at=event.at,
+            actor_id=event.actor_id,
+            actor_role=event.actor_role,
+            action=event.action,
+            target_kind=event.target_kind,
+            target_id=event.target_id,
+            details=event.details,
+            note=note,
+            request_id=event.request_id,
+            digest=event.digest,
+        )
+        for event, note in page.items
+    ]
+    return Page(items=shown, next_cursor=page.next_cursor)
+
+
+@router.get("/verify", operation_id="verify_audit")
+async def verify(
+    _caller: Admin,
+    tx: ReadTx,
+    after: Annotated[int, Query(ge=0, le=2**62)] = 0,
+    limit: Annotated[int, Query(ge=1, le=50_000)] = 10_000,
+) -> ProofOut:
+    """Compute the chain of the audit log anew, a stretch at a time, and say whether it holds."""
+    proof = await service.verify(tx, after=after, limit=limit)
+    return ProofOut(
+        intact=not proof.broken,
+        finished=proof.finished,
+        checked=proof.checked,
+        last=proof.last,
+        head=proof.head,
+        head_digest=proof.head_digest,
+        notes_erased=proof.notes_erased,
+        broken=[BrokenOut(**each) for each in proof.broken],
+    )

@@ -1,0 +1,1 @@
+"""Users: search, suspend, give roles, sign out."""

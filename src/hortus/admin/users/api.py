@@ -1,0 +1,100 @@
+"""Routes of `/api/admin/users`."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from hortus import accounts
+from hortus.accounts import Principal, Staff
+from hortus.admin.audit import actor_of, record
+from hortus.admin.callers import RecentAdmin
+from hortus.admin.schemas import ReasonIn
+from hortus.admin.users import service
+from hortus.admin.users.schemas import (
+    PersonDetailsOut,
+    PersonOut,
+    RoleIn,
+    RoleName,
+    SignedOutOut,
+    StatusName,
+)
+from hortus.core.db import Tx
+from hortus.core.paging import Page
+from hortus.core.schemas import Id
+from hortus.core.settings import Settings
+from hortus.core.web import PROBLEM_RESPONSES, PageOf, ReadTx, WriteTx, resource
+
+router = APIRouter(prefix="/api/admin/users", tags=["admin"], responses=PROBLEM_RESPONSES)
+SettingsOf = Annotated[Settings, resource(Settings)]
+
+
+@router.get("", operation_id="admin_list_users")
+async def list_users(
+    _caller: Staff,
+    tx: ReadTx,
+    paging: PageOf,
+    q: Annotated[str | None, Query(min_length=1, max_length=254, pattern=r"^[^\x00]+$")] = None,
+    role: RoleName | None = None,
+    status: StatusName | None = None,
+) -> Page[PersonOut]:
+    """Users, newest first. `q` is an id, or how an e-mail address or mobile number begins."""
+    found = await accounts.find_people(tx, paging, query=q, role=role, status=status)
+    return Page(items=[PersonOut(**asdict(person)) for person in found.items], next_cursor=found.next_cursor)
+
+
+@router.get("/{user_id}", operation_id="admin_read_user")
+async def read_user(user_id: Id, _caller: Staff, tx: ReadTx, settings: SettingsOf) -> PersonDetailsOut:
+    """One user: identifiers, devices, plan and windows."""
+    return await service.look_at(tx, settings, user_id)
+
+
+@router.post("/{user_id}/suspend", operation_id="admin_suspend_user")
+async def suspend(
+    user_id: Id, body: ReasonIn, caller: RecentAdmin, tx: WriteTx, settings: SettingsOf
+) -> PersonDetailsOut:
+    """Refuse the user from their next call on, wherever it arrives; nothing of theirs is deleted."""
+    await accounts.suspend(tx, user_id)
+    return await _done(tx, settings, caller, user_id, "user.suspended", body.reason)
+
+
+@router.post("/{user_id}/unsuspend", operation_id="admin_unsuspend_user")
+async def unsuspend(
+    user_id: Id, body: ReasonIn, caller: RecentAdmin, tx: WriteTx, settings: SettingsOf
+) -> PersonDetailsOut:
+    """Let the user in again."""
+    await accounts.unsuspend(tx, user_id)
+    return await _done(tx, settings, caller, user_id, "user.unsuspended", body.reason)
+
+
+@router.post("/{user_id}/role", operation_id="admin_give_role")
+async def give_role(
+    user_id: Id, body: RoleIn, caller: RecentAdmin, tx: WriteTx, settings: SettingsOf
+) -> PersonDetailsOut:
+    """Promote or demote; in force at the user's next call. The last administrator stays one."""
+    before = await accounts.give_role(tx, user_id, body.role)
+    details = {"from": before, "to": body.role}
+    return await _done(tx, settings, caller, user_id, "user.role_given", body.reason, details)
+
+
+@router.post("/{user_id}/sign-out", operation_id="admin_sign_out_user")
+async def sign_out(user_id: Id, body: ReasonIn, caller: RecentAdmin, tx: WriteTx) -> SignedOutOut:
+    """End every session of the user on every device."""
+    ended = await accounts.sign_out_everywhere(tx, user_id)
+    target = ("user", user_id)
+    await record(tx, actor_of(caller), "user.signed_out", target, {"sessions": ended}, note=body.reason)
+    return SignedOutOut(sessions_ended=ended)
+
+
+async def _done(
+    tx: Tx,
+    settings: Settings,
+    caller: Principal,
+    user_id: str,
+    action: str,
+    reason: str,
+    details: dict[str, str] | None = None,
+) -> PersonDetailsOut:
+    shown = await service.look_at(tx, settings, user_id)
+    await record(tx, actor_of(caller), action, ("user", user_id), details, note=reason)
+    return shown
