@@ -16,10 +16,12 @@ from hortus.accounts.directory import (
 )
 from hortus.accounts.extras import ProfileExtras
 from hortus.accounts.factors import remove_factors, sweep_challenges
-from hortus.accounts.passwords import PasswordPool, check_strength
+from hortus.accounts.new_passwords import NewPasswords
+from hortus.accounts.passwords import PasswordPool
 from hortus.accounts.principal import Principal, PrincipalCache, sessions_changed, user_changed
 from hortus.accounts.service import offer_setup, register, staff_made, user_registered
 from hortus.accounts.sessions import authenticated_again, recently_authenticated
+from hortus.accounts.strength import check_strength
 from hortus.accounts.tokens import AccessTokens
 from hortus.accounts.ways_in import WaysIn, keep_a_way_in, ways_in
 
@@ -27,6 +29,7 @@ __all__ = [
     "AccessTokens",
     "Admin",
     "Caller",
+    "NewPasswords",
     "PasswordPool",
     "Person",
     "PersonDetails",

@@ -10,7 +10,8 @@ from hortus.accounts import service
 from hortus.accounts.auth import Caller
 from hortus.accounts.errors import AccountSuspended, BadCredentials
 from hortus.accounts.extras import ProfileExtras
-from hortus.accounts.passwords import PasswordPool, check_strength
+from hortus.accounts.new_passwords import NewPasswords
+from hortus.accounts.passwords import PasswordPool
 from hortus.accounts.schemas import (
     LoginIn,
     ProfileIn,
@@ -49,7 +50,7 @@ async def register(
     body: RegisterIn, request: Request, resources: AllResources, once: OnceOnly
 ) -> TokensOut | SecondFactorOut:
     """Make an account and sign in. With an `Idempotency-Key`, a repeat signs in to the same account."""
-    check_strength(body.password, body.email, body.name)
+    await resources.get(NewPasswords).check(body.password, body.email, body.name)
     password_hash = await resources.get(PasswordPool).hash(body.password)
     claimed = once.claim("register", body.model_dump_json())
     async with resources.get(Database).transaction() as tx:
@@ -101,7 +102,7 @@ async def login(body: LoginIn, request: Request, resources: AllResources) -> Tok
 )
 async def setup(body: SetupIn, request: Request, resources: AllResources) -> TokensOut | SecondFactorOut:
     """Make the first administrator, once, with the token that the first start printed."""
-    check_strength(body.password, body.email, body.name)
+    await resources.get(NewPasswords).check(body.password, body.email, body.name)
     password_hash = await resources.get(PasswordPool).hash(body.password)
     async with resources.get(Database).transaction() as tx:
         await service.use_setup(tx, body.token)

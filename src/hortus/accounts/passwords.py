@@ -9,14 +9,14 @@ from typing import TypeVar
 from pwdlib import PasswordHash
 from pwdlib.exceptions import UnknownHashError
 from pwdlib.hashers.argon2 import Argon2Hasher
-from pwdlib.hashers.bcrypt import BcryptHasher
 
-from hortus.accounts.errors import Busy, WeakPassword
+from hortus.accounts.errors import Busy
+from hortus.accounts.old_hashes import Bcrypt, Werkzeug
 
 T = TypeVar("T")
 SHORTEST, LONGEST = 8, 128
 WAITING_AT_MOST = 200
-_hashing = PasswordHash((Argon2Hasher(time_cost=2, memory_cost=19 * 1024, parallelism=1), BcryptHasher()))
+_hashing = PasswordHash((Argon2Hasher(time_cost=2, memory_cost=19 * 1024, parallelism=1), Bcrypt(), Werkzeug()))
 
 
 @lru_cache(1)
@@ -37,7 +37,7 @@ class PasswordPool:
         return await self._run(lambda: _hashing.hash(password))
 
     async def verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
-        """Whether it fits, and a fresh hash when the stored one is of older parameters.
+        """Whether it fits, and a fresh hash when the stored one is of older parameters or of another system.
 
         Without a stored hash the same work is done, and the answer is no.
         """
@@ -60,15 +60,6 @@ class PasswordPool:
 def _verify(password: str, stored: str) -> tuple[bool, str | None]:
     try:
         return _hashing.verify_and_update(password, stored)
-    except UnknownHashError:
+    except (UnknownHashError, ValueError):  # damaged: the same work, the same answer
+        _hashing.verify(password, _nobodys_hash())
         return False, None
-
-
-def check_strength(password: str, *known: str | None) -> None:
-    """Raise WeakPassword for what is guessed quickly; `known` are words about the user."""
-    from zxcvbn import zxcvbn  # noqa: PLC0415 - its word lists take a while to load
-
-    found = zxcvbn(password[:100], user_inputs=[word for word in known if word])
-    if found["score"] < 2:
-        advice = [found["feedback"]["warning"], *found["feedback"]["suggestions"]]
-        raise WeakPassword(feedback=[line for line in advice if line])

@@ -46,6 +46,7 @@ async def opened(settings: Settings, *, work: bool, registry: Registry | None = 
             Limiter(settings, redis),
             accounts.AccessTokens(settings),
             accounts.PasswordPool(),
+            accounts.NewPasswords(settings, http),
             accounts.PrincipalCache(_trust(settings), shared),
             accounts.ProfileExtras(_usage_extra(settings)),
             routing.load(settings.catalog_path),
