@@ -85,6 +85,13 @@ RULES = {
     "POST /api/admin/users/{user_id}/unsuspend": admins(200, WHY),
     "POST /api/admin/users/{user_id}/role": admins(200, {"role": "support", **WHY}),
     "POST /api/admin/users/{user_id}/sign-out": admins(200, WHY),
+    "GET /api/admin/users/{user_id}/credits": admins(200),
+    "POST /api/admin/users/{user_id}/credits": admins(201, {"amount": "1", **WHY}, key=True),
+    "GET /api/admin/credits": admins(200),
+    "GET /api/admin/credits/{credit_id}": admins(200),
+    "POST /api/admin/credits/{credit_id}/approve": admins(200, WHY),
+    "POST /api/admin/credits/{credit_id}/reject": admins(409, WHY),
+    "POST /api/admin/credits/{credit_id}/reverse": admins(200, WHY),
     "GET /api/admin/audit": admins(200),
     "GET /api/admin/audit/verify": admins(200),
     # What destroys.
@@ -150,6 +157,13 @@ async def _user(world: World) -> str:
     return (await world.hortus.customer()).tokens["user"]["id"]
 
 
+async def _credit(world: World) -> str:
+    """Credits that another administrator wants to give, more than one may alone."""
+    other, user_id = await world.hortus.staff("admin"), await world.thing("user_id")
+    body = {"amount": "9" * 12, **WHY}
+    return (await other.post(f"/api/admin/users/{user_id}/credits", json=body)).json()["id"]
+
+
 THINGS: dict[str, Callable[[World], Awaitable[str]]] = {
     "generation_id": _generation,
     "file_id": _file,
@@ -157,6 +171,7 @@ THINGS: dict[str, Callable[[World], Awaitable[str]]] = {
     "message_id": _message,
     "session_id": _session,
     "user_id": _user,
+    "credit_id": _credit,
 }
 
 

@@ -11,6 +11,7 @@ from hortus.accounts.directory import (
     lock_administrators,
     person_details,
     sign_out_everywhere,
+    status_of,
     suspend,
     unsuspend,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "sessions_changed",
     "sign_out_everywhere",
     "staff_made",
+    "status_of",
     "suspend",
     "sweep_challenges",
     "unsuspend",

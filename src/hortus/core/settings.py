@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from dotenv import dotenv_values
-from pydantic import AliasChoices, Field, PositiveInt, SecretStr, field_validator
+from pydantic import AliasChoices, Field, NonNegativeInt, PositiveInt, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PLACEHOLDERS = ("change", "your-", "your_", "secret", "example", "placeholder", "password", "test", "dev")
@@ -84,6 +84,10 @@ class Settings(BaseSettings):
     rate_limits_enabled: bool = True
     rate_limits: dict[str, str] = Field(default_factory=_rate_limits_from_environment)
     """Overrides by name in lower case: `RATE_LIMIT_REGISTER=5/minute` is `{"register": "5/minute"}`."""
+
+    # Administration
+    admin_credit_limit: NonNegativeInt = 1000
+    """Credits that one administrator may give alone within 24 hours; above, another one must approve."""
 
     # Work
     worker_concurrency: PositiveInt = 8

@@ -4,6 +4,7 @@ from hortus.accounts import api as accounts
 from hortus.accounts.factors import api as factors
 from hortus.accounts.sessions import api as sessions
 from hortus.admin.audit import api as audit
+from hortus.admin.credits import api as given_credits
 from hortus.admin.users import api as admin_users
 from hortus.chat import api as chat
 from hortus.files import api as files
@@ -14,6 +15,7 @@ ALL = (
     admin_users,
     audit,
     chat,
+    given_credits,
     factors,
     files,
     generation,

@@ -4,6 +4,7 @@ from hortus.accounts import tables as accounts
 from hortus.accounts.factors import tables as factors
 from hortus.accounts.passkeys import tables as passkeys
 from hortus.admin.audit import tables as audit
+from hortus.admin.credits import tables as given_credits
 from hortus.chat import tables as chat
 from hortus.core import tables as core
 from hortus.core.db import Base
@@ -13,5 +14,5 @@ from hortus.ledger import tables as ledger
 from hortus.quotas import tables as quotas
 from hortus.tasks import tables as tasks
 
-ALL = (accounts, audit, chat, core, factors, files, generation, ledger, passkeys, quotas, tasks)
+ALL = (accounts, audit, chat, core, given_credits, factors, files, generation, ledger, passkeys, quotas, tasks)
 metadata = Base.metadata

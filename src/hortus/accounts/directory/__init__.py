@@ -11,6 +11,7 @@ from hortus.accounts.directory.service import (
     lock_administrators,
     person_details,
     sign_out_everywhere,
+    status_of,
     suspend,
     unsuspend,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "lock_administrators",
     "person_details",
     "sign_out_everywhere",
+    "status_of",
     "suspend",
     "unsuspend",
 ]

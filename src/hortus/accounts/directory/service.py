@@ -127,6 +127,14 @@ async def person_details(tx: Tx, user_id: str) -> PersonDetails:
     )
 
 
+async def status_of(tx: Tx, user_id: str) -> str:
+    """`active`, `suspended` or `deleted`; raises UserNotFound."""
+    found = (await tx.execute(select(User.status).where(User.id == user_id))).scalar_one_or_none()
+    if found is None:
+        raise UserNotFound
+    return found
+
+
 # Change ----------------------------------------------------------------------
 
 
@@ -170,9 +178,7 @@ async def _move(tx: Tx, user_id: str, *, was: str, becomes: str) -> None:
         .execution_options(synchronize_session=False)
     )
     if (await tx.execute(moved)).first() is None:
-        found = (await tx.execute(select(User.status).where(User.id == user_id))).scalar_one_or_none()
-        if found is None:
-            raise UserNotFound
+        found = await status_of(tx, user_id)
         raise NothingToChange(f"The account is {found} already.", status_now=found)
     user_changed(tx, user_id)
 
@@ -207,7 +213,6 @@ async def give_role(tx: Tx, user_id: str, role: Role) -> str:
 
 async def sign_out_everywhere(tx: Tx, user_id: str) -> int:
     """End every session of the user; how many those were. Raises UserNotFound."""
-    if (await tx.execute(select(User.id).where(User.id == user_id))).first() is None:
-        raise UserNotFound
+    await status_of(tx, user_id)
     user_changed(tx, user_id)
     return len(await revoke_others(tx, user_id, None))

@@ -1,0 +1,1 @@
+"""Giving credits, with a second administrator above a limit."""

@@ -1,0 +1,87 @@
+"""Routes over credits: `/api/admin/credits` and `/api/admin/users/{id}/credits`."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from hortus import accounts, ledger
+from hortus.accounts import Admin
+from hortus.admin.callers import RecentAdmin
+from hortus.admin.credits import service
+from hortus.admin.credits.schemas import CreditRequestOut, CreditsOut, GiveIn, RequestStatus
+from hortus.admin.credits.tables import CreditRequest
+from hortus.admin.schemas import ReasonIn
+from hortus.core.clock import iso
+from hortus.core.money import MICRO
+from hortus.core.paging import Page
+from hortus.core.schemas import Id
+from hortus.core.settings import Settings
+from hortus.core.web import PROBLEM_RESPONSES, OnceOnly, PageOf, ReadTx, WriteTx, resource
+
+router = APIRouter(prefix="/api/admin", tags=["admin"], responses=PROBLEM_RESPONSES)
+SettingsOf = Annotated[Settings, resource(Settings)]
+
+
+def _show(row: CreditRequest) -> CreditRequestOut:
+    return CreditRequestOut.model_validate(row, from_attributes=True)
+
+
+@router.post(
+    "/users/{user_id}/credits", status_code=201, operation_id="admin_give_credits", response_model=CreditRequestOut
+)
+async def give(
+    user_id: Id, body: GiveIn, caller: RecentAdmin, tx: WriteTx, settings: SettingsOf, once: OnceOnly
+) -> JSONResponse:
+    """Give credits. Above what one administrator may give alone in a day they wait, `pending`, for another one."""
+
+    async def make() -> CreditRequestOut:
+        gift = service.Gift(user_id, int(body.amount), body.reason, body.expires_at)
+        return _show(await service.ask(tx, caller, gift, settings.admin_credit_limit * MICRO))
+
+    return await once.answer(tx, caller.user_id, body, make, status=201)
+
+
+@router.get("/users/{user_id}/credits", operation_id="admin_read_credits")
+async def read_credits(user_id: Id, _caller: Admin, tx: ReadTx, paging: PageOf) -> CreditsOut:
+    """What a user has, and every movement of it, newest first, in micro-credits."""
+    await accounts.status_of(tx, user_id)
+    has = await ledger.balance(tx, user_id)
+    lines, cursor = await ledger.entries(tx, user_id, paging)
+    shown = [{**asdict(line), "amount": str(line.amount), "created_at": iso(line.created_at)} for line in lines]
+    amounts = {"balance": str(has.balance), "held": str(has.held), "available": str(has.available)}
+    return CreditsOut(credits=amounts, items=shown, next_cursor=cursor)
+
+
+@router.get("/credits", operation_id="admin_list_credit_requests")
+async def list_requests(
+    _caller: Admin, tx: ReadTx, paging: PageOf, status: RequestStatus | None = None, user_id: Id | None = None
+) -> Page[CreditRequestOut]:
+    """Credits that administrators gave or want to give, newest first."""
+    page = await service.find_all(tx, paging, status=status, user_id=user_id)
+    return Page(items=[_show(row) for row in page.items], next_cursor=page.next_cursor)
+
+
+@router.get("/credits/{credit_id}", operation_id="admin_read_credit_request")
+async def read_request(credit_id: Id, _caller: Admin, tx: ReadTx) -> CreditRequestOut:
+    """One request for credits."""
+    return _show(await service.find(tx, credit_id))
+
+
+@router.post("/credits/{credit_id}/approve", operation_id="admin_approve_credits")
+async def approve(credit_id: Id, body: ReasonIn, caller: RecentAdmin, tx: WriteTx) -> CreditRequestOut:
+    """Be the second administrator: grant what another one asked for."""
+    return _show(await service.approve(tx, caller, credit_id, body.reason))
+
+
+@router.post("/credits/{credit_id}/reject", operation_id="admin_reject_credits")
+async def reject(credit_id: Id, body: ReasonIn, caller: RecentAdmin, tx: WriteTx) -> CreditRequestOut:
+    """Refuse a request that waits, or withdraw your own."""
+    return _show(await service.reject(tx, caller, credit_id, body.reason))
+
+
+@router.post("/credits/{credit_id}/reverse", operation_id="admin_reverse_credits")
+async def reverse(credit_id: Id, body: ReasonIn, caller: RecentAdmin, tx: WriteTx) -> CreditRequestOut:
+    """Take back credits that were given by mistake; what was spent of them becomes a debt."""
+    return _show(await service.reverse(tx, caller, credit_id, body.reason))

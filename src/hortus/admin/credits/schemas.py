@@ -1,0 +1,51 @@
+"""Given credits on the wire."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, field_validator
+
+from hortus.admin.schemas import Reason
+from hortus.core import clock
+from hortus.core.schemas import Body, MicroCredits, Time
+
+RequestStatus = Literal["pending", "granted", "rejected", "reversed"]
+
+
+class GiveIn(Body):
+    """Give credits to a user."""
+
+    amount: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,14}$")] = Field(
+        description="Micro-credits as a decimal string: `1000000` is one credit"
+    )
+    reason: Reason
+    expires_at: AwareDatetime | None = None
+
+    @field_validator("expires_at")
+    @classmethod
+    def _in_the_future(cls, value: AwareDatetime | None) -> AwareDatetime | None:
+        if value is not None and value <= clock.now():
+            raise ValueError("must lie in the future")
+        return value
+
+
+class CreditRequestOut(BaseModel):
+    """One request. `pending` waits for a second administrator; `decided_by` is that one."""
+
+    id: str
+    user_id: str
+    amount: MicroCredits
+    reason: str
+    status: RequestStatus
+    asked_by: str
+    decided_by: str | None
+    expires_at: Time | None
+    created_at: Time
+    decided_at: Time | None
+
+
+class CreditsOut(BaseModel):
+    """What a user has, and a page of how it came and went."""
+
+    credits: dict[str, str]
+    items: list[dict[str, Any]]
+    next_cursor: str | None
