@@ -94,7 +94,10 @@ RULES = {
     "POST /api/admin/credits/{credit_id}/reverse": admins(200, WHY),
     "GET /api/admin/audit": admins(200),
     "GET /api/admin/audit/verify": admins(200),
+    "PATCH /api/keys/{key_id}": own(200, {"name": "Mine still"}),
+    "POST /api/keys/{key_id}/rotate": own(200, {}),
     # What destroys.
+    "DELETE /api/keys/{key_id}": own(204),
     "DELETE /api/upload/file/{file_id}": own(204),
     "DELETE /api/generations/{generation_id}": own(204),
     "DELETE /api/chatroom/{room_id}": own(204),
@@ -164,6 +167,10 @@ async def _credit(world: World) -> str:
     return (await other.post(f"/api/admin/users/{user_id}/credits", json=body)).json()["id"]
 
 
+async def _key(world: World) -> str:
+    return (await world.owner.post("/api/keys", json={"name": "Mine"})).json()["id"]
+
+
 THINGS: dict[str, Callable[[World], Awaitable[str]]] = {
     "generation_id": _generation,
     "file_id": _file,
@@ -172,6 +179,7 @@ THINGS: dict[str, Callable[[World], Awaitable[str]]] = {
     "session_id": _session,
     "user_id": _user,
     "credit_id": _credit,
+    "key_id": _key,
 }
 
 

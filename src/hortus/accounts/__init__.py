@@ -17,9 +17,12 @@ from hortus.accounts.directory import (
 )
 from hortus.accounts.extras import ProfileExtras
 from hortus.accounts.factors import remove_factors, sweep_challenges
+from hortus.accounts.keys import KeyUses, ModelNotAllowed, NamedKey, keys_of
+from hortus.accounts.keys import demand as demand_scope
+from hortus.accounts.keys import revoke_all as revoke_keys
 from hortus.accounts.new_passwords import NewPasswords
 from hortus.accounts.passwords import PasswordPool
-from hortus.accounts.principal import Principal, PrincipalCache, sessions_changed, user_changed
+from hortus.accounts.principal import Budgets, Principal, PrincipalCache, sessions_changed, user_changed
 from hortus.accounts.service import offer_setup, register, staff_made, user_registered
 from hortus.accounts.sessions import authenticated_again, recently_authenticated
 from hortus.accounts.strength import check_strength
@@ -29,7 +32,11 @@ from hortus.accounts.ways_in import WaysIn, keep_a_way_in, ways_in
 __all__ = [
     "AccessTokens",
     "Admin",
+    "Budgets",
     "Caller",
+    "KeyUses",
+    "ModelNotAllowed",
+    "NamedKey",
     "NewPasswords",
     "PasswordPool",
     "Person",
@@ -43,10 +50,12 @@ __all__ = [
     "WaysIn",
     "authenticated_again",
     "check_strength",
+    "demand_scope",
     "find_people",
     "give_role",
     "keep_a_way_in",
     "keep_an_administrator",
+    "keys_of",
     "limited_caller",
     "lock_administrators",
     "offer_setup",
@@ -54,6 +63,7 @@ __all__ = [
     "recently_authenticated",
     "register",
     "remove_factors",
+    "revoke_keys",
     "sessions_changed",
     "sign_out_everywhere",
     "staff_made",

@@ -31,6 +31,7 @@ from hortus.core.web import (
     ReadTx,
     WriteTx,
     limited,
+    open_to_keys,
     public,
     resource,
 )
@@ -112,7 +113,7 @@ async def setup(body: SetupIn, request: Request, resources: AllResources) -> Tok
         return await sign_in(tx, request, resources, user_id)
 
 
-@router.get("/user/me", tags=["user"], response_model=ProfileOut)
+@router.get("/user/me", tags=["user"], response_model=ProfileOut, openapi_extra=open_to_keys("profile:read"))
 async def me(caller: Caller, tx: ReadTx, extras: Extras) -> JSONResponse:
     """Who is signed in, with plan, limits and credits."""
     profile = await service.profile_of(tx, caller.user_id)
@@ -120,7 +121,7 @@ async def me(caller: Caller, tx: ReadTx, extras: Extras) -> JSONResponse:
     return JSONResponse({**asdict(profile), **fields})
 
 
-@router.get("/user/profile", tags=["user"], response_model=ProfileOut)
+@router.get("/user/profile", tags=["user"], response_model=ProfileOut, openapi_extra=open_to_keys("profile:read"))
 async def read_profile(caller: Caller, tx: ReadTx, extras: Extras) -> JSONResponse:
     """The profile, with plan, limits and credits."""
     return await me(caller, tx, extras)

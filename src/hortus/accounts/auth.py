@@ -6,25 +6,33 @@ from fastapi import Depends
 from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection
 
+from hortus.accounts import keys
 from hortus.accounts.factors.errors import SecondFactorRequired
 from hortus.accounts.principal import Principal, PrincipalCache
 from hortus.accounts.sessions import principal_of, recently_authenticated
 from hortus.accounts.tokens import AccessTokens
 from hortus.core.db import Database
 from hortus.core.errors import Forbidden, Unauthenticated
+from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.core.web import hit_limit, resources_of
+from hortus.core.web import address_of, hit_limit, resources_of, scopes_of
 
-_scheme = HTTPBearer(auto_error=False, description="An access token from /api/auth/login")
+_scheme = HTTPBearer(auto_error=False, description="An access token from /api/auth/login, or an API key")
 
 
 async def authenticate(connection: HTTPConnection, _header: Annotated[Any, Depends(_scheme)]) -> Principal:
-    """The caller; raises Unauthenticated. Asks the database at most once."""
+    """The caller, by access token or API key; raises Unauthenticated. Asks the database at most once.
+
+    A key passes only where the route is open to keys (`core.web.open_to_keys`) and the key has one of its scopes.
+    """
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated
     resources = resources_of(connection)
-    claims = resources.get(AccessTokens).verify(token.strip())
+    token = token.strip()
+    if keys.is_key(token):
+        return await _by_key(connection, resources, token)
+    claims = resources.get(AccessTokens).verify(token)
 
     async def read() -> Principal:
         async with resources.get(Database).snapshot() as tx:
@@ -33,8 +41,22 @@ async def authenticate(connection: HTTPConnection, _header: Annotated[Any, Depen
     return await resources.get(PrincipalCache).of_session(claims.user_id, claims.session_id, read)
 
 
+async def _by_key(connection: HTTPConnection, resources: Resources, secret: str) -> Principal:
+    digests = keys.digests_of(resources.get(Settings), secret)  # a mistyped key costs no query
+
+    async def read() -> Principal:
+        async with resources.get(Database).snapshot() as tx:
+            return await keys.principal_by_key(tx, digests)
+
+    caller = await resources.get(PrincipalCache).of_secret(digests[0], read, keys.stamps_of)
+    address = address_of(connection)
+    keys.check(caller, scopes_of(connection), address)
+    resources.get(keys.KeyUses).note(caller.key_id or "", address)
+    return caller
+
+
 Caller = Annotated[Principal, Depends(authenticate)]
-"""Whoever is signed in."""
+"""Whoever is signed in, or calls by an API key with the scope of the route."""
 
 
 async def _admin(connection: HTTPConnection, caller: Annotated[Principal, Depends(authenticate)]) -> Principal:

@@ -3,6 +3,8 @@
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
+from ipaddress import IPv4Network, IPv6Network
 
 from hortus.core import stamps
 from hortus.core.db import Tx
@@ -13,9 +15,22 @@ KEPT_SECRETS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
+class Budgets:
+    """How much one API key may use per day and month; None does not limit. Credits are micro-credits."""
+
+    daily_calls: int | None = None
+    monthly_calls: int | None = None
+    daily_credits: int | None = None
+    monthly_credits: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """A signed-in caller, as of now. `scopes` is what this call may do; `*` is everything their role may.
     `two_factors` tells whether two were proved on this session.
+
+    Whoever calls by an API key has a `key_id` and no session; `models`, `budgets`, `networks` and `expires_at` are
+    what that key is limited to. All of them are None for a session.
     """
 
     user_id: str
@@ -23,6 +38,11 @@ class Principal:
     role: str
     scopes: frozenset[str] = field(default=ALL_SCOPES)
     two_factors: bool = False
+    key_id: str | None = None
+    models: frozenset[str] | None = None
+    budgets: Budgets | None = None
+    networks: tuple[IPv4Network | IPv6Network, ...] | None = None
+    expires_at: datetime | None = None
 
 
 def user_changed(tx: Tx, user_id: str) -> None:
@@ -33,6 +53,11 @@ def user_changed(tx: Tx, user_id: str) -> None:
 def sessions_changed(tx: Tx, *session_ids: str) -> None:
     """Let every process ask the database again at the next call of these sessions."""
     stamps.changed(tx, *(f"session:{session_id}" for session_id in session_ids))
+
+
+def keys_changed(tx: Tx, *key_ids: str) -> None:
+    """Let every process ask the database again at the next call by these API keys."""
+    stamps.changed(tx, *(f"key:{key_id}" for key_id in key_ids))
 
 
 class PrincipalCache:

@@ -30,7 +30,7 @@ from hortus.core.paging import Page, Paging
 from hortus.core.resources import Resources
 from hortus.core.schemas import Id
 from hortus.core.sse import KEEP_ALIVE, EventStream, frame, last_event_id
-from hortus.core.web import PROBLEM_RESPONSES, AllResources, OnceOnly, PageOf, ReadTx, WriteTx, resource
+from hortus.core.web import PROBLEM_RESPONSES, AllResources, OnceOnly, PageOf, ReadTx, WriteTx, open_to_keys, resource
 
 router = APIRouter(prefix="/api/chatroom", tags=["chat"], responses=PROBLEM_RESPONSES)
 Lists = Annotated[RoomLists, resource(RoomLists)]
@@ -57,7 +57,7 @@ async def _room(tx: Tx, user_id: str, room_id: str, paging: Paging) -> RoomOut:
     return RoomOut(**_line(room).model_dump(), messages=messages, next_cursor=page.next_cursor)
 
 
-@router.post("", status_code=201, response_model=RoomOut)
+@router.post("", status_code=201, response_model=RoomOut, openapi_extra=open_to_keys("chat"))
 async def create_room(body: RoomIn, caller: Caller, tx: WriteTx, once: OnceOnly) -> JSONResponse:
     """A new room."""
 
@@ -69,7 +69,7 @@ async def create_room(body: RoomIn, caller: Caller, tx: WriteTx, once: OnceOnly)
     return await once.answer(tx, caller.user_id, body, make, status=201)
 
 
-@router.get("", response_model=Page[RoomLine])
+@router.get("", response_model=Page[RoomLine], openapi_extra=open_to_keys("chat"))
 async def list_rooms(
     caller: Caller,
     resources: AllResources,
@@ -94,13 +94,13 @@ async def list_rooms(
     return JSONResponse(shown, headers={"X-Cache": "miss"})
 
 
-@router.get("/{room_id}")
+@router.get("/{room_id}", openapi_extra=open_to_keys("chat"))
 async def read_room(room_id: Id, caller: Caller, tx: ReadTx, paging: PageOf) -> RoomOut:
     """A room with its newest messages; `cursor` leads to older ones."""
     return await _room(tx, caller.user_id, room_id, paging)
 
 
-@router.patch("/{room_id}")
+@router.patch("/{room_id}", openapi_extra=open_to_keys("chat"))
 async def change_room(room_id: Id, body: RoomChange, caller: Caller, tx: WriteTx) -> RoomLine:
     """Rename, describe, pin or archive a room."""
     changes = body.model_dump(exclude_unset=True)
@@ -110,7 +110,7 @@ async def change_room(room_id: Id, body: RoomChange, caller: Caller, tx: WriteTx
     return _line(room)
 
 
-@router.delete("/{room_id}", status_code=204)
+@router.delete("/{room_id}", status_code=204, openapi_extra=open_to_keys("chat"))
 async def delete_room(room_id: Id, caller: Caller, tx: WriteTx) -> None:
     """Delete a room with everything said in it."""
     await service.delete_room(tx, caller.user_id, room_id)
@@ -122,6 +122,7 @@ async def delete_room(room_id: Id, caller: Caller, tx: WriteTx) -> None:
     status_code=202,
     response_model=SentOut,
     dependencies=[limited_caller("message", "60/minute")],
+    openapi_extra=open_to_keys("chat"),
 )
 async def send_message(
     room_id: Id,
@@ -132,7 +133,7 @@ async def send_message(
     once: OnceOnly,
 ) -> JSONResponse:
     """Store a message; the reply is made in the background and streamed by `/events`."""
-    turn = Turn(body.quality, body.model, tuple(body.attachments))
+    turn = Turn(caller, body.quality, body.model, tuple(body.attachments))
 
     async def make() -> SentOut:
         rooms_changed(tx, caller.user_id)
@@ -141,7 +142,12 @@ async def send_message(
     return await once.answer(tx, caller.user_id, body, make, status=202)
 
 
-@router.post("/{room_id}/message/{message_id}/regenerate", status_code=202, response_model=SentOut)
+@router.post(
+    "/{room_id}/message/{message_id}/regenerate",
+    status_code=202,
+    response_model=SentOut,
+    openapi_extra=open_to_keys("chat"),
+)
 async def regenerate(
     room_id: Id,
     message_id: Id,
@@ -153,7 +159,7 @@ async def regenerate(
 ) -> JSONResponse:
     """Another reply beside the old one."""
     asked = body or RegenerateIn()
-    turn = Turn(asked.quality, asked.model)
+    turn = Turn(caller, asked.quality, asked.model)
 
     async def make() -> SentOut:
         rooms_changed(tx, caller.user_id)
@@ -162,17 +168,17 @@ async def regenerate(
     return await once.answer(tx, caller.user_id, asked, make, status=202)
 
 
-@router.patch("/{room_id}/message/{message_id}", status_code=202)
+@router.patch("/{room_id}/message/{message_id}", status_code=202, openapi_extra=open_to_keys("chat"))
 async def edit_message(
     room_id: Id, message_id: Id, body: EditIn, caller: Caller, tx: WriteTx, resources: AllResources
 ) -> SentOut:
     """Another version of a message of yours, with a reply of its own; the old one stays as its sibling."""
-    turn = Turn(body.quality, body.model)
+    turn = Turn(caller, body.quality, body.model)
     rooms_changed(tx, caller.user_id)
     return _sent(await service.edit(tx, resources, caller.user_id, room_id, message_id, body.content, turn))
 
 
-@router.get("/{room_id}/events", response_class=EventStream)
+@router.get("/{room_id}/events", response_class=EventStream, openapi_extra=open_to_keys("chat"))
 async def follow_room(
     room_id: Id,
     caller: Caller,

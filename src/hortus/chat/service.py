@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import insert, literal, select, update
 
 from hortus import files, generation, routing
+from hortus.accounts import Principal
 from hortus.chat.errors import MessageNotFound, RoomNotFound, WrongRole
 from hortus.chat.tables import Chatroom, Message
 from hortus.core import clock, ids
@@ -26,8 +27,9 @@ def topic_of(room_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """How a reply is to be made."""
+    """How a reply is to be made, and for whom."""
 
+    caller: Principal
     quality: Tier
     model: str | None
     attachments: tuple[str, ...] = ()
@@ -160,7 +162,7 @@ async def _start_reply(tx: Tx, resources: Resources, room: Chatroom, message: Me
     settings = resources.get(Settings)
     history = await context_of(tx, message, settings.chat_context_messages, settings.chat_context_tokens)
     size = Size(tokens=sum(routing.estimate_tokens(each["content"]) for each in history) + MAX_TOKENS)
-    route = generation.choose_route(resources, "chat", turn.quality, turn.model, size)
+    route = generation.choose_route(resources, turn.caller, "chat", turn.quality, turn.model, size)
     wish_id = ids.new()
     reply = await _add_message(tx, room, message.id, "assistant", "", "pending", generation_id=wish_id)
     asked = {
@@ -171,7 +173,7 @@ async def _start_reply(tx: Tx, resources: Resources, room: Chatroom, message: Me
         "topics": [topic_of(room.id)],
         "marks": {"room_id": room.id, "message_id": reply.id},
     }
-    wish = generation.Wish(room.user_id, "chat", message.content, asked, turn.quality, route, id=wish_id)
+    wish = generation.Wish(turn.caller, "chat", message.content, asked, turn.quality, route, id=wish_id)
     await generation.submit(tx, settings, wish, generation.RUN)
     room.leaf_id = message.id
     _touch(room)
@@ -248,6 +250,8 @@ async def end_reply(tx: Tx, ended: generation.Ended) -> str | None:
     if ended.kind != "chat" or "message_id" not in marks:
         return None
     good = ended.status == "succeeded"
+    # The room first, as whoever writes to it or deletes it does.
+    room = (await tx.execute(select(Chatroom).where(Chatroom.id == marks["room_id"]).with_for_update())).scalar_one()
     await tx.execute(
         update(Message)
         .where(Message.id == marks["message_id"], Message.status == "pending")
@@ -257,7 +261,6 @@ async def end_reply(tx: Tx, ended: generation.Ended) -> str | None:
             error_code=None if good else ended.error_code or ended.status,
         )
     )
-    room = (await tx.execute(select(Chatroom).where(Chatroom.id == marks["room_id"]).with_for_update())).scalar_one()
     if good and room.deleted_at is None:
         parent = select(Message.parent_id).where(Message.id == marks["message_id"])
         if (await tx.execute(parent)).scalar_one() == room.leaf_id:

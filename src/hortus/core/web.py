@@ -4,7 +4,7 @@ The edge commits: a handler takes `tx: WriteTx`, and the one commit happens befo
 response is sent.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Annotated, Any, TypeVar, cast
 
 import structlog
@@ -81,6 +81,17 @@ PageOf = Annotated[Paging, Depends(_paging)]
 def public(reason: str) -> dict[str, Any]:
     """Marks a route that needs nobody signed in, and says why: `openapi_extra=public("…")`."""
     return {"x-public": reason}
+
+
+def open_to_keys(*scopes: str) -> dict[str, Any]:
+    """Lets API keys with any of `scopes` use a route: `openapi_extra=open_to_keys("text")`. Without it none may."""
+    return {"x-scopes": list(scopes)}
+
+
+def scopes_of(connection: HTTPConnection) -> Sequence[str]:
+    """The scopes that open the route of this request to API keys; none when nothing does."""
+    extra = getattr(connection.scope.get("route"), "openapi_extra", None) or {}
+    return cast("Sequence[str]", extra.get("x-scopes", ()))
 
 
 # Idempotency -----------------------------------------------------------------

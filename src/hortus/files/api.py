@@ -18,7 +18,18 @@ from hortus.core.paging import Page
 from hortus.core.resources import Resources
 from hortus.core.schemas import Id, Time
 from hortus.core.settings import Settings
-from hortus.core.web import PROBLEM_RESPONSES, AllResources, Once, OnceOnly, PageOf, ReadTx, WriteTx, replayed, resource
+from hortus.core.web import (
+    PROBLEM_RESPONSES,
+    AllResources,
+    Once,
+    OnceOnly,
+    PageOf,
+    ReadTx,
+    WriteTx,
+    open_to_keys,
+    replayed,
+    resource,
+)
 from hortus.files import service, tables
 from hortus.files.errors import FileTooLarge
 from hortus.files.links import check_link, link
@@ -91,7 +102,8 @@ FORM = {
     tags=["files"],
     dependencies=[limited_caller("upload", "20/minute")],
     response_model=FileOut,
-    openapi_extra={"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": FORM}}}},
+    openapi_extra=open_to_keys("files")
+    | {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": FORM}}}},
 )
 async def upload(request: Request, caller: Caller, resources: AllResources, once: OnceOnly) -> JSONResponse:
     """Upload a picture. It is decoded and encoded anew without metadata; `enhance` also improves it."""
@@ -150,7 +162,7 @@ async def _keep(resources: Resources, claimed: idempotency.Claim | None, new: se
     return _Kept(answer, first=True)
 
 
-@router.get("/upload/files", tags=["files"])
+@router.get("/upload/files", tags=["files"], openapi_extra=open_to_keys("files"))
 async def list_files(
     caller: Caller,
     tx: ReadTx,
@@ -176,7 +188,7 @@ async def list_files(
     return Page(items=[_show(row, settings) for row in page.items], next_cursor=page.next_cursor)
 
 
-@router.get("/upload/file/{file_id}", tags=["files"])
+@router.get("/upload/file/{file_id}", tags=["files"], openapi_extra=open_to_keys("files"))
 async def read_file(file_id: Id, caller: Caller, tx: WriteTx, settings: SettingsOf) -> FileOut:
     """One file of yours; looking is counted."""
     row = await service.find(tx, caller.user_id, file_id)
@@ -184,7 +196,7 @@ async def read_file(file_id: Id, caller: Caller, tx: WriteTx, settings: Settings
     return _show(row, settings)
 
 
-@router.delete("/upload/file/{file_id}", status_code=204, tags=["files"])
+@router.delete("/upload/file/{file_id}", status_code=204, tags=["files"], openapi_extra=open_to_keys("files"))
 async def delete_file(file_id: Id, caller: Caller, tx: WriteTx) -> None:
     """Delete a file: nobody can fetch it from now on; its bytes go after the retention time."""
     await service.find(tx, caller.user_id, file_id)

@@ -1,16 +1,14 @@
 """Routes that make things: `/api/text`, `/image`, `/video`, `/prompt`, `/generations`, `/models`."""
 
-from dataclasses import asdict
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, cast, get_args
 
 from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import JSONResponse, Response
 
-from hortus import files, ledger, routing
-from hortus.accounts import Caller
+from hortus import files, routing
+from hortus.accounts import Caller, demand_scope
 from hortus.core import idempotency
-from hortus.core.clock import iso
-from hortus.core.db import Database
+from hortus.core.db import Database, Tx
 from hortus.core.events import Bus
 from hortus.core.idempotency import Answer
 from hortus.core.paging import Page
@@ -18,11 +16,12 @@ from hortus.core.resources import Resources
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
 from hortus.core.sse import EventStream, last_event_id
-from hortus.core.web import PROBLEM_RESPONSES, AllResources, OnceOnly, PageOf, ReadTx, WriteTx, replayed
+from hortus.core.web import PROBLEM_RESPONSES, AllResources, OnceOnly, PageOf, ReadTx, WriteTx, open_to_keys, replayed
 from hortus.generation import enhance, follow, service, wishes
 from hortus.generation.accept import Accept, Asked, StartText
 from hortus.generation.errors import DETAILS, GenerationFailed, NothingToDownload, PromptRefused
 from hortus.generation.limits import limit_basic
+from hortus.generation.route import choose_route
 from hortus.generation.schemas import (
     EnhanceIn,
     EnhanceOut,
@@ -41,12 +40,13 @@ from hortus.generation.schemas import (
 from hortus.generation.service import Wish
 from hortus.generation.show import show, show_text
 from hortus.generation.tables import Generation
-from hortus.generation.usage import usage_of
 from hortus.providers import Registry
 from hortus.routing import Catalog, Health
 from hortus.storage import Storage
 
 router = APIRouter(prefix="/api", responses=PROBLEM_RESPONSES)
+FOR_KEYS = open_to_keys("generations", *get_args(Kind))
+"""Keys for one kind of work see and stop works of that kind; those for `generations`, of every kind."""
 LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", max_length=30)]
 
 
@@ -66,10 +66,10 @@ async def _make_text(resources: Resources, wish: Wish, claim: idempotency.Claim 
     return generation, started.task is None
 
 
-@router.post("/text/generate", tags=["text"], response_model=TextOut)
+@router.post("/text/generate", tags=["text"], response_model=TextOut, openapi_extra=open_to_keys("text"))
 async def generate_text(body: TextIn, caller: Caller, resources: AllResources, once: OnceOnly) -> Response:
     """Text for a prompt: at once, or with `stream: true` as server-sent events while it is written."""
-    wish = wishes.text_wish(resources, caller.user_id, body)
+    wish = wishes.text_wish(resources, caller, body)
     claim = once.claim(caller.user_id, body)
     if body.stream:
         started = await resources.get(StartText)(Asked(wish, claim))
@@ -81,11 +81,11 @@ async def generate_text(body: TextIn, caller: Caller, resources: AllResources, o
     return replayed(Answer(200, shown)) if repeated else JSONResponse(shown)
 
 
-@router.post("/prompt/enhance", tags=["text"])
+@router.post("/prompt/enhance", tags=["text"], openapi_extra=open_to_keys("text"))
 async def enhance_prompt(body: EnhanceIn, caller: Caller, resources: AllResources, once: OnceOnly) -> EnhanceOut:
     """A better prompt and why. By rules and free of charge where no text model is configured."""
     asked = TextIn(prompt=body.prompt, system=enhance.SYSTEM.format(kind=body.kind), max_tokens=400)
-    wish = wishes.text_wish(resources, caller.user_id, asked)
+    wish = wishes.text_wish(resources, caller, asked)
     if wish.route.choices[0].model.sketch:
         return enhance.enhance_by_rules(body.prompt, body.kind)
     generation, _ = await _make_text(resources, wish, once.claim(caller.user_id, body))
@@ -102,46 +102,60 @@ async def _accept(resources: Resources, wish: Wish, claim: idempotency.Claim | N
     return JSONResponse(answer.body, answer.status, headers={"Location": f"/api/generations/{wish.id}"})
 
 
-@router.post("/image/generate", status_code=202, tags=["image"], response_model=GenerationOut)
+@router.post(
+    "/image/generate",
+    status_code=202,
+    tags=["image"],
+    response_model=GenerationOut,
+    openapi_extra=open_to_keys("image"),
+)
 async def generate_image(
     body: ImageIn, caller: Caller, request: Request, resources: AllResources, once: OnceOnly
 ) -> JSONResponse:
     """Pictures for a prompt, made in the background."""
     await limit_basic(request, caller.user_id, "image")
-    wish = wishes.image_wish(resources, caller.user_id, body)
+    wish = wishes.image_wish(resources, caller, body)
     return await _accept(resources, wish, once.claim(caller.user_id, body))
 
 
-@router.post("/image/edit", status_code=202, tags=["image"], response_model=GenerationOut)
+@router.post(
+    "/image/edit", status_code=202, tags=["image"], response_model=GenerationOut, openapi_extra=open_to_keys("image")
+)
 async def edit_image(
     body: ImageEditIn, caller: Caller, request: Request, resources: AllResources, once: OnceOnly
 ) -> JSONResponse:
     """Restyle, enhance, upscale, or remove the background of a picture of yours."""
     await limit_basic(request, caller.user_id, "image")
     async with resources.get(Database).snapshot() as tx:
-        wish = await wishes.edit_wish(tx, resources, caller.user_id, body)
+        wish = await wishes.edit_wish(tx, resources, caller, body)
     return await _accept(resources, wish, once.claim(caller.user_id, body))
 
 
-@router.post("/video/generate", status_code=202, tags=["video"], response_model=GenerationOut)
+@router.post(
+    "/video/generate",
+    status_code=202,
+    tags=["video"],
+    response_model=GenerationOut,
+    openapi_extra=open_to_keys("video"),
+)
 async def generate_video(
     body: VideoIn, caller: Caller, request: Request, resources: AllResources, once: OnceOnly
 ) -> JSONResponse:
     """A talking photo from `photo_file_id` and `script`, or a video from a prompt alone."""
     await limit_basic(request, caller.user_id, "video")
     async with resources.get(Database).snapshot() as tx:
-        wish = await wishes.video_wish(tx, resources, caller.user_id, body)
+        wish = await wishes.video_wish(tx, resources, caller, body)
     return await _accept(resources, wish, once.claim(caller.user_id, body))
 
 
 # One resource for all kinds --------------------------------------------------
 
 
-@router.post("/generations/quote", tags=["generations"])
+@router.post("/generations/quote", tags=["generations"], openapi_extra=FOR_KEYS)
 async def quote(body: QuoteIn, caller: Caller, resources: AllResources) -> QuoteOut:
     """Price and time of a piece of work before it starts. Nothing is reserved."""
     operation, size = wishes.quote_of(body)
-    route = service.choose_route(resources, operation, body.quality, body.model, size)
+    route = choose_route(resources, caller, operation, body.quality, body.model, size)
     first = route.choices[0]
     times = routing.durations_of(resources.get(Health), first)
     return QuoteOut(
@@ -163,7 +177,14 @@ async def _page(
     return Page(items=[show(row, settings) for row in page.items], next_cursor=page.next_cursor)
 
 
-@router.get("/generations", tags=["generations"])
+async def _found(tx: Tx, caller: Caller, generation_id: str) -> Generation:
+    """The caller's generation, of a kind that their key is for."""
+    found = await service.find(tx, caller.user_id, generation_id)
+    demand_scope(caller, "generations", found.kind)
+    return found
+
+
+@router.get("/generations", tags=["generations"], openapi_extra=open_to_keys("generations"))
 async def list_generations(
     caller: Caller,
     tx: ReadTx,
@@ -176,32 +197,52 @@ async def list_generations(
     return await _page(tx, resources, caller.user_id, paging, kind, status)
 
 
-@router.get("/video/list", tags=["video"])
+@router.get("/video/list", tags=["video"], openapi_extra=open_to_keys("video"))
 async def list_videos(caller: Caller, tx: ReadTx, resources: AllResources, paging: PageOf) -> Page[GenerationOut]:
     """Your videos, newest first."""
     return await _page(tx, resources, caller.user_id, paging, "video", None)
 
 
-@router.get("/generations/{generation_id}", tags=["generations"])
-@router.get("/video/details/{generation_id}", tags=["video"], operation_id="video_details")
-@router.get("/video/status/{generation_id}", tags=["video"], operation_id="video_status")
+@router.get("/generations/{generation_id}", tags=["generations"], openapi_extra=FOR_KEYS)
+@router.get(
+    "/video/details/{generation_id}", tags=["video"], operation_id="video_details", openapi_extra=open_to_keys("video")
+)
+@router.get(
+    "/video/status/{generation_id}", tags=["video"], operation_id="video_status", openapi_extra=open_to_keys("video")
+)
 async def read_generation(generation_id: Id, caller: Caller, tx: ReadTx, resources: AllResources) -> GenerationOut:
     """One generation with its attempts, price and outputs."""
-    return show(await service.find(tx, caller.user_id, generation_id), resources.get(Settings))
+    return show(await _found(tx, caller, generation_id), resources.get(Settings))
 
 
-@router.get("/generations/{generation_id}/events", tags=["generations"], response_class=EventStream)
+@router.get(
+    "/generations/{generation_id}/events",
+    tags=["generations"],
+    response_class=EventStream,
+    openapi_extra=FOR_KEYS,
+)
 async def follow_generation(
     generation_id: Id, caller: Caller, resources: AllResources, last: LastEventId = None
 ) -> EventStream:
     """Progress and text as server-sent events until the end; resumes by `Last-Event-ID`."""
     async with resources.get(Database).snapshot() as tx:
-        await service.find(tx, caller.user_id, generation_id)
+        await _found(tx, caller, generation_id)
     return EventStream(follow.follow(resources, caller.user_id, generation_id, last_event_id(last)))
 
 
-@router.get("/generations/{generation_id}/download", tags=["generations"], response_class=Response)
-@router.get("/video/download/{generation_id}", tags=["video"], response_class=Response, operation_id="video_download")
+@router.get(
+    "/generations/{generation_id}/download",
+    tags=["generations"],
+    response_class=Response,
+    openapi_extra=FOR_KEYS,
+)
+@router.get(
+    "/video/download/{generation_id}",
+    tags=["video"],
+    response_class=Response,
+    operation_id="video_download",
+    openapi_extra=open_to_keys("video"),
+)
 async def download(
     generation_id: Id,
     caller: Caller,
@@ -211,48 +252,58 @@ async def download(
 ) -> Response:
     """The bytes of an output, as an attachment."""
     async with resources.get(Database).snapshot() as tx:
-        found = await service.find(tx, caller.user_id, generation_id)
+        found = await _found(tx, caller, generation_id)
         if len(found.outputs) <= output:
             raise NothingToDownload(status_now=found.status)
         row = await files.find(tx, caller.user_id, found.outputs[output]["file_id"])
     return files.serve(request, resources.get(Storage), row, download=True)
 
 
-@router.post("/generations/{generation_id}/cancel", tags=["generations"])
+@router.post("/generations/{generation_id}/cancel", tags=["generations"], openapi_extra=FOR_KEYS)
 async def cancel(generation_id: Id, caller: Caller, tx: WriteTx, resources: AllResources) -> GenerationOut:
     """Stop it; nothing is charged. 409 once it has ended."""
+    await _found(tx, caller, generation_id)
     found = await service.cancel(tx, resources.get(Bus), caller.user_id, generation_id)
     return show(found, resources.get(Settings))
 
 
-@router.post("/generations/{generation_id}/retry", status_code=202, tags=["generations"], response_model=GenerationOut)
+@router.post(
+    "/generations/{generation_id}/retry",
+    status_code=202,
+    tags=["generations"],
+    response_model=GenerationOut,
+    openapi_extra=FOR_KEYS,
+)
 @router.post(
     "/video/retry/{generation_id}",
     status_code=202,
     tags=["video"],
     operation_id="video_retry",
     response_model=GenerationOut,
+    openapi_extra=open_to_keys("video"),
 )
 async def retry(generation_id: Id, caller: Caller, resources: AllResources, once: OnceOnly) -> JSONResponse:
     """The same wish again, as a new generation at today's price."""
     async with resources.get(Database).snapshot() as tx:
         old = await service.retryable(tx, caller.user_id, generation_id)
-    wish = wishes.retry_wish(resources, old, wishes.size_of(old))
+    demand_scope(caller, old.kind)
+    wish = wishes.retry_wish(resources, caller, old, wishes.size_of(old))
     return await _accept(resources, wish, once.claim(caller.user_id, generation_id))
 
 
-@router.delete("/generations/{generation_id}", status_code=204, tags=["generations"])
+@router.delete("/generations/{generation_id}", status_code=204, tags=["generations"], openapi_extra=FOR_KEYS)
 async def delete(generation_id: Id, caller: Caller, tx: WriteTx, resources: AllResources) -> None:
     """Delete it and its files; a live one is cancelled first."""
+    await _found(tx, caller, generation_id)
     file_ids = await service.delete(tx, resources.get(Bus), caller.user_id, generation_id)
     if file_ids:
         await files.delete(tx, caller.user_id, file_ids)
 
 
-# What is offered, what is left -----------------------------------------------
+# What is offered -------------------------------------------------------------
 
 
-@router.get("/models", tags=["generations"])
+@router.get("/models", tags=["generations"], openapi_extra=FOR_KEYS)
 async def list_models(caller: Caller, resources: AllResources) -> dict[str, Any]:
     """Every model of this installation's catalogue that is offered now, with its price."""
     health = resources.get(Health)
@@ -275,17 +326,3 @@ async def list_models(caller: Caller, resources: AllResources) -> dict[str, Any]
         )
     dated = resources.get(Catalog).dated.isoformat()
     return {"dated": dated, "items": [model.model_dump(mode="json") for model in offered.values()]}
-
-
-@router.get("/user/usage", tags=["user"])
-async def usage(caller: Caller, tx: ReadTx, resources: AllResources) -> dict[str, Any]:
-    """Every quota window and the credits: what was used, what is left, when it resets."""
-    return await usage_of(tx, resources.get(Settings), caller.user_id)
-
-
-@router.get("/user/credits", tags=["user"])
-async def credit_history(caller: Caller, tx: ReadTx, paging: PageOf) -> Page[dict[str, Any]]:
-    """Every movement of your credits, newest first, in micro-credits."""
-    lines, cursor = await ledger.entries(tx, caller.user_id, paging)
-    shown = [{**asdict(line), "amount": str(line.amount), "created_at": iso(line.created_at)} for line in lines]
-    return Page(items=shown, next_cursor=cursor)

@@ -12,19 +12,19 @@ from typing import Any, Literal
 
 from sqlalchemy import insert, select, update
 
-from hortus import ledger, quotas, routing, tasks
+from hortus import ledger, quotas, tasks
+from hortus.accounts import Budgets, Principal
 from hortus.core import clock, context, ids
 from hortus.core.db import Tx
 from hortus.core.errors import Problem
 from hortus.core.events import Bus
 from hortus.core.paging import Page, Paging, newest_first, page_of
-from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.core.signals import Signal
 from hortus.generation.errors import AlreadyEnded, GenerationNotFound, NotRetryable
 from hortus.generation.tables import LIVE, Generation
-from hortus.providers import Operation, Registry
-from hortus.routing import Catalog, Health, Route, Size, Tier
+from hortus.providers import Operation
+from hortus.routing import Route, Tier
 
 HOLD_LASTS = timedelta(hours=26)
 """Longer than any generation can live; what is held beyond is released by the ledger itself."""
@@ -34,7 +34,7 @@ HOLD_LASTS = timedelta(hours=26)
 class Wish:
     """One checked request for work. `asked` holds what `run` needs, in plain JSON."""
 
-    user_id: str
+    caller: Principal
     operation: Operation
     prompt: str
     asked: dict[str, Any]
@@ -44,6 +44,11 @@ class Wish:
     retry_of: str | None = None
     id: str = field(default_factory=ids.new)
     request_id: str = field(default_factory=context.request_id.get)
+
+    @property
+    def user_id(self) -> str:
+        """Whose it is."""
+        return self.caller.user_id
 
     @property
     def kind(self) -> str:
@@ -90,19 +95,6 @@ def topic_of(generation_id: str) -> str:
     return f"generation/{generation_id}"
 
 
-def choose_route(resources: Resources, operation: Operation, quality: Tier, model: str | None, size: Size) -> Route:
-    """The route of a wish, with its price; raises what routing refuses."""
-    return routing.choose(
-        resources.get(Catalog),
-        resources.get(Registry),
-        resources.get(Health),
-        operation,
-        quality=quality,
-        model=model,
-        size=size,
-    )
-
-
 # Accept ----------------------------------------------------------------------
 
 
@@ -121,17 +113,14 @@ async def submit_many(
     tx: Tx, settings: Settings, wishes: Sequence[Wish], kinds: Mapping[str, tasks.Kind] | None
 ) -> list[Problem | None]:
     """Accept each wish in turn, set by set: quota, hold, row and task together or none of them."""
-    problems = await _take_quota(tx, settings, wishes)
-    passed = [wish for wish, problem in zip(wishes, problems, strict=True) if problem is None]
-    holds = [ledger.Hold(wish.user_id, wish.route.price, wish.id, HOLD_LASTS) for wish in passed]
-    refused = {
-        wish.id: problem
-        for wish, problem in zip(passed, await ledger.reserve_many(tx, holds), strict=True)
-        if problem is not None
-    }
-    if refused:
-        await quotas.give_back_many(tx, list(refused))
-    accepted = [wish for wish in passed if wish.id not in refused]
+    refused = await _take_quota(tx, settings, wishes)
+    over = await _spend_budgets(tx, settings, [wish for wish in wishes if wish.id not in refused])
+    unpaid = await _hold(tx, [wish for wish in wishes if wish.id not in refused and wish.id not in over])
+    await quotas.give_back_many(tx, [*over, *unpaid])
+    spent = [wish.id for wish in wishes if wish.id in unpaid and wish.caller.key_id is not None]
+    await quotas.unspend_many(tx, [quotas.Unspend(reference, accepted=False) for reference in spent])
+    refused |= over | unpaid
+    accepted = [wish for wish in wishes if wish.id not in refused]
     if accepted:
         await tx.execute(insert(Generation), [row_of(wish) for wish in accepted])
         if kinds is not None:
@@ -142,12 +131,35 @@ async def submit_many(
                     for wish in accepted
                 ],
             )
-    return [problem or refused.get(wish.id) for wish, problem in zip(wishes, problems, strict=True)]
+    return [refused.get(wish.id) for wish in wishes]
 
 
-async def _take_quota(tx: Tx, settings: Settings, wishes: Sequence[Wish]) -> list[Problem | None]:
+# Each of these three tells the refused ones by id. Their order is the order of the locks.
+
+
+async def _take_quota(tx: Tx, settings: Settings, wishes: Sequence[Wish]) -> dict[str, Problem]:
     takes = [quotas.Take(wish.id, wish.user_id, wish.kind, wish.count) for wish in wishes]
-    return list(await quotas.take_many(tx, takes, zone=settings.zone))
+    return _refused(wishes, await quotas.take_many(tx, takes, zone=settings.zone))
+
+
+async def _spend_budgets(tx: Tx, settings: Settings, wishes: Sequence[Wish]) -> dict[str, Problem]:
+    by_key = [wish for wish in wishes if wish.caller.key_id is not None]
+    if not by_key:
+        return {}
+    spends = [
+        quotas.Spend(wish.id, wish.caller.key_id or "", wish.route.price, wish.caller.budgets or Budgets())
+        for wish in by_key
+    ]
+    return _refused(by_key, await quotas.spend_many(tx, spends, zone=settings.zone))
+
+
+async def _hold(tx: Tx, wishes: Sequence[Wish]) -> dict[str, Problem]:
+    holds = [ledger.Hold(wish.user_id, wish.route.price, wish.id, HOLD_LASTS) for wish in wishes]
+    return _refused(wishes, await ledger.reserve_many(tx, holds))
+
+
+def _refused(wishes: Sequence[Wish], problems: Sequence[Problem | None]) -> dict[str, Problem]:
+    return {wish.id: problem for wish, problem in zip(wishes, problems, strict=True) if problem is not None}
 
 
 def row_of(wish: Wish) -> dict[str, Any]:
@@ -155,6 +167,7 @@ def row_of(wish: Wish) -> dict[str, Any]:
     return {
         "id": wish.id,
         "user_id": wish.user_id,
+        "key_id": wish.caller.key_id,
         "kind": wish.kind,
         "operation": wish.operation,
         "status": "queued",
@@ -230,21 +243,26 @@ async def end(tx: Tx, bus: Bus, generation_id: str, outcome: Outcome) -> bool:
             update(Generation)
             .where(Generation.id == generation_id, Generation.status.in_(LIVE))
             .values(**values)
-            .returning(Generation.user_id, Generation.kind, Generation.asked)
+            .returning(Generation.user_id, Generation.key_id, Generation.kind, Generation.asked)
         )
     ).one_or_none()
     if moved is None:
         return False
-    if outcome.status == "succeeded":
-        await ledger.settle(tx, generation_id)
-    else:
-        await ledger.release(tx, generation_id)
-        if not outcome.quota_used:
-            await quotas.give_back(tx, generation_id)
     news = Ended(
         generation_id, moved.user_id, moved.kind, outcome.status, outcome.text, outcome.error_code, moved.asked
     )
+    # Locks are taken in the order in which acceptance takes them: rooms, quotas, budgets, credit.
     await ended.send(tx, news)
+    if outcome.status == "succeeded":
+        await ledger.settle(tx, generation_id)
+    else:
+        if not outcome.quota_used:
+            await quotas.give_back(tx, generation_id)
+        if moved.key_id is not None:
+            failed = outcome.status == "failed"
+            back = quotas.Unspend(generation_id, failed=failed, keep_call=outcome.quota_used)
+            await quotas.unspend_many(tx, [back])
+        await ledger.release(tx, generation_id)
     name = "done" if outcome.status == "succeeded" else "error"
     data = {"generation_id": generation_id, "status": outcome.status, "code": outcome.error_code}
     tx.after_commit(lambda: _tell(bus, generation_id, name, data))

@@ -23,6 +23,8 @@ class Generation(Base):
 
     id: Mapped[str] = mapped_column(id_type(), primary_key=True)
     user_id: Mapped[str] = mapped_column(id_type())
+    key_id: Mapped[str | None] = mapped_column(id_type())
+    """The API key that asked for it, whose budgets it counts against."""
     kind: Mapped[str] = mapped_column(String(10))
     operation: Mapped[str] = mapped_column(String(40))
     status: Mapped[str] = mapped_column(String(10))

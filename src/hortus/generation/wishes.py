@@ -3,11 +3,13 @@
 from typing import Any, Literal
 
 from hortus import files, routing
+from hortus.accounts import Principal
 from hortus.core.db import Tx
 from hortus.core.resources import Resources
 from hortus.generation.errors import NotAPicture
+from hortus.generation.route import choose_route
 from hortus.generation.schemas import ImageEditIn, ImageIn, QuoteIn, TextIn, VideoIn
-from hortus.generation.service import Wish, choose_route
+from hortus.generation.service import Wish
 from hortus.generation.tables import Generation
 from hortus.providers import Operation
 from hortus.routing import Size, Tier
@@ -26,40 +28,40 @@ def spoken_seconds(script: str) -> int:
     return max(1, -(-len(script) // SPOKEN_CHARACTERS_PER_SECOND))
 
 
-def text_wish(resources: Resources, user_id: str, body: TextIn, **extra: Any) -> Wish:
+def text_wish(resources: Resources, caller: Principal, body: TextIn, **extra: Any) -> Wish:
     """A wish for text."""
     size = text_size(body.prompt, body.system, body.max_tokens)
-    route = choose_route(resources, "text", body.quality, body.model, size)
+    route = choose_route(resources, caller, "text", body.quality, body.model, size)
     asked = {"system": body.system, "max_tokens": body.max_tokens}
-    return Wish(user_id, "text", body.prompt, asked, body.quality, route, **extra)
+    return Wish(caller, "text", body.prompt, asked, body.quality, route, **extra)
 
 
-def image_wish(resources: Resources, user_id: str, body: ImageIn, **extra: Any) -> Wish:
+def image_wish(resources: Resources, caller: Principal, body: ImageIn, **extra: Any) -> Wish:
     """A wish for pictures."""
     width, height = body.pixels
-    route = choose_route(resources, "image.generate", body.quality, body.model, Size(images=body.count))
+    route = choose_route(resources, caller, "image.generate", body.quality, body.model, Size(images=body.count))
     asked = {"width": width, "height": height, "count": body.count, "style": body.style, "color": body.color}
-    return Wish(user_id, "image.generate", body.prompt, asked, body.quality, route, count=body.count, **extra)
+    return Wish(caller, "image.generate", body.prompt, asked, body.quality, route, count=body.count, **extra)
 
 
-async def edit_wish(tx: Tx, resources: Resources, user_id: str, body: ImageEditIn, **extra: Any) -> Wish:
+async def edit_wish(tx: Tx, resources: Resources, caller: Principal, body: ImageEditIn, **extra: Any) -> Wish:
     """A wish to change a picture. Raises FileNotFound for another's file."""
-    source = await _picture(tx, user_id, body.file_id)
+    source = await _picture(tx, caller.user_id, body.file_id)
     operation: Operation = f"image.{body.operation}"  # type: ignore[assignment]
-    route = choose_route(resources, operation, body.quality, body.model, Size(images=1))
+    route = choose_route(resources, caller, operation, body.quality, body.model, Size(images=1))
     asked = {"file_id": source.id, "width": source.width, "height": source.height, "count": 1}
-    return Wish(user_id, operation, body.prompt, asked, body.quality, route, **extra)
+    return Wish(caller, operation, body.prompt, asked, body.quality, route, **extra)
 
 
-async def video_wish(tx: Tx, resources: Resources, user_id: str, body: VideoIn, **extra: Any) -> Wish:
+async def video_wish(tx: Tx, resources: Resources, caller: Principal, body: VideoIn, **extra: Any) -> Wish:
     """A wish for a video. Raises FileNotFound for another's photo."""
     if body.photo_file_id is not None:
-        await _picture(tx, user_id, body.photo_file_id)
+        await _picture(tx, caller.user_id, body.photo_file_id)
     seconds = spoken_seconds(body.script) if body.script else TEXT_VIDEO_SECONDS
-    route = choose_route(resources, body.operation, body.quality, body.model, Size(seconds=seconds))
+    route = choose_route(resources, caller, body.operation, body.quality, body.model, Size(seconds=seconds))
     asked = body.model_dump(include={"script", "prompt", "voice", "language", "aspect_ratio"})
     asked["file_id"] = body.photo_file_id
-    return Wish(user_id, body.operation, body.script or body.prompt or "", asked, body.quality, route, **extra)
+    return Wish(caller, body.operation, body.script or body.prompt or "", asked, body.quality, route, **extra)
 
 
 async def _picture(tx: Tx, user_id: str, file_id: str) -> files.File:
@@ -69,13 +71,13 @@ async def _picture(tx: Tx, user_id: str, file_id: str) -> files.File:
     return found
 
 
-def retry_wish(resources: Resources, old: Generation, size: Size, **extra: Any) -> Wish:
+def retry_wish(resources: Resources, caller: Principal, old: Generation, size: Size, **extra: Any) -> Wish:
     """The same wish again at today's price; by the same model if it is still offered."""
     operation: Operation = old.operation  # type: ignore[assignment]
     quality: Tier = old.quality  # type: ignore[assignment]
-    route = choose_route(resources, operation, quality, None, size)
+    route = choose_route(resources, caller, operation, quality, None, size)
     count = int(old.asked.get("count", 1))
-    return Wish(old.user_id, operation, old.prompt, old.asked, quality, route, count=count, retry_of=old.id, **extra)
+    return Wish(caller, operation, old.prompt, old.asked, quality, route, count=count, retry_of=old.id, **extra)
 
 
 def size_of(old: Generation) -> Size:

@@ -53,6 +53,7 @@ async def opened(settings: Settings, *, work: bool, registry: Registry | None = 
             routing.Health(),
             Accept(database, settings),
             PlanNames(shared),
+            accounts.KeyUses(database),
         )
         if redis is not None:
             resources.add(redis)
@@ -84,6 +85,7 @@ async def opened(settings: Settings, *, work: bool, registry: Registry | None = 
                 await scheduler.stop()
                 await engine.stop(settings.shutdown_grace_seconds)
             generation.ended.disconnect(replies)
+            await resources.get(accounts.KeyUses).close()
             await database.close()
 
 

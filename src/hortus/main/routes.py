@@ -2,6 +2,7 @@
 
 from hortus.accounts import api as accounts
 from hortus.accounts.factors import api as factors
+from hortus.accounts.keys import api as keys
 from hortus.accounts.sessions import api as sessions
 from hortus.admin.audit import api as audit
 from hortus.admin.credits import api as given_credits
@@ -9,6 +10,7 @@ from hortus.admin.users import api as admin_users
 from hortus.chat import api as chat
 from hortus.files import api as files
 from hortus.generation import api as generation
+from hortus.generation.usage import api as usage
 
 ALL = (
     accounts,
@@ -19,5 +21,7 @@ ALL = (
     factors,
     files,
     generation,
+    keys,
     sessions,
+    usage,
 )

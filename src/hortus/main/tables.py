@@ -2,6 +2,7 @@
 
 from hortus.accounts import tables as accounts
 from hortus.accounts.factors import tables as factors
+from hortus.accounts.keys import tables as keys
 from hortus.accounts.passkeys import tables as passkeys
 from hortus.admin.audit import tables as audit
 from hortus.admin.credits import tables as given_credits
@@ -14,5 +15,5 @@ from hortus.ledger import tables as ledger
 from hortus.quotas import tables as quotas
 from hortus.tasks import tables as tasks
 
-ALL = (accounts, audit, chat, core, given_credits, factors, files, generation, ledger, passkeys, quotas, tasks)
+ALL = (accounts, audit, chat, core, given_credits, factors, files, generation, keys, ledger, passkeys, quotas, tasks)
 metadata = Base.metadata

@@ -3,8 +3,10 @@
 Every verb works in the caller's transaction and never commits.
 """
 
+from hortus.quotas.budgets import Spend, Unspend, spend_many, unspend_many
 from hortus.quotas.defaults import BASIC, PRO, PlanSettings, PlanTerms, WindowTerms
-from hortus.quotas.errors import AlreadyTaken, QuotaBroken, QuotaExceeded, UnknownPlan
+from hortus.quotas.errors import AlreadyTaken, KeyBudgetExceeded, QuotaBroken, QuotaExceeded, UnknownPlan
+from hortus.quotas.history import BudgetLeft, KeyHistory, Spent, budgets_left, histories
 from hortus.quotas.plans import HeldPlan, ensure_plans, offered_plans, plan_of, plan_stamp, publish_plan, set_plan
 from hortus.quotas.usage import (
     PlanUsage,
@@ -21,25 +23,35 @@ __all__ = [
     "BASIC",
     "PRO",
     "AlreadyTaken",
+    "BudgetLeft",
     "HeldPlan",
+    "KeyBudgetExceeded",
+    "KeyHistory",
     "PlanSettings",
     "PlanTerms",
     "PlanUsage",
     "QuotaBroken",
     "QuotaExceeded",
+    "Spend",
+    "Spent",
     "Take",
     "UnknownPlan",
+    "Unspend",
     "WindowTerms",
     "WindowUsage",
+    "budgets_left",
     "ensure_plans",
     "give_back",
     "give_back_many",
+    "histories",
     "offered_plans",
     "plan_of",
     "plan_stamp",
     "publish_plan",
     "set_plan",
+    "spend_many",
     "take",
     "take_many",
+    "unspend_many",
     "usage",
 ]

@@ -30,6 +30,25 @@ class QuotaExceeded(Problem):
         )
 
 
+class KeyBudgetExceeded(Problem):
+    """A budget of the API key is used up. Tells which, and when it opens again."""
+
+    code, status, title = "key_budget_exceeded", 429, "The budget of this API key is used up"
+    detail = "Wait until `resets_at`, or raise the budget of the key in your account."
+
+    def __init__(self, *, budget: str, window: str, limit: int, used: int, resets_at: datetime, now: datetime) -> None:
+        wait = max(1, math.ceil((resets_at - now).total_seconds()))
+        super().__init__(
+            headers={"Retry-After": str(wait)},
+            budget=budget,
+            window=window,
+            limit=str(limit) if budget == "credits" else limit,
+            used=str(used) if budget == "credits" else used,
+            resets_at=clock.iso(resets_at),
+            retry_after=wait,
+        )
+
+
 class AlreadyTaken(Conflict):
     """Quota was taken under this reference before, whatever became of it."""
 

@@ -1,6 +1,6 @@
 """The SQL of the hot path."""
 
-from sqlalchemy import Date, Integer, String, bindparam, text
+from sqlalchemy import BigInteger, Date, Integer, String, bindparam, text
 
 from hortus.core.db import Moment
 from hortus.core.rowset import SetStatement
@@ -66,3 +66,57 @@ USAGE = text(
     "(SELECT b.id FROM plans AS b WHERE b.name = 'basic' AND b.active ORDER BY b.version DESC LIMIT 1)) "
     'ORDER BY w.kind, w."window"'
 ).bindparams(bindparam("day", type_=Date()), bindparam("month", type_=Date()), bindparam("now", type_=Moment()))
+
+# Budgets of API keys ---------------------------------------------------------
+
+_BUDGET_KEY = {"who": "text", "period": "text", "since": "date"}
+
+BUDGET_KNOWN = SetStatement(
+    "SELECT reference FROM budget_takes WHERE reference IN (SELECT d.id FROM {rows})", id="text"
+)
+BUDGET_OPEN = SetStatement(
+    'INSERT INTO budget_usage (key_id, "window", starts_on, accepted, calls, credits, failures) '
+    "SELECT d.who, d.period, d.since, 0, 0, 0, 0 FROM {rows} WHERE true ORDER BY d.who, d.period, d.since "
+    'ON CONFLICT (key_id, "window", starts_on) DO NOTHING',
+    **_BUDGET_KEY,
+)
+BUDGET_READ = SetStatement(
+    'SELECT key_id, "window", calls, credits FROM budget_usage WHERE (key_id, "window", starts_on) IN '
+    '(SELECT d.who, d.period, d.since FROM {rows}) ORDER BY key_id, "window", starts_on {lock}',
+    **_BUDGET_KEY,
+)
+# The guard has the last word: never above a budget, never below zero.
+BUDGET_COUNT = SetStatement(
+    "UPDATE budget_usage SET accepted = accepted + d.came, calls = calls + d.more_calls, "
+    "credits = credits + d.more_credits, failures = failures + d.failed FROM {rows} "
+    'WHERE key_id = d.who AND "window" = d.period AND starts_on = d.since '
+    "AND calls + d.more_calls >= 0 AND credits + d.more_credits >= 0 "
+    "AND (d.most_calls IS NULL OR calls + d.more_calls <= d.most_calls) "
+    "AND (d.most_credits IS NULL OR credits + d.more_credits <= d.most_credits)",
+    **_BUDGET_KEY,
+    came="bigint", more_calls="bigint", more_credits="bigint", failed="bigint",
+    most_calls="bigint", most_credits="bigint",
+)  # fmt: skip
+BUDGET_INSERT = SetStatement(
+    "INSERT INTO budget_takes (reference, key_id, calls, credits, day, month, status, created_at) "
+    "SELECT d.id, d.who, d.number, d.price, :day, :month, 'taken', :now FROM {rows} WHERE true "
+    "ON CONFLICT (reference) DO NOTHING",
+    id="text", who="text", number="bigint", price="bigint",
+)  # fmt: skip
+BUDGET_LOCK_TAKES = SetStatement(
+    "SELECT reference FROM budget_takes WHERE reference IN (SELECT d.id FROM {rows}) ORDER BY reference {lock}",
+    id="text",
+)
+BUDGET_GIVE_BACK = SetStatement(
+    "UPDATE budget_takes SET status = 'given_back' WHERE reference IN (SELECT d.id FROM {rows}) "
+    "AND status = 'taken' RETURNING reference, key_id, calls, credits, day, month",
+    id="text",
+).answering(reference=String(), key_id=String(), calls=BigInteger(), credits=BigInteger(), day=Date(), month=Date())
+BUDGET_SERIES = SetStatement(
+    'SELECT b.key_id, b."window", b.starts_on, b.accepted, b.calls, b.credits, b.failures FROM budget_usage AS b '
+    'WHERE (b.key_id, b."window", b.starts_on) IN (SELECT d.who, d.period, d.since FROM {rows})',
+    **_BUDGET_KEY,
+).answering(
+    key_id=String(), window=String(), starts_on=Date(),
+    accepted=BigInteger(), calls=BigInteger(), credits=BigInteger(), failures=BigInteger(),
+)  # fmt: skip

@@ -97,3 +97,47 @@ class QuotaTake(Base):
     month: Mapped[date]
     status: Mapped[str] = mapped_column(String(10))
     created_at: Mapped[datetime]
+
+
+class BudgetUsage(Base):
+    """What an API key used in the day or month that begins on `starts_on`, in the quota calendar.
+
+    `calls` and `credits` (micro-credits) count against its budgets and fall when work is given back; `accepted`
+    and `failures` are history, and do not.
+    """
+
+    __tablename__ = "budget_usage"
+    __table_args__ = (
+        CheckConstraint("calls >= 0", "calls_not_negative"),
+        CheckConstraint("credits >= 0", "credits_not_negative"),
+        {"postgresql_with": ROOM_TO_UPDATE},
+    )
+
+    key_id: Mapped[str] = mapped_column(id_type(), primary_key=True)
+    window: Mapped[str] = mapped_column(WORD, primary_key=True)
+    starts_on: Mapped[date] = mapped_column(primary_key=True)
+    accepted: Mapped[int] = mapped_column(BigInteger)
+    calls: Mapped[int] = mapped_column(BigInteger)
+    credits: Mapped[int] = mapped_column(BigInteger)
+    failures: Mapped[int] = mapped_column(BigInteger)
+
+
+class BudgetTake(Base):
+    """One call of a key, and the periods it was counted in, so that it can be given back there, once."""
+
+    __tablename__ = "budget_takes"
+    __table_args__ = (
+        CheckConstraint("status IN ('taken', 'given_back')", "status_is_known"),
+        CheckConstraint("calls >= 0", "calls_not_negative"),
+        CheckConstraint("credits >= 0", "credits_not_negative"),
+        {"postgresql_with": ROOM_TO_UPDATE},
+    )
+
+    reference: Mapped[str] = mapped_column(REFERENCE, primary_key=True)
+    key_id: Mapped[str] = mapped_column(id_type())
+    calls: Mapped[int] = mapped_column(BigInteger)
+    credits: Mapped[int] = mapped_column(BigInteger)
+    day: Mapped[date]
+    month: Mapped[date]
+    status: Mapped[str] = mapped_column(String(10))
+    created_at: Mapped[datetime]

@@ -1,5 +1,6 @@
 """Which offers serve a piece of work, in which order, and why the others do not."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -85,10 +86,11 @@ def choose(
     *,
     quality: Tier = "balanced",
     model: str | None = None,
+    among: Collection[str] | None = None,
     size: Size,
     policy: Policy | None = None,
 ) -> Route:
-    """The route for one piece of work. Raises ModelNotOffered or NothingOffered."""
+    """The route for one piece of work, by models `among` those only. Raises ModelNotOffered or NothingOffered."""
     if model is not None and (named := catalog.model(model)) is None:
         raise ModelNotOffered(model=model)
     on_sale = [
@@ -98,6 +100,7 @@ def choose(
         and operation in found.model.operations
         and operation in _operations(registry, found.offer)
         and (model is None or found.model is named)
+        and (among is None or found.model.id in among)
     ]
     real = [choice for choice in on_sale if not choice.model.sketch]
     choices = real or on_sale

@@ -1,0 +1,17 @@
+"""What a key may be allowed: one word for each group of routes. A route tells its word by `open_to_keys`."""
+
+from typing import Final, Literal, get_args
+
+EVERYTHING: Final = "*"
+Scope = Literal[
+    "*",
+    "text",
+    "image",
+    "video",
+    "chat",
+    "generations",
+    "files",
+    "usage:read",
+    "profile:read",
+]
+SCOPES: Final[frozenset[str]] = frozenset(get_args(Scope))

@@ -1,0 +1,31 @@
+"""Which route a caller's work takes."""
+
+from hortus import routing
+from hortus.accounts import ModelNotAllowed, Principal
+from hortus.core.resources import Resources
+from hortus.providers import Operation, Registry
+from hortus.routing import Catalog, Health, NothingOffered, Route, Size, Tier
+
+
+def choose_route(
+    resources: Resources, caller: Principal, operation: Operation, quality: Tier, model: str | None, size: Size
+) -> Route:
+    """The route of a wish among the caller's models, with its price; raises what routing refuses."""
+    allowed = caller.models
+    if allowed is not None and model is not None and model not in allowed:
+        raise ModelNotAllowed(model=model, models=sorted(allowed))
+    try:
+        return routing.choose(
+            resources.get(Catalog),
+            resources.get(Registry),
+            resources.get(Health),
+            operation,
+            quality=quality,
+            model=model,
+            among=allowed,
+            size=size,
+        )
+    except NothingOffered:
+        if allowed is None:
+            raise
+        raise ModelNotAllowed(models=sorted(allowed)) from None

@@ -1,0 +1,40 @@
+"""Routes that tell what was used and what is left."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+
+from hortus import ledger
+from hortus.accounts import Caller
+from hortus.core.clock import iso
+from hortus.core.paging import Page
+from hortus.core.settings import Settings
+from hortus.core.web import PROBLEM_RESPONSES, PageOf, ReadTx, open_to_keys, resource
+from hortus.generation.usage import keys, service
+from hortus.generation.usage.schemas import KeysUsageOut
+
+router = APIRouter(prefix="/api", responses=PROBLEM_RESPONSES)
+SettingsOf = Annotated[Settings, resource(Settings)]
+
+
+@router.get("/user/usage", tags=["user"], openapi_extra=open_to_keys("usage:read"))
+async def usage(caller: Caller, tx: ReadTx, settings: SettingsOf) -> dict[str, Any]:
+    """Every quota window and the credits: what was used, what is left, when it resets."""
+    return await service.usage_of(tx, settings, caller.user_id)
+
+
+@router.get("/user/credits", tags=["user"], openapi_extra=open_to_keys("usage:read"))
+async def credit_history(caller: Caller, tx: ReadTx, paging: PageOf) -> Page[dict[str, Any]]:
+    """Every movement of your credits, newest first, in micro-credits."""
+    lines, cursor = await ledger.entries(tx, caller.user_id, paging)
+    shown = [{**asdict(line), "amount": str(line.amount), "created_at": iso(line.created_at)} for line in lines]
+    return Page(items=shown, next_cursor=cursor)
+
+
+@router.get("/keys/usage", tags=["keys"])
+async def key_usage(
+    caller: Caller, tx: ReadTx, settings: SettingsOf, days: Annotated[int, Query(ge=1, le=90)] = 30
+) -> KeysUsageOut:
+    """What each of your API keys used, day by day, and what its budgets leave."""
+    return await keys.usage_of_keys(tx, settings, caller.user_id, days)
