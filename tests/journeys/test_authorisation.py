@@ -23,6 +23,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from tests.accounts.passkeys.authenticator import Authenticator, make_passkey
 from tests.emulators.openai import OpenAIEmulator
 from tests.serving import PASSWORD, Hortus, ended
 
@@ -78,6 +79,7 @@ RULES = {
     "POST /api/chatroom/{room_id}/message": own(202, {"content": "Hello"}),
     "PATCH /api/chatroom/{room_id}/message/{message_id}": own(202, {"content": "Hello again"}),
     "POST /api/chatroom/{room_id}/message/{message_id}/regenerate": own(409, {}),
+    "PATCH /api/auth/passkey/{passkey_id}": own(200, {"name": "Mine still"}),
     # Administration.
     "GET /api/admin/users": staff(200),
     "GET /api/admin/users/{user_id}": staff(200),
@@ -98,6 +100,7 @@ RULES = {
     "POST /api/keys/{key_id}/rotate": own(200, {}),
     # What destroys.
     "DELETE /api/keys/{key_id}": own(204),
+    "DELETE /api/auth/passkey/{passkey_id}": own(204),
     "DELETE /api/upload/file/{file_id}": own(204),
     "DELETE /api/generations/{generation_id}": own(204),
     "DELETE /api/chatroom/{room_id}": own(204),
@@ -155,6 +158,10 @@ async def _session(world: World) -> str:
     return next(each["id"] for each in sessions if not each["current"])
 
 
+async def _passkey(world: World) -> str:
+    return await make_passkey(world.owner, Authenticator())
+
+
 async def _user(world: World) -> str:
     """Somebody whom staff may look at and change, who takes no part in the walk."""
     return (await world.hortus.customer()).tokens["user"]["id"]
@@ -176,6 +183,7 @@ THINGS: dict[str, Callable[[World], Awaitable[str]]] = {
     "file_id": _file,
     "room_id": _room,
     "message_id": _message,
+    "passkey_id": _passkey,
     "session_id": _session,
     "user_id": _user,
     "credit_id": _credit,

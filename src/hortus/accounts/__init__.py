@@ -21,6 +21,8 @@ from hortus.accounts.keys import KeyUses, ModelNotAllowed, NamedKey, keys_of
 from hortus.accounts.keys import demand as demand_scope
 from hortus.accounts.keys import revoke_all as revoke_keys
 from hortus.accounts.new_passwords import NewPasswords
+from hortus.accounts.passkeys import remove_passkeys
+from hortus.accounts.passkeys import sweep_challenges as sweep_passkey_challenges
 from hortus.accounts.passwords import PasswordPool
 from hortus.accounts.principal import Budgets, Principal, PrincipalCache, sessions_changed, user_changed
 from hortus.accounts.service import offer_setup, register, staff_made, user_registered
@@ -63,6 +65,7 @@ __all__ = [
     "recently_authenticated",
     "register",
     "remove_factors",
+    "remove_passkeys",
     "revoke_keys",
     "sessions_changed",
     "sign_out_everywhere",
@@ -70,6 +73,7 @@ __all__ = [
     "status_of",
     "suspend",
     "sweep_challenges",
+    "sweep_passkey_challenges",
     "unsuspend",
     "user_changed",
     "user_registered",

@@ -76,6 +76,9 @@ class Settings(BaseSettings):
     """
     require_admin_second_factor: bool = False
     """Whether an administrator must have proved two factors before any admin route answers."""
+    passkey_rp_id: str = ""
+    """The host name for which passkeys are made, when it is not that of FRONTEND_BASE_URL or PUBLIC_URL but one above
+    it: `example.com` lets pages of `app.example.com` use them. Passkeys made before a change stop working."""
 
     # What is allowed
     quota_timezone: str = "UTC"

@@ -3,6 +3,7 @@
 from hortus.accounts import api as accounts
 from hortus.accounts.factors import api as factors
 from hortus.accounts.keys import api as keys
+from hortus.accounts.passkeys import api as passkeys
 from hortus.accounts.sessions import api as sessions
 from hortus.admin.audit import api as audit
 from hortus.admin.credits import api as given_credits
@@ -22,6 +23,7 @@ ALL = (
     files,
     generation,
     keys,
+    passkeys,
     sessions,
     usage,
 )

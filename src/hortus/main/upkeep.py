@@ -23,7 +23,7 @@ async def expire(resources: Resources, _task: tasks.Claimed) -> None:
 
 async def sweep(resources: Resources, _task: tasks.Claimed) -> None:
     """Forget old idempotency keys, done tasks and sign-ins nobody completed."""
-    for verb in (idempotency.sweep, queue.sweep, accounts.sweep_challenges):
+    for verb in (idempotency.sweep, queue.sweep, accounts.sweep_challenges, accounts.sweep_passkey_challenges):
         more = True
         while more:
             async with resources.get(Database).transaction() as tx:

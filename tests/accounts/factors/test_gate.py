@@ -3,16 +3,13 @@
 import ast
 from pathlib import Path
 
-import httpx2
 import pytest
 import time_machine
-from fastapi import FastAPI
+from tests.accounts.factors.admin_route import admin_route
 from tests.accounts.factors.authenticator_app import first_step, second_step, set_up
 from tests.serving import PASSWORD, Hortus, serve
 
 import hortus as product
-from hortus import accounts
-from hortus.core.web import install_problems
 
 SOURCE = Path(product.__file__).parent
 EMAIL = "asha@example.com"
@@ -60,21 +57,6 @@ async def test_registering_again_with_the_same_key_is_no_way_past(hortus: Hortus
     again = await client.post("/api/auth/register", json=body, headers={"Idempotency-Key": "k"})
     assert (again.status_code, again.json()["second_factor_required"]) == (201, True)
     assert "access_token" not in again.json()
-
-
-async def admin_route(hortus: Hortus, token: str) -> tuple[int, str]:
-    """What a route for administrators answers."""
-    app = FastAPI()
-    app.state.resources = hortus.resources
-    install_problems(app)
-
-    @app.get("/there")
-    async def there(_caller: accounts.Admin) -> dict[str, str]:
-        return {"code": "let in"}
-
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://here") as client:
-        answer = await client.get("/there", headers={"Authorization": f"Bearer {token}"})
-    return answer.status_code, answer.json()["code"]
 
 
 @pytest.mark.parametrize("required", [False, True])

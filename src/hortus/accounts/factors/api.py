@@ -16,7 +16,6 @@ from hortus.accounts.factors.schemas import (
     TotpStatusOut,
     TotpVerifyIn,
 )
-from hortus.accounts.principal import sessions_changed
 from hortus.accounts.schemas import ProvedOut, TokensOut
 from hortus.accounts.sign_in import complete_sign_in
 from hortus.core.db import Database
@@ -58,7 +57,6 @@ async def totp_confirm(body: TotpConfirmIn, caller: RecentCaller, resources: All
         codes = await service.confirm_totp(tx, _keys(resources.get(Settings)), caller.user_id, body.code)
         if not isinstance(codes, Problem):
             await sessions.two_factors_proved(tx, caller)
-            sessions_changed(tx, caller.session_id)
     if isinstance(codes, Problem):
         raise codes
     return RecoveryCodesOut(recovery_codes=codes)
@@ -107,7 +105,6 @@ async def totp_reauthenticate(body: ProofIn, caller: Caller, resources: AllResou
         if refusal is None:
             proved = await sessions.authenticated_again(tx, caller, body.method)
             await sessions.two_factors_proved(tx, caller)
-            sessions_changed(tx, caller.session_id)
     if refusal is not None:
         raise refusal
     return ProvedOut(authenticated_at=proved, method=body.method)

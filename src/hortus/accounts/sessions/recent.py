@@ -6,7 +6,7 @@ from sqlalchemy import exists, select, update
 
 from hortus.accounts.errors import ReauthenticationRequired, SessionNotFound
 from hortus.accounts.factors.tables import TotpFactor
-from hortus.accounts.principal import Principal
+from hortus.accounts.principal import Principal, sessions_changed
 from hortus.accounts.tables import Session
 from hortus.core import clock
 from hortus.core.db import Tx
@@ -54,3 +54,4 @@ async def authenticated_again(tx: Tx, caller: Principal, method: str) -> datetim
 async def two_factors_proved(tx: Tx, caller: Principal) -> None:
     """Note that two factors were proved on the caller's session. Whoever calls this has checked them."""
     await tx.execute(update(Session).where(Session.id == caller.session_id).values(two_factors=True))
+    sessions_changed(tx, caller.session_id)
