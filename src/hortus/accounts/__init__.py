@@ -1,6 +1,7 @@
 """Who you are and what you may do."""
 
 from hortus.accounts.auth import Admin, Caller, RecentCaller, Staff, limited_caller
+from hortus.accounts.devices import DeviceCookie, sweep_devices
 from hortus.accounts.directory import (
     Person,
     PersonDetails,
@@ -28,6 +29,7 @@ from hortus.accounts.principal import Budgets, Principal, PrincipalCache, sessio
 from hortus.accounts.service import offer_setup, register, staff_made, user_registered
 from hortus.accounts.sessions import authenticated_again, recently_authenticated
 from hortus.accounts.strength import check_strength
+from hortus.accounts.throttle import Throttle, sweep_lanes
 from hortus.accounts.tokens import AccessTokens
 from hortus.accounts.ways_in import WaysIn, keep_a_way_in, ways_in
 
@@ -36,6 +38,7 @@ __all__ = [
     "Admin",
     "Budgets",
     "Caller",
+    "DeviceCookie",
     "KeyUses",
     "ModelNotAllowed",
     "NamedKey",
@@ -49,6 +52,7 @@ __all__ = [
     "RecentCaller",
     "Role",
     "Staff",
+    "Throttle",
     "WaysIn",
     "authenticated_again",
     "check_strength",
@@ -73,6 +77,8 @@ __all__ = [
     "status_of",
     "suspend",
     "sweep_challenges",
+    "sweep_devices",
+    "sweep_lanes",
     "sweep_passkey_challenges",
     "unsuspend",
     "user_changed",

@@ -6,9 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from hortus.accounts import service
+from hortus.accounts import by_password, service
 from hortus.accounts.auth import Caller
-from hortus.accounts.errors import AccountSuspended, BadCredentials
 from hortus.accounts.extras import ProfileExtras
 from hortus.accounts.new_passwords import NewPasswords
 from hortus.accounts.passwords import PasswordPool
@@ -79,19 +78,10 @@ async def register(
 )
 async def login(body: LoginIn, request: Request, resources: AllResources) -> TokensOut | SecondFactorOut:
     """Sign in with e-mail address and password."""
-    database, passwords = resources.get(Database), resources.get(PasswordPool)
-    async with database.snapshot() as tx:
-        found = await service.find_for_login(tx, "email", body.email)
-    user_id, stored, status = found or ("", None, "active")
-    good, fresh = await passwords.verify(body.password, stored)
-    if not good:
-        raise BadCredentials
-    if status != "active":
-        raise AccountSuspended
-    async with database.transaction() as tx:
-        if fresh is not None:
-            await service.set_password_hash(tx, user_id, fresh)
-        return await sign_in(tx, request, resources, user_id)
+    proved = await by_password.prove(request, resources, "email", body.email, body.password)
+    async with resources.get(Database).transaction() as tx:
+        await by_password.settle(tx, proved)
+        return await sign_in(tx, request, resources, proved.user_id)
 
 
 @router.post(

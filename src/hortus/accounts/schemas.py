@@ -129,7 +129,8 @@ class SessionOut(BaseModel):
     """A signed-in device."""
 
     id: str
-    device: str
+    device: str = Field(description="What the device called itself")
+    device_name: str = Field(description="The same in a few words, such as Firefox on Windows")
     address: str
     created_at: Time
     last_used_at: Time

@@ -89,6 +89,13 @@ async def set_password_hash(tx: Tx, user_id: str, password_hash: str) -> None:
     await tx.execute(update(User).where(User.id == user_id).values(password_hash=password_hash))
 
 
+async def keep_password_hash(tx: Tx, user_id: str, stored: str, fresh: str | None) -> bool:
+    """Whether `stored` is still the hash of the user, who stays as they are until the commit; `fresh` replaces it."""
+    kept = update(User).where(User.id == user_id, User.password_hash == stored, User.status == "active")
+    found = await tx.execute(kept.values(password_hash=fresh or stored).returning(User.id))
+    return found.first() is not None
+
+
 # Built once, of columns alone: this runs at every call of `me`.
 _USERS, _IDENTIFIERS = User.__table__, Identifier.__table__
 _PROFILE = (

@@ -5,14 +5,17 @@ from datetime import datetime, timedelta
 
 from fastapi import Request
 
-from hortus.accounts import factors, passkeys, service, sessions
+from hortus.accounts import devices, factors, passkeys, service, sessions
+from hortus.accounts.devices import DeviceCookie, device_name
 from hortus.accounts.extras import ProfileExtras
+from hortus.accounts.notices import tell_new_sign_in
 from hortus.accounts.schemas import SecondFactorOut, TokensOut, UserOut
 from hortus.accounts.tokens import AccessTokens
+from hortus.core import clock
 from hortus.core.db import Tx
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.core.web import address_of
+from hortus.core.web import address_of, network_of
 
 
 def session_lasts(resources: Resources) -> timedelta:
@@ -42,12 +45,18 @@ async def complete_sign_in(
     """Open a session of the user on the device that asks. Only for those who checked every proof, as
     the second step of a sign-in and passkeys do; every other way in says `sign_in`.
     """
-    device = request.headers.get("user-agent", "unknown")
+    agent, address = request.headers.get("user-agent", "unknown"), address_of(request)
+    cookie, name = resources.get(DeviceCookie), device_name(agent)
+    seen = await devices.remember(tx, user_id, device_id=cookie.read(request), name=name, network=network_of(request))
+    tx.after_commit(lambda: cookie.put(request, seen.device_id))
+    if seen.surprising:
+        await tell_new_sign_in(tx, user_id, device=name, address=address, at=clock.now())
     session_id, refresh_token = await sessions.open_session(
         tx,
         user_id,
-        device=device,
-        address=address_of(request),
+        device=agent,
+        device_id=seen.device_id,
+        address=address,
         lasts=session_lasts(resources),
         method=method,
         two_factors=two_factors,

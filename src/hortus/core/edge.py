@@ -135,9 +135,11 @@ class Edge:
             headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
         if scope["path"].startswith("/api/") and "cache-control" not in headers:
             headers["Cache-Control"] = "no-store"
-        extra: dict[str, Any] = scope.get("state", {}).get("response_headers", {})
-        for name, value in extra.items():
+        state: dict[str, Any] = scope.get("state", {})
+        for name, value in state.get("response_headers", {}).items():
             headers[name] = value
+        for cookie in state.get("response_cookies", ()):
+            headers.append("Set-Cookie", cookie)
 
 
 def _request_id(headers: list[tuple[bytes, bytes]]) -> str:

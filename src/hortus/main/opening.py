@@ -47,6 +47,8 @@ async def opened(settings: Settings, *, work: bool, registry: Registry | None = 
             accounts.AccessTokens(settings),
             accounts.PasswordPool(),
             accounts.NewPasswords(settings, http),
+            accounts.Throttle(settings),
+            accounts.DeviceCookie(settings),
             accounts.PrincipalCache(_trust(settings), shared),
             accounts.ProfileExtras(_usage_extra(settings)),
             routing.load(settings.catalog_path),

@@ -22,8 +22,15 @@ async def expire(resources: Resources, _task: tasks.Claimed) -> None:
 
 
 async def sweep(resources: Resources, _task: tasks.Claimed) -> None:
-    """Forget old idempotency keys, done tasks and sign-ins nobody completed."""
-    for verb in (idempotency.sweep, queue.sweep, accounts.sweep_challenges, accounts.sweep_passkey_challenges):
+    """Forget old idempotency keys, done tasks, sign-ins nobody completed, wrong tries and devices not seen for long."""
+    for verb in (
+        idempotency.sweep,
+        queue.sweep,
+        accounts.sweep_challenges,
+        accounts.sweep_passkey_challenges,
+        accounts.sweep_lanes,
+        accounts.sweep_devices,
+    ):
         more = True
         while more:
             async with resources.get(Database).transaction() as tx:

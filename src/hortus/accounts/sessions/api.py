@@ -4,12 +4,14 @@ from dataclasses import astuple
 
 from fastapi import APIRouter, Response
 
-from hortus.accounts import service, sessions
+from hortus.accounts import service, sessions, throttle
 from hortus.accounts.auth import Caller, limited_caller
+from hortus.accounts.devices import device_name
 from hortus.accounts.errors import BadPassword
 from hortus.accounts.passwords import PasswordPool
 from hortus.accounts.schemas import ProvedOut, ReauthenticateIn, RefreshIn, SessionOut, TokensOut
 from hortus.accounts.sign_in import session_lasts, tokens_of
+from hortus.accounts.throttle import Throttle
 from hortus.core.db import Database
 from hortus.core.errors import Problem
 from hortus.core.paging import Page
@@ -49,12 +51,17 @@ async def reauthenticate(body: ReauthenticateIn, caller: Caller, resources: AllR
     database = resources.get(Database)
     async with database.snapshot() as tx:
         stored = await service.password_hash_of(tx, caller.user_id)
+    lanes = resources.get(Throttle).of_proof(caller.user_id)
+    if lanes:
+        async with database.transaction() as tx:
+            await throttle.take(tx, lanes)
     good, fresh = await resources.get(PasswordPool).verify(body.password, stored)
-    if not good:
+    if not good or stored is None:
         raise BadPassword
     async with database.transaction() as tx:
-        if fresh is not None:
-            await service.set_password_hash(tx, caller.user_id, fresh)
+        if not await service.keep_password_hash(tx, caller.user_id, stored, fresh):
+            raise BadPassword
+        await throttle.take_back(tx, lanes)
         proved = await sessions.authenticated_again(tx, caller, "password")
     return ProvedOut(authenticated_at=proved, method="password")
 
@@ -67,6 +74,7 @@ async def list_sessions(caller: Caller, tx: ReadTx, paging: PageOf) -> Page[Sess
         SessionOut(
             id=row.id,
             device=row.device,
+            device_name=device_name(row.device),
             address=row.address,
             created_at=row.created_at,
             last_used_at=row.last_used_at,

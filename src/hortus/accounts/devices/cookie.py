@@ -1,0 +1,35 @@
+"""The cookie by which a device is known again. It opens nothing: it tells a known device from an attacker's."""
+
+import base64
+import hmac
+
+from starlette.requests import HTTPConnection
+
+from hortus.core import cookies, ids
+from hortus.core.settings import Settings
+
+NAME = "device"
+LASTS = 400 * 24 * 3600
+"""The longest that browsers allow."""
+
+
+class DeviceCookie:
+    """Signs and reads it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._keys = settings.keys_for("devices")
+
+    def read(self, connection: HTTPConnection) -> str | None:
+        """The id of the device, if its cookie is one of ours."""
+        device_id, _, signature = (cookies.read(connection, NAME) or "").partition(".")
+        good = (hmac.compare_digest(_signature(key, device_id), signature.encode()) for key in self._keys)
+        return device_id if ids.is_id(device_id) and any(list(good)) else None
+
+    def put(self, connection: HTTPConnection, device_id: str) -> None:
+        """Send it, for as long as a browser keeps one."""
+        signed = f"{device_id}.{_signature(self._keys[0], device_id).decode()}"
+        cookies.put(connection, NAME, signed, LASTS)
+
+
+def _signature(key: bytes, device_id: str) -> bytes:
+    return base64.urlsafe_b64encode(hmac.digest(key, device_id.encode(), "sha256")).rstrip(b"=")

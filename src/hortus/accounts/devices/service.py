@@ -1,0 +1,78 @@
+"""Which devices a user is known by."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import and_, delete, func, insert, or_, select, tuple_, update
+
+from hortus.accounts.tables import Device, User
+from hortus.core import clock, ids
+from hortus.core.db import Tx
+
+KEPT = timedelta(days=180)
+"""A device that was not seen for so long is new again."""
+TOLD_A_DAY = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What of a sign-in is known before its proof was looked at."""
+
+    device_id: str | None
+    """The device, if this user has signed in on it before."""
+    network: bool
+    """Whether this user has signed in from this network before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A device as it was found after a good sign-in."""
+
+    device_id: str
+    surprising: bool
+    """Whether its owner should hear of it: neither this device nor its kind in this network was seen before."""
+
+
+async def recognise(tx: Tx, user_id: str, device_id: str | None, network: str) -> Known:
+    """Whether a user has signed in on this device, and from this network. Nobody's id is fine, and known nowhere."""
+    query = select(Device.id, Device.network).where(
+        Device.user_id == user_id, or_(Device.id == (device_id or ""), Device.network == network)
+    )
+    rows = (await tx.execute(query)).all()
+    return Known(
+        device_id=device_id if any(row.id == device_id for row in rows) else None,
+        network=any(row.network == network for row in rows),
+    )
+
+
+async def remember(tx: Tx, user_id: str, *, device_id: str | None, name: str, network: str) -> Seen:
+    """Note a good sign-in. Without a cookie the same kind of device in the same network is the same device."""
+    await tx.execute(select(User.id).where(User.id == user_id).with_for_update())  # sign-ins take turns
+    now, mine = clock.now(), Device.user_id == user_id
+    alike = and_(Device.name == name, Device.network == network)
+    query = select(Device.id, alike.label("alike")).where(mine, or_(Device.id == (device_id or ""), alike))
+    found = {row.id: row.alike for row in (await tx.execute(query.order_by(Device.id))).all()}
+    same = device_id if device_id in found else next(iter(found), None) if device_id is None else None
+    if same is not None:
+        seen = update(Device).where(mine, Device.id == same).values(name=name, network=network, last_seen_at=now)
+        await tx.execute(seen)
+        return Seen(same, surprising=False)
+    recent = func.count().filter(Device.first_seen_at > now - timedelta(days=1))
+    known, new_today = (await tx.execute(select(func.count(), recent).where(mine))).one()
+    fresh = {"user_id": user_id, "id": device_id or ids.new(), "name": name, "network": network}
+    await tx.execute(insert(Device), {**fresh, "first_seen_at": now, "last_seen_at": now})
+    return Seen(fresh["id"], surprising=known > 0 and not found and new_today < TOLD_A_DAY)
+
+
+async def sweep_devices(tx: Tx, limit: int = 1000) -> int:
+    """Forget devices that were not seen for long, a bounded number; how many."""
+    old = (
+        select(Device.user_id, Device.id)
+        .where(Device.last_seen_at < clock.now() - KEPT)
+        .order_by(Device.last_seen_at)
+        .limit(limit)
+    )
+    gone = await tx.execute(
+        delete(Device).where(tuple_(Device.user_id, Device.id).in_(old)).returning(Device.id),
+    )
+    return len(gone.all())

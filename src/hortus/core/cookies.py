@@ -1,0 +1,35 @@
+"""Cookies of this installation. No script reads them, no other site sends them along, and behind https no
+neighbouring host can plant them (`__Host-`).
+"""
+
+from starlette.requests import HTTPConnection
+
+from hortus.core.settings import Settings
+from hortus.core.web import resources_of
+
+
+def read(connection: HTTPConnection, name: str) -> str | None:
+    """The cookie that `put` made under this name."""
+    return connection.cookies.get(_full(connection, name)) or None
+
+
+def put(connection: HTTPConnection, name: str, value: str, seconds: int) -> None:
+    """Let the edge send the cookie with this answer. `value` is of letters, digits, `-`, `_` and `.`."""
+    parts = [f"{_full(connection, name)}={value}", "Path=/", f"Max-Age={seconds}", "HttpOnly", "SameSite=Lax"]
+    if _https(connection):
+        parts.append("Secure")
+    state = connection.scope.setdefault("state", {})
+    state["response_cookies"] = [*state.get("response_cookies", ()), "; ".join(parts)]
+
+
+def drop(connection: HTTPConnection, name: str) -> None:
+    """Let the browser forget the cookie."""
+    put(connection, name, "", 0)
+
+
+def _https(connection: HTTPConnection) -> bool:
+    return resources_of(connection).get(Settings).public_url.startswith("https:")
+
+
+def _full(connection: HTTPConnection, name: str) -> str:
+    return f"__Host-hortus_{name}" if _https(connection) else f"hortus_{name}"
