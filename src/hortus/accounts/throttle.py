@@ -4,7 +4,7 @@ Tries run in lanes, each a counted row that says when the next try may come:
 
 - a device on which the account was used before has a lane of its own and meets no other;
 - everybody else shares one per account and network, and one per network over all accounts;
-- whoever also comes from a network where the account was never used meets a third, of the account as a whole.
+- whoever also comes from a network where none of its devices was last used meets a third, of the account as a whole.
 
 So an attacker with many addresses fills the lane that the owner's devices and home do not use. A try is counted
 before the password is looked at, in one statement, so that parallel tries cannot slip past; a good one is taken

@@ -21,7 +21,7 @@ class Known:
     device_id: str | None
     """The device, if this user has signed in on it before."""
     network: bool
-    """Whether this user has signed in from this network before."""
+    """Whether one of this user's devices last signed in from this network."""
 
 
 @dataclass(frozen=True, slots=True)
