@@ -2,15 +2,15 @@
 
 Topics are short-lived streams such as `generation/<id>`. Ids grow within a topic, also
 across restarts, so a listener can resume with the last id it saw. The bus only carries
-news; the truth is in the database.
+news; the truth is in the database. A relay carries the news between processes.
 """
 
 import asyncio
 import time
 from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 KEPT_EVENTS = 4096
 KEPT_TOPICS = 2048
@@ -25,27 +25,67 @@ class Event:
     data: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """An event that another process published, as its `number`-th."""
+
+    origin: str
+    number: int
+    event: Event
+
+
+class Relay(Protocol):
+    """Carries events to other processes and theirs to us; never makes a publisher wait."""
+
+    def deliver_to(self, take_in: Callable[[str, Sequence[Foreign]], None]) -> None:
+        """Hand in what other processes publish on the followed topics, each origin's in its order; again is fine."""
+        ...
+
+    def send(self, topic: str, event: Event) -> None:
+        """Tell the other processes, now or soon."""
+        ...
+
+    async def follow(self, topic: str) -> None:
+        """Hand in `topic` from now on; returns when its past has been handed in, or cannot be within a moment."""
+        ...
+
+    def leave(self, topic: str) -> None:
+        """Hand it in no more."""
+        ...
+
+
 @dataclass(slots=True)
 class _Topic:
     last: int = 0
     kept: deque[Event] = field(default_factory=lambda: deque(maxlen=KEPT_EVENTS))
     news: asyncio.Event = field(default_factory=asyncio.Event)
     listeners: int = 0
+    reading: int = 0
+    heard: dict[str, int] = field(default_factory=dict)
+
+    def ring(self) -> None:
+        self.news.set()
+        self.news = asyncio.Event()
 
 
 class Bus:
-    """The bus of one process. Memory is bounded: old events and idle topics are forgotten."""
+    """The bus of one process, joined to others by `relay`. Memory is bounded: old events and idle topics go."""
 
-    def __init__(self) -> None:
+    def __init__(self, relay: Relay | None = None) -> None:
         self._topics: OrderedDict[str, _Topic] = OrderedDict()
+        self._relay = relay
+        if relay is not None:
+            relay.deliver_to(self._take_in)
 
     def publish(self, topic: str, name: str, data: dict[str, Any]) -> int:
         """Tell everyone listening on `topic`; returns the id of the event. Call it after the commit."""
         found = self._topic(topic)
         found.last = max(found.last + 1, time.time_ns() // 1000)
-        found.kept.append(Event(found.last, name, data))
-        found.news.set()
-        found.news = asyncio.Event()
+        event = Event(found.last, name, data)
+        found.kept.append(event)
+        found.ring()
+        if self._relay is not None:
+            self._relay.send(topic, event)
         return found.last
 
     async def listen(self, topic: str, after: int = 0, wait: float = 15.0) -> AsyncGenerator[Event | None, None]:
@@ -56,10 +96,15 @@ class Bus:
         """
         found = self._topic(topic)
         found.listeners += 1
+        read = False
         try:
+            if self._relay is not None:
+                await self._relay.follow(topic)
+            found.reading += 1
+            read = True
             while True:
                 news = found.news
-                fresh = [event for event in found.kept if event.id > after]
+                fresh = [event for event in found.kept if event.id > after] if found.last > after else ()
                 for event in fresh:
                     after = event.id
                     yield event
@@ -71,7 +116,29 @@ class Bus:
                 except TimeoutError:
                     yield None
         finally:
+            found.reading -= read
             found.listeners -= 1
+            if self._relay is not None and not found.listeners:
+                self._relay.leave(topic)
+
+    def _take_in(self, topic: str, foreign: Sequence[Foreign]) -> None:
+        """Put what others published in its place, or at the end where somebody has read past its place."""
+        found = self._topic(topic)
+        new = []
+        for one in foreign:
+            if found.heard.get(one.origin, 0) < one.number:
+                found.heard[one.origin] = one.number
+                new.append(one.event)
+        if not new:
+            return
+        if not found.reading:
+            new = sorted([*found.kept, *new], key=lambda event: event.id)
+            found.kept.clear()
+            found.last = 0
+        for event in new:
+            found.last = max(found.last + 1, event.id)
+            found.kept.append(event if event.id == found.last else Event(found.last, event.name, event.data))
+        found.ring()
 
     def _topic(self, name: str) -> _Topic:
         found = self._topics.get(name)

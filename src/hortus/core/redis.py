@@ -9,7 +9,7 @@ import contextlib
 import contextvars
 import hashlib
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -59,7 +59,7 @@ class Redis:
 
     async def open(self) -> None:
         """Connect; an absent server is no error, it is looked for from now on."""
-        self._client = self.connect(self.timeout)
+        self._client = self.connect(self.timeout, redis_connect_func=self._connected)
         try:
             await self._probe()
         except RedisDown as error:
@@ -78,7 +78,7 @@ class Redis:
         if self._client is not None:
             await self._client.aclose()
 
-    def connect(self, timeout: float) -> "Client":
+    def connect(self, timeout: float, **options: Any) -> "Client":
         """A client of its own, for whoever blocks: answers are bytes as they came, nothing is tried twice."""
         from redis.asyncio import Redis as Client  # noqa: PLC0415 - most installations have no Redis
         from redis.asyncio.retry import Retry  # noqa: PLC0415 - as above
@@ -90,8 +90,8 @@ class Redis:
             socket_timeout=timeout,
             socket_connect_timeout=min(timeout, self.timeout * 2),
             retry=Retry(NoBackoff(), 0),
-            redis_connect_func=self._connected,
             client_name="hortus",
+            **options,
         )
         client.response_callbacks.clear()
         return client
@@ -107,7 +107,7 @@ class Redis:
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.append((command, answer))
         if self._flushing is None or self._flushing.done():
-            self._flushing = _start(self._flush())
+            self._flushing = in_background(self._flush())
         return await answer
 
     async def run(self, script: str, keys: Sequence[str], *arguments: str | int) -> Any:
@@ -196,7 +196,7 @@ class Redis:
         self.up = False
         self.counts.outages += 1
         log.warning("redis_down", error=type(error).__name__)
-        self._looking = _start(self._look())
+        self._looking = in_background(self._look())
 
     async def _look(self) -> None:
         while True:
@@ -241,7 +241,7 @@ def _refuse(waiter: asyncio.Future[Any], error: Exception) -> None:
         waiter.set_exception(error)
 
 
-def _start(work: Any) -> asyncio.Task[None]:
+def in_background(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
     """A task of the process, of no request: in an empty context."""
     task: asyncio.Task[None] = contextvars.Context().run(asyncio.create_task, work)
     return task

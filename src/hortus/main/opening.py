@@ -13,6 +13,7 @@ from hortus.core.events import Bus
 from hortus.core.http import Http
 from hortus.core.limits import Limiter
 from hortus.core.redis import Redis
+from hortus.core.relay import RedisRelay
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.core.stamps import LEASE_SECONDS, OwnStamps, SharedStamps, Stamps
@@ -33,8 +34,8 @@ async def opened(settings: Settings, *, work: bool, registry: Registry | None = 
     """Everything this process needs; with `work` it also runs tasks. `registry` replaces the providers found."""
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     database = Database(settings.database, pool_size=settings.database_pool_size)
-    bus = Bus()
-    async with Http() as http, _redis(settings) as redis:
+    async with Http() as http, _redis(settings) as redis, _relay(redis) as relay:
+        bus = Bus(relay)
         shared: Stamps = OwnStamps() if redis is None else SharedStamps(redis)
         stamps.carry(database, shared)
         resources = Resources(
@@ -120,6 +121,20 @@ async def _redis(settings: Settings) -> AsyncIterator[Redis | None]:
         yield redis
     finally:
         await redis.close()
+
+
+@asynccontextmanager
+async def _relay(redis: Redis | None) -> AsyncIterator[RedisRelay | None]:
+    """With Redis, what happens in one process is told in all of them."""
+    if redis is None:
+        yield None
+        return
+    relay = RedisRelay(redis)
+    relay.open()
+    try:
+        yield relay
+    finally:
+        await relay.close()
 
 
 def _trust(settings: Settings) -> float:

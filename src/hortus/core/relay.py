@@ -1,0 +1,256 @@
+"""Carries the events of a bus between processes: a bounded stream in Redis per topic, and a call to who follows it.
+
+A publisher hands its events over and goes on; what Redis cannot take now is kept, bounded, and sent when it is
+back. A follower subscribes first and then reads the past, so nothing falls between; after a broken connection
+it does both again. Events may arrive twice, in the order of each publisher: their numbers tell.
+"""
+
+import asyncio
+import contextlib
+import json
+import secrets
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from hortus.core.events import Event, Foreign
+from hortus.core.redis import Redis, RedisDown, in_background
+
+log = structlog.get_logger()
+STREAM_EVENTS = 2000
+STREAM_SECONDS = 900
+KEPT_UNSENT = 10_000
+BATCH = 256
+TRIES = 3
+SILENCE_SECONDS = 2.0
+"""A connection that says nothing for this long is asked whether it lives, and given up when it says nothing again."""
+AGAIN_SECONDS = 0.2
+
+_ADD = """
+local last = 0
+local top = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
+if top[1] then last = tonumber(string.match(top[1][1], '^%d+')) end
+for i = 3, #ARGV, 2 do
+  last = math.max(last + 1, tonumber(ARGV[i]))
+  local id = string.format('%.0f', last)
+  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], id .. '-0', 'e', ARGV[i + 1])
+  redis.call('PUBLISH', KEYS[1], id .. ' ' .. ARGV[i + 1])
+end
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+return last
+"""
+
+
+@dataclass(slots=True)
+class _Followed:
+    """One topic: `early` holds what came while its past is being read."""
+
+    caught_up: asyncio.Event = field(default_factory=asyncio.Event)
+    early: list[Foreign] | None = None
+
+
+class RedisRelay:
+    """The relay of one process. Open it after the bus has been made, close it before Redis."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._origin = secrets.token_hex(6)
+        self._number = 0
+        self._take_in: Callable[[str, Sequence[Foreign]], None] = lambda _topic, _events: None
+        self._unsent: deque[tuple[str, int, str]] = deque(maxlen=KEPT_UNSENT)
+        self._failures = 0
+        self._sending: asyncio.Task[None] | None = None
+        self._followed: dict[str, _Followed] = {}
+        self._subscribed: set[str] = set()
+        self._wanted = asyncio.Event()
+        self._reading: asyncio.Task[None] | None = None
+        self._catching_up: set[asyncio.Task[None]] = set()
+        redis.when_up(self._send_on)
+
+    def deliver_to(self, take_in: Callable[[str, Sequence[Foreign]], None]) -> None:
+        """See `core.events.Relay`."""
+        self._take_in = take_in
+
+    def open(self) -> None:
+        """Begin to listen, for ever, whether Redis is there or not."""
+        self._reading = in_background(self._read_for_ever())
+
+    async def close(self) -> None:
+        """Send what can be sent at once, listen no more."""
+        if self._sending is not None:
+            await asyncio.wait((self._sending,), timeout=self._redis.timeout)
+        for task in (self._sending, self._reading, *self._catching_up):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait((task,))
+
+    # Out ----------------------------------------------------------------------
+
+    def send(self, topic: str, event: Event) -> None:
+        """See `core.events.Relay`."""
+        self._number += 1
+        wire = json.dumps([self._origin, self._number, event.name, event.data], separators=(",", ":"))
+        self._unsent.append((topic, event.id, wire))
+        self._send_on()
+
+    def _send_on(self) -> None:
+        if self._redis.up and (self._sending is None or self._sending.done()):
+            self._sending = in_background(self._send_all())
+
+    async def _send_all(self) -> None:
+        while self._unsent and self._redis.up:
+            batch = [self._unsent.popleft() for _ in range(min(BATCH, len(self._unsent)))]
+            by_topic: dict[str, list[str | int]] = {}
+            for topic, number, wire in batch:
+                by_topic.setdefault(topic, []).extend((number, wire))
+            calls = [
+                self._redis.run(_ADD, [self._key(topic)], STREAM_EVENTS, STREAM_SECONDS, *events)
+                for topic, events in by_topic.items()
+            ]
+            answers = await asyncio.gather(*calls, return_exceptions=True)
+            failed = {topic for topic, answer in zip(by_topic, answers, strict=True) if isinstance(answer, Exception)}
+            if not failed:
+                self._failures = 0
+                continue
+            self._failures += 1
+            if self._failures >= TRIES:  # Redis is well and will not have them
+                log.warning("events_dropped", topics=len(failed))
+                self._failures = 0
+                continue
+            room = KEPT_UNSENT - len(self._unsent)
+            again = [entry for entry in batch if entry[0] in failed]
+            self._unsent.extendleft(reversed(again[-room:] if room else []))
+
+    # In -----------------------------------------------------------------------
+
+    async def follow(self, topic: str) -> None:
+        """See `core.events.Relay`."""
+        followed = self._followed.get(topic)
+        if followed is None:
+            followed = self._followed[topic] = _Followed()
+            self._wanted.set()
+        if self._redis.up and not followed.caught_up.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._redis.timeout):
+                    await followed.caught_up.wait()
+
+    def leave(self, topic: str) -> None:
+        """See `core.events.Relay`."""
+        if self._followed.pop(topic, None) is not None:
+            self._wanted.set()
+
+    async def _read_for_ever(self) -> None:
+        while True:
+            if not self._followed:
+                self._wanted.clear()
+                await self._wanted.wait()
+            if self._redis.up:
+                try:
+                    await self._session()
+                except Exception as error:  # whatever broke the connection, another one is made
+                    log.info("events_cut", error=type(error).__name__)
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _session(self) -> None:
+        """One connection, until it breaks."""
+        client = self._redis.connect(max(1.0, self._redis.timeout))
+        connection = client.connection_pool.make_connection()
+        self._subscribed.clear()
+        self._wanted.set()
+        subscribing: asyncio.Task[None] | None = None
+        try:
+            await connection.connect()
+            subscribing = in_background(self._subscribe(connection))
+            asked = False
+            while not subscribing.done():
+                try:
+                    answer = await connection.read_response(timeout=SILENCE_SECONDS, disconnect_on_error=False)
+                except TimeoutError:
+                    answer = None
+                except Exception as error:
+                    if not _is_timeout(error):
+                        raise
+                    answer = None
+                if answer is not None:
+                    asked = False
+                    self._heard(answer)
+                elif asked:
+                    raise ConnectionError("silent")
+                else:
+                    asked = True
+                    await connection.send_command("PING")
+            subscribing.result()
+        finally:
+            if subscribing is not None:
+                subscribing.cancel()
+                await asyncio.wait((subscribing,))
+            await connection.disconnect(nowait=True)
+            await client.aclose()
+            for followed in self._followed.values():
+                followed.caught_up.clear()
+                followed.early = None
+
+    async def _subscribe(self, connection: Any) -> None:
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            for command, topics in (
+                ("SUBSCRIBE", [topic for topic in self._followed if topic not in self._subscribed]),
+                ("UNSUBSCRIBE", [topic for topic in self._subscribed if topic not in self._followed]),
+            ):
+                if topics:
+                    (self._subscribed.update if command == "SUBSCRIBE" else self._subscribed.difference_update)(topics)
+                    await connection.send_command(command, *(self._key(topic) for topic in topics))
+
+    def _heard(self, answer: Any) -> None:
+        if not isinstance(answer, list) or answer[0] not in (b"message", b"subscribe"):
+            return
+        topic = answer[1].decode().removeprefix(self._key(""))
+        followed = self._followed.get(topic)
+        if followed is None:
+            return
+        if answer[0] == b"subscribe":
+            followed.early = []
+            task = in_background(self._catch_up(topic, followed))
+            self._catching_up.add(task)
+            task.add_done_callback(self._catching_up.discard)
+            return
+        number, _, wire = answer[2].partition(b" ")
+        foreign = self._foreign(int(number), wire)
+        if foreign is None:
+            return
+        if followed.early is None:
+            self._take_in(topic, (foreign,))
+        else:
+            followed.early.append(foreign)
+
+    async def _catch_up(self, topic: str, followed: _Followed) -> None:
+        past: list[Foreign] = []
+        with contextlib.suppress(RedisDown):
+            for id, (_, wire) in await self._redis.ask("XRANGE", self._key(topic), "-", "+"):
+                foreign = self._foreign(int(id.partition(b"-")[0]), wire)
+                if foreign is not None:
+                    past.append(foreign)
+        if self._followed.get(topic) is followed:
+            self._take_in(topic, [*past, *(followed.early or ())])
+            followed.early = None
+            followed.caught_up.set()
+
+    def _foreign(self, id: int, wire: bytes) -> Foreign | None:
+        """None for what we published ourselves: it was told here at once."""
+        if wire.startswith(f'["{self._origin}"'.encode()):
+            return None
+        origin, number, name, data = json.loads(wire)
+        return Foreign(origin, number, Event(id, name, data))
+
+    def _key(self, topic: str) -> str:
+        return f"{self._redis.prefix}news:{topic}"
+
+
+def _is_timeout(error: Exception) -> bool:
+    from redis.exceptions import TimeoutError as RedisTimeout  # noqa: PLC0415 - most installations have no Redis
+
+    return isinstance(error, RedisTimeout)
