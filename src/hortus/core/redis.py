@@ -70,9 +70,7 @@ class Redis:
     async def close(self) -> None:
         """Let go of every connection; whoever still waits is told RedisDown."""
         for task in (self._flushing, self._looking):
-            if task is not None:
-                task.cancel()
-                await asyncio.wait((task,))
+            await ended(task)
         self.up = False
         self._refuse_waiting()
         if self._client is not None:
@@ -245,3 +243,10 @@ def in_background(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
     """A task of the process, of no request: in an empty context."""
     task: asyncio.Task[None] = contextvars.Context().run(asyncio.create_task, work)
     return task
+
+
+async def ended(task: asyncio.Task[None] | None) -> None:
+    """Cancel a background task and wait until it is over."""
+    while task is not None and not task.done():
+        task.cancel()
+        await asyncio.wait((task,), timeout=0.1)  # `asyncio.wait_for`, in the library, may swallow a cancellation

@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 
 from hortus.core.events import Event, Foreign
-from hortus.core.redis import Redis, RedisDown, in_background
+from hortus.core.redis import Redis, RedisDown, ended, in_background
 
 log = structlog.get_logger()
 STREAM_EVENTS = 2000
@@ -50,6 +50,7 @@ class _Followed:
 
     caught_up: asyncio.Event = field(default_factory=asyncio.Event)
     early: list[Foreign] | None = None
+    round: int = 0
 
 
 class RedisRelay:
@@ -83,9 +84,7 @@ class RedisRelay:
         if self._sending is not None:
             await asyncio.wait((self._sending,), timeout=self._redis.timeout)
         for task in (self._sending, self._reading, *self._catching_up):
-            if task is not None:
-                task.cancel()
-                await asyncio.wait((task,))
+            await ended(task)
 
     # Out ----------------------------------------------------------------------
 
@@ -131,6 +130,8 @@ class RedisRelay:
         followed = self._followed.get(topic)
         if followed is None:
             followed = self._followed[topic] = _Followed()
+            if topic in self._subscribed:  # left a moment ago
+                self._begin(topic, followed)
             self._wanted.set()
         if self._redis.up and not followed.caught_up.is_set():
             with contextlib.suppress(TimeoutError):
@@ -157,8 +158,7 @@ class RedisRelay:
     async def _session(self) -> None:
         """One connection, until it breaks."""
         client = self._redis.connect(max(1.0, self._redis.timeout))
-        connection = client.connection_pool.make_connection()
-        self._subscribed.clear()
+        connection: Any = client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
         self._wanted.set()
         subscribing: asyncio.Task[None] | None = None
         try:
@@ -166,14 +166,7 @@ class RedisRelay:
             subscribing = in_background(self._subscribe(connection))
             asked = False
             while not subscribing.done():
-                try:
-                    answer = await connection.read_response(timeout=SILENCE_SECONDS, disconnect_on_error=False)
-                except TimeoutError:
-                    answer = None
-                except Exception as error:
-                    if not _is_timeout(error):
-                        raise
-                    answer = None
+                answer = await connection.read_response(timeout=SILENCE_SECONDS, disconnect_on_error=False)
                 if answer is not None:
                     asked = False
                     self._heard(answer)
@@ -184,26 +177,24 @@ class RedisRelay:
                     await connection.send_command("PING")
             subscribing.result()
         finally:
-            if subscribing is not None:
-                subscribing.cancel()
-                await asyncio.wait((subscribing,))
+            await ended(subscribing)
             await connection.disconnect(nowait=True)
             await client.aclose()
+            self._subscribed.clear()
             for followed in self._followed.values():
                 followed.caught_up.clear()
-                followed.early = None
+                followed.early, followed.round = None, followed.round + 1
 
     async def _subscribe(self, connection: Any) -> None:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            for command, topics in (
-                ("SUBSCRIBE", [topic for topic in self._followed if topic not in self._subscribed]),
-                ("UNSUBSCRIBE", [topic for topic in self._subscribed if topic not in self._followed]),
-            ):
-                if topics:
-                    (self._subscribed.update if command == "SUBSCRIBE" else self._subscribed.difference_update)(topics)
-                    await connection.send_command(command, *(self._key(topic) for topic in topics))
+            new, left = self._followed.keys() - self._subscribed, self._subscribed - self._followed.keys()
+            self._subscribed = set(self._followed)
+            if new:
+                await connection.send_command("SUBSCRIBE", *map(self._key, new))
+            if left:
+                await connection.send_command("UNSUBSCRIBE", *map(self._key, left))
 
     def _heard(self, answer: Any) -> None:
         if not isinstance(answer, list) or answer[0] not in (b"message", b"subscribe"):
@@ -213,10 +204,7 @@ class RedisRelay:
         if followed is None:
             return
         if answer[0] == b"subscribe":
-            followed.early = []
-            task = in_background(self._catch_up(topic, followed))
-            self._catching_up.add(task)
-            task.add_done_callback(self._catching_up.discard)
+            self._begin(topic, followed)
             return
         number, _, wire = answer[2].partition(b" ")
         foreign = self._foreign(int(number), wire)
@@ -227,17 +215,32 @@ class RedisRelay:
         else:
             followed.early.append(foreign)
 
-    async def _catch_up(self, topic: str, followed: _Followed) -> None:
+    def _begin(self, topic: str, followed: _Followed) -> None:
+        """Read the past of a topic that is subscribed; what comes meanwhile waits."""
+        followed.early, followed.round = [], followed.round + 1
+        task = in_background(self._catch_up(topic, followed, followed.round))
+        self._catching_up.add(task)
+        task.add_done_callback(self._catching_up.discard)
+
+    async def _catch_up(self, topic: str, followed: _Followed, round: int) -> None:
         past: list[Foreign] = []
+        complete = False
         with contextlib.suppress(RedisDown):
-            for id, (_, wire) in await self._redis.ask("XRANGE", self._key(topic), "-", "+"):
-                foreign = self._foreign(int(id.partition(b"-")[0]), wire)
+            for number, (_, wire) in await self._redis.ask("XRANGE", self._key(topic), "-", "+"):
+                foreign = self._foreign(int(number.partition(b"-")[0]), wire)
                 if foreign is not None:
                     past.append(foreign)
-        if self._followed.get(topic) is followed:
-            self._take_in(topic, [*past, *(followed.early or ())])
-            followed.early = None
+            complete = True
+        if self._followed.get(topic) is not followed or followed.round != round or followed.early is None:
+            return
+        self._take_in(topic, [*past, *followed.early])
+        followed.early = None
+        if complete:
             followed.caught_up.set()
+            return
+        await asyncio.sleep(AGAIN_SECONDS)
+        if self._followed.get(topic) is followed and followed.round == round and topic in self._subscribed:
+            self._begin(topic, followed)
 
     def _foreign(self, id: int, wire: bytes) -> Foreign | None:
         """None for what we published ourselves: it was told here at once."""
@@ -248,9 +251,3 @@ class RedisRelay:
 
     def _key(self, topic: str) -> str:
         return f"{self._redis.prefix}news:{topic}"
-
-
-def _is_timeout(error: Exception) -> bool:
-    from redis.exceptions import TimeoutError as RedisTimeout  # noqa: PLC0415 - most installations have no Redis
-
-    return isinstance(error, RedisTimeout)

@@ -1,0 +1,213 @@
+"""The bus keeps its word alone and across processes: growing ids, replay, nothing lost while Redis comes and goes."""
+
+import asyncio
+import contextlib
+import itertools
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from redis.asyncio import Redis as Client
+from tests.broker import Valkey
+
+from hortus.core.events import KEPT_EVENTS, Bus, Event
+from hortus.core.redis import Redis
+from hortus.core.relay import STREAM_EVENTS, STREAM_SECONDS, RedisRelay
+
+Buses = tuple[Bus, Bus]
+
+
+@asynccontextmanager
+async def joined(url: str, prefix: str) -> AsyncIterator[Bus]:
+    """The bus of one process on this Redis."""
+    redis = Redis(url, prefix=prefix)
+    await redis.open()
+    relay = RedisRelay(redis)
+    bus = Bus(relay)
+    relay.open()
+    yield bus
+    await relay.close()
+    await redis.close()
+
+
+@pytest.fixture(params=["alone", "shared"])
+async def buses(request: pytest.FixtureRequest) -> AsyncIterator[Buses]:
+    """Where events are published, and where they are listened to."""
+    if request.param == "alone":
+        bus = Bus()
+        yield bus, bus
+        return
+    url, prefix = request.getfixturevalue("valkey_url"), f"t{secrets.token_hex(6)}:"
+    async with joined(url, prefix) as here, joined(url, prefix) as there:
+        yield here, there
+
+
+async def take(bus: Bus, topic: str, count: int, after: int = 0, seconds: float = 10.0) -> list[Event]:
+    """The first `count` events that a new listener gets."""
+    found: list[Event] = []
+    async with asyncio.timeout(seconds), contextlib.aclosing(bus.listen(topic, after, 0.5)) as news:
+        async for event in news:
+            if event is not None:
+                found.append(event)
+                if len(found) == count:
+                    break
+    return found
+
+
+async def listening(bus: Bus, topic: str, count: int) -> "asyncio.Task[list[Event]]":
+    """A listener that is already there."""
+    task = asyncio.create_task(take(bus, topic, count, seconds=30))
+    async with asyncio.timeout(5):
+        while not bus._topics.get(topic) or not bus._topics[topic].reading:
+            await asyncio.sleep(0.01)
+    return task
+
+
+def numbers(events: list[Event]) -> list[int]:
+    """What `tell` said."""
+    return [event.data["n"] for event in events]
+
+
+def tell(bus: Bus, topic: str, first: int, last: int) -> list[int]:
+    """Publish numbers; the ids."""
+    return [bus.publish(topic, "delta", {"n": number}) for number in range(first, last)]
+
+
+async def test_a_listener_gets_what_is_published_in_order_with_growing_ids(buses: Buses):
+    here, there = buses
+    listener = await listening(there, "room/1", 100)
+    for number in range(100):
+        tell(here, "room/1", number, number + 1)
+        if number % 10 == 0:
+            await asyncio.sleep(0)
+    found = await listener
+    assert numbers(found) == list(range(100))
+    assert all(one.id < two.id for one, two in itertools.pairwise(found))
+
+
+async def test_a_late_listener_gets_what_was_kept_and_resumes_after_an_id(buses: Buses):
+    here, there = buses
+    tell(here, "room/2", 0, 10)
+    found = await take(there, "room/2", 10)
+    assert numbers(found) == list(range(10))
+    tell(here, "room/2", 10, 15)
+    assert numbers(await take(there, "room/2", 11, after=found[3].id)) == list(range(4, 15))
+
+
+async def test_a_resumed_listener_waits_for_what_is_new(buses: Buses):
+    here, there = buses
+    tell(here, "room/3", 0, 3)
+    last = (await take(there, "room/3", 3))[-1].id
+    async with contextlib.aclosing(there.listen("room/3", last, 0.05)) as news:
+        assert await anext(news) is None
+    tell(here, "room/3", 3, 4)
+    assert numbers(await take(there, "room/3", 1, after=last)) == [3]
+
+
+async def test_two_publishers_on_one_topic_lose_nothing(buses: Buses):
+    here, there = buses
+    listener = await listening(there, "room/4", 200)
+    for number in range(100):
+        here.publish("room/4", "delta", {"n": number, "by": "here"})
+        there.publish("room/4", "delta", {"n": number, "by": "there"})
+        await asyncio.sleep(0)
+    found = await listener
+    for by in ("here", "there"):
+        assert [event.data["n"] for event in found if event.data["by"] == by] == list(range(100))
+    assert all(one.id < two.id for one, two in itertools.pairwise(found))
+
+
+async def test_topics_are_apart(buses: Buses):
+    here, there = buses
+    listener = await listening(there, "room/5", 1)
+    tell(here, "room/6", 1, 2)
+    tell(here, "room/5", 7, 8)
+    assert numbers(await listener) == [7]
+
+
+async def test_a_publisher_never_waits_and_memory_is_bounded():
+    bus = Bus()
+    tell(bus, "room/7", 0, 5000)
+    found = await take(bus, "room/7", 1000)
+    assert numbers(found) == list(range(5000 - KEPT_EVENTS, 6000 - KEPT_EVENTS))
+
+
+async def test_what_redis_holds_is_bounded_and_runs_out(valkey_url: str):
+    prefix = f"t{secrets.token_hex(6)}:"
+    async with joined(valkey_url, prefix) as here, joined(valkey_url, prefix) as there:
+        listener = await listening(there, "room/7", 5000)
+        tell(here, "room/7", 0, 5000)
+        assert numbers(await listener) == list(range(5000))
+        async with Client.from_url(valkey_url) as client:
+            assert STREAM_EVENTS <= await client.xlen(f"{prefix}news:room/7") < STREAM_EVENTS + 200
+            assert 0 < await client.ttl(f"{prefix}news:room/7") <= STREAM_SECONDS
+
+
+async def test_whoever_left_and_came_back_misses_nothing(valkey_url: str):
+    prefix = f"t{secrets.token_hex(6)}:"
+    async with joined(valkey_url, prefix) as here, joined(valkey_url, prefix) as there:
+        after, seen = 0, []
+        for start in range(0, 60, 3):
+            tell(here, "room/8", start, start + 3)
+            found = await take(there, "room/8", 2, after=after)
+            after, seen = found[-1].id, seen + numbers(found)
+        seen += numbers(await take(there, "room/8", 60 - len(seen), after=after))
+        assert seen == list(range(60))
+
+
+async def test_a_new_process_replays_what_an_ended_one_published(valkey_url: str):
+    prefix = f"t{secrets.token_hex(6)}:"
+    async with joined(valkey_url, prefix) as here, joined(valkey_url, prefix) as there:
+        tell(here, "room/9", 0, 5)
+        await take(there, "room/9", 5)
+    async with joined(valkey_url, prefix) as later:
+        found = await take(later, "room/9", 5)
+        assert numbers(found) == list(range(5))
+        assert numbers(await take(later, "room/9", 2, after=found[2].id)) == [3, 4]
+
+
+async def test_events_of_an_outage_arrive_when_it_is_over(valkey: Valkey):
+    async with joined(valkey.url, "t:") as here, joined(valkey.url, "t:") as there:
+        far, near = await listening(there, "room/1", 30), await listening(here, "room/1", 30)
+        tell(here, "room/1", 0, 10)
+        await asyncio.sleep(0.1)
+        await asyncio.to_thread(valkey.stop)
+        tell(here, "room/1", 10, 20)
+        await asyncio.sleep(0.5)
+        assert numbers(await take(here, "room/1", 20)) == list(range(20))
+        await asyncio.to_thread(valkey.start)
+        tell(here, "room/1", 20, 30)
+        async with asyncio.timeout(10):
+            assert numbers(await near) == numbers(await far) == list(range(30))
+
+
+async def test_a_flush_costs_listeners_nothing(valkey: Valkey):
+    async with joined(valkey.url, "t:") as here, joined(valkey.url, "t:") as there:
+        listener = await listening(there, "room/1", 20)
+        tell(here, "room/1", 0, 10)
+        await asyncio.sleep(0.1)
+        await emptied(valkey.url)
+        tell(here, "room/1", 10, 20)
+        found = await listener
+        assert numbers(found) == list(range(20))
+        assert all(one.id < two.id for one, two in itertools.pairwise(found))
+
+
+async def test_a_server_that_hangs_delays_only_what_crosses_it(valkey: Valkey):
+    async with joined(valkey.url, "t:") as here, joined(valkey.url, "t:") as there:
+        far, near = await listening(there, "room/1", 5), await listening(here, "room/1", 5)
+        async with Client.from_url(valkey.url) as client:
+            await client.execute_command("CLIENT", "PAUSE", 3000, "ALL")
+        tell(here, "room/1", 0, 5)
+        async with asyncio.timeout(0.5):
+            assert numbers(await near) == list(range(5))
+            assert numbers(await take(here, "room/1", 5)) == list(range(5))
+        async with asyncio.timeout(10):
+            assert numbers(await far) == list(range(5))
+
+
+async def emptied(url: str) -> None:
+    """Everything in Redis is gone."""
+    async with Client.from_url(url) as client:
+        await client.flushall()
