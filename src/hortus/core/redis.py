@@ -201,7 +201,7 @@ class Redis:
             await asyncio.sleep(PROBE_SECONDS)
             if self._client is not None:
                 with contextlib.suppress(Exception):
-                    await self._client.connection_pool.disconnect(inuse_connections=False)
+                    await self._client.connection_pool.disconnect()
             with contextlib.suppress(RedisDown):
                 await self._probe()
                 break
@@ -249,4 +249,4 @@ async def ended(task: asyncio.Task[None] | None) -> None:
     """Cancel a background task and wait until it is over."""
     while task is not None and not task.done():
         task.cancel()
-        await asyncio.wait((task,), timeout=0.1)  # `asyncio.wait_for`, in the library, may swallow a cancellation
+        await asyncio.wait((task,), timeout=1)  # `asyncio.wait_for`, in the library, may swallow a cancellation
