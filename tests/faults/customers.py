@@ -16,9 +16,11 @@ PASSWORD = "a long enough passphrase 7"
 
 
 @asynccontextmanager
-async def customers(url: str, database: Database, number: int) -> AsyncIterator[list[httpx2.AsyncClient]]:
+async def customers(
+    url: str, database: Database, number: int, timeout: float = 15
+) -> AsyncIterator[list[httpx2.AsyncClient]]:
     """Signed-in clients on the plan `pro`, with more credit than they can spend."""
-    clients = [httpx2.AsyncClient(base_url=url, timeout=15) for _ in range(number)]
+    clients = [httpx2.AsyncClient(base_url=url, timeout=timeout) for _ in range(number)]
     try:
         for place, client in enumerate(clients):
             body = {"email": f"u{place}@example.com", "password": PASSWORD, "accept_terms": True}
@@ -35,9 +37,16 @@ async def customers(url: str, database: Database, number: int) -> AsyncIterator[
             await client.aclose()
 
 
-async def insist(client: httpx2.AsyncClient, path: str, body: dict[str, Any], key: str, dice: random.Random) -> Any:
-    """The answer of a POST, however often the server dies meanwhile."""
-    async with asyncio.timeout(60):
+async def insist(
+    client: httpx2.AsyncClient,
+    path: str,
+    body: dict[str, Any],
+    key: str,
+    dice: random.Random,
+    failed: list[str] | None = None,
+) -> Any:
+    """The answer of a POST, however often the server dies meanwhile; `failed` collects the ids of answers with 500."""
+    async with asyncio.timeout(90):
         while True:
             try:
                 answer = await client.post(path, json=body, headers={"Idempotency-Key": key})
@@ -46,5 +55,23 @@ async def insist(client: httpx2.AsyncClient, path: str, body: dict[str, Any], ke
             else:
                 if answer.status_code in (200, 201, 202):
                     return answer.json()
-                assert answer.status_code >= 500, answer.text
+                assert answer.status_code >= 500 or answer.json()["code"] == "idempotency_in_progress", answer.text
+                assert answer.json()["request_id"] == answer.headers["X-Request-ID"]
+                if answer.status_code == 500 and failed is not None:
+                    failed.append(answer.headers["X-Request-ID"])
             await asyncio.sleep(dice.uniform(0.1, 0.4))
+
+
+async def wish(
+    client: httpx2.AsyncClient, place: int, dice: random.Random, failed: list[str] | None = None, films: bool = True
+) -> None:
+    """One generation, accepted: a chat message, pictures, or now and then a film."""
+    if films and place % 5 == 4:
+        await insist(client, "/api/video/generate", {"prompt": f"Kite {place}"}, f"film-{place}", dice, failed)
+    elif place % 2:
+        body = {"prompt": f"Kite {place}", "size": "256x256", "count": 1 + place % 3}
+        await insist(client, "/api/image/generate", body, f"image-{place}", dice, failed)
+    else:
+        room = await insist(client, "/api/chatroom", {"title": f"Room {place}"}, f"room-{place}", dice, failed)
+        path = f"/api/chatroom/{room['id']}/message"
+        await insist(client, path, {"content": "Hello"}, f"message-{place}", dice, failed)

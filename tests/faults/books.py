@@ -1,0 +1,134 @@
+"""What must hold after any fault: one end each, money where a result is, files where rows are."""
+
+import asyncio
+import hashlib
+import json
+import time
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import func, select, text
+
+from hortus import ledger
+from hortus.chat.tables import Message
+from hortus.core.db import Database
+from hortus.files.sweeps import sweep_orphans
+from hortus.files.tables import File
+from hortus.generation.tables import LIVE, Generation
+from hortus.ledger.tables import CreditReservation, Entry
+from hortus.quotas.tables import QuotaTake
+from hortus.storage import LocalStorage
+
+QUIET = 60.0
+"""Seconds within which everything accepted has ended, once nothing disturbs any more."""
+
+
+@dataclass(frozen=True)
+class Books:
+    """What was found."""
+
+    statuses: Counter[str]
+    orphans: int
+    """Blobs of attempts that died, which the sweep removed."""
+
+
+async def all_ended(database: Database, number: int | None = None, within: float = QUIET) -> float:
+    """Wait until all generations have ended (`number` of them, if given); the seconds it took."""
+    started = time.monotonic()
+    counts: Counter[str] = Counter()
+    query = select(Generation.status, func.count()).group_by(Generation.status)
+    try:
+        async with asyncio.timeout(within):
+            while True:
+                async with database.snapshot() as tx:
+                    counts = Counter(dict((await tx.execute(query)).all()))
+                if counts.total() >= (number or 0) and not any(counts[status] for status in LIVE):
+                    break
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        raise AssertionError(f"after {within:g} s of quiet: {counts}") from None
+    assert number is None or counts.total() == number  # a repeated request is no second generation
+    return time.monotonic() - started
+
+
+async def audit(
+    database: Database,
+    files: Path,
+    *,
+    failures: Collection[str] = ("interrupted",),
+    none_succeeds: bool = False,
+) -> Books:
+    """Check every generation, hold, entry, quota, file and message against each other; quiet is assumed.
+
+    `failures` are the codes with which a generation may have failed.
+    """
+    await tasks_closed(database)
+    async with database.snapshot() as tx:
+        assert await ledger.prove(tx) == []
+        generations = list((await tx.execute(select(Generation))).scalars())
+        holds = {row.reference: row for row in (await tx.execute(select(CreditReservation))).scalars()}
+        entries = list((await tx.execute(select(Entry))).scalars())
+        takes = {row.reference: row for row in (await tx.execute(select(QuotaTake))).scalars()}
+        rows = {row.id: row for row in (await tx.execute(select(File))).scalars()}
+        messages = list((await tx.execute(select(Message))).scalars())
+    assert sum(entry.amount for entry in entries) == 0
+    charged = Counter((entry.reference, entry.account) for entry in entries)
+    amounts = {(entry.reference, entry.account): entry.amount for entry in entries}
+    keys = {row.storage_key for row in rows.values()}
+    for generation in generations:
+        hold, bill = holds.pop(generation.id), (generation.id, generation.user_id)
+        take = takes.pop(generation.id)
+        if generation.status == "succeeded":
+            assert (hold.status, hold.settled_amount) == ("settled", generation.price)
+            assert (charged[bill], amounts[bill]) == (1, -generation.price)
+            assert take.status == "taken"
+            assert generation.kind != "image" or len(generation.outputs) == generation.asked["count"]
+            assert generation.kind not in ("text", "chat") or generation.text
+        else:
+            assert generation.status == "cancelled" or generation.error_code in failures, generation.error_code
+            assert (hold.status, hold.settled_amount, charged[bill], generation.outputs) == ("released", 0, 0, [])
+        for output in generation.outputs:
+            row = rows.pop(output["file_id"])
+            blob = (files / row.storage_key).read_bytes()
+            assert (row.generation_id, row.bytes) == (generation.id, len(blob))
+            assert row.sha256 == hashlib.sha256(blob).hexdigest()
+    assert holds == {}
+    assert [row for row in rows.values() if row.purpose == "output"] == []
+    statuses = Counter(generation.status for generation in generations)
+    assert none_succeeds == (statuses["succeeded"] == 0), statuses
+    fates = {generation.id: generation.status for generation in generations}
+    for message in messages:
+        if message.role == "assistant":
+            fits = {"succeeded": "done"}.get(fates[str(message.generation_id)], "error")
+            assert message.status == fits
+    orphans = await sweep_orphans(database, LocalStorage(files), older_than=timedelta(0))
+    left = {str(path.relative_to(files)) for path in files.rglob("*") if path.is_file() and "#" not in path.name}
+    assert left == keys
+    return Books(statuses, orphans)
+
+
+async def tasks_closed(database: Database) -> None:
+    """A process may have died between the end of a generation and that of its task."""
+    live = "SELECT count(*) FROM tasks WHERE status IN ('queued', 'running') AND name LIKE 'generation.%'"
+    async with asyncio.timeout(QUIET):
+        while True:
+            async with database.snapshot() as tx:
+                if (await tx.execute(text(live))).scalar_one() == 0:
+                    return
+            await asyncio.sleep(0.1)
+
+
+def explained(log: str, request_ids: Collection[str]) -> None:
+    """Each request that was answered with 500 has a line that says why."""
+    said = set()
+    for line in log.splitlines():
+        try:
+            found = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(found, dict) and found.get("level") == "error":
+            said.add(found.get("request_id"))
+    assert set(request_ids) <= said, f"no line for {set(request_ids) - said}"

@@ -1,0 +1,62 @@
+"""The size of the faults, the seed of their chance, and the table at the end.
+
+`FAULTS=full` makes them as large as they are meant to be; otherwise each is small. `FAULT_SEED=…` repeats a run's
+choices.
+"""
+
+import os
+import random
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+TABLE = "FAULTS_TABLE"
+_rows: list[tuple[str, str, str, str]] = []
+
+
+@pytest.fixture
+def full() -> bool:
+    """Whether the faults have their full size."""
+    return os.environ.get("FAULTS") == "full"
+
+
+@pytest.fixture
+def seed() -> int:
+    """Where chance begins."""
+    chosen = int(os.environ.get("FAULT_SEED") or secrets.randbelow(2**32))
+    print(f"FAULT_SEED={chosen}")  # noqa: T201 - pytest shows it when the test fails
+    return chosen
+
+
+@pytest.fixture
+def dice(seed: int) -> random.Random:
+    """Chance that can be repeated."""
+    return random.Random(seed)
+
+
+@pytest.fixture
+def record(seed: int, request: pytest.FixtureRequest) -> Callable[[str, str, float | None], None]:
+    """`record(fault, how_much, recovery)` adds a line to the table; `recovery` in seconds."""
+    where = "sqlite" if "sqlite" in request.node.name else "postgresql"
+
+    def add(fault: str, how_much: str, recovery: float | None) -> None:
+        took = "-" if recovery is None else f"{recovery:.1f} s"
+        _rows.append((f"{fault} ({where})", how_much, took, str(seed)))
+
+    return add
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table, and write it to the file that FAULTS_TABLE names."""
+    if not _rows:
+        return
+    table = [("fault", "how much", "recovered in", "seed"), *_rows]
+    widths = [max(len(row[place]) for row in table) for place in range(4)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+    terminalreporter.section("faults")
+    for line in lines:
+        terminalreporter.write_line(line)
+    if path := os.environ.get(TABLE):
+        Path(path).write_text("\n".join(lines) + "\n")

@@ -1,0 +1,144 @@
+"""Hortus as a process that dies by SIGKILL at a chosen point: `DIE_AT=stored:2 python deaths.py worker`.
+
+The points are told by the libraries underneath (SQLAlchemy's events, the HTTP client, the blob store), so nothing of
+Hortus is changed. `:2` lets the process pass the point twice before.
+"""
+
+import asyncio
+import os
+import signal
+from collections import Counter
+from typing import Any, NoReturn
+from weakref import WeakKeyDictionary
+
+DIE_AT = "DIE_AT"
+WORKER_POINTS = (
+    "claimed",  # the lease is committed, nothing else
+    "marking",  # before the row says `running`
+    "running",  # after that commit
+    "calling",  # before the vendor is asked
+    "answered",  # the head of its answer is here
+    "reading",  # in the middle of its answer
+    "noting",  # a job was bought, its id is not yet written
+    "noted",  # the job's id is committed
+    "storing",  # before an output is written
+    "stored",  # after it, its row is not yet there
+    "ending",  # in the last transaction, between its statements
+    "committing",  # everything is written, COMMIT is not sent
+    "ended",  # committed; the broker and the listeners do not know
+)
+API_POINTS = ("accepting", "accepted")
+passed: Counter[str] = Counter()
+marks: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
+point, _, skip = os.environ.get(DIE_AT, "").partition(":")
+
+
+def die() -> NoReturn:
+    """No farewell."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError
+
+
+def at(name: str) -> None:
+    """Die here, if this is the point and it was passed often enough."""
+    if name == point:
+        passed[name] += 1
+        if passed[name] > int(skip or 0):
+            die()
+
+
+def kind_of(statement: str) -> str:
+    """What a statement means for the life of a generation."""
+    if "UPDATE tasks SET" in statement and "lost AS" in statement:
+        return "claim"
+    if statement.startswith("INSERT INTO generations"):
+        return "accept"
+    if statement.startswith("UPDATE generations SET"):
+        for column, name in (("finished_at=", "end"), ("job_handle=", "note"), ("started_at=", "mark")):
+            if column in statement.partition(" WHERE ")[0]:
+                return name
+    return ""
+
+
+BEFORE = {"mark": "marking", "note": "noting"}
+WRITTEN = {"end": "ending"}
+COMMITTING = {"end": "committing", "accept": "accepting"}
+COMMITTED = {"claim": "claimed", "mark": "running", "note": "noted", "end": "ended", "accept": "accepted"}
+
+
+def watch_database() -> None:
+    """Tell the points of the database."""
+    from sqlalchemy import Engine, event
+    from sqlalchemy.orm import Session
+
+    def begun(*_: Any) -> None:
+        marks[asyncio.current_task()] = set()
+
+    def before(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        at(BEFORE.get(kind_of(statement), ""))
+
+    def after(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        kind = kind_of(statement)
+        if kind:
+            marks.setdefault(asyncio.current_task(), set()).add(kind)
+            at(WRITTEN.get(kind, ""))
+
+    def committing(_session: Any) -> None:
+        for kind in marks.get(asyncio.current_task(), ()):
+            at(COMMITTING.get(kind, ""))
+
+    def committed(_session: Any) -> None:
+        for kind in marks.pop(asyncio.current_task(), ()):
+            at(COMMITTED[kind])
+
+    event.listen(Session, "after_begin", begun)
+    event.listen(Session, "before_commit", committing)
+    event.listen(Session, "after_commit", committed)
+    event.listen(Engine, "before_cursor_execute", before)
+    event.listen(Engine, "after_cursor_execute", after)
+
+
+def watch_vendors() -> None:
+    """Tell the points of a call."""
+    import aiohttp
+
+    request, read = aiohttp.ClientSession._request, aiohttp.StreamReader.readany
+
+    async def asking(self: Any, *given: Any, **options: Any) -> Any:
+        at("calling")
+        answer = await request(self, *given, **options)
+        at("answered")
+        return answer
+
+    async def reading(self: Any) -> bytes:
+        piece = await read(self)
+        at("reading")
+        return piece
+
+    aiohttp.ClientSession._request = asking  # type: ignore[method-assign]
+    aiohttp.StreamReader.readany = reading  # type: ignore[method-assign]
+
+
+def watch_blobs() -> None:
+    """Tell the points of writing an output."""
+    import obstore
+
+    put = obstore.put_async
+
+    async def putting(*given: Any, **options: Any) -> Any:
+        at("storing")
+        answer = await put(*given, **options)
+        at("stored")
+        return answer
+
+    obstore.put_async = putting
+
+
+if __name__ == "__main__":
+    if point:
+        watch_database()
+        watch_vendors()
+        watch_blobs()
+    from hortus.main.cli import app
+
+    app()

@@ -1,0 +1,91 @@
+"""Workers are killed at every point of a generation's life; nobody loses work or money."""
+
+import asyncio
+import random
+import signal
+import time
+from collections import Counter
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from tests.broker import Valkey
+from tests.emulators.gemini import GeminiEmulator
+from tests.emulators.openai import OpenAIEmulator
+from tests.faults.books import all_ended, audit, explained
+from tests.faults.customers import customers, wish
+from tests.faults.deaths import WORKER_POINTS
+from tests.faults.town import Process, of_gemini, of_openai, town
+
+from hortus.core.db import Database
+
+LIFE = 10.0
+"""Seconds after which a worker that has not come to its point is killed wherever it is."""
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_worker_dies_at_every_point(
+    database: Database, database_url: str, valkey: Valkey, tmp_path: Path, full: bool, dice: random.Random, record
+):
+    wishes, users, seconds, enough = (200, 10, 90.0, 30) if full else (39, 4, 10.0, 6)
+    killer = _Killer(dice)
+    failed: list[str] = []
+    async with AsyncExitStack() as stack:
+        words = await stack.enter_async_context(OpenAIEmulator(delay=0.2, token_delay=0.05))
+        films = await stack.enter_async_context(GeminiEmulator(job_seconds=1.0))
+        settings = {**of_openai(words), **of_gemini(films), "CELERY_BROKER_URL": valkey.url}
+        here = await stack.enter_async_context(town(database, database_url, tmp_path / "town", **settings))
+        server = await here.add("serve")
+        clients = await stack.enter_async_context(customers(server.url, database, users))
+        workers = [here.plan("worker") for _ in range(3)]
+        killing = [asyncio.create_task(killer.keep_killing(worker, seconds, enough)) for worker in workers]
+        await asyncio.gather(
+            *(_later(dice.uniform(0, seconds), clients[n % users], n, dice, failed) for n in range(wishes))
+        )
+        await asyncio.gather(*killing)
+        for worker in workers:
+            await worker.works()
+        took = await all_ended(database, wishes)
+        books = await audit(database, here.files)
+        explained(here.log(), failed)
+    record("kill -9 of a worker", f"{wishes} generations, {killer.deaths.total()} deaths, {dict(books.statuses)}", took)
+    print(dict(killer.deaths))  # noqa: T201 - where they died
+    assert killer.deaths["anywhere"] < killer.deaths.total() / 2
+    assert books.statuses["succeeded"] > wishes * 0.8
+    if full:
+        assert set(WORKER_POINTS) <= set(killer.deaths)
+
+
+async def _later(delay: float, *asked) -> None:
+    await asyncio.sleep(delay)
+    await wish(*asked)
+
+
+class _Killer:
+    """Lets the workers die at each point in turn."""
+
+    def __init__(self, dice: random.Random) -> None:
+        self._dice = dice
+        self._points = list(WORKER_POINTS)
+        dice.shuffle(self._points)
+        self._turn = 0
+        self.deaths: Counter[str] = Counter()
+
+    async def keep_killing(self, worker: Process, seconds: float, enough: int) -> None:
+        """Start it and let it die, again and again, for so long and until there were enough deaths; it lives then."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until or self.deaths.total() < enough:
+            point = self._points[self._turn % len(self._points)]
+            self._turn += 1
+            await worker.start(f"{point}:{self._dice.randint(0, 2)}")
+            ending = asyncio.ensure_future(worker.gone())
+            works = asyncio.ensure_future(worker.works())
+            await asyncio.wait((ending, works), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((ending,), timeout=LIFE)
+            await asyncio.gather(works, return_exceptions=True)
+            if not ending.done():
+                worker.send(signal.SIGKILL)
+                point = "anywhere"
+            assert await ending == -signal.SIGKILL
+            self.deaths[point] += 1
+        await worker.start()
