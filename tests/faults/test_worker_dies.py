@@ -45,7 +45,8 @@ async def test_a_worker_dies_at_every_point(
         await asyncio.gather(*killing)
         for worker in workers:
             await worker.works()
-        took = await all_ended(database, wishes)
+        await all_ended(database, wishes)
+        took = time.monotonic() - killer.latest
         books = await audit(database, here.files)
         explained(here.log(), failed)
     record("kill -9 of a worker", f"{wishes} generations, {killer.deaths.total()} deaths, {dict(books.statuses)}", took)
@@ -54,6 +55,31 @@ async def test_a_worker_dies_at_every_point(
     assert books.statuses["succeeded"] > wishes * 0.8
     if full:
         assert set(WORKER_POINTS) <= set(killer.deaths)
+
+
+@pytest.mark.parametrize("point", ["noted", "storing", "committing", "ended"])
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_film_that_was_paid_for_is_never_lost(
+    database: Database, database_url: str, tmp_path: Path, dice: random.Random, point: str, full: bool
+):
+    if not full and point != "committing":
+        pytest.skip("with FAULTS=full")
+    async with AsyncExitStack() as stack:
+        films = await stack.enter_async_context(GeminiEmulator(job_seconds=1.0))
+        async with town(database, database_url, tmp_path / "town", **of_gemini(films)) as here:
+            server = await here.add("serve")
+            worker = await here.add("worker", die_at=point)
+            async with customers(server.url, database, 1) as (client,):
+                await wish(client, 4, dice)
+                assert await worker.gone() == -signal.SIGKILL
+                await worker.start()
+                await all_ended(database, 1)
+            books = await audit(database, here.files)
+            assert books.statuses["succeeded"] == 1
+            assert list(films.bought().values()) == [1]
+            async with asyncio.timeout(10):
+                while not films.jobs[0].deleted:  # the vendor keeps nothing of it
+                    await asyncio.sleep(0.1)
 
 
 async def _later(delay: float, *asked) -> None:
@@ -70,6 +96,7 @@ class _Killer:
         dice.shuffle(self._points)
         self._turn = 0
         self.deaths: Counter[str] = Counter()
+        self.latest = 0.0
 
     async def keep_killing(self, worker: Process, seconds: float, enough: int) -> None:
         """Start it and let it die, again and again, for so long and until there were enough deaths; it lives then."""
@@ -88,4 +115,5 @@ class _Killer:
                 point = "anywhere"
             assert await ending == -signal.SIGKILL
             self.deaths[point] += 1
+            self.latest = time.monotonic()
         await worker.start()

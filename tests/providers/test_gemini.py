@@ -228,6 +228,9 @@ async def test_a_talking_photo(adapter, emulator, tmp_path) -> None:
     assert photo == {"type": "image", "mime_type": "image/png", "data": base64.b64encode(ask.PHOTO.data).decode()}
     assert '"Good morning."' in words["text"]
     assert emulator.bought() == {request.id: 1}
+    assert not emulator.jobs[0].deleted  # a crash before our commit would lose a film that was paid for
+    await adapter.forget(emulator.jobs[0].id)
+    await adapter.forget(emulator.jobs[0].id)
     assert emulator.jobs[0].deleted
 
 

@@ -21,7 +21,7 @@ from hortus.core.db import Database, Tx
 from hortus.core.events import Bus
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.generation import service
+from hortus.generation import forget, service
 from hortus.generation.service import Outcome
 from hortus.generation.tables import Generation
 from hortus.providers import (
@@ -65,7 +65,7 @@ class _Sink:
         self.pieces: list[str] = []
         self.length = 0
         self.files: list[files.NewFile] = []
-        self.job: tuple[Choice, str] | None = None
+        self.job = job_of(generation)
 
     @property
     def text(self) -> str:
@@ -78,7 +78,7 @@ class _Sink:
         self._tell("progress", {"progress": self._generation.progress, "provider": choice.offer.provider})
 
     async def job_started(self, choice: Choice, handle: str) -> None:
-        self.job = (choice, handle)
+        self.job = Job(choice.offer.provider, choice.offer.model, handle)
         async with self._database.transaction() as tx:
             await service.note_job(tx, self._generation.id, choice.offer.provider, choice.offer.model, handle)
 
@@ -195,6 +195,7 @@ async def _finish(
         if ended and outcome.status == "succeeded":
             for kept in sink.files:
                 await files.insert_file(tx, kept)
+            await forget.forget_later(tx, resources, sink.job)
         await tasks.finish(tx, task)
     return ended and outcome.status == "succeeded"
 
@@ -234,22 +235,18 @@ async def _until_ended(resources: Resources, generation_id: str) -> None:
 async def _cancel_job(resources: Resources, sink: _Sink) -> None:
     if sink.job is None:
         return
-    choice, handle = sink.job
-    provider = resources.get(Registry).get(choice.offer.provider)
+    provider = resources.get(Registry).get(sink.job.provider)
     if isinstance(provider, Pollable):
         try:
             async with asyncio.timeout(10):
-                await provider.cancel(handle)
+                await provider.cancel(sink.job.handle)
         except Exception:
-            log.exception("vendor_cancel_failed", provider=choice.offer.provider)
+            log.exception("vendor_cancel_failed", provider=sink.job.provider)
 
 
 async def _work(resources: Resources, generation: Generation, sink: _Sink, trace: Trace, workdir: Path) -> Outcome:
     settings = resources.get(Settings)
     seconds = {"image": settings.image_deadline_seconds, "video": settings.video_deadline_seconds}
-    resume = None
-    if generation.job_handle and generation.job_provider and generation.job_model:
-        resume = Job(generation.job_provider, generation.job_model, generation.job_handle)
     try:
         sources = await _read_sources(resources, generation)
         route = _thaw(resources, generation)
@@ -261,7 +258,7 @@ async def _work(resources: Resources, generation: Generation, sink: _Sink, trace
             resources.get(Health),
             deadline=seconds.get(generation.kind, settings.text_deadline_seconds),
             trace=trace,
-            resume=resume,
+            resume=job_of(generation),
         )
     except SourceMissing:
         return Outcome("failed", "source_missing", attempts=_attempts(generation, trace))
@@ -281,6 +278,13 @@ async def _work(resources: Resources, generation: Generation, sink: _Sink, trace
         cost=routing.cost(result.choice.offer.cost, used),
         cost_currency=result.choice.offer.cost.currency,
     )
+
+
+def job_of(generation: Generation) -> Job | None:
+    """The vendor's job that an earlier process started."""
+    if generation.job_handle and generation.job_provider and generation.job_model:
+        return Job(generation.job_provider, generation.job_model, generation.job_handle)
+    return None
 
 
 def _thaw(resources: Resources, generation: Generation) -> Route:

@@ -3,6 +3,7 @@
 Both read the same settings and differ in nothing else.
 """
 
+import logging
 import os
 import platform
 from functools import cache, partial
@@ -51,6 +52,11 @@ def build(settings: Settings) -> Celery:
 
     def set_up_logs(**_: Any) -> None:
         log.configure(settings.log_level, settings.log_format)
+        for doorbell in (
+            "celery.worker.strategy",
+            "celery.app.trace",
+        ):  # each ring twice; tasks have lines of their own
+            logging.getLogger(doorbell).setLevel(logging.WARNING)
 
     def begin(sender: Any, **_: Any) -> None:
         if "thread" not in str(sender.pool_cls):

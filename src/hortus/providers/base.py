@@ -249,3 +249,11 @@ class Pollable(Protocol):
 
     async def cancel(self, handle: str) -> None:
         """Ask the vendor to stop the job; an unknown or ended job is no error."""
+
+
+@runtime_checkable
+class Forgetful(Protocol):
+    """An adapter whose vendor keeps the result of a job until it is told to forget it."""
+
+    async def forget(self, handle: str) -> None:
+        """Delete what the vendor keeps: the result is safe with us. An unknown job is no error; raises Unavailable."""

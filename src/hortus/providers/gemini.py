@@ -116,6 +116,10 @@ class Adapter:
         """Stop a video job; an unknown or ended one is no error."""
         await self._jobs.cancel(handle)
 
+    async def forget(self, handle: str) -> None:
+        """Delete the job and its video at the vendor."""
+        await self._jobs.forget(handle)
+
     async def _generate(self, request: Request) -> AsyncGenerator[Event, None]:
         wishes = self._check(request)
         if isinstance(request, TextRequest):

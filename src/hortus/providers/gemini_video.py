@@ -70,7 +70,7 @@ class Interactions:
                 yield event
 
     async def follow(self, handle: str, request: VideoRequest) -> AsyncGenerator[Event, None]:
-        """Wait for a job, fetch its video into the request's workdir, and delete it at the vendor."""
+        """Wait for a job, and fetch its video into the request's workdir. The vendor keeps it until `forget`."""
         url = self._job(handle)
         said = ""
         while True:
@@ -95,7 +95,6 @@ class Interactions:
         path = request.workdir / "video.mp4"
         await self._fetch(video, path, request.timeout)
         yield Output(path, str(dig(video, "mime_type") or "video/mp4"))
-        await self._forget(handle)
         usage = dig(job, "usage")
         yield Done(
             Usage(
@@ -162,10 +161,19 @@ class Interactions:
                 return f"{file}:download?alt=media"
             await asyncio.sleep(self._pace)
 
+    async def forget(self, handle: str) -> None:
+        """Delete the job at the vendor; one that is unknown is gone already."""
+        try:
+            await call(self._http, "DELETE", self._job(handle), headers=self._headers, timeout=ONE_CALL)
+        except (Unsupported, Rejected):
+            pass
+        except HttpError as error:
+            raise Unavailable(f"not deleted: {error}") from error
+
     async def _forget(self, handle: str) -> None:
-        """Delete the job at the vendor. A failure here must not cost the customer the result."""
-        with suppress(HttpError):
-            await self._http.request("DELETE", self._job(handle), headers=self._headers, timeout=5.0)
+        """Delete a job that left nothing. A failure here must not hide how the job ended."""
+        with suppress(ProviderError, HttpError):
+            await self.forget(handle)
 
 
 def _content(request: VideoRequest) -> Iterator[dict[str, str]]:
