@@ -1,4 +1,4 @@
-"""Hortus as a process that dies by SIGKILL at a chosen point: `DIE_AT=stored:2 python deaths.py worker`.
+"""A process of Hortus dies by SIGKILL at a chosen point: `DIE_AT=stored:2`.
 
 The points are told by the libraries underneath (SQLAlchemy's events, the HTTP client, the blob store), so nothing of
 Hortus is changed. `:2` lets the process pass the point twice before.
@@ -30,7 +30,7 @@ WORKER_POINTS = (
 API_POINTS = ("accepting", "accepted")
 passed: Counter[str] = Counter()
 marks: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
-point, _, skip = os.environ.get(DIE_AT, "").partition(":")
+point, skip = "", ""
 
 
 def die() -> NoReturn:
@@ -134,11 +134,11 @@ def watch_blobs() -> None:
     obstore.put_async = putting
 
 
-if __name__ == "__main__":
+def prepare() -> None:
+    """Watch for the point that the environment names, if it names one."""
+    global point, skip
+    point, _, skip = os.environ.get(DIE_AT, "").partition(":")
     if point:
         watch_database()
         watch_vendors()
         watch_blobs()
-    from hortus.main.cli import app
-
-    app()

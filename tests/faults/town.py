@@ -1,10 +1,8 @@
 """Several processes of Hortus over one database, which may be killed, frozen, stopped and started again."""
 
 import asyncio
-import contextlib
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 from tests.emulators.gemini import GeminiEmulator
 from tests.emulators.openai import OpenAIEmulator
 from tests.faults import deaths
+from tests.faults.nursery import Nursery
 
 from hortus import tasks
 from hortus.core.db import Database
@@ -25,51 +24,38 @@ LEASE = 3
 class Process:
     """One `hortus serve`, `worker` or `scheduler`."""
 
-    def __init__(self, town: "Town", arguments: tuple[str, ...], settings: dict[str, str]) -> None:
-        self._town, self._arguments = town, arguments
-        self._settings = settings
+    def __init__(self, town: "Town", number: int, arguments: tuple[str, ...], settings: dict[str, str]) -> None:
+        self._town, self._arguments, self._settings = town, arguments, settings
+        self._out = town.folder / f"out-{number}"
         self._port = "0"
-        self._running: asyncio.subprocess.Process | None = None
-        self._drain: asyncio.Task[None] | None = None
-        self.url = ""
-
-    @property
-    def pid(self) -> int:
-        """The process at this moment."""
-        assert self._running is not None
-        return self._running.pid
+        self.pid, self.url = 0, ""
 
     @property
     def is_alive(self) -> bool:
         """Whether it was started and has not ended."""
-        return self._running is not None and self._running.returncode is None
+        return self.pid != 0 and self._town.nursery.is_alive(self.pid)
 
     async def start(self, die_at: str = "") -> None:
         """A server is awaited until it listens, at the same address as before; others exist on return."""
         serves = self._arguments[0] in ("serve", "up")
         arguments = [*self._arguments, *(("--port", self._port) if serves else ())]
         environment = {**self._town.environment, **self._settings, deaths.DIE_AT: die_at}
-        with (self._town.folder / "log").open("ab") as log:
-            self._running = await asyncio.create_subprocess_exec(
-                sys.executable, deaths.__file__, *arguments,
-                stdout=asyncio.subprocess.PIPE, stderr=log, cwd=self._town.folder, env=environment,
-            )  # fmt: skip
+        self._out.unlink(missing_ok=True)
+        self.pid = await self._town.nursery.bear(arguments, environment, self._town.folder, self._out)
         if serves:
             await self._greeting()
-        assert self._running.stdout is not None
-        self._drain = asyncio.create_task(_read_on(self._running.stdout))
 
     async def _greeting(self) -> None:
-        assert self._running is not None
-        assert self._running.stdout is not None
         async with asyncio.timeout(STARTS_WITHIN):
-            async for line in self._running.stdout:
-                said = line.decode()
-                if GREETING in said:
-                    self.url = said.partition(GREETING)[2].strip()
+            while True:
+                said = self._out.read_text() if self._out.exists() else ""
+                _, found, rest = said.partition(GREETING)
+                if found and "\n" in rest:
+                    self.url = rest.split()[0]
                     self._port = self.url.rpartition(":")[2]
                     return
-        raise RuntimeError("the server did not start:\n" + self._town.log()[-4000:])
+                assert self.is_alive, "the server did not start:\n" + self._town.log()[-4000:]
+                await asyncio.sleep(0.02)
 
     async def works(self) -> None:
         """Wait until it has shown itself among the workers."""
@@ -83,16 +69,11 @@ class Process:
 
     def send(self, number: int) -> None:
         """Send it a signal."""
-        assert self._running is not None
-        self._running.send_signal(number)
+        os.kill(self.pid, number)
 
     async def gone(self) -> int:
         """Wait for its end; the exit code."""
-        assert self._running is not None
-        code = await self._running.wait()
-        if self._drain is not None:
-            await self._drain
-        return code
+        return await self._town.nursery.gone(self.pid)
 
     async def end(self, number: int = signal.SIGTERM, within: float = 30.0) -> int:
         """Send a signal and wait; the exit code."""
@@ -111,8 +92,8 @@ class Process:
 class Town:
     """What the processes share: a database, a folder, vendors, perhaps a broker."""
 
-    def __init__(self, database: Database, database_url: str, folder: Path, **settings: str) -> None:
-        self.database, self.folder = database, folder
+    def __init__(self, nursery: Nursery, database: Database, database_url: str, folder: Path, **settings: str) -> None:
+        self.nursery, self.database, self.folder = nursery, database, folder
         self.folder.mkdir(parents=True, exist_ok=True)
         kept = {name: value for name, value in os.environ.items() if not name.startswith(VENDORS)}
         self.environment = {
@@ -140,7 +121,7 @@ class Town:
 
     def plan(self, *arguments: str, **settings: str) -> Process:
         """`hortus <arguments>`, to be started by the caller; stopped with the town."""
-        made = Process(self, arguments, settings)
+        made = Process(self, len(self._processes), arguments, settings)
         self._processes.append(made)
         return made
 
@@ -159,20 +140,15 @@ class Town:
         await asyncio.gather(*(process.end(within=30) for process in self._processes))
 
 
-async def _read_on(stream: asyncio.StreamReader) -> None:
-    with contextlib.suppress(ConnectionError):
-        while await stream.read(65536):
-            pass
-
-
 @asynccontextmanager
 async def town(database: Database, database_url: str, folder: Path, **settings: str) -> AsyncIterator[Town]:
     """A town without vendors."""
-    made = Town(database, database_url, folder, **settings)
-    try:
-        yield made
-    finally:
-        await made.close()
+    async with Nursery() as nursery:
+        made = Town(nursery, database, database_url, folder, **settings)
+        try:
+            yield made
+        finally:
+            await made.close()
 
 
 def of_openai(vendor: OpenAIEmulator) -> dict[str, str]:

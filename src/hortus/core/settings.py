@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     worker_schedules: bool = True
     """Whether workers also do what `hortus scheduler` does; any number of them may."""
     shutdown_grace_seconds: float = Field(10.0, ge=0, le=3600)
+    shutdown_drain_seconds: float = Field(0.0, ge=0, le=600)
+    """For how long a server that is told to stop still serves while `/health/ready` already says no, so that
+    whatever balances the load has time to notice: twice the interval of its checks."""
     lease_seconds: PositiveInt = 30
     chat_context_messages: PositiveInt = 10
     chat_context_tokens: PositiveInt = 8000

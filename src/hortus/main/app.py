@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,7 +28,16 @@ JSON_BODY_BYTES = 1024 * 1024
 UPLOAD_OVERHEAD = 64 * 1024
 
 
-def create_app(settings: Settings, *, work: bool = True, registry: Registry | None = None) -> ASGIApp:
+@dataclass(slots=True)
+class Duty:
+    """Whether this process wants new requests; a server that is about to stop does not."""
+
+    on: bool = True
+
+
+def create_app(
+    settings: Settings, *, work: bool = True, registry: Registry | None = None, duty: Duty | None = None
+) -> ASGIApp:
     """The whole application behind its edge. With `work` the process also runs background tasks."""
     settings.refuse_unsafe()
 
@@ -52,7 +62,7 @@ def create_app(settings: Settings, *, work: bool = True, registry: Registry | No
     for api in routes.ALL:
         app.include_router(api.router)
     add_docs(app)
-    _add_health(app)
+    _add_health(app, duty or Duty())
     app.openapi = lambda: _schema(app)  # type: ignore[method-assign]
     app.add_middleware(
         CORSMiddleware,
@@ -81,7 +91,7 @@ def _operation_id(route: APIRoute) -> str:
     return route.operation_id or route.name
 
 
-def _add_health(app: FastAPI) -> None:
+def _add_health(app: FastAPI, duty: Duty) -> None:
     open_to_all = public("says only whether the service is up")
 
     @app.get("/", tags=["health"], openapi_extra=open_to_all)
@@ -97,7 +107,9 @@ def _add_health(app: FastAPI) -> None:
     @app.get("/health", tags=["health"], openapi_extra=open_to_all, operation_id="health")
     @app.get("/health/ready", tags=["health"], openapi_extra=open_to_all, operation_id="ready")
     async def ready(resources: AllResources) -> JSONResponse:
-        """The process can serve: its database answers."""
+        """The process can serve and means to go on: its database answers, and it was not told to stop."""
+        if not duty.on:
+            return JSONResponse({"status": "stopping"}, 503)
         try:
             async with resources.get(Database).snapshot() as tx:
                 await tx.execute(text("SELECT 1"))

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import sys
+import time
 
 import structlog
 import uvicorn
@@ -15,7 +16,7 @@ from hortus.core.db import Database
 from hortus.core.errors import Problem
 from hortus.core.settings import Settings
 from hortus.main import schema
-from hortus.main.app import create_app
+from hortus.main.app import Duty, create_app
 from hortus.main.doctor import summary
 from hortus.main.opening import opened
 
@@ -26,8 +27,9 @@ def serve(settings: Settings, *, work: bool, migrate: bool, console: Console) ->
     """Serve until SIGINT or SIGTERM; the exit code."""
     if migrate:
         schema.upgrade(settings)
+    duty = Duty()
     config = uvicorn.Config(
-        create_app(settings, work=work),
+        create_app(settings, work=work, duty=duty),
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -37,17 +39,17 @@ def serve(settings: Settings, *, work: bool, migrate: bool, console: Console) ->
         timeout_graceful_shutdown=15,
         h11_max_incomplete_event_size=64 * 1024,
     )
-    server = _Server(config, settings, console)
+    server = _Server(config, settings, console, duty)
     server.run()
     return 0 if server.started else 1
 
 
 class _Server(uvicorn.Server):
-    """Says where to go once it listens."""
+    """Says where to go once it listens; leaves slowly where it is told to."""
 
-    def __init__(self, config: uvicorn.Config, settings: Settings, console: Console) -> None:
+    def __init__(self, config: uvicorn.Config, settings: Settings, console: Console, duty: Duty) -> None:
         super().__init__(config)
-        self._settings, self._console = settings, console
+        self._settings, self._console, self._duty = settings, console, duty
 
     async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
         """Start to listen, then greet."""
@@ -73,6 +75,14 @@ class _Server(uvicorn.Server):
                 soft_wrap=True,
             )
         sys.stdout.flush()
+
+    async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        """Serve on while the load balancer learns that this server leaves, then stop."""
+        self._duty.on = False
+        until = time.monotonic() + self._settings.shutdown_drain_seconds
+        while time.monotonic() < until and not self.force_exit:  # noqa: ASYNC110 - uvicorn sets a plain attribute
+            await asyncio.sleep(0.1)
+        await super().shutdown(sockets)  # type: ignore[arg-type]
 
 
 async def _offer_setup(settings: Settings) -> str | None:

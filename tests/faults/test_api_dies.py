@@ -1,0 +1,155 @@
+"""The server dies, or is replaced, while customers ask; every request has one effect."""
+
+import asyncio
+import random
+import signal
+from collections import Counter
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import httpx2
+import pytest
+from tests.emulators.openai import OpenAIEmulator
+from tests.faults.books import all_ended, audit, explained
+from tests.faults.customers import customers, insist, wish
+from tests.faults.deaths import API_POINTS
+from tests.faults.front import Front
+from tests.faults.town import Town, of_openai, town
+
+from hortus.core.db import Database
+
+
+@pytest.fixture
+async def vendor():
+    async with OpenAIEmulator(delay=0.1, token_delay=0.02) as emulator:
+        yield emulator
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_the_api_dies_around_the_commit_of_a_generation(
+    database: Database, database_url: str, tmp_path: Path, full: bool, dice: random.Random, record, vendor
+):
+    times = 12 if full else 2
+    async with town(database, database_url, tmp_path / "town", **of_openai(vendor)) as here:
+        server = await here.add("serve")
+        await here.add_workers(1)
+        async with customers(server.url, database, 1) as (client,):
+            for turn in range(times):
+                await server.end(signal.SIGTERM)
+                await server.start(API_POINTS[turn % 2])
+                asked = asyncio.create_task(wish(client, turn * 2 + 1, dice))
+                assert await server.gone() == -signal.SIGKILL
+                await server.start()
+                await asked
+        took = await all_ended(database, times)
+        books = await audit(database, here.files)
+    assert books.statuses == {"succeeded": times}
+    record("kill -9 of the API around a commit", f"{times} deaths", took)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_servers_are_replaced_without_a_failed_request(
+    database: Database, database_url: str, tmp_path: Path, full: bool, record, vendor
+):
+    rounds, users = (5, 8) if full else (1, 4)
+    answers: Counter[int] = Counter()
+    async with AsyncExitStack() as stack:
+        settings = {**of_openai(vendor), "SHUTDOWN_DRAIN_SECONDS": "2"}
+        here = await stack.enter_async_context(town(database, database_url, tmp_path / "town", **settings))
+        servers = [await here.add("serve") for _ in range(2)]
+        workers = await here.add_workers(2)
+        front = await stack.enter_async_context(Front([server.url for server in servers]))
+        clients = await stack.enter_async_context(customers(front.url, database, users))
+        over = asyncio.Event()
+        load = [asyncio.create_task(_ask_on(client, place, over, answers)) for place, client in enumerate(clients)]
+        for _ in range(rounds):
+            for process in (*servers, *workers):
+                assert await process.end(signal.SIGTERM) in (0, -signal.SIGTERM)
+                await process.start()
+                if process in workers:
+                    await process.works()
+                await asyncio.sleep(0.5)
+        over.set()
+        await asyncio.gather(*load)
+        took = await all_ended(database)
+        books = await audit(database, here.files)
+    assert set(answers) == {200, 202}, answers
+    assert set(books.statuses) == {"succeeded"}
+    record("SIGTERM of all in turn, under load", f"{rounds * 4} restarts, {answers.total()} requests, 0 failed", took)
+
+
+async def _ask_on(client: httpx2.AsyncClient, place: int, over: asyncio.Event, answers: Counter[int]) -> None:
+    """One request after the other, none of them ever sent twice."""
+    turn = 0
+    while not over.is_set():
+        turn += 1
+        if turn % 10 == 0:
+            body = {"prompt": f"Kite {place} {turn}", "size": "256x256"}
+            answer = await client.post("/api/image/generate", json=body)
+        elif turn % 3 == 0:
+            answer = await client.post("/api/text/generate", json={"prompt": f"Kite {place} {turn}"})
+        else:
+            answer = await client.get("/api/user/usage")
+        answers[answer.status_code] += 1
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_one_key_a_hundred_times(
+    database: Database, database_url: str, tmp_path: Path, full: bool, dice: random.Random, record, vendor
+):
+    times = 100 if full else 30
+    async with town(database, database_url, tmp_path / "town", **of_openai(vendor)) as here:
+        servers = [await here.add("serve") for _ in range(2)]
+        await here.add_workers(1)
+        failed: list[str] = []
+        async with customers(servers[0].url, database, 1, timeout=60) as (client,):
+            body = {"prompt": "One kite", "size": "256x256"}
+            clients = [client, httpx2.AsyncClient(base_url=servers[1].url, headers=client.headers, timeout=60)]
+            wishes = [insist(clients[n % 2], "/api/image/generate", body, "once", dice, failed) for n in range(times)]
+            made = await asyncio.gather(*wishes)
+            await clients[1].aclose()
+        took = await all_ended(database, 1)
+        await audit(database, here.files)
+        explained(here.log(), failed)
+    assert len({answer["id"] for answer in made}) == 1
+    assert failed == []
+    record("one key, many times at once", f"{times} requests to 2 servers, 1 generation", took)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_frozen_worker_comes_back_too_late(
+    database: Database, database_url: str, tmp_path: Path, full: bool, dice: random.Random, record, vendor
+):
+    times = 5 if full else 1
+    vendor.delay = 1.5
+    async with town(database, database_url, tmp_path / "town", **of_openai(vendor)) as here:
+        server = await here.add("serve")
+        async with customers(server.url, database, 1) as (client,):
+            for turn in range(times):
+                (late,) = await here.add_workers(1)
+                before = vendor.counts["calls"]
+                await wish(client, turn * 2 + 1, dice)
+                await _asked(vendor, before)
+                late.send(signal.SIGSTOP)
+                (other,) = await here.add_workers(1)
+                took = await all_ended(database, turn + 1)
+                late.send(signal.SIGCONT)
+                await _said(here, "lease_lost", turn + 1)
+                await late.end()
+                await other.end()
+        books = await audit(database, here.files)
+    assert books.statuses == {"succeeded": times}
+    record("SIGSTOP beyond the lease, then SIGCONT", f"{times} times", took)
+
+
+async def _asked(vendor: OpenAIEmulator, before: int) -> None:
+    async with asyncio.timeout(30):
+        while vendor.counts["calls"] == before:
+            await asyncio.sleep(0.02)
+
+
+async def _said(here: Town, event: str, times: int) -> None:
+    async with asyncio.timeout(30):
+        while here.log().count(f'"{event}"') < times:
+            await asyncio.sleep(0.05)
