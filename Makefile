@@ -5,7 +5,7 @@ BIN := .venv/bin
 .PHONY: help setup run demo doctor test test-faults check bench lock clean
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
 
 .venv/run.stamp: requirements.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Hortus needs Python 3.11 or newer; say make PYTHON=python3.11")'
@@ -38,7 +38,7 @@ check: .venv/dev.stamp ## format, lint, types, import rules
 test: check ## every check and every test, on SQLite and PostgreSQL
 	$(BIN)/pytest -n 2 -q
 
-test-faults: .venv/dev.stamp ## kill, freeze, cut and fill up everything, at full size; prints what recovered in which time
+test-faults: .venv/dev.stamp ## kill, freeze, cut and fill up, at full size; prints the recovery times
 	FAULTS=full $(BIN)/pytest -q tests/faults
 
 bench: .venv/dev.stamp ## measure, and write docs/PERFORMANCE.md
