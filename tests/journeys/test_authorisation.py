@@ -101,6 +101,7 @@ RULES = {
     # What destroys.
     "DELETE /api/keys/{key_id}": own(204),
     "DELETE /api/auth/passkey/{passkey_id}": own(204),
+    "DELETE /api/user/identifiers/{identifier_id}": own(409),
     "DELETE /api/upload/file/{file_id}": own(204),
     "DELETE /api/generations/{generation_id}": own(204),
     "DELETE /api/chatroom/{room_id}": own(204),
@@ -178,6 +179,11 @@ async def _key(world: World) -> str:
     return (await world.owner.post("/api/keys", json={"name": "Mine"})).json()["id"]
 
 
+async def _identifier(world: World) -> str:
+    """The owner's only way in beside the password, so that even the owner may not remove it."""
+    return (await world.owner.get("/api/user/identifiers")).json()["items"][0]["id"]
+
+
 THINGS: dict[str, Callable[[World], Awaitable[str]]] = {
     "generation_id": _generation,
     "file_id": _file,
@@ -188,6 +194,7 @@ THINGS: dict[str, Callable[[World], Awaitable[str]]] = {
     "user_id": _user,
     "credit_id": _credit,
     "key_id": _key,
+    "identifier_id": _identifier,
 }
 
 

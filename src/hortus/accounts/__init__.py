@@ -1,6 +1,8 @@
 """Who you are and what you may do."""
 
 from hortus.accounts.auth import Admin, Caller, RecentCaller, Staff, limited_caller
+from hortus.accounts.codes import Codes, Welcome, user_welcomed
+from hortus.accounts.codes import sweep as sweep_codes
 from hortus.accounts.devices import DeviceCookie, sweep_devices
 from hortus.accounts.directory import (
     Person,
@@ -38,6 +40,7 @@ __all__ = [
     "Admin",
     "Budgets",
     "Caller",
+    "Codes",
     "DeviceCookie",
     "KeyUses",
     "ModelNotAllowed",
@@ -54,6 +57,7 @@ __all__ = [
     "Staff",
     "Throttle",
     "WaysIn",
+    "Welcome",
     "authenticated_again",
     "check_strength",
     "demand_scope",
@@ -77,11 +81,13 @@ __all__ = [
     "status_of",
     "suspend",
     "sweep_challenges",
+    "sweep_codes",
     "sweep_devices",
     "sweep_lanes",
     "sweep_passkey_challenges",
     "unsuspend",
     "user_changed",
     "user_registered",
+    "user_welcomed",
     "ways_in",
 ]

@@ -8,11 +8,13 @@ from fastapi.responses import JSONResponse
 
 from hortus.accounts import by_password, service
 from hortus.accounts.auth import Caller
+from hortus.accounts.codes import Codes, Target
+from hortus.accounts.codes.asking import ask_if_allowed, asked
+from hortus.accounts.codes.schemas import LoginIn
 from hortus.accounts.extras import ProfileExtras
 from hortus.accounts.new_passwords import NewPasswords
 from hortus.accounts.passwords import PasswordPool
 from hortus.accounts.schemas import (
-    LoginIn,
     ProfileIn,
     ProfileOut,
     RegisterIn,
@@ -49,10 +51,14 @@ Extras = Annotated[ProfileExtras, resource(ProfileExtras)]
 async def register(
     body: RegisterIn, request: Request, resources: AllResources, once: OnceOnly
 ) -> TokensOut | SecondFactorOut:
-    """Make an account and sign in. With an `Idempotency-Key`, a repeat signs in to the same account."""
+    """Make an account and sign in; a mail asks to verify the address.
+
+    With an `Idempotency-Key`, a repeat signs in to the same account.
+    """
     await resources.get(NewPasswords).check(body.password, body.email, body.name)
     password_hash = await resources.get(PasswordPool).hash(body.password)
-    claimed = once.claim("register", body.model_dump_json())
+    desk = resources.get(Codes)
+    claimed = once.claim("register", desk.body_digest(body.model_dump_json()))
     async with resources.get(Database).transaction() as tx:
         kept = await idempotency.claim(tx, claimed) if claimed is not None else None
         if kept is not None:
@@ -65,6 +71,7 @@ async def register(
                 name=body.name,
                 marketing_consent=body.marketing_consent,
             )
+            await ask_if_allowed(tx, desk, asked(request, "verify", Target("email", body.email)))
             if claimed is not None:  # tokens are never kept: a repeat gets fresh ones
                 await idempotency.keep(tx, claimed, 201, {"user_id": user_id})
         return await sign_in(tx, request, resources, user_id)
@@ -77,8 +84,9 @@ async def register(
     openapi_extra=public("this is signing in"),
 )
 async def login(body: LoginIn, request: Request, resources: AllResources) -> TokensOut | SecondFactorOut:
-    """Sign in with e-mail address and password."""
-    proved = await by_password.prove(request, resources, "email", body.email, body.password)
+    """Sign in with e-mail address or mobile number, and password."""
+    target = body.target(resources.get(Codes))
+    proved = await by_password.prove(request, resources, target.kind, target.value, body.password)
     async with resources.get(Database).transaction() as tx:
         await by_password.settle(tx, proved)
         return await sign_in(tx, request, resources, proved.user_id)

@@ -12,7 +12,7 @@ from hortus.accounts.principal import Principal, PrincipalCache
 from hortus.accounts.sessions import principal_of, recently_authenticated
 from hortus.accounts.tokens import AccessTokens
 from hortus.core.db import Database
-from hortus.core.errors import Forbidden, Unauthenticated
+from hortus.core.errors import Forbidden, Problem, Unauthenticated
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.core.web import address_of, hit_limit, resources_of, scopes_of
@@ -53,6 +53,17 @@ async def _by_key(connection: HTTPConnection, resources: Resources, secret: str)
     keys.check(caller, scopes_of(connection), address)
     resources.get(keys.KeyUses).note(caller.key_id or "", address)
     return caller
+
+
+async def caller_if_any(connection: HTTPConnection) -> Principal | None:
+    """The caller of a public route, where somebody is signed in. An API key is nobody here."""
+    if "authorization" not in connection.headers:
+        return None
+    try:
+        caller = await authenticate(connection, None)
+    except Problem:
+        return None
+    return caller if caller.key_id is None else None
 
 
 Caller = Annotated[Principal, Depends(authenticate)]

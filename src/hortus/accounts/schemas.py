@@ -41,13 +41,6 @@ class RegisterIn(Body):
     marketing_consent: bool = False
 
 
-class LoginIn(Body):
-    """Sign in with a password."""
-
-    email: Email
-    password: Password
-
-
 class RefreshIn(Body):
     """Trade a refresh token for a fresh pair."""
 

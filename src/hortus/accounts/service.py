@@ -6,6 +6,8 @@ from typing import Any
 from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from hortus.accounts import codes
+from hortus.accounts.codes import Target
 from hortus.accounts.errors import EmailTaken, SetupClosed
 from hortus.accounts.tables import Identifier, SetupToken, User
 from hortus.accounts.tokens import digest_of, new_secret
@@ -40,31 +42,48 @@ async def register(
     marketing_consent: bool = False,
     role: str = "user",
 ) -> str:
-    """Make a user with an e-mail address (normalised by the caller); the id. Raises EmailTaken."""
+    """Make a user with an unverified e-mail address (normalised by the caller); the id. Raises EmailTaken."""
     taken = select(Identifier.id).where(Identifier.kind == "email", Identifier.value == email)
     if (await tx.execute(taken)).first() is not None:
         raise EmailTaken
+    said = Said(name=name, password_hash=password_hash, terms_accepted=True, marketing_consent=marketing_consent)
+    try:
+        return await make_user(tx, Target("email", email), said, verified=False, role=role)
+    except IntegrityError as error:  # somebody registered the address between our look and now
+        raise EmailTaken from error
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What people say about themselves when they sign up."""
+
+    name: str | None = None
+    password_hash: str | None = None
+    terms_accepted: bool = False
+    marketing_consent: bool = False
+
+
+async def make_user(tx: Tx, target: Target, said: Said, *, verified: bool, role: str = "user") -> str:
+    """Make a user who is reached at `target`; the id. Raises IntegrityError when somebody else already is."""
     now, user_id = clock.now(), ids.new()
     user = {
         "id": user_id,
-        "name": name,
+        "name": said.name,
         "role": role,
         "status": "active",
-        "password_hash": password_hash,
-        "marketing_consent": marketing_consent,
-        "terms_accepted_at": now,
+        "password_hash": said.password_hash,
+        "marketing_consent": said.marketing_consent,
+        "terms_accepted_at": now if said.terms_accepted else None,
         "created_at": now,
         "updated_at": now,
     }
     await tx.execute(insert(User), user)
-    try:
-        row = {"id": ids.new(), "user_id": user_id, "kind": "email", "value": email, "created_at": now}
-        await tx.execute(insert(Identifier), row)
-    except IntegrityError as error:  # somebody registered the address between our look and now
-        raise EmailTaken from error
+    row = {"id": ids.new(), "user_id": user_id, "kind": target.kind, "value": target.value, "created_at": now}
+    await tx.execute(insert(Identifier), {**row, "verified_at": now if verified else None})
     await user_registered.send(tx, user_id)
     if role != "user":
         await staff_made.send(tx, (user_id, role))
+    await codes.welcome(tx, user_id, target, verified=verified)
     return user_id
 
 

@@ -63,12 +63,15 @@ async def opened(settings: Settings, *, work: bool, registry: Registry | None = 
         outgoing = senders.choose(settings, http)
         outgoing.outbox.carry(database)
         resources.add(outgoing)
+        desk, which = accounts.Codes(settings), senders.which(resources)
+        accounts.Welcome(desk, real_mail=which.real_mail, real_sms=which.real_sms).carry(database)
+        resources.add(desk)
         resources.add(LocalStorage(settings.data_dir / "files"), Storage)
         resources.add(registry or discover(Context(http, settings.data_dir)), Registry)
         replies = chat.Replies(bus)
         generation.ended.connect(replies)
-        accounts.user_registered.connect(_welcome)
         accounts.staff_made.connect(_log_staff)
+        accounts.user_welcomed.connect(_welcome)
         upkeep.define_all()
         room = rooms(settings.worker_queues, settings.worker_concurrency) if work else {}
         async with _bell(settings, resources) as remind:

@@ -1,9 +1,12 @@
 """Every api of the product. Only `main` mounts one."""
 
 from hortus.accounts import api as accounts
+from hortus.accounts.codes import api as codes
 from hortus.accounts.factors import api as factors
+from hortus.accounts.identifiers import api as identifiers
 from hortus.accounts.keys import api as keys
 from hortus.accounts.passkeys import api as passkeys
+from hortus.accounts.resets import api as resets
 from hortus.accounts.sessions import api as sessions
 from hortus.admin.audit import api as audit
 from hortus.admin.credits import api as given_credits
@@ -20,10 +23,13 @@ ALL = (
     chat,
     given_credits,
     factors,
+    codes,
     files,
     generation,
     keys,
     passkeys,
+    identifiers,
+    resets,
     sessions,
     usage,
 )

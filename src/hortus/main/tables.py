@@ -1,6 +1,7 @@
 """Every table of the product, so that migrations and checks see the whole schema."""
 
 from hortus.accounts import tables as accounts
+from hortus.accounts.codes import tables as codes
 from hortus.accounts.factors import tables as factors
 from hortus.accounts.keys import tables as keys
 from hortus.accounts.passkeys import tables as passkeys
@@ -15,5 +16,20 @@ from hortus.ledger import tables as ledger
 from hortus.quotas import tables as quotas
 from hortus.tasks import tables as tasks
 
-ALL = (accounts, audit, chat, core, given_credits, factors, files, generation, keys, ledger, passkeys, quotas, tasks)
+ALL = (
+    accounts,
+    audit,
+    chat,
+    codes,
+    core,
+    factors,
+    files,
+    generation,
+    given_credits,
+    keys,
+    ledger,
+    passkeys,
+    quotas,
+    tasks,
+)
 metadata = Base.metadata

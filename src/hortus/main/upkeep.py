@@ -22,7 +22,7 @@ async def expire(resources: Resources, _task: tasks.Claimed) -> None:
 
 
 async def sweep(resources: Resources, _task: tasks.Claimed) -> None:
-    """Forget old idempotency keys, done tasks, sign-ins nobody completed, wrong tries and devices not seen for long."""
+    """Forget old idempotency keys, done tasks, codes, sign-ins nobody completed, wrong tries and old devices."""
     for verb in (
         idempotency.sweep,
         queue.sweep,
@@ -30,6 +30,7 @@ async def sweep(resources: Resources, _task: tasks.Claimed) -> None:
         accounts.sweep_passkey_challenges,
         accounts.sweep_lanes,
         accounts.sweep_devices,
+        accounts.sweep_codes,
     ):
         more = True
         while more:

@@ -3,7 +3,7 @@
 from hortus.senders.base import Mail, MailSender, NotSent, Refused, Sms, SmsSender
 from hortus.senders.choose import Which, choose, configured, which
 from hortus.senders.outbox import Outbox, Senders, send_mail, send_sms
-from hortus.senders.render import LANGUAGES, TEMPLATES
+from hortus.senders.render import LANGUAGES, TEMPLATES, language_of
 
 __all__ = [
     "LANGUAGES",
@@ -19,6 +19,7 @@ __all__ = [
     "Which",
     "choose",
     "configured",
+    "language_of",
     "send_mail",
     "send_sms",
     "which",

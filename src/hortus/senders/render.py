@@ -26,6 +26,9 @@ TEMPLATES: Mapping[str, tuple[str, ...]] = {
     "low_balance": ("available",),
     "payment_failed": ("amount",),
     "email_changed": ("new_email",),
+    "wrong_codes": (),
+    "identifier_added": ("identifier",),
+    "identifier_removed": ("identifier",),
 }
 """What each template must be given; `name` and `link` may come to all of them and may be None."""
 

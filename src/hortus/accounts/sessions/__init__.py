@@ -1,6 +1,11 @@
 """Signed-in devices: open, refresh, prove again, revoke, list."""
 
-from hortus.accounts.sessions.recent import authenticated_again, recently_authenticated, two_factors_proved
+from hortus.accounts.sessions.recent import (
+    authenticated_again,
+    proved_by_code,
+    recently_authenticated,
+    two_factors_proved,
+)
 from hortus.accounts.sessions.service import (
     live_sessions,
     open_session,
@@ -15,6 +20,7 @@ __all__ = [
     "live_sessions",
     "open_session",
     "principal_of",
+    "proved_by_code",
     "recently_authenticated",
     "refresh",
     "revoke",

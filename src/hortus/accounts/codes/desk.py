@@ -1,0 +1,54 @@
+"""What every verb about codes needs: the keys and the settings. Opened once per process."""
+
+import hmac
+import secrets
+
+from hortus.accounts.codes.settings import CodeSettings
+from hortus.accounts.codes.targets import Target
+from hortus.core.settings import Settings
+
+
+class Codes:
+    """Makes codes, and the keyed digests under which they and their targets are stored.
+
+    Six digits are guessed from a plain digest in a moment; without the installation's key they are not.
+    """
+
+    def __init__(self, settings: Settings, rules: CodeSettings | None = None) -> None:
+        self._keys = settings.keys_for("one-time codes")
+        self.rules = rules or CodeSettings()
+        self.limits_enabled = settings.rate_limits_enabled
+        self.links_base = (settings.frontend_base_url or settings.origin).rstrip("/")
+
+    @staticmethod
+    def new_code(digits: int) -> str:
+        """So many random digits."""
+        return f"{secrets.randbelow(10**digits):0{digits}d}"
+
+    def code_digest(self, purpose: str, target: Target, request_id: str, code: str) -> str:
+        """The stored form of a code: bound to what it is for, to whom it went and to the one request."""
+        return self._digest("code", purpose, target.kind, target.value, request_id, code)
+
+    def address_digest(self, address: str) -> str:
+        """A network address, so that two can be compared and none be read."""
+        return self._digest("address", address)
+
+    def target_digest(self, target: Target) -> str:
+        """An address or number, so that it can be counted after its owner is gone."""
+        return self._digest("target", target.kind, target.value)
+
+    def person_digests(self, target: Target) -> list[str]:
+        """All spellings of one address under one digest; under the key of today first, then under those before it."""
+        return [_digest(key, "person", target.person()) for key in self._keys]
+
+    def body_digest(self, body: str) -> str:
+        """A request body with secrets in it, so that two can be compared and none be guessed."""
+        return self._digest("body", body)
+
+    def _digest(self, *parts: str) -> str:
+        return _digest(self._keys[0], *parts)
+
+
+def _digest(key: bytes, *parts: str) -> str:
+    data = b"".join(len(part.encode()).to_bytes(4, "big") + part.encode() for part in parts)
+    return hmac.new(key, data, "sha256").hexdigest()

@@ -1,0 +1,124 @@
+"""What people send to get a code and to use it, and what they are told."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, Field, StringConstraints, model_validator
+
+from hortus.accounts.codes.desk import Codes
+from hortus.accounts.codes.guesses import GAP
+from hortus.accounts.codes.service import LIFE, Purpose
+from hortus.accounts.codes.targets import Target, mobile
+from hortus.accounts.schemas import Email, Name, NewPassword, Password, Secret
+from hortus.core.schemas import Body
+
+Number = Annotated[str, StringConstraints(min_length=4, max_length=40)]
+
+_PURPOSES: dict[str, Purpose] = {
+    **dict.fromkeys(("login", "sign_in", "signin", "signup", "sign_up", "register", "registration"), "sign_in"),
+    **dict.fromkeys(("verify", "verification", "verify_email", "email_verification"), "verify"),
+    **dict.fromkeys(("verify_mobile", "mobile_verification", "verify_phone"), "sign_in"),
+    **dict.fromkeys(("reset_password", "password_reset", "reset", "forgot_password"), "reset_password"),
+}
+
+
+def _known_purpose(value: Any) -> Any:
+    known = _PURPOSES.get(value.strip().lower().replace("-", "_")) if isinstance(value, str) else None
+    if known is None:
+        raise ValueError("must be login, signup, verify or reset_password")
+    return known
+
+
+Why = Annotated[Literal["sign_in", "verify", "reset_password"], BeforeValidator(_known_purpose)]
+
+
+def _digits(value: str) -> str:
+    bare = value.replace(" ", "").replace("-", "")
+    if not (bare.isascii() and bare.isdigit() and 6 <= len(bare) <= 10):
+        raise ValueError("must be the digits of the code")
+    return bare
+
+
+Code = Annotated[str, StringConstraints(min_length=6, max_length=20), AfterValidator(_digits)]
+CODE_NAMES = AliasChoices("code", "otp", "otp_code")
+
+
+class TargetIn(Body):
+    """An e-mail address or a mobile number."""
+
+    email: Email | None = None
+    mobile_number: Number | None = Field(None, description="With country code, or a number of the default country")
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Self:
+        if (self.email is None) == (self.mobile_number is None):
+            raise ValueError("send either email or mobile_number")
+        return self
+
+    def target(self, codes: Codes) -> Target:
+        """The one form we keep; raises Invalid."""
+        if self.mobile_number is not None:
+            return mobile(self.mobile_number, codes.rules.default_phone_region)
+        return Target("email", self.email or "")
+
+
+class LoginIn(TargetIn):
+    """Sign in with a password."""
+
+    password: Password
+
+
+class SignupIn(Body):
+    """A new account with a mobile number."""
+
+    mobile_number: Number
+    name: Name | None = None
+    password: NewPassword | None = None
+    accept_terms: Literal[True] = Field(description="Must be true")
+    marketing_consent: bool = False
+
+
+class SendIn(TargetIn):
+    """Ask for a code. `login` (the default) also signs up whoever is new."""
+
+    purpose: Why = Field("sign_in", description="login, signup, verify or reset_password")
+
+    def means(self) -> Purpose:
+        """What the code is for. A mobile number is verified by signing in with it."""
+        return "sign_in" if self.purpose == "verify" and self.mobile_number else self.purpose
+
+
+class VerifyIn(SendIn):
+    """Use a code; `purpose` is the one it was asked for."""
+
+    code: Code = Field(validation_alias=CODE_NAMES)
+    name: Name | None = Field(None, description="Of a new account")
+    accept_terms: bool = Field(False, description="By a new account")
+
+
+class VerifyEmailIn(Body):
+    """The token of the link, or the code: with `email`, or signed in as its owner."""
+
+    token: Secret | None = None
+    email: Email | None = None
+    code: Code | None = Field(None, validation_alias=CODE_NAMES)
+
+    @model_validator(mode="after")
+    def _one_proof(self) -> Self:
+        if (self.token is None) == (self.code is None):
+            raise ValueError("send either token or code")
+        return self
+
+
+class SentOut(BaseModel):
+    """The same for everybody: it does not tell who has an account."""
+
+    detail: str = "If a message can reach you there, it is on its way."
+    expires_in: int = Field(int(LIFE.total_seconds()), description="Seconds for which the code is good")
+    resend_after: int = Field(int(GAP.total_seconds()), description="Seconds until another code may be asked for")
+
+
+class VerifiedOut(BaseModel):
+    """An address that is now known to be its user's."""
+
+    email: str
+    verified: Literal[True] = True

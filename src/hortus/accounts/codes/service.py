@@ -1,0 +1,157 @@
+"""Ask for a code, try a code. Neither looks whether anybody has an account: that is what makes them alike for all."""
+
+import hmac
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+
+from sqlalchemy import and_, case, delete, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from hortus.accounts.codes import caps, guesses
+from hortus.accounts.codes.deliver import DELIVER, WARN
+from hortus.accounts.codes.desk import Codes
+from hortus.accounts.codes.tables import OneTimeCode
+from hortus.accounts.codes.targets import Target
+from hortus.core import clock, ids
+from hortus.core.db import Tx
+from hortus.tasks import enqueue
+
+Purpose = Literal["sign_in", "verify", "reset_password", "link"]
+LIFE = timedelta(minutes=10)
+_NOBODY = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A wish for a code. `address` is the network address it came from, `subject` the user who adds an identifier."""
+
+    purpose: Purpose
+    target: Target
+    address: str
+    language: str
+    subject: str = ""
+    pending: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Somebody has shown that a target is theirs."""
+
+    purpose: Purpose
+    target: Target
+    user_id: str | None
+    """Whose account the code was written for, where it was written for one."""
+    pending: str | None
+    """What they said at sign-up, if this is the network address that said it."""
+
+
+async def ask(tx: Tx, codes: Codes, asked: Asked) -> None:
+    """Let a code be sent after the commit. Raises RateLimited within the pause or over a cap.
+
+    Does the same for everybody: the message is written, or not, by the task. Of many calls at once one gets through.
+    """
+    now, target = clock.now(), asked.target
+    gap = guesses.gap_after(await guesses.wrong_today(tx, codes.target_digest(target)))
+    insert: Any = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
+    fresh = {
+        "id": ids.new(),
+        "user_id": None,
+        "digest": None,
+        "tries": 0,
+        "stray_tries": 0,
+        "asked_by": codes.address_digest(asked.address),
+        "language": asked.language,
+        "pending": asked.pending,  # what was said with this code, and with no other
+        "sent_at": now,
+        "expires_at": now + LIFE,
+        "used_at": None,
+    }
+    statement = (
+        insert(OneTimeCode)
+        .values(purpose=asked.purpose, kind=target.kind, target=target.value, subject=asked.subject, **fresh)
+        .on_conflict_do_update(
+            index_elements=["purpose", "kind", "target", "subject"],
+            set_=fresh,
+            where=OneTimeCode.sent_at <= now - gap,
+        )
+        .returning(OneTimeCode.id)
+    )
+    request_id = (await tx.execute(statement)).scalar_one_or_none()
+    if request_id is None:
+        sent_at = (await tx.execute(select(OneTimeCode.sent_at).where(_slot(asked)))).scalar_one()
+        raise caps.refused("resend_code", (sent_at + gap - now).total_seconds())
+    await caps.count_send(tx, codes, target, asked.address)
+    await enqueue(tx, DELIVER, {"id": request_id})
+
+
+def _slot(asked: Asked) -> Any:
+    return and_(
+        OneTimeCode.purpose == asked.purpose,
+        OneTimeCode.kind == asked.target.kind,
+        OneTimeCode.target == asked.target.value,
+        OneTimeCode.subject == asked.subject,
+    )
+
+
+async def try_code(tx: Tx, codes: Codes, asked: Asked, code: str) -> Proof | None:
+    """Use up the newest code if this is it; None if not. Whatever the answer, commit: the try was counted.
+
+    Five tries in all, two of them from elsewhere than where the code was asked for, so that a flood of guesses
+    leaves three to its owner. One conditional update counts the try and holds the row: of many right ones at once,
+    one wins.
+    """
+    now, target = clock.now(), codes.target_digest(asked.target)
+    asker = codes.address_digest(asked.address)
+    at_home = OneTimeCode.asked_by == asker
+    counted = (
+        update(OneTimeCode)
+        .where(
+            _slot(asked),
+            OneTimeCode.used_at.is_(None),
+            OneTimeCode.expires_at > now,
+            OneTimeCode.tries < guesses.TRIES,
+            or_(at_home, OneTimeCode.stray_tries < guesses.STRAY_TRIES),
+        )
+        .values(
+            tries=OneTimeCode.tries + 1,
+            stray_tries=OneTimeCode.stray_tries + case((at_home, 0), else_=1),
+        )
+        .returning(
+            OneTimeCode.id,
+            OneTimeCode.digest,
+            OneTimeCode.user_id,
+            OneTimeCode.asked_by,
+            OneTimeCode.pending,
+            OneTimeCode.tries,
+            OneTimeCode.stray_tries,
+        )
+    )
+    row = (await tx.execute(counted)).one_or_none()
+    given = codes.code_digest(asked.purpose, asked.target, row.id if row else "", code)
+    if not hmac.compare_digest(given, (row.digest if row else None) or _NOBODY):
+        if row is not None:
+            await guesses.count_wrong(tx, target)
+            if row.tries == guesses.TRIES or (row.asked_by != asker and row.stray_tries == guesses.STRAY_TRIES):
+                await enqueue(tx, WARN, {"id": row.id})
+        return None
+    assert row is not None  # noqa: S101 - a digest was compared
+    await tx.execute(update(OneTimeCode).where(OneTimeCode.id == row.id).values(used_at=now, pending=None))
+    return Proof(asked.purpose, asked.target, row.user_id, row.pending if row.asked_by == asker else None)
+
+
+async def forget_codes(tx: Tx, purpose: Purpose, target: Target) -> None:
+    """Let no code of that purpose be good for the target any more; the pause between codes stays."""
+    await tx.execute(
+        update(OneTimeCode)
+        .where(OneTimeCode.purpose == purpose, OneTimeCode.kind == target.kind, OneTimeCode.target == target.value)
+        .values(used_at=clock.now(), pending=None)
+    )
+
+
+async def sweep(tx: Tx, limit: int = 1000) -> int:
+    """Forget up to `limit` codes that ran out a while ago; returns how many."""
+    # The row also holds the pause until the next code, which grows to an hour.
+    old = select(OneTimeCode.id).where(OneTimeCode.expires_at < clock.now() - guesses.LONGEST_GAP).limit(limit)
+    gone = await tx.execute(delete(OneTimeCode).where(OneTimeCode.id.in_(old)).returning(OneTimeCode.id))
+    return len(gone.all())

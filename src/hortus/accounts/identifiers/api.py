@@ -1,0 +1,73 @@
+"""Routes over one's own addresses and numbers: list, add, verify, remove."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from hortus.accounts import codes, identifiers
+from hortus.accounts.auth import Caller, RecentCaller, limited_caller
+from hortus.accounts.codes import Codes
+from hortus.accounts.codes.asking import asked
+from hortus.accounts.codes.schemas import SentOut
+from hortus.accounts.identifiers.errors import WrongCode
+from hortus.accounts.identifiers.schemas import AddIn, IdentifierOut, ProveIn
+from hortus.core.db import Database
+from hortus.core.errors import Problem
+from hortus.core.paging import Page
+from hortus.core.schemas import Id
+from hortus.core.web import PROBLEM_RESPONSES, AllResources, OnceOnly, ReadTx, WriteTx, resource
+
+router = APIRouter(prefix="/api/user/identifiers", tags=["user"], responses=PROBLEM_RESPONSES)
+
+
+@router.get("")
+async def list_identifiers(caller: Caller, tx: ReadTx) -> Page[IdentifierOut]:
+    """Your addresses and numbers, and which of them are verified. There are few: one page holds them all."""
+    found = await identifiers.identifiers_of(tx, caller.user_id)
+    return Page(items=[_shown(each) for each in found], next_cursor=None)
+
+
+@router.post("", status_code=202, response_model=SentOut, dependencies=[limited_caller("add_identifier", "10/hour")])
+async def add_identifier(
+    body: AddIn,
+    request: Request,
+    caller: RecentCaller,
+    desk: Annotated[Codes, resource(Codes)],
+    tx: WriteTx,
+    once: OnceOnly,
+) -> JSONResponse:
+    """Send a code to an address or number of yours; it is added when the code comes back."""
+    wish = asked(request, "link", body.target(desk), subject=caller.user_id)
+
+    async def send() -> SentOut:
+        await identifiers.may_have_another(tx, caller.user_id)
+        await codes.ask(tx, desk, wish)
+        return SentOut()
+
+    return await once.answer(tx, caller.user_id, desk.body_digest(body.model_dump_json()), send, status=202)
+
+
+@router.post("/verify", dependencies=[limited_caller("verify_identifier", "30/minute")])
+async def verify_identifier(body: ProveIn, request: Request, caller: Caller, resources: AllResources) -> IdentifierOut:
+    """Add the address or number with the code that came there; it signs in from now on."""
+    desk = resources.get(Codes)
+    wish = asked(request, "link", body.target(desk), subject=caller.user_id)
+    async with resources.get(Database).transaction() as tx:
+        proof = await codes.try_code(tx, desk, wish, body.code)
+        answer = await identifiers.add(tx, caller.user_id, wish.target) if proof is not None else WrongCode()
+    if isinstance(answer, Problem):
+        raise answer
+    return _shown(answer)
+
+
+@router.delete("/{identifier_id}", status_code=204)
+async def remove_identifier(identifier_id: Id, caller: RecentCaller, tx: WriteTx) -> None:
+    """Remove an address or number, unless nothing else would let you in."""
+    await identifiers.remove(tx, caller.user_id, identifier_id)
+
+
+def _shown(row: Any) -> IdentifierOut:
+    return IdentifierOut(
+        id=row.id, kind=row.kind, value=row.value, verified=row.verified_at is not None, created_at=row.created_at
+    )

@@ -1,0 +1,168 @@
+"""Add, verify, remove identifiers; and what a proof that one is yours opens."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+
+from hortus.accounts import codes, factors, service, sessions
+from hortus.accounts.codes import BadCode, Proof, Target
+from hortus.accounts.errors import AccountSuspended
+from hortus.accounts.identifiers.errors import IdentifierNotFound, IdentifierTaken, TooManyIdentifiers
+from hortus.accounts.passkeys.tables import Passkey
+from hortus.accounts.service import Said
+from hortus.accounts.tables import Identifier, User
+from hortus.accounts.ways_in import keep_a_way_in
+from hortus.core import clock, ids
+from hortus.core.db import Tx
+from hortus.core.errors import Problem
+
+MOST = 10
+"""Identifiers of one user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Whose identifier it is."""
+
+    user_id: str
+    status: str
+    verified: bool
+
+
+async def holder_of(tx: Tx, target: Target) -> Holder | None:
+    """The user who is reached at a target, if anybody is."""
+    query = (
+        select(User.id, User.status, Identifier.verified_at)
+        .join(Identifier, Identifier.user_id == User.id)
+        .where(Identifier.kind == target.kind, Identifier.value == target.value, User.status != "deleted")
+    )
+    row = (await tx.execute(query)).one_or_none()
+    return Holder(row.id, row.status, row.verified_at is not None) if row is not None else None
+
+
+async def enter(tx: Tx, proof: Proof, said: Said, caller_id: str | None) -> str | Problem:
+    """Whom a proof signs in, made now if they are new; or the refusal.
+
+    A refusal is returned, not raised: the code is used up, and that must commit. `caller_id` is whoever is signed in
+    where the proof was given.
+    """
+    holder = await holder_of(tx, proof.target)
+    if holder is None and proof.purpose == "sign_in":
+        try:
+            async with tx.begin_nested():
+                return await service.make_user(tx, proof.target, said, verified=True)
+        except IntegrityError:  # somebody proved the same target in another way, just now
+            holder = await holder_of(tx, proof.target)
+    if holder is None:
+        return BadCode()
+    if holder.status != "active":
+        return AccountSuspended()
+    if not holder.verified:
+        if proof.purpose != "verify" and caller_id != holder.user_id:
+            await void_what_came_before(tx, holder.user_id)
+        await mark_verified(tx, holder.user_id, proof.target)
+    return holder.user_id
+
+
+async def void_what_came_before(tx: Tx, user_id: str) -> int:
+    """Let only the one who proves something now into an account that nobody has proved to be theirs.
+
+    Whoever signed up with this address need not own it: their password, sessions, passkeys and factors end here.
+    An account with a verified identifier is left as it is. The answer is how many sessions ended.
+    """
+    proved = select(Identifier.id).where(Identifier.user_id == user_id, Identifier.verified_at.is_not(None)).limit(1)
+    if (await tx.execute(proved)).first() is not None:
+        return 0
+    await tx.execute(update(User).where(User.id == user_id).values(password_hash=None, updated_at=clock.now()))
+    await tx.execute(delete(Passkey).where(Passkey.user_id == user_id))
+    await factors.remove_factors(tx, user_id)
+    return len(await sessions.revoke_others(tx, user_id, None))
+
+
+async def mark_verified(tx: Tx, user_id: str, target: Target) -> bool:
+    """Note that the target is the user's; False when they do not have it. Again is fine."""
+    held = (Identifier.user_id == user_id, Identifier.kind == target.kind, Identifier.value == target.value)
+    first = await tx.execute(
+        update(Identifier)
+        .where(*held, Identifier.verified_at.is_(None))
+        .values(verified_at=clock.now())
+        .returning(Identifier.id)
+    )
+    if first.first() is None:
+        return (await tx.execute(select(Identifier.id).where(*held))).first() is not None
+    await codes.welcome(tx, user_id, target, verified=True)
+    return True
+
+
+async def first_unverified_email(tx: Tx, user_id: str) -> Target | None:
+    """The oldest address of a user that waits to be verified."""
+    query = (
+        select(Identifier.value)
+        .where(Identifier.user_id == user_id, Identifier.kind == "email", Identifier.verified_at.is_(None))
+        .order_by(Identifier.id)
+        .limit(1)
+    )
+    value = (await tx.execute(query)).scalar_one_or_none()
+    return Target("email", value) if value is not None else None
+
+
+async def identifiers_of(tx: Tx, user_id: str) -> list[Identifier]:
+    """All identifiers of a user, the oldest first."""
+    query = select(Identifier).where(Identifier.user_id == user_id).order_by(Identifier.id).limit(MOST + 1)
+    return list((await tx.execute(query)).scalars())
+
+
+async def may_have_another(tx: Tx, user_id: str) -> None:
+    """Raise TooManyIdentifiers for who has enough."""
+    query = select(func.count()).select_from(Identifier).where(Identifier.user_id == user_id)
+    if (await tx.execute(query)).scalar_one() >= MOST:
+        raise TooManyIdentifiers
+
+
+async def add(tx: Tx, user_id: str, target: Target) -> Identifier | Problem:
+    """Give a user the target that they have just proved to be theirs; or the refusal, which must commit.
+
+    Whoever holds it without a proof loses it.
+    """
+    if not await mark_verified(tx, user_id, target):
+        now = clock.now()
+        insert: Any = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
+        row = {"id": ids.new(), "user_id": user_id, "kind": target.kind, "value": target.value}
+        statement = (
+            insert(Identifier)
+            .values(**row, created_at=now, verified_at=now)
+            .on_conflict_do_update(
+                index_elements=["kind", "value"],
+                set_={"id": row["id"], "user_id": user_id, "created_at": now, "verified_at": now},
+                where=Identifier.verified_at.is_(None),
+            )
+            .returning(Identifier.id)
+        )
+        if (await tx.execute(statement)).first() is None:
+            return IdentifierTaken()
+        await codes.welcome(tx, user_id, target, verified=True)
+        await codes.tell_user(tx, user_id, "identifier_added", but=target, identifier=target.value)
+    found = select(Identifier).where(Identifier.kind == target.kind, Identifier.value == target.value)
+    return (await tx.execute(found)).scalar_one()
+
+
+async def remove(tx: Tx, user_id: str, identifier_id: str) -> None:
+    """Take an identifier away from a user. Raises IdentifierNotFound, LastWayIn."""
+    gone = (
+        await tx.execute(
+            delete(Identifier)
+            .where(Identifier.id == identifier_id, Identifier.user_id == user_id)
+            .returning(Identifier.kind, Identifier.value, Identifier.verified_at)
+        )
+    ).one_or_none()
+    if gone is None:
+        raise IdentifierNotFound
+    await keep_a_way_in(tx, user_id)
+    target = Target(gone.kind, gone.value)
+    for purpose in ("verify", "reset_password"):
+        await codes.cancel_links(tx, user_id, purpose, target)
+    if gone.verified_at is not None:
+        await codes.tell_target(tx, target, "identifier_removed", user_id=user_id, identifier=target.value)

@@ -1,0 +1,118 @@
+"""Routes that choose a new password."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from hortus.accounts import codes, resets, service
+from hortus.accounts.auth import Caller, limited_caller
+from hortus.accounts.codes import BadCode, BadLink, Codes, Target
+from hortus.accounts.codes.asking import asked
+from hortus.accounts.codes.schemas import SentOut
+from hortus.accounts.errors import BadPassword
+from hortus.accounts.new_passwords import NewPasswords
+from hortus.accounts.passwords import PasswordPool
+from hortus.accounts.resets.schemas import ChangedOut, ChangeIn, RequestResetIn, ResetIn
+from hortus.accounts.sessions import proved_by_code, recently_authenticated
+from hortus.core.db import Database, Tx
+from hortus.core.errors import Invalid, Problem
+from hortus.core.web import PROBLEM_RESPONSES, AllResources, OnceOnly, limited, network_of, public
+
+router = APIRouter(prefix="/api", responses=PROBLEM_RESPONSES)
+_FORGOTTEN = public("whoever forgot their password cannot sign in")
+
+
+@router.post(
+    "/auth/forgot-password",
+    tags=["auth"],
+    operation_id="forgot_password",
+    dependencies=[limited("request_password_reset", "3/hour")],
+    openapi_extra=_FORGOTTEN,
+    response_model=SentOut,
+)
+@router.post(
+    "/auth/request-password-reset",
+    tags=["auth"],
+    dependencies=[limited("request_password_reset", "3/hour")],
+    openapi_extra=_FORGOTTEN,
+    response_model=SentOut,
+)
+async def request_password_reset(
+    body: RequestResetIn, request: Request, resources: AllResources, once: OnceOnly
+) -> JSONResponse:
+    """Send a link and a code to an address, or a code to a number, if it is somebody's. The answer does not tell."""
+    desk = resources.get(Codes)
+    wish = asked(request, "reset_password", body.target(desk))
+
+    async def send() -> SentOut:
+        await codes.ask(tx, desk, wish)
+        return SentOut()
+
+    async with resources.get(Database).transaction() as tx:
+        return await once.answer(tx, network_of(request), desk.body_digest(body.model_dump_json()), send)
+
+
+@router.post(
+    "/auth/reset-password",
+    tags=["auth"],
+    dependencies=[limited("reset_password", "3/hour")],
+    openapi_extra=public("the token or code is the right"),
+)
+async def reset_password(body: ResetIn, request: Request, resources: AllResources) -> ChangedOut:
+    """Choose a new password by the token of the link or by the code. Every session ends; sign in with the new one."""
+    desk = resources.get(Codes)
+    target = None
+    if body.mobile_number is not None:
+        target = codes.mobile(body.mobile_number, desk.rules.default_phone_region)
+    elif body.email is not None:
+        target = Target("email", body.email)
+    await resources.get(NewPasswords).check(body.new_password, target.value if target else None)
+    password_hash = await resources.get(PasswordPool).hash(body.new_password)
+    async with resources.get(Database).transaction() as tx:
+        if body.token is not None:
+            answer = await _by_link(tx, body.token, password_hash)
+        else:
+            assert target is not None  # noqa: S101 - the schema demands it beside a code
+            proof = await codes.try_code(tx, desk, asked(request, "reset_password", target), body.code or "")
+            found = proof.user_id if proof is not None else None
+            answer = await resets.reset(tx, target, found, password_hash, BadCode()) if found else BadCode()
+    if isinstance(answer, Problem):
+        raise answer
+    return ChangedOut(detail="The password was changed. Sign in with the new one.", sessions_ended=answer)
+
+
+async def _by_link(tx: Tx, token: str, password_hash: str) -> int | Problem:
+    followed = await codes.follow_link(tx, "reset_password", token)
+    if followed is None:
+        return BadLink()
+    return await resets.reset(tx, followed.target, followed.user_id, password_hash, BadLink())
+
+
+@router.post(
+    "/user/change-password",
+    tags=["user"],
+    operation_id="change_own_password",
+    dependencies=[limited_caller("change_password", "10/minute")],
+)
+@router.post("/auth/change-password", tags=["auth"], dependencies=[limited_caller("change_password", "10/minute")])
+async def change_password(body: ChangeIn, caller: Caller, resources: AllResources) -> ChangedOut:
+    """Replace the password by the current one. Every other session ends.
+
+    Who has no password yet, or signed in by a code within the last ten minutes, needs no current one.
+    """
+    database, passwords = resources.get(Database), resources.get(PasswordPool)
+    async with database.snapshot() as tx:
+        stored = await service.password_hash_of(tx, caller.user_id)
+        profile = await service.profile_of(tx, caller.user_id)
+        if body.current_password is None:
+            if stored is not None and not await proved_by_code(tx, caller):
+                raise Invalid(errors=[{"field": "current_password", "detail": "is needed"}])
+            await recently_authenticated(tx, caller)
+    await resources.get(NewPasswords).check(body.new_password, profile.email, profile.name, profile.mobile_number)
+    if body.current_password is not None:
+        good, _ = await passwords.verify(body.current_password, stored)
+        if not good:
+            raise BadPassword
+    password_hash = await passwords.hash(body.new_password)
+    async with database.transaction() as tx:
+        ended = await resets.change(tx, caller.user_id, password_hash, keep=caller.session_id)
+    return ChangedOut(detail="The password was changed. Every other device was signed out.", sessions_ended=ended)

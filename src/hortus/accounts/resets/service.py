@@ -1,0 +1,41 @@
+"""Replace a password, and end whatever the old one may have opened."""
+
+from sqlalchemy import update
+
+from hortus.accounts import codes, identifiers, sessions
+from hortus.accounts.codes import Target
+from hortus.accounts.errors import AccountSuspended
+from hortus.accounts.tables import User
+from hortus.core import clock
+from hortus.core.db import Tx
+from hortus.core.errors import Problem
+
+
+async def reset(tx: Tx, target: Target, user_id: str | None, password_hash: str, refusal: Problem) -> int | Problem:
+    """A new password for the one who has just proved that the target is theirs; how many sessions ended.
+
+    With `user_id`, only if the target is still that user's. A refusal is returned: the proof is used up.
+    """
+    holder = await identifiers.holder_of(tx, target)
+    if holder is None or (user_id is not None and holder.user_id != user_id):
+        return refusal
+    if holder.status != "active":
+        return AccountSuspended()
+    ended = 0
+    if not holder.verified:
+        ended = await identifiers.void_what_came_before(tx, holder.user_id)
+        await identifiers.mark_verified(tx, holder.user_id, target)
+    return ended + await change(tx, holder.user_id, password_hash, keep=None)
+
+
+async def change(tx: Tx, user_id: str, password_hash: str, *, keep: str | None) -> int:
+    """A new password: every session but `keep` ends, every code and link to reset it is void, the user is told.
+
+    The answer is how many sessions ended.
+    """
+    await tx.execute(update(User).where(User.id == user_id).values(password_hash=password_hash, updated_at=clock.now()))
+    await codes.cancel_links(tx, user_id, "reset_password")
+    for each in await identifiers.identifiers_of(tx, user_id):
+        await codes.forget_codes(tx, "reset_password", Target(each.kind, each.value))  # type: ignore[arg-type]
+    await codes.tell_user(tx, user_id, "password_changed")
+    return len(await sessions.revoke_others(tx, user_id, keep))
