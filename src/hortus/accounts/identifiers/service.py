@@ -7,7 +7,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from hortus.accounts import codes, factors, service, sessions
+from hortus.accounts import codes, factors, keys, service, sessions
 from hortus.accounts.codes import BadCode, Proof, Target
 from hortus.accounts.errors import AccountSuspended
 from hortus.accounts.identifiers.errors import IdentifierNotFound, IdentifierTaken, TooManyIdentifiers
@@ -70,7 +70,7 @@ async def enter(tx: Tx, proof: Proof, said: Said, caller_id: str | None) -> str 
 async def void_what_came_before(tx: Tx, user_id: str) -> int:
     """Let only the one who proves something now into an account that nobody has proved to be theirs.
 
-    Whoever signed up with this address need not own it: their password, sessions, passkeys and factors end here.
+    Whoever signed up with this address need not own it: their password, sessions, keys, passkeys and factors end here.
     An account with a verified identifier is left as it is. The answer is how many sessions ended.
     """
     proved = select(Identifier.id).where(Identifier.user_id == user_id, Identifier.verified_at.is_not(None)).limit(1)
@@ -79,6 +79,7 @@ async def void_what_came_before(tx: Tx, user_id: str) -> int:
     await tx.execute(update(User).where(User.id == user_id).values(password_hash=None, updated_at=clock.now()))
     await tx.execute(delete(Passkey).where(Passkey.user_id == user_id))
     await factors.remove_factors(tx, user_id)
+    await keys.revoke_all(tx, user_id)
     return len(await sessions.revoke_others(tx, user_id, None))
 
 
