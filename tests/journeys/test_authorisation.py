@@ -23,9 +23,13 @@ from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import insert
 from tests.accounts.passkeys.authenticator import Authenticator, make_passkey
 from tests.emulators.openai import OpenAIEmulator
 from tests.serving import PASSWORD, Hortus, ended
+
+from hortus.core import clock, ids
+from hortus.tasks.tables import Task
 
 # Whoever may do it comes last: what a stranger is refused must be there to be refused.
 OWN_ROUTE = ("stranger", "support", "admin", "owner")
@@ -94,6 +98,11 @@ RULES = {
     "POST /api/admin/credits/{credit_id}/approve": admins(200, WHY),
     "POST /api/admin/credits/{credit_id}/reject": admins(409, WHY),
     "POST /api/admin/credits/{credit_id}/reverse": admins(200, WHY),
+    "GET /api/admin/queues": staff(200),
+    "GET /api/admin/tasks": staff(200),
+    "GET /api/admin/tasks/{task_id}": admins(200),
+    "POST /api/admin/tasks/{task_id}/cancel": admins(409, WHY),
+    "POST /api/admin/tasks/{task_id}/requeue": admins(200, WHY),
     "GET /api/admin/audit": admins(200),
     "GET /api/admin/audit/verify": admins(200),
     "PATCH /api/keys/{key_id}": own(200, {"name": "Mine still"}),
@@ -184,6 +193,16 @@ async def _identifier(world: World) -> str:
     return (await world.owner.get("/api/user/identifiers")).json()["items"][0]["id"]
 
 
+async def _task(world: World) -> str:
+    """A dead letter of a kind that nobody handles."""
+    task_id = ids.new()
+    row = {"id": task_id, "name": "walk.nobody", "queue": "maintenance", "payload": {}, "status": "dead"}
+    row |= {"priority": 0, "run_at": clock.EPOCH, "attempts": 5, "max_attempts": 5, "fence": 5, "request_id": "walk"}
+    async with world.hortus.database.transaction() as tx:
+        await tx.execute(insert(Task), row | {"created_at": clock.now(), "finished_at": clock.now()})
+    return task_id
+
+
 THINGS: dict[str, Callable[[World], Awaitable[str]]] = {
     "generation_id": _generation,
     "file_id": _file,
@@ -192,6 +211,7 @@ THINGS: dict[str, Callable[[World], Awaitable[str]]] = {
     "passkey_id": _passkey,
     "session_id": _session,
     "user_id": _user,
+    "task_id": _task,
     "credit_id": _credit,
     "key_id": _key,
     "identifier_id": _identifier,

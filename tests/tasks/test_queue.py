@@ -172,7 +172,7 @@ async def test_dead_letters_get_all_their_attempts_again(database: Database, res
         await tasks.requeue(tx, task.id)
     (again,) = await claim(database, kind)
     assert (again.id, again.attempt) == (task.id, 1)
-    with pytest.raises(tasks.TaskNotFound):
+    with pytest.raises(tasks.TaskNotDead):
         async with database.transaction() as tx:
             await tasks.requeue(tx, task.id)
 

@@ -11,6 +11,7 @@ from hortus.accounts.sessions import api as sessions
 from hortus.admin.audit import api as audit
 from hortus.admin.credits import api as given_credits
 from hortus.admin.users import api as admin_users
+from hortus.admin.work import api as work
 from hortus.chat import api as chat
 from hortus.files import api as files
 from hortus.generation import api as generation
@@ -32,4 +33,5 @@ ALL = (
     resets,
     sessions,
     usage,
+    work,
 )

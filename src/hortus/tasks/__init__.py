@@ -3,18 +3,21 @@
 from hortus.tasks.engines.embedded import EmbeddedEngine
 from hortus.tasks.kinds import QUEUES, Claimed, Dead, Kind, LeaseLost, Retry, define, every
 from hortus.tasks.leases import Leases
-from hortus.tasks.presence import workers
-from hortus.tasks.queue import (
+from hortus.tasks.oversight import (
+    TaskEnded,
+    TaskIsThere,
+    TaskNotDead,
     TaskNotFound,
-    Wanted,
-    claim_now,
-    counts,
+    cancel,
     dead_letters,
-    enqueue,
-    enqueue_many,
-    finish,
+    find_task,
+    find_tasks,
+    hides_payload,
+    is_periodic,
     requeue,
 )
+from hortus.tasks.presence import workers
+from hortus.tasks.queue import Wanted, claim_now, counts, enqueue, enqueue_many, finish
 from hortus.tasks.run import run_one
 from hortus.tasks.scheduler import Remind, Scheduler
 
@@ -29,8 +32,12 @@ __all__ = [
     "Remind",
     "Retry",
     "Scheduler",
+    "TaskEnded",
+    "TaskIsThere",
+    "TaskNotDead",
     "TaskNotFound",
     "Wanted",
+    "cancel",
     "claim_now",
     "counts",
     "dead_letters",
@@ -38,7 +45,11 @@ __all__ = [
     "enqueue",
     "enqueue_many",
     "every",
+    "find_task",
+    "find_tasks",
     "finish",
+    "hides_payload",
+    "is_periodic",
     "requeue",
     "run_one",
     "workers",

@@ -25,8 +25,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus.core import clock, context, ids
 from hortus.core.db import Tx, db_now
-from hortus.core.errors import NotFound
-from hortus.core.paging import Paging, newest_first
 from hortus.core.resources import Resources
 from hortus.tasks import laps
 from hortus.tasks.kinds import Claimed, Kind, LeaseLost, Periodic, registry
@@ -35,14 +33,7 @@ from hortus.tasks.tables import QUEUED, RUNNING, Task, TaskSchedule
 Doorbell = Callable[[str, Sequence[str]], None]
 _doorbells: set[Doorbell] = set()
 FORGET_AFTER = 7 * 86400.0
-"""Seconds for which a dead letter of a kind that forgets can still be given another chance."""
-
-
-class TaskNotFound(NotFound):
-    """There is no such dead letter."""
-
-    code = "task_not_found"
-    detail = "There is no dead letter of that id."
+"""Seconds for which a dead letter that is swept at all can still be given another chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,31 +300,15 @@ async def counts(tx: Tx) -> list[dict[str, Any]]:
     ]
 
 
-async def dead_letters(tx: Tx, paging: Paging) -> Sequence[Task]:
-    """Dead letters, newest first, one more than the page."""
-    query = select(Task).where(Task.status == "dead")
-    return (await tx.execute(newest_first(query, paging, Task.id))).scalars().all()
-
-
-async def requeue(tx: Tx, task_id: str) -> None:
-    """Give a dead letter all its attempts again. Raises TaskNotFound."""
-    found = (await tx.execute(select(Task).where(Task.id == task_id, Task.status == "dead"))).scalar_one_or_none()
-    if found is None:
-        raise TaskNotFound
-    found.status, found.attempts, found.finished_at, found.run_at = "queued", 0, None, clock.EPOCH
-    await tx.flush()
-    queue = found.queue
-    tx.after_commit(lambda: ring({queue: [task_id]}))
-
-
 async def sweep(tx: Tx, *, older_than: float = 86400.0, limit: int = 2000) -> int:
-    """Delete up to `limit` done tasks older than that many seconds, and the dead letters that are to be forgotten.
+    """Delete up to `limit` tasks that ended well or were cancelled that many seconds ago, and dead letters of which
+    nobody has any use: those to be forgotten, and those of the clock, which has enqueued newer ones since.
 
     Every other dead letter stays.
     """
-    secret = [kind.name for kind in registry.kinds.values() if kind.forget]
-    done = and_(Task.status == "done", Task.finished_at < db_now(-older_than))
-    dead = and_(Task.status == "dead", Task.finished_at < db_now(-FORGET_AFTER), Task.name.in_(secret))
-    old = select(Task.id).where(or_(done, dead)).limit(limit)
+    passing = [kind.name for kind in registry.kinds.values() if kind.forget] + list(registry.periodic)
+    over = and_(Task.status.in_(("done", "cancelled")), Task.finished_at < db_now(-older_than))
+    dead = and_(Task.status == "dead", Task.finished_at < db_now(-FORGET_AFTER), Task.name.in_(passing))
+    old = select(Task.id).where(or_(over, dead)).limit(limit)
     result = await tx.execute(delete(Task).where(Task.id.in_(old)).execution_options(synchronize_session=False))
     return cast("CursorResult[Any]", result).rowcount

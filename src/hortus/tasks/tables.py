@@ -8,14 +8,15 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hortus.core.db import Base, id_type
 
-_QUEUED, _RUNNING, _LIVE = (
-    text(f"status {test}") for test in ("= 'queued'", "= 'running'", "IN ('queued', 'running')")
+_QUEUED, _RUNNING, _DEAD, _LIVE = (
+    text(f"status {test}") for test in ("= 'queued'", "= 'running'", "= 'dead'", "IN ('queued', 'running')")
 )
 
 
 # Said literally: SQLite uses a partial index only where the statement repeats its condition word by word.
 QUEUED: ColumnElement[str] = literal_column("'queued'")
 RUNNING: ColumnElement[str] = literal_column("'running'")
+DEAD: ColumnElement[str] = literal_column("'dead'")
 
 
 class Task(Base):
@@ -36,6 +37,7 @@ class Task(Base):
         Index("ix_tasks_leased", "queue", "lease_until", postgresql_where=_RUNNING, sqlite_where=_RUNNING),
         Index("ix_tasks_of_user", "user_id", "queue", "lap", postgresql_where=_LIVE, sqlite_where=_LIVE),
         Index("uq_tasks_live_key", "key", unique=True, postgresql_where=_LIVE, sqlite_where=_LIVE),
+        Index("ix_tasks_dead", "id", postgresql_where=_DEAD, sqlite_where=_DEAD),
         Index("ix_tasks_ended", "status", "finished_at"),
     )
 

@@ -1,0 +1,1 @@
+"""Background work: look at it, requeue dead letters, cancel what runs."""

@@ -1,0 +1,151 @@
+"""What an operator does with single tasks: look, give another chance, cancel."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, literal_column, select, update
+from sqlalchemy.exc import IntegrityError
+
+from hortus.core import clock
+from hortus.core.db import Tx, db_now
+from hortus.core.errors import Conflict, NotFound
+from hortus.core.paging import Page, Paging, newest_first, page_of
+from hortus.core.resources import Resources
+from hortus.tasks.kinds import Claimed, registry
+from hortus.tasks.queue import ring
+from hortus.tasks.tables import DEAD, Task
+
+LIVE = ("queued", "running")
+# Said literally, so that SQLite uses the partial indexes of these conditions.
+_IS_LIVE: ColumnElement[bool] = literal_column("tasks.status IN ('queued', 'running')")
+CANCELLED = "cancelled by an administrator"
+
+
+class TaskNotFound(NotFound):
+    """There is no such task: done ones are kept for a day."""
+
+    code = "task_not_found"
+    detail = "There is no such task. Those that ended well are kept for a day."
+
+
+class TaskNotDead(Conflict):
+    """Only a dead letter can be given another chance."""
+
+    code, title = "task_not_dead", "This task is no dead letter"
+    detail = "Only a task that is dead can be requeued; `status_now` says what this one is."
+
+
+class TaskIsThere(Conflict):
+    """The same work is queued or running under another id."""
+
+    code, title = "task_is_there", "The same work is on its way already"
+    detail = "A newer task does the same work now; leave this one dead."
+
+
+class TaskEnded(Conflict):
+    """It is over."""
+
+    code, title = "task_ended", "This task has ended"
+    detail = "Only a queued or running task can be cancelled; `status_now` says what this one is."
+
+
+async def find_tasks(
+    tx: Tx, paging: Paging, *, status: str | None = None, queue: str | None = None, name: str | None = None
+) -> Page[Any]:
+    """Tasks, newest first."""
+    query = select(Task)
+    if status == "dead":
+        query = query.where(Task.status == DEAD)
+    elif status is not None:
+        query = query.where(Task.status == status)
+        if status in LIVE:
+            query = query.where(_IS_LIVE)
+    if queue is not None:
+        query = query.where(Task.queue == queue)
+    if name is not None:
+        query = query.where(Task.name == name)
+    rows = (await tx.execute(newest_first(query, paging, Task.id))).scalars().all()
+    shown, cursor = page_of(rows, paging, lambda row: (row.id,))
+    return Page(items=shown, next_cursor=cursor)
+
+
+async def dead_letters(tx: Tx, paging: Paging) -> Sequence[Task]:
+    """Dead letters, newest first."""
+    return (await find_tasks(tx, paging, status="dead")).items
+
+
+async def find_task(tx: Tx, task_id: str) -> Task:
+    """One task; raises TaskNotFound."""
+    found = (await tx.execute(select(Task).where(Task.id == task_id))).scalar_one_or_none()
+    if found is None:
+        raise TaskNotFound
+    return found
+
+
+def hides_payload(task: Task) -> bool:
+    """Whether what the task carries must not be shown: its kind forgets it, or nobody knows the kind."""
+    kind = registry.kinds.get(task.name)
+    return kind is None or kind.forget
+
+
+def is_periodic(task: Task) -> bool:
+    """Whether the clock enqueues tasks of this kind."""
+    return task.name in registry.periodic
+
+
+async def requeue(tx: Tx, task_id: str) -> str:
+    """Give a dead letter all its attempts again, once; its name.
+
+    Raises TaskNotFound, TaskNotDead, and TaskIsThere when a live task bears its key: roll back then.
+    """
+    again = (
+        update(Task)
+        .where(Task.id == task_id, Task.status == "dead")
+        .values(status="queued", attempts=0, finished_at=None, run_at=clock.EPOCH)
+        .returning(Task.queue, Task.name)
+        .execution_options(synchronize_session=False)
+    )
+    try:
+        moved = (await tx.execute(again)).one_or_none()
+    except IntegrityError as error:
+        raise TaskIsThere from error
+    if moved is None:
+        raise TaskNotDead(status_now=(await find_task(tx, task_id)).status)
+    tx.after_commit(lambda: ring({moved.queue: [task_id]}))
+    return str(moved.name)
+
+
+async def cancel(tx: Tx, resources: Resources, task_id: str) -> str:
+    """End a live task at once and let its kind settle its affairs, as when it dies; its name.
+
+    Whoever works on it loses the lease: nothing it does from now on counts. Raises TaskNotFound, and TaskEnded,
+    which must roll back.
+    """
+    found = await find_task(tx, task_id)
+    kind = registry.kinds.get(found.name)
+    if found.status in LIVE and kind is not None and kind.on_dead is not None:
+        # First what the task works on, then the task: the order in which a worker locks them.
+        task = Claimed(
+            task_id, kind.name, found.payload, found.attempts, found.max_attempts, found.fence, found.request_id
+        )
+        await kind.on_dead(tx, resources, task)
+    values: dict[str, Any] = {"payload": {}} if kind is not None and kind.forget else {}
+    ended = (
+        update(Task)
+        .where(Task.id == task_id, Task.status.in_(LIVE))
+        .values(
+            status="cancelled",
+            fence=Task.fence + 1,
+            finished_at=db_now(),
+            lease_until=None,
+            error=CANCELLED,
+            **values,
+        )
+        .returning(Task.id)
+        .execution_options(synchronize_session=False)
+    )
+    moved = (await tx.execute(ended)).first()
+    await tx.refresh(found)
+    if moved is None:
+        raise TaskEnded(status_now=found.status)
+    return found.name

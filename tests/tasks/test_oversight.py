@@ -1,0 +1,148 @@
+"""Requeue and cancel: once, never beside a live twin, and a worker that comes too late counts for nothing."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text
+
+from hortus import tasks
+from hortus.core import ids
+from hortus.core.db import Database, Tx
+from hortus.core.paging import Paging
+from hortus.core.resources import Resources
+from hortus.tasks import queue
+from hortus.tasks.kinds import Claimed, Kind, Periodic, registry
+from hortus.tasks.tables import Task
+
+
+async def nothing(_resources: Resources, _task: Claimed) -> None:
+    """Be done."""
+
+
+async def claim(database: Database, kind: Kind) -> list[Claimed]:
+    async with database.transaction() as tx:
+        return await queue.claim(tx, kind.queue, 10, worker="w", lease=30)
+
+
+async def dead(database: Database, resources: Resources, kind: Kind, **options: Any) -> Claimed:
+    async with database.transaction() as tx:
+        await tasks.enqueue(tx, kind, {"id": "x"}, **options)
+    (task,) = await claim(database, kind)
+    async with database.transaction() as tx:
+        await queue.bury(tx, resources, task, "broken")
+    return task
+
+
+async def row_of(database: Database, task_id: str) -> Task:
+    async with database.snapshot() as tx:
+        return (await tx.execute(select(Task).where(Task.id == task_id))).scalar_one()
+
+
+async def requeued(database: Database, task_id: str) -> bool:
+    try:
+        async with database.transaction() as tx:
+            await tasks.requeue(tx, task_id)
+    except (tasks.TaskNotDead, tasks.TaskIsThere):
+        return False
+    return True
+
+
+async def test_requeues_at_once_count_once(database: Database, resources: Resources, define):
+    kind = define(nothing)
+    task = await dead(database, resources, kind)
+    assert sum(await asyncio.gather(*(requeued(database, task.id) for _ in range(8)))) == 1
+    assert [each.id for each in await claim(database, kind)] == [task.id]
+
+
+async def test_a_dead_letter_never_stands_beside_its_live_twin(database: Database, resources: Resources, define):
+    kind = define(nothing)
+    twins = [await dead(database, resources, kind, key="once") for _ in range(4)]
+    assert sum(await asyncio.gather(*(requeued(database, task.id) for task in twins))) == 1
+    (live,) = await claim(database, kind)
+    left = next(task for task in twins if task.id != live.id)
+    with pytest.raises(tasks.TaskIsThere):
+        async with database.transaction() as tx:
+            await tasks.requeue(tx, left.id)
+    with pytest.raises(tasks.TaskNotFound):
+        async with database.transaction() as tx:
+            await tasks.requeue(tx, ids.new())
+
+
+async def test_cancelling_takes_the_lease_and_settles_affairs(database: Database, resources: Resources, define):
+    settled: list[str] = []
+
+    async def settle(_tx: Tx, _resources: Resources, task: Claimed) -> None:
+        settled.append(task.payload["id"])
+
+    kind = define(nothing, on_dead=settle)
+    async with database.transaction() as tx:
+        await tasks.enqueue(tx, kind, {"id": "running"})
+    (running,) = await claim(database, kind)
+    async with database.transaction() as tx:
+        await tasks.cancel(tx, resources, running.id)
+    assert settled == ["running"]
+    with pytest.raises(tasks.LeaseLost):
+        async with database.transaction() as tx:
+            await queue.finish(tx, running)
+    async with database.transaction() as tx:
+        assert await queue.renew(tx, [running], 30) == set()
+        assert not await queue.ended_well(tx, running)
+    with pytest.raises(tasks.TaskEnded):
+        async with database.transaction() as tx:
+            await tasks.cancel(tx, resources, running.id)
+    assert settled == ["running"]
+    assert not await requeued(database, running.id)
+    assert await claim(database, kind) == []
+
+
+async def test_a_cancelled_secret_is_forgotten(database: Database, resources: Resources, define):
+    kind = define(nothing, forget=True)
+    async with database.transaction() as tx:
+        await tasks.enqueue(tx, kind, {"sealed": "secret"})
+    async with database.snapshot() as tx:
+        (row,) = (await tasks.find_tasks(tx, Paging(), status="queued")).items
+    assert tasks.hides_payload(row)
+    async with database.transaction() as tx:
+        await tasks.cancel(tx, resources, row.id)
+    assert (await row_of(database, row.id)).payload == {}
+
+
+async def test_a_task_of_the_clock_that_died_starts_again_and_its_letter_goes(
+    database: Database, resources: Resources, define
+):
+    kind = define(nothing)
+    periodic = registry.periodic[kind.name] = Periodic(kind, 60)
+    try:
+        for _ in range(2):
+            async with database.transaction() as tx:
+                await tx.execute(text("DELETE FROM task_schedules"))  # its time has come
+                assert await queue.enqueue_due(tx, [periodic]) == [kind.name]
+            (task,) = await claim(database, kind)
+            async with database.transaction() as tx:
+                await queue.bury(tx, resources, task, "broken")
+        async with database.transaction() as tx:
+            assert await queue.sweep(tx) == 0  # somebody may want to look at it
+            await tx.execute(text("UPDATE tasks SET finished_at = '2026-01-01 00:00:00.000000' WHERE status = 'dead'"))
+            assert await queue.sweep(tx) == 2
+    finally:
+        del registry.periodic[kind.name]
+
+
+async def test_tasks_are_listed_by_status_queue_and_name(database: Database, resources: Resources, define):
+    kind, other = define(nothing), define(nothing, queue="media")
+    died = [(await dead(database, resources, kind)).id for _ in range(3)]
+    async with database.transaction() as tx:
+        await tasks.enqueue(tx, other, {})
+    async with database.snapshot() as tx:
+
+        async def found(**filters: Any) -> list[str]:
+            return [row.id for row in (await tasks.find_tasks(tx, Paging(), **filters)).items]
+
+        assert await found(status="dead") == died[::-1]
+        assert await found(status="dead", queue="media") == []
+        assert len(await found(name=other.name)) == len(await found(status="queued")) == 1
+        assert len(await found()) == 4
+        first = await tasks.find_tasks(tx, Paging(2), status="dead")
+        rest = await tasks.find_tasks(tx, Paging(2, first.next_cursor), status="dead")
+    assert [row.id for row in (*first.items, *rest.items)] == died[::-1]
