@@ -6,7 +6,7 @@ from fastapi import Depends
 from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection
 
-from hortus.accounts import keys
+from hortus.accounts import keys, web_session
 from hortus.accounts.factors.errors import SecondFactorRequired
 from hortus.accounts.principal import Principal, PrincipalCache
 from hortus.accounts.sessions import principal_of, recently_authenticated
@@ -25,11 +25,8 @@ async def authenticate(connection: HTTPConnection, _header: Annotated[Any, Depen
 
     A key passes only where the route is open to keys (`core.web.open_to_keys`) and the key has one of its scopes.
     """
-    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise Unauthenticated
+    token = _token_of(connection)
     resources = resources_of(connection)
-    token = token.strip()
     if keys.is_key(token):
         return await _by_key(connection, resources, token)
     claims = resources.get(AccessTokens).verify(token)
@@ -39,6 +36,20 @@ async def authenticate(connection: HTTPConnection, _header: Annotated[Any, Depen
             return await principal_of(tx, claims.user_id, claims.session_id)
 
     return await resources.get(PrincipalCache).of_session(claims.user_id, claims.session_id, read)
+
+
+def _token_of(connection: HTTPConnection) -> str:
+    """The bearer; without an `Authorization` header, the access token in the cookie of a browser."""
+    header = connection.headers.get("authorization")
+    if header is None:
+        token = web_session.access_token(connection)
+        if token is None or keys.is_key(token):
+            raise Unauthenticated
+        return token
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthenticated
+    return token.strip()
 
 
 async def _by_key(connection: HTTPConnection, resources: Resources, secret: str) -> Principal:

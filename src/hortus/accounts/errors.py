@@ -59,6 +59,13 @@ class ReauthenticationRequired(Forbidden):
     detail = "Send the password to POST /api/auth/reauthenticate (or use a second factor), then try again."
 
 
+class CrossSiteRequest(Forbidden):
+    """A request by cookie that another website may have sent."""
+
+    code, title = "cross_site_request", "This request may come from another website"
+    detail = "Send the header `Hortus-Session: cookie` from a page of this service, or use a bearer token."
+
+
 class SetupClosed(Forbidden):
     """The setup token is wrong or was used."""
 

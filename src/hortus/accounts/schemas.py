@@ -42,9 +42,9 @@ class RegisterIn(Body):
 
 
 class RefreshIn(Body):
-    """Trade a refresh token for a fresh pair."""
+    """Trade a refresh token for a fresh pair. A browser that has it in a cookie sends none."""
 
-    refresh_token: Secret
+    refresh_token: Secret | None = None
 
 
 class ReauthenticateIn(Body):
@@ -99,8 +99,8 @@ class TokensOut(BaseModel):
     """A signed-in session."""
 
     user: UserOut
-    access_token: str
-    refresh_token: str
+    access_token: str = Field(description="Empty when it travels in a cookie")
+    refresh_token: str = Field(description="Empty when it travels in a cookie")
     token_type: Literal["bearer"] = "bearer"  # noqa: S105 - the type of a token, not one
     expires_in: int
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from fastapi import Request
 
-from hortus.accounts import devices, factors, passkeys, service, sessions
+from hortus.accounts import devices, factors, passkeys, service, sessions, web_session
 from hortus.accounts.devices import DeviceCookie, device_name
 from hortus.accounts.extras import ProfileExtras
 from hortus.accounts.notices import tell_new_sign_in
@@ -61,7 +61,15 @@ async def complete_sign_in(
         method=method,
         two_factors=two_factors,
     )
-    return await tokens_of(tx, resources, user_id, session_id, refresh_token)
+    tokens = await tokens_of(tx, resources, user_id, session_id, refresh_token)
+    return in_cookies(tx, request, resources, tokens) if web_session.wanted(request) else tokens
+
+
+def in_cookies(tx: Tx, request: Request, resources: Resources, tokens: TokensOut) -> TokensOut:
+    """Send the tokens as cookies once the transaction has committed; the answer that is left."""
+    seconds = int(session_lasts(resources).total_seconds())
+    tx.after_commit(lambda: web_session.put(request, tokens, seconds=seconds))
+    return web_session.without_tokens(tokens)
 
 
 async def tokens_of(

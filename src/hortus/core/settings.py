@@ -170,6 +170,12 @@ class Settings(BaseSettings):
         return value
 
     @cached_property
+    def origins(self) -> tuple[str, ...]:
+        """The websites that may call from a browser: FRONTEND_BASE_URL and PUBLIC_URL."""
+        parts = [urlsplit(url) for url in (self.frontend_base_url, self.public_url) if url]
+        return tuple(dict.fromkeys(f"{part.scheme}://{part.netloc}" for part in parts))
+
+    @cached_property
     def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """The networks of `trusted_proxies`."""
         return tuple(ip_network(entry, strict=False) for entry in self.trusted_proxies)

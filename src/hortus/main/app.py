@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -66,9 +65,16 @@ def create_app(
     app.openapi = lambda: _schema(app)  # type: ignore[method-assign]
     app.add_middleware(
         CORSMiddleware,
-        allow_origins=[_origin(url) for url in (settings.frontend_base_url, settings.public_url) if url],
+        allow_origins=settings.origins,
         allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Request-ID"],
+        allow_headers=[
+            "Authorization",
+            "Content-Type",
+            "Hortus-Session",
+            "Idempotency-Key",
+            "Last-Event-ID",
+            "X-Request-ID",
+        ],
         expose_headers=["X-Request-ID", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"],
         allow_credentials=True,
         max_age=600,
@@ -80,11 +86,6 @@ def create_app(
         max_body=JSON_BODY_BYTES,
         max_upload=settings.max_upload_bytes + UPLOAD_OVERHEAD,
     )
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _operation_id(route: APIRoute) -> str:

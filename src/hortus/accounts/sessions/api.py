@@ -2,18 +2,18 @@
 
 from dataclasses import astuple
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
-from hortus.accounts import service, sessions, throttle
+from hortus.accounts import service, sessions, throttle, web_session
 from hortus.accounts.auth import Caller, limited_caller
 from hortus.accounts.devices import device_name
 from hortus.accounts.errors import BadPassword
 from hortus.accounts.passwords import PasswordPool
 from hortus.accounts.schemas import ProvedOut, ReauthenticateIn, RefreshIn, SessionOut, TokensOut
-from hortus.accounts.sign_in import session_lasts, tokens_of
+from hortus.accounts.sign_in import in_cookies, session_lasts, tokens_of
 from hortus.accounts.throttle import Throttle
 from hortus.core.db import Database
-from hortus.core.errors import Problem
+from hortus.core.errors import Invalid, Problem
 from hortus.core.paging import Page
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
@@ -28,21 +28,33 @@ router = APIRouter(prefix="/api", responses=PROBLEM_RESPONSES)
     dependencies=[limited("refresh", "60/minute")],
     openapi_extra=public("the refresh token is the right"),
 )
-async def refresh(body: RefreshIn, resources: AllResources) -> TokensOut:
-    """Trade a refresh token for a fresh pair. A token that was used before revokes its session."""
+async def refresh(request: Request, resources: AllResources, body: RefreshIn | None = None) -> TokensOut:
+    """Trade a refresh token for a fresh pair. A token that was used before revokes its session.
+
+    A browser that signed in with `Hortus-Session: cookie` sends that header and no token.
+    """
+    given = body.refresh_token if body is not None else None
+    token = given or web_session.refresh_token(request)
+    if token is None:
+        raise Invalid(errors=[{"field": "refresh_token", "detail": "Field required"}])
     async with resources.get(Database).transaction() as tx:
         keys = resources.get(Settings).keys_for("refresh tokens")
-        answer = await sessions.refresh(tx, body.refresh_token, keys=keys, lasts=session_lasts(resources))
+        answer = await sessions.refresh(tx, token, keys=keys, lasts=session_lasts(resources))
         tokens = answer if isinstance(answer, Problem) else await tokens_of(tx, resources, *astuple(answer))
+        if given is None and not isinstance(tokens, Problem):
+            tokens = in_cookies(tx, request, resources, tokens)
     if isinstance(tokens, Problem):
+        if given is None:
+            web_session.end(request)
         raise tokens
     return tokens
 
 
 @router.post("/auth/logout", status_code=204, tags=["auth"])
-async def logout(caller: Caller, tx: WriteTx) -> None:
+async def logout(request: Request, caller: Caller, tx: WriteTx) -> None:
     """End this session."""
     await sessions.revoke(tx, caller.user_id, caller.session_id)
+    tx.after_commit(lambda: web_session.end(request))
 
 
 @router.post("/auth/reauthenticate", tags=["auth"], dependencies=[limited_caller("reauthenticate", "10/minute")])
