@@ -12,8 +12,11 @@ import pytest
 import time_machine
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import text
+from tests.accounts.factors.authenticator_app import first_step, set_up
 from tests.accounts.passkeys.authenticator import PRESENT, VERIFIED, Authenticator, asked, make_passkey, send, unb64
 from tests.serving import Hortus
+
+from hortus import accounts
 
 EMAIL = "asha@example.com"
 BENT: dict[str, dict[str, Any]] = {
@@ -129,6 +132,18 @@ async def test_only_a_digest_of_the_challenge_is_kept(hortus: Hortus):
         kept = str((await tx.execute(text("SELECT * FROM passkey_challenges"))).all())
     assert options["challenge"] not in kept
     assert unb64(options["challenge"]).hex() not in kept
+
+
+async def test_challenges_nobody_answered_are_swept(hortus: Hortus):
+    client = await hortus.customer(EMAIL)
+    await set_up(client)
+    await first_step(hortus.anonymous(), EMAIL)
+    await asked(client, "login")
+    for minutes, swept in ((4, 0), (6, 1)):
+        with time_machine.travel(time.time() + minutes * 60, tick=True):
+            async with hortus.database.transaction() as tx:
+                assert await accounts.sweep_passkey_challenges(tx) == swept
+                assert await accounts.sweep_challenges(tx) == swept
 
 
 @pytest.mark.parametrize("what", ["register", "login"])
