@@ -1,5 +1,6 @@
 """Time: always UTC, always aware."""
 
+import calendar
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime.fromtimestamp(0, UTC)
@@ -19,3 +20,11 @@ def iso(moment: datetime) -> str:
 def plus(moment: datetime, seconds: float) -> datetime:
     """That many seconds later."""
     return moment + timedelta(seconds=seconds)
+
+
+def months_later(moment: datetime, months: int) -> datetime:
+    """The same day and time so many months later; the last day of a month that has no such day."""
+    years, month = divmod(moment.month - 1 + months, 12)
+    year = moment.year + years
+    day = min(moment.day, calendar.monthrange(year, month + 1)[1])
+    return moment.replace(year=year, month=month + 1, day=day)

@@ -33,6 +33,10 @@ _INSERT = SetStatement(
 _OWNER = text("SELECT id, user_id FROM credit_grants WHERE reference = :reference")
 _STATE = text("SELECT amount, remaining - held, expired, clawed_back FROM credit_grants WHERE id = :id")
 _USED = text("SELECT 1 FROM ledger_entries WHERE reference = :reference AND account = :account")
+_END = text(
+    "UPDATE credit_grants SET expires_at = :now "
+    "WHERE reference = :reference AND (expires_at IS NULL OR expires_at > :now)"
+).bindparams(bindparam("now", type_=Moment()))
 _EXPIRED = text(
     "SELECT id, user_id FROM credit_grants WHERE is_open AND expires_at <= :now AND remaining > held "
     "ORDER BY expires_at LIMIT :limit"
@@ -126,6 +130,16 @@ async def claw_back(tx: Tx, *, grant_reference: str, reference: str, amount: int
     await post(tx, [Movement(reference, user_id, CLAWED_BACK, taken, "claw_back", grant_id=grant_id)], now)
     await pay_debts(tx, {user_id: debt + taken - from_grant}, now)
     return taken
+
+
+async def end_grant(tx: Tx, reference: str) -> bool:
+    """Let what is left of a grant expire now instead of later; whether there was such a grant."""
+    owner = (await tx.execute(_OWNER, {"reference": reference})).one_or_none()
+    if owner is None:
+        return False
+    await lock(tx, [owner.user_id])
+    await tx.execute(_END, {"reference": reference, "now": clock.now()})
+    return True
 
 
 async def expire_grants(tx: Tx, *, limit: int = 500) -> int:

@@ -4,10 +4,20 @@ Every verb works in the caller's transaction and never commits.
 """
 
 from hortus.quotas.budgets import Spend, Unspend, spend_many, unspend_many
-from hortus.quotas.defaults import BASIC, PRO, PlanSettings, PlanTerms, WindowTerms
+from hortus.quotas.defaults import BASIC, PRO, QUALITIES, PlanSettings, PlanTerms, WindowTerms
 from hortus.quotas.errors import AlreadyTaken, KeyBudgetExceeded, QuotaBroken, QuotaExceeded, UnknownPlan
 from hortus.quotas.history import BudgetLeft, KeyHistory, Spent, budgets_left, histories
-from hortus.quotas.plans import HeldPlan, ensure_plans, offered_plans, plan_of, plan_stamp, publish_plan, set_plan
+from hortus.quotas.plans import (
+    HeldPlan,
+    end_plan,
+    ensure_plans,
+    offered_plans,
+    plan_of,
+    plan_stamp,
+    plan_version,
+    publish_plan,
+    set_plan,
+)
 from hortus.quotas.usage import (
     PlanUsage,
     Take,
@@ -22,6 +32,7 @@ from hortus.quotas.usage import (
 __all__ = [
     "BASIC",
     "PRO",
+    "QUALITIES",
     "AlreadyTaken",
     "BudgetLeft",
     "HeldPlan",
@@ -40,6 +51,7 @@ __all__ = [
     "WindowTerms",
     "WindowUsage",
     "budgets_left",
+    "end_plan",
     "ensure_plans",
     "give_back",
     "give_back_many",
@@ -47,6 +59,7 @@ __all__ = [
     "offered_plans",
     "plan_of",
     "plan_stamp",
+    "plan_version",
     "publish_plan",
     "set_plan",
     "spend_many",

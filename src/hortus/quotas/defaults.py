@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
-from pydantic import NonNegativeInt
+from pydantic import Field, NonNegativeInt
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from hortus.core.money import MICRO
@@ -13,11 +13,12 @@ from hortus.quotas.windows import Window
 
 BASIC = "basic"
 PRO = "pro"
+QUALITIES = ("economy", "balanced", "premium")
 
 
 class PlanSettings(BaseSettings):
     """What an operator may set about prices: `PRO_PRICE_INR_MINOR` (paise), `PRO_PRICE_USD_MINOR` (cents),
-    `PRO_MONTHLY_CREDITS` (whole credits).
+    the same with `PRO_YEARLY_`, `PRO_MONTHLY_CREDITS` (whole credits), `PRO_TRIAL_DAYS`.
 
     2000 credits let a customer use all 1600 images of a month at one credit each and leave
     400 for what else costs credits.
@@ -27,7 +28,10 @@ class PlanSettings(BaseSettings):
 
     pro_price_inr_minor: NonNegativeInt = 500_00
     pro_price_usd_minor: NonNegativeInt = 9_00
+    pro_yearly_price_inr_minor: NonNegativeInt = 5000_00
+    pro_yearly_price_usd_minor: NonNegativeInt = 90_00
     pro_monthly_credits: NonNegativeInt = 2000
+    pro_trial_days: int = Field(0, ge=0, le=365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +45,24 @@ class WindowTerms:
 
 @dataclass(frozen=True, slots=True)
 class PlanTerms:
-    """All that is sold under a name. `prices` are minor units a month by currency, credits are micro-credits."""
+    """All that is sold under a name. `prices` are minor units a month by currency, credits are micro-credits.
+
+    `features` are words for price lists; `qualities` are those that may be asked for.
+    """
 
     name: str
     title: str
     prices: dict[str, int]
     monthly_credits: int
     windows: tuple[WindowTerms, ...]
+    yearly_prices: dict[str, int] = field(default_factory=dict)
+    features: tuple[str, ...] = ()
+    qualities: tuple[str, ...] = QUALITIES
+    trial_days: int = 0
+
+    def prices_per(self, interval: str) -> dict[str, int]:
+        """Minor units by currency for a `month` or a `year`; empty when it is not sold so."""
+        return self.yearly_prices if interval == "year" else self.prices
 
     def digest(self) -> str:
         """Equal for equal terms."""
@@ -71,6 +86,7 @@ def default_terms(settings: Settings, plan_settings: PlanSettings) -> tuple[Plan
                 WindowTerms("image", "month", 5),
                 WindowTerms("video", "month", 1),
             ),
+            features=("Text, chat, pictures and talking photos",),
         ),
         PlanTerms(
             name=PRO,
@@ -83,5 +99,11 @@ def default_terms(settings: Settings, plan_settings: PlanSettings) -> tuple[Plan
                 WindowTerms("image", "month", 1600),
                 WindowTerms("video", "month", 60),
             ),
+            yearly_prices={
+                "INR": plan_settings.pro_yearly_price_inr_minor,
+                "USD": plan_settings.pro_yearly_price_usd_minor,
+            },
+            features=("Everything of Basic, much more of it", "Credit every month"),
+            trial_days=plan_settings.pro_trial_days,
         ),
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, func, insert, or_, select
+from sqlalchemy import Select, and_, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus.core import clock, ids, stamps
@@ -65,6 +65,10 @@ async def _insert_version(tx: Tx, terms: PlanTerms, version: int, defaults: str 
             version=version,
             title=terms.title,
             prices=terms.prices,
+            yearly_prices=terms.yearly_prices,
+            features=list(terms.features),
+            qualities=list(terms.qualities),
+            trial_days=terms.trial_days,
             monthly_credits=terms.monthly_credits,
             active=True,
             defaults=defaults,
@@ -89,6 +93,28 @@ async def offered_plans(tx: Tx) -> list[HeldPlan]:
     latest = newest.subquery()
     query = select(Plan).join(latest, and_(Plan.name == latest.c.name, Plan.version == latest.c.version))
     return await _load(tx, query.order_by(Plan.name))
+
+
+async def plan_version(tx: Tx, plan_id: str) -> HeldPlan:
+    """One version of a plan, on sale or not. Raises UnknownPlan."""
+    found = await _load(tx, select(Plan).where(Plan.id == plan_id))
+    if not found:
+        raise UnknownPlan(plan_id)
+    return found[0]
+
+
+async def end_plan(tx: Tx, user_id: str, plan_id: str) -> bool:
+    """Take a plan that was given until some moment away now; whether the user held that version so.
+
+    One that was given for good, or another one, stays.
+    """
+    ended = await tx.execute(
+        update(PlanHolder)
+        .where(PlanHolder.user_id == user_id, PlanHolder.plan_id == plan_id, PlanHolder.until > clock.now())
+        .values(until=clock.now())
+        .returning(PlanHolder.user_id)
+    )
+    return ended.first() is not None
 
 
 async def plan_of(tx: Tx, user_id: str) -> HeldPlan:
@@ -119,10 +145,7 @@ async def set_plan(
     if (name is None) == (plan_id is None):
         raise ValueError("give either name or plan_id")
     if plan_id is not None:
-        found = await _load(tx, select(Plan).where(Plan.id == plan_id))
-        if not found:
-            raise UnknownPlan(plan_id)
-        plan = found[0]
+        plan = await plan_version(tx, plan_id)
     else:
         plan = await _newest(tx, str(name))
     row = postgresql.insert(PlanHolder) if tx.dialect == "postgresql" else sqlite.insert(PlanHolder)
@@ -158,7 +181,17 @@ async def _load(tx: Tx, query: Select[Any]) -> list[HeldPlan]:
         HeldPlan(
             plan.id,
             plan.version,
-            PlanTerms(plan.name, plan.title, plan.prices, plan.monthly_credits, tuple(windows[plan.id])),
+            PlanTerms(
+                plan.name,
+                plan.title,
+                plan.prices,
+                plan.monthly_credits,
+                tuple(windows[plan.id]),
+                plan.yearly_prices,
+                tuple(plan.features),
+                tuple(plan.qualities),
+                plan.trial_days,
+            ),
         )
         for plan in plans
     ]

@@ -18,7 +18,8 @@ ROOM_TO_UPDATE = {"fillfactor": 80}  # updates stay on their page and touch no i
 class Plan(Base):
     """One version of a plan. A version that was sold never changes; a change is a new version.
 
-    `prices` are per month, in the minor unit by currency; `monthly_credits` are micro-credits.
+    `prices` are per month and `yearly_prices` per year, in the minor unit by currency; `monthly_credits`
+    are micro-credits. `features` are words for price lists, `qualities` those that may be asked for.
     `defaults` is a digest of the defaults this version was made from, null when an operator made it.
     """
 
@@ -33,6 +34,10 @@ class Plan(Base):
     version: Mapped[int]
     title: Mapped[str] = mapped_column(String(80))
     prices: Mapped[dict[str, int]] = mapped_column(JSON)
+    yearly_prices: Mapped[dict[str, int]] = mapped_column(JSON)
+    features: Mapped[list[str]] = mapped_column(JSON)
+    qualities: Mapped[list[str]] = mapped_column(JSON)
+    trial_days: Mapped[int]
     monthly_credits: Mapped[int] = mapped_column(BigInteger)
     active: Mapped[bool]
     defaults: Mapped[str | None] = mapped_column(String(64))

@@ -1,0 +1,151 @@
+"""Money that goes back takes its own credit with it; money that comes back after a dispute brings it again."""
+
+from typing import Any
+
+import structlog
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from hortus import ledger
+from hortus.billing.grants import reference_of
+from hortus.billing.signals import payment_reversed
+from hortus.billing.tables import Dispute, Payment, Refund
+from hortus.core import ids
+from hortus.core.db import Tx
+from hortus.payments import Disputed, Refunded
+
+log = structlog.get_logger()
+
+
+async def refunded(tx: Tx, gateway: str, fact: Refunded) -> None:
+    """Book a refund, once."""
+    payment = await _payment(tx, gateway, fact.payment)
+    if payment is None:
+        return
+    row = {
+        "id": ids.new(),
+        "payment_id": payment.id,
+        "gateway": gateway,
+        "vendor_id": fact.vendor_id,
+        "amount_minor": fact.amount_minor,
+        "refunded_at": fact.refunded_at,
+    }
+    if not await _insert(tx, Refund, row):
+        return
+    await balance(tx, payment.id, cause=f"refund:{row['id']}")
+    await payment_reversed.send(tx, str(row["id"]))
+
+
+async def disputed(tx: Tx, gateway: str, fact: Disputed) -> None:
+    """Book where a dispute stands. Open and lost take the credit; won gives it back. Won and lost are for good."""
+    payment = await _payment(tx, gateway, fact.payment)
+    if payment is None:
+        return
+    row = {
+        "id": ids.new(),
+        "payment_id": payment.id,
+        "gateway": gateway,
+        "vendor_id": fact.vendor_id,
+        "amount_minor": fact.amount_minor,
+        "status": fact.status,
+        "opened_at": fact.opened_at,
+    }
+    if not await _insert(tx, Dispute, row):
+        if fact.status == "open":
+            return
+        decided = await tx.execute(
+            update(Dispute)
+            .where(Dispute.gateway == gateway, Dispute.vendor_id == fact.vendor_id, Dispute.status == "open")
+            .values(status=fact.status)
+            .returning(Dispute.id)
+        )
+        found = decided.scalar_one_or_none()
+        if found is None:
+            return
+        row["id"] = found
+    await balance(tx, payment.id, cause=f"dispute:{row['id']}:{fact.status}")
+
+
+async def balance(tx: Tx, payment_id: str, *, cause: str) -> None:
+    """Take or give back as much credit as refunds and disputes of a payment now ask for. `cause` names this once."""
+    payment = (
+        await tx.execute(
+            select(Payment)
+            .where(Payment.id == payment_id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+    ).scalar_one()
+    back = await _sum(tx, select(func.sum(Refund.amount_minor)).where(Refund.payment_id == payment_id))
+    taken = await _sum(
+        tx,
+        select(func.sum(Dispute.amount_minor)).where(Dispute.payment_id == payment_id, Dispute.status != "won"),
+    )
+    gone = min(back + taken, payment.amount_minor)
+    wanted = payment.credits * gone // payment.amount_minor if payment.amount_minor else payment.credits
+    more = wanted - payment.clawed_wanted
+    clawed, restored = payment.clawed_credits, payment.restored
+    if more > 0:
+        clawed += await _claw(tx, payment, more, cause)
+    elif more < 0:
+        given = min(-more, clawed)
+        if given:
+            restored += 1
+            await _restore(tx, payment, given, restored)
+            clawed -= given
+    await tx.execute(
+        update(Payment)
+        .where(Payment.id == payment_id)
+        .values(
+            refunded_minor=back, disputed_minor=taken, clawed_wanted=wanted, clawed_credits=clawed, restored=restored
+        )
+    )
+
+
+async def _claw(tx: Tx, payment: Payment, amount: int, cause: str) -> int:
+    taken = 0
+    own = reference_of(payment.id)
+    for number in range(payment.restored + 1):  # what was restored is a grant of its own, and may be lost again
+        if taken == amount:
+            break
+        grant = f"{own}:restored:{number}" if number else own
+        taken += await ledger.claw_back(
+            tx, grant_reference=grant, reference=f"{cause}:{number}", amount=amount - taken
+        )
+    return taken
+
+
+async def _restore(tx: Tx, payment: Payment, amount: int, number: int) -> None:
+    of_plan = payment.kind in ("subscription", "change")
+    await ledger.grant(
+        tx,
+        payment.user_id,
+        amount,
+        reference=f"{reference_of(payment.id)}:restored:{number}",
+        reason="Dispute won",
+        priority=ledger.PRIORITY_PLAN if of_plan else ledger.PRIORITY_BOUGHT,
+        expires_at=payment.period_end if of_plan else None,
+    )
+
+
+async def _payment(tx: Tx, gateway: str, vendor_id: str) -> Payment | None:
+    query = select(Payment).where(Payment.gateway == gateway, Payment.vendor_id == vendor_id).with_for_update()
+    found = (await tx.execute(query)).scalar_one_or_none()
+    if found is None:
+        log.warning("reversal_without_payment", gateway=gateway)
+    return found
+
+
+async def _insert(tx: Tx, table: Any, row: dict[str, object]) -> bool:
+    insert = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
+    made = await tx.execute(
+        insert(table)
+        .values(**row)
+        .on_conflict_do_nothing(index_elements=["gateway", "vendor_id"])
+        .returning(table.id)
+    )
+    return made.first() is not None
+
+
+async def _sum(tx: Tx, query: Any) -> int:
+    return int((await tx.execute(query)).scalar_one() or 0)

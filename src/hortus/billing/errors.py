@@ -1,0 +1,94 @@
+"""What can go wrong with buying, in words for customers."""
+
+from hortus.core.errors import Conflict, NotFound, Problem, Unavailable
+
+
+class PaymentsNotConfigured(Unavailable):
+    """No gateway is ready."""
+
+    code, title = "payments_not_configured", "Nothing can be bought here yet"
+    detail = "The operator has not set up a payment gateway."
+
+
+class GatewayFailed(Problem):
+    """The gateway gave no usable answer."""
+
+    code, status, title = "gateway_failed", 502, "The payment gateway did not answer"
+    detail = "Nothing was bought. Try again in a moment; the same `Idempotency-Key` never buys twice."
+
+
+class PaymentDeclined(Problem):
+    """The bank or the card said no."""
+
+    code, status, title = "payment_declined", 402, "The payment was declined"
+    detail = "Nothing was charged. Use another card or ask your bank."
+
+
+class GatewayUnknown(NotFound):
+    """No such gateway, or it is not ready."""
+
+    code = "gateway_not_found"
+    detail = "There is no such payment gateway here. `GET /api/payment/plans` lists those that are ready."
+
+
+class NotForSale(NotFound):
+    """No such plan or pack, or it has no such price."""
+
+    code = "not_for_sale"
+    detail = "That is not for sale in this currency and interval. `GET /api/payment/plans` lists what is."
+
+
+class AlreadySubscribed(Conflict):
+    """The customer has a subscription that runs."""
+
+    code = "already_subscribed"
+    detail = "You have a subscription already. Change it with `PUT /api/payment/subscription/update`."
+
+
+class NoSubscription(NotFound):
+    """The customer has no subscription that runs."""
+
+    code = "no_subscription"
+    detail = "You have no subscription that runs."
+
+
+class CannotChange(Conflict):
+    """The subscription cannot be changed to this."""
+
+    code = "cannot_change"
+    detail = "The subscription cannot be changed to this plan. Cancel it, and buy the other one when it has ended."
+
+
+class CheckoutNotFound(NotFound):
+    """No such checkout, or not yours."""
+
+    code = "checkout_not_found"
+    detail = "There is no such checkout, or it is not yours."
+
+
+class PaymentNotFound(NotFound):
+    """No such payment, or not yours."""
+
+    code = "payment_not_found"
+    detail = "There is no such payment, or it is not yours."
+
+
+class CannotRefund(Conflict):
+    """More than is left of the payment."""
+
+    code = "cannot_refund"
+    detail = "Refund at most what was paid and not refunded yet."
+
+
+class BadSignature(Problem):
+    """A webhook call that is not from the gateway."""
+
+    code, status, title = "bad_signature", 400, "That is not from the gateway"
+    detail = "The signature, its time, or the form of the event is wrong."
+
+
+class NoPortal(NotFound):
+    """The gateway has no page where customers manage what they bought."""
+
+    code = "no_portal"
+    detail = "Your payment gateway has no such page. Use the routes under `/api/payment/subscription`."

@@ -1,0 +1,57 @@
+"""Work on money that nobody waits for."""
+
+import structlog
+from sqlalchemy import select
+
+from hortus import tasks
+from hortus.billing import checkouts
+from hortus.billing.inbox import reconcile
+from hortus.billing.refresh import refresh
+from hortus.billing.signals import subscription_unwanted
+from hortus.billing.tables import Payment, Subscription
+from hortus.core.db import Database, Tx
+from hortus.core.resources import Resources
+from hortus.payments import GatewayError, Gateways, Subject
+
+log = structlog.get_logger()
+
+
+async def _undo(resources: Resources, task: tasks.Claimed) -> None:
+    """Cancel a second subscription of somebody who has one, and give back what it cost."""
+    database = resources.get(Database)
+    async with database.snapshot() as tx:
+        query = select(Subscription).where(Subscription.id == task.payload["subscription_id"])
+        row = (await tx.execute(query)).scalar_one()
+    gateway = resources.get(Gateways).get(row.gateway)
+    if gateway is None:
+        raise tasks.Retry(600, f"the gateway {row.gateway} is not set up any more")
+    subject = Subject("subscription", row.vendor_id)
+    try:
+        await gateway.cancel(row.vendor_id, now=True, key=f"undo:{row.id}")
+        await refresh(resources, gateway, subject)
+        async with database.snapshot() as tx:
+            query = select(Payment).where(Payment.subscription_id == row.id, Payment.refunded_minor == 0)
+            paid = (await tx.execute(query)).scalars().all()
+        for payment in paid:
+            await gateway.refund(payment.vendor_id, payment.amount_minor, key=f"undo:{payment.id}")
+        await refresh(resources, gateway, subject)
+    except GatewayError as error:
+        raise tasks.Retry(reason=f"{type(error).__name__}: {error}") from None
+
+
+UNDO = tasks.define("billing.undo", _undo, time_limit=120, attempts=20, backoff=5, longest_backoff=3600)
+
+
+async def _enqueue_undo(tx: Tx, subscription_id: str) -> None:
+    await tasks.enqueue(tx, UNDO, {"subscription_id": subscription_id}, key=f"undo:{subscription_id}")
+
+
+async def _sweep(resources: Resources, _task: tasks.Claimed) -> None:
+    await checkouts.give_up(resources)
+
+
+def define_all() -> None:
+    """Make the periodic work known, and hear what must be undone; again is fine."""
+    tasks.every("billing.reconcile", reconcile, 600)
+    tasks.every("billing.sweep", _sweep, 3600)
+    subscription_unwanted.connect(_enqueue_undo)

@@ -1,0 +1,36 @@
+"""Ask a gateway what is true, and take note of it. Whatever happened, this is how it becomes known."""
+
+from collections.abc import Awaitable, Callable
+
+from sqlalchemy import select
+
+from hortus.billing.errors import GatewayFailed
+from hortus.billing.facts import Outdated, apply
+from hortus.core.db import Database, Tx, db_now
+from hortus.core.resources import Resources
+from hortus.payments import Gateway, Subject
+
+TRIES = 8
+
+
+async def refresh(
+    resources: Resources, gateway: Gateway, subject: Subject, also: Callable[[Tx], Awaitable[bool]] | None = None
+) -> bool:
+    """Take all that is true of a subject now; whether the gateway knows it.
+
+    `also` works first in the same transaction; when it says False, nothing is taken. Never called inside a
+    transaction. Raises GatewayError, and GatewayFailed when others kept changing the same thing.
+    """
+    database = resources.get(Database)
+    for _ in range(TRIES):
+        async with database.snapshot() as tx:
+            asked_at = (await tx.execute(select(db_now()))).scalar_one()
+        facts = await gateway.facts(subject)
+        try:
+            async with database.transaction() as tx:
+                if also is None or await also(tx):
+                    await apply(tx, gateway.id, facts, asked_at)
+        except Outdated:
+            continue
+        return bool(facts)
+    raise GatewayFailed

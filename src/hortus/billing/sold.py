@@ -1,0 +1,210 @@
+"""The price list: plans with their prices per currency and interval, and packs of credits."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+import structlog
+from pydantic import NonNegativeInt
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import and_, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from hortus import quotas
+from hortus.billing.errors import NotForSale
+from hortus.billing.tables import CreditPack, VendorPrice
+from hortus.core import clock, ids
+from hortus.core.db import Tx
+from hortus.core.money import MICRO
+from hortus.payments import Gateway, Interval, RecurringPrice
+from hortus.quotas import HeldPlan
+
+log = structlog.get_logger()
+MONTHS: dict[str, int] = {"month": 1, "year": 12}
+
+
+class BillingSettings(BaseSettings):
+    """`PAYMENT_GRACE_DAYS` is how long a plan goes on when its renewal is late or was declined."""
+
+    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
+
+    payment_grace_days: NonNegativeInt = 3
+    payment_currency: str = ""
+    """What is charged when a customer does not say: the first currency of the gateway unless set."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackTerms:
+    """A pack as it is sold. `credits` are micro-credits, `prices` minor units by currency."""
+
+    name: str
+    title: str
+    credits: int
+    prices: dict[str, int]
+
+    def digest(self) -> str:
+        """Equal for equal terms."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """One version of a pack."""
+
+    id: str
+    version: int
+    terms: PackTerms
+
+
+DEFAULT_PACKS = (
+    PackTerms("small", "100 credits", 100 * MICRO, {"INR": 99_00, "USD": 1_99}),
+    PackTerms("medium", "500 credits", 500 * MICRO, {"INR": 449_00, "USD": 7_99}),
+    PackTerms("large", "2000 credits", 2000 * MICRO, {"INR": 1599_00, "USD": 24_99}),
+)
+
+
+# Packs -----------------------------------------------------------------------
+
+
+async def ensure_packs(tx: Tx) -> None:
+    """Make the default packs, or a new version of one whose defaults changed. Safe at every start, in every process."""
+    for terms in DEFAULT_PACKS:
+        rows = select(CreditPack.version, CreditPack.defaults).where(CreditPack.name == terms.name)
+        seen = (await tx.execute(rows.order_by(CreditPack.version.desc()))).all()
+        digest = next((row.defaults for row in seen if row.defaults is not None), None)
+        if digest != terms.digest():
+            await _insert_pack(tx, terms, seen[0].version + 1 if seen else 1, terms.digest(), active=True)
+
+
+async def publish_pack(tx: Tx, terms: PackTerms, *, active: bool = True) -> Pack:
+    """Make these terms the newest version of their pack; one that is not active ends its sale."""
+    newest = select(func.coalesce(func.max(CreditPack.version), 0)).where(CreditPack.name == terms.name)
+    while True:
+        version = (await tx.execute(newest)).scalar_one() + 1
+        made = await _insert_pack(tx, terms, version, None, active=active)
+        if made is not None:  # otherwise another process published in the same moment
+            return made
+
+
+async def _insert_pack(tx: Tx, terms: PackTerms, version: int, defaults: str | None, *, active: bool) -> Pack | None:
+    insert = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
+    pack = Pack(ids.new(), version, terms)
+    values = {"id": pack.id, "version": version, "active": active, "defaults": defaults, "created_at": clock.now()}
+    made = await tx.execute(
+        insert(CreditPack)
+        .values(**asdict(terms), **values)
+        .on_conflict_do_nothing(index_elements=["name", "version"])
+        .returning(CreditPack.id)
+    )
+    return pack if made.first() is not None else None
+
+
+async def offered_packs(tx: Tx) -> list[Pack]:
+    """The newest version of each pack, unless its sale has ended; the smallest first."""
+    newest = select(CreditPack.name, func.max(CreditPack.version).label("version")).group_by(CreditPack.name).subquery()
+    query = (
+        select(CreditPack)
+        .join(newest, and_(CreditPack.name == newest.c.name, CreditPack.version == newest.c.version))
+        .where(CreditPack.active)
+        .order_by(CreditPack.credits)
+    )
+    return [
+        Pack(row.id, row.version, PackTerms(row.name, row.title, row.credits, row.prices))
+        for row in (await tx.execute(query)).scalars()
+    ]
+
+
+async def pack_named(tx: Tx, name: str) -> Pack:
+    """The pack on sale under that name. Raises NotForSale."""
+    for pack in await offered_packs(tx):
+        if pack.terms.name == name:
+            return pack
+    raise NotForSale
+
+
+# Plans -----------------------------------------------------------------------
+
+
+def price_of(plan: HeldPlan, interval: str, currency: str) -> int:
+    """What a period of a plan costs, above zero. Raises NotForSale."""
+    amount = plan.terms.prices_per(interval).get(currency)
+    if not amount:
+        raise NotForSale
+    return amount
+
+
+async def plan_named(tx: Tx, name: str) -> HeldPlan:
+    """The plan on sale under that name. Raises NotForSale."""
+    for plan in await quotas.offered_plans(tx):
+        if plan.name == name:
+            return plan
+    raise NotForSale
+
+
+async def version(tx: Tx, plan_id: str) -> HeldPlan:
+    """One version of a plan, on sale or not."""
+    return await quotas.plan_version(tx, plan_id)
+
+
+def credits_of(plan: HeldPlan, interval: str) -> int:
+    """The credit that one period of a plan brings."""
+    return plan.terms.monthly_credits * MONTHS[interval]
+
+
+async def vendor_price(tx: Tx, gateway: Gateway, plan: HeldPlan, interval: str, currency: str) -> str | None:
+    """The gateway's id of a price; None before `make_price`."""
+    found = await tx.execute(
+        select(VendorPrice.vendor_id).where(
+            VendorPrice.gateway == gateway.id,
+            VendorPrice.plan_id == plan.id,
+            VendorPrice.interval == interval,
+            VendorPrice.currency == currency,
+        )
+    )
+    return found.scalar_one_or_none()
+
+
+async def make_price(gateway: Gateway, plan: HeldPlan, interval: str, currency: str) -> dict[str, Any]:
+    """Let the gateway know a price; the row to keep with `keep_price`. Asking twice makes one."""
+    amount = price_of(plan, interval, currency)
+    wanted = RecurringPrice(
+        f"{plan.id}:{interval}:{currency}", plan.terms.title, cast("Interval", interval), amount, currency
+    )
+    return {
+        "gateway": gateway.id,
+        "plan_id": plan.id,
+        "interval": interval,
+        "currency": currency,
+        "amount_minor": amount,
+        "vendor_id": await gateway.price(wanted),
+        "created_at": clock.now(),
+    }
+
+
+async def keep_price(tx: Tx, row: dict[str, Any]) -> None:
+    """Remember a price that the gateway knows."""
+    insert = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
+    await tx.execute(insert(VendorPrice).values(**row).on_conflict_do_nothing())
+
+
+@dataclass(frozen=True, slots=True)
+class Sold:
+    """What a recurring price of a gateway stands for."""
+
+    plan_id: str
+    title: str
+    interval: str
+    currency: str
+    amount_minor: int
+
+
+async def sold_as(tx: Tx, gateway: str, vendor_id: str) -> Sold | None:
+    """What is behind a gateway's id of a price; None when it is none of ours."""
+    query = select(VendorPrice).where(VendorPrice.gateway == gateway, VendorPrice.vendor_id == vendor_id)
+    found = (await tx.execute(query)).scalar_one_or_none()
+    if found is None:
+        log.warning("price_unknown", gateway=gateway, price=vendor_id)
+        return None
+    plan = await quotas.plan_version(tx, found.plan_id)
+    return Sold(found.plan_id, plan.terms.title, found.interval, found.currency, found.amount_minor)

@@ -1,0 +1,126 @@
+"""What a customer does with a subscription: look, change, cancel, resume. The gateway decides; we ask and take note."""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+import structlog
+
+from hortus import quotas
+from hortus.billing import sold, subscribed
+from hortus.billing.errors import CannotChange, GatewayFailed, NoSubscription, PaymentDeclined, PaymentsNotConfigured
+from hortus.billing.refresh import refresh
+from hortus.billing.tables import Subscription
+from hortus.core.db import Database, Tx
+from hortus.core.resources import Resources
+from hortus.payments import Declined, Gateway, GatewayError, Gateways, Refused, Subject
+from hortus.quotas import HeldPlan
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a change would do. An upgrade happens now and costs `due_minor`; anything else from `effective_at` on."""
+
+    plan: HeldPlan
+    interval: str
+    now: bool
+    due_minor: int
+    unused_minor: int
+    currency: str
+    amount_minor: int
+    effective_at: datetime | None
+
+
+async def details(tx: Tx, user_id: str) -> tuple[HeldPlan, Subscription | None]:
+    """The plan a user has, and the subscription behind it."""
+    return await quotas.plan_of(tx, user_id), await subscribed.live_of(tx, user_id)
+
+
+async def propose(resources: Resources, user_id: str, plan_name: str, interval: str) -> Change:
+    """What changing to a plan would cost. Raises NoSubscription, NotForSale, CannotChange."""
+    row, gateway = await _mine(resources, user_id)
+    database = resources.get(Database)
+    async with database.snapshot() as tx:
+        plan = await sold.plan_named(tx, plan_name)
+        before = await quotas.plan_version(tx, row.plan_id)
+        amount = sold.price_of(plan, interval, row.currency)
+        price = await sold.vendor_price(tx, gateway, plan, interval, row.currency)
+    if (plan.id, interval) == (row.plan_id, row.interval):
+        return Change(plan, interval, False, 0, 0, row.currency, amount, row.period_end)
+    if not _is_more(before, row.interval, plan, interval, row.currency):
+        return Change(plan, interval, False, 0, 0, row.currency, amount, row.period_end)
+    price = price or await _make_price(resources, gateway, plan, interval, row.currency)
+    owed = await _asked(gateway.preview(row.vendor_id, price))
+    return Change(plan, interval, True, owed.due_minor, owed.unused_minor, owed.currency, amount, None)
+
+
+async def change(resources: Resources, user_id: str, proposed: Change, key: str) -> None:
+    """Do what was proposed, once per `key`. Raises PaymentDeclined, CannotChange, GatewayFailed."""
+    row, gateway = await _mine(resources, user_id)
+    async with resources.get(Database).snapshot() as tx:
+        price = await sold.vendor_price(tx, gateway, proposed.plan, proposed.interval, row.currency)
+    price = price or await _make_price(resources, gateway, proposed.plan, proposed.interval, row.currency)
+    await _asked(gateway.change(row.vendor_id, price, now=proposed.now, key=key))
+    await _look(resources, gateway, row)
+
+
+async def cancel(resources: Resources, user_id: str, *, now: bool, key: str) -> None:
+    """End the subscription now, or when what was paid is used up. Raises NoSubscription, GatewayFailed."""
+    row, gateway = await _mine(resources, user_id)
+    await _asked(gateway.cancel(row.vendor_id, now=now, key=key))
+    await _look(resources, gateway, row)
+
+
+async def resume(resources: Resources, user_id: str, *, key: str) -> None:
+    """Let the subscription go on after all. Raises NoSubscription, CannotChange, GatewayFailed."""
+    row, gateway = await _mine(resources, user_id)
+    await _asked(gateway.resume(row.vendor_id, key=key))
+    await _look(resources, gateway, row)
+
+
+def _is_more(before: HeldPlan, interval_before: str, plan: HeldPlan, interval: str, currency: str) -> bool:
+    """Whether a change is to something dearer: per month, or the same for longer."""
+    had, wanted = before.terms.prices_per(interval_before).get(currency, 0), sold.price_of(plan, interval, currency)
+    if plan.name == before.name:
+        return sold.MONTHS[interval] > sold.MONTHS[interval_before]
+    return wanted * sold.MONTHS[interval_before] > had * sold.MONTHS[interval]
+
+
+async def _mine(resources: Resources, user_id: str) -> tuple[Subscription, Gateway]:
+    async with resources.get(Database).snapshot() as tx:
+        row = await subscribed.live_of(tx, user_id)
+    if row is None:
+        raise NoSubscription
+    gateway = resources.get(Gateways).get(row.gateway)
+    if gateway is None:
+        raise PaymentsNotConfigured
+    return row, gateway
+
+
+async def _make_price(resources: Resources, gateway: Gateway, plan: HeldPlan, interval: str, currency: str) -> str:
+    row = await _asked(sold.make_price(gateway, plan, interval, currency))
+    async with resources.get(Database).transaction() as tx:
+        await sold.keep_price(tx, row)
+    return str(row["vendor_id"])
+
+
+async def _look(resources: Resources, gateway: Gateway, row: Subscription) -> None:
+    await _asked(refresh(resources, gateway, Subject("subscription", row.vendor_id)))
+
+
+async def _asked(call: Awaitable[T]) -> T:
+    """The gateway's answer, its errors in words for customers."""
+    try:
+        return await call
+    except Declined as error:
+        raise PaymentDeclined from error
+    except Refused as error:
+        log.warning("gateway_refused", reason=str(error))
+        raise CannotChange from error
+    except GatewayError as error:
+        log.warning("gateway_failed", reason=f"{type(error).__name__}: {error}")
+        raise GatewayFailed from error

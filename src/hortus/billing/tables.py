@@ -1,0 +1,266 @@
+"""What was sold, to whom, and what came of it.
+
+Money is in the minor unit of its currency; credits are micro-credits. `user_id` is no foreign key:
+papers about money outlive people. Erasure anonymises the user and keeps these rows.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hortus.core.db import Base, id_type
+
+VENDOR_ID = String(255).with_variant(String(255, collation="C"), "postgresql")
+GATEWAY = String(40)
+CURRENCY = String(3)
+LIVE = "status IN ('trialing', 'active', 'past_due')"
+
+
+class CreditPack(Base):
+    """One version of a pack of credits. A version that was sold never changes; a change is a new version."""
+
+    __tablename__ = "credit_packs"
+    __table_args__ = (UniqueConstraint("name", "version"), CheckConstraint("credits > 0", "credits_positive"))
+
+    id: Mapped[str] = mapped_column(id_type(), primary_key=True)
+    name: Mapped[str] = mapped_column(String(20))
+    version: Mapped[int]
+    title: Mapped[str] = mapped_column(String(80))
+    credits: Mapped[int] = mapped_column(BigInteger)
+    prices: Mapped[dict[str, int]] = mapped_column(JSON)
+    active: Mapped[bool]
+    defaults: Mapped[str | None] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+
+
+class VendorPrice(Base):
+    """The gateway's id of a recurring price of one version of a plan."""
+
+    __tablename__ = "vendor_prices"
+    __table_args__ = (UniqueConstraint("gateway", "vendor_id"),)
+
+    gateway: Mapped[str] = mapped_column(GATEWAY, primary_key=True)
+    plan_id: Mapped[str] = mapped_column(ForeignKey("plans.id"), primary_key=True)
+    interval: Mapped[str] = mapped_column(String(10), primary_key=True)
+    currency: Mapped[str] = mapped_column(CURRENCY, primary_key=True)
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    vendor_id: Mapped[str] = mapped_column(VENDOR_ID)
+    created_at: Mapped[datetime]
+
+
+class Customer(Base):
+    """What a gateway calls a user."""
+
+    __tablename__ = "gateway_customers"
+    __table_args__ = (UniqueConstraint("gateway", "vendor_id"),)
+
+    user_id: Mapped[str] = mapped_column(id_type(), primary_key=True)
+    gateway: Mapped[str] = mapped_column(GATEWAY, primary_key=True)
+    vendor_id: Mapped[str] = mapped_column(VENDOR_ID)
+
+
+class Checkout(Base):
+    """Something a customer set out to buy. What it costs and gives is decided here, and checked when it is paid."""
+
+    __tablename__ = "checkouts"
+    __table_args__ = (
+        UniqueConstraint("gateway", "vendor_id"),
+        CheckConstraint("status IN ('new', 'open', 'paid', 'ended')", "status_is_known"),
+        CheckConstraint("kind IN ('subscription', 'topup', 'auto_topup')", "kind_is_known"),
+        CheckConstraint("amount_minor >= 0 AND discount_minor >= 0 AND credits >= 0", "amounts_not_negative"),
+        Index(None, "user_id", "id"),
+        Index("ix_checkouts_waiting", "created_at", postgresql_where=text("status IN ('new', 'open')"),
+              sqlite_where=text("status IN ('new', 'open')")),
+    )  # fmt: skip
+
+    id: Mapped[str] = mapped_column(id_type(), primary_key=True)
+    user_id: Mapped[str] = mapped_column(id_type())
+    gateway: Mapped[str] = mapped_column(GATEWAY)
+    vendor_id: Mapped[str | None] = mapped_column(VENDOR_ID)
+    kind: Mapped[str] = mapped_column(String(20))
+    title: Mapped[str] = mapped_column(String(120))
+    plan_id: Mapped[str | None] = mapped_column(ForeignKey("plans.id"))
+    interval: Mapped[str | None] = mapped_column(String(10))
+    pack_id: Mapped[str | None] = mapped_column(ForeignKey("credit_packs.id"))
+    credits: Mapped[int] = mapped_column(BigInteger)
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    discount_minor: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(CURRENCY)
+    trial_days: Mapped[int]
+    coupon_id: Mapped[str | None] = mapped_column(id_type())
+    status: Mapped[str] = mapped_column(String(10))
+    url: Mapped[str | None] = mapped_column(Text)
+    order: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    created_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+
+
+class Subscription(Base):
+    """A plan that is paid again and again. `read_at` is when its state was last taken from the gateway.
+
+    `paid_until` is the end of what was paid for (or of the trial), whatever the gateway calls the period.
+    `unwanted` is a second one of the same user: it is cancelled and given back.
+    """
+
+    __tablename__ = "subscriptions"
+    __table_args__ = (
+        UniqueConstraint("gateway", "vendor_id"),
+        CheckConstraint("status IN ('trialing', 'active', 'past_due', 'ended', 'unwanted')", "status_is_known"),
+        Index("uq_subscriptions_live", "user_id", unique=True, postgresql_where=text(LIVE), sqlite_where=text(LIVE)),
+        Index("ix_subscriptions_renewing", "period_end", postgresql_where=text(LIVE), sqlite_where=text(LIVE)),
+        Index(None, "user_id", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(id_type(), primary_key=True)
+    user_id: Mapped[str] = mapped_column(id_type())
+    gateway: Mapped[str] = mapped_column(GATEWAY)
+    vendor_id: Mapped[str] = mapped_column(VENDOR_ID)
+    checkout_id: Mapped[str | None] = mapped_column(ForeignKey("checkouts.id"))
+    plan_id: Mapped[str] = mapped_column(ForeignKey("plans.id"))
+    interval: Mapped[str] = mapped_column(String(10))
+    next_plan_id: Mapped[str | None] = mapped_column(ForeignKey("plans.id"))
+    next_interval: Mapped[str | None] = mapped_column(String(10))
+    currency: Mapped[str] = mapped_column(CURRENCY)
+    status: Mapped[str] = mapped_column(String(10))
+    period_start: Mapped[datetime]
+    period_end: Mapped[datetime]
+    paid_until: Mapped[datetime]
+    trial_end: Mapped[datetime | None]
+    cancels_at_period_end: Mapped[bool]
+    created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    read_at: Mapped[datetime]
+
+
+class Payment(Base):
+    """Money that arrived, once. What it granted is the ledger grant `payment:<id>`.
+
+    `unexpected` fits no order of ours (another amount, a second payment): it grants nothing and waits
+    for the operator. `clawed_wanted` is how much credit should have been taken back by now, for refunds
+    and disputes; `clawed_credits` how much was there to take.
+    """
+
+    __tablename__ = "payments"
+    __table_args__ = (
+        UniqueConstraint("gateway", "vendor_id"),
+        CheckConstraint("kind IN ('subscription', 'change', 'topup', 'auto_topup', 'unexpected')", "kind_is_known"),
+        CheckConstraint("0 <= refunded_minor AND 0 <= disputed_minor", "amounts_not_negative"),
+        CheckConstraint("0 <= clawed_wanted AND clawed_wanted <= credits", "clawed_fits"),
+        Index(None, "user_id", "id"),
+        Index(None, "subscription_id", "id"),
+        Index(None, "paid_at"),
+    )
+
+    id: Mapped[str] = mapped_column(id_type(), primary_key=True)
+    user_id: Mapped[str] = mapped_column(id_type())
+    gateway: Mapped[str] = mapped_column(GATEWAY)
+    vendor_id: Mapped[str] = mapped_column(VENDOR_ID)
+    kind: Mapped[str] = mapped_column(String(20))
+    title: Mapped[str] = mapped_column(String(120))
+    checkout_id: Mapped[str | None] = mapped_column(ForeignKey("checkouts.id"))
+    subscription_id: Mapped[str | None] = mapped_column(ForeignKey("subscriptions.id"))
+    plan_id: Mapped[str | None] = mapped_column(ForeignKey("plans.id"))
+    interval: Mapped[str | None] = mapped_column(String(10))
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    currency: Mapped[str] = mapped_column(CURRENCY)
+    method: Mapped[str | None] = mapped_column(String(40))
+    credits: Mapped[int] = mapped_column(BigInteger)
+    period_start: Mapped[datetime | None]
+    period_end: Mapped[datetime | None]
+    refunded_minor: Mapped[int] = mapped_column(BigInteger)
+    disputed_minor: Mapped[int] = mapped_column(BigInteger)
+    clawed_wanted: Mapped[int] = mapped_column(BigInteger)
+    clawed_credits: Mapped[int] = mapped_column(BigInteger)
+    restored: Mapped[int] = mapped_column(Integer)
+    """How often credit was given back after a dispute was won; each time is a grant of its own."""
+    paid_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+
+
+class FailedPayment(Base):
+    """A try to pay that failed."""
+
+    __tablename__ = "failed_payments"
+    __table_args__ = (UniqueConstraint("gateway", "vendor_id"), Index(None, "user_id", "id"))
+
+    id: Mapped[str] = mapped_column(id_type(), primary_key=True)
+    user_id: Mapped[str] = mapped_column(id_type())
+    gateway: Mapped[str] = mapped_column(GATEWAY)
+    vendor_id: Mapped[str] = mapped_column(VENDOR_ID)
+    checkout_id: Mapped[str | None] = mapped_column(ForeignKey("checkouts.id"))
+    subscription_id: Mapped[str | None] = mapped_column(ForeignKey("subscriptions.id"))
+    reason: Mapped[str] = mapped_column(String(80))
+    failed_at: Mapped[datetime]
+    retry_at: Mapped[datetime | None]
+
+
+class Refund(Base):
+    """Money that went back."""
+
+    __tablename__ = "refunds"
+    __table_args__ = (UniqueConstraint("gateway", "vendor_id"), Index(None, "payment_id"))
+
+    id: Mapped[str] = mapped_column(id_type(), primary_key=True)
+    payment_id: Mapped[str] = mapped_column(ForeignKey("payments.id"))
+    gateway: Mapped[str] = mapped_column(GATEWAY)
+    vendor_id: Mapped[str] = mapped_column(VENDOR_ID)
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    refunded_at: Mapped[datetime]
+
+
+class Dispute(Base):
+    """A payment that the buyer's bank questions. Won and lost are for good."""
+
+    __tablename__ = "disputes"
+    __table_args__ = (
+        UniqueConstraint("gateway", "vendor_id"),
+        CheckConstraint("status IN ('open', 'won', 'lost')", "status_is_known"),
+        Index(None, "payment_id"),
+    )
+
+    id: Mapped[str] = mapped_column(id_type(), primary_key=True)
+    payment_id: Mapped[str] = mapped_column(ForeignKey("payments.id"))
+    gateway: Mapped[str] = mapped_column(GATEWAY)
+    vendor_id: Mapped[str] = mapped_column(VENDOR_ID)
+    amount_minor: Mapped[int] = mapped_column(BigInteger)
+    status: Mapped[str] = mapped_column(String(10))
+    opened_at: Mapped[datetime]
+
+
+class WebhookEvent(Base):
+    """The inbox: one piece of news from a gateway, as it came. Unknown kinds are kept too."""
+
+    __tablename__ = "webhook_events"
+    __table_args__ = (
+        UniqueConstraint("gateway", "event_id"),
+        CheckConstraint("status IN ('waiting', 'handled', 'kept', 'dead')", "status_is_known"),
+        Index(None, "status", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(id_type(), primary_key=True)
+    gateway: Mapped[str] = mapped_column(GATEWAY)
+    event_id: Mapped[str] = mapped_column(VENDOR_ID)
+    kind: Mapped[str] = mapped_column(String(120))
+    subject_kind: Mapped[str | None] = mapped_column(String(20))
+    subject_id: Mapped[str | None] = mapped_column(VENDOR_ID)
+    body: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """As it came; None when a sweep found the event, not a call."""
+    status: Mapped[str] = mapped_column(String(10))
+    failure: Mapped[str | None] = mapped_column(String(300))
+    occurred_at: Mapped[datetime]
+    received_at: Mapped[datetime]
+    handled_at: Mapped[datetime | None]

@@ -1,0 +1,68 @@
+"""Find the adapters of a seam: modules in its folder, and entry points of other packages."""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib.metadata import entry_points
+from types import ModuleType
+from typing import Any, Protocol, TypeVar
+
+from pydantic import ValidationError
+
+
+class Adapter(Protocol):
+    """Whatever bears an id."""
+
+    id: str
+
+
+A = TypeVar("A", bound=Adapter)
+
+
+def discover(folder: ModuleType, group: str, seam: type[A], context: object) -> tuple[dict[str, A], dict[str, str]]:
+    """Build the class `Adapter` of every module in `folder`, and of every entry point of `group`, with `context`.
+
+    The adapters by id, and for each that cannot be imported, built or used as `seam` one line on why. Never fails.
+    """
+    found: dict[str, A] = {}
+    broken: dict[str, str] = {}
+    for name, load in (*_in_folder(folder), *_from_packages(group)):
+        try:
+            make = _adapter_in(load())
+            if make is None:
+                continue
+            adapter = make(context)
+            if not isinstance(adapter, seam):
+                raise TypeError(f"its Adapter does not fit the protocol {seam.__name__}")
+            if adapter.id in found:
+                raise ValueError(f"the id {adapter.id!r} is taken")
+        except Exception as error:
+            broken[name] = _one_line(error)
+        else:
+            found[adapter.id] = adapter
+    return found, broken
+
+
+def _in_folder(folder: ModuleType) -> Iterator[tuple[str, Callable[[], Any]]]:
+    for module in pkgutil.iter_modules(folder.__path__):
+        yield module.name, partial(importlib.import_module, f"{folder.__name__}.{module.name}")
+
+
+def _from_packages(group: str) -> Iterator[tuple[str, Callable[[], Any]]]:
+    for point in entry_points(group=group):
+        yield f"{point.name} ({point.value})", point.load
+
+
+def _adapter_in(loaded: Any) -> Any:
+    """The adapter class itself, or the one a module holds; None for a module without."""
+    return getattr(loaded, "Adapter", None) if inspect.ismodule(loaded) else loaded
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):  # its own text repeats the values, and those may be secrets
+        said = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
+    else:
+        said = f"{type(error).__name__}: {error}"
+    return " ".join(said.split())[:300]

@@ -1,0 +1,319 @@
+"""The seam for payment vendors: what is asked of them, and what they tell, in our own words.
+
+A vendor is believed only when it is asked: a webhook, a browser callback and a sweep each name a
+`Subject`, and `facts` reads from the vendor all that is true of it now. So it does not matter how
+often news comes, in which order, or whether it comes at all. Amounts are minor units of a currency.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from hortus.core.db import Database
+from hortus.core.http import Http
+from hortus.core.settings import Settings
+
+Interval = Literal["month", "year"]
+SubscriptionStatus = Literal["trialing", "active", "past_due", "ended"]
+DisputeStatus = Literal["open", "won", "lost"]
+
+
+# What can go wrong -----------------------------------------------------------
+
+
+class GatewayError(Exception):
+    """The gateway did not do it. The text is stored and logged: it repeats no secret and no personal data."""
+
+
+class NotConfigured(GatewayError):
+    """A setting is missing."""
+
+
+class Refused(GatewayError):
+    """The gateway will never do this as asked; asking again does not help."""
+
+
+class Declined(GatewayError):
+    """The buyer's bank or card said no."""
+
+
+class Unavailable(GatewayError):
+    """No answer, or one that says to come back, after `after` seconds where it says so."""
+
+    def __init__(self, reason: str, after: float | None = None) -> None:
+        super().__init__(reason)
+        self.after = after
+
+
+class Forged(Exception):
+    """The delivery is not from the gateway: its signature, its time or its form is wrong."""
+
+
+# What is asked ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RecurringPrice:
+    """A price of one version of a plan. `id` is ours and names version, interval and currency."""
+
+    id: str
+    title: str
+    interval: Interval
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """Who pays. `customer` is the gateway's own id of them, once it has one."""
+
+    user_id: str
+    email: str | None = None
+    mobile: str | None = None
+    name: str | None = None
+    customer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One thing to pay for. `id` is ours, and the gateway's idempotency key.
+
+    With `price` (the gateway's id of a recurring price) it starts a subscription, whose first
+    period costs `amount_minor`, after `trial_days` without cost.
+    """
+
+    id: str
+    buyer: Buyer
+    title: str
+    amount_minor: int
+    currency: str
+    success_url: str
+    cancel_url: str
+    price: str | None = None
+    discount_minor: int = 0
+    trial_days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A checkout that waits for the buyer: at `url`, or with what a page of ours needs to open it."""
+
+    vendor_id: str
+    url: str | None = None
+    order: dict[str, Any] | None = None
+    customer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proration:
+    """What a change would cost now (never below zero), and the credit for time not used that is in it."""
+
+    due_minor: int
+    unused_minor: int
+    currency: str
+
+
+# What is told ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What news is about, by the gateway's id."""
+
+    kind: Literal["checkout", "subscription", "payment"]
+    vendor_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One piece of news. It bears an id that is the same each time it comes; without a subject it is only kept."""
+
+    event_id: str
+    kind: str
+    occurred_at: datetime
+    subject: Subject | None
+
+
+@dataclass(frozen=True, slots=True)
+class Paid:
+    """Money that arrived."""
+
+    vendor_id: str
+    amount_minor: int
+    currency: str
+    paid_at: datetime
+    method: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What is true of a subscription now. `price` is the gateway's id of its recurring price, `reference` our order."""
+
+    vendor_id: str
+    reference: str | None
+    status: SubscriptionStatus
+    price: str
+    period_start: datetime
+    period_end: datetime
+    cancels_at_period_end: bool = False
+    trial_end: datetime | None = None
+    customer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutPaid:
+    """An order of a single purchase was paid."""
+
+    reference: str
+    payment: Paid
+    customer: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckoutEnded:
+    """An order will not be paid any more."""
+
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionRenewed:
+    """A period of a subscription was paid; the first one too. `price` is what was bought for it.
+
+    With `changed` it is the difference that a change in the middle of a period costs.
+    """
+
+    subscription: str
+    reference: str | None
+    payment: Paid
+    price: str
+    period_start: datetime
+    period_end: datetime
+    changed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionChanged:
+    """The state of a subscription."""
+
+    agreement: Agreement
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentFailed:
+    """A try to pay failed; the gateway tries again at `retry_at`, or never."""
+
+    vendor_id: str
+    reason: str
+    failed_at: datetime
+    subscription: str | None = None
+    reference: str | None = None
+    retry_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refunded:
+    """Money that went back."""
+
+    vendor_id: str
+    payment: str
+    amount_minor: int
+    currency: str
+    refunded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Disputed:
+    """A payment that the buyer's bank questions: money is gone while it is open and once it is lost."""
+
+    vendor_id: str
+    payment: str
+    amount_minor: int
+    currency: str
+    status: DisputeStatus
+    opened_at: datetime
+
+
+Fact = (
+    CheckoutPaid | CheckoutEnded | SubscriptionRenewed | SubscriptionChanged | PaymentFailed | Refunded | Disputed
+)
+
+
+# The adapter -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What a gateway can do beyond a single purchase."""
+
+    currencies: tuple[str, ...]
+    """Those it charges, the most fitting first."""
+    subscriptions: bool = True
+    discounts: bool = True
+    """Whether the first period of a subscription may cost less."""
+    trials: bool = True
+    off_session: bool = True
+    """Whether a known customer may be charged without a page."""
+    portal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an adapter is given."""
+
+    http: Http
+    settings: Settings
+    database: Database
+
+
+@runtime_checkable
+class Gateway(Protocol):
+    """A payment vendor. No verb is called while a transaction is open; each raises GatewayError only."""
+
+    id: str
+    title: str
+    can: Abilities
+
+    def missing(self) -> str | None:
+        """What an operator must still set, in one line; None when it is ready."""
+
+    def read(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Delivery:
+        """The delivery behind a webhook call. Raises Forged unless its signature is good and, where the
+        gateway stamps it, its time is within five minutes of `now` both ways; NotConfigured without a secret."""
+
+    async def facts(self, subject: Subject) -> list[Fact]:
+        """All that is true of a subject now, causes before effects; empty when the gateway knows no such thing."""
+
+    def missed(self, since: datetime) -> AsyncIterator[Delivery]:
+        """What happened since then, by the gateway's own list, the oldest first; webhooks may bring it too."""
+
+    async def price(self, price: RecurringPrice) -> str:
+        """The gateway's id of a recurring price; asking twice makes one."""
+
+    async def start(self, order: Order) -> Started:
+        """Open a checkout; asking twice for an order opens one."""
+
+    async def close(self, vendor_id: str) -> None:
+        """Let a checkout that was not paid be paid no more; Refused when it was paid."""
+
+    async def charge(self, order: Order) -> None:
+        """Take the money of a known customer now, once per order. Raises Declined."""
+
+    async def preview(self, subscription: str, price: str) -> Proration:
+        """What changing to that price now would cost."""
+
+    async def change(self, subscription: str, price: str, *, now: bool, key: str) -> None:
+        """Change the price, now with proration or from the next period on; once per `key`. Raises Declined."""
+
+    async def cancel(self, subscription: str, *, now: bool, key: str) -> None:
+        """End a subscription, now or when its period ends; again is fine."""
+
+    async def resume(self, subscription: str, *, key: str) -> None:
+        """Take back that it ends with its period; again is fine. Refused when it has ended."""
+
+    async def refund(self, payment: str, amount_minor: int, *, key: str) -> None:
+        """Give money back, once per `key`."""
+
+    async def portal(self, customer: str, return_url: str) -> str:
+        """Where the customer manages cards and papers at the gateway. Raises Refused without such a place."""

@@ -1,0 +1,31 @@
+"""The sandbox's calendar: checkouts run out, subscriptions renew, old news is forgotten."""
+
+from datetime import timedelta
+
+from hortus import tasks
+from hortus.core import clock
+from hortus.core.db import Database
+from hortus.core.resources import Resources
+from hortus.payments.sandbox import store, vendor
+
+NEWS_KEPT = timedelta(days=30)
+
+
+async def turn(resources: Resources, _task: tasks.Claimed) -> None:
+    """Do all that is due, each in a transaction of its own."""
+    database, now = resources.get(Database), clock.now()
+    for kind, happen in (("subscription", vendor.renew), ("checkout", vendor.close)):
+        more = True
+        while more:
+            async with database.snapshot() as tx:
+                more = bool(ids := await store.due(tx, kind, now))
+            for id in ids:
+                async with database.transaction() as tx:
+                    await happen(tx, id)
+    async with database.transaction() as tx:
+        await store.forget(tx, now - NEWS_KEPT)
+
+
+def define_all() -> None:
+    """Make the periodic work known; again is fine."""
+    tasks.every("sandbox.turn", turn, 60)
