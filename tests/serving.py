@@ -76,11 +76,12 @@ class Hortus:
 async def serve(database_url: str, folder: Path, **overrides: Any) -> AsyncIterator[Hortus]:
     """Start the application, stop it at the end."""
     given = {"rate_limits_enabled": False, "principal_cache_seconds": 30.0, "secret_key": "k" * 40, **overrides}
-    settings = Settings(data_dir=folder / "data", database_url=database_url, **given)
-    await asyncio.to_thread(upgrade, settings)
-    app = create_app(settings)
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
+    port = listening.getsockname()[1]
+    settings = Settings(data_dir=folder / "data", database_url=database_url, port=port, **given)
+    await asyncio.to_thread(upgrade, settings)
+    app = create_app(settings)
     config = uvicorn.Config(
         app, log_config=None, access_log=False, proxy_headers=False, lifespan="on", timeout_graceful_shutdown=5
     )
@@ -92,7 +93,7 @@ async def serve(database_url: str, folder: Path, **overrides: Any) -> AsyncItera
             running.result()
             raise RuntimeError("the server did not start")
         await asyncio.sleep(0.01)
-    hortus = Hortus(f"http://127.0.0.1:{listening.getsockname()[1]}", app.app.state.resources, settings)  # type: ignore[attr-defined]
+    hortus = Hortus(f"http://127.0.0.1:{port}", app.app.state.resources, settings)  # type: ignore[attr-defined]
     try:
         yield hortus
     finally:

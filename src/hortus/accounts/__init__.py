@@ -28,7 +28,8 @@ from hortus.accounts.passkeys import remove_passkeys
 from hortus.accounts.passkeys import sweep_challenges as sweep_passkey_challenges
 from hortus.accounts.passwords import PasswordPool
 from hortus.accounts.principal import Budgets, Principal, PrincipalCache, sessions_changed, user_changed
-from hortus.accounts.service import offer_setup, register, staff_made, user_registered
+from hortus.accounts.principal import Principal, PrincipalCache, sessions_changed, user_changed
+from hortus.accounts.service import Profile, offer_setup, profile_of, register, staff_made, user_registered
 from hortus.accounts.sessions import authenticated_again, recently_authenticated
 from hortus.accounts.strength import check_strength
 from hortus.accounts.throttle import Throttle, sweep_lanes
@@ -51,6 +52,7 @@ __all__ = [
     "PersonDetails",
     "Principal",
     "PrincipalCache",
+    "Profile",
     "ProfileExtras",
     "RecentCaller",
     "Role",
@@ -70,6 +72,7 @@ __all__ = [
     "lock_administrators",
     "offer_setup",
     "person_details",
+    "profile_of",
     "recently_authenticated",
     "register",
     "remove_factors",

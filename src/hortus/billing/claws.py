@@ -7,7 +7,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus import ledger
-from hortus.billing.grants import reference_of
+from hortus.billing.grants import references_of
 from hortus.billing.signals import payment_reversed
 from hortus.billing.tables import Dispute, Payment, Refund
 from hortus.core import ids
@@ -70,10 +70,7 @@ async def balance(tx: Tx, payment_id: str, *, cause: str) -> None:
     """Take or give back as much credit as refunds and disputes of a payment now ask for. `cause` names this once."""
     payment = (
         await tx.execute(
-            select(Payment)
-            .where(Payment.id == payment_id)
-            .with_for_update()
-            .execution_options(populate_existing=True)
+            select(Payment).where(Payment.id == payment_id).with_for_update().execution_options(populate_existing=True)
         )
     ).scalar_one()
     back = await _sum(tx, select(func.sum(Refund.amount_minor)).where(Refund.payment_id == payment_id))
@@ -104,14 +101,12 @@ async def balance(tx: Tx, payment_id: str, *, cause: str) -> None:
 
 async def _claw(tx: Tx, payment: Payment, amount: int, cause: str) -> int:
     taken = 0
-    own = reference_of(payment.id)
-    for number in range(payment.restored + 1):  # what was restored is a grant of its own, and may be lost again
-        if taken == amount:
-            break
-        grant = f"{own}:restored:{number}" if number else own
-        taken += await ledger.claw_back(
-            tx, grant_reference=grant, reference=f"{cause}:{number}", amount=amount - taken
-        )
+    # What was restored is a grant of its own, and may be lost again.
+    for number, grant in enumerate(references_of(payment.id, payment.restored)):
+        if taken < amount:
+            taken += await ledger.claw_back(
+                tx, grant_reference=grant, reference=f"{cause}:{number}", amount=amount - taken
+            )
     return taken
 
 
@@ -121,7 +116,7 @@ async def _restore(tx: Tx, payment: Payment, amount: int, number: int) -> None:
         tx,
         payment.user_id,
         amount,
-        reference=f"{reference_of(payment.id)}:restored:{number}",
+        reference=references_of(payment.id, number)[-1],
         reason="Dispute won",
         priority=ledger.PRIORITY_PLAN if of_plan else ledger.PRIORITY_BOUGHT,
         expires_at=payment.period_end if of_plan else None,
@@ -139,10 +134,7 @@ async def _payment(tx: Tx, gateway: str, vendor_id: str) -> Payment | None:
 async def _insert(tx: Tx, table: Any, row: dict[str, object]) -> bool:
     insert = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
     made = await tx.execute(
-        insert(table)
-        .values(**row)
-        .on_conflict_do_nothing(index_elements=["gateway", "vendor_id"])
-        .returning(table.id)
+        insert(table).values(**row).on_conflict_do_nothing(index_elements=["gateway", "vendor_id"]).returning(table.id)
     )
     return made.first() is not None
 

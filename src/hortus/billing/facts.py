@@ -137,14 +137,14 @@ async def _period_paid(tx: Tx, gateway: str, fact: SubscriptionRenewed) -> None:
     sold = await sold_as(tx, gateway, fact.price)
     wanted = subscription.status != "unwanted" and sold is not None and sold.currency == fact.payment.currency
     wanted = wanted and await _first_fits(tx, subscription, fact)
-    credits = 0
+    granted = 0
     if sold is not None and wanted:
-        credits = await grants.credits_of_period(tx, subscription, sold, fact)
+        granted = await grants.credits_of_period(tx, subscription, sold, fact)
     bought = _Bought(
         ("change" if fact.changed else "subscription") if wanted else "unexpected",
         subscription.user_id,
         sold.title if sold is not None else "Subscription",
-        credits,
+        granted,
         checkout_id=subscription.checkout_id,
         subscription_id=subscription.id,
         plan_id=sold.plan_id if sold is not None else None,

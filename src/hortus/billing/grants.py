@@ -13,9 +13,10 @@ from hortus.core.db import Tx
 from hortus.payments import SubscriptionRenewed
 
 
-def reference_of(payment_id: str) -> str:
-    """The ledger's name of the grant of a payment."""
-    return f"payment:{payment_id}"
+def references_of(payment_id: str, restored: int) -> list[str]:
+    """The ledger's names of the grants of a payment: its own, and one for each time a dispute was won."""
+    own = f"payment:{payment_id}"
+    return [own, *(f"{own}:restored:{number}" for number in range(1, restored + 1))]
 
 
 async def grant_for(tx: Tx, payment_id: str) -> None:
@@ -26,7 +27,7 @@ async def grant_for(tx: Tx, payment_id: str) -> None:
         tx,
         row.user_id,
         row.credits,
-        reference=reference_of(row.id),
+        reference=references_of(row.id, 0)[0],
         reason=row.title,
         priority=ledger.PRIORITY_PLAN if of_plan else ledger.PRIORITY_BOUGHT,
         expires_at=row.period_end if of_plan else None,
@@ -57,13 +58,14 @@ async def credits_of_period(tx: Tx, row: Subscription, sold: Sold, fact: Subscri
 
 async def end_plan_credit(tx: Tx, subscription_id: str) -> None:
     """A subscription has ended: what it granted and nobody used goes now; what was bought otherwise stays."""
-    query = select(Payment.id).where(
+    query = select(Payment.id, Payment.restored).where(
         Payment.subscription_id == subscription_id,
         Payment.kind.in_(("subscription", "change")),
         Payment.period_end > clock.now(),
     )
-    for payment_id in (await tx.execute(query)).scalars().all():
-        await ledger.end_grant(tx, reference_of(payment_id))
+    for payment_id, restored in (await tx.execute(query)).all():
+        for reference in references_of(payment_id, restored):
+            await ledger.end_grant(tx, reference)
 
 
 def _seconds(start: datetime, end: datetime) -> int:

@@ -30,8 +30,8 @@ async def _undo(resources: Resources, task: tasks.Claimed) -> None:
         await gateway.cancel(row.vendor_id, now=True, key=f"undo:{row.id}")
         await refresh(resources, gateway, subject)
         async with database.snapshot() as tx:
-            query = select(Payment).where(Payment.subscription_id == row.id, Payment.refunded_minor == 0)
-            paid = (await tx.execute(query)).scalars().all()
+            owed = select(Payment).where(Payment.subscription_id == row.id, Payment.refunded_minor == 0)
+            paid = (await tx.execute(owed)).scalars().all()
         for payment in paid:
             await gateway.refund(payment.vendor_id, payment.amount_minor, key=f"undo:{payment.id}")
         await refresh(resources, gateway, subject)

@@ -8,12 +8,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus import quotas
 from hortus.billing import grants, sold
-from hortus.billing.tables import Checkout, Customer, Subscription
 from hortus.billing.signals import subscription_unwanted
 from hortus.billing.sold import Sold
+from hortus.billing.tables import Checkout, Customer, Subscription
 from hortus.core import clock, ids
 from hortus.core.db import Tx, db_now
-from hortus.payments.base import Agreement
+from hortus.payments import Agreement
 
 log = structlog.get_logger()
 LIVE = ("trialing", "active", "past_due")

@@ -7,34 +7,26 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.metadata import entry_points
 from types import ModuleType
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from pydantic import ValidationError
 
 
-class Adapter(Protocol):
-    """Whatever bears an id."""
-
-    id: str
-
-
-A = TypeVar("A", bound=Adapter)
-
-
-def discover(folder: ModuleType, group: str, seam: type[A], context: object) -> tuple[dict[str, A], dict[str, str]]:
+def discover(folder: ModuleType, group: str, seam: type, context: object) -> tuple[dict[str, Any], dict[str, str]]:
     """Build the class `Adapter` of every module in `folder`, and of every entry point of `group`, with `context`.
 
     The adapters by id, and for each that cannot be imported, built or used as `seam` one line on why. Never fails.
     """
-    found: dict[str, A] = {}
+    found: dict[str, Any] = {}
     broken: dict[str, str] = {}
     for name, load in (*_in_folder(folder), *_from_packages(group)):
         try:
             make = _adapter_in(load())
             if make is None:
                 continue
-            adapter = make(context)
-            if not isinstance(adapter, seam):
+            adapter: Any = make(context)
+            fits = isinstance(adapter, seam)
+            if not fits:
                 raise TypeError(f"its Adapter does not fit the protocol {seam.__name__}")
             if adapter.id in found:
                 raise ValueError(f"the id {adapter.id!r} is taken")

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from hortus import accounts, admin, chat, generation, ledger, quotas, routing, senders, tasks
+from hortus import accounts, admin, billing, chat, generation, ledger, payments, quotas, routing, senders, tasks
 from hortus.core import stamps
 from hortus.core.db import Database, Tx
 from hortus.core.events import Bus
@@ -68,6 +68,7 @@ async def opened(settings: Settings, *, work: bool, registry: Registry | None = 
         resources.add(desk)
         resources.add(LocalStorage(settings.data_dir / "files"), Storage)
         resources.add(registry or discover(Context(http, settings.data_dir)), Registry)
+        resources.add(payments.discover(payments.Context(http, settings, database)))
         replies = chat.Replies(bus)
         generation.ended.connect(replies)
         accounts.staff_made.connect(_log_staff)
@@ -82,6 +83,7 @@ async def opened(settings: Settings, *, work: bool, registry: Registry | None = 
             resources.add(StartText(database, settings, engine))
             async with database.transaction() as tx:
                 await quotas.ensure_plans(tx, settings)
+                await billing.ensure_packs(tx)
             await engine.start()
             if work:
                 await scheduler.start()

@@ -12,26 +12,32 @@ from hortus.admin.audit import api as audit
 from hortus.admin.credits import api as given_credits
 from hortus.admin.users import api as admin_users
 from hortus.admin.work import api as work
+from hortus.billing import api as billing
+from hortus.billing import webhooks
 from hortus.chat import api as chat
 from hortus.files import api as files
 from hortus.generation import api as generation
 from hortus.generation.usage import api as usage
+from hortus.payments.sandbox import api as sandbox
 
 ALL = (
     accounts,
     admin_users,
     audit,
+    billing,
     chat,
-    given_credits,
-    factors,
     codes,
+    factors,
     files,
     generation,
+    given_credits,
+    identifiers,
     keys,
     passkeys,
-    identifiers,
     resets,
+    sandbox,
     sessions,
     usage,
+    webhooks,
     work,
 )

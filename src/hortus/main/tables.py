@@ -7,18 +7,21 @@ from hortus.accounts.keys import tables as keys
 from hortus.accounts.passkeys import tables as passkeys
 from hortus.admin.audit import tables as audit
 from hortus.admin.credits import tables as given_credits
+from hortus.billing import tables as billing
 from hortus.chat import tables as chat
 from hortus.core import tables as core
 from hortus.core.db import Base
 from hortus.files import tables as files
 from hortus.generation import tables as generation
 from hortus.ledger import tables as ledger
+from hortus.payments.sandbox import tables as sandbox
 from hortus.quotas import tables as quotas
 from hortus.tasks import tables as tasks
 
 ALL = (
     accounts,
     audit,
+    billing,
     chat,
     codes,
     core,
@@ -30,6 +33,7 @@ ALL = (
     ledger,
     passkeys,
     quotas,
+    sandbox,
     tasks,
 )
 metadata = Base.metadata

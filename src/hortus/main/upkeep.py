@@ -3,10 +3,12 @@
 import structlog
 
 from hortus import accounts, ledger, tasks
+from hortus.billing import jobs as billing_jobs
 from hortus.core import idempotency
 from hortus.core.db import Database
 from hortus.core.resources import Resources
 from hortus.files import tasks as files_tasks
+from hortus.payments.sandbox import turn as sandbox
 from hortus.tasks import queue
 
 log = structlog.get_logger()
@@ -52,3 +54,5 @@ def define_all() -> None:
     tasks.every("ledger.prove", prove, 600)
     tasks.every("core.sweep", sweep, 600)
     tasks.every("files.sweep", files_tasks.sweep, 3600)
+    billing_jobs.define_all()
+    sandbox.define_all()

@@ -235,9 +235,7 @@ class Disputed:
     opened_at: datetime
 
 
-Fact = (
-    CheckoutPaid | CheckoutEnded | SubscriptionRenewed | SubscriptionChanged | PaymentFailed | Refunded | Disputed
-)
+Fact = CheckoutPaid | CheckoutEnded | SubscriptionRenewed | SubscriptionChanged | PaymentFailed | Refunded | Disputed
 
 
 # The adapter -----------------------------------------------------------------

@@ -35,6 +35,5 @@ class Gateways:
 
 def discover(context: Context) -> Gateways:
     """Build every adapter there is. Never fails: what cannot be imported or built is kept as broken."""
-    # The seam is a protocol, which mypy does not take for a type that can be instantiated.
-    found, broken = adapters.discover(payments, ENTRY_POINTS, Gateway, context)  # type: ignore[type-abstract]
+    found, broken = adapters.discover(payments, ENTRY_POINTS, Gateway, context)
     return Gateways(*found.values(), broken=broken)

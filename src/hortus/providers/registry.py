@@ -29,6 +29,5 @@ class Registry:
 
 def discover(context: Context) -> Registry:
     """Build every adapter there is. Never fails: what cannot be imported or built is kept as broken."""
-    # The seam is a protocol, which mypy does not take for a type that can be instantiated.
-    found, broken = adapters.discover(providers, ENTRY_POINTS, Provider, context)  # type: ignore[type-abstract]
+    found, broken = adapters.discover(providers, ENTRY_POINTS, Provider, context)
     return Registry(*found.values(), broken=broken)

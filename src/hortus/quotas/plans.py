@@ -114,6 +114,7 @@ async def end_plan(tx: Tx, user_id: str, plan_id: str) -> bool:
         .values(until=clock.now())
         .returning(PlanHolder.user_id)
     )
+    stamps.changed(tx, plan_stamp(user_id), wait=False)
     return ended.first() is not None
 
 

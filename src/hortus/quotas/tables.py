@@ -34,10 +34,10 @@ class Plan(Base):
     version: Mapped[int]
     title: Mapped[str] = mapped_column(String(80))
     prices: Mapped[dict[str, int]] = mapped_column(JSON)
-    yearly_prices: Mapped[dict[str, int]] = mapped_column(JSON)
-    features: Mapped[list[str]] = mapped_column(JSON)
-    qualities: Mapped[list[str]] = mapped_column(JSON)
-    trial_days: Mapped[int]
+    yearly_prices: Mapped[dict[str, int]] = mapped_column(JSON, server_default="{}")
+    features: Mapped[list[str]] = mapped_column(JSON, server_default="[]")
+    qualities: Mapped[list[str]] = mapped_column(JSON, server_default='["economy", "balanced", "premium"]')
+    trial_days: Mapped[int] = mapped_column(server_default="0")
     monthly_credits: Mapped[int] = mapped_column(BigInteger)
     active: Mapped[bool]
     defaults: Mapped[str | None] = mapped_column(String(64))

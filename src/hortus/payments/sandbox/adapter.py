@@ -226,9 +226,7 @@ async def _undone(tx: Tx, payment: Thing) -> list[Fact]:
         for each in await store.children(tx, payment.id, "refund")
     ]
     disputes = [
-        Disputed(
-            each.id, payment.id, each.body["amount"], each.body["currency"], each.body["status"], each.created_at
-        )
+        Disputed(each.id, payment.id, each.body["amount"], each.body["currency"], each.body["status"], each.created_at)
         for each in await store.children(tx, payment.id, "dispute")
     ]
     return [*refunds, *disputes]

@@ -89,9 +89,7 @@ async def due(tx: Tx, kind: str, moment: datetime, limit: int = 50) -> Sequence[
 
 async def save(tx: Tx, thing: Thing, *, due_at: datetime | None = None) -> None:
     """Keep what was changed in its body, and when it is due next."""
-    await tx.execute(
-        update(SandboxObject).where(SandboxObject.id == thing.id).values(body=thing.body, due_at=due_at)
-    )
+    await tx.execute(update(SandboxObject).where(SandboxObject.id == thing.id).values(body=thing.body, due_at=due_at))
 
 
 async def tell(tx: Tx, kind: str, subject_kind: SubjectKind, subject_id: str) -> str:

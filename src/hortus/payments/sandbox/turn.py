@@ -18,10 +18,11 @@ async def turn(resources: Resources, _task: tasks.Claimed) -> None:
         more = True
         while more:
             async with database.snapshot() as tx:
-                more = bool(ids := await store.due(tx, kind, now))
-            for id in ids:
+                due = await store.due(tx, kind, now)
+            more = bool(due)
+            for each in due:
                 async with database.transaction() as tx:
-                    await happen(tx, id)
+                    await happen(tx, each)
     async with database.transaction() as tx:
         await store.forget(tx, now - NEWS_KEPT)
 

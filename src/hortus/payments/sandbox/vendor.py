@@ -152,9 +152,7 @@ async def renew(tx: Tx, subscription_id: str) -> None:
     price = await _price(tx, body["price"])
     start = datetime.fromisoformat(body["period_end"])
     end = clock.months_later(start, MONTHS[price["interval"]])
-    body.update(
-        status="active", period_start=clock.iso(start), period_end=clock.iso(end), failures=0, failure=None
-    )
+    body.update(status="active", period_start=clock.iso(start), period_end=clock.iso(end), failures=0, failure=None)
     await _take_period(tx, subscription, price["amount"], start, end)
     await store.save(tx, subscription, due_at=end)
     await _tell(tx, "subscription.renewed", "subscription", subscription.id)
@@ -301,9 +299,7 @@ async def decide(tx: Tx, payment_id: str, *, won: bool) -> None:
 # Parts -----------------------------------------------------------------------
 
 
-async def _take(
-    tx: Tx, parent: str, reference: str, amount: int, currency: str, **more: Any
-) -> Thing:
+async def _take(tx: Tx, parent: str, reference: str, amount: int, currency: str, **more: Any) -> Thing:
     body = {"reference": reference, "amount": amount, "currency": currency, "paid_at": clock.iso(clock.now()), **more}
     payment, _ = await store.make(tx, "payment", body, parent=parent)
     return payment

@@ -1,0 +1,219 @@
+"""Routes of `/api/payment`: the price list, checkouts, the subscription, payments."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body
+from fastapi.responses import JSONResponse
+
+from hortus import quotas
+from hortus.accounts import Caller, Principal, limited_caller
+from hortus.billing import checkouts, history, sold, subscriptions
+from hortus.billing.checkouts import MakeOrder, Return
+from hortus.billing.schemas import (
+    BuyCredits,
+    BuyPlan,
+    CancelPlan,
+    ChangeOut,
+    ChangePlan,
+    CheckoutId,
+    CheckoutOut,
+    GatewayOut,
+    OpenPortal,
+    PackOut,
+    PaymentOut,
+    PlanOut,
+    PortalOut,
+    PriceList,
+    SubscriptionDetails,
+    SubscriptionOut,
+)
+from hortus.billing.tables import Checkout
+from hortus.core import idempotency, ids
+from hortus.core.db import Database, Tx
+from hortus.core.paging import Page
+from hortus.core.resources import Resources
+from hortus.core.schemas import Id
+from hortus.core.web import PROBLEM_RESPONSES, AllResources, Once, OnceOnly, PageOf, ReadTx, public, resource
+from hortus.payments import Gateways
+
+router = APIRouter(prefix="/api", tags=["payment"], responses=PROBLEM_RESPONSES)
+GatewaysOf = Annotated[Gateways, resource(Gateways)]
+CHECKOUT = limited_caller("checkout", "3/hour")
+TOPUP = limited_caller("topup", "10/hour")
+CHANGES = limited_caller("subscription", "20/hour")
+
+
+@router.get("/payment/plans", openapi_extra=public("a price list is for everybody"))
+async def price_list(tx: ReadTx, gateways: GatewaysOf) -> PriceList:
+    """All that is for sale, and where it can be paid."""
+    return PriceList(
+        plans=[PlanOut.of(plan) for plan in await quotas.offered_plans(tx)],
+        packs=[
+            PackOut(
+                id=pack.id,
+                name=pack.terms.name,
+                title=pack.terms.title,
+                credits=pack.terms.credits,
+                prices=pack.terms.prices,
+            )
+            for pack in await sold.offered_packs(tx)
+        ],
+        gateways=[GatewayOut.of(gateway) for gateway in gateways.ready()],
+    )
+
+
+# Checkouts -------------------------------------------------------------------
+
+
+@router.post("/payment/subscription", status_code=201, dependencies=[CHECKOUT], response_model=CheckoutOut)
+@router.post("/subscription/pro", status_code=201, dependencies=[CHECKOUT], response_model=CheckoutOut)
+@router.post("/subscribe/pro", status_code=201, dependencies=[CHECKOUT], response_model=CheckoutOut)
+async def subscribe(
+    caller: Caller, resources: AllResources, once: OnceOnly, body: Annotated[BuyPlan | None, Body()] = None
+) -> JSONResponse:
+    """Start to buy a plan: the answer says where to pay. Limits and credit come when the gateway was paid."""
+    wish = body or BuyPlan()
+    gateway = checkouts.choose_gateway(resources.get(Gateways), wish.gateway, wish.currency, subscription=True)
+
+    async def order(tx: Tx) -> Checkout:
+        plan = await sold.plan_named(tx, wish.plan)
+        currency = checkouts.choose_currency(gateway, wish.currency, plan.terms.prices_per(wish.interval))
+        return await checkouts.order_plan(tx, gateway, caller.user_id, plan, wish.interval, currency)
+
+    return await _checkout(resources, caller, once, wish, order)
+
+
+@router.post("/payment/topup", status_code=201, dependencies=[TOPUP], response_model=CheckoutOut)
+async def top_up(body: BuyCredits, caller: Caller, resources: AllResources, once: OnceOnly) -> JSONResponse:
+    """Start to buy a pack of credit."""
+    gateway = checkouts.choose_gateway(resources.get(Gateways), body.gateway, body.currency, subscription=False)
+
+    async def order(tx: Tx) -> Checkout:
+        pack = await sold.pack_named(tx, body.pack)
+        currency = checkouts.choose_currency(gateway, body.currency, pack.terms.prices)
+        return await checkouts.order_credits(
+            tx,
+            gateway,
+            caller.user_id,
+            title=pack.terms.title,
+            credits=pack.terms.credits,
+            amount_minor=pack.terms.prices[currency],
+            currency=currency,
+            pack_id=pack.id,
+        )
+
+    return await _checkout(resources, caller, once, body, order)
+
+
+@router.get("/payment/checkout/{checkout_id}")
+async def read_checkout(checkout_id: Id, caller: Caller, tx: ReadTx) -> CheckoutOut:
+    """Where an order stands. `paid` once the gateway said so; credit and limits are there then."""
+    return CheckoutOut.of(await checkouts.find(tx, caller.user_id, checkout_id))
+
+
+async def _checkout(
+    resources: Resources,
+    caller: Principal,
+    once: Once,
+    wish: BuyPlan | BuyCredits,
+    order: MakeOrder,
+) -> JSONResponse:
+    """Write the order down once per key, then open it. A repeat after a crash goes on where the first one stopped."""
+    claimed = once.claim(caller.user_id, wish)
+    async with resources.get(Database).transaction() as tx:
+        kept = await idempotency.claim(tx, claimed) if claimed is not None else None
+        if kept is None:
+            checkout_id = (await order(tx)).id
+            if claimed is not None:
+                answer = CheckoutId(checkout_id=checkout_id)
+                await idempotency.keep(tx, claimed, 201, answer.model_dump(mode="json"))
+        else:
+            checkout_id = kept.body["checkout_id"]
+    opened = await checkouts.begin(resources, checkout_id, Return(wish.success_path, wish.cancel_path))
+    headers = {"Idempotency-Replayed": "true"} if kept is not None else None
+    return JSONResponse(CheckoutOut.of(opened).model_dump(mode="json"), 201, headers=headers)
+
+
+# The subscription ------------------------------------------------------------
+
+
+@router.get("/payment/subscription/details")
+@router.get("/payment/subscription/status", include_in_schema=False)
+@router.get("/subscription/status")
+async def subscription_details(caller: Caller, tx: ReadTx) -> SubscriptionDetails:
+    """The plan you have, until when, and the subscription behind it."""
+    return await _details(tx, caller.user_id)
+
+
+async def _details(tx: Tx, user_id: str) -> SubscriptionDetails:
+    plan, row = await subscriptions.details(tx, user_id)
+    shown = None
+    if row is not None:
+        bought = await sold.version(tx, row.plan_id)
+        following = await sold.version(tx, row.next_plan_id) if row.next_plan_id is not None else None
+        shown = SubscriptionOut.of(row, bought.name, following.name if following is not None else None)
+    return SubscriptionDetails(plan=PlanOut.of(plan), until=plan.until, subscription=shown)
+
+
+@router.put("/payment/subscription/update", dependencies=[CHANGES])
+async def update_subscription(body: ChangePlan, caller: Caller, resources: AllResources, once: OnceOnly) -> ChangeOut:
+    """Change the plan. First, without `confirm`, see what it costs: something dearer starts now, the rest later."""
+    proposed = await subscriptions.propose(resources, caller.user_id, body.plan, body.interval)
+    if body.confirm:
+        await subscriptions.change(resources, caller.user_id, proposed, _key(once, caller))
+    return ChangeOut(
+        applied=body.confirm,
+        plan=proposed.plan.name,
+        interval=body.interval,
+        amount_minor=proposed.amount_minor,
+        currency=proposed.currency,
+        due_minor=proposed.due_minor,
+        unused_minor=proposed.unused_minor,
+        takes_effect="now" if proposed.now else "next_period",
+        effective_at=proposed.effective_at,
+    )
+
+
+@router.post("/payment/subscription/cancel", dependencies=[CHANGES])
+async def cancel_subscription(
+    caller: Caller, resources: AllResources, once: OnceOnly, body: Annotated[CancelPlan | None, Body()] = None
+) -> SubscriptionDetails:
+    """End the subscription when what was paid is used up, or now. Bought credit stays either way."""
+    at = (body or CancelPlan()).at
+    await subscriptions.cancel(resources, caller.user_id, now=at == "now", key=_key(once, caller))
+    return await _now(resources, caller.user_id)
+
+
+@router.post("/payment/subscription/resume", dependencies=[CHANGES])
+async def resume_subscription(caller: Caller, resources: AllResources, once: OnceOnly) -> SubscriptionDetails:
+    """Let a subscription that was to end go on."""
+    await subscriptions.resume(resources, caller.user_id, key=_key(once, caller))
+    return await _now(resources, caller.user_id)
+
+
+@router.post("/payment/portal", dependencies=[CHANGES])
+async def open_portal(
+    caller: Caller, resources: AllResources, body: Annotated[OpenPortal | None, Body()] = None
+) -> PortalOut:
+    """A page of the gateway where you manage cards and papers, where it has one."""
+    return PortalOut(url=await history.portal(resources, caller.user_id, (body or OpenPortal()).return_path))
+
+
+async def _now(resources: Resources, user_id: str) -> SubscriptionDetails:
+    async with resources.get(Database).snapshot() as tx:
+        return await _details(tx, user_id)
+
+
+def _key(once: Once, caller: Principal) -> str:
+    """What the gateway knows this request by: its own key, or one that no other request has."""
+    return f"{caller.user_id}:{once.key}" if once.key is not None else ids.new()
+
+
+# Payments --------------------------------------------------------------------
+
+
+@router.get("/payment/history")
+async def payment_history(caller: Caller, tx: ReadTx, paging: PageOf) -> Page[PaymentOut]:
+    """What you paid, the newest first."""
+    page = await history.payments_of(tx, caller.user_id, paging)
+    return Page(items=[PaymentOut.of(row) for row in page.items], next_cursor=page.next_cursor)

@@ -1,0 +1,30 @@
+"""Routes of `/api/webhook`: where gateways send their news. See `inbox` for what happens to it."""
+
+from fastapi import APIRouter, Request
+
+from hortus.billing import inbox
+from hortus.billing.schemas import Received
+from hortus.core.db import Database
+from hortus.core.errors import PayloadTooLarge
+from hortus.core.web import PROBLEM_RESPONSES, AllResources, public
+from hortus.payments import Gateways
+
+MOST = 512 * 1024
+"""Bytes of one event; gateways send a hundredth of it."""
+router = APIRouter(prefix="/api", tags=["webhooks"], responses=PROBLEM_RESPONSES)
+SIGNED = public("the gateway signs what it sends; without a secret the route does not exist")
+
+
+@router.post("/webhook/{gateway_id}", openapi_extra=SIGNED)
+@router.post("/payment/webhook/{gateway_id}", openapi_extra=SIGNED, include_in_schema=False)
+async def hear(gateway_id: str, request: Request, resources: AllResources) -> Received:
+    """Verify, write down once, answer; the work follows."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST:
+            raise PayloadTooLarge(max_bytes=MOST)
+    delivery = inbox.read(resources.get(Gateways), gateway_id, request.headers, body)
+    async with resources.get(Database).transaction() as tx:
+        await inbox.receive(tx, gateway_id, delivery, body)
+    return Received()

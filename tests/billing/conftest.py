@@ -1,0 +1,68 @@
+"""A shop with the sandbox for a gateway, and a customer's way through it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy import text
+from tests.serving import Hortus, serve
+
+from hortus import ledger
+
+
+@pytest.fixture
+async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Hortus]:
+    """A running server; whatever a test did, its books are right afterwards."""
+    async with serve(database_url, tmp_path) as running:
+        yield running
+        async with running.database.snapshot() as tx:
+            assert await ledger.prove(tx) == []
+
+
+async def usage(client: httpx2.AsyncClient) -> dict[str, Any]:
+    """Limits and credit of a customer."""
+    answer = await client.get("/api/user/usage")
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+async def available(client: httpx2.AsyncClient) -> int:
+    """Whole micro-credits that a customer may spend."""
+    return int((await usage(client))["credits"]["available"])
+
+
+async def press(client: httpx2.AsyncClient, checkout: dict[str, Any], button: str) -> httpx2.Response:
+    """Press a button of the sandbox's page."""
+    answer = await client.post(f"{checkout['checkout_url']}/{button}", follow_redirects=False)
+    assert answer.status_code == 303, answer.text
+    return answer
+
+
+async def buy(client: httpx2.AsyncClient, path: str = "/api/payment/subscription", **wish: Any) -> dict[str, Any]:
+    """Start a checkout; the order."""
+    answer = await client.post(path, json=wish or None)
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
+
+
+async def quiet(shop: Hortus, seconds: float = 20.0) -> None:
+    """Wait until no news waits for its delivery or its handling."""
+    waiting = text(
+        "SELECT (SELECT count(*) FROM tasks WHERE name IN ('sandbox.deliver', 'billing.event', 'billing.undo') "
+        "AND status IN ('queued', 'running')) + (SELECT count(*) FROM webhook_events WHERE status = 'waiting')"
+    )
+    async with asyncio.timeout(seconds):
+        while True:
+            async with shop.database.snapshot() as tx:
+                if (await tx.execute(waiting)).scalar_one() == 0:
+                    return
+            await asyncio.sleep(0.05)
+
+
+async def rows(shop: Hortus, query: str) -> list[Any]:
+    """What the database says."""
+    async with shop.database.snapshot() as tx:
+        return list((await tx.execute(text(query))).all())
