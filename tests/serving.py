@@ -73,13 +73,17 @@ class Hortus:
 
 
 @asynccontextmanager
-async def serve(database_url: str, folder: Path, **overrides: Any) -> AsyncIterator[Hortus]:
-    """Start the application, stop it at the end."""
+async def serve(
+    database_url: str, folder: Path, *, knows_its_port: bool = False, **overrides: Any
+) -> AsyncIterator[Hortus]:
+    """Start the application, stop it at the end. With `knows_its_port` its own links lead to itself."""
     given = {"rate_limits_enabled": False, "principal_cache_seconds": 30.0, "secret_key": "k" * 40, **overrides}
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    settings = Settings(data_dir=folder / "data", database_url=database_url, port=port, **given)
+    if knows_its_port:
+        given["port"] = port
+    settings = Settings(data_dir=folder / "data", database_url=database_url, **given)
     await asyncio.to_thread(upgrade, settings)
     app = create_app(settings)
     config = uvicorn.Config(

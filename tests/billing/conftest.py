@@ -16,7 +16,7 @@ from hortus import ledger
 @pytest.fixture
 async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Hortus]:
     """A running server; whatever a test did, its books are right afterwards."""
-    async with serve(database_url, tmp_path) as running:
+    async with serve(database_url, tmp_path, knows_its_port=True) as running:
         yield running
         async with running.database.snapshot() as tx:
             assert await ledger.prove(tx) == []

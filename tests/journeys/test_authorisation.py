@@ -77,6 +77,7 @@ RULES = {
     "GET /api/video/download/{generation_id}": own(200),
     "POST /api/video/retry/{generation_id}": own(409),
     "GET /api/upload/file/{file_id}": own(200),
+    "GET /api/payment/checkout/{checkout_id}": own(200),
     "GET /api/chatroom/{room_id}": own(200),
     "PATCH /api/chatroom/{room_id}": own(200, {"title": "Mine still"}),
     "GET /api/chatroom/{room_id}/events": own(200),
@@ -150,6 +151,10 @@ async def _file(world: World) -> str:
     return (await world.owner.get(f"/api/generations/{generation_id}")).json()["outputs"][0]["file_id"]
 
 
+async def _checkout(world: World) -> str:
+    return (await world.owner.post("/api/payment/topup", json={"pack": "small"})).json()["checkout_id"]
+
+
 async def _room(world: World) -> str:
     return (await world.owner.post("/api/chatroom", json={"title": "Mine"})).json()["id"]
 
@@ -207,6 +212,7 @@ THINGS: dict[str, Callable[[World], Awaitable[str]]] = {
     "generation_id": _generation,
     "file_id": _file,
     "room_id": _room,
+    "checkout_id": _checkout,
     "message_id": _message,
     "passkey_id": _passkey,
     "session_id": _session,

@@ -66,8 +66,12 @@ async def price_list(tx: ReadTx, gateways: GatewaysOf) -> PriceList:
 
 
 @router.post("/payment/subscription", status_code=201, dependencies=[CHECKOUT], response_model=CheckoutOut)
-@router.post("/subscription/pro", status_code=201, dependencies=[CHECKOUT], response_model=CheckoutOut)
-@router.post("/subscribe/pro", status_code=201, dependencies=[CHECKOUT], response_model=CheckoutOut)
+@router.post(
+    "/subscription/pro", include_in_schema=False, status_code=201, dependencies=[CHECKOUT], response_model=CheckoutOut
+)
+@router.post(
+    "/subscribe/pro", include_in_schema=False, status_code=201, dependencies=[CHECKOUT], response_model=CheckoutOut
+)
 async def subscribe(
     caller: Caller, resources: AllResources, once: OnceOnly, body: Annotated[BuyPlan | None, Body()] = None
 ) -> JSONResponse:
@@ -139,7 +143,7 @@ async def _checkout(
 
 @router.get("/payment/subscription/details")
 @router.get("/payment/subscription/status", include_in_schema=False)
-@router.get("/subscription/status")
+@router.get("/subscription/status", include_in_schema=False)
 async def subscription_details(caller: Caller, tx: ReadTx) -> SubscriptionDetails:
     """The plan you have, until when, and the subscription behind it."""
     return await _details(tx, caller.user_id)
