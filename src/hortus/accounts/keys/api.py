@@ -42,13 +42,13 @@ async def _shown_once(
     if claim is not None:
         kept = await idempotency.claim(tx, claim)
         if kept is not None:
-            secret = mint_again(settings, kept.body.pop("seed"), kept.body["prefix"])
-            return replayed(idempotency.Answer(kept.status, {**kept.body, "secret": secret}))
+            body = kept.body
+            body["secret"] = mint_again(settings, body.pop("seed"), body["prefix"])
+            return replayed(kept)
     grown_from = seed()
     shown = (await make(grown_from)).model_dump(mode="json")
     if claim is not None:
-        without = {name: value for name, value in shown.items() if name != "secret"}
-        await idempotency.keep(tx, claim, status, {**without, "seed": grown_from})
+        await idempotency.keep(tx, claim, status, {**shown, "secret": None, "seed": grown_from})
     return JSONResponse(shown, status)
 
 
