@@ -23,9 +23,12 @@ ALIASES = ("/auth/", "/user/", "/chatroom", "/subscription/", "/subscribe/pro", 
 """Paths that also answer without the prefix `/api`."""
 
 _GIVEN_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
-_HOST = re.compile(r"[A-Za-z0-9.\-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
+_HOST = re.compile(r"(?P<name>[A-Za-z0-9.\-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?")
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32 * 1024
+MAX_TARGET_BYTES = 8 * 1024
+"""Of path and query together."""
+_ONCE = (b"host", b"content-length", b"content-type", b"authorization", b"idempotency-key")
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -40,7 +43,7 @@ _RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADE
 
 
 class Edge:
-    """The outermost layer. `allowed_hosts` empty means any well-formed host."""
+    """The outermost layer. `allowed_hosts` empty means any well-formed host; health checks may use any."""
 
     def __init__(
         self,
@@ -96,14 +99,24 @@ class Edge:
         headers = scope["headers"]
         if len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
             return PayloadTooLarge("The request has too many or too large headers.")
+        if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > MAX_TARGET_BYTES:
+            return PayloadTooLarge("The address is too long.", max_bytes=MAX_TARGET_BYTES)
+        names = [name for name, _ in headers]
+        twice = next((name.decode() for name in _ONCE if names.count(name) > 1), None)
+        if twice is not None:
+            return Invalid(f"Send exactly one well-formed `{twice.title()}` header.")
+        if b"content-length" in names and b"transfer-encoding" in names:  # two ends would read two requests
+            return Invalid("Send either `Content-Length` or `Transfer-Encoding`.")
         length = next((value for name, value in headers if name == b"content-length"), b"0")
         most = self._most(scope)
         if not length.isdigit() or int(length[:18]) > most:
             return PayloadTooLarge(max_bytes=most)
-        hosts = [value.decode("latin-1") for name, value in headers if name == b"host"]
-        if len(hosts) != 1 or not _HOST.fullmatch(hosts[0]):
+        host = next((value for name, value in headers if name == b"host"), b"")
+        found = _HOST.fullmatch(host.decode("latin-1"))
+        if found is None:
             return Invalid("Send exactly one well-formed `Host` header.")
-        if self._allowed_hosts and hosts[0].rsplit(":", 1)[0].lower() not in self._allowed_hosts:
+        known = not self._allowed_hosts or found["name"].lower() in self._allowed_hosts
+        if not known and not scope["path"].startswith("/health"):  # probes come by address
             return Invalid("This host name is not served here.")
         return None
 

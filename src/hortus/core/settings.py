@@ -176,6 +176,17 @@ class Settings(BaseSettings):
         return tuple(dict.fromkeys(f"{part.scheme}://{part.netloc}" for part in parts))
 
     @cached_property
+    def hosts(self) -> tuple[str, ...]:
+        """The host names that are served; empty serves any. PUBLIC_URL names one, ALLOWED_HOSTS more, `*` all."""
+        named = [*self.allowed_hosts]
+        if self.public_url:
+            named.append(urlsplit(self.public_url).netloc.rpartition("@")[2])
+        if not named or "*" in named:
+            return ()
+        bare = {name.lower() if name.endswith("]") else name.rsplit(":", 1)[0].lower() for name in named}
+        return tuple(sorted(bare | {"127.0.0.1", "[::1]", "localhost"}))
+
+    @cached_property
     def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """The networks of `trusted_proxies`."""
         return tuple(ip_network(entry, strict=False) for entry in self.trusted_proxies)

@@ -81,7 +81,7 @@ def create_app(
     )
     return Edge(
         app,
-        allowed_hosts=tuple(settings.allowed_hosts),
+        allowed_hosts=settings.hosts,
         https=settings.public_url.startswith("https:"),
         max_body=JSON_BODY_BYTES,
         max_upload=settings.max_upload_bytes + UPLOAD_OVERHEAD,

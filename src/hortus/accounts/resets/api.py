@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from hortus.accounts import codes, resets, service
+from hortus.accounts import codes, resets, service, throttle
 from hortus.accounts.auth import Caller, limited_caller
 from hortus.accounts.codes import BadCode, BadLink, Codes, Target
 from hortus.accounts.codes.asking import asked
@@ -13,6 +13,7 @@ from hortus.accounts.new_passwords import NewPasswords
 from hortus.accounts.passwords import PasswordPool
 from hortus.accounts.resets.schemas import ChangedOut, ChangeIn, RequestResetIn, ResetIn
 from hortus.accounts.sessions import proved_by_code, recently_authenticated
+from hortus.accounts.throttle import Throttle
 from hortus.core.db import Database, Tx
 from hortus.core.errors import Invalid, Problem
 from hortus.core.web import PROBLEM_RESPONSES, AllResources, OnceOnly, limited, network_of, public
@@ -108,11 +109,16 @@ async def change_password(body: ChangeIn, caller: Caller, resources: AllResource
                 raise Invalid(errors=[{"field": "current_password", "detail": "is needed"}])
             await recently_authenticated(tx, caller)
     await resources.get(NewPasswords).check(body.new_password, profile.email, profile.name, profile.mobile_number)
+    lanes = resources.get(Throttle).of_proof(caller.user_id) if body.current_password is not None else ()
     if body.current_password is not None:
+        if lanes:
+            async with database.transaction() as tx:
+                await throttle.take(tx, lanes)
         good, _ = await passwords.verify(body.current_password, stored)
         if not good:
             raise BadPassword
     password_hash = await passwords.hash(body.new_password)
     async with database.transaction() as tx:
+        await throttle.take_back(tx, lanes)
         ended = await resets.change(tx, caller.user_id, password_hash, keep=caller.session_id)
     return ChangedOut(detail="The password was changed. Every other device was signed out.", sessions_ended=ended)

@@ -1,0 +1,153 @@
+"""What no honest client sends is refused before anybody looks at it; every answer is dressed."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.serving import Hortus, serve
+
+from hortus.core.settings import Settings
+
+
+@pytest.fixture
+async def hortus(sqlite_template: Path, tmp_path: Path) -> AsyncIterator[Hortus]:
+    shutil.copy(sqlite_template, tmp_path / "hortus.db")
+    async with serve(
+        f"sqlite+aiosqlite:///{tmp_path / 'hortus.db'}",
+        tmp_path,
+        public_url="https://hortus.example.com",
+        allowed_hosts="api.example.com",
+        frontend_base_url="https://studio.example.com",
+    ) as running:
+        yield running
+
+
+async def said(hortus: Hortus, *lines: str, body: bytes = b"") -> tuple[int, str]:
+    """The status and text of the answer to a request written by hand."""
+    host, port = hortus.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write("\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1") + body)
+    try:
+        async with asyncio.timeout(10):
+            answer = (await reader.read()).decode("latin-1")
+    finally:
+        writer.close()
+    return int(answer.split(" ")[1]), answer
+
+
+GET = "GET /health/live HTTP/1.1"
+ME = "GET /api/user/me HTTP/1.1"
+HOST = "Host: api.example.com"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "api.example.com",
+        "API.example.com:8443",
+        "hortus.example.com",
+        "localhost:1",
+        "127.0.0.1:8000",
+        "[::1]:8000",
+        "[::1]",
+    ],
+)
+async def test_hosts_that_are_ours_are_served(hortus: Hortus, host: str):
+    assert (await said(hortus, ME, f"Host: {host}"))[0] == 401
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["Host: evil.example"],
+        ["Host: api.example.com.evil.example"],
+        ["Host: evil.example:443"],
+        ["Host: [::2]"],
+        ["Host: api.example.com@evil.example"],
+        ["Host: api.example.com/x"],
+        ["Host: api.example.com, evil.example"],
+        ["Host: "],
+        [HOST, "Host: evil.example"],
+        [HOST, HOST],
+        [HOST, "Authorization: Bearer a", "Authorization: Bearer b"],
+        [HOST, "Idempotency-Key: a", "Idempotency-Key: b"],
+    ],
+)
+async def test_others_and_doubled_ones_are_refused(hortus: Hortus, lines: list[str]):
+    status, text = await said(hortus, ME, *lines)
+    assert status in (400, 422)
+    assert "evil" not in text
+
+
+async def test_a_request_without_a_host_is_refused(hortus: Hortus):
+    assert (await said(hortus, ME))[0] in (400, 422)
+
+
+async def test_a_probe_may_come_by_address(hortus: Hortus):
+    assert (await said(hortus, GET, "Host: 10.1.2.3:8000"))[0] == 200
+    assert (await said(hortus, GET, "Host: a b"))[0] in (400, 422)
+
+
+@pytest.mark.parametrize("method", ["TRACE", "TRACK", "CONNECT"])
+async def test_no_request_is_echoed(hortus: Hortus, method: str):
+    status, text = await said(hortus, f"{method} /api/user/me HTTP/1.1", HOST, "X-Secret: 4711")
+    assert status in (400, 405)
+    assert "4711" not in text
+
+
+@pytest.mark.parametrize(
+    ("lines", "statuses"),
+    [
+        ([ME, HOST, *(f"X-{number}: y" for number in range(200))], (413, 400, 431)),
+        ([ME, HOST, "X-Big: " + "y" * 40_000], (413, 400, 431)),
+        ([f"GET /api/user/me?q={'y' * 9_000} HTTP/1.1", HOST], (413, 414, 400)),
+        ([f"GET /{'y' * 9_000} HTTP/1.1", HOST], (413, 414, 400)),
+        (["POST /api/auth/login HTTP/1.1", HOST, "Content-Length: 99999999999"], (413,)),
+        (["POST /api/auth/login HTTP/1.1", HOST, "Content-Length: -1"], (400, 413)),
+        (["POST /api/auth/login HTTP/1.1", HOST, "Content-Length: 3", "Content-Length: 5"], (400, 422)),
+        (["POST /api/auth/login HTTP/1.1", HOST, "Content-Length: 3", "Transfer-Encoding: chunked"], (400, 422)),
+    ],
+)
+async def test_sizes_are_bounded_and_ends_are_one(hortus: Hortus, lines: list[str], statuses: tuple[int, ...]):
+    assert (await said(hortus, *lines))[0] in statuses
+
+
+async def test_every_answer_is_dressed(hortus: Hortus):
+    client = hortus.anonymous()
+    for path in ("/api/user/me", "/api/nowhere", "/user/me/", "/health/live", "/nowhere"):
+        headers = (await client.get(path)).headers
+        assert headers["content-security-policy"].startswith("default-src 'none'; frame-ancestors 'none'"), path
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["strict-transport-security"].startswith("max-age=31536000")
+        assert headers["x-request-id"]
+        assert "server" not in headers or "uvicorn" in headers["server"]
+    assert (await client.get("/user/me/")).headers["cache-control"] == "no-store"
+    refused = (await client.get("/api/user/me", headers={"Host": "evil.example"})).headers
+    assert refused["content-security-policy"].startswith("default-src 'none'")
+
+
+async def test_only_the_websites_of_the_operator_may_read(hortus: Hortus):
+    client = hortus.anonymous()
+    for origin in ("https://studio.example.com", "https://hortus.example.com"):
+        headers = (await client.get("/health/live", headers={"Origin": origin})).headers
+        assert headers["access-control-allow-origin"] == origin
+    for origin in ("https://evil.example", "null", "http://studio.example.com", "https://studio.example.com:1"):
+        headers = (await client.get("/health/live", headers={"Origin": origin})).headers
+        assert "access-control-allow-origin" not in headers
+
+
+@pytest.mark.parametrize(
+    ("settings", "hosts"),
+    [
+        ({}, ()),
+        ({"allowed_hosts": "*", "public_url": "https://a.example"}, ()),
+        ({"public_url": "https://A.example:8443/x"}, ("127.0.0.1", "[::1]", "a.example", "localhost")),
+        ({"allowed_hosts": "b.example:80, [fd00::1]"}, ("127.0.0.1", "[::1]", "[fd00::1]", "b.example", "localhost")),
+    ],
+)
+def test_the_served_hosts(settings: dict[str, str], hosts: tuple[str, ...]):
+    assert Settings(**settings).hosts == hosts
