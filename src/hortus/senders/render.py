@@ -29,6 +29,8 @@ TEMPLATES: Mapping[str, tuple[str, ...]] = {
     "wrong_codes": (),
     "identifier_added": ("identifier",),
     "identifier_removed": ("identifier",),
+    "passkey_added": (),
+    "second_factor_removed": (),
 }
 """What each template must be given; `name` and `link` may come to all of them and may be None."""
 

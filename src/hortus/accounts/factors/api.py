@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from hortus.accounts import service as people
 from hortus.accounts import sessions
 from hortus.accounts.auth import Caller, RecentCaller, limited_caller
+from hortus.accounts.codes import tell_user
 from hortus.accounts.factors import service
 from hortus.accounts.factors.schemas import (
     ProofIn,
@@ -67,6 +68,8 @@ async def totp_disable(body: ProofIn, caller: RecentCaller, resources: AllResour
     """Take the authenticator app and its recovery codes away, against one of its codes."""
     async with resources.get(Database).transaction() as tx:
         refusal = await service.disable_totp(tx, _keys(resources.get(Settings)), caller.user_id, body.proof)
+        if refusal is None:
+            await tell_user(tx, caller.user_id, "second_factor_removed")
     if refusal is not None:
         raise refusal
 

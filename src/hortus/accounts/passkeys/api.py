@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from hortus.accounts import codes, sessions
 from hortus.accounts import service as people
-from hortus.accounts import sessions
 from hortus.accounts.auth import Caller, RecentCaller, limited_caller
 from hortus.accounts.passkeys import ceremony, service
 from hortus.accounts.passkeys.challenges import CHALLENGE_SECONDS, Purpose, open_challenge, use_challenge
@@ -72,6 +72,7 @@ async def passkey_register(
             raise PasskeyNotVerified
         made = await service.keep_passkey(tx, caller.user_id, key, body.name)
         await sessions.two_factors_proved(tx, caller)
+        await codes.tell_user(tx, caller.user_id, "passkey_added")
         return _shown(made)
 
     async with resources.get(Database).transaction() as tx:
