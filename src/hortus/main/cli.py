@@ -159,12 +159,13 @@ def doctor(data: Data = None) -> None:
 def demo(
     url: Annotated[str | None, typer.Option(help="A running Hortus; without it the demo starts its own.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the image and the video.")] = Path("hortus-demo"),
+    buy: Annotated[bool, typer.Option(help="Then buy Pro and a pack of credit with the sandbox's play money.")] = False,
 ) -> None:
     """Go through the whole journey and keep what was made."""
     from hortus.main import journey  # noqa: PLC0415 - `hortus --help` stays quick
 
     try:
-        asyncio.run(journey.run(console, url, out))
+        asyncio.run(journey.run(console, url, out, buy=buy))
     except journey.DemoFailed as error:
         console.print(f"[red]The demo stopped:[/red] {error}")
         sys.exit(1)

@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 from pydantic import ValidationError
 from sqlalchemy import Connection, text
 
-from hortus import routing, senders
+from hortus import payments, routing, senders
 from hortus.core.db import Database
 from hortus.core.http import Http
 from hortus.core.settings import LOOPBACK, Settings
@@ -38,8 +38,8 @@ async def examine(settings: Settings) -> list[Finding]:
         found += _providers(registry)
         found += _offers(settings, registry)
         found += _senders(settings, http)
+        found += _gateways(settings, http)
     found += [
-        Finding("missing", "payments", "no gateway in this version; credits come from the welcome grant"),
         Finding("missing", "virus scan", "no scanner in this version; uploads are decoded and encoded anew"),
     ]
     return found
@@ -104,6 +104,19 @@ def _providers(registry: Registry) -> list[Finding]:
     found += [Finding("broken", name, reason) for name, reason in registry.broken.items()]
     if importlib.util.find_spec("av") is None:
         found.append(Finding("missing", "media", "install hortus[local] for talking photos and deep video checks"))
+    return found
+
+
+def _gateways(settings: Settings, http: Http) -> list[Finding]:
+    gateways = payments.discover(payments.Context(http, settings, Database(settings.database)))
+    found = []
+    for gateway in gateways.all():
+        missing = gateway.missing()
+        line = missing or f"{gateway.title} is ready; it charges {', '.join(gateway.can.currencies)}"
+        found.append(Finding("ok" if missing is None else "missing", f"pay by {gateway.id}", line))
+    found += [Finding("broken", name, reason) for name, reason in gateways.broken.items()]
+    if not gateways.ready():
+        found.append(Finding("missing", "payments", "nothing can be bought: no gateway is ready"))
     return found
 
 

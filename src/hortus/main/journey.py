@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,15 @@ class DemoFailed(Exception):
     """A step did not work; the sentence says which and why."""
 
 
-async def run(console: Console, url: str | None, out: Path) -> None:
-    """Sign up, make an image and a talking video, chat, and show what it cost."""
+async def run(console: Console, url: str | None, out: Path, *, buy: bool = False) -> None:
+    """Sign up, make an image and a talking video, chat, and show what it cost; with `buy` go shopping after that."""
     out.mkdir(parents=True, exist_ok=True)
     async with _server(console, url) as base, aiohttp.ClientSession(base) as session:
         started = time.monotonic()
-        await _Journey(console, session, out).go()
+        journey = _Journey(console, session, out)
+        await journey.go()
+        if buy:
+            await journey.buy()
         console.print(
             f"\nDone in {time.monotonic() - started:.0f} s. See [bold]{out.resolve()}[/bold].", highlight=False
         )
@@ -89,6 +92,61 @@ class _Journey:
         await self._save(video, "video")
         await self._chat()
         await self._show_usage()
+
+    async def buy(self) -> None:
+        """Meet the wall, buy Pro and a pack, renew, and be refunded: all with play money."""
+        self._console.print("\n[bold]Shopping[/bold], with the sandbox's play money")
+        await self._meet_the_wall()
+        order = await self._call("POST", "api/payment/subscription", json={"plan": "pro", "gateway": "sandbox"})
+        await self._press(order, "pay")
+        await self._wait_for("Pro", lambda usage: usage["plan"] == "pro")
+        made = await self._make("image", "api/image/generate", {"prompt": IMAGE_PROMPT})
+        self._console.print(f"  the wall is gone: the image is {made['status']}")
+        credit = await self._available()
+        pack = await self._call("POST", "api/payment/topup", json={"pack": "small", "gateway": "sandbox"})
+        await self._press(pack, "pay")
+        await self._wait_for("100 credits", lambda usage: int(usage["credits"]["available"]) > credit)
+        credit = await self._available()
+        await self._press(order, "renew")
+        await self._wait_for("the next month of Pro", lambda usage: int(usage["credits"]["available"]) > credit)
+        credit = await self._available()
+        await self._press(order, "refund")
+        await self._wait_for("a refund of that month", lambda usage: int(usage["credits"]["available"]) < credit)
+        await self._call("POST", "api/payment/subscription/cancel", json={"at": "period_end"})
+        self._console.print("[green]✓[/green] cancelled; Pro stays until the end of what was paid")
+        for paid in (await self._call("GET", "api/payment/history"))["items"]:
+            amount = f"{paid['amount_minor'] // 100}.{paid['amount_minor'] % 100:02d}"
+            self._console.print(f"  {paid['currency']} {amount:>8}  {paid['title']}: {paid['status']}", highlight=False)
+        await self._show_usage()
+
+    async def _meet_the_wall(self) -> None:
+        windows = (await self._call("GET", "api/user/usage"))["windows"]
+        left = next(each["remaining"] for each in windows if (each["kind"], each["window"]) == ("image", "month"))
+        for number in range(left):
+            await self._make(f"image {number + 1} of {left}", "api/image/generate", {"prompt": IMAGE_PROMPT})
+        try:
+            await self._call("POST", "api/image/generate", json={"prompt": IMAGE_PROMPT})
+        except DemoFailed as wall:
+            self._console.print(f"[green]✓[/green] the free plan ends here: {wall}", highlight=False)
+        else:
+            raise DemoFailed("there was no wall")
+
+    async def _press(self, order: Any, button: str) -> None:
+        url = f"{order['checkout_url']}/{button}"
+        async with self._session.post(url, allow_redirects=False) as response:
+            if response.status != 303:
+                raise DemoFailed(f"the sandbox answered {response.status}")
+
+    async def _wait_for(self, what: str, arrived: Callable[[Any], bool]) -> None:
+        ends = time.monotonic() + LONGEST_WAIT
+        while not arrived(await self._call("GET", "api/user/usage")):
+            if time.monotonic() > ends:
+                raise DemoFailed(f"{what} did not arrive")
+            await asyncio.sleep(0.1)
+        self._console.print(f"[green]✓[/green] {what} arrived")
+
+    async def _available(self) -> int:
+        return int((await self._call("GET", "api/user/usage"))["credits"]["available"])
 
     async def _call(self, method: str, path: str, **options: Any) -> Any:
         async with self._session.request(method, path, headers=self._headers, **options) as response:

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import socket
 import sys
 import time
 
@@ -27,6 +28,10 @@ def serve(settings: Settings, *, work: bool, migrate: bool, console: Console) ->
     """Serve until SIGINT or SIGTERM; the exit code."""
     if migrate:
         schema.upgrade(settings)
+    sockets = None
+    if settings.port == 0:  # any free one: links of ours must name it, so it is taken before anything is made
+        sockets = [socket.create_server((settings.host, 0))]
+        settings = settings.model_copy(update={"port": sockets[0].getsockname()[1]})
     duty = Duty()
     config = uvicorn.Config(
         create_app(settings, work=work, duty=duty),
@@ -40,7 +45,7 @@ def serve(settings: Settings, *, work: bool, migrate: bool, console: Console) ->
         h11_max_incomplete_event_size=64 * 1024,
     )
     server = _Server(config, settings, console, duty)
-    server.run()
+    server.run(sockets)
     return 0 if server.started else 1
 
 
