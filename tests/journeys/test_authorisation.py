@@ -28,6 +28,7 @@ from tests.accounts.passkeys.authenticator import Authenticator, make_passkey
 from tests.emulators.openai import OpenAIEmulator
 from tests.serving import PASSWORD, Hortus, ended
 
+from hortus.accounts.oidc.tables import ExternalAccount
 from hortus.core import clock, ids
 from hortus.tasks.tables import Task
 
@@ -108,6 +109,7 @@ RULES = {
     "GET /api/admin/audit/verify": admins(200),
     "PATCH /api/keys/{key_id}": own(200, {"name": "Mine still"}),
     "POST /api/keys/{key_id}/rotate": own(200, {}),
+    "POST /api/user/external-accounts/{provider}/link": everyone(404, {}),
     # What destroys.
     "DELETE /api/keys/{key_id}": own(204),
     "DELETE /api/auth/passkey/{passkey_id}": own(204),
@@ -116,6 +118,7 @@ RULES = {
     "DELETE /api/generations/{generation_id}": own(204),
     "DELETE /api/chatroom/{room_id}": own(204),
     "DELETE /api/user/sessions/{session_id}": own(204),
+    "DELETE /api/user/external-accounts/{account_id}": own(204),
 }
 
 
@@ -208,6 +211,20 @@ async def _task(world: World) -> str:
     return task_id
 
 
+async def _provider(_world: World) -> str:
+    return "nobody-configured-this"
+
+
+async def _external_account(world: World) -> str:
+    row = {
+        "id": ids.new(), "user_id": world.owner.tokens["user"]["id"], "issuer": "https://id.example.com",
+        "subject": "asha", "created_at": clock.now(), "last_used_at": clock.now(),
+    }  # fmt: skip
+    async with world.hortus.database.transaction() as tx:
+        await tx.execute(insert(ExternalAccount), row)
+    return row["id"]
+
+
 THINGS: dict[str, Callable[[World], Awaitable[str]]] = {
     "generation_id": _generation,
     "file_id": _file,
@@ -221,6 +238,8 @@ THINGS: dict[str, Callable[[World], Awaitable[str]]] = {
     "credit_id": _credit,
     "key_id": _key,
     "identifier_id": _identifier,
+    "provider": _provider,
+    "account_id": _external_account,
 }
 
 

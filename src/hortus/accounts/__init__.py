@@ -24,6 +24,11 @@ from hortus.accounts.keys import KeyUses, ModelNotAllowed, NamedKey, keys_of
 from hortus.accounts.keys import demand as demand_scope
 from hortus.accounts.keys import revoke_all as revoke_keys
 from hortus.accounts.new_passwords import NewPasswords
+from hortus.accounts.oidc import Providers as OidcProviders
+from hortus.accounts.oidc import RoleGiven
+from hortus.accounts.oidc import read_providers as read_oidc_providers
+from hortus.accounts.oidc import role_given as role_given_by_issuer
+from hortus.accounts.oidc import sweep_flows as sweep_oidc_flows
 from hortus.accounts.passkeys import remove_passkeys
 from hortus.accounts.passkeys import sweep_challenges as sweep_passkey_challenges
 from hortus.accounts.passwords import PasswordPool
@@ -46,6 +51,7 @@ __all__ = [
     "ModelNotAllowed",
     "NamedKey",
     "NewPasswords",
+    "OidcProviders",
     "PasswordPool",
     "Person",
     "PersonDetails",
@@ -55,6 +61,7 @@ __all__ = [
     "ProfileExtras",
     "RecentCaller",
     "Role",
+    "RoleGiven",
     "Staff",
     "Throttle",
     "WaysIn",
@@ -72,11 +79,13 @@ __all__ = [
     "offer_setup",
     "person_details",
     "profile_of",
+    "read_oidc_providers",
     "recently_authenticated",
     "register",
     "remove_factors",
     "remove_passkeys",
     "revoke_keys",
+    "role_given_by_issuer",
     "sessions_changed",
     "sign_out_everywhere",
     "staff_made",
@@ -86,6 +95,7 @@ __all__ = [
     "sweep_codes",
     "sweep_devices",
     "sweep_lanes",
+    "sweep_oidc_flows",
     "sweep_passkey_challenges",
     "unsuspend",
     "user_changed",

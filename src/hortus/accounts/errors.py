@@ -91,7 +91,7 @@ class LastWayIn(Conflict):
     """Without this there would be no way to sign in."""
 
     code, title = "last_way_in", "This is the last way into your account"
-    detail = "Add a password, a verified address or number, or a passkey first."
+    detail = "Add a password, a verified address or number, a passkey, or a connected account first."
 
 
 class UserNotFound(NotFound):

@@ -63,8 +63,8 @@ class Said:
     marketing_consent: bool = False
 
 
-async def make_user(tx: Tx, target: Target, said: Said, *, verified: bool, role: str = "user") -> str:
-    """Make a user who is reached at `target`; the id. Raises IntegrityError when somebody else already is."""
+async def make_user(tx: Tx, target: Target | None, said: Said, *, verified: bool, role: str = "user") -> str:
+    """Make a user who is reached at `target`, if at all; the id. Raises IntegrityError when somebody else is."""
     now, user_id = clock.now(), ids.new()
     user = {
         "id": user_id,
@@ -78,12 +78,14 @@ async def make_user(tx: Tx, target: Target, said: Said, *, verified: bool, role:
         "updated_at": now,
     }
     await tx.execute(insert(User), user)
-    row = {"id": ids.new(), "user_id": user_id, "kind": target.kind, "value": target.value, "created_at": now}
-    await tx.execute(insert(Identifier), {**row, "verified_at": now if verified else None})
+    if target is not None:
+        row = {"id": ids.new(), "user_id": user_id, "kind": target.kind, "value": target.value, "created_at": now}
+        await tx.execute(insert(Identifier), {**row, "verified_at": now if verified else None})
     await user_registered.send(tx, user_id)
     if role != "user":
         await staff_made.send(tx, (user_id, role))
-    await codes.welcome(tx, user_id, target, verified=verified)
+    if target is not None:
+        await codes.welcome(tx, user_id, target, verified=verified)
     return user_id
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 
 from hortus.accounts.errors import LastWayIn
+from hortus.accounts.oidc.tables import ISSUERS, ExternalAccount
 from hortus.accounts.passkeys.tables import Passkey
 from hortus.accounts.tables import Identifier, User
 from hortus.core.db import Tx
@@ -17,16 +18,17 @@ class WaysIn:
     password: int
     codes: int
     passkeys: int
+    external: int = 0
 
     @property
     def total(self) -> int:
         """All of them."""
-        return self.password + self.codes + self.passkeys
+        return self.password + self.codes + self.passkeys + self.external
 
 
 async def ways_in(tx: Tx, user_id: str) -> WaysIn:
     """Count the ways in of a user: a password with something to name them by, a code to each verified
-    identifier, each passkey.
+    identifier, each passkey, each account at an issuer that is configured now.
 
     Locks the user until the end of the transaction, so that two removals never both see the other's way.
     """
@@ -35,10 +37,15 @@ async def ways_in(tx: Tx, user_id: str) -> WaysIn:
     identifiers = select(func.count(), func.count(Identifier.verified_at)).where(Identifier.user_id == user_id)
     known, verified = (await tx.execute(identifiers)).one()
     passkeys = select(func.count()).select_from(Passkey).where(Passkey.user_id == user_id)
+    external = select(func.count()).select_from(ExternalAccount).where(ExternalAccount.user_id == user_id)
+    issuers = tx.info.get(ISSUERS)
+    if issuers is not None:
+        external = external.where(ExternalAccount.issuer.in_(issuers))
     return WaysIn(
         password=int(password_hash is not None and known > 0),
         codes=verified,
         passkeys=(await tx.execute(passkeys)).scalar_one(),
+        external=(await tx.execute(external)).scalar_one(),
     )
 
 

@@ -11,10 +11,10 @@ from alembic.runtime.migration import MigrationContext
 from pydantic import ValidationError
 from sqlalchemy import Connection, text
 
-from hortus import payments, routing, senders
+from hortus import accounts, payments, routing, senders
 from hortus.core.db import Database
 from hortus.core.http import Http
-from hortus.core.settings import LOOPBACK, Settings
+from hortus.core.settings import LOOPBACK, Settings, UnsafeSettings
 from hortus.main import schema
 from hortus.providers import Context, Registry, discover
 
@@ -39,6 +39,7 @@ async def examine(settings: Settings) -> list[Finding]:
         found += _offers(settings, registry)
         found += _senders(settings, http)
         found += _gateways(settings, http)
+    found += _issuers(settings)
     found += [
         Finding("missing", "virus scan", "no scanner in this version; uploads are decoded and encoded anew"),
     ]
@@ -152,6 +153,22 @@ def _senders(settings: Settings, http: Http) -> list[Finding]:
             found.append(Finding("ok", what, f"sent through {sender.id}"))
         else:
             found.append(Finding("missing", what, f"shown on standard output only; {wish}"))
+    return found
+
+
+def _issuers(settings: Settings) -> list[Finding]:
+    try:
+        providers = accounts.read_oidc_providers()
+    except UnsafeSettings as error:
+        return [Finding("broken", "sign-in", str(error))]
+    if not providers:
+        return [Finding("missing", "sign-in", "by password and codes only; set OIDC_GOOGLE_CLIENT_ID for Google")]
+    found = []
+    for name, given in providers.items():
+        line = f"{given.issuer}, which must know {settings.origin}/api/auth/oidc/{name}/callback"
+        if not given.client_secret.get_secret_value():
+            line += "; no CLIENT_SECRET, so as a public client"
+        found.append(Finding("ok", f"sign-in with {name}", line))
     return found
 
 

@@ -62,6 +62,9 @@ async def opened(settings: Settings, *, work: bool, registry: Registry | None = 
             resources.add(redis)
         outgoing = senders.choose(settings, http)
         outgoing.outbox.carry(database)
+        issuers = accounts.OidcProviders(accounts.read_oidc_providers(), http)
+        issuers.carry(database)
+        resources.add(issuers)
         resources.add(outgoing)
         desk, which = accounts.Codes(settings), senders.which(resources)
         accounts.Welcome(desk, real_mail=which.real_mail, real_sms=which.real_sms).carry(database)
@@ -73,6 +76,7 @@ async def opened(settings: Settings, *, work: bool, registry: Registry | None = 
         generation.ended.connect(replies)
         accounts.staff_made.connect(_log_staff)
         accounts.user_welcomed.connect(_welcome)
+        accounts.role_given_by_issuer.connect(_log_role)
         upkeep.define_all()
         room = rooms(settings.worker_queues, settings.worker_concurrency) if work else {}
         async with _bell(settings, resources) as remind:
@@ -159,6 +163,12 @@ def _usage_extra(settings: Settings) -> Any:
 
 async def _welcome(tx: Tx, user_id: str) -> None:
     await ledger.grant_welcome(tx, user_id)
+
+
+async def _log_role(tx: Tx, given: accounts.RoleGiven) -> None:
+    """By the claim of an issuer that the operator has configured for that."""
+    details = {"role": given.role, "issuer": given.issuer}
+    await admin.record(tx, admin.Actor(None, "issuer"), "user.role_by_issuer", ("user", given.user_id), details)
 
 
 async def _log_staff(tx: Tx, made: tuple[str, str]) -> None:

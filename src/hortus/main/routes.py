@@ -5,6 +5,7 @@ from hortus.accounts.codes import api as codes
 from hortus.accounts.factors import api as factors
 from hortus.accounts.identifiers import api as identifiers
 from hortus.accounts.keys import api as keys
+from hortus.accounts.oidc import api as oidc
 from hortus.accounts.passkeys import api as passkeys
 from hortus.accounts.resets import api as resets
 from hortus.accounts.sessions import api as sessions
@@ -36,6 +37,7 @@ ALL = (
     passkeys,
     resets,
     sandbox,
+    oidc,
     sessions,
     usage,
     webhooks,

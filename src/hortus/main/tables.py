@@ -4,6 +4,7 @@ from hortus.accounts import tables as accounts
 from hortus.accounts.codes import tables as codes
 from hortus.accounts.factors import tables as factors
 from hortus.accounts.keys import tables as keys
+from hortus.accounts.oidc import tables as oidc
 from hortus.accounts.passkeys import tables as passkeys
 from hortus.admin.audit import tables as audit
 from hortus.admin.credits import tables as given_credits
@@ -31,6 +32,7 @@ ALL = (
     given_credits,
     keys,
     ledger,
+    oidc,
     passkeys,
     quotas,
     sandbox,

@@ -33,6 +33,7 @@ async def sweep(resources: Resources, _task: tasks.Claimed) -> None:
         accounts.sweep_lanes,
         accounts.sweep_devices,
         accounts.sweep_codes,
+        accounts.sweep_oidc_flows,
     ):
         more = True
         while more:

@@ -11,6 +11,7 @@ from hortus.accounts import codes, factors, keys, service, sessions
 from hortus.accounts.codes import BadCode, Proof, Target
 from hortus.accounts.errors import AccountSuspended
 from hortus.accounts.identifiers.errors import IdentifierNotFound, IdentifierTaken, TooManyIdentifiers
+from hortus.accounts.oidc.tables import ExternalAccount
 from hortus.accounts.passkeys.tables import Passkey
 from hortus.accounts.service import Said
 from hortus.accounts.tables import Identifier, User
@@ -70,7 +71,8 @@ async def enter(tx: Tx, proof: Proof, said: Said, caller_id: str | None) -> str 
 async def void_what_came_before(tx: Tx, user_id: str) -> int:
     """Let only the one who proves something now into an account that nobody has proved to be theirs.
 
-    Whoever signed up with this address need not own it: their password, sessions, keys, passkeys and factors end here.
+    Whoever signed up with this address need not own it: their password, sessions, keys, passkeys,
+    connected accounts and factors end here.
     An account with a verified identifier is left as it is. The answer is how many sessions ended.
     """
     proved = select(Identifier.id).where(Identifier.user_id == user_id, Identifier.verified_at.is_not(None)).limit(1)
@@ -78,6 +80,7 @@ async def void_what_came_before(tx: Tx, user_id: str) -> int:
         return 0
     await tx.execute(update(User).where(User.id == user_id).values(password_hash=None, updated_at=clock.now()))
     await tx.execute(delete(Passkey).where(Passkey.user_id == user_id))
+    await tx.execute(delete(ExternalAccount).where(ExternalAccount.user_id == user_id))
     await factors.remove_factors(tx, user_id)
     await keys.revoke_all(tx, user_id)
     return len(await sessions.revoke_others(tx, user_id, None))

@@ -1,0 +1,52 @@
+"""What the browser sends on its way through an issuer, and what it sees."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field, StringConstraints
+
+from hortus.core.schemas import Body, Time
+
+ReturnTo = Annotated[str, StringConstraints(max_length=300, pattern=r"^/([!$-.0-\[\]-~][!$-\[\]-~]*)?$")]
+"""A path of our own front end: no second slash in front, no fragment, no backslash, nothing that needs escaping."""
+Challenge = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{43}$")]
+Verifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]{43,128}$")]
+Code = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class ProviderOut(BaseModel):
+    """A way to sign in: send the browser to `start_url`."""
+
+    id: str
+    title: str
+    start_url: str
+
+
+class LinkIn(Body):
+    """Where to come back to, once the account has been proved."""
+
+    return_to: ReturnTo = "/"
+    challenge: Challenge | None = None
+
+
+class LinkStartOut(BaseModel):
+    """Send the browser there."""
+
+    authorize_url: str
+
+
+class ExchangeIn(Body):
+    """The code from the fragment of the address that the browser came back to."""
+
+    code: Code
+    verifier: Verifier | None = Field(None, description="What `challenge` was made from, if one was given at the start")
+
+
+class ExternalAccountOut(BaseModel):
+    """An account elsewhere with which you can sign in here."""
+
+    id: str
+    provider: str | None
+    issuer: str
+    email: str | None
+    created_at: Time
+    last_used_at: Time

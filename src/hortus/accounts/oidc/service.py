@@ -1,0 +1,218 @@
+"""From what an issuer says to a user of ours: find, connect, sign up; roles; connect and disconnect."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from email_validator import EmailNotValidError, validate_email
+from sqlalchemy import delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
+
+from hortus.accounts import identifiers
+from hortus.accounts.codes import Target
+from hortus.accounts.errors import AccountSuspended
+from hortus.accounts.oidc import roles
+from hortus.accounts.oidc.errors import (
+    ExternalAccountNotFound,
+    ExternalAccountTaken,
+    LinkRequired,
+    OidcSignupClosed,
+)
+from hortus.accounts.oidc.flows import Linked
+from hortus.accounts.oidc.provider import Told
+from hortus.accounts.oidc.settings import ProviderSettings
+from hortus.accounts.oidc.tables import ExternalAccount
+from hortus.accounts.service import Said, make_user
+from hortus.accounts.tables import Identifier, User
+from hortus.accounts.ways_in import keep_a_way_in
+from hortus.core import clock, ids
+from hortus.core.db import Tx
+from hortus.core.paging import Page, Paging, newest_first, page_of
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What we make of the claims: every text bounded, an address only where it is one."""
+
+    issuer: str
+    subject: str
+    email: str | None
+    email_verified: bool
+    name: str | None
+    role: str | None
+    """The highest role that the rule gives for the role claim; None where there is no rule or no match."""
+
+
+def identity_of(told: Told, rules: ProviderSettings) -> Identity:
+    """Read the claims by the operator's rules."""
+    claims = told.claims
+    email = _email(claims.get("email"))
+    name = claims.get("name")
+    tidy = " ".join(name.split())[:100] if isinstance(name, str) else ""
+    return Identity(
+        issuer=told.issuer,
+        subject=told.subject,
+        email=email,
+        # Some issuers write it as a text.
+        email_verified=email is not None and claims.get("email_verified") in (True, "true"),
+        name=tidy if tidy and tidy.isprintable() else None,
+        role=_role(claims, rules),
+    )
+
+
+def _email(value: object) -> str | None:
+    try:
+        found = validate_email(value, check_deliverability=False) if isinstance(value, str) else None
+    except EmailNotValidError:
+        return None
+    return found.normalized.casefold() if found is not None and len(found.normalized) <= 254 else None
+
+
+def _role(claims: Mapping[str, Any], rules: ProviderSettings) -> str | None:
+    if not rules.role_claim:
+        return None
+    found: Any = claims.get(rules.role_claim)
+    if found is None:
+        found = claims
+        for step in rules.role_claim.split("."):
+            found = found.get(step) if isinstance(found, Mapping) else None
+    listed = found if isinstance(found, list) else [found]
+    given = [rules.roles[each] for each in listed if isinstance(each, str) and each in rules.roles]
+    return max(given, key=roles.RANKS.__getitem__, default=None)
+
+
+async def user_of(tx: Tx, identity: Identity, rules: ProviderSettings, *, accepts_terms: bool) -> str:
+    """The user who signs in: whoever is connected, else whoever has the address, else a new one.
+
+    Raises AccountSuspended, LinkRequired, OidcSignupClosed; roles.Raced when the whole must be tried again.
+    """
+    query = (
+        select(ExternalAccount.id, ExternalAccount.granted_role, User.id.label("user_id"), User.status, User.role)
+        .join(User, User.id == ExternalAccount.user_id)
+        .where(ExternalAccount.issuer == identity.issuer, ExternalAccount.subject == identity.subject)
+    )
+    known = (await tx.execute(query)).one_or_none()
+    if known is None:
+        user_id, role = await _by_email(tx, identity, rules) or await _sign_up(tx, identity, rules, accepts_terms)
+        account_id, granted = await _connect(tx, user_id, identity.issuer, identity.subject, identity.email), None
+        if account_id is None:
+            raise roles.Raced
+    else:
+        if known.status != "active":
+            raise AccountSuspended
+        account_id, granted, user_id, role = known.id, known.granted_role, known.user_id, known.role
+    if rules.role_claim:
+        granted = await roles.apply(tx, user_id, identity.issuer, role, granted, identity.role)
+    seen = {"last_used_at": clock.now(), "email": identity.email, "granted_role": granted}
+    await tx.execute(update(ExternalAccount).where(ExternalAccount.id == account_id).values(**seen))
+    return user_id
+
+
+async def refuse_inactive(tx: Tx, user_id: str) -> None:
+    """Raise AccountSuspended unless the user may sign in at this moment."""
+    if (await tx.execute(select(User.status).where(User.id == user_id))).scalar_one() != "active":
+        raise AccountSuspended
+
+
+async def _by_email(tx: Tx, identity: Identity, rules: ProviderSettings) -> tuple[str, str] | None:
+    """(id, role) of the user with this address, if the rule connects the two.
+
+    Whoever signed up with somebody else's address and waits for them gains nothing: what nobody verified here
+    becomes theirs whom the issuer verified, and whatever was set up before ends.
+    """
+    if identity.email is None or not identity.email_verified:
+        return None  # the issuer only repeats what somebody typed: no reason to tell them who has an account
+    query = (
+        select(User.id, User.role, User.status, Identifier.id.label("identifier_id"), Identifier.verified_at)
+        .join(Identifier, Identifier.user_id == User.id)
+        .where(Identifier.kind == "email", Identifier.value == identity.email, User.status != "deleted")
+    )
+    found = (await tx.execute(query)).one_or_none()
+    if found is None:
+        return None
+    if not rules.link_by_email or (found.verified_at is None and found.role != "user"):
+        raise LinkRequired  # nobody becomes staff by an address that staff only typed
+    if found.status != "active":
+        raise AccountSuspended
+    if found.verified_at is None:
+        if await _proved_otherwise(tx, found.id):  # somebody's account, and the address was never theirs
+            await tx.execute(delete(Identifier).where(Identifier.id == found.identifier_id))
+            return None
+        await identifiers.void_what_came_before(tx, found.id)
+        await identifiers.mark_verified(tx, found.id, Target("email", identity.email))
+    log.info("oidc_linked_by_email", user_id=found.id, issuer=identity.issuer)
+    return found.id, found.role
+
+
+async def _proved_otherwise(tx: Tx, user_id: str) -> bool:
+    proved = select(Identifier.id).where(Identifier.user_id == user_id, Identifier.verified_at.is_not(None)).limit(1)
+    return (await tx.execute(proved)).first() is not None
+
+
+async def _sign_up(tx: Tx, identity: Identity, rules: ProviderSettings, accepts_terms: bool) -> tuple[str, str]:
+    if not rules.signup:
+        raise OidcSignupClosed
+    # An address that the issuer has not verified would only block its owner.
+    email = identity.email if identity.email_verified else None
+    try:
+        user_id = await make_user(
+            tx,
+            Target("email", email) if email is not None else None,
+            Said(name=identity.name, terms_accepted=accepts_terms),
+            verified=True,
+        )
+    except IntegrityError:
+        raise roles.Raced from None
+    return user_id, "user"
+
+
+async def _connect(tx: Tx, user_id: str, issuer: str, subject: str, email: str | None) -> str | None:
+    now = clock.now()
+    row = {
+        "id": ids.new(),
+        "user_id": user_id,
+        "issuer": issuer,
+        "subject": subject,
+        "email": email,
+        "created_at": now,
+        "last_used_at": now,
+    }
+    statement = _insert(tx, ExternalAccount).values(row).on_conflict_do_nothing().returning(ExternalAccount.id)
+    account_id: str | None = (await tx.execute(statement)).scalar_one_or_none()
+    return account_id
+
+
+def _insert(tx: Tx, table: Any) -> Any:
+    return postgresql.insert(table) if tx.dialect == "postgresql" else sqlite.insert(table)
+
+
+async def link(tx: Tx, user_id: str, linked: Linked) -> ExternalAccount:
+    """Connect an account for good; the same again when it was connected. Raises ExternalAccountTaken."""
+    await _connect(tx, user_id, linked.issuer, linked.subject, linked.email)
+    query = select(ExternalAccount).where(
+        ExternalAccount.issuer == linked.issuer, ExternalAccount.subject == linked.subject
+    )
+    found = (await tx.execute(query)).scalar_one_or_none()
+    if found is None or found.user_id != user_id:
+        raise ExternalAccountTaken
+    return found
+
+
+async def unlink(tx: Tx, user_id: str, account_id: str) -> None:
+    """Disconnect an account. Raises ExternalAccountNotFound, LastWayIn."""
+    query = delete(ExternalAccount).where(ExternalAccount.id == account_id, ExternalAccount.user_id == user_id)
+    if (await tx.execute(query.returning(ExternalAccount.id))).first() is None:
+        raise ExternalAccountNotFound
+    await keep_a_way_in(tx, user_id)
+
+
+async def accounts_of(tx: Tx, user_id: str, paging: Paging) -> Page[Any]:
+    """The accounts that a user may sign in with, newest first."""
+    query = select(ExternalAccount).where(ExternalAccount.user_id == user_id)
+    rows = (await tx.execute(newest_first(query, paging, ExternalAccount.id))).scalars().all()
+    shown, cursor = page_of(rows, paging, lambda row: (row.id,))
+    return Page(items=shown, next_cursor=cursor)
