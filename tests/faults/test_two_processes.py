@@ -1,6 +1,7 @@
 """Two server processes on one database and one Redis act as one, and go on when Redis does not."""
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import AsyncIterator
@@ -46,12 +47,13 @@ class Pair:
         assert answer.status_code < 500, answer.text
         return answer
 
-    async def customer(self) -> tuple[str, str]:
-        """A new customer's e-mail and token."""
+    async def customer(self) -> tuple[str, str, str]:
+        """A new customer's e-mail, token and id."""
         self._number += 1
         email = f"u{self._number}@example.com"
         body = {"email": email, "password": PASSWORD, "accept_terms": True}
-        return email, (await self.call("POST", f"{self.a}/api/auth/register", json=body)).json()["access_token"]
+        tokens = (await self.call("POST", f"{self.a}/api/auth/register", json=body)).json()
+        return email, tokens["access_token"], tokens["user"]["id"]
 
     async def login(self, email: str, at: str) -> str:
         """A second session."""
@@ -137,7 +139,7 @@ def told(events: list[tuple[str, int, dict[str, Any]]]) -> str:
 
 async def test_two_processes_act_as_one(database_url: str, database: Database, valkey: Valkey, tmp_path: Path):
     async with pair(tmp_path, database_url, valkey.url, RATE_LIMIT_REFRESH="6/minute") as both:
-        email, token = await both.customer()
+        email, token, _ = await both.customer()
 
         # A session that is revoked at A fails on B's next call, though B knew it a moment ago.
         for at, other in ((both.a, both.b), (both.b, both.a)):
@@ -148,9 +150,9 @@ async def test_two_processes_act_as_one(database_url: str, database: Database, v
         assert await both.me(both.b, token) == 200
 
         # So does a user whom some third process suspends.
-        suspended_email, suspended = await both.customer()
+        _, suspended, suspended_id = await both.customer()
         assert [await both.me(at, suspended) for at in (both.a, both.b)] == [200, 200]
-        await suspend(database, valkey.url, suspended_email)
+        await suspend(database, valkey.url, suspended_id)
         assert [await both.me(at, suspended) for at in (both.a, both.b)] == [403, 403]
 
         # A list of rooms that B remembers is dropped by a write at A.
@@ -187,7 +189,7 @@ async def test_redis_stops_hangs_forgets_and_comes_back(
     database_url: str, database: Database, valkey: Valkey, tmp_path: Path
 ):
     async with pair(tmp_path, database_url, valkey.url) as both:
-        email, token = await both.customer()
+        email, token, _ = await both.customer()
         async with started(both, token) as generation_id:
             following = asyncio.create_task(follow(both, both.b, token, generation_id))
             await asyncio.sleep(0.3)
@@ -251,14 +253,13 @@ async def refused(both: Pair, at: str) -> httpx2.Response:
     return await both.call("POST", f"{at}/api/auth/refresh", json={"refresh_token": "x" * 43})
 
 
-async def suspend(database: Database, redis_url: str, email: str) -> None:
+async def suspend(database: Database, redis_url: str, user_id: str) -> None:
     """What an operator does, from a process of their own."""
     redis = Redis(redis_url)
     await redis.open()
     stamps.carry(database, SharedStamps(redis))
-    async with database.transaction() as tx:
-        found = await tx.execute(text("SELECT id FROM users WHERE email = :email"), {"email": email})
-        user_id = found.scalar_one()
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(redis.close)
+        tx = await stack.enter_async_context(database.transaction())
         await tx.execute(text("UPDATE users SET status = 'suspended' WHERE id = :id"), {"id": user_id})
         accounts.user_changed(tx, user_id)
-    await redis.close()
