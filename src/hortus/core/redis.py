@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import contextvars
 import hashlib
+import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -148,6 +149,12 @@ class Redis:
         except RedisDown:
             return "down"
         return "ok"
+
+    async def round_trip(self) -> float:
+        """Seconds to an answer and back; raises RedisDown."""
+        started = time.monotonic()
+        await self.ask("PING")
+        return time.monotonic() - started
 
     async def _single(self, client: "Client", command: Command) -> Any:
         from redis.exceptions import ResponseError  # noqa: PLC0415 - most installations have no Redis

@@ -163,9 +163,12 @@ def network_of(connection: HTTPConnection) -> str:
 
 
 async def hit_limit(connection: HTTPConnection, name: str, default: str, who: str) -> None:
-    """Count this request against a limit and leave the headers for the edge to send."""
+    """Count this request against a limit; of several limits the edge sends the headers of the tightest."""
     headers = await resources_of(connection).get(Limiter).hit(name, default, who)
-    connection.scope.setdefault("state", {})["response_headers"] = headers
+    state = connection.scope.setdefault("state", {})
+    before = state.get("response_headers")
+    if not before or (headers and int(headers["RateLimit-Remaining"]) <= int(before["RateLimit-Remaining"])):
+        state["response_headers"] = headers
 
 
 def limited(name: str, default: str) -> Any:

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 import hortus
 from hortus.core.db import Database
 from hortus.core.edge import Edge
+from hortus.core.redis import Redis
 from hortus.core.settings import Settings
 from hortus.core.web import AllResources, ProblemBody, install_problems, public
 from hortus.main import routes
@@ -61,7 +62,7 @@ def create_app(
     for api in routes.ALL:
         app.include_router(api.router)
     add_docs(app)
-    _add_health(app, duty or Duty())
+    _add_health(app, settings, duty or Duty())
     app.openapi = lambda: _schema(app)  # type: ignore[method-assign]
     app.add_middleware(
         CORSMiddleware,
@@ -92,7 +93,7 @@ def _operation_id(route: APIRoute) -> str:
     return route.operation_id or route.name
 
 
-def _add_health(app: FastAPI, duty: Duty) -> None:
+def _add_health(app: FastAPI, settings: Settings, duty: Duty) -> None:
     open_to_all = public("says only whether the service is up")
 
     @app.get("/", tags=["health"], openapi_extra=open_to_all)
@@ -108,7 +109,10 @@ def _add_health(app: FastAPI, duty: Duty) -> None:
     @app.get("/health", tags=["health"], openapi_extra=open_to_all, operation_id="health")
     @app.get("/health/ready", tags=["health"], openapi_extra=open_to_all, operation_id="ready")
     async def ready(resources: AllResources) -> JSONResponse:
-        """The process can serve and means to go on: its database answers, and it was not told to stop."""
+        """The process can serve and means to go on: its database answers, and it was not told to stop.
+
+        Redis is named where it is used; the service goes on without.
+        """
         if not duty.on:
             return JSONResponse({"status": "stopping"}, 503)
         try:
@@ -116,7 +120,10 @@ def _add_health(app: FastAPI, duty: Duty) -> None:
                 await tx.execute(text("SELECT 1"))
         except Exception:  # whatever the driver raises, the answer is the same
             return JSONResponse({"status": "unavailable", "database": "unavailable"}, 503)
-        return JSONResponse({"status": "ok", "database": "ok"})
+        shown = {"status": "ok", "database": "ok"}
+        if settings.redis_url:
+            shown["redis"] = await resources.get(Redis).state()
+        return JSONResponse(shown)
 
 
 def _schema(app: FastAPI) -> dict[str, Any]:

@@ -9,11 +9,12 @@ from typing import Literal
 
 from alembic.runtime.migration import MigrationContext
 from pydantic import ValidationError
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, make_url, text
 
 from hortus import accounts, payments, routing, senders
 from hortus.core.db import Database
 from hortus.core.http import Http
+from hortus.core.redis import Redis, RedisDown
 from hortus.core.settings import LOOPBACK, Settings, UnsafeSettings
 from hortus.main import schema
 from hortus.providers import Context, Registry, discover
@@ -32,7 +33,7 @@ class Finding:
 
 async def examine(settings: Settings) -> list[Finding]:
     """Look at everything; nothing is changed and no vendor is called."""
-    found = [_data(settings), await _database(settings), _secret(settings), _redis(settings)]
+    found = [_data(settings), await _database(settings), _secret(settings), await _redis(settings)]
     async with Http() as http:
         registry = discover(Context(http, settings.data_dir))
         found += _providers(registry)
@@ -90,10 +91,21 @@ def _secret(settings: Settings) -> Finding:
     return Finding("ok", "secret key", where)
 
 
-def _redis(settings: Settings) -> Finding:
-    if settings.redis_url:
-        return Finding("missing", "redis", "REDIS_URL is set; this version does not use it yet")
-    return Finding("ok", "redis", "not set; one process needs none")
+async def _redis(settings: Settings) -> Finding:
+    if not settings.redis_url:
+        return Finding("ok", "redis", "not set; one process needs none")
+    name = make_url(settings.redis_url).render_as_string(hide_password=True)
+    redis = Redis(settings.redis_url, prefix=settings.redis_prefix, timeout=1.0)
+    try:
+        await redis.open()
+        if await redis.state() == "down":
+            return Finding("broken", "redis", f"{name} does not answer; the service goes on, see docs/REDIS.md")
+        ms = await redis.round_trip() * 1000
+        return Finding("ok", "redis", f"{name} answers in {ms:.1f} ms; shares limits, caches and live events")
+    except (RedisDown, ValueError) as error:
+        return Finding("broken", "redis", f"REDIS_URL {name}: {type(error).__name__}")
+    finally:
+        await redis.close()
 
 
 def _providers(registry: Registry) -> list[Finding]:
