@@ -308,7 +308,7 @@ async def list_models(caller: Caller, resources: AllResources) -> dict[str, Any]
     """Every model of this installation's catalogue that is offered now, with its price."""
     health = resources.get(Health)
     offered: dict[str, ModelOut] = {}
-    for each in routing.standing(resources.get(Catalog), resources.get(Registry)):
+    for each in routing.standing(resources.get(Catalog), resources.get(Registry), health=health):
         if each.reason is not None:
             continue
         model = each.model

@@ -88,17 +88,29 @@ async def opened(settings: Settings, *, work: bool, registry: Registry | None = 
             async with database.transaction() as tx:
                 await quotas.ensure_plans(tx, settings)
                 await billing.ensure_packs(tx)
-            await engine.start()
-            if work:
-                await scheduler.start()
-            try:
+            async with (
+                routing.following(database, resources.get(routing.Health)),
+                _working(engine, scheduler, schedule=work, grace=settings.shutdown_grace_seconds),
+            ):
                 yield resources
-            finally:
-                await scheduler.stop()
-                await engine.stop(settings.shutdown_grace_seconds)
             generation.ended.disconnect(replies)
             await resources.get(accounts.KeyUses).close()
             await database.close()
+
+
+@asynccontextmanager
+async def _working(
+    engine: EmbeddedEngine, scheduler: tasks.Scheduler, *, schedule: bool, grace: float
+) -> AsyncIterator[None]:
+    """Claim work, and with `schedule` look at the clock, until the end of the block."""
+    await engine.start()
+    if schedule:
+        await scheduler.start()
+    try:
+        yield
+    finally:
+        await scheduler.stop()
+        await engine.stop(grace)
 
 
 @asynccontextmanager

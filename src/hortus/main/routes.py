@@ -11,6 +11,8 @@ from hortus.accounts.resets import api as resets
 from hortus.accounts.sessions import api as sessions
 from hortus.admin.audit import api as audit
 from hortus.admin.credits import api as given_credits
+from hortus.admin.offers import api as offers
+from hortus.admin.settings import api as shown_settings
 from hortus.admin.users import api as admin_users
 from hortus.admin.work import api as work
 from hortus.billing import api as billing
@@ -38,7 +40,9 @@ ALL = (
     resets,
     sandbox,
     oidc,
+    offers,
     sessions,
+    shown_settings,
     usage,
     webhooks,
     work,

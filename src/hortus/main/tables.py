@@ -17,6 +17,7 @@ from hortus.generation import tables as generation
 from hortus.ledger import tables as ledger
 from hortus.payments.sandbox import tables as sandbox
 from hortus.quotas import tables as quotas
+from hortus.routing import tables as routing
 from hortus.tasks import tables as tasks
 
 ALL = (
@@ -36,6 +37,7 @@ ALL = (
     passkeys,
     quotas,
     sandbox,
+    routing,
     tasks,
 )
 metadata = Base.metadata

@@ -6,6 +6,7 @@ from hortus.routing.errors import AllFailed, ModelNotOffered, NothingOffered, Re
 from hortus.routing.generate import Attempt, Job, Result, Sink, Trace, generate
 from hortus.routing.health import Health
 from hortus.routing.prices import Size, Used, cost, estimate_tokens, price
+from hortus.routing.switches import following, switch_off, switch_on
 
 __all__ = [
     "TIERS",
@@ -34,8 +35,11 @@ __all__ = [
     "cost",
     "durations_of",
     "estimate_tokens",
+    "following",
     "generate",
     "load",
     "price",
     "standing",
+    "switch_off",
+    "switch_on",
 ]

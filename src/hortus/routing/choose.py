@@ -19,6 +19,9 @@ DEAREST_FALLBACK = 3
 """A fallback may cost the operator at most this many times the quoted price."""
 
 
+SWITCHED_OFF = "switched off by an administrator"
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """One offer with the model it serves and its price for this work, in micro-credits."""
@@ -52,14 +55,23 @@ class Standing:
     reason: str | None
 
 
-def standing(catalog: Catalog, registry: Registry, today: date | None = None) -> list[Standing]:
-    """Every offer of the catalogue with its reason for not being sold, if any."""
+def standing(
+    catalog: Catalog, registry: Registry, today: date | None = None, *, health: Health | None = None
+) -> list[Standing]:
+    """Every offer of the catalogue with its reason for not being sold, if any.
+
+    With `health` that may also be an administrator's switch.
+    """
     today = today or clock.now().date()
     return [
-        Standing(model, offer, _reason(model, offer, registry, today))
+        Standing(model, offer, _reason(model, offer, registry, today) or _switch(offer, health))
         for model in catalog.models
         for offer in model.offer
     ]
+
+
+def _switch(offer: Offer, health: Health | None) -> str | None:
+    return SWITCHED_OFF if health is not None and health.is_off(offer.provider, offer.model) else None
 
 
 def _reason(model: Model, offer: Offer, registry: Registry, today: date) -> str | None:
@@ -95,7 +107,7 @@ def choose(
         raise ModelNotOffered(model=model)
     on_sale = [
         Choice(found.model, found.offer, prices.price(found.model.price, size))
-        for found in standing(catalog, registry)
+        for found in standing(catalog, registry, health=health)
         if found.reason is None
         and operation in found.model.operations
         and operation in _operations(registry, found.offer)

@@ -128,7 +128,8 @@ async def generate(
             if last and not _any_tried(trace) and 0 < wait <= min(LONGEST_WAIT, left):
                 await asyncio.sleep(wait)
                 continue
-            trace.attempts.append(Attempt(provider, model, "skipped", 0, "circuit_open"))
+            code = "switched_off" if health.is_off(provider, model) else "circuit_open"
+            trace.attempts.append(Attempt(provider, model, "skipped", 0, code))
             position += 1
             continue
         budget = left if last else left * 0.7

@@ -38,6 +38,15 @@ class Health:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._records: dict[tuple[str, str], _Record] = {}
+        self._off: frozenset[tuple[str, str]] = frozenset()
+
+    def switch(self, off: frozenset[tuple[str, str]]) -> None:
+        """Which offers (provider, model) an administrator switched off; all others are on."""
+        self._off = off
+
+    def is_off(self, provider: str, model: str) -> bool:
+        """Whether an administrator switched this offer off."""
+        return (provider, model) in self._off
 
     def state(self, provider: str, model: str) -> State:
         """Where the breaker of an offer stands now."""
@@ -48,6 +57,8 @@ class Health:
 
     def admit(self, provider: str, model: str) -> bool:
         """Whether a call may be made. In the half-open state exactly one caller gets True until it reports."""
+        if self.is_off(provider, model):
+            return False
         record = self._record(provider, model)
         state = self.state(provider, model)
         if state == "open" or (state == "half_open" and record.probing):

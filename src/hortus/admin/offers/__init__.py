@@ -1,0 +1,1 @@
+"""What this installation sells: providers, models, switches."""

@@ -1,0 +1,166 @@
+"""Routes over what is sold: `/api/admin/providers`, `/api/admin/models` and `/api/admin/offers`."""
+
+from datetime import date
+from typing import Annotated, Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field, StringConstraints
+
+from hortus import routing
+from hortus.accounts import Admin, Principal, Staff
+from hortus.admin.audit import actor_of, record
+from hortus.admin.callers import RecentAdmin
+from hortus.admin.schemas import Reason
+from hortus.core.db import Tx
+from hortus.core.schemas import Body, MicroCredits
+from hortus.core.web import PROBLEM_RESPONSES, AllResources, WriteTx
+from hortus.providers import Registry
+from hortus.routing import Catalog, Health, Standing
+
+router = APIRouter(prefix="/api/admin", tags=["admin"], responses=PROBLEM_RESPONSES)
+
+
+class ProviderOut(BaseModel):
+    """One adapter. `reason` says in one line what it lacks or why it could not be loaded."""
+
+    id: str
+    title: str
+    state: Literal["ready", "not_configured", "broken"]
+    reason: str | None
+
+
+class ProvidersOut(BaseModel):
+    """Every adapter that was found."""
+
+    items: list[ProviderOut]
+
+
+class OfferOut(BaseModel):
+    """One provider's version of a model. Breaker and times are those of the process that answers."""
+
+    provider: str
+    model: str = Field(description="The vendor's own name for it")
+    on_sale: bool
+    reason: str | None
+    enabled: bool
+    breaker: Literal["closed", "open", "half_open"]
+    opens_in_seconds: float
+    p50_seconds: float
+    p95_seconds: float
+    measured: int
+    retires: date | None
+    cost_currency: str
+    cost: dict[str, MicroCredits] = Field(description="What the vendor charges, in millionths of `cost_currency`")
+
+
+class CatalogModelOut(BaseModel):
+    """One model with its price in micro-credits and its offers."""
+
+    id: str
+    title: str
+    quality: str
+    score: int
+    sketch: bool
+    operations: list[str]
+    price: dict[str, MicroCredits]
+    offers: list[OfferOut]
+
+
+class CatalogOut(BaseModel):
+    """The catalogue in force."""
+
+    dated: date
+    items: list[CatalogModelOut]
+
+
+class SwitchIn(Body):
+    """Name an offer and say why."""
+
+    provider: Annotated[str, StringConstraints(min_length=1, max_length=80)]
+    model: Annotated[str, StringConstraints(min_length=1, max_length=120)]
+    reason: Reason
+
+
+class SwitchedOut(BaseModel):
+    """How the offer stands now."""
+
+    provider: str
+    model: str
+    enabled: bool
+
+
+@router.get("/providers", operation_id="admin_list_providers")
+async def list_providers(_caller: Staff, resources: AllResources) -> ProvidersOut:
+    """Every provider: whether it is ready, and what it lacks."""
+    registry = resources.get(Registry)
+    found = []
+    for each in registry.all():
+        lacking = each.missing()
+        state: Literal["ready", "not_configured"] = "ready" if lacking is None else "not_configured"
+        found.append(ProviderOut(id=each.id, title=each.title, state=state, reason=lacking))
+    found += [ProviderOut(id=name, title=name, state="broken", reason=why) for name, why in registry.broken.items()]
+    return ProvidersOut(items=found)
+
+
+@router.get("/models", operation_id="admin_list_models")
+async def list_models(_caller: Admin, resources: AllResources) -> CatalogOut:
+    """The catalogue with prices, costs, and how each offer is doing."""
+    catalog, health = resources.get(Catalog), resources.get(Health)
+    standing = routing.standing(catalog, resources.get(Registry), health=health)
+    items = [
+        CatalogModelOut(
+            id=model.id,
+            title=model.title,
+            quality=model.tier,
+            score=model.score,
+            sketch=model.sketch,
+            operations=list(model.operations),
+            price={name: value for name, value in model.price if value},
+            offers=[_show(each, health) for each in standing if each.model is model],
+        )
+        for model in catalog.models
+    ]
+    return CatalogOut(dated=catalog.dated, items=items)
+
+
+def _show(each: Standing, health: Health) -> OfferOut:
+    offer = each.offer
+    times = health.durations(offer.provider, offer.model, offer.typical_s)
+    return OfferOut(
+        provider=offer.provider,
+        model=offer.model,
+        on_sale=each.reason is None,
+        reason=each.reason,
+        enabled=not health.is_off(offer.provider, offer.model),
+        breaker=health.state(offer.provider, offer.model),
+        opens_in_seconds=health.opens_in(offer.provider, offer.model),
+        p50_seconds=times.p50,
+        p95_seconds=times.p95,
+        measured=times.samples,
+        retires=offer.retires,
+        cost_currency=offer.cost.currency,
+        cost={name: value for name, value in offer.cost if name != "currency" and value},
+    )
+
+
+@router.post("/offers/disable", operation_id="admin_disable_offer")
+async def disable(body: SwitchIn, caller: RecentAdmin, tx: WriteTx, resources: AllResources) -> SwitchedOut:
+    """Sell an offer no more: at once here, within seconds in every process. What is queued passes it over."""
+    catalog, health = resources.get(Catalog), resources.get(Health)
+    await routing.switch_off(tx, catalog, health, body.provider, body.model)
+    return await _switched(tx, caller, body, enabled=False)
+
+
+@router.post("/offers/enable", operation_id="admin_enable_offer")
+async def enable(body: SwitchIn, caller: RecentAdmin, tx: WriteTx, resources: AllResources) -> SwitchedOut:
+    """Sell an offer again."""
+    await routing.switch_on(tx, resources.get(Health), body.provider, body.model)
+    return await _switched(tx, caller, body, enabled=True)
+
+
+async def _switched(tx: Tx, caller: Principal, body: SwitchIn, *, enabled: bool) -> SwitchedOut:
+    action = "offer.enabled" if enabled else "offer.disabled"
+    details = {"provider": body.provider, "model": body.model}
+    target = ("offer", f"{body.provider}/{body.model}"[:200])
+    await record(tx, actor_of(caller), action, target, details, note=body.reason)
+    return SwitchedOut(provider=body.provider, model=body.model, enabled=enabled)

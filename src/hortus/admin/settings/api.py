@@ -1,0 +1,27 @@
+"""The route `/api/admin/settings`."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from hortus.accounts import Admin
+from hortus.admin.settings import service
+from hortus.core.settings import Settings
+from hortus.core.web import PROBLEM_RESPONSES, resource
+
+router = APIRouter(prefix="/api/admin/settings", tags=["admin"], responses=PROBLEM_RESPONSES)
+
+
+class SettingsOut(BaseModel):
+    """The settings in force by their names; of secrets only whether they are set."""
+
+    settings: dict[str, Any]
+    secrets: dict[str, bool]
+
+
+@router.get("", operation_id="admin_read_settings")
+async def read_settings(_caller: Admin, settings: Annotated[Settings, resource(Settings)]) -> SettingsOut:
+    """How this installation is set up, without its secrets. Settings are changed in the environment."""
+    values, secrets = service.shown(settings)
+    return SettingsOut(settings=values, secrets=secrets)

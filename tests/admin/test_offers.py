@@ -1,0 +1,123 @@
+"""A switched-off offer is not sold, by no process; and the settings keep their secrets."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+from tests.admin.conftest import audit_of
+from tests.serving import Hortus, serve
+
+from hortus import routing
+from hortus.core.db import Database
+from hortus.core.errors import Conflict
+
+PAINTER = {"provider": "local", "model": "sketch-image", "reason": "It draws cats only"}
+
+
+async def test_an_offer_is_switched_off_and_on(hortus: Hortus, root):
+    customer = await hortus.customer()
+    off = await root.post("/api/admin/offers/disable", json=PAINTER)
+    assert (off.status_code, off.json()["enabled"]) == (200, False)
+    refused = await customer.post("/api/image/generate", json={"prompt": "kite"})
+    assert (refused.status_code, refused.json()["code"]) == (503, "not_offered")
+    assert "sketch-image" not in [each["id"] for each in (await customer.get("/api/models")).json()["items"]]
+    models = {each["id"]: each for each in (await root.get("/api/admin/models")).json()["items"]}
+    (offer,) = models["sketch-image"]["offers"]
+    assert (offer["enabled"], offer["on_sale"], offer["reason"]) == (False, False, "switched off by an administrator")
+    assert (offer["breaker"], models["sketch-image"]["price"]) == ("closed", {"per_image": "50000"})
+    assert models["sketch-text"]["offers"][0]["on_sale"]
+    again = await root.post("/api/admin/offers/disable", json=PAINTER)
+    assert (again.status_code, again.json()["code"]) == (409, "already_switched")
+    assert (await root.post("/api/admin/offers/enable", json=PAINTER)).json()["enabled"]
+    assert (await customer.post("/api/image/generate", json={"prompt": "kite"})).status_code == 202
+    events = [(event["action"], event["target_id"]) for event in await audit_of(root)]
+    assert events == [("offer.enabled", "local/sketch-image"), ("offer.disabled", "local/sketch-image")]
+
+
+async def test_what_the_catalogue_does_not_know_cannot_be_switched_off(root):
+    answer = await root.post("/api/admin/offers/disable", json=PAINTER | {"model": "nothing"})
+    assert (answer.status_code, answer.json()["code"]) == (404, "offer_not_found")
+
+
+async def test_every_process_follows_a_switch(database: Database):
+    catalog = routing.load()
+    here, there = routing.Health(), routing.Health()
+    async with routing.following(database, there, every=0.02):
+        for switched_off in (True, False):
+            async with database.transaction() as tx:
+                if switched_off:
+                    await routing.switch_off(tx, catalog, here, "local", "sketch-image")
+                else:
+                    await routing.switch_on(tx, here, "local", "sketch-image")
+                assert here.is_off("local", "sketch-image") != switched_off  # not before the commit
+            assert here.is_off("local", "sketch-image") == switched_off
+            async with asyncio.timeout(10):
+                while there.is_off("local", "sketch-image") != switched_off:
+                    await asyncio.sleep(0.01)
+            assert there.admit("local", "sketch-image") != switched_off
+            assert there.admit("local", "sketch-text")
+
+
+async def test_a_process_knows_from_its_start_what_is_off(database: Database):
+    async with database.transaction() as tx:
+        await routing.switch_off(tx, routing.load(), routing.Health(), "local", "sketch-image")
+    health = routing.Health()
+    async with routing.following(database, health):
+        assert health.is_off("local", "sketch-image")
+
+
+async def test_switching_at_once_counts_once(database: Database):
+    async def off() -> bool:
+        try:
+            async with database.transaction() as tx:
+                await routing.switch_off(tx, routing.load(), routing.Health(), "local", "sketch-image")
+        except Conflict:
+            return False
+        return True
+
+    assert sum(await asyncio.gather(*(off() for _ in range(6)))) == 1
+    async with database.snapshot() as tx:
+        assert (await tx.execute(text("SELECT count(*) FROM offers_off"))).scalar_one() == 1
+
+
+async def test_providers_say_what_they_lack(hortus: Hortus):
+    support = await hortus.staff("support")
+    found = {each["id"]: each for each in (await support.get("/api/admin/providers")).json()["items"]}
+    assert (found["local"]["state"], found["local"]["reason"]) == ("ready", None)
+
+
+async def test_the_settings_are_shown_without_secrets(database_url: str, tmp_path):
+    secrets = {
+        "secret_key": "x9-hidden-one-" * 3,
+        "secret_key_previous": "x9-hidden-two-" * 3,
+        "public_url": "https://shop.example",
+    }
+    async with serve(database_url, tmp_path, **secrets) as hortus:
+        answer = await (await hortus.staff("admin")).get("/api/admin/settings")
+    assert answer.status_code == 200
+    assert "x9-hidden" not in answer.text
+    shown = answer.json()
+    assert shown["secrets"] == {"SECRET_KEY": True, "SECRET_KEY_PREVIOUS": True} | shown["secrets"]
+    assert shown["settings"]["PUBLIC_URL"] == "https://shop.example"
+    assert shown["settings"]["ADMIN_CREDIT_LIMIT"] == 1000
+    password = database_url.partition("://")[2].partition("@")[0].partition(":")[2]
+    assert not password or password not in shown["settings"]["DATABASE_URL"].partition("@")[0]
+    assert "@" not in shown["settings"]["DATABASE_URL"]
+
+
+@pytest.mark.parametrize(
+    ("given", "seen"),
+    [
+        ("redis://:hunter2@cache.example:6379/1", "redis://cache.example:6379/1"),
+        ("postgresql://u:hunter2@[::1]:5432/db?password=hunter2", "postgresql://[::1]:5432/db"),
+        ("amqp://guest:hunter2@mq//", "amqp://mq//"),
+        ("guest:hunter2@mq", "(hidden)"),
+        ("redis://hunter2@mq:port", "(hidden)"),
+    ],
+)
+def test_an_address_is_shown_without_what_opens_it(given: str, seen: str):
+    from hortus.admin.settings import service
+    from hortus.core.settings import Settings
+
+    values, _ = service.shown(Settings.model_construct(celery_broker_url=given))
+    assert values["CELERY_BROKER_URL"] == seen
