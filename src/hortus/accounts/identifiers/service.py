@@ -14,7 +14,7 @@ from hortus.accounts.identifiers.errors import IdentifierNotFound, IdentifierTak
 from hortus.accounts.oidc.tables import ExternalAccount
 from hortus.accounts.passkeys.tables import Passkey
 from hortus.accounts.service import Said
-from hortus.accounts.tables import Identifier, User
+from hortus.accounts.tables import Device, Identifier, User
 from hortus.accounts.ways_in import keep_a_way_in
 from hortus.core import clock, ids
 from hortus.core.db import Tx
@@ -79,6 +79,7 @@ async def void_what_came_before(tx: Tx, user_id: str) -> int:
     if (await tx.execute(proved)).first() is not None:
         return 0
     await tx.execute(update(User).where(User.id == user_id).values(password_hash=None, updated_at=clock.now()))
+    await tx.execute(delete(Device).where(Device.user_id == user_id))
     await tx.execute(delete(Passkey).where(Passkey.user_id == user_id))
     await tx.execute(delete(ExternalAccount).where(ExternalAccount.user_id == user_id))
     await factors.remove_factors(tx, user_id)

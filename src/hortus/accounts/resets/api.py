@@ -119,6 +119,8 @@ async def change_password(body: ChangeIn, caller: Caller, resources: AllResource
             raise BadPassword
     password_hash = await passwords.hash(body.new_password)
     async with database.transaction() as tx:
+        if stored is not None and not await service.keep_password_hash(tx, caller.user_id, stored, None):
+            raise BadPassword  # it was changed since it was looked at
         await throttle.take_back(tx, lanes)
         ended = await resets.change(tx, caller.user_id, password_hash, keep=caller.session_id)
     return ChangedOut(detail="The password was changed. Every other device was signed out.", sessions_ended=ended)

@@ -1,12 +1,8 @@
 """Replace a password, and end whatever the old one may have opened."""
 
-from sqlalchemy import update
-
-from hortus.accounts import codes, identifiers, sessions
+from hortus.accounts import codes, identifiers, service, sessions
 from hortus.accounts.codes import Target
 from hortus.accounts.errors import AccountSuspended
-from hortus.accounts.tables import User
-from hortus.core import clock
 from hortus.core.db import Tx
 from hortus.core.errors import Problem
 
@@ -22,7 +18,7 @@ async def reset(tx: Tx, target: Target, user_id: str | None, password_hash: str,
     if holder.status != "active":
         return AccountSuspended()
     ended = 0
-    if not holder.verified:
+    if not holder.verified:  # somebody may have signed up with an address that is not theirs
         ended = await identifiers.void_what_came_before(tx, holder.user_id)
         await identifiers.mark_verified(tx, holder.user_id, target)
     return ended + await change(tx, holder.user_id, password_hash, keep=None)
@@ -33,7 +29,7 @@ async def change(tx: Tx, user_id: str, password_hash: str, *, keep: str | None) 
 
     The answer is how many sessions ended.
     """
-    await tx.execute(update(User).where(User.id == user_id).values(password_hash=password_hash, updated_at=clock.now()))
+    await service.set_password_hash(tx, user_id, password_hash)
     await codes.cancel_links(tx, user_id, "reset_password")
     for each in await identifiers.identifiers_of(tx, user_id):
         await codes.forget_codes(tx, "reset_password", Target(each.kind, each.value))  # type: ignore[arg-type]
