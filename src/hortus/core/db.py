@@ -11,15 +11,19 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 
+import asyncpg
 import structlog
 from sqlalchemy import DDL, DateTime, Dialect, MetaData, String, Table, TypeDecorator, event, make_url
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.expression import FunctionElement
 
 from hortus.core import context, sqlite_reader
+from hortus.core.errors import Unavailable
 
 log = structlog.get_logger()
 AfterCommit = Callable[[], Awaitable[None] | None]
@@ -111,6 +115,29 @@ class NestedTransaction(RuntimeError):
     """A transaction was opened inside another one: a programming error that would deadlock SQLite."""
 
 
+class DatabaseAway(Unavailable):
+    """The database does not answer, or has no room; whether a commit on its way took place is not known."""
+
+    detail = "Try again in a little while, with the same `Idempotency-Key` if you sent one."
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "2"}, retry_after=2)
+
+
+def _is_away(error: Exception) -> bool:
+    """Nobody else is called inside a transaction, so a broken connection is the database's."""
+    if isinstance(error, FileNotFoundError):
+        return error.filename is None  # no socket where the server should listen; a missing file has a name
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or isinstance(
+            getattr(error.orig, "__cause__", None), (asyncpg.PostgresConnectionError, *_NO_ROOM)
+        )
+    return isinstance(error, (PoolTimeout, asyncpg.PostgresConnectionError, *_NO_ROOM, ConnectionError))
+
+
+_NO_ROOM = (asyncpg.TooManyConnectionsError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError)
+
+
 class Database:
     """The engine and its transactions. One per process."""
 
@@ -159,6 +186,11 @@ class Database:
                 engine, expire_on_commit=False, autoflush=False, execution_options=_PLAIN, info=self.carried
             ) as tx:
                 yield tx
+        except Exception as error:
+            if not _is_away(error):
+                raise
+            log.warning("database_away", error=f"{type(error).__name__}: {error}"[:300])
+            raise DatabaseAway from error
         finally:
             context.transaction_open.reset(mark)
 

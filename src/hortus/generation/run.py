@@ -162,14 +162,18 @@ async def run(resources: Resources, task: tasks.Claimed) -> None:
             await service.mark_running(tx, [generation.id])
     sink = _Sink(resources, generation)
     trace = Trace()
-    ended = False
+    keep = False
     try:
         async with _workdir(generation.kind) as workdir:
             outcome = await _work_unless_cancelled(resources, generation, sink, trace, workdir)
             if outcome is not None:
-                ended = await _finish(resources, task, generation, sink, outcome)
+                keep = True  # until we know: a commit whose answer was lost may have been one
+                keep = await _finish(resources, task, generation, sink, outcome)
+    except tasks.LeaseLost:
+        keep = False
+        raise
     finally:
-        if not ended:
+        if not keep:
             with suppress(Exception):
                 await asyncio.shield(sink.discard())
 
