@@ -115,13 +115,10 @@ class NestedTransaction(RuntimeError):
     """A transaction was opened inside another one: a programming error that would deadlock SQLite."""
 
 
-class DatabaseAway(Unavailable):
-    """The database does not answer, or has no room; whether a commit on its way took place is not known."""
-
+def _away() -> Unavailable:
+    """Whether a commit on its way took place is not known: an idempotency key tells."""
     detail = "Try again in a little while, with the same `Idempotency-Key` if you sent one."
-
-    def __init__(self) -> None:
-        super().__init__(headers={"Retry-After": "2"}, retry_after=2)
+    return Unavailable(detail, headers={"Retry-After": "2"}, retry_after=2)
 
 
 def _is_away(error: Exception) -> bool:
@@ -190,7 +187,7 @@ class Database:
             if not _is_away(error):
                 raise
             log.warning("database_away", error=f"{type(error).__name__}: {error}"[:300])
-            raise DatabaseAway from error
+            raise _away() from error
         finally:
             context.transaction_open.reset(mark)
 
