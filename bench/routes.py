@@ -55,10 +55,16 @@ def resident(pid: int) -> float:
 
 
 async def routes(url: str) -> list[Figure]:
-    """Both routes in turns."""
+    """The routes in turns."""
     async with process("-m", "bench.empty") as empty_url, session() as http:
         (headers,) = await sign_up(http, url, None, 1)
-        calls = {"me": getter(http, f"{url}/api/user/me", headers), "empty": getter(http, f"{empty_url}/empty")}
+        async with http.post(f"{url}/api/keys", json={"name": "bench"}, headers=headers) as answer:
+            by_key = {"Authorization": f"Bearer {(await answer.json())['secret']}"}
+        calls = {
+            "me": getter(http, f"{url}/api/user/me", headers),
+            "key": getter(http, f"{url}/api/user/me", by_key),
+            "empty": getter(http, f"{empty_url}/empty"),
+        }
         await asyncio.sleep(1)
         found: dict[str, list[float]] = {name: [] for name in calls}
         for call in calls.values():
@@ -66,11 +72,12 @@ async def routes(url: str) -> list[Figure]:
         for _ in range(ROUNDS):
             for name, call in calls.items():
                 found[name].append((await closed_loop(call, SECONDS))[0])
-    me, empty = (statistics.median(found[name]) for name in ("me", "empty"))
+    me, key, empty = (statistics.median(found[name]) for name in ("me", "key", "empty"))
     return [
         known("an empty FastAPI route on the same uvicorn", empty, "calls/s"),
         known("`GET /api/user/me`, signed in", me, "calls/s"),
         at_least("... of the empty route", me / empty, 0.333, "times"),
+        at_least("... by API key, of signed in", key / me, 0.85, "times"),
     ]
 
 
