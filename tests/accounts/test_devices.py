@@ -59,7 +59,9 @@ async def registered(hortus: Hortus) -> httpx2.AsyncClient:
     client = hortus.anonymous()
     headers = {"User-Agent": FIREFOX.format("150.0"), "X-Forwarded-For": "203.0.113.5"}
     body = {"email": "a@example.com", "password": PASSWORD, "accept_terms": True, "name": "Asha"}
-    assert (await client.post("/api/auth/register", json=body, headers=headers)).status_code == 201
+    answer = await client.post("/api/auth/register", json=body, headers=headers)
+    assert answer.status_code == 201
+    client.tokens = answer.json()
     return client
 
 
@@ -96,10 +98,17 @@ async def test_a_refused_sign_in_is_told_to_nobody(hortus: Hortus):
 async def test_sessions_show_device_address_and_last_use(hortus: Hortus):
     client = await registered(hortus)
     token = await login(client, SAFARI, "198.51.100.7")
+    on_its_way = await hortus.anonymous().post(
+        "/api/auth/refresh",
+        json={"refresh_token": client.tokens["refresh_token"]},
+        headers={"X-Forwarded-For": "198.51.100.99"},
+    )
+    assert on_its_way.status_code == 200
     listed = await client.get("/api/user/sessions", headers={"Authorization": f"Bearer {token}"})
     first = listed.json()["items"][0]
     assert (first["device"], first["device_name"], first["address"]) == (SAFARI, "Safari on iPhone", "198.51.100.7")
     assert first["current"]
+    assert listed.json()["items"][1]["address"] == "198.51.100.99"
     assert first["last_used_at"].endswith("Z")
 
 

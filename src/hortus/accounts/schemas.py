@@ -124,7 +124,7 @@ class SessionOut(BaseModel):
     id: str
     device: str = Field(description="What the device called itself")
     device_name: str = Field(description="The same in a few words, such as Firefox on Windows")
-    address: str
+    address: str = Field(description="From where it last signed in or refreshed")
     created_at: Time
     last_used_at: Time
     current: bool

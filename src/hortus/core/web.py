@@ -5,6 +5,7 @@ response is sent.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import cache
 from typing import Annotated, Any, TypeVar, cast
 
 import structlog
@@ -153,8 +154,16 @@ OnceOnly = Annotated[Once, Depends(_once)]
 def address_of(connection: HTTPConnection) -> str:
     """The address of the caller: of whoever speaks to us, or of whom a trusted proxy speaks for."""
     peer = connection.client.host if connection.client else "unknown"
-    proxies = resources_of(connection).get(Settings).proxies
-    return addresses.caller_of(peer, connection.headers.getlist("x-forwarded-for"), proxies)
+    proxies, forwarded = resources_of(connection).get(Settings).proxies, connection.headers.getlist("x-forwarded-for")
+    if forwarded and not proxies:
+        _say_once_that_nobody_is_trusted()
+    return addresses.caller_of(peer, forwarded, proxies)
+
+
+@cache
+def _say_once_that_nobody_is_trusted() -> None:
+    # Behind a proxy everybody would share its address, and so its limits: the operator must hear of it.
+    log.warning("forwarded_address_ignored", hint="set TRUSTED_PROXIES to the address of your proxy, if there is one")
 
 
 def network_of(connection: HTTPConnection) -> str:

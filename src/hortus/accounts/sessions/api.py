@@ -17,7 +17,7 @@ from hortus.core.errors import Invalid, Problem
 from hortus.core.paging import Page
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web import PROBLEM_RESPONSES, AllResources, PageOf, ReadTx, WriteTx, limited, public
+from hortus.core.web import PROBLEM_RESPONSES, AllResources, PageOf, ReadTx, WriteTx, address_of, limited, public
 
 router = APIRouter(prefix="/api", responses=PROBLEM_RESPONSES)
 
@@ -39,7 +39,9 @@ async def refresh(request: Request, resources: AllResources, body: RefreshIn | N
         raise Invalid(errors=[{"field": "refresh_token", "detail": "Field required"}])
     async with resources.get(Database).transaction() as tx:
         keys = resources.get(Settings).keys_for("refresh tokens")
-        answer = await sessions.refresh(tx, token, keys=keys, lasts=session_lasts(resources))
+        answer = await sessions.refresh(
+            tx, token, keys=keys, lasts=session_lasts(resources), address=address_of(request)
+        )
         tokens = answer if isinstance(answer, Problem) else await tokens_of(tx, resources, *astuple(answer))
         if given is None and not isinstance(tokens, Problem):
             tokens = in_cookies(tx, request, resources, tokens)

@@ -83,7 +83,9 @@ _STATE = (
 )
 
 
-async def refresh(tx: Tx, refresh_token: str, *, keys: Sequence[bytes], lasts: timedelta) -> Refreshed | Problem:
+async def refresh(
+    tx: Tx, refresh_token: str, *, keys: Sequence[bytes], lasts: timedelta, address: str
+) -> Refreshed | Problem:
     """The successor of a refresh token, or the refusal.
 
     However often and however parallel one token comes within the grace, it has one successor, which is
@@ -104,7 +106,7 @@ async def refresh(tx: Tx, refresh_token: str, *, keys: Sequence[bytes], lasts: t
     )
     if (await tx.execute(first)).first() is not None:
         renewed = update(Session).where(Session.id == found.session_id, Session.revoked_at.is_(None))
-        renewed = renewed.values(last_used_at=now, expires_at=now + lasts)
+        renewed = renewed.values(last_used_at=now, expires_at=now + lasts, address=address[:64])
         await tx.execute(renewed)
         successor = await _keep_refresh_token(
             tx, found.session_id, _next_token(keys[0], refresh_token, found.session_id)
