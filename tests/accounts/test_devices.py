@@ -62,6 +62,9 @@ async def registered(hortus: Hortus) -> httpx2.AsyncClient:
     answer = await client.post("/api/auth/register", json=body, headers=headers)
     assert answer.status_code == 201
     client.tokens = answer.json()
+    async with asyncio.timeout(30):
+        while not await mails(hortus):  # the one that verifies the address is written in the background
+            await asyncio.sleep(0.02)
     return client
 
 
