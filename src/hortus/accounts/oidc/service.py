@@ -58,7 +58,8 @@ def identity_of(told: Told, rules: ProviderSettings) -> Identity:
         subject=told.subject,
         email=email,
         # Some issuers write it as a text.
-        email_verified=email is not None and claims.get("email_verified") in (True, "true"),
+        email_verified=email is not None
+        and (claims.get("email_verified") is True or claims.get("email_verified") == "true"),
         name=tidy if tidy and tidy.isprintable() else None,
         role=_role(claims, rules),
     )
