@@ -12,12 +12,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import structlog
-
-if TYPE_CHECKING:
-    from redis.asyncio import Redis as Client
 
 log = structlog.get_logger()
 Command = tuple[str | bytes | int, ...]
@@ -51,7 +48,7 @@ class Redis:
         self.prefix, self.timeout = prefix, timeout
         self.up, self.epoch, self.counts = False, 0, Counts()
         self._url = url
-        self._client: Client | None = None
+        self._connection: Any = None
         self._waiting: deque[tuple[Command, asyncio.Future[Any]]] = deque()
         self._scripts: dict[str, str] = {}
         self._flushing: asyncio.Task[None] | None = None
@@ -60,7 +57,6 @@ class Redis:
 
     async def open(self) -> None:
         """Connect; an absent server is no error, it is looked for from now on."""
-        self._client = self.connect(self.timeout, redis_connect_func=self._connected)
         try:
             await self._probe()
         except RedisDown as error:
@@ -74,11 +70,10 @@ class Redis:
             await ended(task)
         self.up = False
         self._refuse_waiting()
-        if self._client is not None:
-            await self._client.aclose()
+        await self._drop()
 
-    def connect(self, timeout: float, **options: Any) -> "Client":
-        """A client of its own, for whoever blocks: answers are bytes as they came, nothing is tried twice."""
+    def connection(self, timeout: float) -> Any:
+        """A connection of the caller's own, to be connected; answers are bytes as they came."""
         from redis.asyncio import Redis as Client  # noqa: PLC0415 - most installations have no Redis
         from redis.asyncio.retry import Retry  # noqa: PLC0415 - as above
         from redis.backoff import NoBackoff  # noqa: PLC0415 - as above
@@ -90,10 +85,8 @@ class Redis:
             socket_connect_timeout=min(timeout, self.timeout * 2),
             retry=Retry(NoBackoff(), 0),
             client_name="hortus",
-            **options,
         )
-        client.response_callbacks.clear()
-        return client
+        return client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
 
     def when_up(self, call: Callable[[], None]) -> None:
         """Call it each time the server is back."""
@@ -123,24 +116,36 @@ class Redis:
         return answer
 
     async def send(self, commands: Sequence[Command]) -> list[Any]:
-        """The answers to many commands in one go, errors among them; raises RedisDown."""
-        if self._client is None:
-            raise RedisDown
+        """The answers to many commands in one go, errors among them; raises RedisDown. One call at a time."""
         try:
             async with asyncio.timeout(self.timeout):
-                if len(commands) == 1:
-                    answers = [await self._single(self._client, commands[0])]
-                else:
-                    pipe = self._client.pipeline(transaction=False)
-                    for command in commands:
-                        pipe.execute_command(*command)
-                    answers = await pipe.execute(raise_on_error=False)
+                answers = await self._exchange(commands)
         except Exception as error:  # any socket's, resolver's or server's any error means the same
             self._went_down(error)
             raise RedisDown from error
         self.counts.commands += len(commands)
         self.counts.batches += 1
         return answers
+
+    async def _exchange(self, commands: Sequence[Command]) -> list[Any]:
+        from redis.exceptions import ResponseError  # noqa: PLC0415 - most installations have no Redis
+
+        connection, answers = self._connection, []
+        if connection is None:
+            raise ConnectionError("not connected")
+        await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+        for _ in commands:
+            try:
+                answers.append(await connection.read_response())
+            except ResponseError as error:
+                answers.append(error)
+        return answers
+
+    async def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                await connection.disconnect(nowait=True)
 
     async def state(self) -> Literal["ok", "down"]:
         """Whether it answers now, within `timeout`."""
@@ -155,14 +160,6 @@ class Redis:
         started = time.monotonic()
         await self.ask("PING")
         return time.monotonic() - started
-
-    async def _single(self, client: "Client", command: Command) -> Any:
-        from redis.exceptions import ResponseError  # noqa: PLC0415 - most installations have no Redis
-
-        try:
-            return await client.execute_command(*command)  # type: ignore[no-untyped-call]
-        except ResponseError as error:
-            return error
 
     async def _flush(self) -> None:
         while self._waiting:
@@ -206,9 +203,6 @@ class Redis:
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(PROBE_SECONDS)
-            if self._client is not None:
-                with contextlib.suppress(Exception):
-                    await self._client.connection_pool.disconnect()
             with contextlib.suppress(RedisDown):
                 await self._probe()
                 break
@@ -219,17 +213,24 @@ class Redis:
 
     async def _probe(self) -> None:
         # Writes: a server that can only read is not back. The first may have to connect, the second must be quick.
-        if self._client is None:
-            raise RedisDown
-        for seconds in (max(self.timeout, 1.0), self.timeout / 2):
-            try:
+        await self._drop()
+        connection = self.connection(max(self.timeout, 1.0))
+        try:
+            async with asyncio.timeout(max(self.timeout, 1.0)):
+                await connection.connect()
+            self._connection = connection
+            for seconds in (self.timeout, self.timeout / 2):
                 async with asyncio.timeout(seconds):
-                    await self._client.execute_command("SET", f"{self.prefix}probe", "1", "PX", 1000)  # type: ignore[no-untyped-call]
-            except Exception as error:
-                raise RedisDown from error
-
-    async def _connected(self, connection: Any) -> None:
-        await connection.on_connect()
+                    (answer,) = await self._exchange([("SET", f"{self.prefix}probe", "1", "PX", 1000)])
+                if isinstance(answer, Exception):
+                    raise answer
+        except BaseException as error:
+            self._connection = None
+            with contextlib.suppress(Exception):
+                await connection.disconnect(nowait=True)
+            if not isinstance(error, Exception):
+                raise
+            raise RedisDown from error
         self.epoch += 1
 
 

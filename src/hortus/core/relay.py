@@ -157,8 +157,7 @@ class RedisRelay:
 
     async def _session(self) -> None:
         """One connection, until it breaks."""
-        client = self._redis.connect(max(1.0, self._redis.timeout))
-        connection: Any = client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
+        connection = self._redis.connection(max(1.0, self._redis.timeout))
         self._wanted.set()
         subscribing: asyncio.Task[None] | None = None
         try:
@@ -179,7 +178,6 @@ class RedisRelay:
         finally:
             await ended(subscribing)
             await connection.disconnect(nowait=True)
-            await client.aclose()
             self._subscribed.clear()
             for followed in self._followed.values():
                 followed.caught_up.clear()
