@@ -32,3 +32,9 @@ class Replies:
 
         rooms_changed(tx, ended.user_id)
         tx.after_commit(tell)
+
+
+async def taken_down(tx: Tx, gone: generation.TakenDown) -> None:
+    """Connected to `generation.taken_down` by `main`; runs in the transaction that takes a reply down."""
+    if await service.blank_reply(tx, gone) is not None:
+        rooms_changed(tx, gone.user_id)

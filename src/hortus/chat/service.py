@@ -270,3 +270,14 @@ async def end_reply(tx: Tx, ended: generation.Ended) -> str | None:
     if room.deleted_at is not None:
         await tx.execute(update(Message).where(Message.id == marks["message_id"]).values(content=""))
     return room.id
+
+
+async def blank_reply(tx: Tx, gone: generation.TakenDown) -> str | None:
+    """Empty the reply that was made of a work taken down; the id of its room, None when it was no reply."""
+    marks = gone.asked.get("marks", {})
+    if gone.kind != "chat" or "message_id" not in marks:
+        return None
+    await tx.execute(select(Chatroom.id).where(Chatroom.id == marks["room_id"]).with_for_update())
+    emptied = update(Message).where(Message.id == marks["message_id"])
+    await tx.execute(emptied.values(content="", status="error", error_code="taken_down"))
+    return str(marks["room_id"])

@@ -1,7 +1,25 @@
 """Generations: one piece of paid work each, from acceptance to one end."""
 
 from hortus.generation.route import choose_route
+from hortus.generation.schemas import GenerationOut, Kind
 from hortus.generation.service import Ended, Wish, ended, submit
+from hortus.generation.show import show as shown
+from hortus.generation.takedown import TakenDown, find_any, find_anybodys, take_down, taken_down
 from hortus.generation.tasks import RUN
 
-__all__ = ["RUN", "Ended", "Wish", "choose_route", "ended", "submit"]
+__all__ = [
+    "RUN",
+    "Ended",
+    "GenerationOut",
+    "Kind",
+    "TakenDown",
+    "Wish",
+    "choose_route",
+    "ended",
+    "find_any",
+    "find_anybodys",
+    "shown",
+    "submit",
+    "take_down",
+    "taken_down",
+]

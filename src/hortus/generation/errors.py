@@ -58,6 +58,7 @@ DETAILS = {
     "bad_input": "The provider could not use this input. Nothing was charged.",
     "too_long": "The input is too long for every model that was tried. Nothing was charged.",
     "source_missing": "The picture to work on is gone. Nothing was charged.",
+    "taken_down": "The operator of this service took this down. Contact them if you think that is a mistake.",
     "interrupted": "The work was interrupted too many times. Nothing was charged; try again.",
 }
 """What a customer reads for each `error.code` of a failed generation."""

@@ -13,6 +13,8 @@ def show(generation: Generation, settings: Settings) -> GenerationOut:
     if generation.status == "failed":
         code = generation.error_code or "unavailable"
         error = ErrorOut(code=code, detail=DETAILS.get(code, DETAILS["unavailable"]))
+    if generation.taken_down_at is not None:
+        error = ErrorOut(code="taken_down", detail=DETAILS["taken_down"])
     return GenerationOut(
         id=generation.id,
         kind=generation.kind,

@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Index, String, Text
+from sqlalchemy import JSON, BigInteger, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hortus.core.db import Base, id_type
 
 LIVE = ("queued", "running")
+_FAILED, _TAKEN_DOWN = text("status = 'failed'"), text("taken_down_at IS NOT NULL")
 ENDED = ("succeeded", "failed", "cancelled")
 
 
@@ -19,6 +20,9 @@ class Generation(Base):
     __table_args__ = (
         Index("ix_generations_of_user", "user_id", "id"),
         Index("ix_generations_of_user_by_kind", "user_id", "kind", "id"),
+        Index("ix_generations_by_kind", "kind", "id"),
+        Index("ix_generations_failed", "id", postgresql_where=_FAILED, sqlite_where=_FAILED),
+        Index("ix_generations_taken_down", "id", postgresql_where=_TAKEN_DOWN, sqlite_where=_TAKEN_DOWN),
     )
 
     id: Mapped[str] = mapped_column(id_type(), primary_key=True)
@@ -60,3 +64,6 @@ class Generation(Base):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
+    taken_down_at: Mapped[datetime | None]
+    withheld: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    """What a work was that an administrator took down: its text and outputs. No customer sees it."""

@@ -74,6 +74,7 @@ async def opened(settings: Settings, *, work: bool, registry: Registry | None = 
         resources.add(payments.discover(payments.Context(http, settings, database)))
         replies = chat.Replies(bus)
         generation.ended.connect(replies)
+        generation.taken_down.connect(chat.taken_down)
         accounts.staff_made.connect(_log_staff)
         accounts.user_welcomed.connect(_welcome)
         accounts.role_given_by_issuer.connect(_log_role)

@@ -10,6 +10,7 @@ from hortus.accounts.passkeys import api as passkeys
 from hortus.accounts.resets import api as resets
 from hortus.accounts.sessions import api as sessions
 from hortus.admin.audit import api as audit
+from hortus.admin.content import api as content
 from hortus.admin.credits import api as given_credits
 from hortus.admin.offers import api as offers
 from hortus.admin.settings import api as shown_settings
@@ -30,6 +31,7 @@ ALL = (
     billing,
     chat,
     codes,
+    content,
     factors,
     files,
     generation,

@@ -1,0 +1,1 @@
+"""What customers made: look at it, take it down."""

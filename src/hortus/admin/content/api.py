@@ -1,0 +1,87 @@
+"""Routes over what customers made: `/api/admin/generations`."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from hortus import generation
+from hortus.accounts import Admin, Staff
+from hortus.admin.audit import actor_of, record
+from hortus.admin.callers import RecentAdmin
+from hortus.admin.schemas import ReasonIn
+from hortus.core.events import Bus
+from hortus.core.paging import Page
+from hortus.core.schemas import Id, MicroCredits, Time
+from hortus.core.settings import Settings
+from hortus.core.web import PROBLEM_RESPONSES, PageOf, ReadTx, WriteTx, resource
+
+router = APIRouter(prefix="/api/admin/generations", tags=["admin"], responses=PROBLEM_RESPONSES)
+SettingsOf = Annotated[Settings, resource(Settings)]
+
+
+class WorkOut(generation.GenerationOut):
+    """One generation as staff sees it."""
+
+    user_id: str
+    retry_of: str | None
+    deleted_at: Time | None
+    taken_down_at: Time | None
+
+
+class WorkCostOut(WorkOut):
+    """The same with what it cost us, and what was withheld when it was taken down."""
+
+    cost: MicroCredits | None = Field(description="What the vendor charged, in millionths of `cost_currency`")
+    cost_currency: str | None
+    withheld: dict[str, Any] | None
+
+
+def _fields(row: Any, settings: Settings) -> dict[str, Any]:
+    marks = {name: getattr(row, name) for name in ("user_id", "retry_of", "deleted_at", "taken_down_at")}
+    return generation.shown(row, settings).model_dump() | marks
+
+
+def _with_cost(row: Any, settings: Settings) -> WorkCostOut:
+    return WorkCostOut(**_fields(row, settings), cost=row.cost, cost_currency=row.cost_currency, withheld=row.withheld)
+
+
+@router.get("", operation_id="admin_list_generations")
+async def list_works(
+    _caller: Staff,
+    tx: ReadTx,
+    paging: PageOf,
+    settings: SettingsOf,
+    user_id: Id | None = None,
+    kind: generation.Kind | None = None,
+    failed: bool = False,
+    taken_down: bool = False,
+) -> Page[WorkOut]:
+    """What everybody made, newest first; what its owner deleted comes without prompt and text."""
+    page = await generation.find_anybodys(tx, paging, user_id=user_id, kind=kind, failed=failed, taken_down=taken_down)
+    shown = [WorkOut(**_fields(row, settings)) for row in page.items]
+    return Page(items=shown, next_cursor=page.next_cursor)
+
+
+@router.get("/{generation_id}", operation_id="admin_read_generation")
+async def read_work(generation_id: Id, _caller: Admin, tx: ReadTx, settings: SettingsOf) -> WorkCostOut:
+    """One generation, whoever's it is, with its cost and what was withheld."""
+    return _with_cost(await generation.find_any(tx, generation_id), settings)
+
+
+@router.post("/{generation_id}/take-down", operation_id="admin_take_down")
+async def take_down(
+    generation_id: Id,
+    body: ReasonIn,
+    caller: RecentAdmin,
+    tx: WriteTx,
+    settings: SettingsOf,
+    bus: Annotated[Bus, resource(Bus)],
+) -> WorkCostOut:
+    """Let nobody fetch this work any more; its owner reads `taken_down`. A live one is cancelled, uncharged."""
+    row = await generation.take_down(tx, bus, generation_id)
+    shown = _with_cost(row, settings)
+    details = {"user_id": row.user_id, "kind": row.kind}
+    target = ("generation", generation_id)
+    await record(tx, actor_of(caller), "generation.taken_down", target, details, note=body.reason)
+    return shown
