@@ -67,6 +67,22 @@ async def test_what_somebody_else_proved_is_not_taken_and_what_they_only_said_is
     assert (await client.get("/api/user/me")).json()["email"] == OTHER
 
 
+async def test_an_account_that_somebody_proved_keeps_out_who_proves_an_address_it_only_claimed(
+    hortus: Hortus, post: Post
+):
+    squatter = await hortus.customer(OTHER)
+    await post.arrived(OTHER, 1)
+    await squatter.post("/user/identifiers", json={"mobile_number": NUMBER})
+    body = {"mobile_number": NUMBER, "code": await post.code(NUMBER)}
+    assert (await squatter.post("/user/identifiers/verify", json=body)).status_code == 200
+    owner = hortus.anonymous()
+    await owner.post("/auth/send-otp", json={"email": OTHER})
+    tokens = (await owner.post("/auth/verify-otp", json={"email": OTHER, "code": await post.code(OTHER, 3)})).json()
+    assert tokens["user"]["id"] != squatter.tokens["user"]["id"]
+    me = (await squatter.get("/api/user/me")).json()
+    assert (me["email"], me["mobile_number"]) == (None, NUMBER)
+
+
 async def test_a_code_for_one_user_adds_nothing_to_another(hortus: Hortus, post: Post):
     one, two = await by_number(hortus, post), await by_number(hortus, post, "+919812345670")
     await one.post("/user/identifiers", json={"email": OTHER})

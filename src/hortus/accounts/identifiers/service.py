@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
@@ -51,6 +51,10 @@ async def enter(tx: Tx, proof: Proof, said: Said, caller_id: str | None) -> str 
     where the proof was given.
     """
     holder = await holder_of(tx, proof.target)
+    foreign = holder is not None and not holder.verified and holder.user_id != caller_id and proof.purpose == "sign_in"
+    if holder is not None and foreign and await is_proved(tx, holder.user_id):
+        await _take_away(tx, proof.target)  # it is the account of somebody who only said that this is theirs
+        holder = None
     if holder is None and proof.purpose == "sign_in":
         try:
             async with tx.begin_nested():
@@ -63,21 +67,36 @@ async def enter(tx: Tx, proof: Proof, said: Said, caller_id: str | None) -> str 
         return AccountSuspended()
     if not holder.verified:
         if proof.purpose != "verify" and caller_id != holder.user_id:
-            await void_what_came_before(tx, holder.user_id)
+            if await void_what_came_before(tx, holder.user_id) is None:
+                return BadCode()
         await mark_verified(tx, holder.user_id, proof.target)
     return holder.user_id
 
 
-async def void_what_came_before(tx: Tx, user_id: str) -> int:
+async def is_proved(tx: Tx, user_id: str) -> bool:
+    """Whether anybody has shown that something by which the account is entered is theirs."""
+    verified = select(Identifier.id).where(Identifier.user_id == user_id, Identifier.verified_at.is_not(None))
+    linked = select(ExternalAccount.user_id).where(ExternalAccount.user_id == user_id)
+    return bool((await tx.execute(select(or_(verified.exists(), linked.exists())))).scalar_one())
+
+
+async def _take_away(tx: Tx, target: Target) -> None:
+    await tx.execute(
+        delete(Identifier).where(
+            Identifier.kind == target.kind, Identifier.value == target.value, Identifier.verified_at.is_(None)
+        )
+    )
+
+
+async def void_what_came_before(tx: Tx, user_id: str) -> int | None:
     """Let only the one who proves something now into an account that nobody has proved to be theirs.
 
-    Whoever signed up with this address need not own it: their password, sessions, keys, passkeys,
-    connected accounts and factors end here.
-    An account with a verified identifier is left as it is. The answer is how many sessions ended.
+    Whoever signed up with this address need not own it: their password, sessions, keys, passkeys and factors end here.
+    The answer is how many sessions ended; None, and nothing happens, for staff and where somebody else has proved.
     """
-    proved = select(Identifier.id).where(Identifier.user_id == user_id, Identifier.verified_at.is_not(None)).limit(1)
-    if (await tx.execute(proved)).first() is not None:
-        return 0
+    role = (await tx.execute(select(User.role).where(User.id == user_id))).scalar_one()
+    if role != "user" or await is_proved(tx, user_id):  # nobody becomes staff by an address that staff only typed
+        return None
     await tx.execute(update(User).where(User.id == user_id).values(password_hash=None, updated_at=clock.now()))
     await tx.execute(delete(Device).where(Device.user_id == user_id))
     await tx.execute(delete(Passkey).where(Passkey.user_id == user_id))

@@ -140,18 +140,13 @@ async def _by_email(tx: Tx, identity: Identity, rules: ProviderSettings) -> tupl
     if found.status != "active":
         raise AccountSuspended
     if found.verified_at is None:
-        if await _proved_otherwise(tx, found.id):  # somebody's account, and the address was never theirs
+        if await identifiers.is_proved(tx, found.id):  # somebody's account, and the address was never theirs
             await tx.execute(delete(Identifier).where(Identifier.id == found.identifier_id))
             return None
         await identifiers.void_what_came_before(tx, found.id)
         await identifiers.mark_verified(tx, found.id, Target("email", identity.email))
     log.info("oidc_linked_by_email", user_id=found.id, issuer=identity.issuer)
     return found.id, found.role
-
-
-async def _proved_otherwise(tx: Tx, user_id: str) -> bool:
-    proved = select(Identifier.id).where(Identifier.user_id == user_id, Identifier.verified_at.is_not(None)).limit(1)
-    return (await tx.execute(proved)).first() is not None
 
 
 async def _sign_up(tx: Tx, identity: Identity, rules: ProviderSettings, accepts_terms: bool) -> tuple[str, str]:

@@ -19,7 +19,10 @@ async def reset(tx: Tx, target: Target, user_id: str | None, password_hash: str,
         return AccountSuspended()
     ended = 0
     if not holder.verified:  # somebody may have signed up with an address that is not theirs
-        ended = await identifiers.void_what_came_before(tx, holder.user_id)
+        voided = await identifiers.void_what_came_before(tx, holder.user_id)
+        if voided is None:
+            return refusal
+        ended = voided
         await identifiers.mark_verified(tx, holder.user_id, target)
     return ended + await change(tx, holder.user_id, password_hash, keep=None)
 
