@@ -66,9 +66,9 @@ async def enter(tx: Tx, proof: Proof, said: Said, caller_id: str | None) -> str 
     if holder.status != "active":
         return AccountSuspended()
     if not holder.verified:
-        if proof.purpose != "verify" and caller_id != holder.user_id:
-            if await void_what_came_before(tx, holder.user_id) is None:
-                return BadCode()
+        foreign = proof.purpose != "verify" and caller_id != holder.user_id
+        if foreign and await void_what_came_before(tx, holder.user_id) is None:
+            return BadCode()
         await mark_verified(tx, holder.user_id, proof.target)
     return holder.user_id
 
