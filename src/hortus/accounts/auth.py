@@ -18,6 +18,8 @@ from hortus.core.settings import Settings
 from hortus.core.web import address_of, hit_limit, resources_of, scopes_of
 
 _scheme = HTTPBearer(auto_error=False, description="An access token from /api/auth/login, or an API key")
+KEY_LIMIT = "600/minute"
+"""How often one API key may call, whatever it calls; `RATE_LIMIT_API_KEY` overrides it."""
 
 
 async def authenticate(connection: HTTPConnection, _header: Annotated[Any, Depends(_scheme)]) -> Principal:
@@ -62,6 +64,7 @@ async def _by_key(connection: HTTPConnection, resources: Resources, secret: str)
     caller = await resources.get(PrincipalCache).of_secret(digests[0], read, keys.stamps_of)
     address = address_of(connection)
     keys.check(caller, scopes_of(connection), address)
+    await hit_limit(connection, "api_key", KEY_LIMIT, caller.key_id or "")
     resources.get(keys.KeyUses).note(caller.key_id or "", address)
     return caller
 
