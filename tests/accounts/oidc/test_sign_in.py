@@ -167,7 +167,7 @@ async def test_the_cookie_is_bound_to_this_host_over_https(database_url, tmp_pat
         )
         host = {"Host": "evil.example.com", "X-Forwarded-Host": "evil.example.com"}
         lured = await running.anonymous().get("/api/auth/oidc/house", headers=host)
-        assert "evil" not in lured.headers["location"]
+        assert "evil.example.com" not in lured.headers.get("location", "")  # refused, or not lured
 
 
 async def test_a_second_factor_is_asked_for(hortus: Hortus, browser: Browser):
