@@ -1,0 +1,52 @@
+"""Staff asks indexes: none of its searches reads a whole table."""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from hortus import accounts, generation, tasks
+from hortus.core import ids
+from hortus.core.db import Database, Tx
+from hortus.core.paging import Paging
+
+SEARCHES: dict[str, tuple[Callable[[Tx], Awaitable[Any]], str]] = {
+    "beginning": (lambda tx: accounts.find_people(tx, Paging(), query="anna"), "ix_identifiers_by_beginning"),
+    "role": (lambda tx: accounts.find_people(tx, Paging(), role="support"), "ix_users_staff"),
+    "status": (lambda tx: accounts.find_people(tx, Paging(), status="suspended"), "ix_users_not_active"),
+    "administrators": (accounts.lock_administrators, "ix_users_staff"),
+    "dead letters": (lambda tx: tasks.find_tasks(tx, Paging(), status="dead"), "ix_tasks_"),
+    "works by kind": (lambda tx: generation.find_anybodys(tx, Paging(), kind="video"), "ix_generations_by_kind"),
+    "failed works": (lambda tx: generation.find_anybodys(tx, Paging(), failed=True), "ix_generations_failed"),
+    "taken down": (lambda tx: generation.find_anybodys(tx, Paging(), taken_down=True), "ix_generations_taken_down"),
+    "works of a user": (lambda tx: generation.find_anybodys(tx, Paging(), user_id=ids.new()), "ix_generations_of_user"),
+}
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+async def test_a_search_asks_its_index(database: Database, name: str):
+    search, index = SEARCHES[name]
+    said: list[tuple[str, Any]] = []
+
+    @event.listens_for(database.engine.sync_engine, "before_cursor_execute")
+    def note(_connection, _cursor, statement, parameters, _context, _many) -> None:
+        if statement.startswith("SELECT"):
+            said.append((statement, parameters))
+
+    async with database.transaction() as tx:
+        await search(tx)
+    (statement, values), *_ = said
+    async with database.transaction() as tx:
+        connection = await tx.connection()
+        if database.dialect == "sqlite":
+            rows = await connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, values)
+        else:
+            # The tables are empty: without these any plan is as cheap as another.
+            for way in ("seqscan", "sort", "bitmapscan"):
+                await connection.exec_driver_sql(f"SET LOCAL enable_{way} = off")
+            rows = await connection.exec_driver_sql("EXPLAIN " + statement, values)
+        plan = "\n".join(str(row[-1]) for row in rows)
+    assert index in plan, plan
+    assert not re.search(r"Seq Scan|SCAN (users|identifiers|tasks|generations)(?!.* USING)", plan), plan
