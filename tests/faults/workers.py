@@ -86,7 +86,7 @@ class Site:
             await process.start()
             self._stack.push_async_callback(process.end)
         try:
-            async with asyncio.timeout(40):
+            async with asyncio.timeout(90):
                 while await self.alive() < before + number:
                     await asyncio.sleep(0.05)
         except TimeoutError:

@@ -1,0 +1,90 @@
+"""The broker is a doorbell: stopped, emptied, slow, it delays work and loses none. Many schedulers are one."""
+
+import asyncio
+import random
+import time
+from pathlib import Path
+
+import pytest
+import valkey as client_of
+from tests.broker import Valkey
+from tests.faults.workers import site
+
+from hortus.core.db import Database
+
+PERIOD = 2.0
+"""Seconds of the periodic probe."""
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_broker_that_stops_and_comes_back_empty(
+    database: Database, database_url: str, valkey: Valkey, tmp_path: Path, full: bool, record
+):
+    each = 100 if full else 20
+    async with site(database, database_url, valkey.url, tmp_path) as here:
+        await here.add(number=2)
+        await here.want(range(each), 0.2)
+        await asyncio.to_thread(valkey.stop)
+        await here.want(range(each, 2 * each), 0.2)  # nobody can be told
+        await asyncio.sleep(3)
+        await asyncio.to_thread(valkey.start)
+        since = time.monotonic()
+        await here.want(range(2 * each, 3 * each), 0.2)
+        await here.done(3 * each, within=60)
+        record("broker stopped, and back without its messages", f"{3 * each} tasks", time.monotonic() - since)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_broker_that_forgets(
+    database: Database, database_url: str, valkey: Valkey, tmp_path: Path, full: bool, dice: random.Random, record
+):
+    number = 200 if full else 30
+    async with site(database, database_url, valkey.url, tmp_path) as here:
+        await here.add(number=2)
+        broker = client_of.Valkey.from_url(valkey.url)
+        for start in range(0, number, 10):
+            await here.want(range(start, start + 10), 0.1)
+            await asyncio.sleep(dice.uniform(0, 0.1))
+            await asyncio.to_thread(broker.flushall)
+        since = time.monotonic()
+        await here.done(number, within=60)
+        broker.close()
+        record("broker flushed while it carries", f"{number // 10} times, {number} tasks", time.monotonic() - since)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_broker_that_takes_its_time(
+    database: Database, database_url: str, valkey: Valkey, tmp_path: Path, full: bool, record
+):
+    number, pauses = (100, 5) if full else (20, 1)
+    async with site(database, database_url, valkey.url, tmp_path) as here:
+        await here.add(number=2)
+        broker = client_of.Valkey.from_url(valkey.url)
+        for _ in range(pauses):
+            await asyncio.to_thread(broker.execute_command, "CLIENT", "PAUSE", 3000, "ALL")
+            before = time.monotonic()
+            await here.want(range(number * _, number * (_ + 1)))
+            assert time.monotonic() - before < 2  # whoever enqueues does not wait for it
+            await asyncio.sleep(3)
+        since = time.monotonic()
+        await here.done(number * pauses, within=60)
+        broker.close()
+        record("broker answers after 3 s", f"{pauses} times, {number * pauses} tasks", time.monotonic() - since)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_two_schedulers_and_celery_beside_them(
+    database: Database, database_url: str, valkey: Valkey, tmp_path: Path, full: bool, record
+):
+    periods = 8 if full else 3
+    async with site(database, database_url, valkey.url, tmp_path) as here:
+        await here.add("scheduler", number=2)
+        await here.add(number=1)  # a worker schedules, too
+        begun = time.time()
+        async with asyncio.timeout(PERIOD * periods * 5 + 30):
+            while len(here.noted("period")) < periods:
+                await asyncio.sleep(0.1)
+        lines = [line.split() for line in (tmp_path / "notes").read_text().splitlines() if line.startswith("period")]
+        ran = len([line for line in lines if float(line[-1]) >= begun])
+        assert ran <= (time.time() - begun) / PERIOD + 2  # never once for each of the three
+        record("scheduler three times", f"{ran} periods, each once", None)
