@@ -1,0 +1,53 @@
+"""The disk is full: what cannot be kept is not charged, and once there is room again all goes on."""
+
+import random
+import subprocess
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from tests.emulators.openai import OpenAIEmulator
+from tests.faults.books import all_ended, audit
+from tests.faults.customers import customers, wish
+from tests.faults.town import of_openai, town
+
+from hortus.core.db import Database
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of two megabytes."""
+    folder = tmp_path / "town" / "data" / "files"
+    folder.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    mounted = subprocess.run(mount, check=False, capture_output=True)
+    if mounted.returncode:
+        pytest.skip("only root may mount a small disk")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_a_full_disk(
+    database: Database, database_url: str, tmp_path: Path, small_disk: Path, dice: random.Random, record
+):
+    filler = small_disk / "filler"
+    async with AsyncExitStack() as stack:
+        vendor = await stack.enter_async_context(OpenAIEmulator())
+        here = await stack.enter_async_context(town(database, database_url, tmp_path / "town", **of_openai(vendor)))
+        server = await here.add("serve")
+        await here.add_workers(1)
+        (client,) = await stack.enter_async_context(customers(server.url, database, 1))
+        with pytest.raises(OSError, match="No space"), filler.open("wb", buffering=0) as file:
+            while True:
+                file.write(b"0" * 4096)
+        await wish(client, 1, dice)
+        await wish(client, 2, dice)  # words need no room
+        await all_ended(database, 2)
+        filler.unlink()
+        await wish(client, 3, dice)
+        took = await all_ended(database, 3)
+        books = await audit(database, here.files)
+    assert books.statuses == {"failed": 1, "succeeded": 2}
+    record("disk full", "1 picture refused and not charged, then room again", took)
