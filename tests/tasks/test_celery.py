@@ -7,6 +7,7 @@ from tests.broker import Valkey
 from tests.faults.workers import site
 
 from hortus.core.db import Database
+from hortus.tasks.engines.celery import make_app
 
 
 async def test_two_workers_do_each_task_once(database: Database, database_url: str, valkey: Valkey, tmp_path: Path):
@@ -16,3 +17,36 @@ async def test_two_workers_do_each_task_once(database: Database, database_url: s
         await asyncio.gather(*(here.want([number]) for number in range(60, 80)))
         await here.done(80)
         assert len(here.noted("start")) == 80
+
+
+async def test_celerys_own_tools_see_the_workers(database: Database, database_url: str, valkey: Valkey, tmp_path: Path):
+    """What Flower asks and listens to: the pool, the queues, and an event for each bell that was answered."""
+    app = make_app(valkey.url, {})
+    seen: list[str] = []
+    async with site(database, database_url, valkey.url, tmp_path) as here:
+        await here.add(WORKER_QUEUES="interactive=3,media=1")
+
+        def look() -> tuple[dict, dict]:
+            app.control.enable_events()
+            inspect = app.control.inspect(timeout=5)
+            return inspect.active_queues(), inspect.stats()
+
+        queues, stats = await asyncio.to_thread(look)
+
+        def listen() -> None:
+            """Until the last bell was answered; heartbeats come all the time."""
+            with app.connection_for_read() as connection:
+                receiver = app.events.Receiver(connection, handlers={"*": lambda event: seen.append(event["type"])})
+                for _ in receiver.itercapture(limit=None, timeout=20, wakeup=True):
+                    if "task-succeeded" in seen:
+                        return
+
+        listening = asyncio.create_task(asyncio.to_thread(listen))
+        await asyncio.sleep(1)
+        await here.want(range(5))
+        await here.done(5)
+        await listening
+    ((worker, served),) = queues.items()
+    assert {queue["name"] for queue in served} == {"hortus.interactive", "hortus.media"}
+    assert stats[worker]["pool"]["max-concurrency"] >= 4
+    assert {"task-received", "task-succeeded"} <= set(seen)
