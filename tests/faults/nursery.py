@@ -71,6 +71,8 @@ def tell(**news: int) -> None:
 def live(order: dict[str, Any]) -> None:
     """Become `hortus`; never returns."""
     os.setsid()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     os.environ.clear()
     os.environ.update(order["environment"])
     os.chdir(order["folder"])
@@ -99,6 +101,11 @@ def main() -> None:
     sys.path.insert(0, str(Path(__file__).parents[2]))
     for name in IMPORTED:
         __import__(name)
+    for number in (
+        signal.SIGTERM,
+        signal.SIGINT,
+    ):  # the end of stdin ends us, children first
+        signal.signal(number, signal.SIG_IGN)
     children: set[int] = set()
     asked = b""
     while True:
