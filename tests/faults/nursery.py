@@ -96,6 +96,16 @@ def live(order: dict[str, Any]) -> None:
         os._exit(code)
 
 
+def bury(children: set[int]) -> None:
+    """Tell of those that ended."""
+    while children:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if not pid:
+            return
+        children.discard(pid)
+        tell(died=pid, code=os.waitstatus_to_exitcode(status))
+
+
 def main() -> None:
     """Bear children until nobody asks any more."""
     sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -109,12 +119,7 @@ def main() -> None:
     children: set[int] = set()
     asked = b""
     while True:
-        while children:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-            if not pid:
-                break
-            children.discard(pid)
-            tell(died=pid, code=os.waitstatus_to_exitcode(status))
+        bury(children)
         if not select.select([0], [], [], 0.05)[0]:
             continue
         data = os.read(0, 65536)
