@@ -1,0 +1,120 @@
+"""Stripe behind the seam."""
+
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from hortus.payments.base import (
+    Abilities,
+    Context,
+    Delivery,
+    Fact,
+    Order,
+    Proration,
+    RecurringPrice,
+    Started,
+    Subject,
+)
+from hortus.payments.stripe import changes, checkouts, news
+from hortus.payments.stripe.facts import facts_of
+from hortus.payments.stripe.failures import asking
+from hortus.payments.stripe.settings import Settings
+from hortus.payments.stripe.wire import PAGE
+
+if TYPE_CHECKING:
+    from stripe import StripeClient
+
+LONGEST_KEY = 255
+
+
+class Adapter:
+    """One account of Stripe's. Settings: see `settings.Settings`."""
+
+    id = "stripe"
+    title = "Stripe"
+
+    def __init__(self, context: Context) -> None:
+        self._settings = Settings()
+        self._http = context.http
+        self.can = Abilities(currencies=self._settings.currencies, portal=True)
+
+    @cached_property
+    def _client(self) -> "StripeClient":
+        from hortus.payments.stripe.transport import connect  # noqa: PLC0415 - half a second, only where Stripe is used
+
+        return connect(self._settings, self._http)
+
+    def missing(self) -> str | None:
+        return self._settings.missing()
+
+    def read(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Delivery:
+        return news.read(self._settings.signing_secret, headers, body, now)
+
+    async def missed(self, since: datetime) -> AsyncIterator[Delivery]:
+        # Stripe lists the newest first; only ids and times are kept until the oldest is reached.
+        found: list[Delivery] = []
+        with asking("events"):
+            listed = await self._client.v1.events.list_async(
+                {"created": {"gte": int(since.timestamp())}, "types": list(news.KINDS), "limit": PAGE}
+            )
+            async for event in listed.auto_paging_iter():
+                found.append(news.delivery_of(event.to_dict()))
+        for delivery in reversed(found):
+            yield delivery
+
+    async def facts(self, subject: Subject) -> list[Fact]:
+        with asking(f"facts of a {subject.kind}"):
+            return await facts_of(self._client, subject)
+
+    async def price(self, price: RecurringPrice) -> str:
+        with asking("price"):
+            return await checkouts.make_price(self._client, price)
+
+    async def start(self, order: Order) -> Started:
+        with asking("checkout"):
+            return await checkouts.start(self._client, order)
+
+    async def close(self, vendor_id: str) -> None:
+        with asking("closing a checkout"):
+            await checkouts.close(self._client, vendor_id)
+
+    async def charge(self, order: Order) -> None:
+        with asking("charge"):
+            await checkouts.charge(self._client, order)
+
+    async def preview(self, subscription: str, price: str) -> Proration:
+        with asking("preview of a change"):
+            return await changes.preview(self._client, subscription, price)
+
+    async def change(self, subscription: str, price: str, *, now: bool, key: str) -> None:
+        with asking("change"):
+            await changes.change(self._client, subscription, price, now=now, key=_key("change", key))
+
+    async def cancel(self, subscription: str, *, now: bool, key: str) -> None:
+        with asking("cancellation"):
+            await changes.cancel(self._client, subscription, now=now, key=_key("cancel", key))
+
+    async def resume(self, subscription: str, *, key: str) -> None:
+        with asking("resumption"):
+            await changes.resume(self._client, subscription, key=_key("resume", key))
+
+    async def refund(self, payment: str, amount_minor: int, *, key: str) -> None:
+        with asking("refund"):
+            await checkouts.refund(self._client, payment, amount_minor, key=_key("refund", key))
+
+    async def portal(self, customer: str, return_url: str) -> str:
+        with asking("portal"):
+            opened = await self._client.v1.billing_portal.sessions.create_async(
+                {"customer": customer, "return_url": return_url}
+            )
+            return opened.url
+
+
+def _key(verb: str, key: str) -> str:
+    """A key of Stripe's from one of ours, which may hold what a customer sent."""
+    whole = f"{verb}:{key}"
+    if len(whole) + 20 <= LONGEST_KEY and whole.isascii() and whole.isprintable():
+        return whole
+    return f"{verb}:{hashlib.sha256(whole.encode()).hexdigest()}"

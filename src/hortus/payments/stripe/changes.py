@@ -1,0 +1,149 @@
+"""Changing, ending and going on with subscriptions.
+
+A change from the next period on to a price of another interval needs a schedule: Stripe would otherwise
+begin and charge the new period at once. Whatever else happens to a subscription releases its schedule first.
+"""
+
+from typing import TYPE_CHECKING, cast
+
+from hortus.payments.base import Interval, Proration, Refused
+from hortus.payments.stripe.failures import is_missing
+from hortus.payments.stripe.wire import id_of
+
+if TYPE_CHECKING:
+    from stripe import StripeClient, Subscription
+
+OVER = ("canceled", "incomplete_expired")
+
+
+async def preview(client: "StripeClient", subscription: str, price: str) -> Proration:
+    """What changing to that price now would cost."""
+    found = await _running(client, subscription)
+    shown = await client.v1.invoices.create_preview_async(
+        {
+            "subscription": found.id,
+            "subscription_details": {
+                "items": [{"id": found.items.data[0].id, "price": price}],
+                "proration_behavior": "always_invoice",
+            },
+        }
+    )
+    unused = -sum(line.amount for line in shown.lines.data if line.amount < 0)
+    return Proration(max(0, shown.amount_due), unused, shown.currency.upper())
+
+
+async def change(client: "StripeClient", subscription: str, price: str, *, now: bool, key: str) -> None:
+    """Another price, at once and paid at once, or from the next period on."""
+    found = await _running(client, subscription)
+    await _release(client, found)
+    item = found.items.data[0]
+    if now:
+        await client.v1.subscriptions.update_async(
+            found.id,
+            {
+                "items": [{"id": item.id, "price": price}],
+                "proration_behavior": "always_invoice",
+                "payment_behavior": "error_if_incomplete",
+            },
+            {"idempotency_key": key},
+        )
+        return
+    if found.status == "trialing" or item.price.id == price or await _lasts_as_long(client, item.price.id, price):
+        await client.v1.subscriptions.update_async(
+            found.id,
+            {"items": [{"id": item.id, "price": price}], "proration_behavior": "none"},
+            {"idempotency_key": key},
+        )
+        return
+    await _schedule(client, found, price, key)
+
+
+async def _lasts_as_long(client: "StripeClient", one: str, other: str) -> bool:
+    return await _interval(client, one) == await _interval(client, other)
+
+
+async def _interval(client: "StripeClient", price: str) -> Interval:
+    found = await client.v1.prices.retrieve_async(price)
+    if found.recurring is None:
+        raise Refused("the price is not a recurring one")
+    return cast("Interval", found.recurring.interval)
+
+
+async def _schedule(client: "StripeClient", found: "Subscription", price: str, key: str) -> None:
+    item = found.items.data[0]
+    made = await client.v1.subscription_schedules.create_async(
+        {"from_subscription": found.id}, {"idempotency_key": f"{key}:schedule"}
+    )
+    await client.v1.subscription_schedules.update_async(
+        made.id,
+        {
+            "end_behavior": "release",
+            "proration_behavior": "none",
+            "phases": [
+                {
+                    "items": [{"price": item.price.id, "quantity": 1}],
+                    "start_date": item.current_period_start,
+                    "end_date": item.current_period_end,
+                    "proration_behavior": "none",
+                },
+                {
+                    "items": [{"price": price, "quantity": 1}],
+                    "duration": {"interval": await _interval(client, price), "interval_count": 1},
+                    "proration_behavior": "none",
+                },
+            ],
+        },
+        {"idempotency_key": f"{key}:phases"},
+    )
+
+
+async def cancel(client: "StripeClient", subscription: str, *, now: bool, key: str) -> None:
+    """End it, now or with its period; again is fine."""
+    import stripe  # noqa: PLC0415 - half a second, only where Stripe is used
+
+    found = await client.v1.subscriptions.retrieve_async(subscription)
+    if found.status in OVER:
+        return
+    await _release(client, found)
+    if not now:
+        if not ends_with_its_period(found):
+            await client.v1.subscriptions.update_async(
+                found.id, {"cancel_at_period_end": True}, {"idempotency_key": key}
+            )
+        return
+    try:
+        await client.v1.subscriptions.cancel_async(found.id, {"invoice_now": False, "prorate": False})
+    except stripe.InvalidRequestError as error:
+        again = await client.v1.subscriptions.retrieve_async(subscription)
+        if not is_missing(error) or again.status not in OVER:
+            raise
+
+
+async def resume(client: "StripeClient", subscription: str, *, key: str) -> None:
+    """Let it go on; again is fine."""
+    found = await _running(client, subscription)
+    if found.cancel_at_period_end:
+        await client.v1.subscriptions.update_async(found.id, {"cancel_at_period_end": False}, {"idempotency_key": key})
+    elif found.cancel_at is not None:  # how the customer portal writes the same down
+        await client.v1.subscriptions.update_async(found.id, {"cancel_at": ""}, {"idempotency_key": key})
+
+
+def ends_with_its_period(found: "Subscription") -> bool:
+    """Whether it is to end when what was paid is used up."""
+    if found.cancel_at_period_end:
+        return True
+    return found.cancel_at is not None and found.cancel_at <= found.items.data[0].current_period_end
+
+
+async def _running(client: "StripeClient", subscription: str) -> "Subscription":
+    found = await client.v1.subscriptions.retrieve_async(subscription)
+    if found.status in OVER:
+        raise Refused("the subscription has ended")
+    return found
+
+
+async def _release(client: "StripeClient", found: "Subscription") -> None:
+    """Take a subscription out of its schedule: while it is in one, it cannot be changed or cancelled itself."""
+    schedule = id_of(found.schedule)
+    if schedule is not None:
+        await client.v1.subscription_schedules.release_async(schedule)

@@ -1,0 +1,188 @@
+"""Making what is paid at Stripe: prices, customers, checkout sessions, charges without a page, refunds.
+
+Every key is made of our own ids, so that asking twice makes one. The time at which a session closes is left
+to Stripe (a day): a time of ours would differ at the second asking, and the same key may not bring another wish.
+"""
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+from hortus.payments.base import Buyer, Declined, Order, RecurringPrice, Refused, Started
+from hortus.payments.stripe.failures import is_missing
+from hortus.payments.stripe.wire import REFERENCE
+
+if TYPE_CHECKING:
+    from stripe import Price, StripeClient
+    from stripe.params import CustomerCreateParams
+    from stripe.params.checkout import SessionCreateParams
+
+
+async def make_price(client: "StripeClient", price: RecurringPrice) -> str:
+    """Stripe's id of a recurring price, found by ours or made with a product of its own."""
+    listed = await client.v1.prices.list_async({"lookup_keys": [price.id], "limit": 1})
+    found = listed.data[0] if listed.data else None
+    if found is not None:
+        if not _is_same(found, price):
+            raise Refused(f"the price {found.id} at Stripe has our key, but other terms")
+        if not found.active:
+            await client.v1.prices.update_async(found.id, {"active": True})
+        return found.id
+    made = await client.v1.prices.create_async(
+        {
+            "lookup_key": price.id,
+            "nickname": price.id,
+            "currency": price.currency.lower(),
+            "unit_amount": price.amount_minor,
+            "recurring": {"interval": price.interval},
+            "product_data": {"name": price.title, "metadata": {"hortus_price": price.id}},
+            "metadata": {"hortus_price": price.id},
+        },
+        {"idempotency_key": f"price:{price.id}"},
+    )
+    return made.id
+
+
+def _is_same(found: "Price", price: RecurringPrice) -> bool:
+    interval = found.recurring.interval if found.recurring is not None else None
+    terms = (price.amount_minor, price.currency.lower(), price.interval)
+    return (found.unit_amount, found.currency, interval) == terms
+
+
+async def start(client: "StripeClient", order: Order) -> Started:
+    """Open a checkout; asking twice for an order opens one. A customer that Stripe lost is made anew."""
+    import stripe  # noqa: PLC0415 - half a second, only where Stripe is used
+
+    customer = order.buyer.customer
+    if customer is not None:
+        try:
+            return await _open(client, order, customer)
+        except stripe.InvalidRequestError as error:
+            if not is_missing(error) or error.param != "customer":
+                raise
+    return await _open(client, order, await _make_customer(client, order.buyer))
+
+
+async def _make_customer(client: "StripeClient", buyer: Buyer) -> str:
+    told: CustomerCreateParams = {"metadata": {"hortus_user": buyer.user_id}}
+    if buyer.email:
+        told["email"] = buyer.email
+    if buyer.mobile:
+        told["phone"] = buyer.mobile
+    if buyer.name:
+        told["name"] = buyer.name[:256]
+    # The same person told otherwise is another wish, and needs another key.
+    digest = hashlib.sha256(json.dumps([told, buyer.customer], sort_keys=True).encode()).hexdigest()[:16]
+    made = await client.v1.customers.create_async(told, {"idempotency_key": f"customer:{buyer.user_id}:{digest}"})
+    return made.id
+
+
+async def _open(client: "StripeClient", order: Order, customer: str) -> Started:
+    wish: SessionCreateParams = {
+        "customer": customer,
+        "client_reference_id": order.id,
+        "metadata": {REFERENCE: order.id},
+        "success_url": order.success_url,
+        "cancel_url": order.cancel_url,
+    }
+    if order.price is not None:
+        wish["mode"] = "subscription"
+        wish["line_items"] = [{"price": order.price, "quantity": 1}]
+        wish["subscription_data"] = {"metadata": {REFERENCE: order.id}}
+        if order.trial_days:
+            wish["subscription_data"]["trial_period_days"] = order.trial_days
+        if order.discount_minor:
+            wish["discounts"] = [{"coupon": await _make_coupon(client, order)}]
+    else:
+        wish["mode"] = "payment"
+        wish["line_items"] = [
+            {
+                "price_data": {
+                    "currency": order.currency.lower(),
+                    "unit_amount": order.amount_minor,
+                    "product_data": {"name": order.title},
+                },
+                "quantity": 1,
+            }
+        ]
+        wish["payment_intent_data"] = {"metadata": {REFERENCE: order.id}, "description": order.title}
+        # On cards alone: asked of the whole payment it would hide the ways to pay that cannot be kept, UPI among them.
+        wish["payment_method_options"] = {"card": {"setup_future_usage": "off_session"}}
+    # No `payment_method_types`: Stripe offers what the account has switched on and the currency allows.
+    made = await client.v1.checkout.sessions.create_async(wish, {"idempotency_key": f"checkout:{order.id}:{customer}"})
+    return Started(made.id, url=made.url, customer=customer)
+
+
+async def _make_coupon(client: "StripeClient", order: Order) -> str:
+    made = await client.v1.coupons.create_async(
+        {
+            "amount_off": order.discount_minor,
+            "currency": order.currency.lower(),
+            "duration": "once",
+            "max_redemptions": 1,
+            "metadata": {REFERENCE: order.id},
+        },
+        {"idempotency_key": f"coupon:{order.id}"},
+    )
+    return made.id
+
+
+async def close(client: "StripeClient", session_id: str) -> None:
+    """Let a session be paid no more. Raises Refused when it was."""
+    import stripe  # noqa: PLC0415 - half a second, only where Stripe is used
+
+    try:
+        await client.v1.checkout.sessions.expire_async(session_id)
+    except stripe.InvalidRequestError as error:
+        if is_missing(error):
+            return
+        found = await client.v1.checkout.sessions.retrieve_async(session_id)
+        if found.status == "complete":
+            raise Refused("the checkout was paid") from None
+        if found.status != "expired":
+            raise
+
+
+async def charge(client: "StripeClient", order: Order) -> None:
+    """Take money from a known customer with the card they left, once per order. Raises Declined."""
+    customer = order.buyer.customer
+    if customer is None:
+        raise Refused("the customer is not known at Stripe")
+    made = await client.v1.payment_intents.create_async(
+        {
+            "amount": order.amount_minor,
+            "currency": order.currency.lower(),
+            "customer": customer,
+            "payment_method": await _method(client, customer),
+            "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+            "off_session": True,
+            "confirm": True,
+            "description": order.title,
+            "metadata": {REFERENCE: order.id},
+        },
+        {"idempotency_key": f"charge:{order.id}"},
+    )
+    if made.status not in ("succeeded", "processing"):
+        raise Declined(f"the payment is {made.status}")
+
+
+async def _method(client: "StripeClient", customer: str) -> str:
+    """The customer's default way to pay, or the newest card they left."""
+    known = await client.v1.customers.retrieve_async(customer)
+    chosen = known.invoice_settings.default_payment_method if known.invoice_settings is not None else None
+    if chosen is not None:
+        return chosen if isinstance(chosen, str) else chosen.id
+    listed = await client.v1.customers.payment_methods.list_async(customer, {"type": "card", "limit": 1})
+    if not listed.data:
+        raise Declined("the customer left no card")
+    return listed.data[0].id
+
+
+async def refund(client: "StripeClient", payment: str, amount_minor: int, *, key: str) -> None:
+    """Give money back, once per `key`."""
+    if payment.startswith(("in_", "cs_")):
+        raise Refused("nothing was charged for it")
+    if payment.startswith(("ch_", "py_")):
+        await client.v1.refunds.create_async({"charge": payment, "amount": amount_minor}, {"idempotency_key": key})
+        return
+    await client.v1.refunds.create_async({"payment_intent": payment, "amount": amount_minor}, {"idempotency_key": key})

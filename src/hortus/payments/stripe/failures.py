@@ -1,0 +1,65 @@
+"""What Stripe's errors mean to us. Its own sentences stay out: they repeat names, cards and keys."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from hortus.payments.base import Declined, GatewayError, NotConfigured, Refused, Unavailable
+
+if TYPE_CHECKING:
+    from stripe import StripeError
+
+MISSING = "resource_missing"
+LONGEST_WAIT = 3600.0
+
+
+@contextmanager
+def asking(what: str) -> Iterator[None]:
+    """Turn whatever Stripe's client raises into one of our errors. `what` says what was asked."""
+    import stripe  # noqa: PLC0415 - half a second, only where Stripe is used
+
+    try:
+        yield
+    except stripe.StripeError as error:
+        raise _translated(what, error) from None
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
+        raise Unavailable(f"{what}: Stripe's answer has another form ({type(error).__name__})") from error
+
+
+def is_missing(error: "StripeError") -> bool:
+    """Whether Stripe knows no such thing."""
+    return error.code == MISSING
+
+
+def _translated(what: str, error: "StripeError") -> GatewayError:
+    import stripe  # noqa: PLC0415 - half a second, only where Stripe is used
+
+    said = f"{what}: {_in_short(error)}"
+    match error:
+        case stripe.CardError():
+            return Declined(said)
+        case stripe.RateLimitError():
+            return Unavailable(said, _wait(error))
+        case stripe.AuthenticationError() | stripe.PermissionError():
+            return NotConfigured(f"{said}; look at STRIPE_SECRET_KEY and what it may do")
+        case stripe.InvalidRequestError() | stripe.IdempotencyError():
+            return Refused(said)
+        case _:
+            return Unavailable(said, _wait(error))
+
+
+def _in_short(error: "StripeError") -> str:
+    body = error.json_body
+    inner = body.get("error") if isinstance(body, dict) else None
+    named = inner if isinstance(inner, dict) else {}
+    parts = [str(error.http_status or type(error).__name__)]
+    parts += [str(named[name])[:80] for name in ("code", "decline_code", "param") if isinstance(named.get(name), str)]
+    if error.request_id:
+        parts.append(f"request {error.request_id[:80]}")
+    return " ".join(parts)
+
+
+def _wait(error: "StripeError") -> float | None:
+    headers = error.headers or {}
+    given = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
+    return min(float(given), LONGEST_WAIT) if given.isascii() and given.isdigit() and len(given) < 10 else None

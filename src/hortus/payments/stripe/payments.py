@@ -1,0 +1,101 @@
+"""What is true of single purchases, and of the money of any payment that went back."""
+
+from typing import TYPE_CHECKING
+
+from hortus.payments.base import (
+    CheckoutEnded,
+    CheckoutPaid,
+    Disputed,
+    DisputeStatus,
+    Fact,
+    Paid,
+    PaymentFailed,
+    Refunded,
+)
+from hortus.payments.stripe.wire import PAGE, id_of, moment, reference_of
+
+if TYPE_CHECKING:
+    from stripe import Charge, PaymentIntent, StripeClient
+    from stripe.checkout import Session
+
+DISPUTES: dict[str, DisputeStatus] = {
+    "needs_response": "open",
+    "under_review": "open",
+    "appeal_needs_response": "open",
+    "appeal_under_review": "open",
+    "won": "won",
+    "lost": "lost",
+}
+"""Those for which money was taken. An inquiry (`warning_…`) and a prevented dispute take none."""
+UNPAYABLE = ("requires_payment_method", "canceled")
+NOT_BACK = ("failed", "canceled", "requires_action")
+
+
+async def of_session(client: "StripeClient", session: "Session") -> list[Fact]:
+    """A checkout of a single purchase, with its intent and that one's charge expanded."""
+    reference = reference_of(session)
+    if reference is None:
+        return []
+    if session.status == "expired":
+        return [CheckoutEnded(reference)]
+    intent = session.payment_intent
+    if intent is None:
+        return _of_nothing_due(session, reference)
+    if isinstance(intent, str):
+        raise ValueError("the intent was not expanded")
+    facts = await of_intent(client, intent, reference)
+    if session.status == "complete" and intent.status in UNPAYABLE:
+        facts.append(CheckoutEnded(reference))  # a slow way of paying has failed; the page is closed
+    return facts
+
+
+def _of_nothing_due(session: "Session", reference: str) -> list[Fact]:
+    """A discount may leave nothing to pay, and then there is no payment at Stripe."""
+    if session.mode != "payment" or session.status != "complete" or session.payment_status == "unpaid":
+        return []
+    paid = Paid(session.id, session.amount_total or 0, (session.currency or "").upper(), moment(session.created))
+    return [CheckoutPaid(reference, paid, id_of(session.customer))]
+
+
+async def of_intent(client: "StripeClient", intent: "PaymentIntent", reference: str) -> list[Fact]:
+    """An intent with its charge expanded."""
+    charge = intent.latest_charge
+    if isinstance(charge, str):
+        raise ValueError("the charge was not expanded")
+    if intent.status == "succeeded" and charge is not None:
+        paid = Paid(
+            intent.id, intent.amount_received, intent.currency.upper(), moment(charge.created), method_of(charge)
+        )
+        return [CheckoutPaid(reference, paid, id_of(intent.customer)), *await undone(client, charge, intent.id)]
+    if intent.last_payment_error is not None:
+        error = intent.last_payment_error
+        reason = error.decline_code or error.code or "payment_failed"
+        failed_at = moment((charge or intent).created)
+        return [PaymentFailed(charge.id if charge else intent.id, reason, failed_at, reference=reference)]
+    return []
+
+
+async def undone(client: "StripeClient", charge: "Charge", payment: str) -> list[Fact]:
+    """The refunds and disputes of a charge; `payment` is how we call what it belongs to."""
+    facts: list[Fact] = []
+    if charge.amount_refunded:
+        refunds = await client.v1.refunds.list_async({"charge": charge.id, "limit": PAGE})
+        facts += [
+            Refunded(each.id, payment, each.amount, each.currency.upper(), moment(each.created))
+            async for each in refunds.auto_paging_iter()
+            if each.status not in NOT_BACK
+        ]
+    if charge.disputed:
+        disputes = await client.v1.disputes.list_async({"charge": charge.id, "limit": PAGE})
+        facts += [
+            Disputed(each.id, payment, each.amount, each.currency.upper(), DISPUTES[each.status], moment(each.created))
+            async for each in disputes.auto_paging_iter()
+            if each.status in DISPUTES
+        ]
+    return facts
+
+
+def method_of(charge: "Charge") -> str | None:
+    """What was paid with: `card`, `upi`, …"""
+    details = charge.payment_method_details
+    return details.type if details is not None else None
