@@ -54,13 +54,11 @@ class Adapter:
 
     async def missed(self, since: datetime) -> AsyncIterator[Delivery]:
         # Stripe lists the newest first; only ids and times are kept until the oldest is reached.
-        found: list[Delivery] = []
         with asking("events"):
             listed = await self._client.v1.events.list_async(
                 {"created": {"gte": int(since.timestamp())}, "types": list(news.KINDS), "limit": PAGE}
             )
-            async for event in listed.auto_paging_iter():
-                found.append(news.delivery_of(event.to_dict()))
+            found = [news.delivery_of(event.to_dict()) async for event in listed.auto_paging_iter()]
         for delivery in reversed(found):
             yield delivery
 
