@@ -9,6 +9,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+from tests.emulators.stripe import StripeEmulator, periods, till
+
 from hortus.core import clock
 from hortus.core.clock import EPOCH
 from hortus.core.db import Database
@@ -18,7 +20,6 @@ from hortus.payments import Buyer, Context, Gateway, Order, RecurringPrice, Star
 from hortus.payments.sandbox import Adapter as Sandbox
 from hortus.payments.sandbox import deliver, store, vendor
 from hortus.payments.stripe import Adapter as Stripe
-from tests.emulators.stripe import StripeEmulator, periods, till
 
 Sent = tuple[dict[str, str], bytes]
 """The headers and the body of one webhook call."""

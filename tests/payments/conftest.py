@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.payments.bench import BENCHES, Bench, context_of
 
 from hortus.core.db import Database
 from hortus.payments import Context
-from tests.payments.bench import BENCHES, Bench, context_of
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Changing, ending and going on with subscriptions.
 
 A change from the next period on to a price of another interval needs a schedule: Stripe would otherwise
-begin and charge the new period at once. Whatever else happens to a subscription releases its schedule first.
+begin and charge the new period at once. Any other change, and a cancellation, releases the schedule first.
 """
 
 from typing import TYPE_CHECKING, cast
@@ -35,9 +35,9 @@ async def preview(client: "StripeClient", subscription: str, price: str) -> Pror
 async def change(client: "StripeClient", subscription: str, price: str, *, now: bool, key: str) -> None:
     """Another price, at once and paid at once, or from the next period on."""
     found = await _running(client, subscription)
-    await _release(client, found)
     item = found.items.data[0]
     if now:
+        await _release(client, found)
         await client.v1.subscriptions.update_async(
             found.id,
             {
@@ -49,6 +49,7 @@ async def change(client: "StripeClient", subscription: str, price: str, *, now: 
         )
         return
     if found.status == "trialing" or item.price.id == price or await _lasts_as_long(client, item.price.id, price):
+        await _release(client, found)
         await client.v1.subscriptions.update_async(
             found.id,
             {"items": [{"id": item.id, "price": price}], "proration_behavior": "none"},
@@ -71,11 +72,14 @@ async def _interval(client: "StripeClient", price: str) -> Interval:
 
 async def _schedule(client: "StripeClient", found: "Subscription", price: str, key: str) -> None:
     item = found.items.data[0]
-    made = await client.v1.subscription_schedules.create_async(
-        {"from_subscription": found.id}, {"idempotency_key": f"{key}:schedule"}
-    )
+    schedule = id_of(found.schedule)
+    if schedule is None:
+        made = await client.v1.subscription_schedules.create_async(
+            {"from_subscription": found.id}, {"idempotency_key": f"{key}:schedule"}
+        )
+        schedule = made.id
     await client.v1.subscription_schedules.update_async(
-        made.id,
+        schedule,
         {
             "end_behavior": "release",
             "proration_behavior": "none",
