@@ -1,15 +1,18 @@
 """Routes of `/api/payment`: the price list, checkouts, the subscription, payments."""
 
+from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Request
 from fastapi.responses import JSONResponse
 
 from hortus import quotas
 from hortus.accounts import Caller, Principal, limited_caller
-from hortus.billing import checkouts, history, sold, subscriptions
+from hortus.billing import checkouts, coupons, history, orders, sold, subscriptions
 from hortus.billing.checkouts import MakeOrder, Return
+from hortus.billing.coupons import Coupon
 from hortus.billing.schemas import (
+    AmountOut,
     BuyCredits,
     BuyPlan,
     CancelPlan,
@@ -33,6 +36,7 @@ from hortus.core.db import Database, Tx
 from hortus.core.paging import Page
 from hortus.core.resources import Resources
 from hortus.core.schemas import Id
+from hortus.core.settings import Settings
 from hortus.core.web import PROBLEM_RESPONSES, AllResources, Once, OnceOnly, PageOf, ReadTx, public, resource
 from hortus.payments import Gateways
 
@@ -58,6 +62,7 @@ async def price_list(tx: ReadTx, gateways: GatewaysOf) -> PriceList:
             )
             for pack in await sold.offered_packs(tx)
         ],
+        amounts=[AmountOut(**asdict(each)) for each in sold.BillingSettings().amounts()],
         gateways=[GatewayOut.of(gateway) for gateway in gateways.ready()],
     )
 
@@ -73,46 +78,61 @@ async def price_list(tx: ReadTx, gateways: GatewaysOf) -> PriceList:
     "/subscribe/pro", include_in_schema=False, status_code=201, dependencies=[CHECKOUT], response_model=CheckoutOut
 )
 async def subscribe(
-    caller: Caller, resources: AllResources, once: OnceOnly, body: Annotated[BuyPlan | None, Body()] = None
+    caller: Caller,
+    request: Request,
+    resources: AllResources,
+    once: OnceOnly,
+    body: Annotated[BuyPlan | None, Body()] = None,
 ) -> JSONResponse:
     """Start to buy a plan: the answer says where to pay. Limits and credit come when the gateway was paid."""
     wish = body or BuyPlan()
-    gateway = checkouts.choose_gateway(resources.get(Gateways), wish.gateway, wish.currency, subscription=True)
+    if wish.coupon is not None:
+        await coupons.count_guess(request, caller.user_id)
+    gateway = orders.choose_gateway(resources.get(Gateways), wish.gateway, wish.currency, subscription=True)
 
     async def order(tx: Tx) -> Checkout:
         plan = await sold.plan_named(tx, wish.plan)
-        currency = checkouts.choose_currency(gateway, wish.currency, plan.terms.prices_per(wish.interval))
-        return await checkouts.order_plan(tx, gateway, caller.user_id, plan, wish.interval, currency)
+        currency = orders.choose_currency(gateway, wish.currency, plan.terms.prices_per(wish.interval))
+        coupon = await _coupon(tx, resources, wish)
+        return await orders.order_plan(tx, gateway, caller.user_id, plan, wish.interval, currency, coupon)
 
     return await _checkout(resources, caller, once, wish, order)
 
 
 @router.post("/payment/topup", status_code=201, dependencies=[TOPUP], response_model=CheckoutOut)
-async def top_up(body: BuyCredits, caller: Caller, resources: AllResources, once: OnceOnly) -> JSONResponse:
-    """Start to buy a pack of credit."""
-    gateway = checkouts.choose_gateway(resources.get(Gateways), body.gateway, body.currency, subscription=False)
+async def top_up(
+    body: BuyCredits, caller: Caller, request: Request, resources: AllResources, once: OnceOnly
+) -> JSONResponse:
+    """Start to buy credit: a pack, or for an amount of your choice. What a coupon makes free is `paid` at once."""
+    if body.coupon is not None:
+        await coupons.count_guess(request, caller.user_id)
+    gateway = orders.choose_gateway(resources.get(Gateways), body.gateway, body.currency, subscription=False)
 
     async def order(tx: Tx) -> Checkout:
-        pack = await sold.pack_named(tx, body.pack)
-        currency = checkouts.choose_currency(gateway, body.currency, pack.terms.prices)
-        return await checkouts.order_credits(
-            tx,
-            gateway,
-            caller.user_id,
-            title=pack.terms.title,
-            credits=pack.terms.credits,
-            amount_minor=pack.terms.prices[currency],
-            currency=currency,
-            pack_id=pack.id,
-        )
+        if body.pack is not None:
+            wanted = await orders.pack_wanted(tx, gateway, body.pack, body.currency)
+        else:
+            wanted = orders.amount_wanted(body.amount_minor or 0, str(body.currency))
+        coupon = await _coupon(tx, resources, body)
+        return await orders.order_credits(tx, gateway, caller.user_id, wanted, coupon)
 
     return await _checkout(resources, caller, once, body, order)
+
+
+async def _coupon(tx: Tx, resources: Resources, wish: BuyPlan | BuyCredits) -> Coupon | None:
+    return await coupons.good(tx, resources.get(Settings), wish.coupon) if wish.coupon is not None else None
 
 
 @router.get("/payment/checkout/{checkout_id}")
 async def read_checkout(checkout_id: Id, caller: Caller, tx: ReadTx) -> CheckoutOut:
     """Where an order stands. `paid` once the gateway said so; credit and limits are there then."""
     return CheckoutOut.of(await checkouts.find(tx, caller.user_id, checkout_id))
+
+
+@router.post("/payment/checkout/{checkout_id}/cancel", dependencies=[CHANGES])
+async def cancel_checkout(checkout_id: Id, caller: Caller, resources: AllResources) -> CheckoutOut:
+    """Call an order off that you have not paid; a coupon it holds can be used again. Again is fine."""
+    return CheckoutOut.of(await checkouts.cancel(resources, caller.user_id, checkout_id))
 
 
 async def _checkout(

@@ -6,30 +6,27 @@ The price is decided here and nowhere else; what comes back is measured against 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import structlog
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
 from hortus import accounts
-from hortus.billing import sold, subscribed
+from hortus.billing import sold
+from hortus.billing.closing import close
 from hortus.billing.errors import (
-    AlreadySubscribed,
     CheckoutNotFound,
+    CheckoutPaidAlready,
     GatewayFailed,
-    GatewayUnknown,
-    NotForSale,
     PaymentDeclined,
     PaymentsNotConfigured,
 )
 from hortus.billing.facts import keep_customer
-from hortus.billing.tables import Checkout, Customer, Subscription
-from hortus.core import clock, ids
+from hortus.billing.tables import Checkout, Customer
+from hortus.core import clock
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.payments import Buyer, Declined, Gateway, GatewayError, Gateways, Order, Refused
-from hortus.quotas import HeldPlan
 
 log = structlog.get_logger()
 MakeOrder = Callable[[Tx], Awaitable[Checkout]]
@@ -43,114 +40,6 @@ class Return:
 
     success: str = "/"
     cancel: str = "/"
-
-
-def choose_gateway(gateways: Gateways, wish: str | None, currency: str | None, *, subscription: bool) -> Gateway:
-    """The gateway asked for, or the first one that fits the currency. Raises GatewayUnknown, PaymentsNotConfigured."""
-    if wish is not None:
-        found = gateways.get(wish)
-        if found is None:
-            raise GatewayUnknown
-        if currency is not None and currency not in found.can.currencies:
-            raise NotForSale
-        return found
-    ready = [each for each in gateways.ready() if each.can.subscriptions or not subscription]
-    if not ready:
-        raise PaymentsNotConfigured
-    fitting = [each for each in ready if currency is None or currency in each.can.currencies]
-    if not fitting:
-        raise NotForSale
-    # The one whose own currency it is comes before those that merely take it.
-    return next((each for each in fitting if currency == each.can.currencies[0]), fitting[0])
-
-
-def choose_currency(gateway: Gateway, wish: str | None, prices: dict[str, int]) -> str:
-    """The currency asked for, or the first one of the gateway in which there is a price. Raises NotForSale."""
-    own = sold.BillingSettings().payment_currency.upper()
-    wishes = (wish,) if wish is not None else (own, *gateway.can.currencies)
-    for currency in wishes:
-        if currency in gateway.can.currencies and prices.get(currency):
-            return currency
-    raise NotForSale
-
-
-async def order_plan(
-    tx: Tx, gateway: Gateway, user_id: str, plan: HeldPlan, interval: str, currency: str, *, discount: int = 0
-) -> Checkout:
-    """Write down that a user wants a plan. Raises AlreadySubscribed, NotForSale."""
-    if await subscribed.live_of(tx, user_id) is not None:
-        raise AlreadySubscribed
-    amount = sold.price_of(plan, interval, currency)
-    trial = 0
-    if plan.terms.trial_days and gateway.can.trials and not await _had_one(tx, user_id):
-        trial = plan.terms.trial_days
-    return await _insert(
-        tx,
-        user_id=user_id,
-        gateway=gateway.id,
-        kind="subscription",
-        title=f"{plan.terms.title}, {'yearly' if interval == 'year' else 'monthly'}",
-        plan_id=plan.id,
-        interval=interval,
-        amount_minor=max(0, amount - discount),
-        discount_minor=min(amount, discount),
-        currency=currency,
-        trial_days=trial,
-    )
-
-
-async def order_credits(
-    tx: Tx,
-    gateway: Gateway,
-    user_id: str,
-    *,
-    title: str,
-    credits: int,
-    amount_minor: int,
-    currency: str,
-    pack_id: str | None = None,
-    discount: int = 0,
-    kind: str = "topup",
-) -> Checkout:
-    """Write down that a user wants so many micro-credits for so much."""
-    return await _insert(
-        tx,
-        user_id=user_id,
-        gateway=gateway.id,
-        kind=kind,
-        title=title,
-        pack_id=pack_id,
-        credits=credits,
-        amount_minor=max(0, amount_minor - discount),
-        discount_minor=min(amount_minor, discount),
-        currency=currency,
-    )
-
-
-async def _insert(tx: Tx, **given: Any) -> Checkout:
-    row = {
-        "id": ids.new(),
-        "status": "new",
-        "vendor_id": None,
-        "plan_id": None,
-        "interval": None,
-        "pack_id": None,
-        "credits": 0,
-        "trial_days": 0,
-        "coupon_id": None,
-        "url": None,
-        "order": None,
-        "created_at": clock.now(),
-        "closed_at": None,
-        **given,
-    }
-    await tx.execute(insert(Checkout).values(**row))
-    return Checkout(**row)
-
-
-async def _had_one(tx: Tx, user_id: str) -> bool:
-    query = select(Subscription.id).where(Subscription.user_id == user_id).limit(1)
-    return (await tx.execute(query)).first() is not None
 
 
 async def begin(resources: Resources, checkout_id: str, back: Return) -> Checkout:
@@ -181,6 +70,11 @@ async def begin(resources: Resources, checkout_id: str, back: Return) -> Checkou
         started = await gateway.start(order)
     except Declined as error:
         raise PaymentDeclined from error
+    except Refused as error:  # it will never be opened: nothing waits for it any more
+        log.warning("checkout_refused", gateway=gateway.id, reason=str(error))
+        async with database.transaction() as tx:
+            await close(tx, checkout_id, "ended")
+        raise GatewayFailed from error
     except GatewayError as error:
         log.warning("checkout_failed", gateway=gateway.id, reason=f"{type(error).__name__}: {error}")
         raise GatewayFailed from error
@@ -237,6 +131,30 @@ async def find(tx: Tx, user_id: str, checkout_id: str) -> Checkout:
     return found
 
 
+async def cancel(resources: Resources, user_id: str, checkout_id: str) -> Checkout:
+    """Let an order that was not paid be paid no more; a coupon it holds is free again.
+
+    Raises CheckoutNotFound, CheckoutPaidAlready, GatewayFailed.
+    """
+    database = resources.get(Database)
+    async with database.snapshot() as tx:
+        checkout = await find(tx, user_id, checkout_id)
+    gateway = resources.get(Gateways).get(checkout.gateway)
+    if checkout.status in ("new", "open") and checkout.vendor_id is not None and gateway is not None:
+        try:
+            await gateway.close(checkout.vendor_id)
+        except Refused as error:
+            raise CheckoutPaidAlready from error
+        except GatewayError as error:
+            raise GatewayFailed from error
+    async with database.transaction() as tx:
+        await close(tx, checkout_id, "ended")
+        closed = await _load(tx, checkout_id)
+    if closed.status == "paid":
+        raise CheckoutPaidAlready
+    return closed
+
+
 async def _load(tx: Tx, checkout_id: str) -> Checkout:
     query = select(Checkout).where(Checkout.id == checkout_id).execution_options(populate_existing=True)
     return (await tx.execute(query)).scalar_one()
@@ -260,11 +178,5 @@ async def give_up(resources: Resources) -> int:
             log.warning("checkout_not_closed", gateway=checkout.gateway, reason=str(error))
             continue
         async with database.transaction() as tx:
-            ended = await tx.execute(
-                update(Checkout)
-                .where(Checkout.id == checkout.id, Checkout.status.in_(("new", "open")))
-                .values(status="ended", closed_at=clock.now())
-                .returning(Checkout.id)
-            )
-            closed += ended.first() is not None
+            closed += await close(tx, checkout.id, "ended")
     return closed

@@ -66,6 +66,20 @@ class CheckoutNotFound(NotFound):
     detail = "There is no such checkout, or it is not yours."
 
 
+class CheckoutPaidAlready(Conflict):
+    """The order was paid; it cannot be called off."""
+
+    code = "checkout_paid"
+    detail = "This order was paid. What you bought is on its way; ask the operator for a refund."
+
+
+class AmountNotOffered(Problem):
+    """A free amount outside of what the operator sells."""
+
+    code, status, title = "amount_not_offered", 422, "This amount is not for sale"
+    detail = "`amounts` of `GET /api/payment/plans` says what may be bought in which currency."
+
+
 class PaymentNotFound(NotFound):
     """No such payment, or not yours."""
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus.billing import claws, grants, subscribed
+from hortus.billing.closing import close
 from hortus.billing.signals import payment_failed, payment_received, subscription_unwanted
 from hortus.billing.sold import sold_as
 from hortus.billing.tables import Checkout, Customer, FailedPayment, Payment, Subscription
@@ -88,7 +89,7 @@ async def _checkout_paid(tx: Tx, gateway: str, fact: CheckoutPaid) -> None:
     if fact.customer is not None:
         await keep_customer(tx, checkout.user_id, gateway, fact.customer)
     fits = (fact.payment.amount_minor, fact.payment.currency) == (checkout.amount_minor, checkout.currency)
-    first = fits and await _close(tx, checkout, "paid")
+    first = fits and await close(tx, checkout.id, "paid")
     bought = _Bought(
         checkout.kind if first else "unexpected",
         checkout.user_id,
@@ -102,7 +103,7 @@ async def _checkout_paid(tx: Tx, gateway: str, fact: CheckoutPaid) -> None:
 async def _checkout_ended(tx: Tx, gateway: str, fact: CheckoutEnded) -> None:
     checkout = await _checkout(tx, gateway, fact.reference)
     if checkout is not None:
-        await _close(tx, checkout, "ended")
+        await close(tx, checkout.id, "ended")
 
 
 async def _checkout(tx: Tx, gateway: str, reference: str) -> Checkout | None:
@@ -110,18 +111,6 @@ async def _checkout(tx: Tx, gateway: str, reference: str) -> Checkout | None:
         return None
     query = select(Checkout).where(Checkout.id == reference, Checkout.gateway == gateway).with_for_update()
     return (await tx.execute(query)).scalar_one_or_none()
-
-
-async def _close(tx: Tx, checkout: Checkout, status: str) -> bool:
-    """Whether this closed it; True for a payment of one that had run out here only."""
-    waiting = ("new", "open", "ended") if status == "paid" else ("new", "open")
-    closed = await tx.execute(
-        update(Checkout)
-        .where(Checkout.id == checkout.id, Checkout.status.in_(waiting))
-        .values(status=status, closed_at=clock.now())
-        .returning(Checkout.id)
-    )
-    return closed.first() is not None
 
 
 # Periods of a subscription ---------------------------------------------------
@@ -160,11 +149,7 @@ async def _period_paid(tx: Tx, gateway: str, fact: SubscriptionRenewed) -> None:
         return
     await subscribed.paid(tx, subscription, sold, fact.period_end)
     if subscription.checkout_id is not None:
-        await tx.execute(
-            update(Checkout)
-            .where(Checkout.id == subscription.checkout_id, Checkout.status != "paid")
-            .values(status="paid", closed_at=clock.now())
-        )
+        await close(tx, subscription.checkout_id, "paid")
 
 
 async def _first_fits(tx: Tx, subscription: Subscription, fact: SubscriptionRenewed) -> bool:

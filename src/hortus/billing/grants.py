@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from hortus import ledger, quotas
+from hortus.billing.closing import reference_of
 from hortus.billing.sold import MONTHS, Sold, credits_of
 from hortus.billing.tables import Payment, Subscription
 from hortus.core import clock
@@ -58,6 +59,10 @@ async def credits_of_period(tx: Tx, row: Subscription, sold: Sold, fact: Subscri
 
 async def end_plan_credit(tx: Tx, subscription_id: str) -> None:
     """A subscription has ended: what it granted and nobody used goes now; what was bought otherwise stays."""
+    order = select(Subscription.checkout_id).where(Subscription.id == subscription_id)
+    checkout_id = (await tx.execute(order)).scalar_one_or_none()
+    if checkout_id is not None:  # a coupon may have made the first period free
+        await ledger.end_grant(tx, reference_of(checkout_id))
     query = select(Payment.id, Payment.restored).where(
         Payment.subscription_id == subscription_id,
         Payment.kind.in_(("subscription", "change")),

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from hortus.billing.tables import Checkout, Payment, Subscription
 from hortus.core.schemas import Body, Id, MicroCredits, Time
@@ -47,14 +47,23 @@ class CancelPlan(Body):
 
 
 class BuyCredits(Body):
-    """A pack by name."""
+    """A pack by name, or an amount of your choice in a currency, in its minor unit."""
 
-    pack: Name
+    pack: Name | None = None
+    amount_minor: int | None = Field(None, gt=0, le=10**12)
     currency: Currency | None = None
     gateway: GatewayName | None = None
     coupon: str | None = Field(None, min_length=1, max_length=40)
     success_path: PathHere = "/"
     cancel_path: PathHere = "/"
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "BuyCredits":
+        if (self.pack is None) == (self.amount_minor is None):
+            raise ValueError("give either `pack` or `amount_minor`")
+        if self.amount_minor is not None and self.currency is None:
+            raise ValueError("say in which `currency` the amount is")
+        return self
 
 
 class OpenPortal(Body):
@@ -129,6 +138,15 @@ class PackOut(BaseModel):
     prices: dict[str, int]
 
 
+class AmountOut(BaseModel):
+    """Any amount between two can be bought in this currency, at this rate."""
+
+    currency: str
+    credits_per_hundred: MicroCredits = Field(description="Micro-credits for a hundred minor units")
+    min_minor: int
+    max_minor: int
+
+
 class GatewayOut(BaseModel):
     """Where one can pay."""
 
@@ -149,6 +167,7 @@ class PriceList(BaseModel):
 
     plans: list[PlanOut]
     packs: list[PackOut]
+    amounts: list[AmountOut]
     gateways: list[GatewayOut]
 
 

@@ -3,16 +3,17 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 from typing import Any, cast
 
 import structlog
-from pydantic import NonNegativeInt
+from pydantic import Field, NonNegativeInt, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import and_, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus import quotas
-from hortus.billing.errors import NotForSale
+from hortus.billing.errors import AmountNotOffered, NotForSale
 from hortus.billing.tables import CreditPack, VendorPrice
 from hortus.core import clock, ids
 from hortus.core.db import Tx
@@ -32,6 +33,47 @@ class BillingSettings(BaseSettings):
     payment_grace_days: NonNegativeInt = 3
     payment_currency: str = ""
     """What is charged when a customer does not say: the first currency of the gateway unless set."""
+    topup_rates: dict[str, Decimal] = Field(default_factory=lambda: {"INR": Decimal("0.9"), "USD": Decimal(45)})
+    """Credits for a hundred minor units (a rupee, a dollar) when a customer names the amount; `{}` sells packs only."""
+    topup_min_minor: dict[str, int] = Field(default_factory=lambda: {"INR": 50_00, "USD": 1_00})
+    topup_max_minor: dict[str, int] = Field(default_factory=lambda: {"INR": 50_000_00, "USD": 500_00})
+
+    @field_validator("topup_rates")
+    @classmethod
+    def _in_micro(cls, value: dict[str, Decimal]) -> dict[str, Decimal]:
+        for currency, rate in value.items():
+            if not 0 < rate <= 1_000_000 or rate * MICRO != (rate * MICRO).to_integral_value():
+                raise ValueError(f"{currency}: give credits above zero with at most six decimals")
+        return value
+
+    def amounts(self) -> "list[FreeAmount]":
+        """The currencies in which any amount can be bought."""
+        return [
+            FreeAmount(
+                currency.upper(),
+                int(rate * MICRO),
+                self.topup_min_minor.get(currency, 1),
+                self.topup_max_minor.get(currency, 1_000_000_00),
+            )
+            for currency, rate in sorted(self.topup_rates.items())
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class FreeAmount:
+    """At what rate an amount of the customer's choice becomes credit."""
+
+    currency: str
+    credits_per_hundred: int
+    """Micro-credits for a hundred minor units."""
+    min_minor: int
+    max_minor: int
+
+    def credits_for(self, amount_minor: int) -> int:
+        """Micro-credits for an amount; a fraction of one is not given away. Raises AmountNotOffered."""
+        if not self.min_minor <= amount_minor <= self.max_minor:
+            raise AmountNotOffered(currency=self.currency, min_minor=self.min_minor, max_minor=self.max_minor)
+        return amount_minor * self.credits_per_hundred // 100
 
 
 @dataclass(frozen=True, slots=True)

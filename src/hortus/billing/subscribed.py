@@ -8,6 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus import quotas
 from hortus.billing import grants, sold
+from hortus.billing.closing import close
 from hortus.billing.signals import subscription_unwanted
 from hortus.billing.sold import Sold
 from hortus.billing.tables import Checkout, Customer, Subscription
@@ -96,12 +97,14 @@ async def _insert(tx: Tx, gateway: str, agreement: Agreement, version: Sold) -> 
         "ended_at": clock.now() if agreement.status == "ended" else None,
         "read_at": clock.EPOCH,
     }
+    unwanted = False
     # Two indexes may object: this subscription is here already, or the user has another one that runs.
     statement = insert(Subscription).on_conflict_do_nothing().returning(Subscription.id)
     if (await tx.execute(statement.values(**row))).first() is None:
         there = await find(tx, gateway, agreement.vendor_id, lock=True)
         if there is not None:
             return there
+        unwanted = True
         if (await tx.execute(statement.values(**{**row, "status": "unwanted"}))).first() is not None:
             log.error("subscription_unwanted", gateway=gateway, subscription=row["id"])
             await subscription_unwanted.send(tx, str(row["id"]))
@@ -112,9 +115,7 @@ async def _insert(tx: Tx, gateway: str, agreement: Agreement, version: Sold) -> 
             .on_conflict_do_nothing()
         )
     if checkout_id is not None:
-        waiting = Checkout.status.in_(("new", "open", "ended"))
-        paid = update(Checkout).where(Checkout.id == checkout_id, waiting)
-        await tx.execute(paid.values(status="paid", closed_at=clock.now()))
+        await close(tx, checkout_id, "paid", gives=not unwanted)
     return await find(tx, gateway, agreement.vendor_id, lock=True)
 
 

@@ -11,6 +11,7 @@ from hortus.accounts.resets import api as resets
 from hortus.accounts.sessions import api as sessions
 from hortus.admin.audit import api as audit
 from hortus.admin.content import api as content
+from hortus.admin.coupons import api as admin_coupons
 from hortus.admin.credits import api as given_credits
 from hortus.admin.offers import api as offers
 from hortus.admin.settings import api as shown_settings
@@ -18,6 +19,7 @@ from hortus.admin.users import api as admin_users
 from hortus.admin.work import api as work
 from hortus.billing import api as billing
 from hortus.billing import webhooks
+from hortus.billing.coupons import api as coupons
 from hortus.chat import api as chat
 from hortus.files import api as files
 from hortus.generation import api as generation
@@ -26,12 +28,14 @@ from hortus.payments.sandbox import api as sandbox
 
 ALL = (
     accounts,
+    admin_coupons,
     admin_users,
     audit,
     billing,
     chat,
     codes,
     content,
+    coupons,
     factors,
     files,
     generation,

@@ -9,6 +9,7 @@ from hortus.accounts.passkeys import tables as passkeys
 from hortus.admin.audit import tables as audit
 from hortus.admin.credits import tables as given_credits
 from hortus.billing import tables as billing
+from hortus.billing.coupons import tables as coupons
 from hortus.chat import tables as chat
 from hortus.core import tables as core
 from hortus.core.db import Base
@@ -27,6 +28,7 @@ ALL = (
     chat,
     codes,
     core,
+    coupons,
     factors,
     files,
     generation,

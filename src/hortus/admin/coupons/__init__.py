@@ -1,0 +1,1 @@
+"""Making codes for customers, and ending them."""

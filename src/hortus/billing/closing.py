@@ -1,0 +1,62 @@
+"""An order leaves `new` and `open` here and nowhere else, once for each way out, with all that hangs on it."""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import update
+
+from hortus import ledger
+from hortus.billing import coupons
+from hortus.billing.tables import Checkout
+from hortus.core import clock
+from hortus.core.db import Tx
+
+
+def reference_of(checkout_id: str) -> str:
+    """The ledger's name of credit that an order brought without a payment."""
+    return f"checkout:{checkout_id}"
+
+
+async def close(tx: Tx, checkout_id: str, status: str, *, gives: bool = True) -> bool:
+    """Mark an order `paid` or `ended`; whether this did it. What had run out here only may still be paid.
+
+    With `gives`, credit that a coupon made free comes now.
+    """
+    waiting = ("new", "open", "ended") if status == "paid" else ("new", "open")
+    closed = await tx.execute(
+        update(Checkout)
+        .where(Checkout.id == checkout_id, Checkout.status.in_(waiting))
+        .values(status=status, closed_at=clock.now())
+        .returning(
+            Checkout.id,
+            Checkout.user_id,
+            Checkout.kind,
+            Checkout.title,
+            Checkout.coupon_id,
+            Checkout.credits,
+            Checkout.amount_minor,
+            Checkout.trial_days,
+        )
+    )
+    row = closed.one_or_none()
+    if row is None:
+        return False
+    if row.coupon_id is not None:
+        await coupons.settle(tx, checkout_id, paid=status == "paid")
+    if gives and status == "paid" and row.credits and (row.kind == "subscription" or not row.amount_minor):
+        await _give(tx, row)
+    return True
+
+
+async def _give(tx: Tx, row: Any) -> None:
+    """A coupon made it free: its credit comes without a payment. That of a plan ends with the free period."""
+    of_plan = row.kind == "subscription"
+    await ledger.grant(
+        tx,
+        row.user_id,
+        row.credits,
+        reference=reference_of(row.id),
+        reason=row.title,
+        priority=ledger.PRIORITY_PLAN if of_plan else ledger.PRIORITY_GIFT,
+        expires_at=clock.now() + timedelta(days=row.trial_days) if of_plan else None,
+    )

@@ -1,0 +1,40 @@
+"""Codes that take something off a payment, or give credit."""
+
+from hortus.billing.coupons.codes import mint, plain, seed
+from hortus.billing.coupons.errors import CouponNotApplicable
+from hortus.billing.coupons.guesses import count_guess
+from hortus.billing.coupons.service import (
+    CouponTerms,
+    discount_of,
+    end,
+    find,
+    find_all,
+    give_gift,
+    good,
+    make,
+    redemptions_of,
+    reserve,
+    settle,
+)
+from hortus.billing.coupons.tables import Coupon, Redemption
+
+__all__ = [
+    "Coupon",
+    "CouponNotApplicable",
+    "CouponTerms",
+    "Redemption",
+    "count_guess",
+    "discount_of",
+    "end",
+    "find",
+    "find_all",
+    "give_gift",
+    "good",
+    "make",
+    "mint",
+    "plain",
+    "redemptions_of",
+    "reserve",
+    "seed",
+    "settle",
+]

@@ -1,0 +1,34 @@
+"""The route where customers type a code in."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
+
+from hortus.accounts import Caller
+from hortus.billing.coupons import service
+from hortus.billing.coupons.guesses import count_guess
+from hortus.billing.coupons.schemas import RedeemedOut, RedeemIn
+from hortus.core.settings import Settings
+from hortus.core.web import PROBLEM_RESPONSES, OnceOnly, WriteTx, resource
+
+router = APIRouter(prefix="/api", tags=["payment"], responses=PROBLEM_RESPONSES)
+SettingsOf = Annotated[Settings, resource(Settings)]
+
+
+@router.post("/payment/redeem", response_model=RedeemedOut)
+async def redeem(
+    body: RedeemIn, caller: Caller, request: Request, tx: WriteTx, settings: SettingsOf, once: OnceOnly
+) -> JSONResponse:
+    """Use a gift code: its credit is there at once. Of a discount, see what it will take off at checkout."""
+    await count_guess(request, caller.user_id)
+
+    async def use() -> RedeemedOut:
+        coupon = await service.good(tx, settings, body.code)
+        if coupon.kind != "credit":
+            return RedeemedOut.promised(coupon)
+        until = await service.give_gift(tx, coupon, caller.user_id)
+        detail = "The credit is there."
+        return RedeemedOut(kind="credit", applied=True, detail=detail, credits=coupon.credits, expires_at=until)
+
+    return await once.answer(tx, caller.user_id, body, use)

@@ -1,0 +1,203 @@
+"""Make codes, reserve a use with an order, count it when that is paid, give it back when it is not.
+
+A use is taken by conditional updates alone: N parallel customers and a limit of k let exactly k through.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from hortus import ledger
+from hortus.billing.coupons.codes import digests_of, hint_of
+from hortus.billing.coupons.errors import CouponCodeTaken, CouponNotApplicable, CouponNotFound, CouponUsed
+from hortus.billing.coupons.tables import Coupon, CouponHolder, Redemption
+from hortus.core import clock, ids
+from hortus.core.db import Tx
+from hortus.core.paging import Page, Paging, newest_first, page_of
+from hortus.core.settings import Settings
+
+Kind = Literal["percent", "amount", "credit"]
+
+
+@dataclass(frozen=True, slots=True)
+class CouponTerms:
+    """What a code gives, to whom and for how long; None is no limit. See `tables.Coupon` for the units."""
+
+    kind: Kind
+    name: str
+    percent: int | None = None
+    amount_minor: int | None = None
+    currency: str | None = None
+    credits: int | None = None
+    credit_days: int | None = None
+    plan: str | None = None
+    pack: str | None = None
+    limit_total: int | None = 1
+    limit_per_user: int | None = 1
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+
+
+# The operator's side ---------------------------------------------------------
+
+
+async def make(tx: Tx, settings: Settings, terms: CouponTerms, codes: Sequence[str]) -> list[Coupon]:
+    """One coupon for each code. Raises CouponCodeTaken, and then nothing may be committed."""
+    insert = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
+    made = []
+    for code in codes:
+        digests = digests_of(settings, code)
+        row = {"id": ids.new(), "digest": digests[0], "hint": hint_of(code), "taken": 0, "active": True}
+        known = select(Coupon.id).where(Coupon.digest.in_(digests[1:]))  # under a key that was replaced since
+        if len(digests) > 1 and (await tx.execute(known)).first() is not None:
+            raise CouponCodeTaken
+        statement = insert(Coupon).values(**row, **asdict(terms), created_at=clock.now()).on_conflict_do_nothing()
+        if (await tx.execute(statement.returning(Coupon.id))).first() is None:
+            raise CouponCodeTaken
+        made.append(await find(tx, str(row["id"])))
+    return made
+
+
+async def find(tx: Tx, coupon_id: str) -> Coupon:
+    """One coupon. Raises CouponNotFound."""
+    query = select(Coupon).where(Coupon.id == coupon_id).execution_options(populate_existing=True)
+    found = (await tx.execute(query)).scalar_one_or_none()
+    if found is None:
+        raise CouponNotFound("There is no such coupon.")
+    return found
+
+
+async def find_all(tx: Tx, paging: Paging) -> Page[Any]:
+    """All coupons, newest first."""
+    rows = (await tx.execute(newest_first(select(Coupon), paging, Coupon.id))).scalars().all()
+    shown, cursor = page_of(rows, paging, lambda row: (row.id,))
+    return Page(items=shown, next_cursor=cursor)
+
+
+async def redemptions_of(tx: Tx, coupon_id: str, paging: Paging) -> Page[Any]:
+    """The uses of a coupon, newest first."""
+    query = newest_first(select(Redemption).where(Redemption.coupon_id == coupon_id), paging, Redemption.id)
+    shown, cursor = page_of((await tx.execute(query)).scalars().all(), paging, lambda row: (row.id,))
+    return Page(items=shown, next_cursor=cursor)
+
+
+async def end(tx: Tx, coupon_id: str) -> bool:
+    """Let nobody use a code any more; whether it could be used until now. What an open order holds stays its own."""
+    ended = update(Coupon).where(Coupon.id == coupon_id, Coupon.active).values(active=False).returning(Coupon.id)
+    return (await tx.execute(ended)).first() is not None
+
+
+# The customer's side ---------------------------------------------------------
+
+
+async def good(tx: Tx, settings: Settings, code: str) -> Coupon:
+    """The coupon behind a code, if it can be used now. Raises CouponNotFound. Only `take` decides."""
+    query = select(Coupon).where(Coupon.digest.in_(digests_of(settings, code)), *_usable())
+    found = (await tx.execute(query)).scalar_one_or_none()
+    if found is None:
+        raise CouponNotFound
+    return found
+
+
+def _usable() -> tuple[Any, ...]:
+    now = clock.now()
+    return (
+        Coupon.active,
+        or_(Coupon.starts_at.is_(None), Coupon.starts_at <= now),
+        or_(Coupon.ends_at.is_(None), Coupon.ends_at > now),
+    )
+
+
+def discount_of(
+    coupon: Coupon, amount_minor: int, currency: str, *, plan: str | None = None, pack: str | None = None
+) -> int:
+    """How much of an amount a coupon takes off, at most all of it. Raises CouponNotApplicable."""
+    if coupon.plan is not None or coupon.pack is not None:
+        allowed = (plan is not None and plan == coupon.plan) or (pack is not None and pack == coupon.pack)
+        if not allowed:
+            raise CouponNotApplicable
+    if coupon.kind == "amount" and coupon.currency != currency:
+        raise CouponNotApplicable
+    off = amount_minor * (coupon.percent or 0) // 100 if coupon.kind == "percent" else coupon.amount_minor or 0
+    if not off:
+        raise CouponNotApplicable
+    return min(amount_minor, off)
+
+
+async def reserve(tx: Tx, coupon: Coupon, user_id: str, checkout_id: str) -> None:
+    """Hold one use for an order. Raises CouponNotFound, CouponUsed; then nothing may be committed."""
+    await _take(tx, coupon, user_id)
+    await _write_down(tx, coupon, user_id, checkout_id, "reserved")
+
+
+async def give_gift(tx: Tx, coupon: Coupon, user_id: str) -> datetime | None:
+    """Grant what a gift code is worth, at once; until when it can be spent. Raises CouponNotFound, CouponUsed."""
+    await _take(tx, coupon, user_id)
+    redemption_id = await _write_down(tx, coupon, user_id, None, "used")
+    until = clock.now() + timedelta(days=coupon.credit_days) if coupon.credit_days is not None else None
+    await ledger.grant(
+        tx,
+        user_id,
+        coupon.credits or 0,
+        reference=f"coupon:{redemption_id}",
+        reason=coupon.name,
+        priority=ledger.PRIORITY_GIFT,
+        expires_at=until,
+    )
+    return until
+
+
+async def settle(tx: Tx, checkout_id: str, *, paid: bool) -> None:
+    """The order that holds a use was paid, or ended unpaid. Each has its effect once.
+
+    An order that is paid after it ended here counts all the same: its price was promised.
+    """
+    before = ("reserved", "returned") if paid else ("reserved",)
+    query = select(Redemption).where(Redemption.checkout_id == checkout_id, Redemption.status.in_(before))
+    found = (await tx.execute(query.with_for_update())).scalar_one_or_none()
+    if found is None:
+        return
+    was_returned = found.status == "returned"
+    closed = update(Redemption).where(Redemption.id == found.id, Redemption.status == found.status)
+    closed = closed.values(status="used" if paid else "returned", closed_at=clock.now())
+    if (await tx.execute(closed.returning(Redemption.id))).first() is None or paid != was_returned:
+        return  # it is counted already
+    step = 1 if paid else -1
+    await tx.execute(update(Coupon).where(Coupon.id == found.coupon_id).values(taken=Coupon.taken + step))
+    mine = (CouponHolder.coupon_id == found.coupon_id, CouponHolder.user_id == found.user_id)
+    await tx.execute(update(CouponHolder).where(*mine).values(taken=CouponHolder.taken + step))
+
+
+async def _take(tx: Tx, coupon: Coupon, user_id: str) -> None:
+    left = or_(Coupon.limit_total.is_(None), Coupon.taken < Coupon.limit_total)
+    taken = update(Coupon).where(Coupon.id == coupon.id, left, *_usable()).values(taken=Coupon.taken + 1)
+    if (await tx.execute(taken.returning(Coupon.id))).first() is None:
+        holds = select(CouponHolder.taken).where(CouponHolder.coupon_id == coupon.id, CouponHolder.user_id == user_id)
+        if (await tx.execute(holds)).scalar_one_or_none():
+            raise CouponUsed
+        raise CouponNotFound
+    insert = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
+    below = None if coupon.limit_per_user is None else CouponHolder.taken < coupon.limit_per_user
+    held = (
+        insert(CouponHolder)
+        .values(coupon_id=coupon.id, user_id=user_id, taken=1)
+        .on_conflict_do_update(
+            index_elements=["coupon_id", "user_id"], set_={"taken": CouponHolder.taken + 1}, where=below
+        )
+        .returning(CouponHolder.taken)
+    )
+    if (await tx.execute(held)).first() is None:
+        raise CouponUsed
+
+
+async def _write_down(tx: Tx, coupon: Coupon, user_id: str, checkout_id: str | None, status: str) -> str:
+    insert = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
+    now = clock.now()
+    row = {"id": ids.new(), "coupon_id": coupon.id, "user_id": user_id, "checkout_id": checkout_id}
+    closed_at = now if status == "used" else None
+    await tx.execute(insert(Redemption).values(**row, status=status, created_at=now, closed_at=closed_at))
+    return str(row["id"])
