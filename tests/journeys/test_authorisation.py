@@ -100,6 +100,11 @@ RULES = {
     "POST /api/admin/credits/{credit_id}/approve": admins(200, WHY),
     "POST /api/admin/credits/{credit_id}/reject": admins(409, WHY),
     "POST /api/admin/credits/{credit_id}/reverse": admins(200, WHY),
+    "POST /api/admin/coupons": admins(201, {"kind": "percent", "name": "Walk", "percent": 10, **WHY}, key=True),
+    "GET /api/admin/coupons": admins(200),
+    "GET /api/admin/coupons/{coupon_id}": admins(200),
+    "GET /api/admin/coupons/{coupon_id}/redemptions": admins(200),
+    "POST /api/admin/coupons/{coupon_id}/end": admins(200, WHY),
     "GET /api/admin/queues": staff(200),
     "GET /api/admin/tasks": staff(200),
     "GET /api/admin/tasks/{task_id}": admins(200),
@@ -118,6 +123,7 @@ RULES = {
     "GET /api/admin/generations": staff(200),
     "GET /api/admin/generations/{generation_id}": admins(200),
     # What destroys.
+    "POST /api/payment/checkout/{checkout_id}/cancel": own(200),
     "DELETE /api/keys/{key_id}": own(204),
     "DELETE /api/auth/passkey/{passkey_id}": own(204),
     "DELETE /api/user/identifiers/{identifier_id}": own(409),
@@ -164,6 +170,12 @@ async def _file(world: World) -> str:
 
 async def _checkout(world: World) -> str:
     return (await world.owner.post("/api/payment/topup", json={"pack": "small"})).json()["checkout_id"]
+
+
+async def _coupon(world: World) -> str:
+    admin = await world.hortus.staff("admin")
+    body = {"kind": "percent", "name": "Walk", "percent": 10, **WHY}
+    return (await admin.post("/api/admin/coupons", json=body)).json()["items"][0]["id"]
 
 
 async def _room(world: World) -> str:
@@ -238,6 +250,7 @@ THINGS: dict[str, Callable[[World], Awaitable[str]]] = {
     "file_id": _file,
     "room_id": _room,
     "checkout_id": _checkout,
+    "coupon_id": _coupon,
     "message_id": _message,
     "passkey_id": _passkey,
     "session_id": _session,
