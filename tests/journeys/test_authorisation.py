@@ -100,7 +100,7 @@ RULES = {
     "POST /api/admin/credits/{credit_id}/approve": admins(200, WHY),
     "POST /api/admin/credits/{credit_id}/reject": admins(409, WHY),
     "POST /api/admin/credits/{credit_id}/reverse": admins(200, WHY),
-    "POST /api/admin/coupons": admins(201, {"kind": "percent", "name": "Walk", "percent": 10, **WHY}, key=True),
+    "POST /api/admin/coupons": admins(201, {"kind": "percent", "name": "Walk", "percent": 10, **WHY}),
     "GET /api/admin/coupons": admins(200),
     "GET /api/admin/coupons/{coupon_id}": admins(200),
     "GET /api/admin/coupons/{coupon_id}/redemptions": admins(200),
