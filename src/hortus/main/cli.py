@@ -19,7 +19,7 @@ from hortus.tasks.rooms import rooms
 app = typer.Typer(help="Sell generative AI from your own server.", no_args_is_help=True, add_completion=False)
 console = Console()
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
-Port = Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)]
+Port = Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535, envvar="PORT")]
 Data = Annotated[Path | None, typer.Option(help="Folder for the database, files and the secret key.")]
 
 
