@@ -26,7 +26,7 @@ async def close(tx: Tx, checkout_id: str, status: str, *, gives: bool = True) ->
     closed = await tx.execute(
         update(Checkout)
         .where(Checkout.id == checkout_id, Checkout.status.in_(waiting))
-        .values(status=status, closed_at=clock.now())
+        .values(status=status, closed_at=clock.now(), order=None)
         .returning(
             Checkout.id,
             Checkout.user_id,

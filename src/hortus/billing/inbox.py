@@ -152,5 +152,5 @@ async def _reconcile(resources: Resources, gateway: Gateway) -> int:
         if known:
             continue
         async with resources.get(Database).transaction() as tx:
-            found += await receive(tx, gateway.id, delivery, None)
+            found += await receive(tx, gateway.id, delivery, None) and not delivery.made_up
     return found

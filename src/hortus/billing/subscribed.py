@@ -53,6 +53,9 @@ async def take(tx: Tx, gateway: str, agreement: Agreement, asked_at: datetime) -
         "cancels_at_period_end": agreement.cancels_at_period_end,
         "trial_end": agreement.trial_end,
     }
+    if agreement.cancels_at_period_end is None:
+        # The gateway does not say. What went on was not to end.
+        state["cancels_at_period_end"] = row.cancels_at_period_end and agreement.period_start < row.period_end
     if agreement.status == "ended" and row.ended_at is None:
         state.update(ended_at=clock.now(), next_plan_id=None, next_interval=None)
     if row.status not in ("ended", "unwanted"):  # both are for good
@@ -70,6 +73,13 @@ async def take(tx: Tx, gateway: str, agreement: Agreement, asked_at: datetime) -
     await tx.execute(update(Subscription).where(Subscription.id == row.id).values(**state))
     await apply_plan(tx, row.id)
     return True
+
+
+async def will_end(tx: Tx, subscription_id: str) -> None:
+    """Take note that the gateway was asked to end a subscription with its period, and said yes."""
+    ending = update(Subscription).where(Subscription.id == subscription_id, Subscription.status.in_(LIVE))
+    await tx.execute(ending.values(cancels_at_period_end=True))
+    await apply_plan(tx, subscription_id)
 
 
 async def _insert(tx: Tx, gateway: str, agreement: Agreement, version: Sold) -> Subscription | None:
@@ -92,7 +102,7 @@ async def _insert(tx: Tx, gateway: str, agreement: Agreement, version: Sold) -> 
         "period_end": agreement.period_end,
         "paid_until": agreement.trial_end or agreement.period_start,
         "trial_end": agreement.trial_end,
-        "cancels_at_period_end": agreement.cancels_at_period_end,
+        "cancels_at_period_end": bool(agreement.cancels_at_period_end),
         "created_at": clock.now(),
         "ended_at": clock.now() if agreement.status == "ended" else None,
         "read_at": clock.EPOCH,

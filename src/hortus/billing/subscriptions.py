@@ -72,6 +72,9 @@ async def cancel(resources: Resources, user_id: str, *, now: bool, key: str) -> 
     """End the subscription now, or when what was paid is used up. Raises NoSubscription, GatewayFailed."""
     row, gateway = await _mine(resources, user_id)
     await _asked(gateway.cancel(row.vendor_id, now=now, key=key))
+    if not now:  # some gateways do it and never speak of it again; where one does, its word stands
+        async with resources.get(Database).transaction() as tx:
+            await subscribed.will_end(tx, row.id)
     await _look(resources, gateway, row)
 
 

@@ -104,7 +104,8 @@ class Checkout(Base):
     coupon_id: Mapped[str | None] = mapped_column(id_type())
     status: Mapped[str] = mapped_column(String(10))
     url: Mapped[str | None] = mapped_column(Text)
-    order: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    order: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """What the gateway's form is opened with, the buyer's name among it: only while the order waits."""
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
 

@@ -18,7 +18,7 @@ from hortus.admin.settings import api as shown_settings
 from hortus.admin.users import api as admin_users
 from hortus.admin.work import api as work
 from hortus.billing import api as billing
-from hortus.billing import webhooks
+from hortus.billing import callbacks, webhooks
 from hortus.billing.coupons import api as coupons
 from hortus.chat import api as chat
 from hortus.files import api as files
@@ -32,6 +32,7 @@ ALL = (
     admin_users,
     audit,
     billing,
+    callbacks,
     chat,
     codes,
     content,

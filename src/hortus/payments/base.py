@@ -127,12 +127,17 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One piece of news. It bears an id that is the same each time it comes; without a subject it is only kept."""
+    """One piece of news. It bears an id that is the same each time it comes; without a subject it is only kept.
+
+    `made_up` is news that a sweep made of a list of things, where a gateway keeps no list of its events: a webhook
+    may have brought it under another id.
+    """
 
     event_id: str
     kind: str
     occurred_at: datetime
     subject: Subject | None
+    made_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +161,8 @@ class Agreement:
     price: str
     period_start: datetime
     period_end: datetime
-    cancels_at_period_end: bool = False
+    cancels_at_period_end: bool | None = False
+    """None where the gateway does not say: what is known here stays, until the next period begins."""
     trial_end: datetime | None = None
     customer: str | None = None
 
@@ -315,3 +321,11 @@ class Gateway(Protocol):
 
     async def portal(self, customer: str, return_url: str) -> str:
         """Where the customer manages cards and papers at the gateway. Raises Refused without such a place."""
+
+
+@runtime_checkable
+class Callback(Protocol):
+    """A gateway whose page hands the buyer's browser a signed word that it was paid. It names a checkout to look at."""
+
+    def verify(self, fields: Mapping[str, str]) -> Subject:
+        """The checkout those fields are about. Raises Forged unless their signature is good; NotConfigured."""

@@ -1,0 +1,89 @@
+"""`POST /api/payment/{gateway}/verify`: a browser comes back from a gateway's form and says that it has paid.
+
+What it says is believed as little as a webhook: the signature only tells which checkout to look at, and the
+gateway says what is true of it. So amount, currency and owner are the gateway's and ours, never the browser's.
+"""
+
+from typing import Annotated
+
+import structlog
+from fastapi import APIRouter, Body
+from pydantic import AfterValidator, StringConstraints
+from sqlalchemy import select
+
+from hortus.accounts import Caller, limited_caller
+from hortus.billing.errors import BadSignature, CheckoutNotFound, GatewayFailed, GatewayUnknown
+from hortus.billing.refresh import refresh
+from hortus.billing.schemas import CheckoutOut
+from hortus.billing.tables import Checkout
+from hortus.core.db import Database, Tx
+from hortus.core.resources import Resources
+from hortus.core.web import PROBLEM_RESPONSES, AllResources
+from hortus.payments import Callback, Forged, Gateway, GatewayError, Gateways, NotConfigured, Subject
+
+log = structlog.get_logger()
+router = APIRouter(prefix="/api", tags=["payment"], responses=PROBLEM_RESPONSES)
+VERIFIES = limited_caller("payment_verify", "60/hour")
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,60}$")]
+Value = Annotated[str, StringConstraints(max_length=400, pattern=r"^[^\x00]*$")]
+MOST = 20
+
+
+def _few(fields: dict[str, str]) -> dict[str, str]:
+    if len(fields) > MOST:
+        raise ValueError(f"at most {MOST} fields")
+    return fields
+
+
+Fields = Annotated[dict[Name, Value], AfterValidator(_few), Body()]
+
+
+@router.post("/payment/{gateway_id}/verify", dependencies=[VERIFIES])
+async def verify(gateway_id: str, fields: Fields, caller: Caller, resources: AllResources) -> CheckoutOut:
+    """Send what the gateway's form gave your page when it was paid; the answer is your checkout as it stands now.
+
+    Posting it again, or not at all, changes nothing: the gateway's own news brings the same.
+    """
+    gateway, subject = _signed(resources, gateway_id, fields)
+    database = resources.get(Database)
+    async with database.snapshot() as tx:
+        waiting = await _mine(tx, gateway, subject, caller.user_id)
+    if waiting.status != "paid":
+        await _look(resources, gateway, subject, caller.user_id)
+    async with database.snapshot() as tx:
+        return CheckoutOut.of(await _mine(tx, gateway, subject, caller.user_id))
+
+
+def _signed(resources: Resources, gateway_id: str, fields: dict[str, str]) -> tuple[Gateway, Subject]:
+    gateway = resources.get(Gateways).get(gateway_id)
+    if gateway is None or not isinstance(gateway, Callback):
+        raise GatewayUnknown
+    try:
+        return gateway, gateway.verify(fields)
+    except NotConfigured:
+        raise GatewayUnknown from None
+    except Forged as forged:
+        log.warning("callback_refused", gateway=gateway_id, reason=str(forged))
+        raise BadSignature from None
+
+
+async def _mine(tx: Tx, gateway: Gateway, subject: Subject, user_id: str) -> Checkout:
+    query = select(Checkout).where(
+        Checkout.gateway == gateway.id, Checkout.vendor_id == subject.vendor_id, Checkout.user_id == user_id
+    )
+    found = (await tx.execute(query)).scalar_one_or_none()
+    if found is None:
+        raise CheckoutNotFound
+    return found
+
+
+async def _look(resources: Resources, gateway: Gateway, subject: Subject, user_id: str) -> None:
+    async def waits(tx: Tx) -> bool:
+        # A webhook, or another tab, may have brought it while the gateway was asked.
+        return (await _mine(tx, gateway, subject, user_id)).status != "paid"
+
+    try:
+        await refresh(resources, gateway, subject, waits)
+    except GatewayError as error:
+        log.warning("callback_failed", gateway=gateway.id, reason=f"{type(error).__name__}: {error}")
+        raise GatewayFailed from error

@@ -1,0 +1,164 @@
+"""Razorpay behind the seam."""
+
+import hashlib
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from hortus.payments.base import (
+    Abilities,
+    Context,
+    Delivery,
+    Fact,
+    NotConfigured,
+    Order,
+    Proration,
+    RecurringPrice,
+    Refused,
+    Started,
+    Subject,
+    Unavailable,
+)
+from hortus.payments.razorpay import news, subscriptions
+from hortus.payments.razorpay.client import Absent, Client, Entity
+from hortus.payments.razorpay.facts import facts_of, payments_of
+from hortus.payments.razorpay.settings import Settings
+
+LATE_MINUTES = 7200
+"""For so long Razorpay takes by itself what a bank authorised late: five days, its longest. After that it goes back."""
+
+
+class Adapter:
+    """One account of Razorpay's. Settings: see `settings.Settings`."""
+
+    id = "razorpay"
+    title = "Razorpay"
+
+    def __init__(self, context: Context) -> None:
+        self._settings = Settings()
+        self._client = Client(context.http, self._settings)
+        self.can = Abilities(currencies=self._settings.currencies, discounts=False, off_session=False)
+
+    def missing(self) -> str | None:
+        return self._settings.missing()
+
+    def read(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Delivery:
+        self._ready()
+        return news.read(self._settings.webhook_secret.get_secret_value().strip(), headers, body, now)
+
+    def verify(self, fields: Mapping[str, str]) -> Subject:
+        self._ready()
+        return news.verify(self._settings.key_secret.get_secret_value().strip(), fields)
+
+    def _ready(self) -> None:
+        lacking = self.missing()
+        if lacking is not None:
+            raise NotConfigured(lacking)
+
+    async def facts(self, subject: Subject) -> list[Fact]:
+        with _of_known_form():
+            return await facts_of(self._client, subject)
+
+    async def missed(self, since: datetime) -> AsyncIterator[Delivery]:
+        with _of_known_form():
+            async for delivery in news.missed(self._client, since):
+                yield delivery
+
+    async def price(self, price: RecurringPrice) -> str:
+        with _of_known_form():
+            return await subscriptions.make_plan(self._client, price)
+
+    async def start(self, order: Order) -> Started:
+        with _of_known_form():
+            if order.price is not None:
+                begun, _ = await subscriptions.begin(self._client, order, order.price)
+                return Started(begun.vendor_id, begun.url, self._form(order, subscription_id=begun.vendor_id))
+            made = await self._order(order)
+            return Started(made["id"], order=self._form(order, order_id=made["id"]))
+
+    async def _order(self, order: Order) -> Entity:
+        # A repeat after a lost answer finds what the first call made. Two calls in one moment may make two; only one
+        # is shown to the buyer, and whichever is paid counts once.
+        async for each in self._client.each("orders", receipt=order.id):
+            if each.get("receipt") == order.id and (each["amount"], each["currency"]) == (
+                order.amount_minor,
+                order.currency,
+            ):
+                return each
+        late = {"automatic_expiry_period": LATE_MINUTES, "manual_expiry_period": LATE_MINUTES, "refund_speed": "normal"}
+        wanted = {
+            "amount": order.amount_minor,
+            "currency": order.currency,
+            "receipt": order.id,
+            "partial_payment": False,
+            "payment": {"capture": "automatic", "capture_options": late},
+            "notes": {"reference": order.id},
+        }
+        return await self._client.post("orders", wanted)
+
+    def _form(self, order: Order, **what: str) -> dict[str, Any]:
+        """What Razorpay's checkout on a page of ours is opened with."""
+        buyer = {"name": order.buyer.name, "email": order.buyer.email, "contact": order.buyer.mobile}
+        return {
+            "key_id": self._settings.key_id,
+            **what,
+            "amount": order.amount_minor,
+            "currency": order.currency,
+            "name": self._settings.shop_name,
+            "description": order.title,
+            "prefill": {name: value for name, value in buyer.items() if value},
+        }
+
+    async def close(self, vendor_id: str) -> None:
+        with _of_known_form():
+            if vendor_id.startswith("sub_"):
+                await subscriptions.close(self._client, vendor_id)
+                return
+            # An order cannot be closed at Razorpay. Money that still comes for it counts.
+            found = await self._client.find("orders", vendor_id)
+            if found is None:
+                return
+            payments = await payments_of(self._client, vendor_id)
+            if found["status"] == "paid" or any(each["status"] in ("authorized", "captured") for each in payments):
+                raise Refused("the order was paid")
+
+    async def charge(self, order: Order) -> None:
+        raise Refused("Razorpay charges nobody without a page")
+
+    async def preview(self, subscription: str, price: str) -> Proration:
+        with _of_known_form():
+            return await subscriptions.preview(self._client, subscription, price)
+
+    async def change(self, subscription: str, price: str, *, now: bool, key: str) -> None:
+        with _of_known_form():
+            await subscriptions.change(self._client, subscription, price, now=now)
+
+    async def cancel(self, subscription: str, *, now: bool, key: str) -> None:
+        with _of_known_form():
+            await subscriptions.cancel(self._client, subscription, now=now)
+
+    async def resume(self, subscription: str, *, key: str) -> None:
+        raise Refused("Razorpay takes no cancellation back")
+
+    async def refund(self, payment: str, amount_minor: int, *, key: str) -> None:
+        with _of_known_form():
+            if await self._client.find("payments", payment) is None:
+                raise Refused("there is no such payment")
+            once = hashlib.sha256(key.encode()).hexdigest()
+            body = {"amount": amount_minor, "speed": "normal", "notes": {"reference": once}}
+            await self._client.post(f"payments/{payment}/refund", body, X_Refund_Idempotency=once)
+
+    async def portal(self, customer: str, return_url: str) -> str:
+        raise Refused("Razorpay has no such place")
+
+
+@contextmanager
+def _of_known_form() -> Iterator[None]:
+    """Say Unavailable of an answer that has another form than Razorpay's."""
+    try:
+        yield
+    except Absent as error:
+        raise Refused(str(error)) from None
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise Unavailable(f"Razorpay's answer has another form: {type(error).__name__}") from error

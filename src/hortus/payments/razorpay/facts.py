@@ -1,0 +1,219 @@
+"""What is true of a purchase at Razorpay, read anew each time: orders with their payments, subscriptions with theirs.
+
+Who bought what stands in the notes of the order or subscription, which only the holder of the key's secret can
+write. The notes of a payment come from the buyer's browser and are never read.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from hortus.core import clock
+from hortus.payments.base import (
+    CheckoutEnded,
+    CheckoutPaid,
+    Disputed,
+    DisputeStatus,
+    Fact,
+    PaymentFailed,
+    Refunded,
+    Refused,
+    Subject,
+    Unavailable,
+)
+from hortus.payments.razorpay import subscriptions
+from hortus.payments.razorpay.client import Client, Entity
+from hortus.payments.razorpay.wire import moment, paid_of, reference_of, whole
+
+T = TypeVar("T")
+HAS_MONEY = ("captured", "refunded")
+AT_ONCE = 8
+LATEST_FAILURES = 10
+
+
+async def facts_of(client: Client, subject: Subject) -> list[Fact]:
+    """All that is true of a subject now, causes before effects."""
+    try:
+        if subject.vendor_id.startswith("sub_"):
+            return await _of_subscription(client, subject.vendor_id)
+        if subject.kind == "payment":
+            return await _of_payment(client, subject.vendor_id)
+        return await _of_order(client, subject.vendor_id)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise Unavailable(f"Razorpay's answer has another form: {type(error).__name__}") from error
+
+
+async def _of_payment(client: Client, payment_id: str) -> list[Fact]:
+    """A payment belongs to an order, or through its invoice to a subscription; any other is none of ours."""
+    payment = await client.find("payments", payment_id)
+    if payment is None:
+        return []
+    if payment.get("invoice_id"):
+        invoice = await client.find("invoices", payment["invoice_id"])
+        if invoice is not None and invoice.get("subscription_id"):
+            return await _of_subscription(client, invoice["subscription_id"])
+    return await _of_order(client, payment["order_id"]) if payment.get("order_id") else []
+
+
+# Orders ----------------------------------------------------------------------
+
+
+async def _of_order(client: Client, order_id: str) -> list[Fact]:
+    order = await client.find("orders", order_id)
+    reference = reference_of(order)
+    if order is None or reference is None:
+        return []
+    payments = await payments_of(client, order_id)
+    if not any(payment["status"] in HAS_MONEY for payment in payments):
+        payments = await _capture(client, order, payments)
+    paid = [payment for payment in payments if payment["status"] in HAS_MONEY]
+    if not paid:
+        failed = [payment for payment in payments if payment["status"] == "failed"]
+        return [failure(payment, reference=reference) for payment in failed[-LATEST_FAILURES:]]
+    undone = await undone_of(client, paid)
+    facts: list[Fact] = []
+    for payment in paid:
+        facts += [CheckoutPaid(reference, paid_of(payment)), *undone[payment["id"]]]
+    return facts
+
+
+async def _capture(client: Client, order: Entity, payments: list[Entity]) -> list[Entity]:
+    """Take what a bank authorised too late for Razorpay to take it by itself; one payment of the order's amount."""
+    for payment in payments:
+        if payment["status"] == "authorized" and payment["amount"] == order["amount"]:
+            wanted = {"amount": order["amount"], "currency": order["currency"]}
+            with suppress(Refused):  # somebody else took it in this moment, or it was given back: look again
+                await client.post(f"payments/{payment['id']}/capture", wanted)
+            return await payments_of(client, order["id"])
+    return payments
+
+
+async def payments_of(client: Client, order_id: str) -> list[Entity]:
+    """Every try to pay an order, the first one first."""
+    found = (await client.get(f"orders/{order_id}/payments")).get("items") or []
+    return sorted(found, key=lambda payment: (payment["created_at"], payment["id"]))
+
+
+# Subscriptions ---------------------------------------------------------------
+
+
+async def _of_subscription(client: Client, subscription_id: str) -> list[Fact]:
+    found = await client.find("subscriptions", subscription_id)
+    reference = reference_of(found)
+    if found is None or reference is None:
+        return []
+    invoices = [each async for each in client.each("invoices", subscription_id=subscription_id)]
+    bought = sorted(
+        (each for each in invoices if each["status"] == "paid" and each.get("payment_id")),
+        key=lambda each: (each.get("billing_start") or each["issued_at"], each["id"]),
+    )
+    if not bought and subscriptions.never_began(found):
+        return [CheckoutEnded(reference)] if found["status"] in subscriptions.OVER else []
+    payments = await together([client.get(f"payments/{each['payment_id']}") for each in bought])
+    paid = [payment for payment in payments if payment["status"] in HAS_MONEY]
+    undone = await undone_of(client, paid)
+    facts: list[Fact] = [subscriptions.changed(found, reference)]
+    before: Entity | None = None
+    for invoice, payment in zip(bought, payments, strict=True):
+        if payment["status"] in HAS_MONEY:
+            price = await subscriptions.price_of(client, found, invoice)
+            facts += [subscriptions.renewed(found, reference, invoice, paid_of(payment), price, before)]
+            facts += undone[payment["id"]]
+            before = invoice
+    if found["status"] in subscriptions.LATE:
+        facts += await _failures(client, found, invoices)
+    return facts
+
+
+async def _failures(client: Client, subscription: Entity, invoices: Sequence[Entity]) -> list[Fact]:
+    """The tries to pay the newest period that nobody paid yet."""
+    waiting = [each for each in invoices if each["status"] == "issued" and each.get("order_id")]
+    if not waiting:
+        return []
+    newest = max(waiting, key=lambda each: each["issued_at"])
+    tries = [each for each in await payments_of(client, newest["order_id"]) if each["status"] == "failed"]
+    again = moment(subscription["charge_at"]) if subscription.get("charge_at") else None
+    if subscription["status"] != "pending" or again is None or again <= clock.now():
+        again = None
+    return [
+        failure(payment, subscription=subscription["id"], retry_at=again if payment is tries[-1] else None)
+        for payment in tries[-LATEST_FAILURES:]
+    ]
+
+
+# Money -----------------------------------------------------------------------
+
+
+def failure(payment: Entity, **of: Any) -> PaymentFailed:
+    """A try that failed, in Razorpay's word for the reason."""
+    reason = payment.get("error_reason") or payment.get("error_code") or "payment_failed"
+    return PaymentFailed(payment["id"], str(reason)[:80], moment(payment["created_at"]), **of)
+
+
+async def undone_of(client: Client, payments: Sequence[Entity]) -> dict[str, list[Fact]]:
+    """What went back of each of these payments, by payment."""
+    found: dict[str, list[Fact]] = {payment["id"]: [] for payment in payments}
+    touched = [payment["id"] for payment in payments if payment.get("amount_refunded")]
+    lists = await together([client.get(f"payments/{each}/refunds", count=100) for each in touched])
+    for payment_id, listed in zip(touched, lists, strict=True):
+        refunds = sorted(listed.get("items") or [], key=lambda each: (each["created_at"], each["id"]))
+        found[payment_id] += [_refunded(each) for each in refunds if each["status"] != "failed"]
+    if payments:
+        # No list of one payment's disputes exists; there are none before the payment, and few at all.
+        first = min(whole(payment["created_at"]) for payment in payments)
+        async for dispute in client.each("disputes", **{"from": first}):
+            status = _status(dispute)
+            if status is not None and dispute["payment_id"] in found:
+                found[dispute["payment_id"]].append(
+                    Disputed(
+                        dispute["id"],
+                        dispute["payment_id"],
+                        whole(dispute["amount"]),
+                        dispute["currency"].upper(),
+                        status,
+                        moment(dispute["created_at"]),
+                    )
+                )
+    return found
+
+
+def _refunded(refund: Entity) -> Refunded:
+    return Refunded(
+        refund["id"],
+        refund["payment_id"],
+        whole(refund["amount"]),
+        refund["currency"].upper(),
+        moment(refund["created_at"]),
+    )
+
+
+def _status(dispute: Entity) -> DisputeStatus | None:
+    """Where a dispute stands; None while the bank only asks and no money is gone."""
+    status, taken = dispute["status"], dispute.get("amount_deducted") or 0
+    if status in ("won", "lost"):
+        return "won" if status == "won" else "lost"
+    if status == "closed":
+        return "lost" if taken else "won"
+    asks = dispute.get("phase") in ("fraud", "retrieval")
+    return None if asks and not taken else "open"
+
+
+# Parts -----------------------------------------------------------------------
+
+
+async def together(calls: Sequence[Awaitable[T]]) -> list[T]:
+    """The results of these calls, a few at a time; the first error once all have ended."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(call: Awaitable[T]) -> T:
+        async with gate:
+            return await call
+
+    results = await asyncio.gather(*(one(call) for call in calls), return_exceptions=True)
+    done: list[T] = []
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+        done.append(result)
+    return done

@@ -1,0 +1,116 @@
+"""What Razorpay and browsers send, and what was never sent."""
+
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime, timedelta
+
+from hortus.core import clock
+from hortus.payments.base import Delivery, Forged, Subject
+from hortus.payments.razorpay.client import ID, Client, Entity
+from hortus.payments.razorpay.wire import moment, whole
+
+AHEAD = timedelta(minutes=5)
+OLDEST = timedelta(hours=25)
+"""Razorpay tries for a day to bring an event, and the time is of the event, not of the try. What is older is found by
+the sweep, and only somebody who kept a copy would send it."""
+DECIDED_WITHIN = timedelta(days=120)
+"""How long a dispute may stay open before it is decided."""
+_EVENT_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_SIGNATURE = re.compile(r"[0-9a-f]{64}")
+
+
+def read(secret: str, headers: Mapping[str, str], body: bytes, now: datetime) -> Delivery:
+    """The delivery behind a webhook call. Raises Forged."""
+    _check(secret, body, headers.get("x-razorpay-signature", ""))
+    try:
+        said = json.loads(body)
+        kind, payload, stamped = said["event"], said["payload"], moment(said["created_at"])
+        if said["entity"] != "event" or not isinstance(kind, str) or not isinstance(payload, dict):
+            raise ValueError("not an event")
+        subject = _subject(payload)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise Forged("the event has another form") from error
+    if stamped - now > AHEAD:
+        raise Forged("the event is from the future")
+    if now - stamped > OLDEST:
+        raise Forged("the event is older than Razorpay would send it")
+    given = headers.get("x-razorpay-event-id", "")
+    # The header is not signed. It may at worst bring the same news again, which changes nothing.
+    event_id = given if _EVENT_ID.fullmatch(given) else f"sha256_{hashlib.sha256(body).hexdigest()}"
+    return Delivery(event_id, kind[:120].replace("\x00", ""), stamped, subject)
+
+
+def _subject(payload: Entity) -> Subject | None:
+    """What an event is about: the purchase, as near as its parts name it."""
+    parts = {name: part["entity"] for name, part in payload.items() if isinstance(part, dict) and "entity" in part}
+    if "subscription" in parts:
+        return _named("subscription", parts["subscription"].get("id"))
+    if parts.get("invoice", {}).get("subscription_id"):
+        return _named("subscription", parts["invoice"]["subscription_id"])
+    for name in ("dispute", "refund"):
+        if name in parts:
+            return _named("payment", parts[name].get("payment_id"))
+    if "payment" in parts:
+        return _named("payment", parts["payment"].get("id"))
+    return _named("checkout", parts["order"].get("id")) if "order" in parts else None
+
+
+def _named(kind: str, id: object) -> Subject | None:
+    if not isinstance(id, str) or ID.fullmatch(id) is None:
+        return None
+    return Subject(kind, id)  # type: ignore[arg-type] # the three kinds stand in `_subject`
+
+
+def verify(secret: str, fields: Mapping[str, str]) -> Subject:
+    """The checkout that a browser says was paid, once Razorpay's signature says so too. Raises Forged."""
+    payment, given = fields.get("razorpay_payment_id", ""), fields.get("razorpay_signature", "")
+    order, subscription = fields.get("razorpay_order_id", ""), fields.get("razorpay_subscription_id", "")
+    bought = order or subscription
+    if (order and subscription) or not all(ID.fullmatch(each) for each in (payment, bought)):
+        raise Forged("the fields have another form")
+    signed = f"{order}|{payment}" if order else f"{payment}|{subscription}"
+    _check(secret, signed.encode(), given)
+    return Subject("checkout", bought)
+
+
+def _check(secret: str, signed: bytes, given: str) -> None:
+    if _SIGNATURE.fullmatch(given) is None:
+        raise Forged("no signature")
+    if not secret or not hmac.compare_digest(hmac.new(secret.encode(), signed, "sha256").hexdigest(), given):
+        raise Forged("the signature is wrong")
+
+
+# What was never sent ---------------------------------------------------------
+
+
+async def missed(client: Client, since: datetime) -> AsyncIterator[Delivery]:
+    """What the lists show of the time since. Razorpay keeps no list of events, so each state makes one of its own."""
+    start = int(since.timestamp())
+    found = [_payment(each) async for each in client.each("payments", **{"from": start}) if each["status"] != "created"]
+    found += [_undone("refund", each) async for each in client.each("refunds", **{"from": start})]
+    asked = int((clock.now() - DECIDED_WITHIN).timestamp())
+    found += [_undone("dispute", each) async for each in client.each("disputes", **{"from": min(asked, start)})]
+    found += [_subscription(each) async for each in client.each("subscriptions") if each["status"] != "created"]
+    for delivery in sorted(found, key=lambda each: (each.occurred_at, each.event_id)):
+        yield delivery
+
+
+def _payment(payment: Entity) -> Delivery:
+    state = f"{payment['status']}:{whole(payment.get('amount_refunded') or 0)}"
+    return _made("payment", payment, state, Subject("payment", payment["id"]))
+
+
+def _undone(kind: str, entity: Entity) -> Delivery:
+    return _made(kind, entity, entity["status"], Subject("payment", entity["payment_id"]))
+
+
+def _subscription(entity: Entity) -> Delivery:
+    state = f"{entity['status']}:{entity.get('paid_count') or 0}:{entity['plan_id']}:{entity.get('current_end') or 0}"
+    return _made("subscription", entity, state, Subject("subscription", entity["id"]))
+
+
+def _made(kind: str, entity: Entity, state: str, subject: Subject) -> Delivery:
+    return Delivery(f"{entity['id']}:{state}", f"{kind}.found", moment(entity["created_at"]), subject, made_up=True)
