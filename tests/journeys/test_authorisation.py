@@ -79,6 +79,7 @@ RULES = {
     "POST /api/video/retry/{generation_id}": own(409),
     "GET /api/upload/file/{file_id}": own(200),
     "GET /api/payment/checkout/{checkout_id}": own(200),
+    "POST /api/payment/{gateway_id}/verify": everyone(404, {}),
     "GET /api/chatroom/{room_id}": own(200),
     "PATCH /api/chatroom/{room_id}": own(200, {"title": "Mine still"}),
     "GET /api/chatroom/{room_id}/events": own(200),
@@ -178,6 +179,11 @@ async def _coupon(world: World) -> str:
     return (await admin.post("/api/admin/coupons", json=body)).json()["items"][0]["id"]
 
 
+async def _gateway(_: World) -> str:
+    """One whose page tells browsers nothing that could be verified."""
+    return "sandbox"
+
+
 async def _room(world: World) -> str:
     return (await world.owner.post("/api/chatroom", json={"title": "Mine"})).json()["id"]
 
@@ -260,6 +266,7 @@ THINGS: dict[str, Callable[[World], Awaitable[str]]] = {
     "key_id": _key,
     "identifier_id": _identifier,
     "provider": _provider,
+    "gateway_id": _gateway,
     "account_id": _external_account,
 }
 
