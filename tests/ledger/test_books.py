@@ -83,6 +83,7 @@ step = st.one_of(
     st.tuples(st.just("settle"), number, st.one_of(st.none(), number)),
     st.tuples(st.just("release"), number),
     st.tuples(st.just("claw_back"), number, st.one_of(st.none(), st.integers(1, 9))),
+    st.tuples(st.just("end"), number),
     st.tuples(st.just("wait"), st.integers(1, 3)),
     st.tuples(st.just("sweep")),
 )
@@ -177,6 +178,13 @@ async def claw_back(tx: Tx, _: str, model: Model, which: int, amount: int | None
     model.pay()
 
 
+async def end(tx: Tx, _: str, model: Model, which: int) -> None:
+    if model.pots:
+        pot = model.pots[which % len(model.pots)]
+        assert await ledger.end_grant(tx, pot.name)
+        pot.ends = min(pot.ends, model.hour)
+
+
 async def wait(_tx: Tx, _: str, model: Model, hours: int) -> None:
     model.hour += hours
 
@@ -188,9 +196,13 @@ async def sweep(tx: Tx, _: str, model: Model) -> None:
         model.close(name, 0)
     await ledger.expire_grants(tx)
     for pot in model.pots:
-        if pot.ends <= model.hour:
-            pot.expired += pot.left - pot.held
-            pot.left = pot.held
+        if pot.ends <= model.hour and pot.left > pot.held:
+            gone = min(pot.left - pot.held, pot.amount - pot.reversed - pot.expired)
+            pot.expired += gone
+            pot.left -= gone
+            if pot.left > pot.held:  # a debt was made for it already: it stays, to pay that
+                pot.ends = FOREVER
+    model.pay()
 
 
 VERBS = {
@@ -198,6 +210,7 @@ VERBS = {
     "reserve": reserve,
     "settle": settle,
     "release": release,
+    "end": end,
     "claw_back": claw_back,
     "wait": wait,
     "sweep": sweep,

@@ -209,6 +209,23 @@ async def test_a_claw_back_can_be_partial_and_never_asks_for_what_expired(databa
             assert await sound(tx)
 
 
+async def test_what_was_held_while_its_grant_was_clawed_back_pays_the_debt_instead_of_expiring(database: Database):
+    user = ids.new()
+    with time_machine.travel(NOON, tick=False) as moment:
+        async with database.transaction() as tx:
+            ends = NOON + timedelta(hours=1)
+            await ledger.grant(tx, user, 1000, reference=f"plan:{user}", reason="Plan", expires_at=ends)
+            await ledger.reserve(tx, user, 300, reference=f"work:{user}", lasts=timedelta(hours=9))
+            assert await ledger.claw_back(tx, grant_reference=f"plan:{user}", reference=f"refund:{user}") == 1000
+            assert (await ledger.balance(tx, user)).available == -300
+        moment.move_to(NOON + timedelta(hours=2))
+        async with database.transaction() as tx:
+            await ledger.release(tx, f"work:{user}")
+            await ledger.expire_grants(tx)
+            assert await ledger.balance(tx, user) == ledger.Balance(0, 0)
+            assert await sound(tx)
+
+
 async def test_another_grant_pays_a_debt_at_once(database: Database):
     user = ids.new()
     async with database.transaction() as tx:

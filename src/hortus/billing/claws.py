@@ -7,7 +7,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus import ledger
-from hortus.billing.grants import references_of
+from hortus.billing.grants import credit_ends, priority_of, references_of
 from hortus.billing.signals import payment_reversed
 from hortus.billing.tables import Dispute, Payment, Refund
 from hortus.core import ids
@@ -111,15 +111,14 @@ async def _claw(tx: Tx, payment: Payment, amount: int, cause: str) -> int:
 
 
 async def _restore(tx: Tx, payment: Payment, amount: int, number: int) -> None:
-    of_plan = payment.kind in ("subscription", "change")
     await ledger.grant(
         tx,
         payment.user_id,
         amount,
         reference=references_of(payment.id, number)[-1],
         reason="Dispute won",
-        priority=ledger.PRIORITY_PLAN if of_plan else ledger.PRIORITY_BOUGHT,
-        expires_at=payment.period_end if of_plan else None,
+        priority=priority_of(payment),
+        expires_at=credit_ends(payment),
     )
 
 

@@ -6,12 +6,16 @@ from sqlalchemy import select
 
 from hortus import ledger, quotas
 from hortus.billing.closing import reference_of
-from hortus.billing.sold import MONTHS, Sold, credits_of
+from hortus.billing.sold import MONTHS, BillingSettings, Sold, credits_of
 from hortus.billing.tables import Payment, Subscription
 from hortus.core import clock
 from hortus.core.clock import months_later
 from hortus.core.db import Tx
 from hortus.payments import SubscriptionRenewed
+
+OF_PLAN = ("subscription", "change")
+RECENT = 100
+"""Payments of one subscription whose credit may still be there: far more than can roll over."""
 
 
 def references_of(payment_id: str, restored: int) -> list[str]:
@@ -20,18 +24,30 @@ def references_of(payment_id: str, restored: int) -> list[str]:
     return [own, *(f"{own}:restored:{number}" for number in range(1, restored + 1))]
 
 
+def priority_of(payment: Payment) -> int:
+    """Credit of a plan burns before credit that was bought."""
+    return ledger.PRIORITY_PLAN if payment.kind in OF_PLAN else ledger.PRIORITY_BOUGHT
+
+
+def credit_ends(payment: Payment) -> datetime | None:
+    """When credit of a payment expires: with its period, or so many periods later as roll over; bought credit never."""
+    if payment.kind not in OF_PLAN or payment.period_end is None:
+        return None
+    periods = BillingSettings().plan_rollover_periods
+    return months_later(payment.period_end, periods * MONTHS[payment.interval or "month"])
+
+
 async def grant_for(tx: Tx, payment_id: str) -> None:
     """Grant what a payment bought, once. Credit of a plan burns first and ends with its period."""
     row = (await tx.execute(select(Payment).where(Payment.id == payment_id))).scalar_one()
-    of_plan = row.kind in ("subscription", "change")
     await ledger.grant(
         tx,
         row.user_id,
         row.credits,
         reference=references_of(row.id, 0)[0],
         reason=row.title,
-        priority=ledger.PRIORITY_PLAN if of_plan else ledger.PRIORITY_BOUGHT,
-        expires_at=row.period_end if of_plan else None,
+        priority=priority_of(row),
+        expires_at=credit_ends(row),
     )
 
 
@@ -63,14 +79,12 @@ async def end_plan_credit(tx: Tx, subscription_id: str) -> None:
     checkout_id = (await tx.execute(order)).scalar_one_or_none()
     if checkout_id is not None:  # a coupon may have made the first period free
         await ledger.end_grant(tx, reference_of(checkout_id))
-    query = select(Payment.id, Payment.restored).where(
-        Payment.subscription_id == subscription_id,
-        Payment.kind.in_(("subscription", "change")),
-        Payment.period_end > clock.now(),
-    )
-    for payment_id, restored in (await tx.execute(query)).all():
-        for reference in references_of(payment_id, restored):
-            await ledger.end_grant(tx, reference)
+    query = select(Payment).where(Payment.subscription_id == subscription_id, Payment.kind.in_(OF_PLAN))
+    for payment in (await tx.execute(query.order_by(Payment.id.desc()).limit(RECENT))).scalars().all():
+        ends = credit_ends(payment)
+        if ends is not None and ends > clock.now():
+            for reference in references_of(payment.id, payment.restored):
+                await ledger.end_grant(tx, reference)
 
 
 def _seconds(start: datetime, end: datetime) -> int:

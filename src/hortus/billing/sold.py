@@ -26,11 +26,15 @@ MONTHS: dict[str, int] = {"month": 1, "year": 12}
 
 
 class BillingSettings(BaseSettings):
-    """`PAYMENT_GRACE_DAYS` is how long a plan goes on when its renewal is late or was declined."""
+    """`PAYMENT_GRACE_DAYS` is how long a plan goes on when its renewal is late or was declined.
+
+    `PLAN_ROLLOVER_PERIODS` is for how many further periods the credit of a plan stays good.
+    """
 
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
 
     payment_grace_days: NonNegativeInt = 3
+    plan_rollover_periods: int = Field(0, ge=0, le=24)
     payment_currency: str = ""
     """What is charged when a customer does not say: the first currency of the gateway unless set."""
     topup_rates: dict[str, Decimal] = Field(default_factory=lambda: {"INR": Decimal("0.9"), "USD": Decimal(45)})

@@ -42,9 +42,13 @@ _EXPIRED = text(
     "ORDER BY expires_at LIMIT :limit"
 ).bindparams(bindparam("now", type_=Moment()))
 _REST = SetStatement(
-    "SELECT id, user_id, remaining - held, expired FROM credit_grants "
+    "SELECT id, user_id, remaining - held, expired, amount - clawed_back FROM credit_grants "
     "WHERE id IN (SELECT d.id FROM {rows}) AND remaining > held",
     id="text",
+)
+
+_KEEP = SetStatement(
+    "UPDATE credit_grants SET expires_at = NULL WHERE id IN (SELECT d.id FROM {rows})", id="text", user_id="text"
 )
 
 
@@ -155,12 +159,21 @@ async def expire_grants(tx: Tx, *, limit: int = 500) -> int:
         return 0
     changes = Changes()
     movements: list[Movement] = []
-    for grant_id, user_id, rest, expired in await _REST.run(tx, wanted):
-        changes.grant(grant_id, remaining=-rest, expired=rest)
-        changes.account(user_id, balance=-rest)
-        # A grant may expire in steps, as its holds are released; the sum so far tells them apart.
-        reference = f"expiry:{grant_id}:{expired + rest}"
-        movements.append(Movement(reference, user_id, EXPIRED, rest, "expiry", grant_id=grant_id))
+    kept: list[dict[str, object]] = []
+    for grant_id, user_id, rest, expired, own in await _REST.run(tx, wanted):
+        # What was held while all of it was clawed back has been paid for by a debt: it does not expire as well.
+        gone = min(rest, own - expired)
+        if gone < rest:
+            kept.append({"id": grant_id, "user_id": user_id})
+        if gone:
+            changes.grant(grant_id, remaining=-gone, expired=gone)
+            changes.account(user_id, balance=-gone)
+            # A grant may expire in steps, as its holds are released; the sum so far tells them apart.
+            reference = f"expiry:{grant_id}:{expired + gone}"
+            movements.append(Movement(reference, user_id, EXPIRED, gone, "expiry", grant_id=grant_id))
     await apply(tx, changes)
     await post(tx, movements, now)
-    return len(movements)
+    if kept:
+        await _KEEP.run(tx, kept)
+        await pay_debts(tx, {str(row["user_id"]): locked[str(row["user_id"])] for row in kept}, now)
+    return len(wanted)
