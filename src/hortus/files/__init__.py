@@ -5,6 +5,7 @@ from hortus.files.links import link
 from hortus.files.outputs import Verified, prepare_output, verify_media
 from hortus.files.serve import serve
 from hortus.files.service import NewFile, delete, find, insert_file
+from hortus.files.stored import Stored, stored
 from hortus.files.sweeps import sweep_deleted, sweep_orphans
 from hortus.files.tables import File
 
@@ -13,6 +14,7 @@ __all__ = [
     "FileNotFound",
     "NewFile",
     "NotMedia",
+    "Stored",
     "Verified",
     "delete",
     "find",
@@ -20,6 +22,7 @@ __all__ = [
     "link",
     "prepare_output",
     "serve",
+    "stored",
     "sweep_deleted",
     "sweep_orphans",
     "verify_media",

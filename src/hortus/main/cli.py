@@ -1,4 +1,4 @@
-"""The command line: `hortus up | serve | worker | scheduler | migrate | create-admin | audit | doctor | demo`."""
+"""The command line: what `hortus --help` lists."""
 
 import asyncio
 import getpass
@@ -138,6 +138,37 @@ def verify_audit(
         console.print(f"[red]!![/red] {place}", highlight=False, soft_wrap=True)
     console.print(line, highlight=False, soft_wrap=True)
     raise typer.Exit(int(bool(broken)))
+
+
+@app.command()
+def verify(data: Data = None) -> None:
+    """Prove that ledger, files and audit log are whole: after a restore, or every night."""
+    from hortus.main import proving  # noqa: PLC0415 - `hortus --help` stays quick
+
+    broken, line = asyncio.run(proving.prove_all(_settings(data_dir=data)))
+    for place in broken:
+        console.print(f"[red]!![/red] {place}", highlight=False, soft_wrap=True)
+    console.print(line, highlight=False, soft_wrap=True)
+    raise typer.Exit(int(bool(broken)))
+
+
+@app.command()
+def backup(
+    to: Annotated[Path, typer.Argument(help="The copy is made in a new folder below this one.")],
+    data: Data = None,
+) -> None:
+    """Copy the SQLite database, the files and the secret key while everything runs."""
+    from hortus.core import clock  # noqa: PLC0415 - `hortus --help` stays quick
+    from hortus.main import backup as copies  # noqa: PLC0415 - `hortus --help` stays quick
+
+    try:
+        target, lines = copies.back_up(_settings(data_dir=data), to, clock.now())
+    except copies.BackupFailed as error:
+        console.print(f"[red]No backup was made.[/red] {error}", highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+    console.print(f"[green]✓[/green] {target}", highlight=False, soft_wrap=True)
+    for line in lines:
+        console.print(f"  {line}", highlight=False, soft_wrap=True)
 
 
 @app.command()
