@@ -29,6 +29,7 @@ from hortus.payments import (
     discover,
 )
 from hortus.payments.stripe import Adapter
+from hortus.payments.stripe.news import KINDS
 
 
 @pytest.fixture
@@ -290,3 +291,11 @@ async def test_what_is_offered_is_left_to_stripe_and_only_cards_are_kept(bench: 
     assert "payment_method_types" not in wish
     assert wish["payment_method_options"] == {"card": {"setup_future_usage": "off_session"}}
     assert "setup_future_usage" not in wish["payment_intent_data"]
+
+
+def test_the_manual_lists_the_events_that_are_understood():
+    manual = (Path(__file__).parents[2] / "docs" / "PAYMENTS.md").read_text()
+    section = manual.split("## Stripe", 1)[1].split("## ", 1)[0]
+    listed = [line.strip() for line in section.split("```")[1].splitlines() if line.strip()]
+    assert listed == list(KINDS)
+    assert len(KINDS) <= 20  # more than that Stripe does not list at once
