@@ -65,7 +65,7 @@ class PrincipalCache:
 
     def __init__(self, seconds: float, stamps: Stamps) -> None:
         self._names: OrderedDict[str, tuple[str, ...]] = OrderedDict()
-        self._known: Remembered[Principal] = Remembered(stamps, min(seconds, stamps.lease))
+        self._known: Remembered[Principal] = Remembered(stamps, min(seconds, stamps.lease), name="callers")
 
     async def of_session(self, user_id: str, session_id: str, read: Callable[[], Awaitable[Principal]]) -> Principal:
         """The caller behind a session: remembered, or what `read` finds in the database; raises what that raises."""

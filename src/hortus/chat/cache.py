@@ -11,7 +11,7 @@ class RoomLists:
     """The lists this process knows, for at most `seconds`. One that was read before a write is never kept after it."""
 
     def __init__(self, seconds: float, stamps: Stamps) -> None:
-        self._known: Remembered[dict[str, Any]] = Remembered(stamps, seconds, size=5000)
+        self._known: Remembered[dict[str, Any]] = Remembered(stamps, seconds, size=5000, name="rooms")
 
     async def look(self, user_id: str, page: str) -> Look[dict[str, Any]]:
         """A list as it was sent before, if known; ask before reading the database."""

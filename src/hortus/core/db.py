@@ -174,6 +174,22 @@ class Database:
             await tx.rollback()
 
     @asynccontextmanager
+    async def long_snapshot(self) -> AsyncIterator[Tx]:
+        """A transaction that may read for long: on SQLite in a thread of its own, so that nobody waits for it."""
+        if self.dialect != "sqlite":
+            async with self.snapshot() as tx:
+                yield tx
+            return
+        engine = _sqlite_engine(self.url, begin="BEGIN", pool_size=1)
+        try:
+            async with self._open(engine) as tx:
+                yield tx
+                tx.expunge_all()
+                await tx.rollback()
+        finally:
+            await engine.dispose()
+
+    @asynccontextmanager
     async def _open(self, engine: AsyncEngine) -> AsyncIterator[Tx]:
         if context.transaction_open.get():
             raise NestedTransaction("a transaction is open already")

@@ -13,7 +13,7 @@ import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hortus.core import context, ids
+from hortus.core import context, ids, meters
 from hortus.core.errors import Invalid, MethodNotAllowed, PayloadTooLarge, Problem
 from hortus.core.web import problem_response
 
@@ -24,6 +24,7 @@ ALIASES = ("/auth/", "/user/", "/chatroom", "/subscription/", "/subscribe/pro", 
 
 _GIVEN_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _HOST = re.compile(r"(?P<name>[A-Za-z0-9.\-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?")
+PROBED = ("/health", "/metrics")
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32 * 1024
 MAX_TARGET_BYTES = 8 * 1024
@@ -68,12 +69,13 @@ class Edge:
         request_id = _request_id(headers)
         mark = context.request_id.set(request_id)
         started = time.perf_counter()
-        status = 0
+        status, headed = 0, started
+        meters.IN_PROGRESS.inc()
 
         async def send_out(message: Message) -> None:
-            nonlocal status
+            nonlocal status, headed
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, headed = message["status"], time.perf_counter()
                 self._add_headers(message, scope, request_id)
             await send(message)
 
@@ -89,7 +91,11 @@ class Edge:
             if status == 0:
                 await problem_response(Problem())(scope, receive, send_out)
         finally:
-            took = round((time.perf_counter() - started) * 1000, 1)
+            ended = time.perf_counter()
+            took = round((ended - started) * 1000, 1)
+            meters.IN_PROGRESS.dec()
+            if status:  # else the caller went away before there was an answer
+                meters.answered(scope["method"], _template(scope), status, headed - started)
             log.info("request", method=scope["method"], path=scope["path"], status=status, ms=took)
             context.request_id.reset(mark)
 
@@ -116,7 +122,7 @@ class Edge:
         if found is None:
             return Invalid("Send exactly one well-formed `Host` header.")
         known = not self._allowed_hosts or found["name"].lower() in self._allowed_hosts
-        if not known and not scope["path"].startswith("/health"):  # probes come by address
+        if not known and not scope["path"].startswith(PROBED):  # probes come by address
             return Invalid("This host name is not served here.")
         return None
 
@@ -162,6 +168,12 @@ def _request_id(headers: list[tuple[bytes, bytes]]) -> str:
             if _GIVEN_ID.fullmatch(text):
                 return text
     return ids.new()
+
+
+def _template(scope: Scope) -> str:
+    """The path as its route is written: there are only so many."""
+    path: str = getattr(scope.get("route"), "path", meters.UNMATCHED)
+    return path
 
 
 def _canonical(path: str) -> str:

@@ -116,6 +116,13 @@ class Settings(BaseSettings):
     file_link_seconds: PositiveInt = 900
     file_retention_days: PositiveInt = 30
 
+    # Watching it
+    metrics_token: SecretStr = SecretStr("")
+    """Whoever asks for `/metrics` must bear it; without one only this machine and private networks may ask."""
+    metrics_port: int | None = Field(None, ge=0, le=65535)
+    """Where workers and schedulers serve `/metrics` and `/health`, on METRICS_HOST; unset, they do not."""
+    metrics_host: str = "127.0.0.1"
+
     # Logs
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = "auto"

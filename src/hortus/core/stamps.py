@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
+from hortus.core import meters
 from hortus.core.db import Database, Tx
 from hortus.core.redis import Redis, RedisDown
 
@@ -193,7 +194,10 @@ class _Entry(Generic[V]):
 class Remembered(Generic[V]):
     """Things this process remembers for at most `seconds`, each while its stamps last. 0 remembers nothing."""
 
-    def __init__(self, stamps: Stamps, seconds: float, *, size: int = 10_000, parts: int = 20) -> None:
+    def __init__(
+        self, stamps: Stamps, seconds: float, *, size: int = 10_000, parts: int = 20, name: str = "other"
+    ) -> None:
+        self._looks = meters.Looks(name)
         self._stamps, self.seconds = stamps, seconds
         self._size, self._parts = size, parts
         self._known: OrderedDict[tuple[str, ...], _Entry[V]] = OrderedDict()
@@ -215,9 +219,13 @@ class Remembered(Generic[V]):
         stamp = await self._stamps.current(names)
         entry = self._known.get(names)
         if stamp is None or entry is None or entry.stamp != stamp:
+            self._looks.miss.inc()
             return Look(None, names, part, stamp, at)
         until, value = entry.parts.get(part, (0.0, None))
-        return Look(value if until > time.monotonic() else None, names, part, stamp, at)
+        if until <= time.monotonic():
+            value = None
+        (self._looks.miss if value is None else self._looks.hit).inc()
+        return Look(value, names, part, stamp, at)
 
     def keep(self, look: Look[V], value: V) -> None:
         """Remember what was read after `look`, as from then; useless, and harmless, once a stamp has changed."""

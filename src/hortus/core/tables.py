@@ -21,3 +21,17 @@ class IdempotencyKey(Base):
     status: Mapped[int | None]
     answer: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     expires_at: Mapped[datetime]
+
+
+class Proof(Base):
+    """The last time an invariant was looked at, and what came of it; one row per proof."""
+
+    __tablename__ = "proofs"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    proved_at: Mapped[datetime]
+    broken: Mapped[int]
+    checked: Mapped[int]
+    ms: Mapped[int]
+    reached: Mapped[str] = mapped_column(String(80))
+    """How far a proof in stretches has come; empty when it begins anew."""

@@ -3,6 +3,7 @@
 from hortus.files.errors import FileNotFound, NotMedia
 from hortus.files.links import link
 from hortus.files.outputs import Verified, prepare_output, verify_media
+from hortus.files.proof import prove_some
 from hortus.files.serve import serve
 from hortus.files.service import NewFile, delete, find, insert_file
 from hortus.files.stored import Stored, stored
@@ -21,6 +22,7 @@ __all__ = [
     "insert_file",
     "link",
     "prepare_output",
+    "prove_some",
     "serve",
     "stored",
     "sweep_deleted",

@@ -1,5 +1,6 @@
 """Generations: one piece of paid work each, from acceptance to one end."""
 
+from hortus.generation.proof import prove_holds
 from hortus.generation.route import choose_route
 from hortus.generation.schemas import GenerationOut, Kind
 from hortus.generation.service import Ended, Wish, ended, submit
@@ -18,6 +19,7 @@ __all__ = [
     "ended",
     "find_any",
     "find_anybodys",
+    "prove_holds",
     "shown",
     "submit",
     "take_down",

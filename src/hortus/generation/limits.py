@@ -16,7 +16,7 @@ class PlanNames:
     """Which plan a user is on, remembered until it changes or for half a minute: only rate limits rely on it."""
 
     def __init__(self, stamps: Stamps) -> None:
-        self._known: Remembered[str] = Remembered(stamps, KEPT_SECONDS)
+        self._known: Remembered[str] = Remembered(stamps, KEPT_SECONDS, name="plans")
 
     async def of(self, database: Database, user_id: str) -> str:
         """The name of the user's plan."""

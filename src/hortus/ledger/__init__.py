@@ -18,7 +18,7 @@ from hortus.ledger.grants import (
     grant,
     grant_welcome,
 )
-from hortus.ledger.proof import prove
+from hortus.ledger.proof import prove, prove_some
 from hortus.ledger.reservations import (
     Hold,
     Settlement,
@@ -55,6 +55,7 @@ __all__ = [
     "grant",
     "grant_welcome",
     "prove",
+    "prove_some",
     "release",
     "release_many",
     "reserve",

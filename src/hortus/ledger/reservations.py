@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, text
 
-from hortus.core import clock
+from hortus.core import clock, meters
 from hortus.core.db import Moment, Tx
 from hortus.core.rowset import SetStatement
 from hortus.ledger.accounts import Changes, Free, apply, burn, free_credit, lock, pay_debts
@@ -253,3 +253,6 @@ async def _move(tx: Tx, reserved: dict[str, _Reserved], closings: Sequence[_Clos
             changes.grant(part.grant_id, held=-part.amount, remaining=-spent)
     await apply(tx, changes)
     await post(tx, movements, now)
+    settled = sum(movement.amount for movement in movements)
+    if settled:
+        tx.after_commit(lambda: meters.SETTLED.inc(settled))

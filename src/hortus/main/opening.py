@@ -20,7 +20,7 @@ from hortus.core.stamps import LEASE_SECONDS, OwnStamps, SharedStamps, Stamps
 from hortus.generation.accept import Accept, StartText
 from hortus.generation.limits import PlanNames
 from hortus.generation.usage import usage_of
-from hortus.main import upkeep
+from hortus.main import counting, upkeep
 from hortus.providers import Context, Registry, discover
 from hortus.storage import LocalStorage, Storage
 from hortus.tasks import EmbeddedEngine
@@ -78,6 +78,7 @@ async def opened(settings: Settings, *, work: bool, registry: Registry | None = 
         accounts.staff_made.connect(_log_staff)
         accounts.user_welcomed.connect(_welcome)
         accounts.role_given_by_issuer.connect(_log_role)
+        counting.connect()
         upkeep.define_all()
         room = rooms(settings.worker_queues, settings.worker_concurrency) if work else {}
         async with _bell(settings, resources) as remind:

@@ -10,12 +10,17 @@ import hortus
 from hortus.core.settings import Settings
 
 
-def config(url: str) -> Config:
-    """Alembic's configuration for a database."""
+def folder() -> Path:
+    """Where the migrations lie."""
     inside = Path(hortus.__file__).parent / "migrations"  # in an installed package
     beside = Path(hortus.__file__).parents[2] / "migrations"  # in a checkout
+    return inside if inside.exists() else beside
+
+
+def config(url: str) -> Config:
+    """Alembic's configuration for a database."""
     made = Config()
-    made.set_main_option("script_location", str(inside if inside.exists() else beside))
+    made.set_main_option("script_location", str(folder()))
     made.set_main_option("path_separator", "os")
     made.attributes["url"] = url
     return made

@@ -17,8 +17,9 @@ from hortus.core.db import Database
 from hortus.core.errors import Problem
 from hortus.core.settings import Settings
 from hortus.main import schema
-from hortus.main.app import Duty, create_app
+from hortus.main.app import create_app
 from hortus.main.doctor import summary
+from hortus.main.health import Duty
 from hortus.main.opening import opened
 
 log = structlog.get_logger()

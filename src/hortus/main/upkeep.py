@@ -1,6 +1,4 @@
-"""Periodic work: expire what ran out, sweep what is old, prove the ledger."""
-
-import structlog
+"""Periodic work: expire what ran out, sweep what is old, prove what must hold."""
 
 from hortus import accounts, ledger, tasks
 from hortus.billing import jobs as billing_jobs
@@ -8,10 +6,9 @@ from hortus.core import idempotency
 from hortus.core.db import Database
 from hortus.core.resources import Resources
 from hortus.files import tasks as files_tasks
+from hortus.main import invariants
 from hortus.payments.sandbox import turn as sandbox
 from hortus.tasks import queue
-
-log = structlog.get_logger()
 
 
 async def expire(resources: Resources, _task: tasks.Claimed) -> None:
@@ -41,19 +38,11 @@ async def sweep(resources: Resources, _task: tasks.Claimed) -> None:
                 more = bool(await verb(tx))
 
 
-async def prove(resources: Resources, _task: tasks.Claimed) -> None:
-    """Check every invariant of the ledger; a broken one is logged as an error, loudly."""
-    async with resources.get(Database).snapshot() as tx:
-        broken = await ledger.prove(tx)
-    for line in broken:
-        log.error("ledger_invariant_broken", broken=line)
-
-
 def define_all() -> None:
     """Make every periodic task known; again is fine."""
     tasks.every("ledger.expire", expire, 60)
-    tasks.every("ledger.prove", prove, 600)
     tasks.every("core.sweep", sweep, 600)
     tasks.every("files.sweep", files_tasks.sweep, 3600)
     billing_jobs.define_all()
     sandbox.define_all()
+    invariants.define_all()

@@ -9,6 +9,7 @@ from typing import Literal, Protocol, cast
 
 import structlog
 
+from hortus.core import meters
 from hortus.providers import (
     Delta,
     Done,
@@ -150,6 +151,7 @@ async def generate(
             raise
         seconds = time.monotonic() - started
         health.succeeded(provider, model, seconds)
+        meters.called(provider, model, "succeeded", seconds)
         trace.attempts.append(Attempt(provider, model, "succeeded", int(seconds * 1000), None))
         return result
     raise AllFailed
@@ -161,7 +163,9 @@ def _any_tried(trace: Trace) -> bool:
 
 def _record_failure(choice: Choice, error: ProviderError, started: float, health: Health, trace: Trace) -> float | None:
     provider, model = choice.offer.provider, choice.offer.model
-    ms = int((time.monotonic() - started) * 1000)
+    seconds = time.monotonic() - started
+    ms = int(seconds * 1000)
+    meters.called(provider, model, error.code, seconds)
     log.warning("attempt_failed", provider=provider, model=model, code=error.code, detail=error.detail[:500], ms=ms)
     if isinstance(error, Rejected):
         health.abandoned(provider, model)

@@ -1,5 +1,6 @@
 """Durable background work: enqueued in the caller's transaction, done once, whatever dies."""
 
+from hortus.tasks.depths import Depth, dead, depths
 from hortus.tasks.engines.embedded import EmbeddedEngine
 from hortus.tasks.kinds import QUEUES, Claimed, Dead, Kind, LeaseLost, Retry, define, every
 from hortus.tasks.leases import Leases
@@ -25,6 +26,7 @@ __all__ = [
     "QUEUES",
     "Claimed",
     "Dead",
+    "Depth",
     "EmbeddedEngine",
     "Kind",
     "LeaseLost",
@@ -40,8 +42,10 @@ __all__ = [
     "cancel",
     "claim_now",
     "counts",
+    "dead",
     "dead_letters",
     "define",
+    "depths",
     "enqueue",
     "enqueue_many",
     "every",

@@ -1,10 +1,11 @@
 """Run one claimed task to its end, whichever engine claimed it."""
 
 import asyncio
+import time
 
 import structlog
 
-from hortus.core import context
+from hortus.core import context, meters
 from hortus.core.db import Database
 from hortus.core.resources import Resources
 from hortus.tasks import queue
@@ -20,9 +21,11 @@ async def run_one(resources: Resources, task: Claimed) -> None:
     """
     database = resources.get(Database)
     mark = context.request_id.set(task.request_id)
+    started, outcome = time.monotonic(), "handed_back"
     try:
         error, delay = await _call(resources, task)
         if error is None and task.closed:
+            outcome = "done"
             return  # the handler finished it in the transaction of its effects
         async with database.transaction() as tx:
             if error is None:
@@ -32,12 +35,17 @@ async def run_one(resources: Resources, task: Claimed) -> None:
                 await queue.bury(tx, resources, task, error)
             else:
                 await queue.put_back(tx, task, error=error, delay=delay)
+        outcome = "done" if error is None else "dead" if delay is None else "retried"
     except LeaseLost:
+        outcome = "lost"
         log.warning("lease_lost", task=task.name, id=task.id)
     except Exception:
         # The database is away or `on_dead` failed: the lease runs out and the task is tried again.
+        outcome = "not_closed"
         log.exception("task_not_closed", task=task.name, id=task.id)
     finally:
+        known = task.name if task.name in registry.kinds else "unknown"
+        meters.ran(known, outcome, time.monotonic() - started)
         context.request_id.reset(mark)
 
 

@@ -1,0 +1,82 @@
+"""What this process counts, for `/metrics`: every counter has its name here, and whoever does the work counts it.
+
+Labels are words of ours (route templates, names of tasks, models of the catalogue), never a caller's, so that there
+are only so many series. What all processes share, such as the length of a queue, is read when it is asked for.
+"""
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+Key = tuple[str, str, int]
+UNMATCHED: Final = "unmatched"
+METHODS: Final = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"))
+
+REQUESTS = Counter("hortus_http_requests", "Requests answered.", ["method", "route", "status"])
+REQUEST_SECONDS = Histogram(
+    "hortus_http_request_seconds",
+    "From the arrival of a request to the head of its answer.",
+    ["method", "route"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120),
+)
+IN_PROGRESS = Gauge("hortus_http_requests_in_progress", "Requests being answered now, open streams among them.")
+
+TASKS = Counter("hortus_tasks", "Runs of background tasks by how they ended.", ["task", "outcome"])
+TASK_SECONDS = Histogram(
+    "hortus_task_seconds",
+    "How long one run of a background task took.",
+    ["task"],
+    buckets=(0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 1200),
+)
+
+PROVIDER_CALLS = Counter(
+    "hortus_provider_calls",
+    "Calls of AI vendors: succeeded, or the class of the error.",
+    ["provider", "model", "outcome"],
+)
+PROVIDER_SECONDS = Histogram(
+    "hortus_provider_call_seconds",
+    "From the start of a vendor's work to its end.",
+    ["provider", "model"],
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 1200),
+)
+
+CACHE = Counter("hortus_cache_lookups", "Looks into the caches of this process.", ["cache", "result"])
+LOG_ERRORS = Counter("hortus_log_errors", "Lines logged as errors.")
+
+SIGN_UPS = Counter("hortus_sign_ups", "Accounts made.")
+GENERATIONS = Counter("hortus_generations_ended", "Generations that ended.", ["kind", "status"])
+SETTLED = Counter("hortus_settled_micro_credits", "Micro-credits that customers paid for work.")
+PAYMENTS = Counter("hortus_payments", "Payments booked: received, failed, reversed.", ["outcome"])
+
+_requests: dict[Key, tuple[Counter, Histogram]] = {}
+
+
+def answered(method: str, route: str, status: int, seconds: float) -> None:
+    """Count one request; `route` is the template of its path, never the path."""
+    key = (method if method in METHODS else "other", route, status)
+    found = _requests.get(key)
+    if found is None:
+        found = _requests[key] = (REQUESTS.labels(key[0], route, str(status)), REQUEST_SECONDS.labels(key[0], route))
+    count, duration = found
+    count.inc()
+    duration.observe(seconds)
+
+
+def ran(task: str, outcome: str, seconds: float) -> None:
+    """Count one run of a background task: `done`, `retried`, `dead`, `lost` or `not_closed`."""
+    TASKS.labels(task, outcome).inc()
+    TASK_SECONDS.labels(task).observe(seconds)
+
+
+def called(provider: str, model: str, outcome: str, seconds: float) -> None:
+    """Count one call of a vendor."""
+    PROVIDER_CALLS.labels(provider, model, outcome).inc()
+    PROVIDER_SECONDS.labels(provider, model).observe(seconds)
+
+
+class Looks:
+    """Counts the looks into one cache."""
+
+    def __init__(self, cache: str) -> None:
+        self.hit, self.miss = CACHE.labels(cache, "hit"), CACHE.labels(cache, "miss")

@@ -1,0 +1,34 @@
+"""Count what the features announce, after the commit that made it true."""
+
+from hortus import accounts, billing, generation
+from hortus.core import meters
+from hortus.core.db import Tx
+
+
+async def _signed_up(tx: Tx, _user_id: str) -> None:
+    tx.after_commit(meters.SIGN_UPS.inc)
+
+
+async def _ended(tx: Tx, what: generation.Ended) -> None:
+    tx.after_commit(meters.GENERATIONS.labels(what.kind, what.status).inc)
+
+
+async def _received(tx: Tx, _id: str) -> None:
+    tx.after_commit(meters.PAYMENTS.labels("received").inc)
+
+
+async def _failed(tx: Tx, _id: str) -> None:
+    tx.after_commit(meters.PAYMENTS.labels("failed").inc)
+
+
+async def _reversed(tx: Tx, _id: str) -> None:
+    tx.after_commit(meters.PAYMENTS.labels("reversed").inc)
+
+
+def connect() -> None:
+    """Begin to listen; again is fine."""
+    accounts.user_registered.connect(_signed_up)
+    generation.ended.connect(_ended)
+    billing.payment_received.connect(_received)
+    billing.payment_failed.connect(_failed)
+    billing.payment_reversed.connect(_reversed)

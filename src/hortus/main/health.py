@@ -1,0 +1,170 @@
+"""Whether this process serves, and how everything stands that it relies on.
+
+Each look has its time bound and is remembered for a moment, so that nobody wears anything out by asking.
+"""
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+import structlog
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from sqlalchemy import text
+
+import hortus
+from hortus import tasks
+from hortus.core import context, ids
+from hortus.core.db import Database
+from hortus.core.redis import Redis
+from hortus.core.resources import Resources
+from hortus.core.settings import Settings
+from hortus.core.web import AllResources, public
+from hortus.main.schema import folder
+from hortus.storage import Storage
+
+log = structlog.get_logger()
+State = Literal["ok", "down", "outdated", "missing"]
+WITHIN: Final = 2.0
+"""Seconds for one look."""
+REMEMBERED: Final = {"database": 1.0, "migrations": 5.0, "redis": 1.0, "broker": 5.0, "storage": 10.0, "worker": 2.0}
+NEEDED: Final = ("database", "migrations", "storage")
+"""Without one of these no request can be served as it should. Everything else is told and survived."""
+FILES = "health"
+
+
+@dataclass(slots=True)
+class Duty:
+    """Whether this process wants new requests; a server that is about to stop does not."""
+
+    on: bool = True
+
+
+class Checks:
+    """How everything stands that a process relies on."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources, self._settings = resources, resources.get(Settings)
+        self._looks: dict[str, Callable[[], Awaitable[State]]] = {
+            "database": self._database,
+            "migrations": self._migrations,
+            "storage": self._storage,
+            "worker": self._worker,
+        }
+        if self._settings.redis_url:
+            self._looks["redis"] = self._redis
+        if self._settings.celery_broker_url:
+            self._looks["broker"] = self._broker
+        self._known: dict[str, tuple[float, State]] = {}
+        self._looking: dict[str, asyncio.Task[State]] = {}
+        self._blob = f"{FILES}/{ids.new()}"
+
+    async def all(self) -> dict[str, State]:
+        """Every dependency by name. Takes no longer than the slowest look may."""
+        found = await asyncio.gather(*(self._of(name) for name in self._looks))
+        return dict(zip(self._looks, found, strict=True))
+
+    async def _of(self, name: str) -> State:
+        until, state = self._known.get(name, (0.0, None))
+        if state is not None and time.monotonic() < until:
+            return state
+        looking = self._looking.get(name)
+        if looking is None or looking.done():
+            looking = self._looking[name] = asyncio.create_task(self._look(name))
+        return await asyncio.shield(looking)
+
+    async def _look(self, name: str) -> State:
+        mark = context.request_id.set("-")
+        try:
+            async with asyncio.timeout(WITHIN):
+                state = await self._looks[name]()
+        except Exception as error:  # whatever a driver raises, the answer is the same
+            log.warning("dependency_down", dependency=name, error=type(error).__name__)
+            state = "down"
+        finally:
+            context.request_id.reset(mark)
+        self._known[name] = (time.monotonic() + REMEMBERED[name], state)
+        return state
+
+    async def _database(self) -> State:
+        async with self._resources.get(Database).snapshot() as tx:
+            await tx.execute(text("SELECT 1"))
+        return "ok"
+
+    async def _migrations(self) -> State:
+        async with self._resources.get(Database).snapshot() as tx:
+            found = (await tx.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
+        # During an upgrade the old version serves on above a newer schema.
+        return "ok" if found is not None and found >= newest_revision() else "outdated"
+
+    async def _storage(self) -> State:
+        storage = self._resources.get(Storage)
+        await storage.put(self._blob, b"ok", "text/plain")
+        await storage.delete(self._blob)
+        return "ok"
+
+    async def _worker(self) -> State:
+        within = max(60.0, 2.0 * self._settings.lease_seconds)
+        async with self._resources.get(Database).snapshot() as tx:
+            alive = await tasks.workers(tx, within=within)
+        return "ok" if any(worker.kind != "scheduler" for worker in alive) else "missing"
+
+    async def _redis(self) -> State:
+        return await self._resources.get(Redis).state()
+
+    async def _broker(self) -> State:
+        place = urlsplit(self._settings.celery_broker_url)
+        port = place.port or {"amqp": 5672, "amqps": 5671}.get(place.scheme, 6379)
+        _, writer = await asyncio.open_connection(place.hostname or "127.0.0.1", port, family=socket.AF_UNSPEC)
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+        return "ok"
+
+
+@cache
+def newest_revision() -> str:
+    """The number of the newest migration, by the names of their files: reading them all is Alembic's work."""
+    return max(path.name[:4] for path in Path(folder(), "versions").glob("[0-9][0-9][0-9][0-9]_*.py"))
+
+
+def router(duty: Duty) -> APIRouter:
+    """`/`, `/health`, `/health/live`, `/health/ready`; they need no database to say that there is none."""
+    made = APIRouter(tags=["health"])
+    open_to_all = public("says only whether the service is up")
+
+    @made.get("/", openapi_extra=open_to_all)
+    async def root() -> dict[str, str]:
+        """Where to go."""
+        return {"name": "Hortus", "version": hortus.__version__, "docs": "/docs", "health": "/health"}
+
+    @made.get("/health/live", openapi_extra=open_to_all)
+    async def live() -> dict[str, str]:
+        """The process answers. Restart it when this fails, and only then."""
+        return {"status": "ok"}
+
+    @made.get("/health", openapi_extra=open_to_all, operation_id="health")
+    @made.get("/health/ready", openapi_extra=open_to_all, operation_id="ready")
+    async def ready(resources: AllResources) -> JSONResponse:
+        """Send requests here or not: 200 or 503, and how each dependency stands.
+
+        503 while the process is about to stop (`stopping`), and while the database, its schema or the storage of
+        files is not as it must be (`unavailable`). Redis, the broker and the workers are named, in `degraded` too
+        where they are away: the service goes on without them, more slowly.
+        """
+        if not duty.on:
+            return JSONResponse({"status": "stopping"}, 503)
+        states = await resources.get(Checks).all()
+        lacking = [name for name, state in states.items() if state != "ok"]
+        if any(name in NEEDED for name in lacking):
+            return JSONResponse({"status": "unavailable", **states}, 503)
+        return JSONResponse({"status": "ok", **states, **({"degraded": lacking} if lacking else {})})
+
+    return made

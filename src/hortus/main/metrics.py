@@ -1,0 +1,188 @@
+"""`/metrics` in the text format of Prometheus: what this process counted, and how the shared things stand now."""
+
+import asyncio
+import hmac
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
+from typing import Any, Final
+
+import structlog
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector, CollectorRegistry
+
+import hortus
+from hortus import tasks
+from hortus.core import clock, proofs
+from hortus.core.db import Database
+from hortus.core.errors import Forbidden, Unauthenticated
+from hortus.core.proofs import Proved
+from hortus.core.redis import Redis
+from hortus.core.resources import Resources
+from hortus.core.settings import Settings
+from hortus.core.web import AllResources, address_of, public, resources_of
+from hortus.routing import Catalog, Health
+
+log = structlog.get_logger()
+WITHIN: Final = 2.0
+REMEMBERED: Final = 5.0
+"""Seconds for which the numbers of the database are good: several may ask."""
+NEAR: Final = tuple(
+    ip_network(each)
+    for each in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7", "fe80::/10")
+)
+_FORWARDED: Final = ("x-forwarded-for", "x-real-ip", "forwarded")
+STATES: Final = ("closed", "half_open", "open")
+
+
+@dataclass(slots=True)
+class _Shared:
+    """What the database told."""
+
+    up: bool = False
+    depths: list[tasks.Depth] = field(default_factory=list)
+    dead: int = 0
+    workers: dict[str, int] = field(default_factory=dict)
+    proved: list[Proved] = field(default_factory=list)
+
+
+class Metrics:
+    """Everything there is to tell, as text."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._shared, self._until = _Shared(), 0.0
+        self._lock = asyncio.Lock()
+
+    async def text(self) -> bytes:
+        """The whole page. A database that is away takes nothing from it but its own numbers."""
+        async with self._lock:
+            if time.monotonic() >= self._until:
+                self._shared = await self._ask()
+                self._until = time.monotonic() + (REMEMBERED if self._shared.up else 0.0)
+        now = CollectorRegistry(auto_describe=False)
+        now.register(_Now(self._resources, self._shared))
+        return generate_latest(REGISTRY) + generate_latest(now)
+
+    async def _ask(self) -> _Shared:
+        try:
+            async with asyncio.timeout(WITHIN), self._resources.get(Database).snapshot() as tx:
+                alive = [worker.kind for worker in await tasks.workers(tx)]
+                return _Shared(
+                    up=True,
+                    depths=await tasks.depths(tx, tasks.QUEUES),
+                    dead=await tasks.dead(tx),
+                    workers={kind: alive.count(kind) for kind in ("embedded", "celery", "scheduler")},
+                    proved=await proofs.last(tx),
+                )
+        except Exception as error:  # whatever the driver raises, the page is told what is known
+            log.warning("metrics_without_database", error=type(error).__name__)
+            return _Shared()
+
+
+class _Now(Collector):
+    """How things stand at this moment."""
+
+    def __init__(self, resources: Resources, shared: _Shared) -> None:
+        self._resources, self._shared = resources, shared
+
+    def collect(self) -> Iterator[Metric]:
+        """One family after the other."""
+        yield _gauge("hortus_build_info", "The version that runs.", ["version"], {(hortus.__version__,): 1})
+        yield GaugeMetricFamily("hortus_database_up", "Whether the database answered.", self._shared.up)
+        yield from self._work()
+        yield from self._proofs()
+        yield from self._breakers()
+        yield from self._redis()
+
+    def _work(self) -> Iterator[Metric]:
+        depths, by = self._shared.depths, ["queue"]
+        about = "Tasks that could be claimed now, by queue; counted up to 10000."
+        yield _gauge("hortus_queue_waiting", about, by, {(each.queue,): each.waiting for each in depths})
+        about = "For how long the oldest of them waits."
+        yield _gauge("hortus_queue_oldest_seconds", about, by, {(each.queue,): each.oldest for each in depths})
+        about = "Tasks whose worker died and that nobody has taken over."
+        yield _gauge("hortus_queue_lost", about, by, {(each.queue,): each.lost for each in depths})
+        if self._shared.up:
+            yield GaugeMetricFamily("hortus_dead_letters", "Tasks that were given up.", self._shared.dead)
+        about = "Processes alive in the last minute, by kind."
+        yield _gauge("hortus_workers", about, ["kind"], {(kind,): n for kind, n in self._shared.workers.items()})
+
+    def _proofs(self) -> Iterator[Metric]:
+        now, found, by = clock.now(), self._shared.proved, ["proof"]
+        about = "Invariants found broken at the last look; 0 is right."
+        yield _gauge("hortus_proof_broken", about, by, {(each.name,): each.broken for each in found})
+        ages = {(each.name,): max(0.0, (now - each.proved_at).total_seconds()) for each in found}
+        yield _gauge("hortus_proof_age_seconds", "How long ago the last look was.", by, ages)
+        about = "How long the last look took."
+        yield _gauge("hortus_proof_seconds", about, by, {(each.name,): each.ms / 1000 for each in found})
+        about = "Things looked at the last time."
+        yield _gauge("hortus_proof_checked", about, by, {(each.name,): each.checked for each in found})
+
+    def _breakers(self) -> Iterator[Metric]:
+        health = self._resources.get(Health)
+        catalog = self._resources.get(Catalog)
+        offers = {(offer.provider, offer.model) for model in catalog.models for offer in model.offer}
+        states = {
+            (provider, model, state): int(health.state(provider, model) == state)
+            for provider, model in sorted(offers)
+            for state in STATES
+        }
+        about = "The circuit breaker of each offer in this process: 1 at the state it is in."
+        yield _gauge("hortus_breaker", about, ["provider", "model", "state"], states)
+
+    def _redis(self) -> Iterator[Metric]:
+        if not self._resources.get(Settings).redis_url:
+            return
+        redis = self._resources.get(Redis)
+        yield GaugeMetricFamily("hortus_redis_up", "Whether Redis answers this process.", redis.up)
+        for name, about, value in (
+            ("commands", "Commands sent to Redis.", redis.counts.commands),
+            ("batches", "Round trips to Redis.", redis.counts.batches),
+            ("errors", "Failed talks with Redis.", redis.counts.errors),
+            ("outages", "Times that Redis went away.", redis.counts.outages),
+        ):
+            yield CounterMetricFamily(f"hortus_redis_{name}", about, value)
+
+
+def _gauge(name: str, about: str, labels: list[str], values: Mapping[Any, float]) -> Metric:
+    made = GaugeMetricFamily(name, about, labels=labels)
+    for key, value in values.items():
+        made.add_metric(key, value)
+    return made
+
+
+async def _may_read(request: Request) -> None:
+    """Raises Unauthenticated or Forbidden for whoever must not read them."""
+    token = resources_of(request).get(Settings).metrics_token.get_secret_value()
+    if token:
+        given = request.headers.get("authorization", "").encode()
+        if not hmac.compare_digest(given, f"Bearer {token}".encode()):
+            raise Unauthenticated("Send `Authorization: Bearer <METRICS_TOKEN>`.")
+        return
+    # Somebody who is forwarded by a proxy that nobody named comes from anywhere, whatever address the proxy has.
+    hidden = not resources_of(request).get(Settings).proxies and any(name in request.headers for name in _FORWARDED)
+    if hidden or not _is_near(address_of(request)):
+        raise Forbidden("Metrics are told to this machine and private networks only, unless METRICS_TOKEN is set.")
+
+
+def _is_near(address: str) -> bool:
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return False
+    return any(found in network for network in NEAR if network.version == found.version)
+
+
+router = APIRouter(tags=["health"])
+_open = public("guarded by METRICS_TOKEN, or else told to private networks only")
+
+
+@router.get("/metrics", openapi_extra=_open, response_class=Response, dependencies=[Depends(_may_read)])
+async def metrics(resources: AllResources) -> Response:
+    """Everything this process counts, for Prometheus. Ask every process: each tells its own."""
+    return Response(await resources.get(Metrics).text(), media_type=None, headers={"Content-Type": CONTENT_TYPE_LATEST})
