@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import String, bindparam, text
 
 from hortus.core import clock
 from hortus.core.db import Moment, Tx
@@ -108,7 +108,7 @@ _STRETCH: Final = text(
 _HEAVY: Final = text(
     "SELECT a.user_id FROM credit_accounts AS a WHERE a.user_id IN :users AND EXISTS "
     "(SELECT 1 FROM ledger_entries AS e WHERE e.account = a.user_id LIMIT 1 OFFSET :heavy)"
-).bindparams(bindparam("users", expanding=True))
+).bindparams(bindparam("users", type_=String(), expanding=True))
 
 
 async def prove(tx: Tx) -> list[str]:
@@ -147,6 +147,9 @@ async def _ask(tx: Tx, sentence: str, sql: str, chosen: Mapping[str, Sequence[st
     now = clock.now()
     values: dict[str, Any] = {"now": now, "overdue": now - SLACK, **chosen}
     used = {name: value for name, value in values.items() if re.search(rf":{name}\b", sql)}
-    bound = [bindparam(name, expanding=True) if name in chosen else bindparam(name, type_=Moment()) for name in used]
+    bound = [
+        bindparam(name, type_=String(), expanding=True) if name in chosen else bindparam(name, type_=Moment())
+        for name in used
+    ]
     query = text(f"{sql} LIMIT {SHOWN}").bindparams(*bound)
     return [sentence.format(*row) for row in await tx.execute(query, used)]
