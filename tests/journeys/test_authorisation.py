@@ -29,6 +29,8 @@ from tests.emulators.openai import OpenAIEmulator
 from tests.serving import PASSWORD, Hortus, ended
 
 from hortus.accounts.oidc.tables import ExternalAccount
+from hortus.billing.papers import issue_noted, note_payment
+from hortus.billing.tables import Payment
 from hortus.core import clock, ids
 from hortus.tasks.tables import Task
 
@@ -80,6 +82,8 @@ RULES = {
     "GET /api/upload/file/{file_id}": own(200),
     "GET /api/payment/checkout/{checkout_id}": own(200),
     "POST /api/payment/{gateway_id}/verify": everyone(404, {}),
+    "GET /api/payment/invoices/{invoice_id}": own(200),
+    "GET /api/payment/invoices/{invoice_id}/pdf": own(200),
     "GET /api/chatroom/{room_id}": own(200),
     "PATCH /api/chatroom/{room_id}": own(200, {"title": "Mine still"}),
     "GET /api/chatroom/{room_id}/events": own(200),
@@ -184,6 +188,19 @@ async def _gateway(_: World) -> str:
     return "sandbox"
 
 
+async def _invoice(world: World) -> str:
+    """A paper about a payment that no gateway of the walk could take."""
+    user_id, paid = world.owner.tokens["user"]["id"], ids.new()
+    money = {"user_id": user_id, "gateway": "walk", "currency": "INR", "kind": "topup"}
+    parts = ("refunded_minor", "disputed_minor", "clawed_wanted", "clawed_credits", "restored", "credits")
+    payment = {"id": paid, "vendor_id": "walk", "title": "Walk", "amount_minor": 100, **dict.fromkeys(parts, 0)}
+    async with world.hortus.database.transaction() as tx:
+        await tx.execute(insert(Payment), money | payment | {"paid_at": clock.now(), "created_at": clock.now()})
+        await note_payment(tx, paid)
+        await issue_noted(tx)
+    return (await world.owner.get("/api/payment/invoices")).json()["items"][0]["id"]
+
+
 async def _room(world: World) -> str:
     return (await world.owner.post("/api/chatroom", json={"title": "Mine"})).json()["id"]
 
@@ -257,6 +274,7 @@ THINGS: dict[str, Callable[[World], Awaitable[str]]] = {
     "room_id": _room,
     "checkout_id": _checkout,
     "coupon_id": _coupon,
+    "invoice_id": _invoice,
     "message_id": _message,
     "passkey_id": _passkey,
     "session_id": _session,

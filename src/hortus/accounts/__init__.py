@@ -20,7 +20,7 @@ from hortus.accounts.directory import (
 )
 from hortus.accounts.extras import ProfileExtras
 from hortus.accounts.factors import remove_factors, sweep_challenges
-from hortus.accounts.keys import KeyUses, ModelNotAllowed, NamedKey, keys_of
+from hortus.accounts.keys import KeyUses, ModelNotAllowed, NamedKey, keys_of, keys_since
 from hortus.accounts.keys import demand as demand_scope
 from hortus.accounts.keys import revoke_all as revoke_keys
 from hortus.accounts.new_passwords import NewPasswords
@@ -74,6 +74,7 @@ __all__ = [
     "keep_a_way_in",
     "keep_an_administrator",
     "keys_of",
+    "keys_since",
     "limited_caller",
     "lock_administrators",
     "offer_setup",

@@ -3,15 +3,21 @@
 from hortus.billing.facts import apply
 from hortus.billing.history import payments_of, refund
 from hortus.billing.inbox import replay
-from hortus.billing.signals import payment_failed, payment_received, payment_reversed
+from hortus.billing.papers import InvoiceSettings, forget_details
+from hortus.billing.papers.printing import Press
+from hortus.billing.signals import dispute_lost, payment_failed, payment_received, payment_reversed
 from hortus.billing.sold import DEFAULT_PACKS, Pack, PackTerms, ensure_packs, offered_packs, publish_pack
 
 __all__ = [
     "DEFAULT_PACKS",
+    "InvoiceSettings",
     "Pack",
     "PackTerms",
+    "Press",
     "apply",
+    "dispute_lost",
     "ensure_packs",
+    "forget_details",
     "offered_packs",
     "payment_failed",
     "payment_received",

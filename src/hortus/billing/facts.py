@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from hortus.billing import claws, grants, subscribed
+from hortus.billing import claws, grants, papers, subscribed
 from hortus.billing.closing import close
 from hortus.billing.signals import payment_failed, payment_received, subscription_unwanted
 from hortus.billing.sold import sold_as
@@ -76,6 +76,7 @@ async def apply(tx: Tx, gateway: str, facts: Sequence[Fact], asked_at: datetime)
                 await claws.refunded(tx, gateway, fact)
             case Disputed():
                 await claws.disputed(tx, gateway, fact)
+    await papers.issue_noted(tx)
 
 
 # Single purchases ------------------------------------------------------------

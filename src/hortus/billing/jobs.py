@@ -4,10 +4,10 @@ import structlog
 from sqlalchemy import select
 
 from hortus import tasks
-from hortus.billing import checkouts
+from hortus.billing import checkouts, papers
 from hortus.billing.inbox import reconcile
 from hortus.billing.refresh import refresh
-from hortus.billing.signals import subscription_unwanted
+from hortus.billing.signals import dispute_lost, payment_received, payment_reversed, subscription_unwanted
 from hortus.billing.tables import Payment, Subscription
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
@@ -55,3 +55,7 @@ def define_all() -> None:
     tasks.every("billing.reconcile", reconcile, 600)
     tasks.every("billing.sweep", _sweep, 3600)
     subscription_unwanted.connect(_enqueue_undo)
+    papers.InvoiceSettings()  # what is wrong with them is said at the start, not when money comes
+    payment_received.connect(papers.note_payment)
+    payment_reversed.connect(papers.note_refund)
+    dispute_lost.connect(papers.note_lost)

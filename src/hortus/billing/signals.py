@@ -8,5 +8,7 @@ payment_failed: Signal[str] = Signal("payment_failed")
 """A try to pay failed: the failed payment's id, once per try."""
 payment_reversed: Signal[str] = Signal("payment_reversed")
 """Money went back: the refund's id, once per refund."""
+dispute_lost: Signal[str] = Signal("dispute_lost")
+"""A dispute was lost, and the money with it: the dispute's id, once per dispute."""
 subscription_unwanted: Signal[str] = Signal("subscription_unwanted")
 """A second subscription of somebody who has one: its id, once. It must be cancelled and given back."""

@@ -164,6 +164,7 @@ class Payment(Base):
         Index(None, "user_id", "id"),
         Index(None, "subscription_id", "id"),
         Index(None, "paid_at"),
+        Index(None, "user_id", "paid_at"),
     )
 
     id: Mapped[str] = mapped_column(id_type(), primary_key=True)

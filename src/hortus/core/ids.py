@@ -1,6 +1,7 @@
 """Identifiers: UUIDv7 strings, so that newer rows sort after older ones."""
 
 import re
+from datetime import datetime
 
 import uuid_utils
 
@@ -15,3 +16,9 @@ def new() -> str:
 def is_id(value: str) -> bool:
     """Whether `value` has the form of an id; says nothing of whether a row bears it."""
     return _FORM.fullmatch(value) is not None
+
+
+def lowest_at(moment: datetime) -> str:
+    """The lowest id that could be made at `moment`: rows of a time are found by their ids."""
+    since = f"{max(0, int(moment.timestamp() * 1000)):012x}"
+    return f"{since[:8]}-{since[8:]}-7000-8000-000000000000"

@@ -3,6 +3,7 @@
 This is the one place where amounts are rounded.
 """
 
+from collections.abc import Sequence
 from decimal import ROUND_CEILING, Decimal
 
 MICRO = 1_000_000
@@ -28,3 +29,31 @@ def multiply_up(amount: int, numerator: int, denominator: int) -> int:
         raise ValueError("the denominator must be positive")
     exact = Decimal(amount) * numerator / denominator
     return int(exact.to_integral_value(rounding=ROUND_CEILING))
+
+
+def shares_of(gross: int, rates: Sequence[int]) -> list[int]:
+    """The taxes that are inside `gross`, one per rate in basis points (1800 is 18 %), each rounded half up.
+
+    What is left of `gross` is the net amount, so net and taxes always add up to what was paid. Never falls as
+    `gross` grows.
+    """
+    if gross < 0 or any(rate < 0 for rate in rates):
+        raise ValueError("neither an amount nor a rate is below zero")
+    whole = 10_000 + sum(rates)
+    return [(2 * gross * rate + whole) // (2 * whole) for rate in rates]
+
+
+def percent_to_points(text: str) -> int:
+    """Basis points from a percentage such as `"18"` or `"5.5"`; exact, or ValueError."""
+    try:
+        points = Decimal(text) * 100
+    except ArithmeticError as error:
+        raise ValueError(f"{text!r} is no percentage") from error
+    if not points.is_finite() or points != points.to_integral_value() or not 0 <= points <= 10_000:
+        raise ValueError(f"{text!r} is no percentage from 0 to 100 with at most two decimals")
+    return int(points)
+
+
+def points_to_percent(points: int) -> str:
+    """A percentage for people: `1800` -> `"18"`."""
+    return format((Decimal(points) / 100).normalize(), "f")

@@ -4,7 +4,7 @@ Every verb works in the caller's transaction and never commits.
 """
 
 from hortus.ledger.balances import Balance, balance
-from hortus.ledger.entries import EntryLine, entries
+from hortus.ledger.entries import EntryLine, Moved, entries, moved
 from hortus.ledger.errors import AlreadyReserved, InsufficientCredits, LedgerBroken, UnknownGrant, UnknownReservation
 from hortus.ledger.grants import (
     PRIORITY_BOUGHT,
@@ -43,6 +43,7 @@ __all__ = [
     "Hold",
     "InsufficientCredits",
     "LedgerBroken",
+    "Moved",
     "Settlement",
     "UnknownGrant",
     "UnknownReservation",
@@ -54,6 +55,7 @@ __all__ = [
     "expire_reservations",
     "grant",
     "grant_welcome",
+    "moved",
     "prove",
     "prove_some",
     "release",

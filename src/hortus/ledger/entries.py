@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from hortus.core import ids
 from hortus.core.db import Tx
@@ -22,6 +22,9 @@ EXPIRED = "expired"
 """System account that unspent credit falls to when its time is over."""
 CLAWED_BACK = "clawed_back"
 """System account that refunded and disputed credit returns to."""
+
+_APART = timedelta(days=1)
+"""More than the clock of a row and the clock of its id are ever apart."""
 
 _POST = SetStatement(
     "INSERT INTO ledger_entries (id, account, amount, kind, reason, reference, grant_id, created_at) "
@@ -75,6 +78,24 @@ async def post(tx: Tx, movements: Sequence[Movement], at: datetime) -> None:
     ]
     if rows and (await _POST.run(tx, rows)).rowcount != len(rows):
         raise LedgerBroken("not every entry was written")
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Movements of one kind: how many, and their sum in micro-credits."""
+
+    kind: str
+    count: int
+    amount: int
+
+
+async def moved(tx: Tx, user_id: str, start: datetime, end: datetime) -> list[Moved]:
+    """What moved on a user's account from `start` until before `end`, by kind; costs as much as that time is long."""
+    nearby = (Entry.id >= ids.lowest_at(start - _APART), Entry.id < ids.lowest_at(end + _APART))
+    within = (Entry.account == user_id, *nearby, Entry.created_at >= start, Entry.created_at < end)
+    query = select(Entry.kind, func.count(), func.sum(Entry.amount)).where(*within)
+    rows = await tx.execute(query.group_by(Entry.kind).order_by(Entry.kind))
+    return [Moved(kind, count, int(amount)) for kind, count, amount in rows]
 
 
 async def entries(tx: Tx, user_id: str, paging: Paging) -> tuple[list[EntryLine], str | None]:

@@ -71,6 +71,7 @@ async def opened(settings: Settings, *, work: bool, registry: Registry | None = 
         resources.add(desk)
         resources.add(LocalStorage(settings.data_dir / "files"), Storage)
         resources.add(registry or discover(Context(http, settings.data_dir)), Registry)
+        resources.add(billing.Press())
         resources.add(payments.discover(payments.Context(http, settings, database)))
         replies = chat.Replies(bus)
         generation.ended.connect(replies)

@@ -20,6 +20,7 @@ from hortus.admin.work import api as work
 from hortus.billing import api as billing
 from hortus.billing import callbacks, webhooks
 from hortus.billing.coupons import api as coupons
+from hortus.billing.papers import api as papers
 from hortus.chat import api as chat
 from hortus.files import api as files
 from hortus.generation import api as generation
@@ -43,6 +44,7 @@ ALL = (
     given_credits,
     identifiers,
     keys,
+    papers,
     passkeys,
     resets,
     sandbox,

@@ -10,6 +10,7 @@ from hortus.admin.audit import tables as audit
 from hortus.admin.credits import tables as given_credits
 from hortus.billing import tables as billing
 from hortus.billing.coupons import tables as coupons
+from hortus.billing.papers import tables as papers
 from hortus.chat import tables as chat
 from hortus.core import tables as core
 from hortus.core.db import Base
@@ -36,6 +37,7 @@ ALL = (
     keys,
     ledger,
     oidc,
+    papers,
     passkeys,
     quotas,
     sandbox,

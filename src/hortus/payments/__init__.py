@@ -30,9 +30,10 @@ from hortus.payments.base import (
     SubscriptionRenewed,
     Unavailable,
 )
-from hortus.payments.registry import Gateways, discover
+from hortus.payments.registry import PLAY, Gateways, discover
 
 __all__ = [
+    "PLAY",
     "Abilities",
     "Agreement",
     "Buyer",

@@ -6,7 +6,7 @@ Every verb works in the caller's transaction and never commits.
 from hortus.quotas.budgets import Spend, Unspend, spend_many, unspend_many
 from hortus.quotas.defaults import BASIC, PRO, QUALITIES, PlanSettings, PlanTerms, WindowTerms
 from hortus.quotas.errors import AlreadyTaken, KeyBudgetExceeded, QuotaBroken, QuotaExceeded, UnknownPlan
-from hortus.quotas.history import BudgetLeft, KeyHistory, Spent, budgets_left, histories
+from hortus.quotas.history import BudgetLeft, KeyHistory, Spent, budgets_left, histories, month_of_keys
 from hortus.quotas.plans import (
     HeldPlan,
     end_plan,
@@ -56,6 +56,7 @@ __all__ = [
     "give_back",
     "give_back_many",
     "histories",
+    "month_of_keys",
     "offered_plans",
     "plan_of",
     "plan_stamp",

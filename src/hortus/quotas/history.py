@@ -1,9 +1,9 @@
 """What API keys have used, day by day, and what their budgets leave."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
-from typing import Literal
+from typing import Any, Literal
 
 from hortus.accounts import Budgets
 from hortus.core import clock
@@ -66,6 +66,14 @@ async def histories(
         )
         for key_id in key_ids
     }
+
+
+async def month_of_keys(tx: Tx, key_ids: Sequence[str], month: date) -> dict[str, Spent]:
+    """What each key used in the month that begins on `month`, in the calendar of quotas; one query."""
+    rows = [{"who": key_id, "period": "month", "since": month} for key_id in key_ids]
+    found: Iterable[Any] = await statements.BUDGET_SERIES.run(tx, rows) if rows else ()
+    spent = {key_id: Spent(*numbers) for key_id, _window, _since, *numbers in found}
+    return {key_id: spent.get(key_id, Spent()) for key_id in key_ids}
 
 
 def budgets_left(budgets: Budgets, history: KeyHistory) -> Iterator[BudgetLeft]:

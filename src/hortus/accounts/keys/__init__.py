@@ -2,7 +2,16 @@
 
 from hortus.accounts.keys.errors import ModelNotAllowed
 from hortus.accounts.keys.secret import digests_of, is_key
-from hortus.accounts.keys.service import NamedKey, check, demand, keys_of, principal_by_key, revoke_all, stamps_of
+from hortus.accounts.keys.service import (
+    NamedKey,
+    check,
+    demand,
+    keys_of,
+    keys_since,
+    principal_by_key,
+    revoke_all,
+    stamps_of,
+)
 from hortus.accounts.keys.uses import KeyUses
 
 __all__ = [
@@ -14,6 +23,7 @@ __all__ = [
     "digests_of",
     "is_key",
     "keys_of",
+    "keys_since",
     "principal_by_key",
     "revoke_all",
     "stamps_of",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
@@ -75,6 +75,15 @@ async def find_all(tx: Tx, user_id: str, paging: Paging) -> Page[Any]:
 async def keys_of(tx: Tx, user_id: str) -> list[NamedKey]:
     """Every key of the user, oldest first; at most `MOST_KEYS`."""
     query = select(ApiKey).where(ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None)).order_by(ApiKey.id)
+    return [
+        NamedKey(row.id, row.name, row.prefix, budgets_of(row)) for row in (await tx.execute(query)).scalars().all()
+    ]
+
+
+async def keys_since(tx: Tx, user_id: str, moment: datetime) -> list[NamedKey]:
+    """The keys of the user that stood at some time since `moment`, oldest first; at most 1000."""
+    stood = or_(ApiKey.revoked_at.is_(None), ApiKey.revoked_at >= moment)
+    query = select(ApiKey).where(ApiKey.user_id == user_id, stood).order_by(ApiKey.id).limit(1000)
     return [
         NamedKey(row.id, row.name, row.prefix, budgets_of(row)) for row in (await tx.execute(query)).scalars().all()
     ]

@@ -16,6 +16,7 @@ class ApiKey(Base):
     __tablename__ = "api_keys"
     __table_args__ = (
         Index("ix_api_keys_of_user", "user_id", "id", postgresql_where=STANDING, sqlite_where=STANDING),
+        Index("ix_api_keys_ever_of_user", "user_id", "id"),
         {"postgresql_with": {"fillfactor": 80}},
     )
 

@@ -1,0 +1,119 @@
+"""A paper as a PDF. Made on demand from its snapshot, so it is the same paper each time."""
+
+import asyncio
+import json
+import os
+import re
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import structlog
+from babel.dates import format_date
+from babel.numbers import format_currency, get_currency_precision
+
+from hortus.billing.papers.errors import NotPrinted
+from hortus.billing.papers.tables import Invoice
+
+log = structlog.get_logger()
+SECONDS = 20
+AT_ONCE = 2
+"""How many papers one process prints at the same time; the others wait for their turn."""
+PLAY_NOTE = "Play money: this is not an invoice, and nobody owes anything."
+_TITLES = {"invoice": "Invoice", "credit_note": "Credit note"}
+_PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "TEMP")
+
+
+def money(amount_minor: int, currency: str) -> str:
+    """An amount for people, such as `₹1,180.00`, without any float."""
+    digits = get_currency_precision(currency)
+    locale = "en_IN" if currency == "INR" else "en_US"
+    return format_currency(Decimal(amount_minor).scaleb(-digits), currency, locale=locale)
+
+
+def laid_out(row: Invoice) -> dict[str, Any]:
+    """A paper as the template wants it: nothing but texts, in their order."""
+    taxed = row.treatment not in ("none", "outside_scope")
+    title = "Tax invoice" if row.kind == "invoice" and taxed else _TITLES[row.kind]
+    facts = [["Payment", row.payment_id]]
+    if row.lines and row.lines[0]["period_start"]:
+        facts.append(["Period", f"{row.lines[0]['period_start']} to {row.lines[0]['period_end']}"])
+    if row.treatment in ("cgst_sgst", "igst") and row.buyer["state"]:
+        facts.append(["Place of supply", row.buyer["state"]])
+    return {
+        "title": title,
+        "number": row.number,
+        "issued_on": format_date(row.issued_on, "d MMMM yyyy", locale="en"),
+        "timestamp": int(row.issued_at.timestamp()),
+        "play": row.play,
+        "play_note": PLAY_NOTE,
+        "seller": _party(row.seller),
+        "buyer": _party(row.buyer),
+        "facts": facts,
+        "code_label": "SAC" if any(line["tax_code"] for line in row.lines) else "",
+        "lines": [
+            {
+                "title": line["title"],
+                "code": line["tax_code"] or "",
+                "quantity": str(line["quantity"]),
+                "amount": money(line["net_minor"], row.currency),
+            }
+            for line in row.lines
+        ],
+        "sums": [
+            ["Net", money(row.net_minor, row.currency)],
+            *([f"{tax['name']} {tax['rate']} %", money(tax["amount_minor"], row.currency)] for tax in row.taxes),
+        ],
+        "total": ["Total" if row.kind == "invoice" else "Total credited", money(row.total_minor, row.currency)],
+        "notes": row.notes,
+        "footer": row.seller.get("footer", ""),
+    }
+
+
+def _party(who: dict[str, str]) -> dict[str, Any]:
+    place = ", ".join(part for part in (who["state"], who["country"]) if part)
+    lines = [*who["address"].split("\n"), place]
+    lines += [f"{label} {who[name]}" for label, name in (("GSTIN", "gstin"), ("VAT id", "vat_id")) if who[name]]
+    lines.append(who["email"])
+    name = who["name"] or who["email"] or "Customer"
+    return {"name": _breakable(name), "lines": [_breakable(line) for line in lines if line]}
+
+
+def _breakable(line: str) -> str:
+    """A word that is wider than its column may be broken."""
+    return re.sub(r"(\S{30})(?=\S)", "\\1\u200b", line)
+
+
+class Press:
+    """Prints a few papers at a time, each in a process of its own that is stopped when it takes too long."""
+
+    def __init__(self) -> None:
+        self._turn = asyncio.Semaphore(AT_ONCE)
+
+    async def pdf(self, paper: dict[str, Any]) -> bytes:
+        """The PDF of a paper. Raises NotPrinted."""
+        async with self._turn:
+            child = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-I",
+                str(Path(__file__).with_name("press.py")),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+            )
+            try:
+                async with asyncio.timeout(SECONDS):
+                    made, said = await child.communicate(json.dumps(paper).encode())
+            except TimeoutError:
+                log.error("paper_not_printed", reason=f"not done within {SECONDS} s")
+                raise NotPrinted from None
+            finally:
+                if child.returncode is None:
+                    child.kill()
+                    await child.wait()
+        if child.returncode or not made.startswith(b"%PDF-"):
+            log.error("paper_not_printed", reason=said.decode(errors="replace")[-300:])
+            raise NotPrinted
+        return made

@@ -1,0 +1,183 @@
+"""Papers on the wire."""
+
+from datetime import date
+from typing import Annotated, Literal
+
+from babel import Locale
+from pydantic import BaseModel, Field, StringConstraints, model_validator
+
+from hortus.billing.papers import tax_ids
+from hortus.billing.papers.states import code_of, name_of
+from hortus.billing.papers.tables import BillingDetails, Invoice
+from hortus.core.schemas import Body, MicroCredits, Time
+
+_ONE_LINE = r"^[^\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]*$"
+_LINES = r"^[^\x00-\x09\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]*$"
+Line = Annotated[str, StringConstraints(strip_whitespace=True, pattern=_ONE_LINE)]
+Country = Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True, pattern=r"^[A-Za-z]{2}$")]
+_NO_COUNTRY = frozenset(("EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"))
+_COUNTRIES = frozenset(str(code) for code in Locale("en").territories if str(code).isalpha()) - _NO_COUNTRY
+
+
+class DetailsIn(Body):
+    """The buyer on papers to come. In India `state` is a state's name, letters or code; a GSTIN says it too."""
+
+    name: Line = Field(min_length=1, max_length=200)
+    address: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=_LINES)] = ""
+    country: Country
+    state: Line = Field("", max_length=80)
+    gstin: Annotated[str, StringConstraints(max_length=40)] | None = None
+    vat_id: Annotated[str, StringConstraints(max_length=40)] | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> "DetailsIn":
+        if self.country not in _COUNTRIES:
+            raise ValueError("`country` is no country such as IN or DE")
+        if self.gstin and self.country != "IN":
+            raise ValueError("`gstin` is for buyers in India")
+        if self.vat_id and self.country == "IN":
+            raise ValueError("in India give `gstin` instead of `vat_id`")
+        if self.country == "IN":
+            self._in_india()
+        try:
+            self.vat_id = tax_ids.vat_id(self.vat_id, self.country) if self.vat_id else None
+        except ValueError as error:
+            raise ValueError(f"`vat_id` {error}") from None
+        return self
+
+    def _in_india(self) -> None:
+        try:
+            self.gstin = tax_ids.gstin(self.gstin) if self.gstin else None
+        except ValueError as error:
+            raise ValueError(f"`gstin` {error}") from None
+        code = code_of(self.state) if self.state else (self.gstin or "")[:2]
+        if code is None:
+            raise ValueError("`state` is no state of India")
+        if self.gstin and code != self.gstin[:2]:
+            raise ValueError("`state` is not the one that `gstin` begins with")
+        self.state = code
+
+
+class DetailsOut(BaseModel):
+    """The buyer on papers to come; all null before anything was set."""
+
+    name: str | None = None
+    address: str | None = None
+    country: str | None = None
+    state: str | None = None
+    state_name: str | None = None
+    gstin: str | None = None
+    vat_id: str | None = None
+    updated_at: Time | None = None
+
+    @classmethod
+    def of(cls, row: BillingDetails | None) -> "DetailsOut":
+        """From the row, if there is one."""
+        if row is None:
+            return cls()
+        shown = cls.model_validate(row, from_attributes=True)
+        if row.country == "IN" and row.state:
+            shown.state_name = name_of(row.state)
+        return shown
+
+
+class TaxOut(BaseModel):
+    """One tax inside the total."""
+
+    name: str
+    rate: str = Field(description="Percent")
+    base_minor: int
+    amount_minor: int
+
+
+class LineOut(BaseModel):
+    """What was sold."""
+
+    title: str
+    period_start: date | None
+    period_end: date | None
+    tax_code: str | None = Field(description="HSN or SAC, where Indian tax is charged")
+    quantity: int
+    net_minor: int
+
+
+class InvoiceOut(BaseModel):
+    """One paper. A credit note takes `total_minor` of the invoice `corrects_id` back. `play_money` papers are jokes."""
+
+    id: str
+    kind: Literal["invoice", "credit_note"]
+    number: str
+    issued_on: date
+    issued_at: Time
+    play_money: bool
+    payment_id: str
+    corrects_id: str | None
+    currency: str
+    net_minor: int
+    tax_minor: int
+    total_minor: int
+    treatment: str
+    taxes: list[TaxOut]
+    lines: list[LineOut]
+    notes: list[str]
+    seller: dict[str, str]
+    buyer: dict[str, str]
+
+    @classmethod
+    def of(cls, row: Invoice) -> "InvoiceOut":
+        """From the row."""
+        same = {name: getattr(row, name) for name in cls.model_fields if name != "play_money"}
+        return cls.model_validate(same | {"play_money": row.play})
+
+
+class MoneyOut(BaseModel):
+    """One currency's month: what was paid, what went back, and what is between them."""
+
+    currency: str
+    paid_minor: int
+    returned_minor: int
+    tax_minor: int
+    net_minor: int
+
+
+class MovementOut(BaseModel):
+    """Credit of one kind of movement in the month; what came is positive."""
+
+    kind: str
+    count: int
+    amount: MicroCredits
+
+
+class KeyMonthOut(BaseModel):
+    """One API key in the month: accepted calls, how many failed, and credit used or held."""
+
+    id: str
+    name: str
+    prefix: str
+    calls: int
+    failures: int
+    credits: MicroCredits
+
+
+class PaperOut(BaseModel):
+    """A paper of the month, in short."""
+
+    id: str
+    kind: Literal["invoice", "credit_note"]
+    number: str
+    issued_at: Time
+    currency: str
+    total_minor: int
+    tax_minor: int
+
+
+class StatementOut(BaseModel):
+    """One calendar month of a customer, in the calendar of quotas."""
+
+    month: str
+    starts_at: Time
+    ends_at: Time
+    money: list[MoneyOut]
+    papers: list[PaperOut]
+    credits: list[MovementOut]
+    keys: list[KeyMonthOut]
