@@ -9,14 +9,23 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from tests.emulators.stripe import StripeEmulator, periods, till
+from tests.emulators.stripe import StripeEmulator, till
 
 from hortus.core import clock
 from hortus.core.clock import EPOCH
 from hortus.core.db import Database
 from hortus.core.http import Http
 from hortus.core.settings import Settings
-from hortus.payments import Buyer, Context, Gateway, Order, RecurringPrice, Started
+from hortus.payments import (
+    Buyer,
+    Context,
+    Gateway,
+    Order,
+    RecurringPrice,
+    Started,
+    Subject,
+    SubscriptionChanged,
+)
 from hortus.payments.sandbox import Adapter as Sandbox
 from hortus.payments.sandbox import deliver, store, vendor
 from hortus.payments.stripe import Adapter as Stripe
@@ -198,10 +207,5 @@ async def subscribe(bench: Bench, price: RecurringPrice | None = None, **more: A
 
 async def subscription_of(bench: Bench, checkout: str) -> str:
     """The gateway's id of what a paid checkout began."""
-    from hortus.payments import Subject, SubscriptionChanged
-
     facts = await bench.gateway.facts(Subject("checkout", checkout))
     return next(each.agreement.vendor_id for each in facts if isinstance(each, SubscriptionChanged))
-
-
-__all__ = ["BENCHES", "Bench", "context_of", "order_of", "periods", "price_of", "subscribe", "subscription_of"]

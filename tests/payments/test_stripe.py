@@ -166,6 +166,12 @@ async def test_a_customer_deleted_at_stripe_can_buy_again(bench: StripeBench):
     assert again.customer not in (None, first.customer)
 
 
+async def test_an_address_that_stripe_refuses_does_not_stop_a_sale(bench: StripeBench):
+    order = order_of()
+    started = await bench.gateway.start(replace(order, buyer=replace(order.buyer, email="büyer@läden.example")))
+    assert bench.emulator.books.get("customer", started.customer)["email"] is None
+
+
 async def test_an_archived_price_is_sold_again_and_one_of_other_terms_is_refused(bench: StripeBench):
     price = price_of()
     made = await bench.gateway.price(price)

@@ -1,5 +1,6 @@
 """What the vendor's API is asked for: each verb reads a form and answers with an object."""
 
+import re
 from typing import Any
 
 from tests.emulators.stripe import periods, shapes, till
@@ -63,6 +64,8 @@ class Desk:
 
     def make_customer(self, wish: Thing) -> Thing:
         told = {name: wish.get(name) for name in ("email", "name", "phone")}
+        if told["email"] is not None and not re.fullmatch(r"[\x21-\x7e]+@[\w-]+(\.[\w-]+)+", told["email"], re.ASCII):
+            raise Problem(400, "email_invalid", f"Invalid email address: {told['email']}", param="email")
         return self.books.add("customer", metadata=wish.get("metadata", {}), invoice_settings={}, **told)
 
     # Checkout

@@ -1,11 +1,12 @@
 """Stripe behind the seam."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
-from functools import cached_property
 from typing import TYPE_CHECKING
 
+from hortus.core.http import Http
 from hortus.payments.base import (
     Abilities,
     Context,
@@ -38,13 +39,14 @@ class Adapter:
     def __init__(self, context: Context) -> None:
         self._settings = Settings()
         self._http = context.http
+        self._connected: StripeClient | None = None
         self.can = Abilities(currencies=self._settings.currencies, portal=True)
 
-    @cached_property
-    def _client(self) -> "StripeClient":
-        from hortus.payments.stripe.transport import connect  # noqa: PLC0415 - half a second, only where Stripe is used
-
-        return connect(self._settings, self._http)
+    async def _client(self) -> "StripeClient":
+        """The client; the first time its library is loaded beside the loop, not in it."""
+        if self._connected is None:
+            self._connected = await asyncio.to_thread(_connect, self._settings, self._http)
+        return self._connected
 
     def missing(self) -> str | None:
         return self._settings.missing()
@@ -54,8 +56,9 @@ class Adapter:
 
     async def missed(self, since: datetime) -> AsyncIterator[Delivery]:
         # Stripe lists the newest first; only ids and times are kept until the oldest is reached.
+        client = await self._client()
         with asking("events"):
-            listed = await self._client.v1.events.list_async(
+            listed = await client.v1.events.list_async(
                 {"created": {"gte": int(since.timestamp())}, "types": list(news.KINDS), "limit": PAGE}
             )
             found = [news.delivery_of(event.to_dict()) async for event in listed.auto_paging_iter()]
@@ -63,51 +66,68 @@ class Adapter:
             yield delivery
 
     async def facts(self, subject: Subject) -> list[Fact]:
+        client = await self._client()
         with asking(f"facts of a {subject.kind}"):
-            return await facts_of(self._client, subject)
+            return await facts_of(client, subject)
 
     async def price(self, price: RecurringPrice) -> str:
+        client = await self._client()
         with asking("price"):
-            return await checkouts.make_price(self._client, price)
+            return await checkouts.make_price(client, price)
 
     async def start(self, order: Order) -> Started:
+        client = await self._client()
         with asking("checkout"):
-            return await checkouts.start(self._client, order)
+            return await checkouts.start(client, order)
 
     async def close(self, vendor_id: str) -> None:
+        client = await self._client()
         with asking("closing a checkout"):
-            await checkouts.close(self._client, vendor_id)
+            await checkouts.close(client, vendor_id)
 
     async def charge(self, order: Order) -> None:
+        client = await self._client()
         with asking("charge"):
-            await checkouts.charge(self._client, order)
+            await checkouts.charge(client, order)
 
     async def preview(self, subscription: str, price: str) -> Proration:
+        client = await self._client()
         with asking("preview of a change"):
-            return await changes.preview(self._client, subscription, price)
+            return await changes.preview(client, subscription, price)
 
     async def change(self, subscription: str, price: str, *, now: bool, key: str) -> None:
+        client = await self._client()
         with asking("change"):
-            await changes.change(self._client, subscription, price, now=now, key=_key("change", key))
+            await changes.change(client, subscription, price, now=now, key=_key("change", key))
 
     async def cancel(self, subscription: str, *, now: bool, key: str) -> None:
+        client = await self._client()
         with asking("cancellation"):
-            await changes.cancel(self._client, subscription, now=now, key=_key("cancel", key))
+            await changes.cancel(client, subscription, now=now, key=_key("cancel", key))
 
     async def resume(self, subscription: str, *, key: str) -> None:
+        client = await self._client()
         with asking("resumption"):
-            await changes.resume(self._client, subscription, key=_key("resume", key))
+            await changes.resume(client, subscription, key=_key("resume", key))
 
     async def refund(self, payment: str, amount_minor: int, *, key: str) -> None:
+        client = await self._client()
         with asking("refund"):
-            await checkouts.refund(self._client, payment, amount_minor, key=_key("refund", key))
+            await checkouts.refund(client, payment, amount_minor, key=_key("refund", key))
 
     async def portal(self, customer: str, return_url: str) -> str:
+        client = await self._client()
         with asking("portal"):
-            opened = await self._client.v1.billing_portal.sessions.create_async(
+            opened = await client.v1.billing_portal.sessions.create_async(
                 {"customer": customer, "return_url": return_url}
             )
             return opened.url
+
+
+def _connect(settings: Settings, http: Http) -> "StripeClient":
+    from hortus.payments.stripe.transport import connect  # noqa: PLC0415 - half a second, only where Stripe is used
+
+    return connect(settings, http)
 
 
 def _key(verb: str, key: str) -> str:

@@ -72,6 +72,7 @@ async def _interval(client: "StripeClient", price: str) -> Interval:
 
 async def _schedule(client: "StripeClient", found: "Subscription", price: str, key: str) -> None:
     item = found.items.data[0]
+    card = id_of(found.default_payment_method)  # a schedule would fall back to the customer's own, and there is none
     schedule = id_of(found.schedule)
     if schedule is None:
         made = await client.v1.subscription_schedules.create_async(
@@ -82,6 +83,7 @@ async def _schedule(client: "StripeClient", found: "Subscription", price: str, k
         schedule,
         {
             "end_behavior": "release",
+            "default_settings": {"default_payment_method": card} if card is not None else {},
             "proration_behavior": "none",
             "phases": [
                 {
