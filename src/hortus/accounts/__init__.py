@@ -1,8 +1,10 @@
 """Who you are and what you may do."""
 
 from hortus.accounts.auth import Admin, Caller, RecentCaller, Staff, limited_caller
-from hortus.accounts.codes import Codes, Welcome, user_welcomed
+from hortus.accounts.closing import account_reopened, begin_erasure, close_account
+from hortus.accounts.codes import Codes, Welcome, tell_user, user_welcomed
 from hortus.accounts.codes import sweep as sweep_codes
+from hortus.accounts.consents import Consent, ConsentKind, change_consent, consent_said
 from hortus.accounts.devices import DeviceCookie, sweep_devices
 from hortus.accounts.directory import (
     Person,
@@ -46,6 +48,8 @@ __all__ = [
     "Budgets",
     "Caller",
     "Codes",
+    "Consent",
+    "ConsentKind",
     "DeviceCookie",
     "KeyUses",
     "ModelNotAllowed",
@@ -66,8 +70,13 @@ __all__ = [
     "Throttle",
     "WaysIn",
     "Welcome",
+    "account_reopened",
     "authenticated_again",
+    "begin_erasure",
+    "change_consent",
     "check_strength",
+    "close_account",
+    "consent_said",
     "demand_scope",
     "find_people",
     "give_role",
@@ -98,6 +107,7 @@ __all__ = [
     "sweep_lanes",
     "sweep_oidc_flows",
     "sweep_passkey_challenges",
+    "tell_user",
     "unsuspend",
     "user_changed",
     "user_registered",

@@ -11,6 +11,7 @@ from hortus.accounts.auth import Caller
 from hortus.accounts.codes import Codes, Target
 from hortus.accounts.codes.asking import ask_if_allowed, asked
 from hortus.accounts.codes.schemas import LoginIn
+from hortus.accounts.consents import change_consent
 from hortus.accounts.extras import ProfileExtras
 from hortus.accounts.new_passwords import NewPasswords
 from hortus.accounts.passwords import PasswordPool
@@ -31,6 +32,7 @@ from hortus.core.web import (
     OnceOnly,
     ReadTx,
     WriteTx,
+    coarse_network_of,
     limited,
     open_to_keys,
     public,
@@ -70,6 +72,7 @@ async def register(
                 password_hash=password_hash,
                 name=body.name,
                 marketing_consent=body.marketing_consent,
+                network=coarse_network_of(request),
             )
             await ask_if_allowed(tx, desk, asked(request, "verify", Target("email", body.email)))
             if claimed is not None:  # tokens are never kept: a repeat gets fresh ones
@@ -106,7 +109,12 @@ async def setup(body: SetupIn, request: Request, resources: AllResources) -> Tok
     async with resources.get(Database).transaction() as tx:
         await service.use_setup(tx, body.token)
         user_id = await service.register(
-            tx, email=body.email, password_hash=password_hash, name=body.name, role="admin"
+            tx,
+            email=body.email,
+            password_hash=password_hash,
+            name=body.name,
+            network=coarse_network_of(request),
+            role="admin",
         )
         return await sign_in(tx, request, resources, user_id)
 
@@ -126,11 +134,14 @@ async def read_profile(caller: Caller, tx: ReadTx, extras: Extras) -> JSONRespon
 
 
 @router.put("/user/profile", tags=["user"], response_model=ProfileOut)
-async def change_profile(body: ProfileIn, caller: Caller, tx: WriteTx, extras: Extras) -> JSONResponse:
+async def change_profile(
+    body: ProfileIn, request: Request, caller: Caller, tx: WriteTx, extras: Extras
+) -> JSONResponse:
     """Change the name or the consent to marketing; absent fields stay."""
     changes = body.model_dump(exclude_unset=True)
-    if changes.get("marketing_consent", False) is None:
-        del changes["marketing_consent"]
+    consent = changes.pop("marketing_consent", None)
+    if consent is not None:
+        await change_consent(tx, caller.user_id, "marketing", given=consent, network=coarse_network_of(request))
     if changes:
         await service.update_profile(tx, caller.user_id, changes)
     return await me(caller, tx, extras)

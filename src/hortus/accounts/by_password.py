@@ -9,6 +9,7 @@ from hortus.accounts import devices, service, throttle
 from hortus.accounts.devices import DeviceCookie
 from hortus.accounts.errors import AccountSuspended, BadCredentials
 from hortus.accounts.passwords import PasswordPool
+from hortus.accounts.tables import MAY_ENTER
 from hortus.accounts.throttle import Lane, Throttle
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
@@ -42,7 +43,7 @@ async def prove(request: Request, resources: Resources, kind: str, value: str, p
     good, fresh = await resources.get(PasswordPool).verify(password, stored)
     if not good or stored is None:
         raise BadCredentials
-    if status != "active":
+    if status not in MAY_ENTER:
         raise AccountSuspended
     return Proved(user_id, stored, fresh, lanes)
 

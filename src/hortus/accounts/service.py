@@ -8,8 +8,9 @@ from sqlalchemy.exc import IntegrityError
 
 from hortus.accounts import codes
 from hortus.accounts.codes import Target
+from hortus.accounts.consents import Said, note_sign_up
 from hortus.accounts.errors import EmailTaken, SetupClosed
-from hortus.accounts.tables import Identifier, SetupToken, User
+from hortus.accounts.tables import MAY_ENTER, Identifier, SetupToken, User
 from hortus.accounts.tokens import digest_of, new_secret
 from hortus.core import clock, ids
 from hortus.core.db import Tx
@@ -40,27 +41,18 @@ async def register(
     password_hash: str,
     name: str | None,
     marketing_consent: bool = False,
+    network: str | None = None,
     role: str = "user",
 ) -> str:
     """Make a user with an unverified e-mail address (normalised by the caller); the id. Raises EmailTaken."""
     taken = select(Identifier.id).where(Identifier.kind == "email", Identifier.value == email)
     if (await tx.execute(taken)).first() is not None:
         raise EmailTaken
-    said = Said(name=name, password_hash=password_hash, terms_accepted=True, marketing_consent=marketing_consent)
+    said = Said(name, password_hash, terms_accepted=True, marketing_consent=marketing_consent, network=network)
     try:
         return await make_user(tx, Target("email", email), said, verified=False, role=role)
     except IntegrityError as error:  # somebody registered the address between our look and now
         raise EmailTaken from error
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What people say about themselves when they sign up."""
-
-    name: str | None = None
-    password_hash: str | None = None
-    terms_accepted: bool = False
-    marketing_consent: bool = False
 
 
 async def make_user(tx: Tx, target: Target | None, said: Said, *, verified: bool, role: str = "user") -> str:
@@ -82,6 +74,7 @@ async def make_user(tx: Tx, target: Target | None, said: Said, *, verified: bool
         row = {"id": ids.new(), "user_id": user_id, "kind": target.kind, "value": target.value, "created_at": now}
         await tx.execute(insert(Identifier), {**row, "verified_at": now if verified else None})
     await user_registered.send(tx, user_id)
+    await note_sign_up(tx, user_id, said)
     if role != "user":
         await staff_made.send(tx, (user_id, role))
     if target is not None:
@@ -112,7 +105,7 @@ async def set_password_hash(tx: Tx, user_id: str, password_hash: str) -> None:
 
 async def keep_password_hash(tx: Tx, user_id: str, stored: str, fresh: str | None) -> bool:
     """Whether `stored` is still the hash of the user, who stays as they are until the commit; `fresh` replaces it."""
-    kept = update(User).where(User.id == user_id, User.password_hash == stored, User.status == "active")
+    kept = update(User).where(User.id == user_id, User.password_hash == stored, User.status.in_(MAY_ENTER))
     found = await tx.execute(kept.values(password_hash=fresh or stored).returning(User.id))
     return found.first() is not None
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from fastapi import Request
 
 from hortus.accounts import devices, factors, passkeys, service, sessions, web_session
+from hortus.accounts.closing import reopen
 from hortus.accounts.devices import DeviceCookie, device_name
 from hortus.accounts.extras import ProfileExtras
 from hortus.accounts.notices import tell_new_sign_in
@@ -45,6 +46,7 @@ async def complete_sign_in(
     """Open a session of the user on the device that asks. Only for those who checked every proof, as
     the second step of a sign-in and passkeys do; every other way in says `sign_in`.
     """
+    await reopen(tx, user_id)
     agent, address = request.headers.get("user-agent", "unknown"), address_of(request)
     cookie, name = resources.get(DeviceCookie), device_name(agent)
     seen = await devices.remember(tx, user_id, device_id=cookie.read(request), name=name, network=network_of(request))

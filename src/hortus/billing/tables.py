@@ -251,7 +251,9 @@ class WebhookEvent(Base):
         UniqueConstraint("gateway", "event_id"),
         CheckConstraint("status IN ('waiting', 'handled', 'kept', 'dead')", "status_is_known"),
         Index(None, "status", "id"),
-    )
+        Index("ix_webhook_events_with_body", "id", postgresql_where=text("body IS NOT NULL"),
+              sqlite_where=text("body IS NOT NULL")),
+    )  # fmt: skip
 
     id: Mapped[str] = mapped_column(id_type(), primary_key=True)
     gateway: Mapped[str] = mapped_column(GATEWAY)

@@ -38,6 +38,14 @@ def network_of(address: str) -> str:
     return str(found or address)
 
 
+def coarse_network_of(address: str) -> str:
+    """Roughly where an address is: its /24 for IPv4, its /48 for IPv6. It tells a provider and a region, no person."""
+    found = _parsed(address)
+    if isinstance(found, IPv6Address):
+        return str(IPv6Network((found, 48), strict=False))
+    return str(IPv4Network((found, 24), strict=False)) if found is not None else "unknown"
+
+
 def _parsed(text: str) -> Address | None:
     """The address in one form; ports, brackets and zones are dropped, IPv4 inside IPv6 is IPv4."""
     bare = text.strip().strip('"')

@@ -13,6 +13,12 @@ def new() -> str:
     return str(uuid_utils.uuid7())
 
 
+def earliest_at(moment: datetime) -> str:
+    """The smallest id that could be made at `moment`: what is smaller was made before, by the clocks of our hosts."""
+    digits = f"{int(moment.timestamp() * 1000):012x}"
+    return f"{digits[:8]}-{digits[8:]}-7000-8000-000000000000"
+
+
 def is_id(value: str) -> bool:
     """Whether `value` has the form of an id; says nothing of whether a row bears it."""
     return _FORM.fullmatch(value) is not None

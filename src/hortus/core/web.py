@@ -171,6 +171,11 @@ def network_of(connection: HTTPConnection) -> str:
     return addresses.network_of(address_of(connection))
 
 
+def coarse_network_of(connection: HTTPConnection) -> str:
+    """Roughly where the caller is, for records that outlive the session: the /24 or /48 of their address."""
+    return addresses.coarse_network_of(address_of(connection))
+
+
 async def hit_limit(connection: HTTPConnection, name: str, default: str, who: str) -> None:
     """Count this request against a limit; of several limits the edge sends the headers of the tightest."""
     headers = await resources_of(connection).get(Limiter).hit(name, default, who)

@@ -1,5 +1,6 @@
 """Generations: one piece of paid work each, from acceptance to one end."""
 
+from hortus.generation.closing import cancel_all
 from hortus.generation.proof import prove_holds
 from hortus.generation.route import choose_route
 from hortus.generation.schemas import GenerationOut, Kind
@@ -15,6 +16,7 @@ __all__ = [
     "Kind",
     "TakenDown",
     "Wish",
+    "cancel_all",
     "choose_route",
     "ended",
     "find_any",

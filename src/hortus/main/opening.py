@@ -6,7 +6,20 @@ from typing import Any
 
 import structlog
 
-from hortus import accounts, admin, billing, chat, generation, ledger, payments, quotas, routing, senders, tasks
+from hortus import (
+    accounts,
+    admin,
+    billing,
+    chat,
+    generation,
+    ledger,
+    payments,
+    privacy,
+    quotas,
+    routing,
+    senders,
+    tasks,
+)
 from hortus.core import stamps
 from hortus.core.db import Database, Tx
 from hortus.core.events import Bus
@@ -80,6 +93,8 @@ async def opened(settings: Settings, *, work: bool, registry: Registry | None = 
         accounts.user_welcomed.connect(_welcome)
         accounts.role_given_by_issuer.connect(_log_role)
         counting.connect()
+        accounts.consent_said.connect(privacy.note_consent)
+        accounts.account_reopened.connect(privacy.note_reopened)
         upkeep.define_all()
         room = rooms(settings.worker_queues, settings.worker_concurrency) if work else {}
         async with _bell(settings, resources) as remind:

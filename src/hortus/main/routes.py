@@ -26,6 +26,7 @@ from hortus.files import api as files
 from hortus.generation import api as generation
 from hortus.generation.usage import api as usage
 from hortus.payments.sandbox import api as sandbox
+from hortus.privacy import api as privacy
 
 ALL = (
     accounts,
@@ -46,6 +47,7 @@ ALL = (
     keys,
     papers,
     passkeys,
+    privacy,
     resets,
     sandbox,
     oidc,

@@ -18,6 +18,7 @@ from hortus.files import tables as files
 from hortus.generation import tables as generation
 from hortus.ledger import tables as ledger
 from hortus.payments.sandbox import tables as sandbox
+from hortus.privacy import tables as privacy
 from hortus.quotas import tables as quotas
 from hortus.routing import tables as routing
 from hortus.tasks import tables as tasks
@@ -39,6 +40,7 @@ ALL = (
     oidc,
     papers,
     passkeys,
+    privacy,
     quotas,
     sandbox,
     routing,

@@ -8,6 +8,7 @@ from hortus.core.resources import Resources
 from hortus.files import tasks as files_tasks
 from hortus.main import invariants
 from hortus.payments.sandbox import turn as sandbox
+from hortus.privacy import tasks as privacy_tasks
 from hortus.tasks import queue
 
 
@@ -44,5 +45,6 @@ def define_all() -> None:
     tasks.every("core.sweep", sweep, 600)
     tasks.every("files.sweep", files_tasks.sweep, 3600)
     billing_jobs.define_all()
+    privacy_tasks.define_all()
     sandbox.define_all()
     invariants.define_all()

@@ -12,14 +12,24 @@ from hortus.accounts.auth import caller_if_any
 from hortus.accounts.codes import BadCode, BadLink, Codes, Target
 from hortus.accounts.codes.asking import asked
 from hortus.accounts.codes.schemas import SendIn, SentOut, SignupIn, VerifiedOut, VerifyEmailIn, VerifyIn
+from hortus.accounts.consents import Said
 from hortus.accounts.new_passwords import NewPasswords
 from hortus.accounts.passwords import PasswordPool
 from hortus.accounts.schemas import SecondFactorOut, TokensOut
-from hortus.accounts.service import Said
 from hortus.accounts.sign_in import sign_in
 from hortus.core.db import Database, Tx
 from hortus.core.errors import Problem, Unauthenticated
-from hortus.core.web import PROBLEM_RESPONSES, AllResources, OnceOnly, WriteTx, limited, network_of, public, resource
+from hortus.core.web import (
+    PROBLEM_RESPONSES,
+    AllResources,
+    OnceOnly,
+    WriteTx,
+    coarse_network_of,
+    limited,
+    network_of,
+    public,
+    resource,
+)
 
 router = APIRouter(prefix="/api/auth", tags=["auth"], responses=PROBLEM_RESPONSES)
 Desk = Annotated[Codes, resource(Codes)]
@@ -44,7 +54,10 @@ async def signup(body: SignupIn, request: Request, resources: AllResources, once
     if body.password is not None:
         await resources.get(NewPasswords).check(body.password, body.name, target.value)
         password_hash = await resources.get(PasswordPool).hash(body.password)
-    said = Said(body.name, password_hash, terms_accepted=True, marketing_consent=body.marketing_consent)
+    consent = body.marketing_consent
+    said = Said(
+        body.name, password_hash, terms_accepted=True, marketing_consent=consent, network=coarse_network_of(request)
+    )
     wish = asked(request, "sign_in", target, pending=json.dumps(asdict(said)))
 
     async def send() -> SentOut:
@@ -90,7 +103,7 @@ async def verify_otp(body: VerifyIn, request: Request, resources: AllResources) 
         proof = await codes.try_code(tx, desk, wish, body.code)
         answer: TokensOut | SecondFactorOut | Problem = BadCode()
         if proof is not None:
-            said = _said(body, proof)
+            said = _said(body, proof, coarse_network_of(request))
             entered = await identifiers.enter(tx, proof, said, caller.user_id if caller else None)
             if isinstance(entered, Problem):
                 answer = entered
@@ -101,10 +114,10 @@ async def verify_otp(body: VerifyIn, request: Request, resources: AllResources) 
     return answer
 
 
-def _said(body: VerifyIn, proof: codes.Proof) -> Said:
+def _said(body: VerifyIn, proof: codes.Proof, network: str) -> Said:
     if proof.pending is not None:
         return Said(**json.loads(proof.pending))
-    return Said(name=body.name, terms_accepted=body.accept_terms)
+    return Said(name=body.name, terms_accepted=body.accept_terms, network=network)
 
 
 @router.post(

@@ -9,7 +9,7 @@ from hortus.accounts.codes import guesses, links
 from hortus.accounts.codes.desk import Codes
 from hortus.accounts.codes.tables import OneTimeCode
 from hortus.accounts.codes.targets import Target
-from hortus.accounts.tables import Identifier, User
+from hortus.accounts.tables import MAY_ENTER, Identifier, User
 from hortus.core import clock
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
@@ -64,7 +64,7 @@ async def write_code(tx: Tx, codes: Codes, request_id: str) -> None:
 def _wanted(purpose: str, holder: Any) -> bool:
     if purpose in ("sign_in", "link"):  # a code to sign in also signs up
         return True
-    if holder is None or holder.status != "active":
+    if holder is None or holder.status not in MAY_ENTER:
         return False
     return purpose == "reset_password" or holder.verified_at is None
 

@@ -128,7 +128,7 @@ async def person_details(tx: Tx, user_id: str) -> PersonDetails:
 
 
 async def status_of(tx: Tx, user_id: str) -> str:
-    """`active`, `suspended` or `deleted`; raises UserNotFound."""
+    """`active`, `suspended`, `closing` or `deleted`; raises UserNotFound."""
     found = (await tx.execute(select(User.status).where(User.id == user_id))).scalar_one_or_none()
     if found is None:
         raise UserNotFound

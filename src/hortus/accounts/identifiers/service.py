@@ -9,12 +9,12 @@ from sqlalchemy.exc import IntegrityError
 
 from hortus.accounts import codes, factors, keys, service, sessions
 from hortus.accounts.codes import BadCode, Proof, Target
+from hortus.accounts.consents import Said
 from hortus.accounts.errors import AccountSuspended
 from hortus.accounts.identifiers.errors import IdentifierNotFound, IdentifierTaken, TooManyIdentifiers
 from hortus.accounts.oidc.tables import ExternalAccount
 from hortus.accounts.passkeys.tables import Passkey
-from hortus.accounts.service import Said
-from hortus.accounts.tables import Device, Identifier, User
+from hortus.accounts.tables import MAY_ENTER, Device, Identifier, User
 from hortus.accounts.ways_in import keep_a_way_in
 from hortus.core import clock, ids
 from hortus.core.db import Tx
@@ -63,7 +63,7 @@ async def enter(tx: Tx, proof: Proof, said: Said, caller_id: str | None) -> str 
             holder = await holder_of(tx, proof.target)
     if holder is None:
         return BadCode()
-    if holder.status != "active":
+    if holder.status not in MAY_ENTER:
         return AccountSuspended()
     if not holder.verified:
         foreign = proof.purpose != "verify" and caller_id != holder.user_id

@@ -35,7 +35,17 @@ from hortus.core.paging import Page
 from hortus.core.resources import Resources
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web import PROBLEM_RESPONSES, AllResources, PageOf, ReadTx, WriteTx, limited, public, resource
+from hortus.core.web import (
+    PROBLEM_RESPONSES,
+    AllResources,
+    PageOf,
+    ReadTx,
+    WriteTx,
+    coarse_network_of,
+    limited,
+    public,
+    resource,
+)
 
 router = APIRouter(prefix="/api", responses=PROBLEM_RESPONSES)
 ProviderName = Annotated[str, Path(max_length=40)]
@@ -145,7 +155,7 @@ async def oidc_callback(
     try:
         if error or not code:
             raise OidcDenied
-        exchange_code = await _finish(resources, found, flow, code, iss)
+        exchange_code = await _finish(resources, found, flow, code, iss, coarse_network_of(request))
         name = "oidc_code" if flow.link_user_id is None else "oidc_link_code"
         response = browser.back(settings, flow.return_to, **{name: exchange_code})
         kept_for_exchange = True
@@ -156,7 +166,9 @@ async def oidc_callback(
     return response
 
 
-async def _finish(resources: Resources, provider: Provider, flow: flows.Claimed, code: str, iss: str | None) -> str:
+async def _finish(
+    resources: Resources, provider: Provider, flow: flows.Claimed, code: str, iss: str | None, network: str
+) -> str:
     """Ask the issuer, outside of any transaction, then keep the outcome; the exchange code."""
     where = await provider.metadata()
     if iss != where.issuer and (iss is not None or where.says_issuer):
@@ -175,7 +187,7 @@ async def _finish(resources: Resources, provider: Provider, flow: flows.Claimed,
                 if flow.link_user_id is not None:
                     linked = flows.Linked(identity.issuer, identity.subject, identity.email)
                     return await flows.complete(tx, flow, linked)
-                user_id = await service.user_of(tx, identity, rules, accepts_terms=flow.accepts_terms)
+                user_id = await service.user_of(tx, identity, rules, accepts_terms=flow.accepts_terms, network=network)
                 return await flows.complete(tx, flow, user_id)
         except roles.Raced:
             continue

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from hortus.accounts import identifiers
 from hortus.accounts.codes import Target
+from hortus.accounts.consents import Said
 from hortus.accounts.errors import AccountSuspended
 from hortus.accounts.oidc import roles
 from hortus.accounts.oidc.errors import (
@@ -24,8 +25,8 @@ from hortus.accounts.oidc.flows import Linked
 from hortus.accounts.oidc.provider import Told
 from hortus.accounts.oidc.settings import ProviderSettings
 from hortus.accounts.oidc.tables import ExternalAccount
-from hortus.accounts.service import Said, make_user
-from hortus.accounts.tables import Identifier, User
+from hortus.accounts.service import make_user
+from hortus.accounts.tables import MAY_ENTER, Identifier, User
 from hortus.accounts.ways_in import keep_a_way_in
 from hortus.core import clock, ids
 from hortus.core.db import Tx
@@ -86,7 +87,9 @@ def _role(claims: Mapping[str, Any], rules: ProviderSettings) -> str | None:
     return max(given, key=roles.RANKS.__getitem__, default=None)
 
 
-async def user_of(tx: Tx, identity: Identity, rules: ProviderSettings, *, accepts_terms: bool) -> str:
+async def user_of(
+    tx: Tx, identity: Identity, rules: ProviderSettings, *, accepts_terms: bool, network: str | None = None
+) -> str:
     """The user who signs in: whoever is connected, else whoever has the address, else a new one.
 
     Raises AccountSuspended, LinkRequired, OidcSignupClosed; roles.Raced when the whole must be tried again.
@@ -98,12 +101,13 @@ async def user_of(tx: Tx, identity: Identity, rules: ProviderSettings, *, accept
     )
     known = (await tx.execute(query)).one_or_none()
     if known is None:
-        user_id, role = await _by_email(tx, identity, rules) or await _sign_up(tx, identity, rules, accepts_terms)
+        said = Said(name=identity.name, terms_accepted=accepts_terms, network=network)
+        user_id, role = await _by_email(tx, identity, rules) or await _sign_up(tx, identity, rules, said)
         account_id, granted = await _connect(tx, user_id, identity.issuer, identity.subject, identity.email), None
         if account_id is None:
             raise roles.Raced
     else:
-        if known.status != "active":
+        if known.status not in MAY_ENTER:
             raise AccountSuspended
         account_id, granted, user_id, role = known.id, known.granted_role, known.user_id, known.role
     if rules.role_claim:
@@ -115,7 +119,7 @@ async def user_of(tx: Tx, identity: Identity, rules: ProviderSettings, *, accept
 
 async def refuse_inactive(tx: Tx, user_id: str) -> None:
     """Raise AccountSuspended unless the user may sign in at this moment."""
-    if (await tx.execute(select(User.status).where(User.id == user_id))).scalar_one() != "active":
+    if (await tx.execute(select(User.status).where(User.id == user_id))).scalar_one() not in MAY_ENTER:
         raise AccountSuspended
 
 
@@ -137,7 +141,7 @@ async def _by_email(tx: Tx, identity: Identity, rules: ProviderSettings) -> tupl
         return None
     if not rules.link_by_email or (found.verified_at is None and found.role != "user"):
         raise LinkRequired  # nobody becomes staff by an address that staff only typed
-    if found.status != "active":
+    if found.status not in MAY_ENTER:
         raise AccountSuspended
     if found.verified_at is None:
         if await identifiers.is_proved(tx, found.id):  # somebody's account, and the address was never theirs
@@ -149,7 +153,7 @@ async def _by_email(tx: Tx, identity: Identity, rules: ProviderSettings) -> tupl
     return found.id, found.role
 
 
-async def _sign_up(tx: Tx, identity: Identity, rules: ProviderSettings, accepts_terms: bool) -> tuple[str, str]:
+async def _sign_up(tx: Tx, identity: Identity, rules: ProviderSettings, said: Said) -> tuple[str, str]:
     if not rules.signup:
         raise OidcSignupClosed
     # An address that the issuer has not verified would only block its owner.
@@ -158,7 +162,7 @@ async def _sign_up(tx: Tx, identity: Identity, rules: ProviderSettings, accepts_
         user_id = await make_user(
             tx,
             Target("email", email) if email is not None else None,
-            Said(name=identity.name, terms_accepted=accepts_terms),
+            said,
             verified=True,
         )
     except IntegrityError:

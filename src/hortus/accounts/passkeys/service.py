@@ -17,7 +17,7 @@ from hortus.accounts.passkeys.errors import (
     TooManyPasskeys,
 )
 from hortus.accounts.passkeys.tables import Passkey, PasskeyChallenge
-from hortus.accounts.tables import User
+from hortus.accounts.tables import MAY_ENTER, User
 from hortus.core import clock, ids
 from hortus.core.db import Tx
 from hortus.core.errors import Problem
@@ -104,7 +104,7 @@ async def note_use(tx: Tx, key: Known, use: Use) -> Problem | None:
     )
     if counted.first() is not None:
         status = (await tx.execute(select(User.status).where(User.id == key.user_id))).scalar_one()
-        return None if status == "active" else AccountSuspended() if status == "suspended" else BadPasskey()
+        return None if status in MAY_ENTER else AccountSuspended() if status == "suspended" else BadPasskey()
     noted = update(Passkey).where(Passkey.id == key.id).values(regressed_at=now).returning(Passkey.sign_count)
     last = (await tx.execute(noted)).scalar_one_or_none()
     if last is None:  # removed meanwhile

@@ -3,6 +3,7 @@
 from hortus.accounts import codes, identifiers, service, sessions
 from hortus.accounts.codes import Target
 from hortus.accounts.errors import AccountSuspended
+from hortus.accounts.tables import MAY_ENTER
 from hortus.core.db import Tx
 from hortus.core.errors import Problem
 
@@ -15,7 +16,7 @@ async def reset(tx: Tx, target: Target, user_id: str | None, password_hash: str,
     holder = await identifiers.holder_of(tx, target)
     if holder is None or (user_id is not None and holder.user_id != user_id):
         return refusal
-    if holder.status != "active":
+    if holder.status not in MAY_ENTER:
         return AccountSuspended()
     ended = 0
     if not holder.verified:  # somebody may have signed up with an address that is not theirs

@@ -8,7 +8,7 @@ from hortus.admin.schemas import Reason
 from hortus.core.schemas import Body, Time
 
 RoleName = Literal["user", "support", "admin"]
-StatusName = Literal["active", "suspended", "deleted"]
+StatusName = Literal["active", "suspended", "closing", "deleted"]
 
 
 class PersonOut(BaseModel):

@@ -1,0 +1,51 @@
+"""Closing an account: nobody may use it from now on, and until it is erased signing in opens it again."""
+
+from sqlalchemy import update
+
+from hortus.accounts import keys
+from hortus.accounts.directory import keep_an_administrator, lock_administrators, sign_out_everywhere
+from hortus.accounts.errors import NothingToChange
+from hortus.accounts.principal import user_changed
+from hortus.accounts.tables import User
+from hortus.core import clock
+from hortus.core.db import Tx
+from hortus.core.signals import Signal
+
+account_reopened: Signal[str] = Signal("accounts.account_reopened")
+"""Sent with the user's id in the transaction in which the owner of a closing account comes back."""
+
+
+async def close_account(tx: Tx, user_id: str) -> None:
+    """Sign the user out everywhere and end every API key, on every process at once.
+
+    Raises LastAdministrator, and NothingToChange for an account that is not active.
+    """
+    keep_an_administrator(await lock_administrators(tx), user_id)
+    if not await _move(tx, user_id, "active", "closing"):
+        raise NothingToChange("The account is not active; there is nothing to close.")
+    await sign_out_everywhere(tx, user_id)
+    await keys.revoke_all(tx, user_id)
+
+
+async def reopen(tx: Tx, user_id: str) -> None:
+    """Open a closing account again; whoever says this has proved everything that a sign-in asks for."""
+    if await _move(tx, user_id, "closing", "active"):
+        await account_reopened.send(tx, user_id)
+
+
+async def begin_erasure(tx: Tx, user_id: str) -> bool:
+    """Whether the account is closed for good by this: from the commit on nobody can open it again."""
+    return await _move(tx, user_id, "closing", "deleted")
+
+
+async def _move(tx: Tx, user_id: str, was: str, becomes: str) -> bool:
+    moved = (
+        update(User)
+        .where(User.id == user_id, User.status == was)
+        .values(status=becomes, updated_at=clock.now())
+        .returning(User.id)
+    )
+    if (await tx.execute(moved)).first() is None:
+        return False
+    user_changed(tx, user_id)
+    return True

@@ -1,0 +1,7 @@
+"""What belongs to the people themselves: their consent, a copy of their data, and their right to be forgotten."""
+
+from hortus.privacy.consents import note_consent
+from hortus.privacy.deletion import note_reopened
+from hortus.privacy.rules import OTHERS, RULES, Blank, Kept, Rule
+
+__all__ = ["OTHERS", "RULES", "Blank", "Kept", "Rule", "note_consent", "note_reopened"]

@@ -1,0 +1,145 @@
+"""Routes of `/api/user` about one's own data: consent, the archive, leaving."""
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse, Response
+
+from hortus import files
+from hortus.accounts import Caller, RecentCaller, change_consent, limited_caller
+from hortus.core import clock
+from hortus.core.db import Database, Tx
+from hortus.core.paging import Page
+from hortus.core.schemas import Id
+from hortus.core.settings import Settings
+from hortus.core.web import (
+    PROBLEM_RESPONSES,
+    AllResources,
+    OnceOnly,
+    PageOf,
+    ReadTx,
+    WriteTx,
+    coarse_network_of,
+    limited,
+    public,
+    resource,
+)
+from hortus.privacy import consents, deletion, exports, links
+from hortus.privacy.schemas import (
+    ConsentOut,
+    ConsentRecordOut,
+    ConsentsIn,
+    ConsentsOut,
+    DataExportOut,
+    DeletionOut,
+)
+from hortus.privacy.tables import DataExport
+from hortus.storage import Storage
+
+router = APIRouter(prefix="/api/user", tags=["privacy"], responses=PROBLEM_RESPONSES)
+CoreSettings = Annotated[Settings, resource(Settings)]
+
+
+@router.get("/consents")
+async def read_consents(caller: Caller, tx: ReadTx) -> ConsentsOut:
+    """What the user agrees to now, and to which version of the text."""
+    return await _consents(tx, caller.user_id)
+
+
+@router.put("/consents")
+async def change_consents(body: ConsentsIn, request: Request, caller: Caller, tx: WriteTx) -> ConsentsOut:
+    """Agree to the terms in force, or say yes or no to marketing; each goes on record."""
+    said = body.model_dump(exclude_none=True)
+    for kind in consents.KINDS:
+        if kind in said:
+            await change_consent(tx, caller.user_id, kind, given=said[kind], network=coarse_network_of(request))
+    return await _consents(tx, caller.user_id)
+
+
+@router.get("/consents/history")
+async def list_consents(caller: Caller, tx: ReadTx, paging: PageOf) -> Page[ConsentRecordOut]:
+    """Everything the user ever agreed to or took back, newest first."""
+    found = await consents.history_of(tx, caller.user_id, paging)
+    items = [ConsentRecordOut.model_validate(row, from_attributes=True) for row in found.items]
+    return Page(items=items, next_cursor=found.next_cursor)
+
+
+async def _consents(tx: Tx, user_id: str) -> ConsentsOut:
+    found = await consents.standing_of(tx, user_id)
+    shown: dict[str, Any] = {}
+    for kind, standing in found.items():
+        fields = asdict(standing)
+        shown[kind] = ConsentOut(current_version=fields.pop("current"), **fields)
+    return ConsentsOut(**shown)
+
+
+@router.post(
+    "/data-export",
+    status_code=202,
+    response_model=DataExportOut,
+    dependencies=[limited_caller("data_export", "3/day")],
+)
+async def ask_for_data(caller: RecentCaller, settings: CoreSettings, tx: WriteTx, once: OnceOnly) -> JSONResponse:
+    """Have an archive of everything we know of the user built; a mail tells when it is ready."""
+
+    async def make() -> DataExportOut:
+        return _shown(await exports.ask(tx, caller.user_id), settings)
+
+    return await once.answer(tx, caller.user_id, "", make, status=202)
+
+
+@router.get("/data-export")
+async def read_data_export(caller: Caller, settings: CoreSettings, tx: ReadTx) -> DataExportOut:
+    """The newest archive and, once it is ready, a fresh link to it."""
+    return _shown(await exports.newest_of(tx, caller.user_id), settings)
+
+
+def _shown(row: DataExport, settings: Settings) -> DataExportOut:
+    over = row.status == "ready" and row.expires_at <= clock.now()
+    ready = row.status == "ready" and not over
+    return DataExportOut(
+        id=row.id,
+        status="expired" if over else row.status,
+        created_at=row.created_at,
+        ready_at=row.ready_at,
+        expires_at=row.expires_at,
+        bytes=row.bytes,
+        sha256=row.sha256,
+        url=links.link(settings, row.id) if ready else None,
+    )
+
+
+@router.get(
+    "/data-export/{export_id}/archive",
+    dependencies=[limited("data_export_download", "30/minute")],
+    openapi_extra=public("the signed link is the right"),
+    response_class=Response,
+    responses={200: {"content": {"application/zip": {}}, "description": "The archive"}},
+)
+async def download_data_export(
+    export_id: Id,
+    request: Request,
+    resources: AllResources,
+    exp: Annotated[str, Query(max_length=20)] = "",
+    sig: Annotated[str, Query(max_length=100)] = "",
+) -> Response:
+    """The ZIP, for whoever has the signed link; whole or in ranges."""
+    links.check_link(resources.get(Settings), export_id, exp, sig)
+    async with resources.get(Database).snapshot() as tx:
+        row = await exports.find_ready(tx, export_id)
+    blob = files.File(
+        filename=f"my-data-{row.created_at:%Y-%m-%d}.zip",
+        mime_type=exports.MIME_TYPE,
+        bytes=row.bytes,
+        sha256=row.sha256,
+        storage_key=exports.key_of(row.id),
+    )
+    return files.serve(request, resources.get(Storage), blob, download=True)
+
+
+@router.delete("/me", status_code=202, dependencies=[limited_caller("delete_account", "5/hour")])
+async def delete_me(caller: RecentCaller, resources: AllResources, tx: WriteTx) -> DeletionOut:
+    """Close the account at once and erase it after the grace time. Signing in before then keeps it."""
+    wish = await deletion.delete_account(tx, resources, caller.user_id)
+    return DeletionOut(deleted_at=wish.asked_at, erase_at=wish.erase_at)

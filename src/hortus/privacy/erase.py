@@ -1,0 +1,123 @@
+"""Erasing: step by step, each harmless to repeat, so that whatever dies, it ends.
+
+Whoever is being erased can no longer come back. The row of the user loses its name last of all.
+"""
+
+import json
+from typing import Any
+
+import structlog
+from sqlalchemy import select, update
+
+from hortus import accounts, billing, chat, generation, tasks
+from hortus.core import clock
+from hortus.core.db import Database
+from hortus.core.events import Bus
+from hortus.core.resources import Resources
+from hortus.privacy import rows
+from hortus.privacy.exports import key_of
+from hortus.privacy.rules import RULES, Blank, shown
+from hortus.privacy.tables import AccountDeletion
+from hortus.privacy.whose import by, table_named
+from hortus.storage import Storage
+
+log = structlog.get_logger()
+EVENTS = 50
+
+
+async def _erase(resources: Resources, task: tasks.Claimed) -> None:
+    user_id = task.payload["user_id"]
+    if not await _begin(resources, user_id):
+        return
+    await _end_money(resources, user_id)
+    database, storage = resources.get(Database), resources.get(Storage)
+    async with database.transaction() as tx:
+        await generation.cancel_all(tx, resources.get(Bus), user_id)
+    await _erase_blobs(database, storage, user_id)
+    await _erase_news(database, user_id)
+    for name, rule in RULES.items():
+        table = table_named(name)
+        about = rule.whose(table, user_id)
+        if rule.erase == "delete":
+            await rows.remove(database, table, about)
+        elif isinstance(rule.erase, Blank):
+            await rows.blank(database, table, about, rule.erase.columns)
+    async with database.transaction() as tx:
+        chat.rooms_changed(tx, user_id)
+        ended = update(AccountDeletion).where(AccountDeletion.user_id == user_id, AccountDeletion.status == "erasing")
+        await tx.execute(ended.values(status="erased", ended_at=clock.now()))
+    log.info("account_erased", user_id=user_id)
+
+
+async def _begin(resources: Resources, user_id: str) -> bool:
+    """Whether the user is to be erased: their time has come, and they have not come back."""
+    async with resources.get(Database).transaction() as tx:
+        query = select(AccountDeletion).where(
+            AccountDeletion.user_id == user_id, AccountDeletion.status.in_(("waiting", "erasing"))
+        )
+        wish = (await tx.execute(query)).scalar_one_or_none()
+        if wish is None or wish.erase_at > clock.now():
+            return False
+        if wish.status == "erasing":
+            return True
+        if not await accounts.begin_erasure(tx, user_id):
+            return False
+        begun = update(AccountDeletion).where(AccountDeletion.id == wish.id, AccountDeletion.status == "waiting")
+        await tx.execute(begun.values(status="erasing"))
+    return True
+
+
+async def _end_money(resources: Resources, user_id: str) -> None:
+    """Nobody is forgotten who would still be charged."""
+    try:
+        await billing.end_subscription(resources, user_id)
+    except billing.PaymentsNotConfigured:
+        log.error("subscription_of_an_erased_account", user_id=user_id, hint="end it at the gateway by hand")
+    except (billing.CannotChange, billing.GatewayFailed) as problem:
+        log.warning("subscription_not_ended", user_id=user_id, reason=problem.code)
+        raise tasks.Retry(None, problem.code) from None
+
+
+async def _erase_blobs(database: Database, storage: Storage, user_id: str) -> None:
+    """The bytes before the rows: a row without bytes is found again, bytes without a row would be lost."""
+    every = shown(by("user_id"))
+    async for batch in rows.read(database, table_named("files"), every, user_id):
+        for row in batch:
+            await storage.delete(row["storage_key"])
+    async for batch in rows.read(database, table_named("data_exports"), every, user_id):
+        for row in batch:
+            await storage.delete(key_of(row["id"]))
+
+
+async def _erase_news(database: Database, user_id: str) -> None:
+    """Empty what gateways wrote, wherever it names the user, one of their addresses or something they bought."""
+    known, events = table_named("identifiers"), table_named("webhook_events")
+    async with database.snapshot() as tx:
+        reached = list((await tx.execute(select(known.c.value).where(known.c.user_id == user_id))).scalars())
+        for name in ("gateway_customers", "checkouts", "subscriptions", "payments"):
+            bought = table_named(name).c
+            query = select(bought.vendor_id).where(bought.user_id == user_id, bought.vendor_id.is_not(None))
+            reached += (await tx.execute(query)).scalars()
+    words = _spellings([user_id, *reached])
+    after = ""
+    while True:
+        query = select(events.c.id, events.c.body).where(events.c.body.is_not(None), events.c.id > after)
+        async with database.snapshot() as tx:
+            found = (await tx.execute(query.order_by(events.c.id).limit(EVENTS))).all()
+        naming = [row.id for row in found if any(word in row.body.lower() for word in words)]
+        if naming:
+            async with database.transaction() as tx:
+                await tx.execute(update(events).where(events.c.id.in_(naming)).values(body=None))
+        if len(found) < EVENTS:
+            return
+        after = found[-1].id
+
+
+def _spellings(words: list[Any]) -> set[bytes]:
+    """How a word may stand in JSON."""
+    return {text.lower().encode() for word in words for text in (word, json.dumps(word)[1:-1])}
+
+
+ERASE = tasks.define(
+    "privacy.erase", _erase, queue="maintenance", time_limit=1800, attempts=20, backoff=10, longest_backoff=3600
+)

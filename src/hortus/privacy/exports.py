@@ -1,0 +1,121 @@
+"""Archives of a user's data: asked for, built by a task, fetched by a signed link, gone after a while."""
+
+import asyncio
+import hashlib
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import and_, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from hortus import accounts, tasks
+from hortus.core import clock, ids
+from hortus.core.db import Database, Tx
+from hortus.core.resources import Resources
+from hortus.core.settings import Settings
+from hortus.privacy.archive import write_archive
+from hortus.privacy.errors import NoDataExport
+from hortus.privacy.settings import PrivacySettings
+from hortus.privacy.tables import DataExport
+from hortus.storage import Storage
+
+MIME_TYPE = "application/zip"
+
+
+def key_of(export_id: str) -> str:
+    """Where the archive lies in storage."""
+    return f"exports/{export_id}"
+
+
+async def ask(tx: Tx, user_id: str) -> DataExport:
+    """Have an archive built; one that is being built already is the answer to a second wish."""
+    now = clock.now()
+    wish = {
+        "id": ids.new(),
+        "user_id": user_id,
+        "status": "building",
+        "created_at": now,
+        "expires_at": now + timedelta(days=PrivacySettings().data_export_days),
+    }
+    try:
+        async with tx.begin_nested():
+            await tx.execute(insert(DataExport), wish)
+    except IntegrityError:
+        query = select(DataExport).where(DataExport.user_id == user_id, DataExport.status == "building")
+        return (await tx.execute(query)).scalar_one()
+    await tasks.enqueue(tx, BUILD, {"id": wish["id"]}, key=f"export:{wish['id']}", user_id=user_id)
+    return (await tx.execute(select(DataExport).where(DataExport.id == wish["id"]))).scalar_one()
+
+
+async def newest_of(tx: Tx, user_id: str) -> DataExport:
+    """The newest archive of a user; raises NoDataExport."""
+    query = select(DataExport).where(DataExport.user_id == user_id).order_by(DataExport.id.desc()).limit(1)
+    found = (await tx.execute(query)).scalar_one_or_none()
+    if found is None:
+        raise NoDataExport
+    return found
+
+
+async def find_ready(tx: Tx, export_id: str) -> DataExport:
+    """An archive that can be downloaded, for whoever has its signed link; raises NoDataExport."""
+    query = select(DataExport).where(
+        DataExport.id == export_id, DataExport.status == "ready", DataExport.expires_at > clock.now()
+    )
+    found = (await tx.execute(query)).scalar_one_or_none()
+    if found is None or await accounts.status_of(tx, found.user_id) != "active":
+        raise NoDataExport
+    return found
+
+
+async def _build(resources: Resources, task: tasks.Claimed) -> None:
+    """Built again after a crash, over what was there; ready once."""
+    database, storage, export_id = resources.get(Database), resources.get(Storage), task.payload["id"]
+    async with database.snapshot() as tx:
+        row = (await tx.execute(select(DataExport).where(DataExport.id == export_id))).scalar_one_or_none()
+    if row is None or row.status != "building":
+        return
+    with tempfile.TemporaryDirectory(prefix="hortus-") as folder:
+        path = Path(folder) / "archive.zip"
+        await write_archive(database, storage, row.user_id, path)
+        size, digest = path.stat().st_size, await asyncio.to_thread(_digest_of, path)
+        await storage.put(key_of(export_id), path, MIME_TYPE)
+    async with database.transaction() as tx:
+        ready = update(DataExport).where(DataExport.id == export_id, DataExport.status == "building")
+        values = {"status": "ready", "bytes": size, "sha256": digest, "ready_at": clock.now()}
+        done = (await tx.execute(ready.values(**values).returning(DataExport.id))).first() is not None
+        if done:
+            page = resources.get(Settings).frontend_base_url.rstrip("/")
+            link = f"{page}/account/privacy" if page else None
+            until = f"{row.expires_at:%d %B %Y}"
+            await accounts.tell_user(tx, row.user_id, "data_export_ready", expires_on=until, link=link)
+    if not done:  # the account was erased meanwhile
+        await storage.delete(key_of(export_id))
+
+
+def _digest_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+async def _give_up(tx: Tx, _resources: Resources, task: tasks.Claimed) -> None:
+    failed = update(DataExport).where(DataExport.id == task.payload["id"], DataExport.status == "building")
+    await tx.execute(failed.values(status="failed"))
+
+
+BUILD = tasks.define(
+    "privacy.export", _build, queue="maintenance", time_limit=3600, attempts=5, backoff=10, on_dead=_give_up
+)
+
+
+async def sweep_exports(database: Database, storage: Storage, limit: int = 100) -> int:
+    """Remove archives that ran out; how many. The blob goes first, so that a crash in between only repeats work."""
+    over = and_(or_(DataExport.status == "ready", DataExport.status == "failed"), DataExport.expires_at < clock.now())
+    async with database.snapshot() as tx:
+        old = list((await tx.execute(select(DataExport.id).where(over).limit(limit))).scalars())
+    for export_id in old:
+        await storage.delete(key_of(export_id))
+    if old:
+        async with database.transaction() as tx:
+            await tx.execute(update(DataExport).where(DataExport.id.in_(old)).values(status="expired"))
+    return len(old)
