@@ -149,6 +149,7 @@ OTHERS: dict[str, str] = {
     "offers_off": "what is not sold now",
     "plan_windows": "what is sold",
     "plans": "what is sold",
+    "proofs": "what was proved of the data, and how it ended",
     "sandbox_events": "a vendor's own records, which name nobody",
     "sandbox_objects": "a vendor's own records, which name nobody",
     "setup_tokens": "the way in of the first administrator, who is nobody yet",
