@@ -42,7 +42,7 @@ async def test_nothing_personal_is_left_anywhere(hortus: Hortus, post: Post, log
 
     await leave(hortus, person)
     await idle(hortus)
-    assert await found_in_tables(hortus, marks) == []
+    assert [hit for hit in await found_in_tables(hortus, marks) if not hit.startswith(BY_LAW)] == []
     assert [path for path in blobs.rglob("*") if path.is_file()] == []
     assert found_in_folder(hortus.settings.data_dir, marks) == []
     logged = log_lines.getvalue()
@@ -57,6 +57,8 @@ async def test_nothing_personal_is_left_anywhere(hortus: Hortus, post: Post, log
             assert (await tx.execute(text(f"SELECT count(*) FROM {name}"))).scalar_one() == 0, name
 
 
+BY_LAW = "invoices.buyer:"
+"""A paper that was given out must neither change nor go, and it names its buyer: docs/PRIVACY.md says so."""
 KEPT_BY_OTHERS = {"sessions", "devices", "refresh_tokens", "identifiers", "tasks", "idempotency_keys", "link_tokens",
                   "one_time_codes", "passkey_challenges"}  # fmt: skip
 """Tables in which the administrator of the story, or the clock, has rows too."""

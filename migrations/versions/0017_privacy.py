@@ -6,8 +6,8 @@ from alembic import op
 import hortus.core.db
 from hortus.core import ids
 
-revision = "0016"
-down_revision = "0015"
+revision = "0017"
+down_revision = "0016"
 
 
 def _id() -> sa.String:
