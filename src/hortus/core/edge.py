@@ -13,7 +13,7 @@ import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hortus.core import context, ids, meters
+from hortus.core import context, ids, meters, spans
 from hortus.core.errors import Invalid, MethodNotAllowed, PayloadTooLarge, Problem
 from hortus.core.web import problem_response
 
@@ -85,7 +85,10 @@ class Edge:
                 await problem_response(refusal)(scope, receive, send_out)
                 return
             scope["path"] = _canonical(scope["path"])
-            await self.app(scope, self._bounded(scope, receive), send_out)
+            if spans.is_on():
+                await self._traced(scope, self._bounded(scope, receive), send_out)
+            else:
+                await self.app(scope, self._bounded(scope, receive), send_out)
         except Exception:
             log.exception("request_failed", method=scope["method"], path=scope["path"])
             if status == 0:
@@ -98,6 +101,20 @@ class Edge:
                 meters.answered(scope["method"], _template(scope), status, headed - started)
             log.info("request", method=scope["method"], path=scope["path"], status=status, ms=took)
             context.request_id.reset(mark)
+
+    async def _traced(self, scope: Scope, receive: Receive, send: Send) -> None:
+        caused = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"}
+        with spans.span("request", "server", {"http.request.method": scope["method"]}, caused) as span:
+
+            async def send_on(message: Message) -> None:
+                if message["type"] == "http.response.start" and span is not None:
+                    route = _template(scope)
+                    span.update_name(f"{scope['method']} {route}")
+                    span.set_attribute("http.route", route)
+                    span.set_attribute("http.response.status_code", message["status"])
+                await send(message)
+
+            await self.app(scope, receive, send_on)
 
     def _refuse(self, scope: Scope) -> Problem | None:
         if scope["method"] in ("TRACE", "TRACK", "CONNECT"):

@@ -3,15 +3,18 @@
 Tracebacks come without local variables: those hold tokens and prompts.
 """
 
+import contextlib
 import logging
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from typing import Any
 
 import structlog
 
-from hortus.core import context
+from hortus.core import context, meters
 
+Report = Callable[[dict[str, Any]], None]
+_report: Report | None = None
 SECRET_WORDS = ("password", "secret", "token", "authorization", "api_key", "code_hash", "cookie")
 
 
@@ -27,6 +30,21 @@ def _hide_secrets(_logger: Any, _name: str, line: MutableMapping[str, Any]) -> M
     return line
 
 
+def report_to(report: Report | None) -> None:
+    """Give every line that is logged as an error to `report` as well; None ends that."""
+    global _report  # noqa: PLW0603 - one process has one log
+    _report = report
+
+
+def _note_errors(_logger: Any, _name: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    if line.get("level") in ("error", "critical"):
+        meters.LOG_ERRORS.inc()
+        if _report is not None:
+            with contextlib.suppress(Exception):  # a report that fails must not take the line with it
+                _report(dict(line))
+    return line
+
+
 def configure(level: str = "info", style: str = "auto") -> None:
     """Set up logging for this process. `style`: auto, json or console."""
     pretty = style == "console" or (style == "auto" and sys.stderr.isatty())
@@ -36,6 +54,7 @@ def configure(level: str = "info", style: str = "auto") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _add_request_id,
         _hide_secrets,
+        _note_errors,
     ]
     ending = (
         [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]

@@ -122,6 +122,12 @@ class Settings(BaseSettings):
     metrics_port: int | None = Field(None, ge=0, le=65535)
     """Where workers and schedulers serve `/metrics` and `/health`, on METRICS_HOST; unset, they do not."""
     metrics_host: str = "127.0.0.1"
+    otel_exporter_otlp_endpoint: str = ""
+    """Where traces go, such as `http://collector:4318` (OTLP over HTTP); empty makes none."""
+    otel_service_name: str = "hortus"
+    sentry_dsn: SecretStr = SecretStr("")
+    """Where errors are reported; empty reports none."""
+    sentry_environment: str = "production"
 
     # Logs
     log_level: Literal["debug", "info", "warning", "error"] = "info"

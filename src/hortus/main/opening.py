@@ -34,6 +34,8 @@ from hortus.generation.accept import Accept, StartText
 from hortus.generation.limits import PlanNames
 from hortus.generation.usage import usage_of
 from hortus.main import counting, upkeep
+from hortus.main.reports import reported
+from hortus.main.traces import traced
 from hortus.providers import Context, Registry, discover
 from hortus.storage import LocalStorage, Storage
 from hortus.tasks import EmbeddedEngine
@@ -45,6 +47,16 @@ log = structlog.get_logger()
 @asynccontextmanager
 async def opened(settings: Settings, *, work: bool, registry: Registry | None = None) -> AsyncIterator[Resources]:
     """Everything this process needs; with `work` it also runs tasks. `registry` replaces the providers found."""
+    async with (
+        traced(settings),
+        reported(settings),
+        _opened(settings, work=work, registry=registry) as resources,
+    ):
+        yield resources
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, *, work: bool, registry: Registry | None) -> AsyncIterator[Resources]:
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     database = Database(settings.database, pool_size=settings.database_pool_size)
     async with Http() as http, _redis(settings) as redis, _relay(redis) as relay:

@@ -9,7 +9,7 @@ from typing import Literal, Protocol, cast
 
 import structlog
 
-from hortus.core import meters
+from hortus.core import meters, spans
 from hortus.providers import (
     Delta,
     Done,
@@ -136,7 +136,10 @@ async def generate(
         budget = left if last else left * 0.7
         started = time.monotonic()
         try:
-            result = await _try(choice, make(choice, budget), sink, registry, budget, resumed)
+            with spans.span(
+                f"provider {provider}", "client", {"gen_ai.system": provider, "gen_ai.request.model": model}
+            ):
+                result = await _try(choice, make(choice, budget), sink, registry, budget, resumed)
         except ProviderError as error:
             resume = None
             retry = _record_failure(choice, error, started, health, trace)

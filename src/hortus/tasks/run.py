@@ -5,7 +5,7 @@ import time
 
 import structlog
 
-from hortus.core import context, meters
+from hortus.core import context, meters, spans
 from hortus.core.db import Database
 from hortus.core.resources import Resources
 from hortus.tasks import queue
@@ -23,7 +23,8 @@ async def run_one(resources: Resources, task: Claimed) -> None:
     mark = context.request_id.set(task.request_id)
     started, outcome = time.monotonic(), "handed_back"
     try:
-        error, delay = await _call(resources, task)
+        with spans.span(f"task {task.name}", "consumer", {"hortus.task": task.name, "hortus.attempt": task.attempt}):
+            error, delay = await _call(resources, task)
         if error is None and task.closed:
             outcome = "done"
             return  # the handler finished it in the transaction of its effects
