@@ -60,7 +60,6 @@ async def reported(settings: Settings) -> AsyncIterator[None]:
             environment=settings.sentry_environment,
             default_integrations=False,
             auto_enabling_integrations=False,
-            send_default_pii=False,
             include_local_variables=False,
             include_source_context=False,
             max_breadcrumbs=0,
