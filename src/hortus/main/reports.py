@@ -82,7 +82,7 @@ async def reported(settings: Settings) -> AsyncIterator[None]:
             event |= described
         else:
             hint = {}
-        scope.capture_event(event, hint=hint)  # type: ignore[arg-type]
+        client.capture_event(event, hint, scope)  # type: ignore[arg-type]
 
     log.report_to(report)
     try:
