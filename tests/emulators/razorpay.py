@@ -86,6 +86,7 @@ class RazorpayEmulator(Emulator):
             web.get("/v1/payments/{id}/refunds", self._guard(self._refunds_of_payment)),
             web.get("/v1/subscriptions/{id}/retrieve_scheduled_changes", self._guard(self._scheduled_changes)),
             web.patch("/v1/subscriptions/{id}", self._guard(self._update)),
+            web.patch("/v1/orders/{id}", self._guard(self._note)),
         ]
         return found
 
@@ -161,6 +162,13 @@ class RazorpayEmulator(Emulator):
             "order", "order", amount=amount, amount_paid=0, amount_due=amount, currency=currency, receipt=receipt,
             offer_id=None, status="created", attempts=0, notes=notes,
         )  # fmt: skip
+
+    async def _note(self, request: web.Request) -> Entity:
+        order, body = self.get(request.match_info["id"], "orders"), await request.json()
+        if set(body) != {"notes"} or len(body["notes"]) > 15:
+            raise Wrong("Only notes can be changed")
+        order["notes"] = body["notes"]
+        return order
 
     async def _payments_of_order(self, request: web.Request) -> Entity:
         order = self.get(request.match_info["id"], "orders")
@@ -517,6 +525,10 @@ class RazorpayEmulator(Emulator):
             "created_at": _now() if created_at is None else created_at,
         }  # fmt: skip
         return Event(secrets.token_hex(7), kind, json.dumps(said, ensure_ascii=False).encode())
+
+    def again(self, event: Event, at: int) -> Event:
+        """The same event, as if it had happened then."""
+        return Event(event.id, event.kind, json.dumps({**json.loads(event.body), "created_at": at}).encode())
 
     def headers(self, event: Event, secret: str | None = None) -> dict[str, str]:
         """With what an event is sent."""

@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+from tests.emulators.razorpay import RazorpayEmulator
 from tests.emulators.stripe import StripeEmulator, till
 
 from hortus.core import clock
@@ -26,6 +27,7 @@ from hortus.payments import (
     Subject,
     SubscriptionChanged,
 )
+from hortus.payments.razorpay import Adapter as Razorpay
 from hortus.payments.sandbox import Adapter as Sandbox
 from hortus.payments.sandbox import deliver, store, vendor
 from hortus.payments.stripe import Adapter as Stripe
@@ -38,6 +40,8 @@ class Bench(Protocol):
     """One vendor, as a test drives it."""
 
     gateway: Gateway
+    oldest: int
+    """From so many seconds on, news is too old to be true."""
 
     async def pay(self, checkout: str) -> None:
         """The buyer pays a checkout."""
@@ -66,6 +70,8 @@ class Bench(Protocol):
 
 class SandboxBench:
     """The sandbox, by its own buttons."""
+
+    oldest = 302
 
     def __init__(self, context: Context) -> None:
         self.gateway: Gateway = Sandbox(context)
@@ -110,6 +116,8 @@ class SandboxBench:
 class StripeBench:
     """Stripe's adapter, and the emulator behind it."""
 
+    oldest = 302
+
     def __init__(self, context: Context, emulator: StripeEmulator) -> None:
         self.gateway: Gateway = Stripe(context)
         self.emulator = emulator
@@ -141,6 +149,65 @@ class StripeBench:
         return [({name.lower(): value for name, value in headers.items()}, body) for headers, body in told]
 
 
+class RazorpayBench:
+    """Razorpay's adapter, and the emulator behind it."""
+
+    oldest = 25 * 3600 + 2
+
+    def __init__(self, context: Context, emulator: RazorpayEmulator) -> None:
+        self.gateway: Gateway = Razorpay(context)
+        self.emulator = emulator
+
+    async def pay(self, checkout: str) -> None:
+        if self.emulator.get(checkout)["status"] in ("created", "attempted"):
+            self.emulator.pay(checkout)
+
+    async def decline(self, checkout: str) -> None:
+        self.emulator.fail_payment(checkout)
+
+    async def renew(self, subscription: str) -> None:
+        self.emulator.next_charge(subscription)
+
+    async def fail_renewal(self, subscription: str) -> None:
+        self.emulator.fail_renewal(subscription)
+
+    async def set_declining(self, subscription: str, customer: str) -> None:
+        self.emulator.decline(subscription)
+
+    async def dispute(self, payment: str) -> None:
+        self.emulator.dispute(payment)
+
+    async def decide(self, payment: str, *, won: bool) -> None:
+        (found,) = self.emulator.of("disp", payment_id=payment)
+        self.emulator.decide(found["id"], "won" if won else "lost")
+
+    async def sent(self, *, at: int | None = None) -> list[Sent]:
+        told = self.emulator.events if at is None else [self.emulator.again(each, at) for each in self.emulator.events]
+        return [
+            ({name.lower(): value for name, value in self.emulator.headers(event).items()}, event.body)
+            for event in told
+        ]
+
+
+@asynccontextmanager
+async def razorpay_bench(context: Context, environ: Any) -> AsyncIterator[Bench]:
+    """Razorpay on loopback, and the settings that lead there."""
+    async with RazorpayEmulator() as emulator:
+        for name, value in {**razorpay_settings(emulator), "RAZORPAY_CURRENCIES": "INR,USD"}.items():
+            environ.setenv(name, value)
+        yield RazorpayBench(context, emulator)
+
+
+def razorpay_settings(emulator: RazorpayEmulator) -> dict[str, str]:
+    """What an operator would set."""
+    return {
+        "RAZORPAY_KEY_ID": emulator.key_id,
+        "RAZORPAY_KEY_SECRET": emulator.key_secret,
+        "RAZORPAY_WEBHOOK_SECRET": emulator.webhook_secret,
+        "RAZORPAY_API_BASE": emulator.url,
+    }
+
+
 @asynccontextmanager
 async def sandbox_bench(context: Context, _: Any) -> AsyncIterator[Bench]:
     """The sandbox needs nothing else."""
@@ -166,6 +233,7 @@ def stripe_settings(emulator: StripeEmulator) -> dict[str, str]:
 
 
 BENCHES: dict[str, Callable[[Context, Any], AbstractAsyncContextManager[Bench]]] = {
+    "razorpay": razorpay_bench,
     "sandbox": sandbox_bench,
     "stripe": stripe_bench,
 }

@@ -260,6 +260,8 @@ class Abilities:
     off_session: bool = True
     """Whether a known customer may be charged without a page."""
     portal: bool = False
+    resume: bool = True
+    """Whether it can be taken back that a subscription ends with its period."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Razorpay behind the seam."""
 
-import hashlib
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -22,7 +21,7 @@ from hortus.payments.base import (
 )
 from hortus.payments.razorpay import news, subscriptions
 from hortus.payments.razorpay.client import Absent, Client, Entity
-from hortus.payments.razorpay.facts import facts_of, payments_of
+from hortus.payments.razorpay.facts import close_order, facts_of, refund
 from hortus.payments.razorpay.settings import Settings
 
 LATE_MINUTES = 7200
@@ -38,7 +37,7 @@ class Adapter:
     def __init__(self, context: Context) -> None:
         self._settings = Settings()
         self._client = Client(context.http, self._settings)
-        self.can = Abilities(currencies=self._settings.currencies, discounts=False, off_session=False)
+        self.can = Abilities(currencies=self._settings.currencies, discounts=False, off_session=False, resume=False)
 
     def missing(self) -> str | None:
         return self._settings.missing()
@@ -115,13 +114,7 @@ class Adapter:
             if vendor_id.startswith("sub_"):
                 await subscriptions.close(self._client, vendor_id)
                 return
-            # An order cannot be closed at Razorpay. Money that still comes for it counts.
-            found = await self._client.find("orders", vendor_id)
-            if found is None:
-                return
-            payments = await payments_of(self._client, vendor_id)
-            if found["status"] == "paid" or any(each["status"] in ("authorized", "captured") for each in payments):
-                raise Refused("the order was paid")
+            await close_order(self._client, vendor_id)
 
     async def charge(self, order: Order) -> None:
         raise Refused("Razorpay charges nobody without a page")
@@ -145,9 +138,7 @@ class Adapter:
         with _of_known_form():
             if await self._client.find("payments", payment) is None:
                 raise Refused("there is no such payment")
-            once = hashlib.sha256(key.encode()).hexdigest()
-            body = {"amount": amount_minor, "speed": "normal", "notes": {"reference": once}}
-            await self._client.post(f"payments/{payment}/refund", body, X_Refund_Idempotency=once)
+            await refund(self._client, payment, amount_minor, key=key)
 
     async def portal(self, customer: str, return_url: str) -> str:
         raise Refused("Razorpay has no such place")

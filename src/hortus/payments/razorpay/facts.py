@@ -5,9 +5,12 @@ write. The notes of a payment come from the buyer's browser and are never read.
 """
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
+
+import structlog
 
 from hortus.core import clock
 from hortus.payments.base import (
@@ -26,7 +29,10 @@ from hortus.payments.razorpay import subscriptions
 from hortus.payments.razorpay.client import Client, Entity
 from hortus.payments.razorpay.wire import moment, paid_of, reference_of, whole
 
+log = structlog.get_logger()
 T = TypeVar("T")
+CLOSED = "closed"
+"""The note on an order that was closed here."""
 HAS_MONEY = ("captured", "refunded")
 AT_ONCE = 8
 LATEST_FAILURES = 10
@@ -65,6 +71,9 @@ async def _of_order(client: Client, order_id: str) -> list[Fact]:
     if order is None or reference is None:
         return []
     payments = await payments_of(client, order_id)
+    if order["notes"].get(CLOSED):
+        await _give_back(client, payments)
+        return [CheckoutEnded(reference)]
     if not any(payment["status"] in HAS_MONEY for payment in payments):
         payments = await _capture(client, order, payments)
     paid = [payment for payment in payments if payment["status"] in HAS_MONEY]
@@ -89,6 +98,33 @@ async def _capture(client: Client, order: Entity, payments: list[Entity]) -> lis
     return payments
 
 
+async def _give_back(client: Client, payments: list[Entity]) -> None:
+    """Razorpay lets an order be paid that was closed here: such money goes back, once."""
+    for payment in payments:
+        left = whole(payment["amount"]) - whole(payment.get("amount_refunded") or 0)
+        if payment["status"] == "captured" and left:
+            log.warning("payment_of_closed_order_returned", gateway="razorpay", payment=payment["id"])
+            await refund(client, payment["id"], left, key=f"closed:{payment['id']}")
+
+
+async def refund(client: Client, payment_id: str, amount: int, *, key: str) -> None:
+    """Give money back, once per `key`."""
+    once = hashlib.sha256(key.encode()).hexdigest()
+    body = {"amount": amount, "speed": "normal", "notes": {"reference": once}}
+    await client.post(f"payments/{payment_id}/refund", body, X_Refund_Idempotency=once)
+
+
+async def close_order(client: Client, order_id: str) -> None:
+    """Mark an order that nobody paid: what comes for it now goes back. Raises Refused when it was paid."""
+    order = await client.find("orders", order_id)
+    if order is None or order["notes"].get(CLOSED):
+        return
+    payments = await payments_of(client, order_id)
+    if order["status"] == "paid" or any(each["status"] in ("authorized", *HAS_MONEY) for each in payments):
+        raise Refused("the order was paid")
+    await client.patch(f"orders/{order_id}", {"notes": {**order["notes"], CLOSED: "yes"}})
+
+
 async def payments_of(client: Client, order_id: str) -> list[Entity]:
     """Every try to pay an order, the first one first."""
     found = (await client.get(f"orders/{order_id}/payments")).get("items") or []
@@ -104,9 +140,10 @@ async def _of_subscription(client: Client, subscription_id: str) -> list[Fact]:
     if found is None or reference is None:
         return []
     invoices = [each async for each in client.each("invoices", subscription_id=subscription_id)]
+    invoices.reverse()  # now the oldest first, also where two are of one second
     bought = sorted(
         (each for each in invoices if each["status"] == "paid" and each.get("payment_id")),
-        key=lambda each: (each.get("billing_start") or each["issued_at"], each["id"]),
+        key=lambda each: (each.get("billing_start") or each["issued_at"], each["issued_at"]),
     )
     if not bought and subscriptions.never_began(found):
         return [CheckoutEnded(reference)] if found["status"] in subscriptions.OVER else []
