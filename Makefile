@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo doctor test test-faults check bench lock clean
+.PHONY: help setup run demo doctor test test-faults check bench reference lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -43,6 +43,10 @@ test-faults: .venv/dev.stamp ## kill, freeze, cut and fill up, at full size; pri
 
 bench: .venv/dev.stamp ## measure, and write docs/PERFORMANCE.md
 	$(BIN)/python -m bench
+
+reference: setup ## write docs/API.md and the Postman collection from the schema
+	$(BIN)/hortus schema --as page > docs/API.md
+	$(BIN)/hortus schema --as postman > deploy/postman/hortus.json
 
 lock: ## resolve the dependencies again
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url pyproject.toml --extra local --extra build -o requirements.txt

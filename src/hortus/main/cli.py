@@ -171,6 +171,20 @@ def backup(
         console.print(f"  {line}", highlight=False, soft_wrap=True)
 
 
+@app.command("schema")
+def show_schema(
+    form: Annotated[str, typer.Option("--as", help="openapi, postman, or page (docs/API.md).")] = "openapi",
+) -> None:
+    """Print the description of the API: for tools, for Postman, for people."""
+    from typing import get_args  # noqa: PLC0415 - used here only
+
+    from hortus.main import reference  # noqa: PLC0415 - `hortus --help` stays quick
+
+    if form not in get_args(reference.Form):
+        raise typer.BadParameter(f"one of {', '.join(get_args(reference.Form))}")
+    sys.stdout.write(reference.describe(form))  # type: ignore[arg-type]
+
+
 @app.command()
 def doctor(data: Data = None) -> None:
     """Say what is configured, what is reachable and what is missing, one line each."""
