@@ -51,7 +51,7 @@ JOURNEY = (
     Step("Wait for the reply", "read_generation", until=("status", "succeeded")),
     Step("Read the room", "read_room"),
     Step("What is left?", "usage"),
-    Step("Make an API key", "create_key", 201, KEY, (("key_id", "id"), ("api_key", "key"))),
+    Step("Make an API key", "create_key", 201, KEY, (("key_id", "id"), ("api_key", "secret"))),
     Step("Ask with the key", "usage", bearer="api_key"),
     Step("Remove the key", "remove_key", 204),
     Step("Prices", "price_list"),
