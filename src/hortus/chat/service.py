@@ -173,7 +173,9 @@ async def _start_reply(tx: Tx, resources: Resources, room: Chatroom, message: Me
         "topics": [topic_of(room.id)],
         "marks": {"room_id": room.id, "message_id": reply.id},
     }
-    wish = generation.Wish(turn.caller, "chat", message.content, asked, turn.quality, route, id=wish_id)
+    wish = generation.Wish(
+        turn.caller, "chat", message.content, asked, turn.quality, route, named=turn.model is not None, id=wish_id
+    )
     await generation.submit(tx, settings, wish, generation.RUN)
     room.leaf_id = message.id
     _touch(room)

@@ -40,6 +40,8 @@ class Wish:
     asked: dict[str, Any]
     quality: Tier
     route: Route
+    named: bool = False
+    """Whether the customer named the model: then its own quality counts, not the one that was asked for."""
     count: int = 1
     retry_of: str | None = None
     id: str = field(default_factory=ids.new)
@@ -54,6 +56,11 @@ class Wish:
     def kind(self) -> str:
         """text, chat, image or video."""
         return self.operation.partition(".")[0]
+
+    @property
+    def needs(self) -> Tier:
+        """The quality that the customer's plan must bring."""
+        return self.route.choices[0].model.tier if self.named else self.quality
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +145,7 @@ async def submit_many(
 
 
 async def _take_quota(tx: Tx, settings: Settings, wishes: Sequence[Wish]) -> dict[str, Problem]:
-    takes = [quotas.Take(wish.id, wish.user_id, wish.kind, wish.count) for wish in wishes]
+    takes = [quotas.Take(wish.id, wish.user_id, wish.kind, wish.count, wish.needs) for wish in wishes]
     return _refused(wishes, await quotas.take_many(tx, takes, zone=settings.zone))
 
 

@@ -33,7 +33,7 @@ def text_wish(resources: Resources, caller: Principal, body: TextIn, **extra: An
     size = text_size(body.prompt, body.system, body.max_tokens)
     route = choose_route(resources, caller, "text", body.quality, body.model, size)
     asked = {"system": body.system, "max_tokens": body.max_tokens}
-    return Wish(caller, "text", body.prompt, asked, body.quality, route, **extra)
+    return Wish(caller, "text", body.prompt, asked, body.quality, route, named=body.model is not None, **extra)
 
 
 def image_wish(resources: Resources, caller: Principal, body: ImageIn, **extra: Any) -> Wish:
@@ -41,7 +41,17 @@ def image_wish(resources: Resources, caller: Principal, body: ImageIn, **extra: 
     width, height = body.pixels
     route = choose_route(resources, caller, "image.generate", body.quality, body.model, Size(images=body.count))
     asked = {"width": width, "height": height, "count": body.count, "style": body.style, "color": body.color}
-    return Wish(caller, "image.generate", body.prompt, asked, body.quality, route, count=body.count, **extra)
+    return Wish(
+        caller,
+        "image.generate",
+        body.prompt,
+        asked,
+        body.quality,
+        route,
+        named=body.model is not None,
+        count=body.count,
+        **extra,
+    )
 
 
 async def edit_wish(tx: Tx, resources: Resources, caller: Principal, body: ImageEditIn, **extra: Any) -> Wish:
@@ -50,7 +60,7 @@ async def edit_wish(tx: Tx, resources: Resources, caller: Principal, body: Image
     operation: Operation = f"image.{body.operation}"  # type: ignore[assignment]
     route = choose_route(resources, caller, operation, body.quality, body.model, Size(images=1))
     asked = {"file_id": source.id, "width": source.width, "height": source.height, "count": 1}
-    return Wish(caller, operation, body.prompt, asked, body.quality, route, **extra)
+    return Wish(caller, operation, body.prompt, asked, body.quality, route, named=body.model is not None, **extra)
 
 
 async def video_wish(tx: Tx, resources: Resources, caller: Principal, body: VideoIn, **extra: Any) -> Wish:
@@ -61,7 +71,16 @@ async def video_wish(tx: Tx, resources: Resources, caller: Principal, body: Vide
     route = choose_route(resources, caller, body.operation, body.quality, body.model, Size(seconds=seconds))
     asked = body.model_dump(include={"script", "prompt", "voice", "language", "aspect_ratio"})
     asked["file_id"] = body.photo_file_id
-    return Wish(caller, body.operation, body.script or body.prompt or "", asked, body.quality, route, **extra)
+    return Wish(
+        caller,
+        body.operation,
+        body.script or body.prompt or "",
+        asked,
+        body.quality,
+        route,
+        named=body.model is not None,
+        **extra,
+    )
 
 
 async def _picture(tx: Tx, user_id: str, file_id: str) -> files.File:

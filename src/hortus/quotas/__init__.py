@@ -5,7 +5,14 @@ Every verb works in the caller's transaction and never commits.
 
 from hortus.quotas.budgets import Spend, Unspend, spend_many, unspend_many
 from hortus.quotas.defaults import BASIC, PRO, QUALITIES, PlanSettings, PlanTerms, WindowTerms
-from hortus.quotas.errors import AlreadyTaken, KeyBudgetExceeded, QuotaBroken, QuotaExceeded, UnknownPlan
+from hortus.quotas.errors import (
+    AlreadyTaken,
+    KeyBudgetExceeded,
+    QualityNotInPlan,
+    QuotaBroken,
+    QuotaExceeded,
+    UnknownPlan,
+)
 from hortus.quotas.history import BudgetLeft, KeyHistory, Spent, budgets_left, histories, month_of_keys
 from hortus.quotas.plans import (
     HeldPlan,
@@ -41,6 +48,7 @@ __all__ = [
     "PlanSettings",
     "PlanTerms",
     "PlanUsage",
+    "QualityNotInPlan",
     "QuotaBroken",
     "QuotaExceeded",
     "Spend",

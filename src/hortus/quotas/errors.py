@@ -1,6 +1,7 @@
 """What can go wrong with quotas."""
 
 import math
+from collections.abc import Sequence
 from datetime import datetime
 
 from hortus.core import clock
@@ -28,6 +29,16 @@ class QuotaExceeded(Problem):
             retry_after=wait,
             upgrade_url=UPGRADE_URL,
         )
+
+
+class QualityNotInPlan(Problem):
+    """The plan does not bring the quality that was asked for."""
+
+    code, status, title = "quality_not_in_plan", 403, "Your plan does not bring this quality"
+    detail = "Ask for one of `qualities`, or choose a larger plan at `upgrade_url`."
+
+    def __init__(self, quality: str, qualities: Sequence[str]) -> None:
+        super().__init__(quality=quality, qualities=list(qualities), upgrade_url=UPGRADE_URL)
 
 
 class KeyBudgetExceeded(Problem):

@@ -9,11 +9,11 @@ KNOWN = SetStatement("SELECT reference FROM quota_takes WHERE reference IN (SELE
 
 # Without any plan there is a row with a null plan, which the caller must refuse.
 LIMITS = SetStatement(
-    'SELECT u.id, u.plan_id, w.kind, w."window", w."limit" FROM ('
+    'SELECT u.id, u.plan_id, w.kind, w."window", w."limit", CAST(s.qualities AS text) FROM ('
     "SELECT d.id, COALESCE(h.plan_id, (SELECT p.id FROM plans AS p WHERE p.name = 'basic' AND p.active "
     "ORDER BY p.version DESC LIMIT 1)) AS plan_id FROM {rows} "
     "LEFT JOIN plan_holders AS h ON h.user_id = d.id AND (h.until IS NULL OR h.until > :now)"
-    ") AS u LEFT JOIN plan_windows AS w ON w.plan_id = u.plan_id",
+    ") AS u LEFT JOIN plans AS s ON s.id = u.plan_id LEFT JOIN plan_windows AS w ON w.plan_id = u.plan_id",
     id="text",
 )
 

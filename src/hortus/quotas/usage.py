@@ -1,16 +1,19 @@
 """Count uses against the limits of the plan, give them back, and show them."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
+from functools import lru_cache
 from typing import Any, cast
 
 from hortus.core import clock
 from hortus.core.db import Tx
 from hortus.quotas import statements
-from hortus.quotas.errors import AlreadyTaken, QuotaBroken, QuotaExceeded, UnknownPlan
+from hortus.quotas.errors import AlreadyTaken, QualityNotInPlan, QuotaBroken, QuotaExceeded, UnknownPlan
 from hortus.quotas.windows import WINDOWS, Periods, Window, periods_at
 
+Refusal = QuotaExceeded | QualityNotInPlan | AlreadyTaken
 Key = tuple[str, str, Window]
 """User, kind and window of one usage row of the current periods."""
 
@@ -23,6 +26,8 @@ class Take:
     user_id: str
     kind: str
     count: int = 1
+    quality: str | None = None
+    """The quality that the plan must bring; None asks for none."""
 
     def __post_init__(self) -> None:
         if self.count < 0:
@@ -58,9 +63,7 @@ async def take(
         raise problem
 
 
-async def take_many(
-    tx: Tx, takes: Sequence[Take], *, zone: tzinfo, at: datetime | None = None
-) -> list[QuotaExceeded | AlreadyTaken | None]:
+async def take_many(tx: Tx, takes: Sequence[Take], *, zone: tzinfo, at: datetime | None = None) -> list[Refusal | None]:
     """Count each in turn: first come, first served. None where it fits, otherwise why not.
 
     A use counts in its day and in its month, whatever windows the plan has, so that changing
@@ -68,18 +71,20 @@ async def take_many(
     """
     now = at or clock.now()
     periods = periods_at(now, zone)
-    limits = await _limits(tx, {take.user_id for take in takes}, now)
+    limits, brings = await _limits(tx, {take.user_id for take in takes}, now)
     used = await _lock_usage(tx, {(take.user_id, take.kind) for take in takes}, periods)
     found = await statements.KNOWN.run(tx, [{"id": take.reference} for take in takes])
     known = set(found.scalars())
-    answers: list[QuotaExceeded | AlreadyTaken | None] = []
+    answers: list[Refusal | None] = []
     changed: dict[Key, int] = {}
     rows: list[dict[str, Any]] = []
     for take in takes:
         keys: list[Key] = [(take.user_id, take.kind, window) for window in WINDOWS]
-        problem: QuotaExceeded | AlreadyTaken | None
+        problem: Refusal | None
         if take.reference in known:
             problem = AlreadyTaken(take.reference)
+        elif take.quality is not None and take.quality not in brings[take.user_id]:
+            problem = QualityNotInPlan(take.quality, brings[take.user_id])
         else:
             problem = _exceeded(take.count, keys, limits, used, periods, now)
         answers.append(problem)
@@ -163,15 +168,23 @@ def _exceeded(
     return None
 
 
-async def _limits(tx: Tx, user_ids: Iterable[str], now: datetime) -> dict[Key, int]:
+async def _limits(tx: Tx, user_ids: Iterable[str], now: datetime) -> tuple[dict[Key, int], dict[str, tuple[str, ...]]]:
+    """The limits of the users' plans, and the qualities that these bring."""
     limits: dict[Key, int] = {}
+    brings: dict[str, tuple[str, ...]] = {}
     rows = [{"id": user_id} for user_id in user_ids]
-    for user_id, plan_id, kind, window, limit in await statements.LIMITS.run(tx, rows, now=now):
+    for user_id, plan_id, kind, window, limit, qualities in await statements.LIMITS.run(tx, rows, now=now):
         if plan_id is None:
             raise UnknownPlan("there is no plan `basic`: run ensure_plans at start-up")
         if limit is not None:
             limits[user_id, kind, window] = limit
-    return limits
+        brings[user_id] = _read_list(qualities)
+    return limits, brings
+
+
+@lru_cache(maxsize=256)
+def _read_list(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
 
 
 async def _lock_usage(tx: Tx, uses: Iterable[tuple[str, str]], periods: Periods) -> dict[Key, int]:
