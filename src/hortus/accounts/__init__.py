@@ -26,6 +26,7 @@ from hortus.accounts.keys import KeyUses, ModelNotAllowed, NamedKey, keys_of, ke
 from hortus.accounts.keys import demand as demand_scope
 from hortus.accounts.keys import revoke_all as revoke_keys
 from hortus.accounts.new_passwords import NewPasswords
+from hortus.accounts.notices import tell
 from hortus.accounts.oidc import Providers as OidcProviders
 from hortus.accounts.oidc import RoleGiven
 from hortus.accounts.oidc import read_providers as read_oidc_providers
@@ -108,6 +109,7 @@ __all__ = [
     "sweep_oidc_flows",
     "sweep_passkey_challenges",
     "tell_user",
+    "tell",
     "unsuspend",
     "user_changed",
     "user_registered",

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import update
 
 from hortus import ledger
-from hortus.billing import coupons
+from hortus.billing import auto_topup, coupons
 from hortus.billing.tables import Checkout
 from hortus.core import clock
 from hortus.core.db import Tx
@@ -36,6 +36,7 @@ async def close(tx: Tx, checkout_id: str, status: str, *, gives: bool = True) ->
             Checkout.credits,
             Checkout.amount_minor,
             Checkout.trial_days,
+            Checkout.created_at,
         )
     )
     row = closed.one_or_none()
@@ -43,6 +44,9 @@ async def close(tx: Tx, checkout_id: str, status: str, *, gives: bool = True) ->
         return False
     if row.coupon_id is not None:
         await coupons.settle(tx, checkout_id, paid=status == "paid")
+    if row.kind == "auto_topup":
+        of_order = (row.user_id, row.id, row.amount_minor, row.created_at)
+        await auto_topup.finished(tx, *of_order, paid=status == "paid")
     if gives and status == "paid" and row.credits and (row.kind == "subscription" or not row.amount_minor):
         await _give(tx, row)
     return True

@@ -80,6 +80,13 @@ class AmountNotOffered(Problem):
     detail = "`amounts` of `GET /api/payment/plans` says what may be bought in which currency."
 
 
+class NothingSaved(Conflict):
+    """The customer never paid at a gateway that can charge them again."""
+
+    code, title = "nothing_saved", "There is no saved way to pay"
+    detail = "Buy something once first; a gateway that can charge you again remembers how you paid."
+
+
 class PaymentNotFound(NotFound):
     """No such payment, or not yours."""
 

@@ -37,6 +37,16 @@ class BillingSettings(BaseSettings):
     plan_rollover_periods: int = Field(0, ge=0, le=24)
     payment_currency: str = ""
     """What is charged when a customer does not say: the first currency of the gateway unless set."""
+    low_balance_credits: NonNegativeInt = 20
+    """Whole credits below which a customer is written to, once each time; 0 writes to nobody."""
+    auto_topup_per_hour: int = Field(3, ge=1, le=100)
+    """How often an automatic top-up may charge one customer in an hour, whatever they set."""
+    referral_reward_credits: NonNegativeInt = 20
+    """Whole credits for whoever brought a new customer, once that one has paid; 0 gives none."""
+    referral_welcome_credits: NonNegativeInt = 20
+    """The same for the new customer."""
+    referral_clawback_days: NonNegativeInt = 30
+    """Both are taken back when the payment is refunded or lost in a dispute within so many days."""
     topup_rates: dict[str, Decimal] = Field(default_factory=lambda: {"INR": Decimal("0.9"), "USD": Decimal(45)})
     """Credits for a hundred minor units (a rupee, a dollar) when a customer names the amount; `{}` sells packs only."""
     topup_min_minor: dict[str, int] = Field(default_factory=lambda: {"INR": 50_00, "USD": 1_00})

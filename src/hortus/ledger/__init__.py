@@ -30,6 +30,7 @@ from hortus.ledger.reservations import (
     settle,
     settle_many,
 )
+from hortus.ledger.watch import below, granted
 
 __all__ = [
     "PRIORITY_BOUGHT",
@@ -48,6 +49,7 @@ __all__ = [
     "UnknownGrant",
     "UnknownReservation",
     "balance",
+    "below",
     "claw_back",
     "end_grant",
     "entries",
@@ -56,6 +58,7 @@ __all__ = [
     "grant",
     "grant_welcome",
     "moved",
+    "granted",
     "prove",
     "prove_some",
     "release",

@@ -12,6 +12,7 @@ from hortus.core.rowset import SetStatement
 from hortus.ledger.accounts import Changes, apply, lock, open_account, pay_debts
 from hortus.ledger.entries import CLAWED_BACK, EXPIRED, ISSUED, Movement, post
 from hortus.ledger.errors import UnknownGrant
+from hortus.ledger.watch import granted
 
 PRIORITY_PLAN: Final = 10
 """A plan's monthly credit burns first: it will be gone at the end of the period anyway."""
@@ -88,6 +89,7 @@ async def grant(
     changes.account(user_id, balance=amount, debt=-paid)
     await apply(tx, changes)
     await post(tx, [Movement(reference, ISSUED, user_id, amount, "grant", reason, str(row["id"]))], now)
+    await granted.send(tx, user_id)
     return True
 
 

@@ -303,8 +303,8 @@ class Gateway(Protocol):
     async def close(self, vendor_id: str) -> None:
         """Let a checkout that was not paid be paid no more; Refused when it was paid."""
 
-    async def charge(self, order: Order) -> None:
-        """Take the money of a known customer now, once per order. Raises Declined."""
+    async def charge(self, order: Order) -> Subject | None:
+        """Take the money of a known customer now, once per order; what to ask about it. Raises Declined."""
 
     async def preview(self, subscription: str, price: str) -> Proration:
         """What changing to that price now would cost."""

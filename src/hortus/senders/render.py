@@ -25,6 +25,7 @@ TEMPLATES: Mapping[str, tuple[str, ...]] = {
     "data_export_ready": ("expires_on",),
     "low_balance": ("available",),
     "payment_failed": ("amount",),
+    "auto_topup_stopped": (),
     "email_changed": ("new_email",),
     "wrong_codes": (),
     "identifier_added": ("identifier",),

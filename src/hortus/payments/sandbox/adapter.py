@@ -131,9 +131,9 @@ class Adapter:
         async with self._database.transaction() as tx:
             await vendor.close(tx, vendor_id)
 
-    async def charge(self, order: Order) -> None:
+    async def charge(self, order: Order) -> Subject:
         async with self._database.transaction() as tx:
-            await vendor.charge(tx, order, declined=Settings().sandbox_declines)
+            return Subject("checkout", await vendor.charge(tx, order, declined=Settings().sandbox_declines))
 
     async def preview(self, subscription: str, price: str) -> Proration:
         async with self._database.snapshot() as tx:

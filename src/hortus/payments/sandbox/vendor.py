@@ -93,8 +93,8 @@ async def close(tx: Tx, checkout_id: str) -> None:
     await _tell(tx, "checkout.expired", "checkout", checkout.id)
 
 
-async def charge(tx: Tx, order: Order, *, declined: bool) -> None:
-    """Take money from a known customer, once per order. Raises Declined."""
+async def charge(tx: Tx, order: Order, *, declined: bool) -> str:
+    """Take money from a known customer, once per order; the id of the checkout that stands for it. Raises Declined."""
     if order.buyer.customer is None:
         raise Refused("the customer is not known here")
     if declined:
@@ -102,11 +102,12 @@ async def charge(tx: Tx, order: Order, *, declined: bool) -> None:
     body = {"reference": order.id, "customer": order.buyer.customer, "status": "paid", "price": None}
     checkout, new = await store.make(tx, "checkout", body, key=order.id)
     if not new:
-        return
+        return checkout.id
     payment = await _take(tx, checkout.id, order.id, order.amount_minor, order.currency)
     checkout.body["payment"] = payment.id
     await store.save(tx, checkout)
     await _tell(tx, "checkout.paid", "checkout", checkout.id)
+    return checkout.id
 
 
 # Subscriptions ---------------------------------------------------------------

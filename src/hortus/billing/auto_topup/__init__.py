@@ -1,0 +1,5 @@
+"""Credit that buys itself when it runs low."""
+
+from hortus.billing.auto_topup.service import finished
+
+__all__ = ["finished"]

@@ -1,0 +1,65 @@
+"""Routes of `/api/payment/auto-topup`."""
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from sqlalchemy import select
+
+from hortus.accounts import Caller, limited_caller
+from hortus.billing import orders
+from hortus.billing.auto_topup import service
+from hortus.billing.auto_topup.schemas import AutoTopupIn, AutoTopupOut
+from hortus.billing.errors import NothingSaved
+from hortus.billing.tables import Customer, Payment
+from hortus.core.db import Tx
+from hortus.core.errors import Invalid
+from hortus.core.web import PROBLEM_RESPONSES, ReadTx, WriteTx, resource
+from hortus.payments import Gateway, Gateways
+
+router = APIRouter(prefix="/api/payment/auto-topup", tags=["payment"], responses=PROBLEM_RESPONSES)
+GatewaysOf = Annotated[Gateways, resource(Gateways)]
+CHANGES = limited_caller("auto_topup", "20/hour")
+
+
+@router.get("")
+async def read_auto_topup(caller: Caller, tx: ReadTx) -> AutoTopupOut:
+    """Whether credit buys itself, and how that stands."""
+    return AutoTopupOut.of(await service.find(tx, caller.user_id))
+
+
+@router.put("", dependencies=[CHANGES])
+async def set_auto_topup(body: AutoTopupIn, caller: Caller, tx: WriteTx, gateways: GatewaysOf) -> AutoTopupOut:
+    """Buy a pack by itself whenever credit runs low. Your saved card is charged without asking again."""
+    gateway = await _saved(tx, gateways, caller.user_id, body.currency)
+    wanted = await orders.pack_wanted(tx, gateway, body.pack, body.currency)
+    if body.monthly_cap_minor < wanted.amount_minor:
+        problem = {"field": "monthly_cap_minor", "detail": f"one pack costs {wanted.amount_minor}"}
+        raise Invalid("The monthly cap does not pay for one pack.", errors=[problem])
+    row = await service.wish(
+        tx,
+        caller.user_id,
+        enabled=body.enabled,
+        pack=body.pack,
+        gateway=gateway.id,
+        currency=wanted.currency,
+        below=int(body.below),
+        monthly_cap_minor=body.monthly_cap_minor,
+    )
+    return AutoTopupOut.of(row)
+
+
+@router.delete("", status_code=204)
+async def stop_auto_topup(caller: Caller, tx: WriteTx) -> None:
+    """Buy nothing more by itself; again is fine. What is being charged at this moment is not stopped."""
+    await service.turn_off(tx, caller.user_id)
+
+
+async def _saved(tx: Tx, gateways: Gateways, user_id: str, currency: str | None) -> Gateway:
+    """A gateway where the user has paid before and can be charged again. Raises NothingSaved."""
+    paid = select(Payment.id).where(Payment.user_id == user_id, Payment.gateway == Customer.gateway)
+    known = select(Customer.gateway).where(Customer.user_id == user_id, paid.exists())
+    saved = set((await tx.execute(known)).scalars())
+    for gateway in gateways.ready():
+        if gateway.id in saved and gateway.can.off_session and currency in (None, *gateway.can.currencies):
+            return gateway
+    raise NothingSaved

@@ -1,0 +1,122 @@
+"""Find who runs low, and charge them: the order is written down first, and the gateway knows it by its id.
+
+Whatever dies, the next look finds the order on its way and goes on with it; the gateway charges an order once.
+"""
+
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import or_, select, update
+
+from hortus import ledger, tasks
+from hortus.billing import orders, sold
+from hortus.billing.auto_topup import service
+from hortus.billing.auto_topup.tables import AutoTopup
+from hortus.billing.checkouts import Return, buyer_of, order_of
+from hortus.billing.closing import close
+from hortus.billing.errors import GatewayFailed, NotForSale
+from hortus.billing.refresh import refresh
+from hortus.billing.tables import Checkout
+from hortus.core import clock
+from hortus.core.db import Database
+from hortus.core.resources import Resources
+from hortus.core.settings import Settings
+from hortus.payments import Declined, Gateway, GatewayError, Gateways, Refused
+
+log = structlog.get_logger()
+PAGE = 500
+IDLE = timedelta(minutes=15)
+"""When cap, hourly stop or price list say no, nobody asks again before."""
+REPEATED = timedelta(hours=20)
+"""Gateways remember an idempotency key for a day: nothing older is sent again."""
+
+
+class _NotNow(Exception):
+    """Cap, hourly stop, or another order on its way."""
+
+
+async def sweep(resources: Resources, _task: tasks.Claimed) -> None:
+    """Enqueue a charge for everybody who runs low and wants one. Reads only rows of those who want it, by index."""
+    database, after = resources.get(Database), ""
+    while True:
+        watched = select(AutoTopup.user_id, AutoTopup.below, AutoTopup.checkout_id)
+        watched = watched.where(or_(AutoTopup.enabled, AutoTopup.checkout_id.is_not(None)))
+        watched = watched.where(AutoTopup.user_id > after, AutoTopup.next_at <= clock.now())
+        async with database.snapshot() as tx:
+            rows = (await tx.execute(watched.order_by(AutoTopup.user_id).limit(PAGE))).all()
+            low = await ledger.below(tx, {row.user_id: row.below for row in rows})
+        wanted = [row.user_id for row in rows if row.user_id in low or row.checkout_id is not None]
+        if wanted:
+            async with database.transaction() as tx:
+                for user_id in wanted:
+                    await tasks.enqueue(tx, CHARGE, {"user_id": user_id}, key=f"auto_topup:{user_id}")
+        if len(rows) < PAGE:
+            return
+        after = rows[-1].user_id
+
+
+async def _work(resources: Resources, task: tasks.Claimed) -> None:
+    user_id, database = task.payload["user_id"], resources.get(Database)
+    async with database.snapshot() as tx:
+        row = await service.find(tx, user_id)
+    if row is None or not (row.enabled or row.checkout_id):
+        return
+    gateway = resources.get(Gateways).get(row.gateway)
+    checkout_id = row.checkout_id
+    if checkout_id is None and gateway is not None:
+        checkout_id = await _order(resources, gateway, row)
+    if gateway is None or checkout_id is None:
+        async with database.transaction() as tx:
+            await service.rest(tx, user_id, IDLE)
+        return
+    await _charge(resources, gateway, checkout_id)
+
+
+async def _order(resources: Resources, gateway: Gateway, row: AutoTopup) -> str | None:
+    """Write the order down, within all limits; None when they say no."""
+    try:
+        async with resources.get(Database).transaction() as tx:
+            if not await ledger.below(tx, {row.user_id: row.below}):
+                raise _NotNow
+            wanted = await orders.pack_wanted(tx, gateway, row.pack, row.currency)
+            order = await orders.order_credits(tx, gateway, row.user_id, wanted, kind="auto_topup")
+            per_hour = sold.BillingSettings().auto_topup_per_hour
+            if not await service.start(tx, row.user_id, order.id, order.amount_minor, order.currency, per_hour):
+                raise _NotNow
+    except (_NotNow, NotForSale):
+        return None
+    return order.id
+
+
+async def _charge(resources: Resources, gateway: Gateway, checkout_id: str) -> None:
+    database = resources.get(Database)
+    async with database.snapshot() as tx:
+        checkout = (await tx.execute(select(Checkout).where(Checkout.id == checkout_id))).scalar_one()
+        buyer = await buyer_of(tx, gateway, checkout.user_id)
+    if checkout.status != "new":
+        return  # the gateway has it: news of it comes
+    if checkout.created_at < clock.now() - REPEATED:
+        async with database.transaction() as tx:
+            await close(tx, checkout_id, "ended")
+        return
+    try:
+        subject = await gateway.charge(order_of(checkout, buyer, None, Return(), resources.get(Settings)))
+    except (Declined, Refused) as error:
+        log.info("auto_topup_declined", gateway=gateway.id, checkout=checkout_id, reason=str(error))
+        async with database.transaction() as tx:
+            if await close(tx, checkout_id, "ended") and isinstance(error, Refused):
+                await service.stop(tx, checkout.user_id, "refused")
+        return
+    except GatewayError as error:
+        raise tasks.Retry(reason=f"{type(error).__name__}: {error}") from None
+    async with database.transaction() as tx:
+        taken = update(Checkout).where(Checkout.id == checkout_id, Checkout.status == "new")
+        await tx.execute(taken.values(status="open"))
+    if subject is not None:
+        try:
+            await refresh(resources, gateway, subject)
+        except (GatewayError, GatewayFailed) as error:
+            log.warning("auto_topup_not_read", gateway=gateway.id, reason=str(error))
+
+
+CHARGE = tasks.define("billing.auto_topup", _work, time_limit=120, attempts=8, backoff=5, longest_backoff=900)

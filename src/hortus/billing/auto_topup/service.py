@@ -1,0 +1,126 @@
+"""Wishes for automatic top-ups: set, started once at a time within their cap, and ended."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import case, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from hortus import accounts
+from hortus.billing.auto_topup.tables import AutoTopup
+from hortus.core import clock
+from hortus.core.db import Tx
+
+PAUSES = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
+"""How long it waits after each charge that failed in a row; after the last one it turns itself off."""
+HOUR = timedelta(hours=1)
+
+
+async def find(tx: Tx, user_id: str) -> AutoTopup | None:
+    """The wish of a user, if they ever had one."""
+    query = select(AutoTopup).where(AutoTopup.user_id == user_id).execution_options(populate_existing=True)
+    return (await tx.execute(query)).scalar_one_or_none()
+
+
+async def wish(tx: Tx, user_id: str, **wanted: Any) -> AutoTopup:
+    """Set what a user wants; what was spent this month stays counted, in one currency."""
+    now = clock.now()
+    insert = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
+    fresh = {**wanted, "failures": 0, "next_at": now, "stopped": None, "updated_at": now}
+    empty = {"month": month_of(now), "spent_minor": 0, "hour_started": now, "hour_count": 0, "checkout_id": None}
+    same = AutoTopup.currency == wanted["currency"]
+    await tx.execute(
+        insert(AutoTopup)
+        .values(user_id=user_id, **fresh, **empty)
+        .on_conflict_do_update(
+            index_elements=["user_id"],
+            set_={**fresh, "spent_minor": case((same, AutoTopup.spent_minor), else_=0)},
+        )
+    )
+    found = await find(tx, user_id)
+    assert found is not None  # noqa: S101 - it was just written
+    return found
+
+
+async def turn_off(tx: Tx, user_id: str) -> None:
+    """Buy nothing more by itself; what is on its way is not stopped."""
+    off = update(AutoTopup).where(AutoTopup.user_id == user_id).values(enabled=False, updated_at=clock.now())
+    await tx.execute(off)
+
+
+async def start(tx: Tx, user_id: str, checkout_id: str, amount_minor: int, currency: str, per_hour: int) -> bool:
+    """Let an order be the one on its way, within cap and hourly stop; False, and the order may not stay, otherwise."""
+    now = clock.now()
+    month = month_of(now)
+    spent = case((AutoTopup.month == month, AutoTopup.spent_minor), else_=0)
+    running = AutoTopup.hour_started > now - HOUR
+    count = case((running, AutoTopup.hour_count), else_=0)
+    started = (
+        update(AutoTopup)
+        .where(
+            AutoTopup.user_id == user_id,
+            AutoTopup.enabled,
+            AutoTopup.checkout_id.is_(None),
+            AutoTopup.currency == currency,
+            AutoTopup.next_at <= now,
+            spent + amount_minor <= AutoTopup.monthly_cap_minor,
+            count < per_hour,
+        )
+        .values(
+            checkout_id=checkout_id,
+            month=month,
+            spent_minor=spent + amount_minor,
+            hour_started=case((running, AutoTopup.hour_started), else_=now),
+            hour_count=count + 1,
+        )
+        .returning(AutoTopup.user_id)
+    )
+    return (await tx.execute(started)).first() is not None
+
+
+async def rest(tx: Tx, user_id: str, lasts: timedelta) -> None:
+    """Look at a wish again only after a while."""
+    later = update(AutoTopup).where(AutoTopup.user_id == user_id, AutoTopup.checkout_id.is_(None))
+    await tx.execute(later.values(next_at=clock.now() + lasts))
+
+
+async def finished(
+    tx: Tx, user_id: str, checkout_id: str, amount_minor: int, ordered_at: datetime, *, paid: bool
+) -> None:
+    """The order on its way was paid or will not be: make room for the next one. Each has its effect once."""
+    now, this = clock.now(), (AutoTopup.user_id == user_id, AutoTopup.checkout_id == checkout_id)
+    same_month = AutoTopup.month == month_of(ordered_at)
+    if paid:
+        done = update(AutoTopup).where(*this).values(checkout_id=None, failures=0, next_at=now)
+        if (await tx.execute(done.returning(AutoTopup.user_id))).first() is None:  # it had been given up here
+            late = update(AutoTopup).where(AutoTopup.user_id == user_id, same_month)
+            await tx.execute(late.values(spent_minor=AutoTopup.spent_minor + amount_minor))
+        return
+    pauses = [(AutoTopup.failures == number, now + pause) for number, pause in enumerate(PAUSES)]
+    failed = (
+        update(AutoTopup)
+        .where(*this)
+        .values(
+            checkout_id=None,
+            spent_minor=case((same_month, AutoTopup.spent_minor - amount_minor), else_=AutoTopup.spent_minor),
+            failures=AutoTopup.failures + 1,
+            next_at=case(*pauses, else_=now + PAUSES[-1]),
+        )
+        .returning(AutoTopup.failures)
+    )
+    failures = (await tx.execute(failed)).scalar_one_or_none()
+    if failures is not None and failures >= len(PAUSES):
+        await stop(tx, user_id, "declined")
+
+
+async def stop(tx: Tx, user_id: str, why: str) -> None:
+    """Turn it off after charges failed, and tell the customer, once."""
+    stopped = update(AutoTopup).where(AutoTopup.user_id == user_id, AutoTopup.enabled)
+    stopped = stopped.values(enabled=False, stopped=why, updated_at=clock.now())
+    if (await tx.execute(stopped.returning(AutoTopup.user_id))).first() is not None:
+        await accounts.tell(tx, user_id, "auto_topup_stopped", {})
+
+
+def month_of(moment: datetime) -> str:
+    """The calendar month, in UTC, in which a cap counts."""
+    return f"{moment:%Y-%m}"
