@@ -36,7 +36,15 @@ from hortus.accounts.passkeys import remove_passkeys
 from hortus.accounts.passkeys import sweep_challenges as sweep_passkey_challenges
 from hortus.accounts.passwords import PasswordPool
 from hortus.accounts.principal import Budgets, Principal, PrincipalCache, sessions_changed, user_changed
-from hortus.accounts.service import Profile, offer_setup, profile_of, register, staff_made, user_registered
+from hortus.accounts.service import (
+    Profile,
+    offer_setup,
+    profile_of,
+    register,
+    staff_made,
+    user_referred,
+    user_registered,
+)
 from hortus.accounts.sessions import authenticated_again, recently_authenticated
 from hortus.accounts.strength import check_strength
 from hortus.accounts.throttle import Throttle, sweep_lanes
@@ -112,6 +120,7 @@ __all__ = [
     "tell",
     "unsuspend",
     "user_changed",
+    "user_referred",
     "user_registered",
     "user_welcomed",
     "ways_in",

@@ -73,6 +73,7 @@ async def register(
                 name=body.name,
                 marketing_consent=body.marketing_consent,
                 network=coarse_network_of(request),
+                referral=body.referral,
             )
             await ask_if_allowed(tx, desk, asked(request, "verify", Target("email", body.email)))
             if claimed is not None:  # tokens are never kept: a repeat gets fresh ones

@@ -31,6 +31,10 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterVali
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
+Referral = Annotated[str, StringConstraints(min_length=1, max_length=40)]
+"""The code of whoever brought a new customer; a wrong one is no reason to refuse them."""
+
+
 class RegisterIn(Body):
     """A new account."""
 
@@ -39,6 +43,7 @@ class RegisterIn(Body):
     name: Name | None = None
     accept_terms: Literal[True] = Field(description="Must be true")
     marketing_consent: bool = False
+    referral: Referral | None = None
 
 
 class RefreshIn(Body):

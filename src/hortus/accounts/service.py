@@ -19,6 +19,9 @@ from hortus.core.signals import Signal
 user_registered: Signal[str] = Signal("accounts.user_registered")
 """Sent with the user's id in the transaction that makes the user."""
 
+user_referred: Signal[tuple[str, str]] = Signal("accounts.user_referred")
+"""Sent with (user id, what they gave as the code of whoever brought them) in the transaction that makes the user."""
+
 staff_made: Signal[tuple[str, str]] = Signal("accounts.staff_made")
 """Sent with (user id, role) in the transaction that makes a user who is more than a customer."""
 
@@ -43,16 +46,29 @@ async def register(
     marketing_consent: bool = False,
     network: str | None = None,
     role: str = "user",
+    referral: str | None = None,
 ) -> str:
     """Make a user with an unverified e-mail address (normalised by the caller); the id. Raises EmailTaken."""
     taken = select(Identifier.id).where(Identifier.kind == "email", Identifier.value == email)
     if (await tx.execute(taken)).first() is not None:
         raise EmailTaken
     said = Said(name, password_hash, terms_accepted=True, marketing_consent=marketing_consent, network=network)
+    said = Said(name, password_hash, terms_accepted=True, marketing_consent=marketing_consent, referral=referral)
     try:
         return await make_user(tx, Target("email", email), said, verified=False, role=role)
     except IntegrityError as error:  # somebody registered the address between our look and now
         raise EmailTaken from error
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What people say about themselves when they sign up."""
+
+    name: str | None = None
+    password_hash: str | None = None
+    terms_accepted: bool = False
+    marketing_consent: bool = False
+    referral: str | None = None
 
 
 async def make_user(tx: Tx, target: Target | None, said: Said, *, verified: bool, role: str = "user") -> str:
@@ -75,6 +91,8 @@ async def make_user(tx: Tx, target: Target | None, said: Said, *, verified: bool
         await tx.execute(insert(Identifier), {**row, "verified_at": now if verified else None})
     await user_registered.send(tx, user_id)
     await note_sign_up(tx, user_id, said)
+    if said.referral is not None:
+        await user_referred.send(tx, (user_id, said.referral))
     if role != "user":
         await staff_made.send(tx, (user_id, role))
     if target is not None:

@@ -5,9 +5,20 @@ from sqlalchemy import select
 
 from hortus import tasks
 from hortus.billing import checkouts, papers
+from hortus import accounts, ledger, tasks
+from hortus.billing import balance_watches, checkouts, dunning
+from hortus.billing.auto_topup import charge as auto_topup
 from hortus.billing.inbox import reconcile
+from hortus.billing.referrals import jobs as referrals
 from hortus.billing.refresh import refresh
 from hortus.billing.signals import dispute_lost, payment_received, payment_reversed, subscription_unwanted
+from hortus.billing.signals import (
+    payment_failed,
+    payment_lost,
+    payment_received,
+    payment_reversed,
+    subscription_unwanted,
+)
 from hortus.billing.tables import Payment, Subscription
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
@@ -54,8 +65,16 @@ def define_all() -> None:
     """Make the periodic work known, and hear what must be undone; again is fine."""
     tasks.every("billing.reconcile", reconcile, 600)
     tasks.every("billing.sweep", _sweep, 3600)
+    tasks.every("billing.auto_topup_sweep", auto_topup.sweep, 15)
+    tasks.every("billing.low_balance", balance_watches.sweep, 60)
     subscription_unwanted.connect(_enqueue_undo)
     papers.InvoiceSettings()  # what is wrong with them is said at the start, not when money comes
     payment_received.connect(papers.note_payment)
     payment_reversed.connect(papers.note_refund)
     dispute_lost.connect(papers.note_lost)
+    ledger.granted.connect(balance_watches.watch)
+    payment_failed.connect(dunning.hear)
+    payment_received.connect(referrals.hear_payment)
+    payment_reversed.connect(referrals.hear_refund)
+    payment_lost.connect(referrals.hear_loss)
+    accounts.user_referred.connect(referrals.hear_sign_up)

@@ -243,6 +243,15 @@ class Dispute(Base):
     opened_at: Mapped[datetime]
 
 
+class BalanceWatch(Base):
+    """A customer who has enough credit, and is to be told when that is over. See `balance_watches`."""
+
+    __tablename__ = "balance_watches"
+
+    user_id: Mapped[str] = mapped_column(id_type(), primary_key=True)
+    since: Mapped[datetime]
+
+
 class WebhookEvent(Base):
     """The inbox: one piece of news from a gateway, as it came. Unknown kinds are kept too."""
 

@@ -23,6 +23,33 @@ def credits_to_text(micro: int) -> str:
     return format((Decimal(micro) / MICRO).normalize(), "f")
 
 
+WITHOUT_MINOR = (
+    "BIF",
+    "CLP",
+    "DJF",
+    "GNF",
+    "ISK",
+    "JPY",
+    "KMF",
+    "KRW",
+    "PYG",
+    "RWF",
+    "UGX",
+    "VND",
+    "VUV",
+    "XAF",
+    "XOF",
+)
+WITH_THREE = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
+"""Currencies whose minor unit is not a hundredth (ISO 4217)."""
+
+
+def money_to_text(amount_minor: int, currency: str) -> str:
+    """Money for people: `(50000, "INR")` -> `"INR 500.00"`."""
+    places = 0 if currency in WITHOUT_MINOR else 3 if currency in WITH_THREE else 2
+    return f"{currency} {Decimal(amount_minor).scaleb(-places):.{places}f}"
+
+
 def multiply_up(amount: int, numerator: int, denominator: int) -> int:
     """`amount * numerator / denominator`, rounded up: a fraction of a unit is never given away."""
     if denominator <= 0:

@@ -19,8 +19,10 @@ from hortus.admin.users import api as admin_users
 from hortus.admin.work import api as work
 from hortus.billing import api as billing
 from hortus.billing import callbacks, webhooks
+from hortus.billing.auto_topup import api as auto_topup
 from hortus.billing.coupons import api as coupons
 from hortus.billing.papers import api as papers
+from hortus.billing.referrals import api as referrals
 from hortus.chat import api as chat
 from hortus.files import api as files
 from hortus.generation import api as generation
@@ -33,6 +35,7 @@ ALL = (
     admin_coupons,
     admin_users,
     audit,
+    auto_topup,
     billing,
     callbacks,
     chat,
@@ -48,6 +51,7 @@ ALL = (
     papers,
     passkeys,
     privacy,
+    referrals,
     resets,
     sandbox,
     oidc,

@@ -9,8 +9,10 @@ from hortus.accounts.passkeys import tables as passkeys
 from hortus.admin.audit import tables as audit
 from hortus.admin.credits import tables as given_credits
 from hortus.billing import tables as billing
+from hortus.billing.auto_topup import tables as auto_topup
 from hortus.billing.coupons import tables as coupons
 from hortus.billing.papers import tables as papers
+from hortus.billing.referrals import tables as referrals
 from hortus.chat import tables as chat
 from hortus.core import tables as core
 from hortus.core.db import Base
@@ -26,6 +28,7 @@ from hortus.tasks import tables as tasks
 ALL = (
     accounts,
     audit,
+    auto_topup,
     billing,
     chat,
     codes,
@@ -42,6 +45,7 @@ ALL = (
     passkeys,
     privacy,
     quotas,
+    referrals,
     sandbox,
     routing,
     tasks,

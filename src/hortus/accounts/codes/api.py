@@ -57,6 +57,12 @@ async def signup(body: SignupIn, request: Request, resources: AllResources, once
     consent = body.marketing_consent
     said = Said(
         body.name, password_hash, terms_accepted=True, marketing_consent=consent, network=coarse_network_of(request)
+    said = Said(
+        body.name,
+        password_hash,
+        terms_accepted=True,
+        marketing_consent=body.marketing_consent,
+        referral=body.referral,
     )
     wish = asked(request, "sign_in", target, pending=json.dumps(asdict(said)))
 

@@ -8,7 +8,7 @@ from hortus.accounts.codes.desk import Codes
 from hortus.accounts.codes.guesses import GAP
 from hortus.accounts.codes.service import LIFE, Purpose
 from hortus.accounts.codes.targets import Target, mobile
-from hortus.accounts.schemas import Email, Name, NewPassword, Password, Secret
+from hortus.accounts.schemas import Email, Name, NewPassword, Password, Referral, Secret
 from hortus.core.schemas import Body
 
 Number = Annotated[str, StringConstraints(min_length=4, max_length=40)]
@@ -75,6 +75,7 @@ class SignupIn(Body):
     password: NewPassword | None = None
     accept_terms: Literal[True] = Field(description="Must be true")
     marketing_consent: bool = False
+    referral: Referral | None = None
 
 
 class SendIn(TargetIn):

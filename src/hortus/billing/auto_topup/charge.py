@@ -112,6 +112,8 @@ async def _charge(resources: Resources, gateway: Gateway, checkout_id: str) -> N
     async with database.transaction() as tx:
         taken = update(Checkout).where(Checkout.id == checkout_id, Checkout.status == "new")
         await tx.execute(taken.values(status="open"))
+        heard = update(AutoTopup).where(AutoTopup.checkout_id == checkout_id)  # news of it comes by itself
+        await tx.execute(heard.values(next_at=clock.now() + IDLE))
     if subject is not None:
         try:
             await refresh(resources, gateway, subject)

@@ -1,0 +1,61 @@
+"""Routes of `/api/payment/referral`."""
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from hortus.accounts import Caller, limited_caller
+from hortus.billing import sold
+from hortus.billing.checkouts import shop_url
+from hortus.billing.referrals import service
+from hortus.core.db import Tx
+from hortus.core.money import MICRO
+from hortus.core.schemas import Body, MicroCredits
+from hortus.core.settings import Settings
+from hortus.core.web import PROBLEM_RESPONSES, WriteTx, resource
+
+router = APIRouter(prefix="/api/payment/referral", tags=["payment"], responses=PROBLEM_RESPONSES)
+SettingsOf = Annotated[Settings, resource(Settings)]
+
+
+class ReferralIn(Body):
+    """The code of whoever told you of this place."""
+
+    code: str = Field(min_length=1, max_length=40)
+
+
+class ReferralOut(BaseModel):
+    """Your code, the link to hand out, and what both get once the new customer has paid."""
+
+    code: str
+    link: str
+    reward: MicroCredits
+    welcome: MicroCredits
+    brought: int
+    rewarded: int
+
+
+@router.get("")
+async def read_referral(caller: Caller, tx: WriteTx, settings: SettingsOf) -> ReferralOut:
+    """Your code and link, and how many came by them."""
+    return await _show(tx, settings, caller.user_id)
+
+
+@router.post("", dependencies=[limited_caller("referral", "10/hour")])
+async def name_referrer(body: ReferralIn, caller: Caller, tx: WriteTx, settings: SettingsOf) -> ReferralOut:
+    """Say once, before your first payment, whose code brought you."""
+    await service.name(tx, caller.user_id, body.code)
+    return await _show(tx, settings, caller.user_id)
+
+
+async def _show(tx: Tx, settings: Settings, user_id: str) -> ReferralOut:
+    found, rules = await service.standing(tx, user_id), sold.BillingSettings()
+    return ReferralOut(
+        code=found.code,
+        link=shop_url(settings, f"/signup?referral={found.code}"),
+        reward=rules.referral_reward_credits * MICRO,
+        welcome=rules.referral_welcome_credits * MICRO,
+        brought=found.brought,
+        rewarded=found.rewarded,
+    )

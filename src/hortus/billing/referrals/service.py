@@ -1,0 +1,133 @@
+"""Codes, who named them, and the reward: after the first payment, once, and back when that is undone."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from hortus import ledger
+from hortus.billing import sold
+from hortus.billing.coupons.codes import ALPHABET
+from hortus.billing.referrals.errors import ReferralNotFound, ReferralNotPossible
+from hortus.billing.referrals.tables import Referral, ReferralCode
+from hortus.billing.tables import Dispute, Payment
+from hortus.core import clock
+from hortus.core.db import Tx
+from hortus.core.money import MICRO
+
+LENGTH = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Somebody's code, how many they brought, and how many of those have paid."""
+
+    code: str
+    brought: int
+    rewarded: int
+
+
+async def standing(tx: Tx, user_id: str) -> Standing:
+    """The user's code, made now if there is none, and what came of it."""
+    insert = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
+    mine = select(ReferralCode.code).where(ReferralCode.user_id == user_id)
+    while (code := (await tx.execute(mine)).scalar_one_or_none()) is None:
+        fresh = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+        row = insert(ReferralCode).values(user_id=user_id, code=fresh, created_at=clock.now())
+        await tx.execute(row.on_conflict_do_nothing())
+    counted = select(Referral.status, func.count()).where(Referral.referrer_id == user_id).group_by(Referral.status)
+    by_status: dict[str, int] = {row[0]: row[1] for row in (await tx.execute(counted)).all()}
+    return Standing(code, sum(by_status.values()), by_status.get("rewarded", 0))
+
+
+async def name(tx: Tx, user_id: str, code: str) -> None:
+    """The user says who brought them. Raises ReferralNotFound, ReferralNotPossible."""
+    plain = "".join(character for character in code.upper() if character.isalnum())
+    owner = select(ReferralCode.user_id).where(ReferralCode.code == plain)
+    referrer_id = (await tx.execute(owner)).scalar_one_or_none()
+    if referrer_id is None:
+        raise ReferralNotFound
+    paid = select(Payment.id).where(Payment.user_id == user_id).limit(1)
+    mutual = select(Referral.user_id).where(Referral.user_id == referrer_id, Referral.referrer_id == user_id)
+    if referrer_id == user_id or (await tx.execute(paid)).first() or (await tx.execute(mutual)).first():
+        raise ReferralNotPossible
+    insert = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
+    row = {"user_id": user_id, "referrer_id": referrer_id, "status": "waiting", "payment_id": None}
+    made = insert(Referral).values(**row, reward=0, welcome=0, created_at=clock.now(), rewarded_at=None)
+    if (await tx.execute(made.on_conflict_do_nothing().returning(Referral.user_id))).first() is None:
+        raise ReferralNotPossible
+
+
+async def waits(tx: Tx, payment_id: str) -> bool:
+    """Whether a payment is by somebody who was brought and has not paid before."""
+    query = select(Referral.user_id).join(Payment, Payment.user_id == Referral.user_id)
+    query = query.where(Payment.id == payment_id, Referral.status == "waiting", Payment.amount_minor > 0)
+    return (await tx.execute(query.where(Payment.kind != "unexpected"))).first() is not None
+
+
+async def reward(tx: Tx, payment_id: str) -> bool:
+    """Grant both what a first payment brings, once; whether this did. One that went back already brings nothing."""
+    settings = sold.BillingSettings()
+    payment = (await tx.execute(select(Payment).where(Payment.id == payment_id).with_for_update())).scalar_one()
+    undone = _is_undone(payment)
+    moved = await tx.execute(
+        update(Referral)
+        .where(Referral.user_id == payment.user_id, Referral.status == "waiting")
+        .values(
+            status="void" if undone else "rewarded",
+            payment_id=payment_id,
+            reward=0 if undone else settings.referral_reward_credits * MICRO,
+            welcome=0 if undone else settings.referral_welcome_credits * MICRO,
+            rewarded_at=None if undone else clock.now(),
+        )
+        .returning(Referral.user_id, Referral.referrer_id, Referral.reward, Referral.welcome)
+    )
+    row = moved.one_or_none()
+    if row is None or undone:
+        return False
+    shares = [(row.referrer_id, row.reward, "referrer"), (row.user_id, row.welcome, "referred")]
+    for user_id, amount, side in sorted(shares):  # in one order, so that two rewards never wait for each other
+        if amount:
+            reference = _reference(row.user_id, side)
+            priority = ledger.PRIORITY_GIFT
+            await ledger.grant(tx, user_id, amount, reference=reference, reason="Referral", priority=priority)
+    return True
+
+
+async def take_back(tx: Tx, payment_id: str) -> bool:
+    """A payment was undone, by half at least: what it brought both goes, within the days that are set; whether so."""
+    payment = (await tx.execute(select(Payment).where(Payment.id == payment_id))).scalar_one()
+    if not await _counts(tx, payment):
+        return False
+    since = clock.now() - timedelta(days=sold.BillingSettings().referral_clawback_days)
+    undone = (
+        update(Referral)
+        .where(Referral.payment_id == payment_id, Referral.status == "rewarded", Referral.rewarded_at > since)
+        .values(status="taken_back")
+        .returning(Referral.user_id, Referral.referrer_id, Referral.reward, Referral.welcome)
+    )
+    row = (await tx.execute(undone)).one_or_none()
+    if row is None:
+        return False
+    shares = [(row.referrer_id, row.reward, "referrer"), (row.user_id, row.welcome, "referred")]
+    for _, amount, side in sorted(shares):
+        if amount:
+            grant = _reference(row.user_id, side)
+            await ledger.claw_back(tx, grant_reference=grant, reference=f"{grant}:back")
+    return True
+
+
+async def _counts(tx: Tx, payment: Payment) -> bool:
+    lost = select(Dispute.id).where(Dispute.payment_id == payment.id, Dispute.status == "lost").limit(1)
+    return _is_undone(payment, refunds_only=True) or (await tx.execute(lost)).first() is not None
+
+
+def _is_undone(payment: Payment, *, refunds_only: bool = False) -> bool:
+    gone = payment.refunded_minor + (0 if refunds_only else payment.disputed_minor)
+    return 2 * gone >= payment.amount_minor
+
+
+def _reference(user_id: str, side: str) -> str:
+    return f"referral:{user_id}:{side}"

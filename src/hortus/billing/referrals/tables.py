@@ -1,0 +1,44 @@
+"""Who brought whom, and what came of it.
+
+`user_id` is no foreign key: papers about money outlive people.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hortus.core.db import Base, id_type
+
+
+class ReferralCode(Base):
+    """The code by which a customer brings others. It is public: whoever knows it can only name it."""
+
+    __tablename__ = "referral_codes"
+
+    user_id: Mapped[str] = mapped_column(id_type(), primary_key=True)
+    code: Mapped[str] = mapped_column(String(12), unique=True)
+    created_at: Mapped[datetime]
+
+
+class Referral(Base):
+    """One customer brought another, once. It leaves `waiting` with the first payment of the new one.
+
+    `rewarded` may become `taken_back`; `void` never gave anything. The credit given is kept with it.
+    """
+
+    __tablename__ = "referrals"
+    __table_args__ = (
+        CheckConstraint("status IN ('waiting', 'rewarded', 'taken_back', 'void')", "status_is_known"),
+        CheckConstraint("user_id <> referrer_id", "nobody_brings_themselves"),
+        Index(None, "referrer_id", "status"),
+    )
+
+    user_id: Mapped[str] = mapped_column(id_type(), primary_key=True)
+    referrer_id: Mapped[str] = mapped_column(id_type())
+    status: Mapped[str] = mapped_column(String(10))
+    payment_id: Mapped[str | None] = mapped_column(ForeignKey("payments.id"), unique=True)
+    reward: Mapped[int] = mapped_column(BigInteger)
+    welcome: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime]
+    rewarded_at: Mapped[datetime | None]
