@@ -1,0 +1,119 @@
+"""Customers who bring customers: both are rewarded once, after money came, and not if it goes back."""
+
+import asyncio
+
+import httpx2
+import pytest
+from tests.billing.conftest import available, buy, press, quiet, rows
+from tests.billing.test_auto_topup import CREDIT, user_of
+from tests.serving import PASSWORD, Hortus
+
+from hortus.billing.referrals import service
+
+PATH = "/api/payment/referral"
+WELCOME, REWARD, SMALL = 5 * CREDIT, 20 * CREDIT, 100 * CREDIT
+
+
+async def code_of(client: httpx2.AsyncClient) -> str:
+    answer = await client.get(PATH)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["code"])
+
+
+async def settled(shop: Hortus) -> None:
+    """Wait until money and what follows from it was worked on."""
+    await quiet(shop)
+    waiting = "SELECT count(*) FROM tasks WHERE name LIKE 'billing.referral%' AND status IN ('queued', 'running')"
+    async with asyncio.timeout(20):
+        while await rows(shop, waiting) != [(0,)]:
+            await asyncio.sleep(0.05)
+
+
+async def pay(shop: Hortus, client: httpx2.AsyncClient) -> dict[str, object]:
+    order = await buy(client, "/api/payment/topup", pack="small", currency="INR")
+    await press(client, order, "pay")
+    await settled(shop)
+    return order
+
+
+async def test_both_are_rewarded_after_the_first_payment_and_once(shop: Hortus):
+    asha = await shop.customer()
+    code = await code_of(asha)
+    assert await code_of(asha) == code
+    assert (await asha.get(PATH)).json()["link"].endswith(f"/signup?referral={code}")
+    newcomer = shop.anonymous()
+    body = {"email": "new@example.com", "password": PASSWORD, "accept_terms": True, "referral": code.lower()}
+    tokens = (await newcomer.post("/api/auth/register", json=body)).json()
+    newcomer.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+    assert await available(newcomer) == WELCOME
+    order = await pay(shop, newcomer)
+    assert await available(newcomer) == WELCOME + SMALL + REWARD
+    assert await available(asha) == WELCOME + REWARD
+    assert (await asha.get(PATH)).json()["rewarded"] == 1
+    await pay(shop, newcomer)
+    assert await available(asha) == WELCOME + REWARD
+    await press(newcomer, order, "refund")
+    await settled(shop)
+    assert await available(asha) == WELCOME
+    assert await available(newcomer) == WELCOME + SMALL
+    assert await rows(shop, "SELECT status FROM referrals") == [("taken_back",)]
+
+
+async def test_nobody_brings_themselves_or_is_brought_twice_or_late(shop: Hortus):
+    asha, ravi, mina = [await shop.customer() for _ in range(3)]
+    codes = [await code_of(each) for each in (asha, ravi, mina)]
+    assert (await asha.post(PATH, json={"code": codes[0]})).json()["code"] == "referral_not_possible"
+    assert (await asha.post(PATH, json={"code": "NOBODY"})).json()["code"] == "referral_not_found"
+    answers = await asyncio.gather(*(asha.post(PATH, json={"code": codes[1 + n % 2]}) for n in range(8)))
+    assert sorted(answer.status_code for answer in answers) == [200] + [409] * 7
+    assert len(await rows(shop, "SELECT user_id FROM referrals")) == 1
+    by = ravi if await rows(shop, f"SELECT 1 FROM referrals WHERE referrer_id = '{user_of(ravi)}'") else mina
+    assert (await by.post(PATH, json={"code": codes[0]})).json()["code"] == "referral_not_possible"  # each other
+    other = mina if by is ravi else ravi
+    await pay(shop, other)
+    assert (await other.post(PATH, json={"code": codes[0]})).json()["code"] == "referral_not_possible"
+
+
+async def test_a_wrong_code_at_sign_up_keeps_nobody_out(shop: Hortus):
+    body = {"email": "new@example.com", "password": PASSWORD, "accept_terms": True, "referral": "NO-SUCH"}
+    assert (await shop.anonymous().post("/api/auth/register", json=body)).status_code == 201
+    assert await rows(shop, "SELECT user_id FROM referrals") == []
+
+
+async def test_many_rewards_for_one_payment_are_one(shop: Hortus):
+    asha, newcomer = await shop.customer(), await shop.customer()
+    assert (await newcomer.post(PATH, json={"code": await code_of(asha)})).status_code == 200
+    await pay(shop, newcomer)
+    ((payment_id,),) = await rows(shop, "SELECT id FROM payments")
+
+    async def again() -> bool:
+        async with shop.database.transaction() as tx:
+            return await service.reward(tx, payment_id)
+
+    assert not any(await asyncio.gather(*(again() for _ in range(8))))
+
+    async def back() -> bool:
+        async with shop.database.transaction() as tx:
+            return await service.take_back(tx, payment_id)
+
+    assert not any(await asyncio.gather(*(back() for _ in range(8))))  # it was not refunded
+    assert await available(asha) == WELCOME + REWARD
+
+
+async def test_a_lost_dispute_takes_back_and_a_late_refund_does_not(shop: Hortus, monkeypatch: pytest.MonkeyPatch):
+    asha, one, two = [await shop.customer() for _ in range(3)]
+    code = await code_of(asha)
+    for each in (one, two):
+        assert (await each.post(PATH, json={"code": code})).status_code == 200
+    order, late = await pay(shop, one), await pay(shop, two)
+    assert await available(asha) == WELCOME + 2 * REWARD
+    await press(one, order, "chargeback")
+    await settled(shop)
+    assert await available(asha) == WELCOME + 2 * REWARD
+    await press(one, order, "lose-dispute")
+    await settled(shop)
+    assert await available(asha) == WELCOME + REWARD
+    monkeypatch.setenv("REFERRAL_CLAWBACK_DAYS", "0")
+    await press(two, late, "refund")
+    await settled(shop)
+    assert await available(asha) == WELCOME + REWARD
