@@ -9,7 +9,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from hortus import ledger
 from hortus.billing.grants import credit_ends, priority_of, references_of
 from hortus.billing.signals import dispute_lost, payment_reversed
-from hortus.billing.signals import payment_lost, payment_reversed
 from hortus.billing.tables import Dispute, Payment, Refund
 from hortus.core import ids
 from hortus.core.db import Tx
@@ -67,7 +66,6 @@ async def disputed(tx: Tx, gateway: str, fact: Disputed) -> None:
     await balance(tx, payment.id, cause=f"dispute:{row['id']}:{fact.status}")
     if fact.status == "lost":
         await dispute_lost.send(tx, str(row["id"]))
-        await payment_lost.send(tx, payment.id)
 
 
 async def balance(tx: Tx, payment_id: str, *, cause: str) -> None:

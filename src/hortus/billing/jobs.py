@@ -3,18 +3,15 @@
 import structlog
 from sqlalchemy import select
 
-from hortus import tasks
-from hortus.billing import checkouts, papers
 from hortus import accounts, ledger, tasks
-from hortus.billing import balance_watches, checkouts, dunning
+from hortus.billing import balance_watches, checkouts, dunning, papers
 from hortus.billing.auto_topup import charge as auto_topup
 from hortus.billing.inbox import reconcile
 from hortus.billing.referrals import jobs as referrals
 from hortus.billing.refresh import refresh
-from hortus.billing.signals import dispute_lost, payment_received, payment_reversed, subscription_unwanted
 from hortus.billing.signals import (
+    dispute_lost,
     payment_failed,
-    payment_lost,
     payment_received,
     payment_reversed,
     subscription_unwanted,
@@ -76,5 +73,5 @@ def define_all() -> None:
     payment_failed.connect(dunning.hear)
     payment_received.connect(referrals.hear_payment)
     payment_reversed.connect(referrals.hear_refund)
-    payment_lost.connect(referrals.hear_loss)
+    dispute_lost.connect(referrals.hear_lost)
     accounts.user_referred.connect(referrals.hear_sign_up)

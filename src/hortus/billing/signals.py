@@ -10,7 +10,5 @@ payment_reversed: Signal[str] = Signal("payment_reversed")
 """Money went back: the refund's id, once per refund."""
 dispute_lost: Signal[str] = Signal("dispute_lost")
 """A dispute was lost, and the money with it: the dispute's id, once per dispute."""
-payment_lost: Signal[str] = Signal("payment_lost")
-"""A dispute was lost: the payment's id, once per dispute."""
 subscription_unwanted: Signal[str] = Signal("subscription_unwanted")
 """A second subscription of somebody who has one: its id, once. It must be cancelled and given back."""

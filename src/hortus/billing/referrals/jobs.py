@@ -5,7 +5,7 @@ from sqlalchemy import select
 from hortus import tasks
 from hortus.billing.referrals import service
 from hortus.billing.referrals.errors import ReferralNotFound, ReferralNotPossible
-from hortus.billing.tables import Refund
+from hortus.billing.tables import Dispute, Refund
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
 
@@ -28,11 +28,16 @@ async def hear_payment(tx: Tx, payment_id: str) -> None:
 async def hear_refund(tx: Tx, refund_id: str) -> None:
     """Money went back."""
     payment_id = (await tx.execute(select(Refund.payment_id).where(Refund.id == refund_id))).scalar_one()
-    await hear_loss(tx, payment_id)
+    await _look(tx, payment_id)
 
 
-async def hear_loss(tx: Tx, payment_id: str) -> None:
-    """A payment may be undone."""
+async def hear_lost(tx: Tx, dispute_id: str) -> None:
+    """A dispute was lost."""
+    payment_id = (await tx.execute(select(Dispute.payment_id).where(Dispute.id == dispute_id))).scalar_one()
+    await _look(tx, payment_id)
+
+
+async def _look(tx: Tx, payment_id: str) -> None:
     await tasks.enqueue(tx, TAKE_BACK, {"payment_id": payment_id})
 
 
