@@ -26,7 +26,6 @@ from hortus.accounts.keys import KeyUses, ModelNotAllowed, NamedKey, keys_of, ke
 from hortus.accounts.keys import demand as demand_scope
 from hortus.accounts.keys import revoke_all as revoke_keys
 from hortus.accounts.new_passwords import NewPasswords
-from hortus.accounts.notices import tell
 from hortus.accounts.oidc import Providers as OidcProviders
 from hortus.accounts.oidc import RoleGiven
 from hortus.accounts.oidc import read_providers as read_oidc_providers
@@ -117,7 +116,6 @@ __all__ = [
     "sweep_oidc_flows",
     "sweep_passkey_challenges",
     "tell_user",
-    "tell",
     "unsuspend",
     "user_changed",
     "user_referred",

@@ -22,6 +22,7 @@ class Said:
     terms_accepted: bool = False
     marketing_consent: bool = False
     network: str | None = None
+    referral: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,6 @@
 """What the owner of an account is told about it without having asked."""
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import case, select
 
@@ -14,15 +12,11 @@ LANGUAGE = "en"
 
 
 async def tell_new_sign_in(tx: Tx, user_id: str, *, device: str, address: str, at: datetime) -> None:
-    """Write to the main address of a user that a device signed in that was not seen before."""
-    await tell(tx, user_id, "new_sign_in", {"device": device, "address": address, "time": f"{at:%d %B %Y, %H:%M} UTC"})
+    """Write to the main address of a user that a device signed in that was not seen before.
 
-
-async def tell(tx: Tx, user_id: str, template: str, values: Mapping[str, Any]) -> None:
-    """Write to the main address of a user, once the transaction has committed. See `senders.TEMPLATES`.
-
-    A verified address is preferred. Whoever has none and a verified number gets a text message; others nothing.
+    A verified address is preferred. Whoever has none and a verified number gets a text message.
     """
+    values = {"device": device, "address": address, "time": f"{at:%d %B %Y, %H:%M} UTC"}
     unverified_last = case((Identifier.verified_at.is_(None), 1), else_=0)
     query = (
         select(Identifier.kind, Identifier.value, Identifier.verified_at, User.name)
@@ -33,8 +27,12 @@ async def tell(tx: Tx, user_id: str, template: str, values: Mapping[str, Any]) -
     to = (await tx.execute(query)).first()
     if to is None:
         return
-    said = {**values, "name": to.name}
+    values["name"] = to.name
     if to.kind == "email":
-        await senders.send_mail(tx, to=to.value, template=template, language=LANGUAGE, values=said, user_id=user_id)
+        await senders.send_mail(
+            tx, to=to.value, template="new_sign_in", language=LANGUAGE, values=values, user_id=user_id
+        )
     elif to.verified_at is not None:
-        await senders.send_sms(tx, to=to.value, template=template, language=LANGUAGE, values=said, user_id=user_id)
+        await senders.send_sms(
+            tx, to=to.value, template="new_sign_in", language=LANGUAGE, values=values, user_id=user_id
+        )

@@ -52,23 +52,18 @@ async def register(
     taken = select(Identifier.id).where(Identifier.kind == "email", Identifier.value == email)
     if (await tx.execute(taken)).first() is not None:
         raise EmailTaken
-    said = Said(name, password_hash, terms_accepted=True, marketing_consent=marketing_consent, network=network)
-    said = Said(name, password_hash, terms_accepted=True, marketing_consent=marketing_consent, referral=referral)
+    said = Said(
+        name,
+        password_hash,
+        terms_accepted=True,
+        marketing_consent=marketing_consent,
+        network=network,
+        referral=referral,
+    )
     try:
         return await make_user(tx, Target("email", email), said, verified=False, role=role)
     except IntegrityError as error:  # somebody registered the address between our look and now
         raise EmailTaken from error
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What people say about themselves when they sign up."""
-
-    name: str | None = None
-    password_hash: str | None = None
-    terms_accepted: bool = False
-    marketing_consent: bool = False
-    referral: str | None = None
 
 
 async def make_user(tx: Tx, target: Target | None, said: Said, *, verified: bool, role: str = "user") -> str:

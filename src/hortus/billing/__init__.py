@@ -1,5 +1,6 @@
 """Selling: the price list, checkouts, subscriptions, payments, and what follows when money goes back."""
 
+from hortus.billing.auto_topup import turn_off as stop_auto_topup
 from hortus.billing.errors import CannotChange, GatewayFailed, PaymentsNotConfigured
 from hortus.billing.facts import apply
 from hortus.billing.history import payments_of, refund
@@ -32,5 +33,6 @@ __all__ = [
     "publish_pack",
     "refund",
     "replay",
+    "stop_auto_topup",
     "subscribers",
 ]

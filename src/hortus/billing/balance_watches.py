@@ -57,4 +57,4 @@ async def _tell(tx: Tx, user_id: str, least: int, link: str) -> None:
     if has is None:
         await watch(tx, user_id)  # credit came in meanwhile
         return
-    await accounts.tell(tx, user_id, "low_balance", {"available": credits_to_text(max(0, has)), "link": link})
+    await accounts.tell_user(tx, user_id, "low_balance", available=credits_to_text(max(0, has)), link=link)

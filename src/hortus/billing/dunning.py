@@ -35,8 +35,8 @@ async def _tell(resources: Resources, task: tasks.Claimed) -> None:
         except NotForSale:
             return
         link = shop_url(resources.get(Settings), "/billing")
-        values = {"amount": money_to_text(owed, row.currency), "link": link}
-        await accounts.tell(tx, row.user_id, "payment_failed", values)
+        amount = money_to_text(owed, row.currency)
+        await accounts.tell_user(tx, row.user_id, "payment_failed", amount=amount, link=link)
 
 
 TELL = tasks.define("billing.dunning", _tell, queue="mail", attempts=8)

@@ -56,12 +56,11 @@ async def signup(body: SignupIn, request: Request, resources: AllResources, once
         password_hash = await resources.get(PasswordPool).hash(body.password)
     consent = body.marketing_consent
     said = Said(
-        body.name, password_hash, terms_accepted=True, marketing_consent=consent, network=coarse_network_of(request)
-    said = Said(
         body.name,
         password_hash,
         terms_accepted=True,
-        marketing_consent=body.marketing_consent,
+        marketing_consent=consent,
+        network=coarse_network_of(request),
         referral=body.referral,
     )
     wish = asked(request, "sign_in", target, pending=json.dumps(asdict(said)))
