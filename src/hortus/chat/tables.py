@@ -2,17 +2,22 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hortus.core.db import Base, id_type
+
+_DELETED = text("deleted_at IS NOT NULL")
 
 
 class Chatroom(Base):
     """A conversation. `activity` is an id that is renewed at every write: newer activity sorts later."""
 
     __tablename__ = "chatrooms"
-    __table_args__ = (Index("ix_chatrooms_of_user", "user_id", "activity"),)
+    __table_args__ = (
+        Index("ix_chatrooms_of_user", "user_id", "activity"),
+        Index("ix_chatrooms_deleted", "deleted_at", postgresql_where=_DELETED, sqlite_where=_DELETED),
+    )
 
     id: Mapped[str] = mapped_column(id_type(), primary_key=True)
     user_id: Mapped[str] = mapped_column(id_type())

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from hortus.core.db import Base, id_type
 
 _DELETED = text("deleted_at IS NOT NULL AND swept_at IS NULL")
+_SWEPT = text("swept_at IS NOT NULL")
 
 
 class File(Base):
@@ -17,6 +18,7 @@ class File(Base):
     __table_args__ = (
         Index("ix_files_of_user", "user_id", "id"),
         Index("ix_files_to_sweep", "deleted_at", postgresql_where=_DELETED, sqlite_where=_DELETED),
+        Index("ix_files_swept", "swept_at", postgresql_where=_SWEPT, sqlite_where=_SWEPT),
     )
 
     id: Mapped[str] = mapped_column(id_type(), primary_key=True)
