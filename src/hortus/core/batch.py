@@ -21,6 +21,7 @@ class Batch(Generic[Item, Answer]):
 
     `work` answers each item in order with a value or an exception. When the whole batch
     fails, each item is tried again alone, so that one bad item never fails its neighbours.
+    `work` touches nothing but the database: a batch that clashed with others is repeated whole.
     A caller that goes away does not undo its item.
     """
 
@@ -61,8 +62,8 @@ class Batch(Generic[Item, Answer]):
                 raise
 
     async def _run(self, taken: Sequence[tuple[Item, asyncio.Future[Answer]]]) -> None:
-        async with self._database.transaction() as tx:
-            answers = await self._work(tx, [item for item, _ in taken])
+        items = [item for item, _ in taken]
+        answers = await self._database.repeat(lambda tx: self._work(tx, items))
         for (_, future), answer in zip(taken, answers, strict=True):
             if future.done():
                 continue

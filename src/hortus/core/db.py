@@ -5,25 +5,28 @@ writers of one process queue fairly for it; readers never wait (WAL). This modul
 only one that commits.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 
-import asyncpg
 import structlog
-from sqlalchemy import DDL, DateTime, Dialect, MetaData, String, Table, TypeDecorator, event, make_url
+from sqlalchemy import DateTime, Dialect, MetaData, String, TypeDecorator, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.expression import FunctionElement
 
-from hortus.core import context, sqlite_reader
+from hortus.core import context, engines, sqlite_reader
+from hortus.core.append_only import append_only as append_only  # noqa: PLC0414 - migrations know it by this name
+from hortus.core.append_only import append_only_statements as append_only_statements  # noqa: PLC0414 - likewise
+from hortus.core.engines import Manners
 from hortus.core.errors import Unavailable
+from hortus.core.replica import SETTLED, Replica
 
 log = structlog.get_logger()
 AfterCommit = Callable[[], Awaitable[None] | None]
@@ -111,6 +114,10 @@ _PLAIN: dict[str, Any] = {"synchronize_session": False}
 """Updates go to the database and nowhere else: matching them against objects in memory costs more than they do."""
 
 
+TRIES = 4
+"""How often a transaction is tried that clashes with others."""
+
+
 class NestedTransaction(RuntimeError):
     """A transaction was opened inside another one: a programming error that would deadlock SQLite."""
 
@@ -121,36 +128,35 @@ def _away() -> Unavailable:
     return Unavailable(detail, headers={"Retry-After": "2"}, retry_after=2)
 
 
-def _is_away(error: Exception) -> bool:
-    """Nobody else is called inside a transaction, so a broken connection is the database's."""
-    if isinstance(error, FileNotFoundError):
-        return error.filename is None  # no socket where the server should listen; a missing file has a name
-    if isinstance(error, DBAPIError):
-        return error.connection_invalidated or isinstance(
-            getattr(error.orig, "__cause__", None), (asyncpg.PostgresConnectionError, *_NO_ROOM)
-        )
-    return isinstance(error, (PoolTimeout, asyncpg.PostgresConnectionError, *_NO_ROOM, ConnectionError))
-
-
-_NO_ROOM = (asyncpg.TooManyConnectionsError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError)
-
-
 class Database:
     """The engine and its transactions. One per process."""
 
-    def __init__(self, url: str, *, pool_size: int = 10, echo: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 10,
+        echo: bool = False,
+        manners: Manners = Manners(),  # noqa: B008 - frozen
+        replica_url: str = "",
+    ) -> None:
         self.url = normalise_url(url)
         self.carried: dict[str, Any] = {}
         """What every transaction brings along in its `info`, such as the key that seals messages."""
         self.dialect = self.url.get_backend_name()
         if self.dialect == "sqlite":
-            self._writer = _sqlite_engine(self.url, begin="BEGIN IMMEDIATE", pool_size=1, echo=echo)
+            self._writer = engines.sqlite_engine(self.url, begin="BEGIN IMMEDIATE", pool_size=1, echo=echo)
             reader = partial(sqlite_reader.connect, self.url.database or "")
-            self._reader = _sqlite_engine(self.url, begin="BEGIN", pool_size=pool_size, echo=echo, async_creator=reader)
-        else:
-            self._writer = self._reader = create_async_engine(
-                self.url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True, pool_recycle=1800, echo=echo
+            self._reader = engines.sqlite_engine(
+                self.url, begin="BEGIN", pool_size=pool_size, echo=echo, async_creator=reader
             )
+        else:
+            self._writer = engines.postgresql_engine(self.url, manners, pool_size=pool_size, echo=echo)
+            self._reader = self._writer
+        self.replica: Replica | None = None
+        if replica_url:
+            there = engines.postgresql_engine(normalise_url(replica_url), manners, pool_size=pool_size, echo=echo)
+            self.replica = Replica(there, self._writer)
 
     @property
     def engine(self) -> AsyncEngine:
@@ -164,6 +170,23 @@ class Database:
             yield tx
             await tx.commit()
         await _run_after_commit(tx)
+
+    async def repeat(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+        """`work(tx)` in a transaction of its own, from the beginning again when PostgreSQL undid it for a clash.
+
+        For work that touches nothing but the database: it may run up to four times, and is committed once.
+        A commit of which nothing is known is never repeated.
+        """
+        for tried in range(1, TRIES + 1):
+            try:
+                async with self.transaction() as tx:
+                    return await work(tx)
+            except Unavailable as error:
+                if tried == TRIES or not engines.has_clashed(error):
+                    raise
+                log.info("transaction_repeated", tried=tried)
+            await asyncio.sleep(random.uniform(0.01, 0.05) * 2**tried)  # noqa: S311 - spreads tries, guards nothing
+        raise AssertionError  # the last try answers or raises
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Tx]:
@@ -180,7 +203,7 @@ class Database:
             async with self.snapshot() as tx:
                 yield tx
             return
-        engine = _sqlite_engine(self.url, begin="BEGIN", pool_size=1)
+        engine = engines.sqlite_engine(self.url, begin="BEGIN", pool_size=1)
         try:
             async with self._open(engine) as tx:
                 yield tx
@@ -188,6 +211,26 @@ class Database:
                 await tx.rollback()
         finally:
             await engine.dispose()
+
+    @asynccontextmanager
+    async def history(self, before: datetime | None) -> AsyncIterator[Tx]:
+        """A transaction for reading what was written before that moment and never changes; None is now.
+
+        Where it is old enough the replica is asked, if there is one and it has all of it; else this is a snapshot.
+        """
+        settled = before is not None and before <= datetime.now(UTC) - SETTLED
+        if settled and self.replica is not None and await self.replica.is_fit():
+            try:
+                async with self._open(self.replica.engine) as tx:
+                    yield tx
+                    tx.expunge_all()
+                    await tx.rollback()
+            except Unavailable as error:
+                self.replica.rest(str(error.__cause__)[:200])
+                raise
+        else:
+            async with self.snapshot() as tx:
+                yield tx
 
     @asynccontextmanager
     async def _open(self, engine: AsyncEngine) -> AsyncIterator[Tx]:
@@ -200,9 +243,12 @@ class Database:
             ) as tx:
                 yield tx
         except Exception as error:
-            if not _is_away(error):
+            if engines.is_away(error):
+                log.warning("database_away", error=f"{type(error).__name__}: {error}"[:300])
+            elif engines.sqlstate(error) in engines.CLASHED | engines.TOOK_TOO_LONG:
+                log.warning("database_busy", error=f"{type(error).__name__}: {error}"[:300])
+            else:
                 raise
-            log.warning("database_away", error=f"{type(error).__name__}: {error}"[:300])
             raise _away() from error
         finally:
             context.transaction_open.reset(mark)
@@ -212,6 +258,8 @@ class Database:
         await self._writer.dispose()
         if self._reader is not self._writer:
             await self._reader.dispose()
+        if self.replica is not None:
+            await self.replica.engine.dispose()
 
 
 async def _run_after_commit(tx: Tx) -> None:
@@ -237,65 +285,3 @@ def normalise_url(url: str) -> URL:
     if backend == "sqlite":
         return parsed.set(drivername="sqlite+aiosqlite")
     raise ValueError(f"{backend} is not supported: use sqlite or postgresql")
-
-
-def _sqlite_engine(url: URL, *, begin: str, **options: Any) -> AsyncEngine:
-    # No transaction of the driver's own: we say BEGIN ourselves.
-    engine = create_async_engine(
-        url, max_overflow=0, pool_timeout=60, connect_args={"isolation_level": None}, **options
-    )
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def prepare(connection: Any, _record: Any) -> None:
-        cursor = connection.cursor()
-        for pragma in (
-            "busy_timeout=20000",
-            "journal_mode=WAL",
-            "synchronous=FULL",  # an accepted generation survives a power cut too
-            "foreign_keys=ON",
-            "temp_store=MEMORY",
-            "cache_size=-16000",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def start(connection: Any) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine
-
-
-def append_only(table: Table) -> None:
-    """Let both databases refuse UPDATE and DELETE on `table`, whoever tries.
-
-    Attached to `create_all`; migrations call `append_only_statements` themselves.
-    """
-    for dialect in ("sqlite", "postgresql"):
-        for statement in append_only_statements(table.name, dialect):
-            event.listen(table, "after_create", _ddl(statement, dialect))
-
-
-def _ddl(statement: str, dialect: str) -> DDL:
-    escaped = statement.replace("%", "%%")
-    return DDL(escaped).execute_if(dialect=dialect)  # type: ignore[no-untyped-call]
-
-
-def append_only_statements(table: str, dialect: str) -> Sequence[str]:
-    """The DDL behind `append_only`."""
-    if dialect == "sqlite":
-        return [
-            f"CREATE TRIGGER {table}_no_{verb} BEFORE {verb.upper()} ON {table} "
-            f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-            for verb in ("update", "delete")
-        ]
-    return [
-        (
-            f"CREATE OR REPLACE FUNCTION {table}_is_append_only() RETURNS trigger LANGUAGE plpgsql AS "
-            f"$$ BEGIN RAISE EXCEPTION '{table} is append-only'; END $$"
-        ),
-        (
-            f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
-            f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_is_append_only()"
-        ),
-    ]

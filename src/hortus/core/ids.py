@@ -1,11 +1,13 @@
 """Identifiers: UUIDv7 strings, so that newer rows sort after older ones."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 
 import uuid_utils
 
 _FORM = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+_LAST_MOMENT = 253_402_300_799_999  # the year 9999
 
 
 def new() -> str:
@@ -17,6 +19,16 @@ def earliest_at(moment: datetime) -> str:
     """The smallest id that could be made at `moment`: what is smaller was made before, by the clocks of our hosts."""
     digits = f"{int(moment.timestamp() * 1000):012x}"
     return f"{digits[:8]}-{digits[8:]}-7000-8000-000000000000"
+
+
+def born(value: str) -> datetime | None:
+    """When an id was made, to the millisecond; None for an id that does not tell."""
+    if value[14:15] != "7":
+        return None
+    milliseconds = int(value[:8] + value[9:13], 16)
+    if milliseconds > _LAST_MOMENT:
+        return None
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def is_id(value: str) -> bool:

@@ -4,11 +4,13 @@ import base64
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 from sqlalchemy import ColumnElement, Select, literal, tuple_
 
+from hortus.core import ids
 from hortus.core.errors import Invalid
 
 T = TypeVar("T")
@@ -43,6 +45,11 @@ class Paging:
                 "`cursor` is not one that this list gave out.", errors=[{"field": "cursor", "detail": "unknown"}]
             )
         return key
+
+    def before(self) -> datetime | None:
+        """Everything on this page was born before this moment; None on a first page, or where ids do not tell."""
+        key = self.after()
+        return ids.born(key[0]) if key is not None and len(key) == 1 and ids.is_id(key[0]) else None
 
 
 def encode_cursor(*key: str) -> str:

@@ -43,6 +43,21 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("hortus-data"), validation_alias=AliasChoices("HORTUS_DATA", "data_dir"))
     database_url: str = Field("", validation_alias=AliasChoices("DATABASE_URL", "database_url"))
     database_pool_size: PositiveInt = 10
+    database_pool_overflow: NonNegativeInt | None = None
+    """Connections beyond the pool for a rush; as many as the pool again, unless set."""
+    database_pool_wait_seconds: float = Field(10.0, gt=0, le=120)
+    database_statement_seconds: float = Field(30.0, ge=0)
+    """How long one statement of a server may take on PostgreSQL; 0 is without end, here and below."""
+    database_worker_statement_seconds: float = Field(120.0, ge=0)
+    database_lock_seconds: float = Field(10.0, ge=0)
+    database_idle_seconds: float = Field(60.0, ge=0)
+    """How long a transaction may stay open with nothing asked before PostgreSQL ends it."""
+    database_migration_lock_seconds: float = Field(3.0, gt=0)
+    """How long a migration waits for a table before it steps back, lets others pass, and tries again."""
+    database_pgbouncer: bool = False
+    """DATABASE_URL leads to PgBouncer in transaction mode, or a pooler like it."""
+    database_replica_url: str = ""
+    """A streaming replica for older pages of histories; what it may answer is in docs/POSTGRESQL.md."""
     redis_url: str = Field("", validation_alias=AliasChoices("REDIS_URL", "redis_url"))
     """Shared by several processes: rate limits, what caches may rely on, live events. Never money, never quotas."""
     redis_prefix: str = "hortus:"

@@ -79,6 +79,15 @@ async def _paging(
 PageOf = Annotated[Paging, Depends(_paging)]
 
 
+async def _history(connection: HTTPConnection, paging: PageOf) -> AsyncIterator[Tx]:
+    async with resources_of(connection).get(Database).history(paging.before()) as tx:
+        yield tx
+
+
+HistoryTx = Annotated[Tx, Depends(_history, scope="function")]
+"""An open transaction that only reads a list of rows that are only ever added, in the order of their ids."""
+
+
 def public(reason: str) -> dict[str, Any]:
     """Marks a route that needs nobody signed in, and says why: `openapi_extra=public("…")`."""
     return {"x-public": reason}

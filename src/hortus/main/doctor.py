@@ -12,11 +12,11 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, make_url, text
 
 from hortus import accounts, payments, routing, senders
-from hortus.core.db import Database
 from hortus.core.http import Http
 from hortus.core.redis import Redis, RedisDown
 from hortus.core.settings import LOOPBACK, Settings, UnsafeSettings
 from hortus.main import schema
+from hortus.main.databases import open_database
 from hortus.providers import Context, Registry, discover
 
 SMALL_DISK = 1024**3
@@ -59,7 +59,7 @@ def _data(settings: Settings) -> Finding:
 
 async def _database(settings: Settings) -> Finding:
     try:
-        database = Database(settings.database)
+        database = open_database(settings, "console")
     except ValueError as error:
         return Finding("broken", "database", f"DATABASE_URL: {error}")
     name = database.url.render_as_string(hide_password=True)
@@ -121,7 +121,7 @@ def _providers(registry: Registry) -> list[Finding]:
 
 
 def _gateways(settings: Settings, http: Http) -> list[Finding]:
-    gateways = payments.discover(payments.Context(http, settings, Database(settings.database)))
+    gateways = payments.discover(payments.Context(http, settings, open_database(settings, "console")))
     found = []
     for gateway in gateways.all():
         missing = gateway.missing()

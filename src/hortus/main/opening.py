@@ -21,7 +21,7 @@ from hortus import (
     tasks,
 )
 from hortus.core import stamps
-from hortus.core.db import Database, Tx
+from hortus.core.db import Tx
 from hortus.core.events import Bus
 from hortus.core.http import Http
 from hortus.core.limits import Limiter
@@ -36,6 +36,7 @@ from hortus.generation.usage import usage_of
 from hortus.main import counting, upkeep
 from hortus.main.reports import reported
 from hortus.main.traces import traced
+from hortus.main.databases import Role, open_database
 from hortus.providers import Context, Registry, discover
 from hortus.storage import LocalStorage, Storage
 from hortus.tasks import EmbeddedEngine
@@ -45,7 +46,9 @@ log = structlog.get_logger()
 
 
 @asynccontextmanager
-async def opened(settings: Settings, *, work: bool, registry: Registry | None = None) -> AsyncIterator[Resources]:
+async def opened(
+    settings: Settings, *, work: bool, registry: Registry | None = None, role: Role = "server"
+) -> AsyncIterator[Resources]:
     """Everything this process needs; with `work` it also runs tasks. `registry` replaces the providers found."""
     async with (
         traced(settings),
@@ -58,7 +61,7 @@ async def opened(settings: Settings, *, work: bool, registry: Registry | None = 
 @asynccontextmanager
 async def _opened(settings: Settings, *, work: bool, registry: Registry | None) -> AsyncIterator[Resources]:
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    database = Database(settings.database, pool_size=settings.database_pool_size)
+    database = open_database(settings, role)
     async with Http() as http, _redis(settings) as redis, _relay(redis) as relay:
         bus = Bus(relay)
         shared: Stamps = OwnStamps() if redis is None else SharedStamps(redis)

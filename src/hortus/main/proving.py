@@ -5,6 +5,7 @@ from sqlalchemy import exc
 from hortus import admin, files, ledger
 from hortus.core.db import Database
 from hortus.core.settings import Settings
+from hortus.main.databases import open_database
 from hortus.main.opening import opened
 from hortus.storage import BlobNotFound, Storage
 
@@ -18,7 +19,7 @@ async def prove_all(settings: Settings) -> tuple[list[str], str]:
     broken: list[str] = []
     looked = 0
     try:
-        async with opened(settings, work=False) as resources:
+        async with opened(settings, work=False, role="console") as resources:
             database, storage = resources.get(Database), resources.get(Storage)
             async with database.snapshot() as tx:
                 broken += [f"ledger: {line}" for line in await ledger.prove(tx)]
@@ -52,7 +53,7 @@ async def prove_audit(settings: Settings, expect: str | None) -> tuple[list[str]
         noted = _noted(expect)
     except ValueError:
         return [f"{expect!r} is not POSITION:DIGEST as an earlier proof printed it"], "Nothing was checked."
-    database = Database(settings.database)
+    database = open_database(settings, "console")
     broken: list[str] = []
     last = checked = erased = 0
     try:

@@ -8,6 +8,7 @@ from alembic.script import ScriptDirectory
 
 import hortus
 from hortus.core.settings import Settings
+from hortus.main.databases import manners
 
 
 def folder() -> Path:
@@ -29,7 +30,9 @@ def config(url: str) -> Config:
 def upgrade(settings: Settings) -> None:
     """Bring the database to the newest revision."""
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    command.upgrade(config(settings.database), "head")
+    made = config(settings.database)
+    made.attributes["manners"] = manners(settings, "migration")
+    command.upgrade(made, "head")
 
 
 def head() -> str:

@@ -18,6 +18,7 @@ from hortus.core.errors import Problem
 from hortus.core.settings import Settings
 from hortus.main import schema
 from hortus.main.app import create_app
+from hortus.main.databases import open_database
 from hortus.main.doctor import summary
 from hortus.main.health import Duty
 from hortus.main.opening import opened
@@ -92,7 +93,7 @@ class _Server(uvicorn.Server):
 
 
 async def _offer_setup(settings: Settings) -> str | None:
-    database = Database(settings.database)
+    database = open_database(settings, "server")
     try:
         async with database.transaction() as tx:
             return await accounts.offer_setup(tx)
@@ -105,7 +106,7 @@ async def work(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with opened(settings, work=True):
+    async with opened(settings, work=True, role="worker"):
         log.info("worker_started")
         await stop.wait()
 

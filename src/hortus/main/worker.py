@@ -42,7 +42,7 @@ def build(settings: Settings) -> Celery:
     room = rooms(settings.worker_queues, settings.worker_concurrency)
     made = make_app(settings.celery_broker_url, room)
     process = CeleryWorker(
-        partial(opened, settings, work=False),
+        partial(opened, settings, work=False, role="worker"),
         room,
         lease=settings.lease_seconds,
         grace=settings.shutdown_grace_seconds,

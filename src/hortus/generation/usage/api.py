@@ -10,7 +10,7 @@ from hortus.accounts import Caller
 from hortus.core.clock import iso
 from hortus.core.paging import Page
 from hortus.core.settings import Settings
-from hortus.core.web import PROBLEM_RESPONSES, PageOf, ReadTx, open_to_keys, resource
+from hortus.core.web import PROBLEM_RESPONSES, HistoryTx, PageOf, ReadTx, open_to_keys, resource
 from hortus.generation.usage import keys, service
 from hortus.generation.usage.schemas import KeysUsageOut
 
@@ -25,7 +25,7 @@ async def usage(caller: Caller, tx: ReadTx, settings: SettingsOf) -> dict[str, A
 
 
 @router.get("/user/credits", tags=["user"], openapi_extra=open_to_keys("usage:read"))
-async def credit_history(caller: Caller, tx: ReadTx, paging: PageOf) -> Page[dict[str, Any]]:
+async def credit_history(caller: Caller, tx: HistoryTx, paging: PageOf) -> Page[dict[str, Any]]:
     """Every movement of your credits, newest first, in micro-credits."""
     lines, cursor = await ledger.entries(tx, caller.user_id, paging)
     shown = [{**asdict(line), "amount": str(line.amount), "created_at": iso(line.created_at)} for line in lines]

@@ -1,0 +1,148 @@
+"""The engines beneath `core.db`: how a connection is made, how long it may take, what its errors mean."""
+
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+from sqlalchemy import event
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+CLASHED = frozenset({"40001", "40P01"})
+"""PostgreSQL undid the whole transaction because of others, a deadlock say: the same again may well succeed."""
+TOOK_TOO_LONG = frozenset({"55P03", "57014", "25P03", "25P04"})
+"""A lock not had in time, a statement not done in time, a transaction left idle or open for too long."""
+_NO_ROOM = (asyncpg.TooManyConnectionsError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError)
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How the connections of one role behave on PostgreSQL; times are seconds, 0 is without end.
+
+    `pgbouncer` is for pools of transactions: nothing is expected of a connection but the transaction at hand.
+    """
+
+    role: str = "console"
+    statement: float = 0
+    lock: float = 0
+    idle: float = 0
+    overflow: int | None = None
+    pool_wait: float = 10
+    pgbouncer: bool = False
+
+    def settings(self) -> dict[str, str]:
+        """The server's settings that keep the times, in milliseconds."""
+        times = {
+            "statement_timeout": self.statement,
+            "lock_timeout": self.lock,
+            "idle_in_transaction_session_timeout": self.idle,
+        }
+        return {name: str(round(seconds * 1000)) for name, seconds in times.items()}
+
+    @property
+    def name(self) -> str:
+        """Who this is in `pg_stat_activity`."""
+        return f"hortus {self.role} {platform.node()}"[:63]
+
+
+def postgresql_engine(url: URL, manners: Manners, *, pool_size: int, echo: bool = False) -> AsyncEngine:
+    """A pool of connections that keep `manners`."""
+    server_settings = {"application_name": manners.name, "jit": "off"}
+    arguments: dict[str, Any] = {"server_settings": server_settings, "timeout": 10}
+    if manners.pgbouncer:
+        del server_settings["jit"]  # it refuses start-up parameters that it does not know
+        # Another connection of the server may come with the next transaction: no statement is kept for it, and
+        # those of this one bear names that no other has.
+        arguments |= {
+            "statement_cache_size": 0,
+            "prepared_statement_cache_size": 0,
+            "prepared_statement_name_func": lambda: f"hortus_{uuid4().hex}",
+        }
+    else:
+        server_settings.update(manners.settings())
+    engine = create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size if manners.overflow is None else manners.overflow,
+        pool_timeout=manners.pool_wait,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        echo=echo,
+        connect_args=arguments,
+    )
+    if manners.pgbouncer:
+        _say_at_each_begin(engine, manners.settings())
+    return engine
+
+
+def _say_at_each_begin(engine: AsyncEngine, settings: dict[str, str]) -> None:
+    """Where a connection is not ours for longer than a transaction, each transaction is told its times."""
+    said = "SELECT " + ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def start(connection: Any) -> None:
+        connection.exec_driver_sql(said)
+
+
+def sqlite_engine(
+    url: URL, *, begin: str, pool_size: int, echo: bool = False, async_creator: Callable[..., Any] | None = None
+) -> AsyncEngine:
+    """A pool of connections whose transactions start with `begin`."""
+    # No transaction of the driver's own: we say BEGIN ourselves.
+    options: dict[str, Any] = {} if async_creator is None else {"async_creator": async_creator}
+    engine = create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=60,
+        echo=echo,
+        connect_args={"isolation_level": None},
+        **options,
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        for pragma in (
+            "busy_timeout=20000",
+            "journal_mode=WAL",
+            "synchronous=FULL",  # an accepted generation survives a power cut too
+            "foreign_keys=ON",
+            "temp_store=MEMORY",
+            "cache_size=-16000",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def start(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the database cannot be reached. Nobody else is called inside a transaction, so it is the database."""
+    if isinstance(error, FileNotFoundError):
+        return error.filename is None  # no socket where the server should listen; a missing file has a name
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or isinstance(
+            getattr(error.orig, "__cause__", None), (asyncpg.PostgresConnectionError, *_NO_ROOM)
+        )
+    return isinstance(error, (PoolTimeout, asyncpg.PostgresConnectionError, *_NO_ROOM, ConnectionError, TimeoutError))
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """PostgreSQL's code of an error, `40P01` say; None for errors that are not its."""
+    inner = error.orig if isinstance(error, DBAPIError) else error
+    return getattr(inner, "sqlstate", None)
+
+
+def has_clashed(error: BaseException | None) -> bool:
+    """Whether this error, or the one behind it, says that the transaction may be repeated from its beginning."""
+    return error is not None and (sqlstate(error) in CLASHED or sqlstate(error.__cause__ or error) in CLASHED)
