@@ -7,6 +7,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
@@ -42,11 +43,13 @@ async def test_a_migration_steps_back_for_who_has_the_table_and_tries_again(data
     made = config(database_url)
     made.attributes["manners"] = Manners(role="migration", lock=0.2)
     database = Database(database_url)
-    await asyncio.to_thread(command.downgrade, made, "-1")
+    async with database.engine.begin() as connection:
+        await connection.execute(text("DROP SCHEMA public CASCADE"))
+        await connection.execute(text("CREATE SCHEMA public"))
+    _newest, one_before, *_ = ScriptDirectory.from_config(made).walk_revisions()
+    await asyncio.to_thread(command.upgrade, made, one_before.revision)
     holder = await asyncpg.connect(database_url)
     async with holder.transaction():
-        await holder.execute("LOCK TABLE alembic_version, generations, users IN ACCESS SHARE MODE")
-        await holder.execute("LOCK TABLE alembic_version IN ROW EXCLUSIVE MODE")
         await holder.execute("SELECT version_num FROM alembic_version FOR UPDATE")
         going = asyncio.create_task(asyncio.to_thread(command.upgrade, made, "head"))
         waited = (
