@@ -34,9 +34,9 @@ from hortus.generation.accept import Accept, StartText
 from hortus.generation.limits import PlanNames
 from hortus.generation.usage import usage_of
 from hortus.main import counting, upkeep
+from hortus.main.databases import Role, open_database
 from hortus.main.reports import reported
 from hortus.main.traces import traced
-from hortus.main.databases import Role, open_database
 from hortus.providers import Context, Registry, discover
 from hortus.storage import LocalStorage, Storage
 from hortus.tasks import EmbeddedEngine
@@ -53,13 +53,13 @@ async def opened(
     async with (
         traced(settings),
         reported(settings),
-        _opened(settings, work=work, registry=registry) as resources,
+        _opened(settings, work=work, registry=registry, role=role) as resources,
     ):
         yield resources
 
 
 @asynccontextmanager
-async def _opened(settings: Settings, *, work: bool, registry: Registry | None) -> AsyncIterator[Resources]:
+async def _opened(settings: Settings, *, work: bool, registry: Registry | None, role: Role) -> AsyncIterator[Resources]:
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     database = open_database(settings, role)
     async with Http() as http, _redis(settings) as redis, _relay(redis) as relay:
