@@ -9,8 +9,6 @@ import socket
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
@@ -27,7 +25,7 @@ from hortus.core.redis import Redis
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.core.web import AllResources, public
-from hortus.main.schema import folder
+from hortus.main.schema import head
 from hortus.storage import Storage
 
 log = structlog.get_logger()
@@ -102,7 +100,7 @@ class Checks:
         async with self._resources.get(Database).snapshot() as tx:
             found = (await tx.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
         # During an upgrade the old version serves on above a newer schema.
-        return "ok" if found is not None and found >= newest_revision() else "outdated"
+        return "ok" if found is not None and found >= head() else "outdated"
 
     async def _storage(self) -> State:
         storage = self._resources.get(Storage)
@@ -127,12 +125,6 @@ class Checks:
         with contextlib.suppress(OSError):
             await writer.wait_closed()
         return "ok"
-
-
-@cache
-def newest_revision() -> str:
-    """The number of the newest migration, by the names of their files: reading them all is Alembic's work."""
-    return max(path.name[:4] for path in Path(folder(), "versions").glob("[0-9][0-9][0-9][0-9]_*.py"))
 
 
 def router(duty: Duty) -> APIRouter:

@@ -29,7 +29,11 @@ log = structlog.get_logger()
 def serve(settings: Settings, *, work: bool, migrate: bool, console: Console) -> int:
     """Serve until SIGINT or SIGTERM; the exit code."""
     if migrate:
-        schema.upgrade(settings)
+        try:
+            schema.upgrade_apart(settings)
+        except schema.NotMigrated:
+            console.print("[red]Not started.[/red] The database could not be migrated; the lines above say why.")
+            return 1
     sockets = None
     if settings.port == 0:  # any free one: links of ours must name it, so it is taken before anything is made
         sockets = [socket.create_server((settings.host, 0))]
@@ -42,6 +46,7 @@ def serve(settings: Settings, *, work: bool, migrate: bool, console: Console) ->
         log_config=None,
         access_log=False,
         server_header=False,
+        ws="none",
         proxy_headers=False,  # it would believe any process of this machine; core.addresses asks TRUSTED_PROXIES
         timeout_graceful_shutdown=15,
         h11_max_incomplete_event_size=64 * 1024,

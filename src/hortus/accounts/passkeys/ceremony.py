@@ -8,17 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-import webauthn
-from webauthn.helpers import (
-    base64url_to_bytes,
-    bytes_to_base64url,
-    decode_credential_public_key,
-    decoded_public_key_to_cryptography,
-    options_to_json_dict,
-    parse_authentication_credential_json,
-    parse_client_data_json,
-    structs,
-)
 
 from hortus.accounts.passkeys.challenges import CHALLENGE_SECONDS
 from hortus.accounts.passkeys.site import Site
@@ -54,6 +43,9 @@ def creation_options(
     site: Site, challenge: bytes, user_id: str, account: str, name: str | None, known: list[str]
 ) -> dict[str, Any]:
     """What `navigator.credentials.create` takes; `known` are keys of the user that must not be made again."""
+    import webauthn  # noqa: PLC0415 - six MB that only an installation with passkeys needs
+    from webauthn.helpers import base64url_to_bytes, options_to_json_dict, structs  # noqa: PLC0415 - as above
+
     options = webauthn.generate_registration_options(
         rp_id=site.rp_id,
         rp_name=SITE_NAME,
@@ -73,6 +65,9 @@ def creation_options(
 
 def request_options(site: Site, challenge: bytes, known: list[str]) -> dict[str, Any]:
     """What `navigator.credentials.get` takes; without `known`, the user picks among their passkeys for the site."""
+    import webauthn  # noqa: PLC0415 - six MB that only an installation with passkeys needs
+    from webauthn.helpers import base64url_to_bytes, options_to_json_dict, structs  # noqa: PLC0415 - as above
+
     options = webauthn.generate_authentication_options(
         rp_id=site.rp_id,
         challenge=challenge,
@@ -85,6 +80,8 @@ def request_options(site: Site, challenge: bytes, known: list[str]) -> dict[str,
 
 def challenge_in(credential: Credential) -> bytes:
     """The challenge that the browser says was answered; empty when it says nothing that can be read."""
+    from webauthn.helpers import base64url_to_bytes, parse_client_data_json  # noqa: PLC0415 - see `creation_options`
+
     try:
         data = parse_client_data_json(base64url_to_bytes(credential["response"]["clientDataJSON"]))
     except Exception:
@@ -94,6 +91,9 @@ def challenge_in(credential: Credential) -> bytes:
 
 def verify_new(site: Site, credential: Credential, challenge: bytes) -> NewKey | None:
     """The key that was made, if all of the browser's answer is true for this site and challenge."""
+    import webauthn  # noqa: PLC0415 - six MB that only an installation with passkeys needs
+    from webauthn.helpers import bytes_to_base64url, decode_credential_public_key, decoded_public_key_to_cryptography  # noqa: PLC0415 - as above
+
     try:
         made = webauthn.verify_registration_response(
             credential=credential,
@@ -116,6 +116,9 @@ def verify_use(site: Site, credential: Credential, challenge: bytes, public_key:
 
     The counter is not judged here: only the database knows the last one.
     """
+    import webauthn  # noqa: PLC0415 - six MB that only an installation with passkeys needs
+    from webauthn.helpers import parse_authentication_credential_json  # noqa: PLC0415 - as above
+
     try:
         parsed = parse_authentication_credential_json(credential)
         used = webauthn.verify_authentication_response(
