@@ -134,9 +134,6 @@ class Settings(BaseSettings):
     # Watching it
     metrics_token: SecretStr = SecretStr("")
     """Whoever asks for `/metrics` must bear it; without one only this machine and private networks may ask."""
-    metrics_port: int | None = Field(None, ge=0, le=65535)
-    """Where workers and schedulers serve `/metrics` and `/health`, on METRICS_HOST; unset, they do not."""
-    metrics_host: str = "127.0.0.1"
     otel_exporter_otlp_endpoint: str = ""
     """Where traces go, such as `http://collector:4318` (OTLP over HTTP); empty makes none."""
     otel_service_name: str = "hortus"
