@@ -171,6 +171,19 @@ async def offered_packs(tx: Tx) -> list[Pack]:
     ]
 
 
+async def pack_versions(tx: Tx, name: str | None = None) -> list[CreditPack]:
+    """Every version of every pack, or of one, by name, the newest first; at most 500."""
+    query = select(CreditPack).order_by(CreditPack.name, CreditPack.version.desc()).limit(500)
+    if name is not None:
+        query = query.where(CreditPack.name == name)
+    return list((await tx.execute(query)).scalars())
+
+
+async def end_pack_sale(tx: Tx, name: str) -> Pack:
+    """Sell a pack no more. Raises NotForSale."""
+    return await publish_pack(tx, (await pack_named(tx, name)).terms, active=False)
+
+
 async def pack_named(tx: Tx, name: str) -> Pack:
     """The pack on sale under that name. Raises NotForSale."""
     for pack in await offered_packs(tx):

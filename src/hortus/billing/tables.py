@@ -27,6 +27,9 @@ from hortus.core.db import Base, id_type
 VENDOR_ID = String(255).with_variant(String(255, collation="C"), "postgresql")
 GATEWAY = String(40)
 CURRENCY = String(3)
+_PERIOD = text("kind = 'subscription'")
+_REFUNDED, _DISPUTED = text("refunded_minor > 0"), text("disputed_minor > 0")
+_UNEXPECTED = text("kind = 'unexpected'")
 LIVE = "status IN ('trialing', 'active', 'past_due')"
 
 
@@ -122,6 +125,8 @@ class Subscription(Base):
         UniqueConstraint("gateway", "vendor_id"),
         CheckConstraint("status IN ('trialing', 'active', 'past_due', 'ended', 'unwanted')", "status_is_known"),
         Index("uq_subscriptions_live", "user_id", unique=True, postgresql_where=text(LIVE), sqlite_where=text(LIVE)),
+        Index(None, "created_at"),
+        Index(None, "ended_at"),
         Index("ix_subscriptions_renewing", "period_end", postgresql_where=text(LIVE), sqlite_where=text(LIVE)),
         Index(None, "user_id", "id"),
     )
@@ -165,6 +170,11 @@ class Payment(Base):
         Index(None, "subscription_id", "id"),
         Index(None, "paid_at"),
         Index(None, "user_id", "paid_at"),
+        Index("ix_payments_by_vendor_id", "vendor_id"),
+        Index("ix_payments_covering", "period_end", postgresql_where=_PERIOD, sqlite_where=_PERIOD),
+        Index("ix_payments_refunded", "id", postgresql_where=_REFUNDED, sqlite_where=_REFUNDED),
+        Index("ix_payments_disputed", "id", postgresql_where=_DISPUTED, sqlite_where=_DISPUTED),
+        Index("ix_payments_unexpected", "id", postgresql_where=_UNEXPECTED, sqlite_where=_UNEXPECTED),
     )
 
     id: Mapped[str] = mapped_column(id_type(), primary_key=True)
@@ -214,7 +224,7 @@ class Refund(Base):
     """Money that went back."""
 
     __tablename__ = "refunds"
-    __table_args__ = (UniqueConstraint("gateway", "vendor_id"), Index(None, "payment_id"))
+    __table_args__ = (UniqueConstraint("gateway", "vendor_id"), Index(None, "payment_id"), Index(None, "refunded_at"))
 
     id: Mapped[str] = mapped_column(id_type(), primary_key=True)
     payment_id: Mapped[str] = mapped_column(ForeignKey("payments.id"))
@@ -231,6 +241,7 @@ class Dispute(Base):
     __table_args__ = (
         UniqueConstraint("gateway", "vendor_id"),
         CheckConstraint("status IN ('open', 'won', 'lost')", "status_is_known"),
+        Index(None, "opened_at"),
         Index(None, "payment_id"),
     )
 

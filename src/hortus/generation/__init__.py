@@ -1,6 +1,7 @@
 """Generations: one piece of paid work each, from acceptance to one end."""
 
 from hortus.generation.closing import cancel_all
+from hortus.generation.margins import Margin, margins
 from hortus.generation.proof import prove_holds
 from hortus.generation.route import choose_route
 from hortus.generation.schemas import GenerationOut, Kind
@@ -14,6 +15,7 @@ __all__ = [
     "Ended",
     "GenerationOut",
     "Kind",
+    "Margin",
     "TakenDown",
     "Wish",
     "cancel_all",
@@ -21,6 +23,7 @@ __all__ = [
     "ended",
     "find_any",
     "find_anybodys",
+    "margins",
     "prove_holds",
     "shown",
     "submit",

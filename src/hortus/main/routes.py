@@ -13,7 +13,9 @@ from hortus.admin.audit import api as audit
 from hortus.admin.content import api as content
 from hortus.admin.coupons import api as admin_coupons
 from hortus.admin.credits import api as given_credits
+from hortus.admin.money import api as money
 from hortus.admin.offers import api as offers
+from hortus.admin.selling import api as selling
 from hortus.admin.settings import api as shown_settings
 from hortus.admin.users import api as admin_users
 from hortus.admin.work import api as work
@@ -48,6 +50,7 @@ ALL = (
     given_credits,
     identifiers,
     keys,
+    money,
     papers,
     passkeys,
     privacy,
@@ -56,6 +59,7 @@ ALL = (
     sandbox,
     oidc,
     offers,
+    selling,
     sessions,
     shown_settings,
     usage,

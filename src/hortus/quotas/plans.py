@@ -95,6 +95,31 @@ async def offered_plans(tx: Tx) -> list[HeldPlan]:
     return await _load(tx, query.order_by(Plan.name))
 
 
+@dataclass(frozen=True, slots=True)
+class PlanMade:
+    """One version of a plan with whether it may be sold, and when it was made."""
+
+    plan: HeldPlan
+    active: bool
+    created_at: datetime
+
+
+async def plan_versions(tx: Tx, name: str | None = None) -> list[PlanMade]:
+    """Every version of every plan, or of one, by name, the newest first; at most 500."""
+    query = select(Plan).order_by(Plan.name, Plan.version.desc()).limit(500)
+    if name is not None:
+        query = query.where(Plan.name == name)
+    plans = {plan.id: plan for plan in (await tx.execute(query)).scalars()}
+    loaded = await _load(tx, query)
+    return [PlanMade(each, plans[each.id].active, plans[each.id].created_at) for each in loaded]
+
+
+async def end_sale(tx: Tx, name: str) -> bool:
+    """Sell no version of a plan any more; whether one was on sale. Holders keep theirs."""
+    ended = update(Plan).where(Plan.name == name, Plan.active).values(active=False).returning(Plan.id)
+    return bool((await tx.execute(ended)).all())
+
+
 async def plan_version(tx: Tx, plan_id: str) -> HeldPlan:
     """One version of a plan, on sale or not. Raises UnknownPlan."""
     found = await _load(tx, select(Plan).where(Plan.id == plan_id))

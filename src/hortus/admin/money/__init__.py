@@ -1,0 +1,1 @@
+"""Money as the operator sees it: payments, refunds, what gateways told, revenue and margins."""

@@ -1,0 +1,1 @@
+"""Plans and packs on sale, in versions."""

@@ -1,0 +1,113 @@
+"""Routes of `/api/admin/plans` and `/api/admin/packs`."""
+
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from hortus import billing, quotas
+from hortus.accounts import Principal, Staff
+from hortus.admin.audit import actor_of, record
+from hortus.admin.callers import RecentAdmin
+from hortus.admin.schemas import ReasonIn
+from hortus.admin.selling.schemas import Name, PackIn, PackVersionOut, PlanIn, PlanVersionOut, SaleOut
+from hortus.core.db import Tx
+from hortus.core.errors import Conflict
+from hortus.core.web import PROBLEM_RESPONSES, OnceOnly, ReadTx, WriteTx
+
+router = APIRouter(prefix="/api/admin", tags=["admin"], responses=PROBLEM_RESPONSES)
+
+
+# Plans -----------------------------------------------------------------------
+
+
+@router.get("/plans", operation_id="admin_list_plans")
+async def list_plans(_caller: Staff, tx: ReadTx) -> list[PlanVersionOut]:
+    """Every version of every plan, by name, the newest first; at most 500."""
+    return [_show_plan(made) for made in await quotas.plan_versions(tx)]
+
+
+@router.post("/plans", status_code=201, operation_id="admin_publish_plan", response_model=PlanVersionOut)
+async def publish_plan(body: PlanIn, caller: RecentAdmin, tx: WriteTx, once: OnceOnly) -> JSONResponse:
+    """Make a new version of a plan. It is sold from now on; whoever has an older one keeps it until they renew."""
+
+    async def make() -> PlanVersionOut:
+        terms = quotas.PlanTerms(
+            body.name,
+            body.title,
+            dict(body.prices),
+            int(body.monthly_credits),
+            tuple(quotas.WindowTerms(each.kind, each.window, each.limit) for each in body.windows),
+            dict(body.yearly_prices),
+            tuple(body.features),
+            tuple(body.qualities),
+            body.trial_days,
+        )
+        made = await quotas.publish_plan(tx, terms)
+        details = {"version": made.version, "prices": body.prices, "yearly_prices": body.yearly_prices}
+        await _note(tx, caller, "plan.published", ("plan", body.name), body.reason, details)
+        (shown,) = [each for each in await quotas.plan_versions(tx, body.name) if each.plan.id == made.id]
+        return _show_plan(shown)
+
+    return await once.answer(tx, caller.user_id, body, make, status=201)
+
+
+@router.post("/plans/{plan_name}/end", operation_id="admin_end_plan")
+async def end_plan(plan_name: Name, body: ReasonIn, caller: RecentAdmin, tx: WriteTx) -> SaleOut:
+    """Sell a plan no more. Whoever has it keeps it for as long as they pay; `basic` always stays."""
+    if plan_name == quotas.BASIC:
+        raise Conflict("Everybody without another plan has `basic`: publish a new version of it instead.")
+    if not await quotas.end_sale(tx, plan_name):
+        raise billing.NotForSale
+    await _note(tx, caller, "plan.sale_ended", ("plan", plan_name), body.reason)
+    return SaleOut(name=plan_name, on_sale=False)
+
+
+def _show_plan(made: quotas.PlanMade) -> PlanVersionOut:
+    plan = made.plan
+    same = {"id": plan.id, "version": plan.version, "active": made.active, "created_at": made.created_at}
+    return PlanVersionOut.model_validate(asdict(plan.terms) | same)
+
+
+# Packs -----------------------------------------------------------------------
+
+
+@router.get("/packs", operation_id="admin_list_packs")
+async def list_packs(_caller: Staff, tx: ReadTx) -> list[PackVersionOut]:
+    """Every version of every pack, by name, the newest first; at most 500."""
+    return [PackVersionOut.model_validate(row, from_attributes=True) for row in await billing.pack_versions(tx)]
+
+
+@router.post("/packs", status_code=201, operation_id="admin_publish_pack", response_model=PackVersionOut)
+async def publish_pack(body: PackIn, caller: RecentAdmin, tx: WriteTx, once: OnceOnly) -> JSONResponse:
+    """Make a new version of a pack, which is sold from now on."""
+
+    async def make() -> PackVersionOut:
+        terms = billing.PackTerms(body.name, body.title, int(body.credits), dict(body.prices))
+        made = await billing.publish_pack(tx, terms)
+        details = {"version": made.version, "credits": body.credits, "prices": body.prices}
+        await _note(tx, caller, "pack.published", ("pack", body.name), body.reason, details)
+        (shown,) = [row for row in await billing.pack_versions(tx, body.name) if row.id == made.id]
+        return PackVersionOut.model_validate(shown, from_attributes=True)
+
+    return await once.answer(tx, caller.user_id, body, make, status=201)
+
+
+@router.post("/packs/{pack_name}/end", operation_id="admin_end_pack")
+async def end_pack(pack_name: Name, body: ReasonIn, caller: RecentAdmin, tx: WriteTx) -> SaleOut:
+    """Sell a pack no more; orders that are open can still be paid."""
+    await billing.end_pack_sale(tx, pack_name)
+    await _note(tx, caller, "pack.sale_ended", ("pack", pack_name), body.reason)
+    return SaleOut(name=pack_name, on_sale=False)
+
+
+async def _note(
+    tx: Tx,
+    caller: Principal,
+    action: str,
+    target: tuple[str, str],
+    reason: str,
+    details: dict[str, Any] | None = None,
+) -> None:
+    await record(tx, actor_of(caller), action, target, details, note=reason)

@@ -1,0 +1,92 @@
+"""Payments and webhook events as the operator's people look for them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import select
+
+from hortus.billing.errors import PaymentNotFound
+from hortus.billing.inbox import EventNotFound
+from hortus.billing.papers.tables import Invoice
+from hortus.billing.tables import Dispute, Payment, Refund, WebhookEvent
+from hortus.core import ids
+from hortus.core.db import Tx
+from hortus.core.paging import Page, Paging, newest_first, page_of
+
+PaymentStatus = Literal["paid", "refunded", "partly_refunded", "disputed", "unexpected"]
+EventStatus = Literal["waiting", "handled", "kept", "dead"]
+_BY_STATUS: dict[str, tuple[Any, ...]] = {
+    "paid": (Payment.kind != "unexpected", Payment.refunded_minor == 0, Payment.disputed_minor == 0),
+    "refunded": (Payment.refunded_minor > 0, Payment.refunded_minor >= Payment.amount_minor),
+    "partly_refunded": (Payment.refunded_minor > 0, Payment.refunded_minor < Payment.amount_minor),
+    "disputed": (Payment.disputed_minor > 0,),
+    "unexpected": (Payment.kind == "unexpected",),
+}
+
+
+async def find_payments(
+    tx: Tx,
+    paging: Paging,
+    *,
+    user_id: str | None = None,
+    vendor_id: str | None = None,
+    status: PaymentStatus | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Page[Any]:
+    """Payments, newest first; `since` and `until` are about the moment they were booked."""
+    query = select(Payment).where(*_BY_STATUS.get(status or "", ()))
+    if user_id is not None:
+        query = query.where(Payment.user_id == user_id)
+    if vendor_id is not None:
+        query = query.where(Payment.vendor_id == vendor_id)
+    if since is not None:
+        query = query.where(Payment.id >= ids.lowest_at(since))
+    if until is not None:
+        query = query.where(Payment.id < ids.lowest_at(until))
+    rows = (await tx.execute(newest_first(query, paging, Payment.id))).scalars().all()
+    shown, cursor = page_of(rows, paging, lambda row: (row.id,))
+    return Page(items=shown, next_cursor=cursor)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """One payment with what went back of it and its papers, oldest first."""
+
+    payment: Payment
+    refunds: list[Refund]
+    disputes: list[Dispute]
+    papers: list[Invoice]
+
+
+async def look_at_payment(tx: Tx, payment_id: str) -> Looked:
+    """One payment, anybody's. Raises PaymentNotFound."""
+    query = select(Payment).where(Payment.id == payment_id).execution_options(populate_existing=True)
+    payment = (await tx.execute(query)).scalar_one_or_none()
+    if payment is None:
+        raise PaymentNotFound
+    found: list[list[Any]] = []
+    for table in (Refund, Dispute, Invoice):
+        own = select(table).where(table.payment_id == payment_id).order_by(table.id)  # type: ignore[attr-defined]
+        found.append(list((await tx.execute(own)).scalars()))
+    return Looked(payment, *found)
+
+
+async def find_webhook_events(tx: Tx, paging: Paging, *, status: EventStatus | None = None) -> Page[Any]:
+    """What gateways told, newest first."""
+    query = select(WebhookEvent)
+    if status is not None:
+        query = query.where(WebhookEvent.status == status)
+    rows = (await tx.execute(newest_first(query, paging, WebhookEvent.id))).scalars().all()
+    shown, cursor = page_of(rows, paging, lambda row: (row.id,))
+    return Page(items=shown, next_cursor=cursor)
+
+
+async def webhook_event(tx: Tx, event_id: str) -> WebhookEvent:
+    """One piece of news as it came. Raises EventNotFound."""
+    query = select(WebhookEvent).where(WebhookEvent.id == event_id).execution_options(populate_existing=True)
+    found = (await tx.execute(query)).scalar_one_or_none()
+    if found is None:
+        raise EventNotFound
+    return found
