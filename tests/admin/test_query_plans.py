@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from hortus import accounts, generation, tasks
-from hortus.core import ids
+from hortus import accounts, billing, generation, tasks
+from hortus.core import clock, ids
 from hortus.core.db import Database, Tx
 from hortus.core.paging import Paging
 
+PAYMENTS = "payments"  # by their ids: the key of the table
 SEARCHES: dict[str, tuple[Callable[[Tx], Awaitable[Any]], str]] = {
     "beginning": (lambda tx: accounts.find_people(tx, Paging(), query="anna"), "ix_identifiers_by_beginning"),
     "role": (lambda tx: accounts.find_people(tx, Paging(), role="support"), "ix_users_staff"),
@@ -21,6 +22,14 @@ SEARCHES: dict[str, tuple[Callable[[Tx], Awaitable[Any]], str]] = {
     "works by kind": (lambda tx: generation.find_anybodys(tx, Paging(), kind="video"), "ix_generations_by_kind"),
     "failed works": (lambda tx: generation.find_anybodys(tx, Paging(), failed=True), "ix_generations_failed"),
     "taken down": (lambda tx: generation.find_anybodys(tx, Paging(), taken_down=True), "ix_generations_taken_down"),
+    "payments of a user": (lambda tx: billing.find_payments(tx, Paging(), user_id=ids.new()), "ix_payments_user_id_id"),
+    "a vendor's payment": (lambda tx: billing.find_payments(tx, Paging(), vendor_id="x"), "ix_payments_by_vendor_id"),
+    "refunded": (lambda tx: billing.find_payments(tx, Paging(), status="refunded"), "ix_payments_refunded"),
+    "disputed": (lambda tx: billing.find_payments(tx, Paging(), status="disputed"), "ix_payments_disputed"),
+    "unexpected": (lambda tx: billing.find_payments(tx, Paging(), status="unexpected"), "ix_payments_unexpected"),
+    "payments since": (lambda tx: billing.find_payments(tx, Paging(), since=clock.now()), PAYMENTS),
+    "dead news": (lambda tx: billing.find_webhook_events(tx, Paging(), status="dead"), "ix_webhook_events_status_id"),
+    "revenue": (lambda tx: billing.revenue(tx, clock.EPOCH, clock.now()), "ix_payments_paid_at"),
     "works of a user": (lambda tx: generation.find_anybodys(tx, Paging(), user_id=ids.new()), "ix_generations_of_user"),
 }
 
@@ -49,4 +58,6 @@ async def test_a_search_asks_its_index(database: Database, name: str):
             rows = await connection.exec_driver_sql("EXPLAIN " + statement, values)
         plan = "\n".join(str(row[-1]) for row in rows)
     assert index in plan, plan
-    assert not re.search(r"Seq Scan|SCAN (users|identifiers|tasks|generations)(?!.* USING)", plan), plan
+    assert not re.search(
+        r"Seq Scan|SCAN (users|identifiers|tasks|generations|payments|webhook_events)(?!.* USING)", plan
+    ), plan

@@ -28,9 +28,10 @@ from tests.accounts.passkeys.authenticator import Authenticator, make_passkey
 from tests.emulators.openai import OpenAIEmulator
 from tests.serving import PASSWORD, Hortus, ended
 
+from hortus import quotas
 from hortus.accounts.oidc.tables import ExternalAccount
 from hortus.billing.papers import issue_noted, note_payment
-from hortus.billing.tables import Payment
+from hortus.billing.tables import Payment, WebhookEvent
 from hortus.core import clock, ids
 from hortus.tasks.tables import Task
 
@@ -68,6 +69,9 @@ def admins(status: int, body: Any = None, **more: Any) -> Rule:
 
 
 WHY = {"reason": "The walk asks"}
+
+PACK = {"name": "walk", "title": "Walk", "credits": "1", "prices": {"INR": 1}, **WHY}
+PLAN = {"name": "walk", "title": "Walk", "prices": {}, "monthly_credits": "0", "windows": [], **WHY}
 
 RULES = {
     "GET /api/generations/{generation_id}": own(200),
@@ -115,6 +119,20 @@ RULES = {
     "GET /api/admin/tasks/{task_id}": admins(200),
     "POST /api/admin/tasks/{task_id}/cancel": admins(409, WHY),
     "POST /api/admin/tasks/{task_id}/requeue": admins(200, WHY),
+    "GET /api/admin/payments": staff(200),
+    "GET /api/admin/payments/{payment_id}": staff(200),
+    "POST /api/admin/payments/{payment_id}/refund": admins(503, WHY, key=True),
+    "GET /api/admin/webhook-events": staff(200),
+    "GET /api/admin/webhook-events/{event_id}": admins(200),
+    "POST /api/admin/webhook-events/{event_id}/replay": admins(200, WHY),
+    "GET /api/admin/revenue": admins(200),
+    "GET /api/admin/margins": admins(200),
+    "GET /api/admin/plans": staff(200),
+    "POST /api/admin/plans": admins(201, PLAN, key=True),
+    "POST /api/admin/plans/{plan_name}/end": admins(200, WHY),
+    "GET /api/admin/packs": staff(200),
+    "POST /api/admin/packs": admins(201, PACK, key=True),
+    "POST /api/admin/packs/{pack_name}/end": admins(200, WHY),
     "GET /api/admin/providers": staff(200),
     "GET /api/admin/models": admins(200),
     "POST /api/admin/offers/disable": admins(200, {"provider": "local", "model": "sketch-video", **WHY}),
@@ -186,6 +204,29 @@ async def _coupon(world: World) -> str:
 async def _gateway(_: World) -> str:
     """One whose page tells browsers nothing that could be verified."""
     return "sandbox"
+
+
+async def _payment(world: World) -> str:
+    invoice_id = await world.thing("invoice_id")
+    return (await world.owner.get(f"/api/payment/invoices/{invoice_id}")).json()["payment_id"]
+
+
+async def _event(world: World) -> str:
+    """News of a gateway that is not there any more, so that nothing comes of a replay."""
+    row = {"id": ids.new(), "gateway": "walk", "event_id": "walk", "kind": "walk", "status": "handled"}
+    row |= {"subject_kind": "payment", "subject_id": "walk", "occurred_at": clock.now(), "received_at": clock.now()}
+    async with world.hortus.database.transaction() as tx:
+        await tx.execute(insert(WebhookEvent), row)
+    return row["id"]
+
+
+async def _plan(world: World) -> str:
+    async with world.hortus.database.transaction() as tx:
+        return (await quotas.publish_plan(tx, quotas.PlanTerms("ending", "Ending", {}, 0, ()))).name
+
+
+async def _pack(_world: World) -> str:
+    return "large"
 
 
 async def _invoice(world: World) -> str:
@@ -275,6 +316,10 @@ THINGS: dict[str, Callable[[World], Awaitable[str]]] = {
     "checkout_id": _checkout,
     "coupon_id": _coupon,
     "invoice_id": _invoice,
+    "payment_id": _payment,
+    "event_id": _event,
+    "plan_name": _plan,
+    "pack_name": _pack,
     "message_id": _message,
     "passkey_id": _passkey,
     "session_id": _session,

@@ -68,7 +68,7 @@ async def look_at_payment(tx: Tx, payment_id: str) -> Looked:
         raise PaymentNotFound
     found: list[list[Any]] = []
     for table in (Refund, Dispute, Invoice):
-        own = select(table).where(table.payment_id == payment_id).order_by(table.id)  # type: ignore[attr-defined]
+        own = select(table).where(table.payment_id == payment_id).order_by(table.id)
         found.append(list((await tx.execute(own)).scalars()))
     return Looked(payment, *found)
 

@@ -44,7 +44,7 @@ async def revenue(tx: Tx, start: datetime, end: datetime) -> dict[tuple[str, str
     await gather(_subscriptions(Subscription.created_at, start, end), "new")
     await gather(_subscriptions(Subscription.ended_at, start, end), "churned")
     for gateway, currency, interval, amount in (await tx.execute(_running(end))).all():
-        found.setdefault((gateway, currency), Revenue()).mrr += int(amount) // MONTHS[interval]
+        found.setdefault((gateway, currency), Revenue()).mrr += int(amount) // MONTHS.get(interval, 1)
     return found
 
 

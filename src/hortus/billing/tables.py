@@ -170,7 +170,7 @@ class Payment(Base):
         Index(None, "subscription_id", "id"),
         Index(None, "paid_at"),
         Index(None, "user_id", "paid_at"),
-        Index("ix_payments_by_vendor_id", "vendor_id"),
+        Index("ix_payments_by_vendor_id", "vendor_id", "id"),
         Index("ix_payments_covering", "period_end", postgresql_where=_PERIOD, sqlite_where=_PERIOD),
         Index("ix_payments_refunded", "id", postgresql_where=_REFUNDED, sqlite_where=_REFUNDED),
         Index("ix_payments_disputed", "id", postgresql_where=_DISPUTED, sqlite_where=_DISPUTED),

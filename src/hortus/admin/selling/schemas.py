@@ -33,7 +33,7 @@ class PlanIn(Body):
     monthly_credits: Amount
     windows: list[WindowIn] = Field(max_length=20)
     features: list[Title] = Field(default_factory=list, max_length=20)
-    qualities: list[Quality] = Field(default_factory=lambda: ["economy", "balanced", "premium"], min_length=1)
+    qualities: list[Quality] = Field(["economy", "balanced", "premium"], min_length=1)
     trial_days: int = Field(0, ge=0, le=365)
     reason: Reason
 
