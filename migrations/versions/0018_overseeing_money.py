@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0017"
-down_revision = "0016"
+revision = "0018"
+down_revision = "0017"
 
 PARTS = {
     "ix_payments_covering": ("period_end", "kind = 'subscription'"),
@@ -23,7 +23,7 @@ TIMES = (
 def upgrade() -> None:
     for name, (column, test) in PARTS.items():
         op.create_index(name, "payments", [column], postgresql_where=sa.text(test), sqlite_where=sa.text(test))
-    op.create_index("ix_payments_by_vendor_id", "payments", ["vendor_id"])
+    op.create_index("ix_payments_by_vendor_id", "payments", ["vendor_id", "id"])
     for table, column in TIMES:
         op.create_index(op.f(f"ix_{table}_{column}"), table, [column])
 
