@@ -1,0 +1,60 @@
+"""Customers' lists ask indexes too, on the first page and on the later ones."""
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from hortus import generation, ledger
+from hortus.billing import history
+from hortus.chat import service as chat
+from hortus.core import ids
+from hortus.core.db import Database, Tx
+from hortus.core.paging import Paging, encode_cursor
+
+ME = ids.new()
+LISTS: dict[str, tuple[Callable[[Tx, Paging], Awaitable[Any]], str]] = {
+    "rooms": (
+        lambda tx, paging: chat.find_rooms(tx, ME, paging, archived=False, pinned=None, words=None),
+        "chatrooms",
+    ),
+    "messages": (lambda tx, paging: chat.find_messages(tx, ME, paging), "messages"),
+    "generations": (lambda tx, paging: generation.service.find_all(tx, ME, paging), "generations"),
+    "generations of a kind": (
+        lambda tx, paging: generation.service.find_all(tx, ME, paging, kind="video", status="failed"),
+        "generations",
+    ),
+    "credits": (lambda tx, paging: ledger.entries(tx, ME, paging), "ledger_entries"),
+    "payments": (lambda tx, paging: history.payments_of(tx, ME, paging), "payments"),
+}
+
+
+@pytest.mark.parametrize("later", [False, True])
+@pytest.mark.parametrize("name", LISTS)
+async def test_a_list_asks_its_index_and_sorts_nothing(database: Database, name: str, later: bool):
+    look, table = LISTS[name]
+    paging = Paging(20, encode_cursor(ids.new()) if later else None)
+    said: list[tuple[str, Any]] = []
+
+    @event.listens_for(database.engine.sync_engine, "before_cursor_execute")
+    def note(_connection, _cursor, statement, parameters, _context, _many) -> None:
+        if statement.startswith("SELECT"):
+            said.append((statement, parameters))
+
+    async with database.transaction() as tx:
+        await look(tx, paging)
+    (statement, values), *_ = said
+    async with database.transaction() as tx:
+        connection = await tx.connection()
+        if database.dialect == "sqlite":
+            rows = await connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, values)
+        else:
+            # The tables are empty: without these any plan is as cheap as another.
+            for way in ("seqscan", "sort", "bitmapscan"):
+                await connection.exec_driver_sql(f"SET LOCAL enable_{way} = off")
+            rows = await connection.exec_driver_sql("EXPLAIN " + statement, values)
+        plan = "\n".join(str(row[-1]) for row in rows)
+    assert re.search(rf"Index (Only )?Scan|SEARCH {table} USING (COVERING )?INDEX", plan), plan
+    assert not re.search(r"Seq Scan|Sort|TEMP B-TREE|SCAN \w+(?!.* USING)|pk_", plan), plan
