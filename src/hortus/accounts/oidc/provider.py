@@ -6,6 +6,7 @@ that an issuer may change its keys at any time and nobody can make us ask it aga
 
 import asyncio
 import base64
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,6 +29,7 @@ FRESH = timedelta(hours=1)
 ASK_AGAIN = timedelta(seconds=30)
 AFTER_FAILURE = timedelta(seconds=5)
 LARGEST = 512 * 1024
+_WORD = re.compile("[a-z_]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,7 @@ class Provider:
         if answer.status in (408, 425, 429) or answer.status >= 500:
             raise self._unavailable(f"the token endpoint answered {answer.status}")
         if answer.status != 200:
-            log.warning("oidc_code_refused", provider=self.name, status=answer.status)
+            log.warning("oidc_code_refused", provider=self.name, status=answer.status, error=_error_in(answer))
             raise OidcRefused
         found = self._json(answer)
         if not isinstance(found, dict):
@@ -216,6 +218,16 @@ class Provider:
         self._failed_at = clock.now()
         log.warning("oidc_unavailable", provider=self.name, reason=reason)
         return OidcUnavailable()
+
+
+def _error_in(answer: Response) -> str | None:
+    """The standard's word for what was wrong, such as `invalid_client`, and never more than that word."""
+    try:
+        said = answer.json()
+    except (HttpError, RecursionError):
+        return None
+    word = said.get("error") if isinstance(said, dict) else None
+    return word if isinstance(word, str) and _WORD.fullmatch(word) else None
 
 
 class Providers:
