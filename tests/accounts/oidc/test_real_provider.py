@@ -177,9 +177,10 @@ async def test_the_issuer_changes_its_keys_and_how_it_signs(hortus: Hortus, issu
             assert (await Person(hortus).sign_in())["user"]["id"] == first["user"]["id"], alg
 
 
-async def test_a_wrong_secret_is_refused_and_says_nothing(hortus: Hortus, issuer: Issuer):
+async def test_a_wrong_secret_is_refused_and_the_operator_reads_why(hortus: Hortus, issuer: Issuer, capsys):
     await issuer.serve(client_secret="another")
     assert (await Person(hortus).code())["oidc_error"] == "oidc_refused"
+    assert "invalid_client" in capsys.readouterr().out
 
 
 async def test_a_public_client_has_no_secret(database_url, tmp_path, issuer: Issuer, monkeypatch):
