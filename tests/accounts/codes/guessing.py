@@ -96,6 +96,7 @@ async def guess(
             "/api/auth/verify-otp", server.stranger(number), code=f"{number % 1_000_000:06}"
         )
         server.answers[f"{status} {said.get('code', 'signed in')}"] += 1
+        await asyncio.sleep(pause)
 
 
 async def keep_asking(server: Attacked, stop: asyncio.Event) -> None:
