@@ -186,4 +186,5 @@ async def test_an_erasure_that_died_goes_on(hortus: Hortus, post: Post, died_aft
             await rows.remove(hortus.database, table, RULES[name].whose(table, person.id))
     await grace_passes(hortus, person.id)
     await idle(hortus)
-    assert await found_in_tables(hortus, [EMAIL, MOBILE]) == [] or died_after == "half the tables"
+    left = [each for each in await found_in_tables(hortus, [EMAIL, MOBILE]) if not each.startswith(BY_LAW)]
+    assert left == [] or died_after == "half the tables"
