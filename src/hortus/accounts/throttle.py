@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import case, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus.accounts.devices import Known
 from hortus.accounts.tables import SignInLane
@@ -81,14 +80,13 @@ class Throttle:
 async def take(tx: Tx, lanes: Sequence[Lane]) -> None:
     """Count a try in every lane; raises RateLimited, and then counts it in none (the transaction must roll back)."""
     now = clock.now()
-    insert = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
     for lane in lanes:
         counted = case((SignInLane.updated_at < now - FORGOTTEN_AFTER, 1), else_=SignInLane.failures + 1)
         steps = range(1, math.ceil(math.log2(lane.longest)) + 1)
         waits = [(counted <= lane.free, now)]
         waits += [(counted == lane.free + step, now + timedelta(seconds=2 ** (step - 1))) for step in steps]
         statement = (
-            insert(SignInLane)
+            tx.insert(SignInLane)
             .values(key=lane.key, failures=1, next_at=now, updated_at=now)
             .on_conflict_do_update(
                 index_elements=["key"],

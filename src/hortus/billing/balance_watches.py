@@ -5,7 +5,6 @@ asked of the hot path, and those who never had enough are left in peace.
 """
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus import accounts, ledger, tasks
 from hortus.billing import sold
@@ -26,8 +25,7 @@ async def watch(tx: Tx, user_id: str) -> None:
     least = sold.BillingSettings().low_balance_credits * MICRO
     if not least or await ledger.below(tx, {user_id: least}):
         return
-    insert = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
-    row = insert(BalanceWatch).values(user_id=user_id, since=clock.now())
+    row = tx.insert(BalanceWatch).values(user_id=user_id, since=clock.now())
     await tx.execute(row.on_conflict_do_nothing(index_elements=["user_id"]))
 
 

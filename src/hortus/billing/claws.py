@@ -4,7 +4,6 @@ from typing import Any
 
 import structlog
 from sqlalchemy import func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus import ledger
 from hortus.billing.grants import credit_ends, priority_of, references_of
@@ -133,9 +132,11 @@ async def _payment(tx: Tx, gateway: str, vendor_id: str) -> Payment | None:
 
 
 async def _insert(tx: Tx, table: Any, row: dict[str, object]) -> bool:
-    insert = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
     made = await tx.execute(
-        insert(table).values(**row).on_conflict_do_nothing(index_elements=["gateway", "vendor_id"]).returning(table.id)
+        tx.insert(table)
+        .values(**row)
+        .on_conflict_do_nothing(index_elements=["gateway", "vendor_id"])
+        .returning(table.id)
     )
     return made.first() is not None
 

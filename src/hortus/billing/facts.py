@@ -10,7 +10,6 @@ from datetime import datetime
 
 import structlog
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus.billing import claws, grants, papers, subscribed
 from hortus.billing.closing import close
@@ -177,7 +176,6 @@ async def _payment_failed(tx: Tx, gateway: str, fact: PaymentFailed) -> None:
             user_id, checkout_id = checkout.user_id, checkout.id
     if user_id is None:
         return
-    insert = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
     row = {
         "id": ids.new(),
         "user_id": user_id,
@@ -190,7 +188,7 @@ async def _payment_failed(tx: Tx, gateway: str, fact: PaymentFailed) -> None:
         "retry_at": fact.retry_at,
     }
     made = await tx.execute(
-        insert(FailedPayment)
+        tx.insert(FailedPayment)
         .values(**row)
         .on_conflict_do_nothing(index_elements=["gateway", "vendor_id"])
         .returning(FailedPayment.id)
@@ -205,9 +203,8 @@ async def _payment_failed(tx: Tx, gateway: str, fact: PaymentFailed) -> None:
 
 async def keep_customer(tx: Tx, user_id: str, gateway: str, vendor_id: str) -> None:
     """Remember what a gateway calls a user; the first name stays."""
-    insert = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
     await tx.execute(
-        insert(Customer).values(user_id=user_id, gateway=gateway, vendor_id=vendor_id).on_conflict_do_nothing()
+        tx.insert(Customer).values(user_id=user_id, gateway=gateway, vendor_id=vendor_id).on_conflict_do_nothing()
     )
 
 
@@ -218,7 +215,6 @@ async def _known(tx: Tx, gateway: str, vendor_id: str) -> bool:
 
 async def _receive(tx: Tx, gateway: str, paid: Paid, bought: _Bought) -> bool:
     """Book a payment and its credit, the first time; whether it was that."""
-    insert = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
     payment_id = ids.new()
     row = {
         "id": payment_id,
@@ -246,7 +242,7 @@ async def _receive(tx: Tx, gateway: str, paid: Paid, bought: _Bought) -> bool:
         "created_at": clock.now(),
     }
     made = await tx.execute(
-        insert(Payment)
+        tx.insert(Payment)
         .values(**row)
         .on_conflict_do_nothing(index_elements=["gateway", "vendor_id"])
         .returning(Payment.id)

@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import structlog
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus import tasks
 from hortus.billing.errors import BadSignature, GatewayUnknown
@@ -45,7 +44,6 @@ def read(gateways: Gateways, gateway_id: str, headers: Mapping[str, str], body: 
 
 async def receive(tx: Tx, gateway_id: str, delivery: Delivery, body: bytes | None) -> bool:
     """Write news down and enqueue the work on it; whether it is new. The same event is written once."""
-    insert = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
     subject = delivery.subject
     row = {
         "id": ids.new(),
@@ -62,7 +60,7 @@ async def receive(tx: Tx, gateway_id: str, delivery: Delivery, body: bytes | Non
         "handled_at": None,
     }
     made = await tx.execute(
-        insert(WebhookEvent)
+        tx.insert(WebhookEvent)
         .values(**row)
         .on_conflict_do_nothing(index_elements=["gateway", "event_id"])
         .returning(WebhookEvent.id)

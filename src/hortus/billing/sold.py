@@ -10,7 +10,6 @@ import structlog
 from pydantic import Field, NonNegativeInt, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import and_, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus import quotas
 from hortus.billing.errors import AmountNotOffered, NotForSale
@@ -144,11 +143,10 @@ async def publish_pack(tx: Tx, terms: PackTerms, *, active: bool = True) -> Pack
 
 
 async def _insert_pack(tx: Tx, terms: PackTerms, version: int, defaults: str | None, *, active: bool) -> Pack | None:
-    insert = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
     pack = Pack(ids.new(), version, terms)
     values = {"id": pack.id, "version": version, "active": active, "defaults": defaults, "created_at": clock.now()}
     made = await tx.execute(
-        insert(CreditPack)
+        tx.insert(CreditPack)
         .values(**asdict(terms), **values)
         .on_conflict_do_nothing(index_elements=["name", "version"])
         .returning(CreditPack.id)
@@ -253,8 +251,7 @@ async def make_price(gateway: Gateway, plan: HeldPlan, interval: str, currency: 
 
 async def keep_price(tx: Tx, row: dict[str, Any]) -> None:
     """Remember a price that the gateway knows."""
-    insert = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
-    await tx.execute(insert(VendorPrice).values(**row).on_conflict_do_nothing())
+    await tx.execute(tx.insert(VendorPrice).values(**row).on_conflict_do_nothing())
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus import quotas
 from hortus.billing import grants, sold
@@ -87,7 +86,6 @@ async def _insert(tx: Tx, gateway: str, agreement: Agreement, version: Sold) -> 
     if user_id is None:
         log.warning("subscription_without_order", gateway=gateway, subscription=agreement.vendor_id)
         return None
-    insert = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
     row = {
         "id": ids.new(),
         "user_id": user_id,
@@ -109,7 +107,7 @@ async def _insert(tx: Tx, gateway: str, agreement: Agreement, version: Sold) -> 
     }
     unwanted = False
     # Two indexes may object: this subscription is here already, or the user has another one that runs.
-    statement = insert(Subscription).on_conflict_do_nothing().returning(Subscription.id)
+    statement = tx.insert(Subscription).on_conflict_do_nothing().returning(Subscription.id)
     if (await tx.execute(statement.values(**row))).first() is None:
         there = await find(tx, gateway, agreement.vendor_id, lock=True)
         if there is not None:
@@ -120,7 +118,7 @@ async def _insert(tx: Tx, gateway: str, agreement: Agreement, version: Sold) -> 
             await subscription_unwanted.send(tx, str(row["id"]))
     if agreement.customer is not None:
         await tx.execute(
-            insert(Customer)
+            tx.insert(Customer)
             .values(user_id=user_id, gateway=gateway, vendor_id=agreement.customer)
             .on_conflict_do_nothing()
         )

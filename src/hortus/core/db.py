@@ -11,10 +11,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import structlog
 from sqlalchemy import DateTime, Dialect, MetaData, String, TypeDecorator, make_url
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.ext.compiler import compiles
@@ -104,6 +105,13 @@ class Tx(AsyncSession):
     def dialect(self) -> str:
         """`sqlite` or `postgresql`."""
         return self.get_bind().dialect.name
+
+    def insert(self, table: Any) -> postgresql.Insert:
+        """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update`.
+
+        SQLite's own class stands behind it there; the verbs and words that both have are the same.
+        """
+        return cast("postgresql.Insert", (postgresql if self.dialect == "postgresql" else sqlite).insert(table))
 
     def after_commit(self, callback: AfterCommit) -> None:
         """Run `callback` once the commit is durable, outside the transaction; never on rollback."""

@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import Any, cast
 
 from sqlalchemy import CursorResult, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus.core import clock
 from hortus.core.db import Tx
@@ -52,10 +51,9 @@ async def claim(tx: Tx, wanted: Claim) -> Answer | None:
     Otherwise the first answer. Raises IdempotencyMismatch, or IdempotencyInProgress when
     the first request committed its claim and has no answer yet.
     """
-    insert = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
     fresh = {"fingerprint": wanted.fingerprint, "status": None, "answer": None, "expires_at": clock.now() + KEPT}
     statement = (
-        insert(IdempotencyKey)
+        tx.insert(IdempotencyKey)
         .values(scope=wanted.scope, key=wanted.key, **fresh)
         .on_conflict_do_update(
             index_elements=["scope", "key"], set_=fresh, where=IdempotencyKey.expires_at < clock.now()

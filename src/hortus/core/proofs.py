@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus.core import clock
 from hortus.core.db import Tx
@@ -40,8 +39,7 @@ async def note(tx: Tx, name: str, found: Found, ms: int) -> None:
         "ms": ms,
         "reached": found.reached,
     }
-    insert_into = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
-    first = insert_into(Proof).values(name=name, **values)
+    first = tx.insert(Proof).values(name=name, **values)
     await tx.execute(first.on_conflict_do_update(index_elements=["name"], set_=values))
 
 

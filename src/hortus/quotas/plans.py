@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, and_, func, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus.core import clock, ids, stamps
 from hortus.core.db import Tx
@@ -57,7 +56,7 @@ async def publish_plan(tx: Tx, terms: PlanTerms) -> HeldPlan:
 
 async def _insert_version(tx: Tx, terms: PlanTerms, version: int, defaults: str | None) -> HeldPlan | None:
     plan_id = ids.new()
-    row = postgresql.insert(Plan) if tx.dialect == "postgresql" else sqlite.insert(Plan)
+    row = tx.insert(Plan)
     made = await tx.execute(
         row.values(
             id=plan_id,
@@ -174,7 +173,7 @@ async def set_plan(
         plan = await plan_version(tx, plan_id)
     else:
         plan = await _newest(tx, str(name))
-    row = postgresql.insert(PlanHolder) if tx.dialect == "postgresql" else sqlite.insert(PlanHolder)
+    row = tx.insert(PlanHolder)
     values = row.values(user_id=user_id, plan_id=plan.id, until=until)
     await tx.execute(
         values.on_conflict_do_update(

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 
 import structlog
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus.core import clock
 from hortus.core.db import Database, Tx
@@ -43,8 +42,7 @@ async def switch_off(tx: Tx, catalog: Catalog, health: Health, provider: str, mo
     """
     if not any((offer.provider, offer.model) == (provider, model) for each in catalog.models for offer in each.offer):
         raise OfferNotFound
-    insert_into = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
-    added = insert_into(OfferOff).values(provider=provider, model=model, since=clock.now())
+    added = tx.insert(OfferOff).values(provider=provider, model=model, since=clock.now())
     if (await tx.execute(added.on_conflict_do_nothing().returning(OfferOff.provider))).first() is None:
         raise AlreadySwitched
     await _follow(tx, health)

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus.core.db import Tx, db_now
 from hortus.tasks.tables import Worker
@@ -13,8 +12,7 @@ FORGOTTEN_AFTER = 86400.0
 
 async def show(tx: Tx, name: str, kind: str, room: Mapping[str, int], running: int) -> None:
     """Note that the process `name` lives and how many tasks it runs now; `room` is how many it could, by queue."""
-    insert_into = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
-    born = insert_into(Worker).values(
+    born = tx.insert(Worker).values(
         name=name, kind=kind, room=dict(room), running=running, started_at=db_now(), seen_at=db_now()
     )
     await tx.execute(

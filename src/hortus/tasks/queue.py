@@ -21,7 +21,6 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus.core import clock, context, ids
 from hortus.core.db import Tx, db_now
@@ -78,8 +77,7 @@ async def enqueue_many(tx: Tx, wanted: Sequence[Wanted]) -> None:
     """Add tasks in the caller's transaction. They exist if it commits; engines here are told then."""
     if not wanted:
         return
-    insert_into = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
-    statement = insert_into(Task).on_conflict_do_nothing()
+    statement = tx.insert(Task).on_conflict_do_nothing()
     own_laps = await laps.take(tx, [(each.kind.queue, each.user_id) for each in wanted])
     made = [_row_of(each, lap) for each, lap in zip(wanted, own_laps, strict=True)]
     for delay in {each.delay for each in wanted}:
@@ -270,8 +268,7 @@ async def enqueue_due(tx: Tx, periodic: Sequence[Periodic]) -> list[str]:
 
 async def move_on(tx: Tx, name: str, seconds: float) -> bool:
     """Whether the time of `name` has come; it comes again after `seconds`, and each time for one caller only."""
-    insert_into = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
-    first = insert_into(TaskSchedule).values(name=name, next_at=db_now(seconds), last_at=db_now())
+    first = tx.insert(TaskSchedule).values(name=name, next_at=db_now(seconds), last_at=db_now())
     moved = first.on_conflict_do_update(
         index_elements=["name"],
         set_={"next_at": db_now(seconds), "last_at": db_now()},

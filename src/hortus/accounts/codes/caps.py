@@ -1,10 +1,8 @@
 """How many codes are sent: per target, per network address, per country. Counted in the sender's transaction."""
 
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import case, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus.accounts.codes.desk import Codes
 from hortus.accounts.codes.errors import NotReached
@@ -46,10 +44,9 @@ async def count_send(tx: Tx, codes: Codes, target: Target, address: str) -> None
 
 async def _count(tx: Tx, key: str, most: int, window: timedelta) -> None:
     now = clock.now()
-    insert: Any = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
     over = SendCount.since <= now - window
     statement = (
-        insert(SendCount)
+        tx.insert(SendCount)
         .values(key=key, since=now, sent=1)
         .on_conflict_do_update(
             index_elements=["key"],

@@ -6,10 +6,8 @@ never locked by this, and neither is a link: its 256 bits need no lock.
 """
 
 from datetime import date, timedelta
-from typing import Any
 
 from sqlalchemy import case, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus.accounts.codes.tables import WrongCodes
 from hortus.core import clock
@@ -48,10 +46,9 @@ async def wrong_today(tx: Tx, target: str) -> int:
 
 async def count_wrong(tx: Tx, target: str) -> None:
     """Count one wrong code."""
-    insert: Any = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
     same = WrongCodes.day == today()
     await tx.execute(
-        insert(WrongCodes)
+        tx.insert(WrongCodes)
         .values(target=target, day=today(), wrong=1)
         .on_conflict_do_update(
             index_elements=["target"], set_={"day": today(), "wrong": case((same, WrongCodes.wrong + 1), else_=1)}

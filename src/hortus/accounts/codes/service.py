@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from sqlalchemy import and_, case, delete, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus.accounts.codes import caps, guesses
 from hortus.accounts.codes.deliver import DELIVER, WARN
@@ -53,7 +52,6 @@ async def ask(tx: Tx, codes: Codes, asked: Asked) -> None:
     """
     now, target = clock.now(), asked.target
     gap = guesses.gap_after(await guesses.wrong_today(tx, codes.target_digest(target)))
-    insert: Any = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
     fresh = {
         "id": ids.new(),
         "user_id": None,
@@ -68,7 +66,7 @@ async def ask(tx: Tx, codes: Codes, asked: Asked) -> None:
         "used_at": None,
     }
     statement = (
-        insert(OneTimeCode)
+        tx.insert(OneTimeCode)
         .values(purpose=asked.purpose, kind=target.kind, target=target.value, subject=asked.subject, **fresh)
         .on_conflict_do_update(
             index_elements=["purpose", "kind", "target", "subject"],

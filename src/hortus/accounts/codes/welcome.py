@@ -1,10 +1,8 @@
 """The welcome credit is given once to each person, however often they sign up again."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus.accounts.codes.desk import Codes
 from hortus.accounts.codes.tables import Welcomed
@@ -56,7 +54,6 @@ async def _first_time(tx: Tx, codes: Codes, target: Target) -> bool:
         known = select(Welcomed.digest).where(Welcomed.digest.in_(older)).limit(1)
         if (await tx.execute(known)).first() is not None:
             return False
-    insert: Any = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
     row = {"digest": newest, "welcomed_at": clock.now()}
-    statement = insert(Welcomed).values(row).on_conflict_do_nothing().returning(Welcomed.digest)
+    statement = tx.insert(Welcomed).values(row).on_conflict_do_nothing().returning(Welcomed.digest)
     return (await tx.execute(statement)).first() is not None

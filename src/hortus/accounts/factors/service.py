@@ -9,7 +9,6 @@ from typing import Literal
 import pyotp
 import structlog
 from sqlalchemy import delete, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus.accounts.factors import codes
 from hortus.accounts.factors.challenges import take_try, use_challenge
@@ -63,7 +62,7 @@ async def set_up_totp(tx: Tx, keys: Keys, user_id: str, account: str) -> tuple[s
         "failures": 0,
         "blocked_until": None,
     }
-    values = (postgresql.insert if tx.dialect == "postgresql" else sqlite.insert)(TotpFactor)
+    values = tx.insert(TotpFactor)
     kept = await tx.execute(
         values.values(user_id=user_id, **fresh)
         .on_conflict_do_update(index_elements=["user_id"], set_=fresh, where=TotpFactor.confirmed_at.is_(None))

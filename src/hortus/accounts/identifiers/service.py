@@ -1,10 +1,8 @@
 """Add, verify, remove identifiers; and what a proof that one is yours opens."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import delete, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from hortus.accounts import codes, factors, keys, service, sessions
@@ -153,10 +151,9 @@ async def add(tx: Tx, user_id: str, target: Target) -> Identifier | Problem:
     """
     if not await mark_verified(tx, user_id, target):
         now = clock.now()
-        insert: Any = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
         row = {"id": ids.new(), "user_id": user_id, "kind": target.kind, "value": target.value}
         statement = (
-            insert(Identifier)
+            tx.insert(Identifier)
             .values(**row, created_at=now, verified_at=now)
             .on_conflict_do_update(
                 index_elements=["kind", "value"],

@@ -7,7 +7,6 @@ from typing import Any
 import structlog
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from hortus.accounts import identifiers
@@ -181,13 +180,9 @@ async def _connect(tx: Tx, user_id: str, issuer: str, subject: str, email: str |
         "created_at": now,
         "last_used_at": now,
     }
-    statement = _insert(tx, ExternalAccount).values(row).on_conflict_do_nothing().returning(ExternalAccount.id)
+    statement = tx.insert(ExternalAccount).values(row).on_conflict_do_nothing().returning(ExternalAccount.id)
     account_id: str | None = (await tx.execute(statement)).scalar_one_or_none()
     return account_id
-
-
-def _insert(tx: Tx, table: Any) -> Any:
-    return postgresql.insert(table) if tx.dialect == "postgresql" else sqlite.insert(table)
 
 
 async def link(tx: Tx, user_id: str, linked: Linked) -> ExternalAccount:

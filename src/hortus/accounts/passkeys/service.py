@@ -5,7 +5,6 @@ from typing import Any
 
 import structlog
 from sqlalchemy import delete, false, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus.accounts.errors import AccountSuspended
 from hortus.accounts.passkeys.ceremony import NewKey, Use
@@ -80,7 +79,7 @@ async def keep_passkey(tx: Tx, user_id: str, key: NewKey, name: str) -> Passkey:
         "backed_up": key.backed_up,
         "created_at": clock.now(),
     }
-    values = (postgresql.insert if tx.dialect == "postgresql" else sqlite.insert)(Passkey).values(row)
+    values = tx.insert(Passkey).values(row)
     kept = values.on_conflict_do_nothing(index_elements=["credential_id"]).returning(Passkey)
     found = (await tx.execute(kept)).scalar_one_or_none()
     if found is None:

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import case, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus import accounts
 from hortus.billing.auto_topup.tables import AutoTopup
@@ -25,12 +24,11 @@ async def find(tx: Tx, user_id: str) -> AutoTopup | None:
 async def wish(tx: Tx, user_id: str, **wanted: Any) -> AutoTopup:
     """Set what a user wants; what was spent this month stays counted, in one currency."""
     now = clock.now()
-    insert = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
     fresh = {**wanted, "failures": 0, "next_at": now, "stopped": None, "updated_at": now}
     empty = {"month": month_of(now), "spent_minor": 0, "hour_started": now, "hour_count": 0, "checkout_id": None}
     same = AutoTopup.currency == wanted["currency"]
     await tx.execute(
-        insert(AutoTopup)
+        tx.insert(AutoTopup)
         .values(user_id=user_id, **fresh, **empty)
         .on_conflict_do_update(
             index_elements=["user_id"],

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus import ledger
 from hortus.billing.coupons.codes import digests_of, hint_of
@@ -47,7 +46,6 @@ class CouponTerms:
 
 async def make(tx: Tx, settings: Settings, terms: CouponTerms, codes: Sequence[str]) -> list[Coupon]:
     """One coupon for each code. Raises CouponCodeTaken, and then nothing may be committed."""
-    insert = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
     made = []
     for code in codes:
         digests = digests_of(settings, code)
@@ -55,7 +53,7 @@ async def make(tx: Tx, settings: Settings, terms: CouponTerms, codes: Sequence[s
         known = select(Coupon.id).where(Coupon.digest.in_(digests[1:]))  # under a key that was replaced since
         if len(digests) > 1 and (await tx.execute(known)).first() is not None:
             raise CouponCodeTaken
-        statement = insert(Coupon).values(**row, **asdict(terms), created_at=clock.now()).on_conflict_do_nothing()
+        statement = tx.insert(Coupon).values(**row, **asdict(terms), created_at=clock.now()).on_conflict_do_nothing()
         if (await tx.execute(statement.returning(Coupon.id))).first() is None:
             raise CouponCodeTaken
         made.append(await find(tx, str(row["id"])))
@@ -180,10 +178,9 @@ async def _take(tx: Tx, coupon: Coupon, user_id: str) -> None:
         if (await tx.execute(holds)).scalar_one_or_none():
             raise CouponUsed
         raise CouponNotFound
-    insert = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
     below = None if coupon.limit_per_user is None else CouponHolder.taken < coupon.limit_per_user
     held = (
-        insert(CouponHolder)
+        tx.insert(CouponHolder)
         .values(coupon_id=coupon.id, user_id=user_id, taken=1)
         .on_conflict_do_update(
             index_elements=["coupon_id", "user_id"], set_={"taken": CouponHolder.taken + 1}, where=below
@@ -195,9 +192,8 @@ async def _take(tx: Tx, coupon: Coupon, user_id: str) -> None:
 
 
 async def _write_down(tx: Tx, coupon: Coupon, user_id: str, checkout_id: str | None, status: str) -> str:
-    insert = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
     now = clock.now()
     row = {"id": ids.new(), "coupon_id": coupon.id, "user_id": user_id, "checkout_id": checkout_id}
     closed_at = now if status == "used" else None
-    await tx.execute(insert(Redemption).values(**row, status=status, created_at=now, closed_at=closed_at))
+    await tx.execute(tx.insert(Redemption).values(**row, status=status, created_at=now, closed_at=closed_at))
     return str(row["id"])

@@ -1,7 +1,6 @@
 """What a customer wants to read as the buyer on papers to come."""
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus.billing.papers.tables import BillingDetails
 from hortus.core import clock
@@ -16,9 +15,8 @@ async def details_of(tx: Tx, user_id: str) -> BillingDetails | None:
 
 async def set_details(tx: Tx, user_id: str, details: dict[str, str | None]) -> None:
     """Set all of it. Papers that were given out stay as they are."""
-    build = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
     row = details | {"updated_at": clock.now()}
-    made = build(BillingDetails).values(user_id=user_id, **row)
+    made = tx.insert(BillingDetails).values(user_id=user_id, **row)
     await tx.execute(made.on_conflict_do_update(index_elements=["user_id"], set_=row))
 
 

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus import accounts
 from hortus.billing.papers.settings import InvoiceSettings
@@ -148,8 +147,7 @@ async def _write(tx: Tx, settings: InvoiceSettings, payment: Payment, row: dict[
 
 async def next_in(tx: Tx, series: str) -> int:
     """The next number of a series: one statement, whose effect commits or rolls back with the paper that bears it."""
-    build = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
-    first = build(InvoiceSeries).values(series=series, last=1)
+    first = tx.insert(InvoiceSeries).values(series=series, last=1)
     taken = first.on_conflict_do_update(index_elements=["series"], set_={"last": InvoiceSeries.last + 1})
     return int((await tx.execute(taken.returning(InvoiceSeries.last))).scalar_one())
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus import ledger
 from hortus.billing import sold
@@ -31,11 +30,10 @@ class Standing:
 
 async def standing(tx: Tx, user_id: str) -> Standing:
     """The user's code, made now if there is none, and what came of it."""
-    insert = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
     mine = select(ReferralCode.code).where(ReferralCode.user_id == user_id)
     while (code := (await tx.execute(mine)).scalar_one_or_none()) is None:
         fresh = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
-        row = insert(ReferralCode).values(user_id=user_id, code=fresh, created_at=clock.now())
+        row = tx.insert(ReferralCode).values(user_id=user_id, code=fresh, created_at=clock.now())
         await tx.execute(row.on_conflict_do_nothing())
     counted = select(Referral.status, func.count()).where(Referral.referrer_id == user_id).group_by(Referral.status)
     by_status: dict[str, int] = {row[0]: row[1] for row in (await tx.execute(counted)).all()}
@@ -53,9 +51,8 @@ async def name(tx: Tx, user_id: str, code: str) -> None:
     mutual = select(Referral.user_id).where(Referral.user_id == referrer_id, Referral.referrer_id == user_id)
     if referrer_id == user_id or (await tx.execute(paid)).first() or (await tx.execute(mutual)).first():
         raise ReferralNotPossible
-    insert = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
     row = {"user_id": user_id, "referrer_id": referrer_id, "status": "waiting", "payment_id": None}
-    made = insert(Referral).values(**row, reward=0, welcome=0, created_at=clock.now(), rewarded_at=None)
+    made = tx.insert(Referral).values(**row, reward=0, welcome=0, created_at=clock.now(), rewarded_at=None)
     if (await tx.execute(made.on_conflict_do_nothing().returning(Referral.user_id))).first() is None:
         raise ReferralNotPossible
 

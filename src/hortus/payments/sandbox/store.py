@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from hortus.core import clock
 from hortus.core.db import Tx
@@ -55,9 +54,11 @@ async def make(
         "due_at": due_at,
         "created_at": clock.now(),
     }
-    into = postgresql.insert if tx.dialect == "postgresql" else sqlite.insert
     made = await tx.execute(
-        into(SandboxObject).values(**row).on_conflict_do_nothing(index_elements=["key"]).returning(SandboxObject.id)
+        tx.insert(SandboxObject)
+        .values(**row)
+        .on_conflict_do_nothing(index_elements=["key"])
+        .returning(SandboxObject.id)
     )
     if made.first() is not None:
         return Thing(row["id"], kind, parent, body, row["created_at"]), True  # type: ignore[arg-type]
