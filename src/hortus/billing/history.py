@@ -1,6 +1,6 @@
 """What was paid, and money that goes back at the operator's wish."""
 
-from typing import NamedTuple
+from typing import Any
 
 import structlog
 from sqlalchemy import select
@@ -10,7 +10,7 @@ from hortus.billing.errors import CannotRefund, GatewayFailed, NoPortal, Payment
 from hortus.billing.refresh import refresh
 from hortus.billing.tables import Customer, Payment
 from hortus.core.db import Database, Tx
-from hortus.core.paging import Paging, newest_first, page_of
+from hortus.core.paging import Page, Paging, newest
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.payments import GatewayError, Gateways, Refused, Subject
@@ -18,18 +18,9 @@ from hortus.payments import GatewayError, Gateways, Refused, Subject
 log = structlog.get_logger()
 
 
-class Listed(NamedTuple):
-    """A page of rows, and the cursor of the next one."""
-
-    items: list[Payment]
-    next_cursor: str | None
-
-
-async def payments_of(tx: Tx, user_id: str, paging: Paging) -> Listed:
+async def payments_of(tx: Tx, user_id: str, paging: Paging) -> Page[Any]:
     """The payments of a user, newest first."""
-    query = newest_first(select(Payment).where(Payment.user_id == user_id), paging, Payment.id)
-    rows, cursor = page_of((await tx.execute(query)).scalars().all(), paging, lambda row: (row.id,))
-    return Listed(rows, cursor)
+    return await newest(tx, select(Payment).where(Payment.user_id == user_id), paging, Payment.id)
 
 
 async def refund(resources: Resources, payment_id: str, amount_minor: int | None, *, key: str) -> None:

@@ -12,7 +12,7 @@ from hortus.billing.papers.tables import Invoice
 from hortus.billing.tables import Dispute, Payment, Refund, WebhookEvent
 from hortus.core import ids
 from hortus.core.db import Tx
-from hortus.core.paging import Page, Paging, newest_first, page_of
+from hortus.core.paging import Page, Paging, newest
 
 PaymentStatus = Literal["paid", "refunded", "partly_refunded", "disputed", "unexpected"]
 EventStatus = Literal["waiting", "handled", "kept", "dead"]
@@ -45,9 +45,7 @@ async def find_payments(
         query = query.where(Payment.id >= ids.lowest_at(since))
     if until is not None:
         query = query.where(Payment.id < ids.lowest_at(until))
-    rows = (await tx.execute(newest_first(query, paging, Payment.id))).scalars().all()
-    shown, cursor = page_of(rows, paging, lambda row: (row.id,))
-    return Page(items=shown, next_cursor=cursor)
+    return await newest(tx, query, paging, Payment.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +76,7 @@ async def find_webhook_events(tx: Tx, paging: Paging, *, status: EventStatus | N
     query = select(WebhookEvent)
     if status is not None:
         query = query.where(WebhookEvent.status == status)
-    rows = (await tx.execute(newest_first(query, paging, WebhookEvent.id))).scalars().all()
-    shown, cursor = page_of(rows, paging, lambda row: (row.id,))
-    return Page(items=shown, next_cursor=cursor)
+    return await newest(tx, query, paging, WebhookEvent.id)
 
 
 async def webhook_event(tx: Tx, event_id: str) -> WebhookEvent:

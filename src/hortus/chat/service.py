@@ -11,7 +11,7 @@ from hortus.chat.errors import MessageNotFound, RoomNotFound, WrongRole
 from hortus.chat.tables import Chatroom, Message
 from hortus.core import clock, ids
 from hortus.core.db import Tx
-from hortus.core.paging import Page, Paging, newest_first, page_of
+from hortus.core.paging import Page, Paging, newest
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.routing import Size, Tier
@@ -79,9 +79,7 @@ async def find_rooms(
         query = query.where(
             Chatroom.title.icontains(words, autoescape=True) | Chatroom.description.icontains(words, autoescape=True)
         )
-    rows = (await tx.execute(newest_first(query, paging, Chatroom.activity))).scalars().all()
-    shown, cursor = page_of(rows, paging, lambda row: (row.activity,))
-    return Page(items=shown, next_cursor=cursor)
+    return await newest(tx, query, paging, Chatroom.activity)
 
 
 async def change_room(tx: Tx, user_id: str, room_id: str, changes: dict[str, Any]) -> Chatroom:
@@ -109,9 +107,8 @@ def _touch(room: Chatroom) -> None:
 async def find_messages(tx: Tx, room_id: str, paging: Paging) -> Page[Any]:
     """A page of messages, newest page first, oldest message of the page first."""
     query = select(Message).where(Message.room_id == room_id)
-    rows = (await tx.execute(newest_first(query, paging, Message.id))).scalars().all()
-    shown, cursor = page_of(rows, paging, lambda row: (row.id,))
-    return Page(items=shown[::-1], next_cursor=cursor)
+    page = await newest(tx, query, paging, Message.id)
+    return Page(items=page.items[::-1], next_cursor=page.next_cursor)
 
 
 async def _find_message(tx: Tx, room: Chatroom, message_id: str, role: str) -> Message:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from sqlalchemy import ColumnElement, Select, literal, tuple_
 
 from hortus.core import ids
+from hortus.core.db import Tx
 from hortus.core.errors import Invalid
 
 T = TypeVar("T")
@@ -78,3 +79,10 @@ def page_of(rows: Sequence[Any], paging: Paging, key: Callable[[Any], tuple[str,
     shown = list(rows[: paging.limit])
     more = len(rows) > paging.limit
     return shown, encode_cursor(*key(shown[-1])) if more and shown else None
+
+
+async def newest(tx: Tx, query: Select[Any], paging: Paging, column: Any) -> Page[Any]:
+    """The objects of `query` on this page, newest first by `column`: an id, or text that is unique and grows."""
+    rows = (await tx.execute(newest_first(query, paging, column))).scalars().all()
+    shown, cursor = page_of(rows, paging, lambda row: (getattr(row, column.key),))
+    return Page(items=shown, next_cursor=cursor)

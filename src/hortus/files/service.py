@@ -11,7 +11,7 @@ from sqlalchemy import insert, select, update
 
 from hortus.core import clock, ids
 from hortus.core.db import Tx
-from hortus.core.paging import Page, Paging, newest_first, page_of
+from hortus.core.paging import Page, Paging, newest
 from hortus.core.settings import Settings
 from hortus.files.errors import EmptyFile, FileNotFound, FileTooLarge
 from hortus.files.names import safe_filename
@@ -132,9 +132,7 @@ async def find_all(
         query = query.where(File.created_at >= created_after)
     if created_before is not None:
         query = query.where(File.created_at < created_before)
-    rows = (await tx.execute(newest_first(query, paging, File.id))).scalars().all()
-    shown, cursor = page_of(rows, paging, lambda row: (row.id,))
-    return Page(items=shown, next_cursor=cursor)
+    return await newest(tx, query, paging, File.id)
 
 
 async def delete(tx: Tx, user_id: str, file_ids: list[str]) -> int:

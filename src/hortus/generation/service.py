@@ -18,7 +18,7 @@ from hortus.core import clock, context, ids
 from hortus.core.db import Tx
 from hortus.core.errors import Problem
 from hortus.core.events import Bus
-from hortus.core.paging import Page, Paging, newest_first, page_of
+from hortus.core.paging import Page, Paging, newest
 from hortus.core.settings import Settings
 from hortus.core.signals import Signal
 from hortus.generation.errors import AlreadyEnded, GenerationNotFound, NotRetryable
@@ -219,9 +219,7 @@ async def find_all(
         query = query.where(Generation.kind == kind)
     if status is not None:
         query = query.where(Generation.status == status)
-    rows = (await tx.execute(newest_first(query, paging, Generation.id))).scalars().all()
-    shown, cursor = page_of(rows, paging, lambda row: (row.id,))
-    return Page(items=shown, next_cursor=cursor)
+    return await newest(tx, query, paging, Generation.id)
 
 
 # End -------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from hortus.core import clock
 from hortus.core.db import Tx
 from hortus.core.errors import Conflict
 from hortus.core.events import Bus
-from hortus.core.paging import Page, Paging, newest_first, page_of
+from hortus.core.paging import Page, Paging, newest
 from hortus.core.signals import Signal
 from hortus.generation.errors import GenerationNotFound
 from hortus.generation.service import Outcome, end
@@ -60,9 +60,7 @@ async def find_anybodys(
         query = query.where(_FAILED)
     if taken_down:
         query = query.where(_TAKEN_DOWN)
-    rows = (await tx.execute(newest_first(query, paging, Generation.id))).scalars().all()
-    shown, cursor = page_of(rows, paging, lambda row: (row.id,))
-    return Page(items=shown, next_cursor=cursor)
+    return await newest(tx, query, paging, Generation.id)
 
 
 async def find_any(tx: Tx, generation_id: str) -> Generation:

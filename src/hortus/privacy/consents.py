@@ -9,7 +9,7 @@ from sqlalchemy import func, insert, select
 from hortus import accounts
 from hortus.core import clock, ids
 from hortus.core.db import Tx
-from hortus.core.paging import Page, Paging, newest_first, page_of
+from hortus.core.paging import Page, Paging, newest
 from hortus.privacy.settings import PrivacySettings
 from hortus.privacy.tables import ConsentRecord
 
@@ -64,6 +64,4 @@ def _silent(current: str) -> Standing:
 
 async def history_of(tx: Tx, user_id: str, paging: Paging) -> Page[Any]:
     """Everything a user ever agreed to or took back, newest first."""
-    query = newest_first(select(ConsentRecord).where(ConsentRecord.user_id == user_id), paging, ConsentRecord.id)
-    shown, cursor = page_of((await tx.execute(query)).scalars().all(), paging, lambda row: (row.id,))
-    return Page(items=shown, next_cursor=cursor)
+    return await newest(tx, select(ConsentRecord).where(ConsentRecord.user_id == user_id), paging, ConsentRecord.id)

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from hortus.core import clock
 from hortus.core.db import Tx, db_now
 from hortus.core.errors import Conflict, NotFound
-from hortus.core.paging import Page, Paging, newest_first, page_of
+from hortus.core.paging import Page, Paging, newest
 from hortus.core.resources import Resources
 from hortus.tasks.kinds import Claimed, registry
 from hortus.tasks.queue import ring
@@ -64,9 +64,7 @@ async def find_tasks(
         query = query.where(Task.queue == queue)
     if name is not None:
         query = query.where(Task.name == name)
-    rows = (await tx.execute(newest_first(query, paging, Task.id))).scalars().all()
-    shown, cursor = page_of(rows, paging, lambda row: (row.id,))
-    return Page(items=shown, next_cursor=cursor)
+    return await newest(tx, query, paging, Task.id)
 
 
 async def dead_letters(tx: Tx, paging: Paging) -> Sequence[Task]:

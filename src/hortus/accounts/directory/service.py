@@ -14,7 +14,7 @@ from hortus.accounts.tables import Identifier, Session, User
 from hortus.core import clock, ids
 from hortus.core.db import Tx
 from hortus.core.errors import Conflict
-from hortus.core.paging import Page, Paging, newest_first, page_of
+from hortus.core.paging import Page, Paging, newest
 
 Role = Literal["user", "support", "admin"]
 # Said literally, so that SQLite uses the partial indexes of these conditions.
@@ -75,10 +75,9 @@ async def find_people(
     if status is not None:
         known = User.status == status
         chosen = chosen.where(known) if status == "active" else chosen.where(_NOT_ACTIVE, known)
-    rows = (await tx.execute(newest_first(chosen, paging, User.id))).scalars().all()
-    shown, cursor = page_of(rows, paging, lambda row: (row.id,))
-    reached = await _reached(tx, [row.id for row in shown])
-    return Page(items=[_person(row, reached[row.id]) for row in shown], next_cursor=cursor)
+    page = await newest(tx, chosen, paging, User.id)
+    reached = await _reached(tx, [row.id for row in page.items])
+    return Page(items=[_person(row, reached[row.id]) for row in page.items], next_cursor=page.next_cursor)
 
 
 def _begins_with(tx: Tx, beginning: str) -> ColumnElement[bool]:

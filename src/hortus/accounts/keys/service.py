@@ -17,7 +17,7 @@ from hortus.accounts.principal import Budgets, Principal, keys_changed
 from hortus.accounts.tables import User
 from hortus.core import clock, ids
 from hortus.core.db import Tx
-from hortus.core.paging import Page, Paging, newest_first, page_of
+from hortus.core.paging import Page, Paging, newest
 from hortus.core.settings import Settings
 
 MOST_KEYS = 25
@@ -67,9 +67,7 @@ async def _add_secret(tx: Tx, settings: Settings, key_id: str, secret: str) -> N
 async def find_all(tx: Tx, user_id: str, paging: Paging) -> Page[Any]:
     """The user's keys, newest first."""
     query = select(ApiKey).where(ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None))
-    rows = (await tx.execute(newest_first(query, paging, ApiKey.id))).scalars().all()
-    shown, cursor = page_of(rows, paging, lambda row: (row.id,))
-    return Page(items=shown, next_cursor=cursor)
+    return await newest(tx, query, paging, ApiKey.id)
 
 
 async def keys_of(tx: Tx, user_id: str) -> list[NamedKey]:

@@ -29,7 +29,7 @@ from hortus.accounts.tables import MAY_ENTER, Identifier, User
 from hortus.accounts.ways_in import keep_a_way_in
 from hortus.core import clock, ids
 from hortus.core.db import Tx
-from hortus.core.paging import Page, Paging, newest_first, page_of
+from hortus.core.paging import Page, Paging, newest
 
 log = structlog.get_logger()
 
@@ -208,6 +208,4 @@ async def unlink(tx: Tx, user_id: str, account_id: str) -> None:
 async def accounts_of(tx: Tx, user_id: str, paging: Paging) -> Page[Any]:
     """The accounts that a user may sign in with, newest first."""
     query = select(ExternalAccount).where(ExternalAccount.user_id == user_id)
-    rows = (await tx.execute(newest_first(query, paging, ExternalAccount.id))).scalars().all()
-    shown, cursor = page_of(rows, paging, lambda row: (row.id,))
-    return Page(items=shown, next_cursor=cursor)
+    return await newest(tx, query, paging, ExternalAccount.id)

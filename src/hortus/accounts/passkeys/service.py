@@ -20,7 +20,7 @@ from hortus.accounts.tables import MAY_ENTER, User
 from hortus.core import clock, ids
 from hortus.core.db import Tx
 from hortus.core.errors import Problem
-from hortus.core.paging import Page, Paging, newest_first, page_of
+from hortus.core.paging import Page, Paging, newest
 
 log = structlog.get_logger()
 MOST = 20
@@ -114,9 +114,7 @@ async def note_use(tx: Tx, key: Known, use: Use) -> Problem | None:
 
 async def list_passkeys(tx: Tx, user_id: str, paging: Paging) -> Page[Any]:
     """The passkeys of a user, newest first."""
-    query = newest_first(select(Passkey).where(Passkey.user_id == user_id), paging, Passkey.id)
-    shown, cursor = page_of((await tx.execute(query)).scalars().all(), paging, lambda row: (row.id,))
-    return Page(items=shown, next_cursor=cursor)
+    return await newest(tx, select(Passkey).where(Passkey.user_id == user_id), paging, Passkey.id)
 
 
 async def rename_passkey(tx: Tx, user_id: str, passkey_id: str, name: str) -> Passkey:

@@ -17,7 +17,7 @@ from hortus.accounts.tokens import digest_of, new_secret
 from hortus.core import clock, ids
 from hortus.core.db import Tx
 from hortus.core.errors import Problem, Unauthenticated
-from hortus.core.paging import Page, Paging, newest_first, page_of
+from hortus.core.paging import Page, Paging, newest
 
 GRACE = timedelta(seconds=10)
 """How long a used refresh token still works: its answer may have been lost on the way."""
@@ -187,6 +187,4 @@ async def live_sessions(tx: Tx, user_id: str, paging: Paging) -> Page[Any]:
     query = select(Session).where(
         Session.user_id == user_id, Session.revoked_at.is_(None), Session.expires_at > clock.now()
     )
-    rows = (await tx.execute(newest_first(query, paging, Session.id))).scalars().all()
-    shown, cursor = page_of(rows, paging, lambda row: (row.id,))
-    return Page(items=shown, next_cursor=cursor)
+    return await newest(tx, query, paging, Session.id)

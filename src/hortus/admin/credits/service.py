@@ -14,7 +14,7 @@ from hortus.admin.credits.tables import CreditRequest
 from hortus.core import clock, ids
 from hortus.core.db import Tx
 from hortus.core.errors import Conflict, Forbidden
-from hortus.core.paging import Page, Paging, newest_first, page_of
+from hortus.core.paging import Page, Paging, newest
 
 ALONE_WITHIN = timedelta(hours=24)
 """What one administrator gave alone within this time counts together: many small grants are a large one."""
@@ -167,6 +167,4 @@ async def find_all(tx: Tx, paging: Paging, *, status: str | None = None, user_id
         query = query.where(CreditRequest.status == status)
     if user_id is not None:
         query = query.where(CreditRequest.user_id == user_id)
-    rows = (await tx.execute(newest_first(query, paging, CreditRequest.id))).scalars().all()
-    shown, cursor = page_of(rows, paging, lambda row: (row.id,))
-    return Page(items=shown, next_cursor=cursor)
+    return await newest(tx, query, paging, CreditRequest.id)

@@ -16,7 +16,7 @@ from hortus.billing.coupons.errors import CouponCodeTaken, CouponNotApplicable, 
 from hortus.billing.coupons.tables import Coupon, CouponHolder, Redemption
 from hortus.core import clock, ids
 from hortus.core.db import Tx
-from hortus.core.paging import Page, Paging, newest_first, page_of
+from hortus.core.paging import Page, Paging, newest
 from hortus.core.settings import Settings
 
 Kind = Literal["percent", "amount", "credit"]
@@ -71,16 +71,12 @@ async def find(tx: Tx, coupon_id: str) -> Coupon:
 
 async def find_all(tx: Tx, paging: Paging) -> Page[Any]:
     """All coupons, newest first."""
-    rows = (await tx.execute(newest_first(select(Coupon), paging, Coupon.id))).scalars().all()
-    shown, cursor = page_of(rows, paging, lambda row: (row.id,))
-    return Page(items=shown, next_cursor=cursor)
+    return await newest(tx, select(Coupon), paging, Coupon.id)
 
 
 async def redemptions_of(tx: Tx, coupon_id: str, paging: Paging) -> Page[Any]:
     """The uses of a coupon, newest first."""
-    query = newest_first(select(Redemption).where(Redemption.coupon_id == coupon_id), paging, Redemption.id)
-    shown, cursor = page_of((await tx.execute(query)).scalars().all(), paging, lambda row: (row.id,))
-    return Page(items=shown, next_cursor=cursor)
+    return await newest(tx, select(Redemption).where(Redemption.coupon_id == coupon_id), paging, Redemption.id)
 
 
 async def end(tx: Tx, coupon_id: str) -> bool:

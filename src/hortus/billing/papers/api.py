@@ -57,8 +57,8 @@ async def set_billing_details(body: DetailsIn, caller: Caller, tx: WriteTx) -> D
 @router.get("/invoices")
 async def list_invoices(caller: Caller, tx: ReadTx, paging: PageOf) -> Page[InvoiceOut]:
     """Your invoices and credit notes, newest first."""
-    rows, cursor = await invoices_of(tx, caller.user_id, paging)
-    return Page(items=[InvoiceOut.of(row) for row in rows], next_cursor=cursor)
+    page = await invoices_of(tx, caller.user_id, paging)
+    return Page(items=[InvoiceOut.of(row) for row in page.items], next_cursor=page.next_cursor)
 
 
 @router.get("/invoices/{invoice_id}")
