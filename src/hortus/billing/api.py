@@ -173,8 +173,8 @@ async def _details(tx: Tx, user_id: str) -> SubscriptionDetails:
     plan, row = await subscriptions.details(tx, user_id)
     shown = None
     if row is not None:
-        bought = await sold.version(tx, row.plan_id)
-        following = await sold.version(tx, row.next_plan_id) if row.next_plan_id is not None else None
+        bought = await quotas.plan_version(tx, row.plan_id)
+        following = await quotas.plan_version(tx, row.next_plan_id) if row.next_plan_id is not None else None
         shown = SubscriptionOut.of(row, bought.name, following.name if following is not None else None)
     return SubscriptionDetails(plan=PlanOut.of(plan), until=plan.until, subscription=shown)
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 import structlog
 from sqlalchemy import select, update
 
-from hortus import accounts
+from hortus import accounts, quotas
 from hortus.billing import sold
 from hortus.billing.closing import close
 from hortus.billing.errors import (
@@ -58,7 +58,7 @@ async def begin(resources: Resources, checkout_id: str, back: Return) -> Checkou
             return checkout
         buyer = await buyer_of(tx, gateway, checkout.user_id)
         if checkout.plan_id is not None:
-            plan = await sold.version(tx, checkout.plan_id)
+            plan = await quotas.plan_version(tx, checkout.plan_id)
             price = await sold.vendor_price(tx, gateway, plan, str(checkout.interval), checkout.currency)
     try:
         if plan is not None and price is None:

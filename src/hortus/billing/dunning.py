@@ -2,7 +2,7 @@
 
 from sqlalchemy import select
 
-from hortus import accounts, tasks
+from hortus import accounts, quotas, tasks
 from hortus.billing import sold
 from hortus.billing.checkouts import shop_url
 from hortus.billing.errors import NotForSale
@@ -29,7 +29,7 @@ async def _tell(resources: Resources, task: tasks.Claimed) -> None:
         row = (await tx.execute(query)).scalar_one_or_none()
         if row is None or row.status not in LIVE:
             return
-        plan = await sold.version(tx, row.next_plan_id or row.plan_id)
+        plan = await quotas.plan_version(tx, row.next_plan_id or row.plan_id)
         try:
             owed = sold.price_of(plan, row.next_interval or row.interval, row.currency)
         except NotForSale:

@@ -209,11 +209,6 @@ async def plan_named(tx: Tx, name: str) -> HeldPlan:
     raise NotForSale
 
 
-async def version(tx: Tx, plan_id: str) -> HeldPlan:
-    """One version of a plan, on sale or not."""
-    return await quotas.plan_version(tx, plan_id)
-
-
 def credits_of(plan: HeldPlan, interval: str) -> int:
     """The credit that one period of a plan brings."""
     return plan.terms.monthly_credits * MONTHS[interval]

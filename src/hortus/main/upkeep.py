@@ -1,9 +1,11 @@
 """Periodic work: expire what ran out, sweep what is old, prove what must hold."""
 
+from collections.abc import Awaitable, Callable, Sized
+
 from hortus import accounts, ledger, tasks
 from hortus.billing import jobs as billing_jobs
 from hortus.core import idempotency
-from hortus.core.db import Database
+from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
 from hortus.files import tasks as files_tasks
 from hortus.main import invariants
@@ -15,10 +17,14 @@ from hortus.tasks import queue
 async def expire(resources: Resources, _task: tasks.Claimed) -> None:
     """Book expired grants and reservations, a bounded number per transaction."""
     for verb in (ledger.expire_grants, ledger.expire_reservations):
-        more = True
-        while more:
-            async with resources.get(Database).transaction() as tx:
-                more = bool(await verb(tx))
+        await _until_done(resources, verb)
+
+
+async def _until_done(resources: Resources, verb: Callable[[Tx], Awaitable[Sized | int]]) -> None:
+    more = True
+    while more:
+        async with resources.get(Database).transaction() as tx:
+            more = bool(await verb(tx))
 
 
 async def sweep(resources: Resources, _task: tasks.Claimed) -> None:
@@ -33,10 +39,7 @@ async def sweep(resources: Resources, _task: tasks.Claimed) -> None:
         accounts.sweep_codes,
         accounts.sweep_oidc_flows,
     ):
-        more = True
-        while more:
-            async with resources.get(Database).transaction() as tx:
-                more = bool(await verb(tx))
+        await _until_done(resources, verb)
 
 
 def define_all() -> None:
