@@ -32,6 +32,8 @@ async def run_one(resources: Resources, task: Claimed) -> None:
             if error is None:
                 if await queue.is_open(tx, task):
                     await queue.finish(tx, task)
+                elif not await queue.ended_well(tx, task):
+                    raise LeaseLost(task.name)
             elif delay is None:
                 await queue.bury(tx, resources, task, error)
             else:
