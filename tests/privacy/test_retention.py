@@ -57,7 +57,7 @@ async def test_news_that_waits_keeps_its_words(hortus: Hortus):
     async with hortus.database.transaction() as tx:
         for number, status in enumerate(made):
             row = {"gateway": "stripe", "event_id": f"evt_{number}", "kind": "x", "body": b"{}", "received_at": old}
-            row |= {"id": ids.earliest_at(old)[:-1] + str(number), "status": status, "occurred_at": old}
+            row |= {"id": ids.lowest_at(old)[:-1] + str(number), "status": status, "occurred_at": old}
             await tx.execute(insert(WebhookEvent), row)
         await tx.execute(update(WebhookEvent).where(WebhookEvent.status == "waiting").values(kind="y"))
     await sweep_webhook_bodies(hortus.database, 90)
@@ -69,5 +69,5 @@ async def test_news_that_waits_keeps_its_words(hortus: Hortus):
 def test_ids_of_a_moment_stand_between_those_before_and_after():
     second = timedelta(seconds=1)
     made = ids.new()
-    assert ids.is_id(ids.earliest_at(clock.now()))
-    assert ids.earliest_at(clock.now() - second) < made < ids.earliest_at(clock.now() + second)
+    assert ids.is_id(ids.lowest_at(clock.now()))
+    assert ids.lowest_at(clock.now() - second) < made < ids.lowest_at(clock.now() + second)

@@ -15,12 +15,6 @@ def new() -> str:
     return str(uuid_utils.uuid7())
 
 
-def earliest_at(moment: datetime) -> str:
-    """The smallest id that could be made at `moment`: what is smaller was made before, by the clocks of our hosts."""
-    digits = f"{int(moment.timestamp() * 1000):012x}"
-    return f"{digits[:8]}-{digits[8:]}-7000-8000-000000000000"
-
-
 def born(value: str) -> datetime | None:
     """When an id was made, to the millisecond; None for an id that does not tell."""
     if value[14:15] != "7":
@@ -37,6 +31,9 @@ def is_id(value: str) -> bool:
 
 
 def lowest_at(moment: datetime) -> str:
-    """The lowest id that could be made at `moment`: rows of a time are found by their ids."""
-    since = f"{max(0, int(moment.timestamp() * 1000)):012x}"
-    return f"{since[:8]}-{since[8:]}-7000-8000-000000000000"
+    """The lowest id that could be made at `moment`: rows of a time are found by their ids.
+
+    What is lower was made before, by the clocks of our hosts.
+    """
+    digits = f"{max(0, int(moment.timestamp() * 1000)):012x}"
+    return f"{digits[:8]}-{digits[8:]}-7000-8000-000000000000"

@@ -32,7 +32,7 @@ async def sweep_sessions(database: Database, days: int) -> int:
         table_named("refresh_tokens"),
     )
     over = and_(
-        sessions.c.id < ids.earliest_at(before),  # nothing younger can have ended so long ago
+        sessions.c.id < ids.lowest_at(before),  # nothing younger can have ended so long ago
         or_(sessions.c.revoked_at < before, sessions.c.expires_at < before),
     )
     await rows.remove(database, tokens, tokens.c.session_id.in_(select(sessions.c.id).where(over)))
@@ -41,7 +41,7 @@ async def sweep_sessions(database: Database, days: int) -> int:
 
 async def sweep_uses(database: Database, days: int) -> int:
     """Forget the single uses of quotas and budgets; how many. Their references are ids of generations long ended."""
-    oldest, gone = ids.earliest_at(clock.now() - timedelta(days=max(days, 35))), 0
+    oldest, gone = ids.lowest_at(clock.now() - timedelta(days=max(days, 35))), 0
     for name in ("quota_takes", "budget_takes"):
         table = table_named(name)
         gone += await rows.remove(database, table, table.c.reference < oldest)
@@ -54,7 +54,7 @@ async def sweep_webhook_bodies(database: Database, days: int) -> None:
     old = and_(
         table.c.body.is_not(None),
         table.c.status.in_(("handled", "kept")),
-        table.c.id < ids.earliest_at(clock.now() - timedelta(days=days)),
+        table.c.id < ids.lowest_at(clock.now() - timedelta(days=days)),
     )
     await rows.blank(database, table, old, {"body": None})
 
