@@ -39,7 +39,7 @@ test: check ## every check and every test, on SQLite and PostgreSQL
 	$(BIN)/pytest -n 2 -q
 
 test-faults: .venv/dev.stamp ## kill, freeze, cut and fill up, at full size; prints the recovery times
-	FAULTS=full $(BIN)/pytest -q tests/faults
+	FAULTS=full $(BIN)/pytest -q --timeout 3600 tests/faults
 
 bench: .venv/dev.stamp ## measure, and write docs/PERFORMANCE.md
 	$(BIN)/python -m bench

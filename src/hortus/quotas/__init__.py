@@ -38,6 +38,7 @@ from hortus.quotas.usage import (
     take_many,
     usage,
 )
+from hortus.quotas.windows import days_before
 
 __all__ = [
     "BASIC",
@@ -63,6 +64,7 @@ __all__ = [
     "WindowTerms",
     "WindowUsage",
     "budgets_left",
+    "days_before",
     "end_plan",
     "end_sale",
     "ensure_plans",

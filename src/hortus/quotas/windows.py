@@ -27,6 +27,13 @@ def periods_at(moment: datetime, zone: tzinfo) -> Periods:
     )
 
 
+def days_before(moment: datetime, zone: tzinfo, days: int) -> list[tuple[date, datetime, datetime]]:
+    """The last `days` days, oldest first, that of `moment` included: each with the moments it begins and ends at."""
+    today = moment.astimezone(zone).date()
+    starts = [today - timedelta(days=ago) for ago in reversed(range(days))]
+    return [(day, _start_of(day, zone), _start_of(day + timedelta(days=1), zone)) for day in starts]
+
+
 def _start_of(day: date, zone: tzinfo) -> datetime:
     # A skipped midnight is read with the offset before the jump, which is the very moment of the jump.
     return datetime.combine(day, time(), zone).astimezone(UTC)

@@ -11,8 +11,8 @@ from hortus.core.clock import iso
 from hortus.core.paging import Page
 from hortus.core.settings import Settings
 from hortus.core.web import PROBLEM_RESPONSES, HistoryTx, PageOf, ReadTx, open_to_keys, resource
-from hortus.generation.usage import keys, service
-from hortus.generation.usage.schemas import KeysUsageOut
+from hortus.generation.usage import charts, keys, service
+from hortus.generation.usage.schemas import DashboardOut, KeysUsageOut
 
 router = APIRouter(prefix="/api", responses=PROBLEM_RESPONSES)
 SettingsOf = Annotated[Settings, resource(Settings)]
@@ -22,6 +22,14 @@ SettingsOf = Annotated[Settings, resource(Settings)]
 async def usage(caller: Caller, tx: ReadTx, settings: SettingsOf) -> dict[str, Any]:
     """Every quota window and the credits: what was used, what is left, when it resets."""
     return await service.usage_of(tx, settings, caller.user_id)
+
+
+@router.get("/user/dashboard", tags=["user"], openapi_extra=open_to_keys("usage:read"))
+async def dashboard(
+    caller: Caller, tx: ReadTx, settings: SettingsOf, days: Annotated[int, Query(ge=1, le=90)] = 30
+) -> DashboardOut:
+    """The figures behind charts: what you made day by day, what it cost, how often it worked, and what stands out."""
+    return await charts.dashboard_of(tx, settings, caller.user_id, days)
 
 
 @router.get("/user/credits", tags=["user"], openapi_extra=open_to_keys("usage:read"))

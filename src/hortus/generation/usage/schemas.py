@@ -1,6 +1,7 @@
-"""What people see of the use of their API keys."""
+"""What people see of what they and their API keys used."""
 
 from datetime import date
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -48,3 +49,49 @@ class KeysUsageOut(BaseModel):
     failures: int
     credits: MicroCredits
     items: list[KeyUsageOut]
+
+
+class WorksOut(BaseModel):
+    """Works that were asked for in some time: how many, how they ended, and what the succeeded ones cost."""
+
+    works: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    success_rate: float | None = None
+    """Succeeded of those that succeeded or failed, 0 to 1; null while there are none."""
+    credits: MicroCredits = 0
+
+
+class KindWorksOut(WorksOut):
+    """The works of one kind."""
+
+    kind: str
+
+
+class DayWorksOut(BaseModel):
+    """One calendar day: how many works of each kind were asked for, and what the succeeded ones cost."""
+
+    date: date
+    works: dict[str, int]
+    credits: MicroCredits
+
+
+class InsightOut(BaseModel):
+    """Something that stands out, as a stable code and as a sentence."""
+
+    code: str
+    detail: str
+
+
+class DashboardOut(BaseModel):
+    """The last days of one user, today included, in the calendar of quotas; days oldest first, none left out."""
+
+    days: int
+    timezone: str
+    totals: WorksOut
+    kinds: list[KindWorksOut]
+    series: list[DayWorksOut]
+    usage: dict[str, Any]
+    """As `GET /api/user/usage` answers."""
+    insights: list[InsightOut]
