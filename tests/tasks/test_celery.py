@@ -1,6 +1,8 @@
 """Celery's own workers, as processes, on a real broker."""
 
 import asyncio
+import threading
+from collections import Counter
 from pathlib import Path
 
 from tests.broker import Valkey
@@ -27,26 +29,45 @@ async def test_celerys_own_tools_see_the_workers(database: Database, database_ur
         await here.add(WORKER_QUEUES="interactive=3,media=1")
 
         def look() -> tuple[dict, dict]:
+            inspect = app.control.inspect(timeout=5, limit=1)
+            while not (served := inspect.active_queues()):  # it may not listen to commands yet
+                continue
+            stats = inspect.stats()
             app.control.enable_events()
-            inspect = app.control.inspect(timeout=5)
-            return inspect.active_queues(), inspect.stats()
+            return served, stats
 
         queues, stats = await asyncio.to_thread(look)
 
+        over = threading.Event()
+
         def listen() -> None:
-            """Until the last bell was answered; heartbeats come all the time."""
+            """Until told; heartbeats come all the time."""
             with app.connection_for_read() as connection:
                 receiver = app.events.Receiver(connection, handlers={"*": lambda event: seen.append(event["type"])})
                 for _ in receiver.itercapture(limit=None, timeout=20, wakeup=True):
-                    if "task-succeeded" in seen:
+                    if over.is_set():
                         return
 
         listening = asyncio.create_task(asyncio.to_thread(listen))
-        await asyncio.sleep(1)
-        await here.want(range(5))
-        await here.done(5)
-        await listening
+        try:
+            await has_come("worker-heartbeat", seen)  # before, events would be lost on us
+            await here.want(range(5))
+            await here.done(5)
+            await has_come("task-succeeded", seen)
+        finally:
+            over.set()
+            await listening
     ((worker, served),) = queues.items()
     assert {queue["name"] for queue in served} == {"hortus.interactive", "hortus.media"}
     assert stats[worker]["pool"]["max-concurrency"] >= 4
     assert {"task-received", "task-succeeded"} <= set(seen)
+
+
+async def has_come(event: str, seen: list[str]) -> None:
+    """Wait until an event of that type was seen."""
+    try:
+        async with asyncio.timeout(30):
+            while event not in seen:
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise AssertionError(f"no {event}: {Counter(seen)}") from None
