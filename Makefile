@@ -36,7 +36,7 @@ check: .venv/dev.stamp ## format, lint, types, import rules
 	$(BIN)/lint-imports
 
 test: check ## every check and every test, on SQLite and PostgreSQL
-	$(BIN)/pytest -n 2 -q
+	$(BIN)/pytest -n 3 --dist worksteal -q
 
 test-faults: .venv/dev.stamp ## kill, freeze, cut and fill up, at full size; prints the recovery times
 	FAULTS=full $(BIN)/pytest -q --timeout 3600 tests/faults

@@ -27,6 +27,12 @@ from tests.broker import Valkey
 DIALECTS = ("sqlite", "postgresql")
 
 
+@pytest.fixture
+def full() -> bool:
+    """Whether faults and crowds have their full size (`FAULTS=full`); the suite of every day has small ones."""
+    return os.environ.get("FAULTS") == "full"
+
+
 @pytest.fixture(scope="session")
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder common to all test processes of this run."""

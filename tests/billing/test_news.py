@@ -61,7 +61,7 @@ async def handled(shop: Hortus) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_fifty_copies_of_every_event_in_every_order_have_one_effect(deaf_shop: Hortus):
+async def test_fifty_copies_of_every_event_in_every_order_have_one_effect(deaf_shop: Hortus, full: bool):
     shop, sender = deaf_shop, deaf_shop.anonymous()
     seen = 0
     for number, order_of_news in enumerate(itertools.permutations(range(4))):
@@ -75,9 +75,11 @@ async def test_fifty_copies_of_every_event_in_every_order_have_one_effect(deaf_s
         assert [each.kind for each in news] == [
             "checkout.paid", "subscription.started", "subscription.renewed", "subscription.ended",
         ]  # fmt: skip
+        # Fifty of each in the order it happened in and in its reverse, three in the others.
+        copies = 50 if full or number in (0, 23) else 3
         for index in order_of_news:
             body = body_of(news[index])
-            answers = await asyncio.gather(*(post(sender, shop, body) for _ in range(50)))
+            answers = await asyncio.gather(*(post(sender, shop, body) for _ in range(copies)))
             assert {answer.status_code for answer in answers} == {200}
         await handled(shop)
         assert len(await rows(shop, "SELECT id FROM webhook_events")) == 4 * (number + 1)
@@ -127,19 +129,19 @@ async def test_forged_stale_and_strange_deliveries_have_no_effect(deaf_shop: Hor
     assert await available(customer) == WELCOME + 100 * CREDIT
 
 
-async def test_what_was_never_sent_is_found(deaf_shop: Hortus):
-    shop = deaf_shop
+async def test_what_was_never_sent_is_found(deaf_shop: Hortus, full: bool):
+    shop, each = deaf_shop, 10 if full else 3
     customers = [await shop.customer() for _ in range(10)]
     for customer in customers:
-        for _ in range(10):
+        for _ in range(each):
             order = address(shop, await buy(customer, "/api/payment/topup", pack="small"))
             await press(customer, order, "pay")
     assert {await available(customer) for customer in customers} == {WELCOME}
     await reconcile(shop.resources, None)  # type: ignore[arg-type] # a periodic task has no payload
     await handled(shop)
-    assert {await available(customer) for customer in customers} == {WELCOME + 1000 * CREDIT}
+    assert {await available(customer) for customer in customers} == {WELCOME + each * 100 * CREDIT}
     await reconcile(shop.resources, None)  # type: ignore[arg-type]
-    assert len(await rows(shop, "SELECT id FROM webhook_events")) == 100
+    assert len(await rows(shop, "SELECT id FROM webhook_events")) == 10 * each
 
 
 async def test_another_amount_grants_nothing(deaf_shop: Hortus):

@@ -197,7 +197,9 @@ async def post(client: httpx2.AsyncClient, sent: tuple[dict[str, str], bytes]) -
     return await client.post(WEBHOOK, headers=sent[0], content=sent[1])
 
 
-async def test_fifty_copies_of_every_event_in_every_order_have_one_effect(shop: Hortus, stripe: StripeEmulator):
+async def test_fifty_copies_of_every_event_in_every_order_have_one_effect(
+    shop: Hortus, stripe: StripeEmulator, full: bool
+):
     sender = shop.anonymous()
     happened = ("subscription.created", "invoice.paid", "subscription.updated", "subscription.deleted")
     for number, order_of_news in enumerate(itertools.permutations(range(4))):
@@ -211,7 +213,7 @@ async def test_fifty_copies_of_every_event_in_every_order_have_one_effect(shop: 
         news = stripe.books.events[seen:]
         four = [next(each for each in news if each["type"].endswith(kind)) for kind in happened]
         # Fifty of each in the order it happened in and in its reverse, three in the others.
-        copies = 50 if number in (0, 23) else 3
+        copies = 50 if full or number in (0, 23) else 3
         for index in order_of_news:
             sent = stripe.signed(four[index])
             answers = await asyncio.gather(*(post(sender, sent) for _ in range(copies)))

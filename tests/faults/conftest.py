@@ -17,12 +17,6 @@ _rows: list[tuple[str, str, str, str]] = []
 
 
 @pytest.fixture
-def full() -> bool:
-    """Whether the faults have their full size."""
-    return os.environ.get("FAULTS") == "full"
-
-
-@pytest.fixture
 def seed() -> int:
     """Where chance begins."""
     chosen = int(os.environ.get("FAULT_SEED") or secrets.randbelow(2**32))

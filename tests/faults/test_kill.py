@@ -17,10 +17,10 @@ from hortus.core.db import Database
 from hortus.generation.tables import Generation
 
 USERS = 5
-WISHES = 50
 
 
-async def test_fifty_generations_survive_a_killer(database_url: str, database: Database, tmp_path: Path):
+async def test_generations_survive_a_killer(database_url: str, database: Database, tmp_path: Path, full: bool):
+    wished, seconds = (50, 10.0) if full else (16, 4.0)
     seed = secrets.randbelow(2**32)
     print(f"seed {seed}")  # noqa: T201 - to have the same deaths again
     dice = random.Random(seed)
@@ -35,7 +35,7 @@ async def test_fifty_generations_survive_a_killer(database_url: str, database: D
         }
         async with Child(tmp_path / "server", **settings) as server:
             async with customers(server.url, database, USERS) as clients:
-                wishes = [submit(clients[place % USERS], place, dice) for place in range(WISHES)]
+                wishes = [submit(clients[place % USERS], place, dice, seconds) for place in range(wished)]
                 killer = asyncio.create_task(kill_now_and_then(server, dice))
                 await asyncio.gather(*wishes)
                 await asyncio.sleep(dice.uniform(1, 3))  # and some while they are worked on
@@ -46,14 +46,14 @@ async def test_fifty_generations_survive_a_killer(database_url: str, database: D
             await server.kill()  # whatever the killer was doing
             await server.start()
             print(f"killed {server.kills} times; {vendor.counts['calls']} calls of the vendor")  # noqa: T201
-            await all_ended(database, WISHES)
+            await all_ended(database, wished)
     books = await audit(database, tmp_path / "server" / "data" / "files")
     assert books.statuses["succeeded"] > 0
 
 
-async def submit(client: httpx2.AsyncClient, place: int, dice: random.Random) -> None:
-    """A picture or a chat message, some time in the first ten seconds."""
-    await asyncio.sleep(dice.uniform(0, 10))
+async def submit(client: httpx2.AsyncClient, place: int, dice: random.Random, within: float) -> None:
+    """A picture or a chat message, some time in the first seconds."""
+    await asyncio.sleep(dice.uniform(0, within))
     if place % 2:
         wish = {"prompt": f"Kite {place}", "size": "256x256", "count": 1 + place % 3}
         await insist(client, "/api/image/generate", wish, f"image-{place}", dice)

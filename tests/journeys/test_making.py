@@ -144,8 +144,8 @@ async def test_the_same_key_gives_the_same_answer_however_often(hortus: Hortus, 
     assert await used(client, "text") == 1
 
 
-async def test_two_hundred_parallel_requests_for_a_room_of_five(hortus: Hortus, vendor: OpenAIEmulator):
-    for attempt in range(10):
+async def test_two_hundred_parallel_requests_for_a_room_of_five(hortus: Hortus, vendor: OpenAIEmulator, full: bool):
+    for attempt in range(10 if full else 1):
         client = await hortus.customer()
         async with hortus.database.transaction() as tx:
             rich = client.tokens["user"]["id"]

@@ -11,7 +11,10 @@ from tests.serving import serve
 
 @pytest.mark.parametrize("role", ["customer", "anonymous"])
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-async def test_no_request_makes_a_server_error(database_url: str, tmp_path, vendor: OpenAIEmulator, role: str):
+async def test_no_request_makes_a_server_error(
+    database_url: str, tmp_path, vendor: OpenAIEmulator, role: str, full: bool
+):
+    examples = "20" if full else "3"
     async with serve(database_url, tmp_path) as hortus:
         headers = []
         if role == "customer":
@@ -19,12 +22,12 @@ async def test_no_request_makes_a_server_error(database_url: str, tmp_path, vend
             headers = ["--header", client.headers["Authorization"].join(["Authorization: ", ""])]
         tool = await asyncio.create_subprocess_exec(
             str(Path(sys.executable).parent / "st"), "run", f"{hortus.url}/openapi.json", *headers,
-            "--checks", "not_a_server_error", "--phases", "examples,fuzzing", "--max-examples", "6",
+            "--checks", "not_a_server_error", "--phases", "examples,fuzzing", "--max-examples", examples,
             "--seed", "20261121",
             "--request-timeout", "20", "--exclude-path", "/api/auth/logout", "--exclude-path-regex", "events$",
             "--workers", "2", "--no-color",
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, cwd=tmp_path,
         )  # fmt: skip
-        async with asyncio.timeout(150):
+        async with asyncio.timeout(250):
             printed, _ = await tool.communicate()
         assert tool.returncode == 0, printed.decode()[-4000:]
