@@ -50,7 +50,7 @@ async def begin(resources: Resources, checkout_id: str, back: Return) -> Checkou
     database = resources.get(Database)
     async with database.snapshot() as tx:
         checkout = await _load(tx, checkout_id)
-        plan, price = None, None
+        plan = None
         gateway = resources.get(Gateways).get(checkout.gateway)
         if gateway is None:
             raise PaymentsNotConfigured
@@ -59,13 +59,10 @@ async def begin(resources: Resources, checkout_id: str, back: Return) -> Checkou
         buyer = await buyer_of(tx, gateway, checkout.user_id)
         if checkout.plan_id is not None:
             plan = await quotas.plan_version(tx, checkout.plan_id)
-            price = await sold.vendor_price(tx, gateway, plan, str(checkout.interval), checkout.currency)
+    price = None
     try:
-        if plan is not None and price is None:
-            row = await sold.make_price(gateway, plan, str(checkout.interval), checkout.currency)
-            price = row["vendor_id"]
-            async with database.transaction() as tx:
-                await sold.keep_price(tx, row)
+        if plan is not None:
+            price = await sold.vendor_price(database, gateway, plan, str(checkout.interval), checkout.currency)
         order = order_of(checkout, buyer, price, back, resources.get(Settings))
         started = await gateway.start(order)
     except Declined as error:

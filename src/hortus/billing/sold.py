@@ -4,7 +4,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from decimal import Decimal
-from typing import Any, cast
+from typing import cast
 
 import structlog
 from pydantic import Field, NonNegativeInt, field_validator
@@ -15,7 +15,7 @@ from hortus import quotas
 from hortus.billing.errors import AmountNotOffered, NotForSale
 from hortus.billing.tables import CreditPack, VendorPrice
 from hortus.core import clock, ids
-from hortus.core.db import Tx
+from hortus.core.db import Database, Tx
 from hortus.core.money import MICRO
 from hortus.payments import Gateway, Interval, RecurringPrice
 from hortus.quotas import HeldPlan
@@ -214,8 +214,34 @@ def credits_of(plan: HeldPlan, interval: str) -> int:
     return plan.terms.monthly_credits * MONTHS[interval]
 
 
-async def vendor_price(tx: Tx, gateway: Gateway, plan: HeldPlan, interval: str, currency: str) -> str | None:
-    """The gateway's id of a price; None before `make_price`."""
+async def vendor_price(database: Database, gateway: Gateway, plan: HeldPlan, interval: str, currency: str) -> str:
+    """The gateway's id of a price, made there if it has none yet. Never inside a transaction.
+
+    Two first buyers at once get the same one: that which was kept first.
+    """
+    async with database.snapshot() as tx:
+        known = await _kept_price(tx, gateway, plan, interval, currency)
+    if known is not None:
+        return known
+    amount = price_of(plan, interval, currency)
+    wanted = RecurringPrice(
+        f"{plan.id}:{interval}:{currency}", plan.terms.title, cast("Interval", interval), amount, currency
+    )
+    row = {
+        "gateway": gateway.id,
+        "plan_id": plan.id,
+        "interval": interval,
+        "currency": currency,
+        "amount_minor": amount,
+        "vendor_id": await gateway.price(wanted),
+        "created_at": clock.now(),
+    }
+    async with database.transaction() as tx:
+        await tx.execute(tx.insert(VendorPrice).values(**row).on_conflict_do_nothing())
+        return str(await _kept_price(tx, gateway, plan, interval, currency))
+
+
+async def _kept_price(tx: Tx, gateway: Gateway, plan: HeldPlan, interval: str, currency: str) -> str | None:
     found = await tx.execute(
         select(VendorPrice.vendor_id).where(
             VendorPrice.gateway == gateway.id,
@@ -225,28 +251,6 @@ async def vendor_price(tx: Tx, gateway: Gateway, plan: HeldPlan, interval: str, 
         )
     )
     return found.scalar_one_or_none()
-
-
-async def make_price(gateway: Gateway, plan: HeldPlan, interval: str, currency: str) -> dict[str, Any]:
-    """Let the gateway know a price; the row to keep with `keep_price`. Asking twice makes one."""
-    amount = price_of(plan, interval, currency)
-    wanted = RecurringPrice(
-        f"{plan.id}:{interval}:{currency}", plan.terms.title, cast("Interval", interval), amount, currency
-    )
-    return {
-        "gateway": gateway.id,
-        "plan_id": plan.id,
-        "interval": interval,
-        "currency": currency,
-        "amount_minor": amount,
-        "vendor_id": await gateway.price(wanted),
-        "created_at": clock.now(),
-    }
-
-
-async def keep_price(tx: Tx, row: dict[str, Any]) -> None:
-    """Remember a price that the gateway knows."""
-    await tx.execute(tx.insert(VendorPrice).values(**row).on_conflict_do_nothing())
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,12 +48,11 @@ async def propose(resources: Resources, user_id: str, plan_name: str, interval: 
         plan = await sold.plan_named(tx, plan_name)
         before = await quotas.plan_version(tx, row.plan_id)
         amount = sold.price_of(plan, interval, row.currency)
-        price = await sold.vendor_price(tx, gateway, plan, interval, row.currency)
     if (plan.id, interval) == (row.plan_id, row.interval):
         return Change(plan, interval, False, 0, 0, row.currency, amount, row.period_end)
     if not _is_more(before, row.interval, plan, interval, row.currency):
         return Change(plan, interval, False, 0, 0, row.currency, amount, row.period_end)
-    price = price or await _make_price(resources, gateway, plan, interval, row.currency)
+    price = await _asked(sold.vendor_price(database, gateway, plan, interval, row.currency))
     owed = await _asked(gateway.preview(row.vendor_id, price))
     return Change(plan, interval, True, owed.due_minor, owed.unused_minor, owed.currency, amount, None)
 
@@ -61,9 +60,8 @@ async def propose(resources: Resources, user_id: str, plan_name: str, interval: 
 async def change(resources: Resources, user_id: str, proposed: Change, key: str) -> None:
     """Do what was proposed, once per `key`. Raises PaymentDeclined, CannotChange, GatewayFailed."""
     row, gateway = await _mine(resources, user_id)
-    async with resources.get(Database).snapshot() as tx:
-        price = await sold.vendor_price(tx, gateway, proposed.plan, proposed.interval, row.currency)
-    price = price or await _make_price(resources, gateway, proposed.plan, proposed.interval, row.currency)
+    database = resources.get(Database)
+    price = await _asked(sold.vendor_price(database, gateway, proposed.plan, proposed.interval, row.currency))
     await _asked(gateway.change(row.vendor_id, price, now=proposed.now, key=key))
     await _look(resources, gateway, row)
 
@@ -102,13 +100,6 @@ async def _mine(resources: Resources, user_id: str) -> tuple[Subscription, Gatew
     if gateway is None:
         raise PaymentsNotConfigured
     return row, gateway
-
-
-async def _make_price(resources: Resources, gateway: Gateway, plan: HeldPlan, interval: str, currency: str) -> str:
-    row = await _asked(sold.make_price(gateway, plan, interval, currency))
-    async with resources.get(Database).transaction() as tx:
-        await sold.keep_price(tx, row)
-    return str(row["vendor_id"])
 
 
 async def _look(resources: Resources, gateway: Gateway, row: Subscription) -> None:

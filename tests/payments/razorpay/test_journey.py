@@ -253,3 +253,18 @@ async def test_two_subscriptions_of_one_customer_leave_one_and_the_other_is_give
     (invoice,) = vendor.of("inv", subscription_id=undone["id"])
     assert vendor.get(invoice["payment_id"])["status"] == "refunded"
     assert await available(customer) in (WELCOME + PRO, WELCOME + 12 * PRO)
+
+
+async def test_two_first_buyers_at_once_buy_at_the_price_that_was_kept(
+    shop: Hortus, vendor: RazorpayEmulator, post: Post
+):
+    vendor.delay = 0.2  # both find no price and make one
+    customers = [await shop.customer() for _ in range(2)]
+    orders = await asyncio.gather(*(buy(customer, plan="pro") for customer in customers))
+    subscriptions = [of_checkout(vendor, order) for order in orders]
+    kept = await rows(shop, "SELECT vendor_id FROM vendor_prices")
+    assert [(each["plan_id"],) for each in subscriptions] == kept * 2
+    for customer, subscription in zip(customers, subscriptions, strict=True):
+        vendor.pay(subscription["id"])
+        await post.all()
+        assert (await usage(customer))["plan"] == "pro"
