@@ -17,12 +17,11 @@ from pathlib import Path
 import asyncpg
 import pytest
 from filelock import FileLock
-from sqlalchemy import make_url
 
-from hortus.core import ids
 from hortus.core.db import Database
 from tests import schema
 from tests.broker import Valkey
+from tests.clones import TEMPLATE, Clones, execute, on_server
 
 DIALECTS = ("sqlite", "postgresql")
 
@@ -91,13 +90,16 @@ async def _make_template(server: str) -> None:
             await connection.execute(f"ALTER SYSTEM SET {setting} = '{value}'")
     await connection.execute("SELECT pg_reload_conf()")
     await connection.close()
-    await schema.build(on_server(server, "hortus_template"))
-    await _on(server, f'CREATE DATABASE "{mark}"')  # the mark that the template is of this run, and whole
+    await schema.build(on_server(server, TEMPLATE))
+    await execute(server, f'CREATE DATABASE "{mark}"')  # the mark that the template is of this run, and whole
 
 
-def on_server(server: str, name: str) -> str:
-    """The URL of database `name` on the server of that URL."""
-    return make_url(server).set(database=name).render_as_string(hide_password=False)
+@pytest.fixture(scope="session")
+def clones(postgresql_server: str) -> Iterator[Clones]:
+    """The databases of this test process."""
+    made = Clones(postgresql_server)
+    yield made
+    asyncio.run(made.drop())
 
 
 @pytest.fixture(params=DIALECTS)
@@ -108,20 +110,11 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite+aiosqlite:///{path}"
         return
-    server = request.getfixturevalue("postgresql_server")
-    name = "t_" + ids.new().replace("-", "")
+    clones: Clones = request.getfixturevalue("clones")
     with FileLock(request.getfixturevalue("shared_folder") / "pg-clone.lock"):
-        asyncio.run(_on(server, f"CREATE DATABASE {name} TEMPLATE hortus_template"))
-    yield on_server(server, name)
-    asyncio.run(_on(server, f"DROP DATABASE {name} WITH (FORCE)"))
-
-
-async def _on(server: str, statement: str) -> None:
-    connection = await asyncpg.connect(server)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
+        name = asyncio.run(clones.take())
+    yield on_server(clones.server, name)
+    asyncio.run(clones.give_back(name))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 from sqlalchemy import make_url, text
-from tests.conftest import on_server
+from tests.clones import on_server
 from tests.deploy.known import ROOT
 from tests.emulators.openai import OpenAIEmulator
 from tests.faults.postgres import own_server
