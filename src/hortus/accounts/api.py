@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import JSONResponse
 
 from hortus.accounts import by_password, service
@@ -27,19 +27,19 @@ from hortus.accounts.sign_in import sign_in
 from hortus.core import idempotency
 from hortus.core.db import Database
 from hortus.core.web import (
-    PROBLEM_RESPONSES,
     AllResources,
     OnceOnly,
     ReadTx,
     WriteTx,
     coarse_network_of,
     limited,
+    make_router,
     open_to_keys,
     public,
     resource,
 )
 
-router = APIRouter(prefix="/api", responses=PROBLEM_RESPONSES)
+router = make_router("/api")
 Extras = Annotated[ProfileExtras, resource(ProfileExtras)]
 
 

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Request
+from fastapi import Body, Request
 from fastapi.responses import JSONResponse
 
 from hortus import quotas
@@ -37,10 +37,10 @@ from hortus.core.paging import Page
 from hortus.core.resources import Resources
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web import PROBLEM_RESPONSES, AllResources, Once, OnceOnly, PageOf, ReadTx, public, resource
+from hortus.core.web import AllResources, Once, OnceOnly, PageOf, ReadTx, make_router, public, resource
 from hortus.payments import Gateways
 
-router = APIRouter(prefix="/api", tags=["payment"], responses=PROBLEM_RESPONSES)
+router = make_router("/api", "payment")
 GatewaysOf = Annotated[Gateways, resource(Gateways)]
 CHECKOUT = limited_caller("checkout", "3/hour")
 TOPUP = limited_caller("topup", "10/hour")

@@ -7,7 +7,7 @@ gateway says what is true of it. So amount, currency and owner are the gateway's
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Body
+from fastapi import Body
 from pydantic import AfterValidator, StringConstraints
 from sqlalchemy import select
 
@@ -18,11 +18,11 @@ from hortus.billing.schemas import CheckoutOut
 from hortus.billing.tables import Checkout
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
-from hortus.core.web import PROBLEM_RESPONSES, AllResources
+from hortus.core.web import AllResources, make_router
 from hortus.payments import Callback, Forged, Gateway, GatewayError, Gateways, NotConfigured, Subject
 
 log = structlog.get_logger()
-router = APIRouter(prefix="/api", tags=["payment"], responses=PROBLEM_RESPONSES)
+router = make_router("/api", "payment")
 VERIFIES = limited_caller("payment_verify", "60/hour")
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,60}$")]
 Value = Annotated[str, StringConstraints(max_length=400, pattern=r"^[^\x00]*$")]

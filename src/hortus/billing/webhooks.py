@@ -1,17 +1,17 @@
 """Routes of `/api/webhook`: where gateways send their news. See `inbox` for what happens to it."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 
 from hortus.billing import inbox
 from hortus.billing.schemas import Received
 from hortus.core.db import Database
 from hortus.core.errors import PayloadTooLarge
-from hortus.core.web import PROBLEM_RESPONSES, AllResources, public
+from hortus.core.web import AllResources, make_router, public
 from hortus.payments import Gateways
 
 MOST = 512 * 1024
 """Bytes of one event; gateways send a hundredth of it."""
-router = APIRouter(prefix="/api", tags=["webhooks"], responses=PROBLEM_RESPONSES)
+router = make_router("/api", "webhooks")
 SIGNED = public("the gateway signs what it sends; without a secret the route does not exist")
 
 

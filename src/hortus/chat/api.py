@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query
+from fastapi import Header, Query
 from fastapi.responses import JSONResponse
 
 from hortus.accounts import Caller, limited_caller
@@ -30,9 +30,9 @@ from hortus.core.paging import Page, Paging
 from hortus.core.resources import Resources
 from hortus.core.schemas import Id
 from hortus.core.sse import KEEP_ALIVE, EventStream, frame, last_event_id
-from hortus.core.web import PROBLEM_RESPONSES, AllResources, OnceOnly, PageOf, ReadTx, WriteTx, open_to_keys, resource
+from hortus.core.web import AllResources, OnceOnly, PageOf, ReadTx, WriteTx, make_router, open_to_keys, resource
 
-router = APIRouter(prefix="/api/chatroom", tags=["chat"], responses=PROBLEM_RESPONSES)
+router = make_router("/api/chatroom", "chat")
 Lists = Annotated[RoomLists, resource(RoomLists)]
 LOOK_SECONDS = 5.0
 

@@ -5,13 +5,15 @@ response is sent.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from enum import Enum
 from functools import cache
 from typing import Annotated, Any, TypeVar, cast
 
 import structlog
-from fastapi import Depends, FastAPI, Header, Query, Request
+from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
@@ -279,6 +281,17 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
         "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
 }
+
+
+def operation_id(route: APIRoute) -> str:
+    """The name of a route in the schema: its own, or its function's."""
+    return route.operation_id or route.name
+
+
+def make_router(prefix: str, tag: str | None = None) -> APIRouter:
+    """Routes under `prefix` whose schema says what every problem looks like. Only `main` mounts them."""
+    tags: list[str | Enum] | None = [tag] if tag is not None else None
+    return APIRouter(prefix=prefix, tags=tags, responses=PROBLEM_RESPONSES, generate_unique_id_function=operation_id)
 
 
 class ProblemBody(BaseModel):

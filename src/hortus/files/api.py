@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import AfterValidator, BaseModel
 from starlette.datastructures import FormData, UploadFile
@@ -19,13 +19,13 @@ from hortus.core.resources import Resources
 from hortus.core.schemas import Id, Time
 from hortus.core.settings import Settings
 from hortus.core.web import (
-    PROBLEM_RESPONSES,
     AllResources,
     Once,
     OnceOnly,
     PageOf,
     ReadTx,
     WriteTx,
+    make_router,
     open_to_keys,
     replayed,
     resource,
@@ -36,7 +36,7 @@ from hortus.files.links import check_link, link
 from hortus.files.serve import serve
 from hortus.storage import Storage
 
-router = APIRouter(prefix="/api", responses=PROBLEM_RESPONSES)
+router = make_router("/api")
 SettingsOf = Annotated[Settings, resource(Settings)]
 PUBLIC = {"x-public": "the signature of the link is the right"}
 

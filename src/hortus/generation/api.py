@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, cast, get_args
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import Header, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from hortus import files, routing
@@ -16,7 +16,7 @@ from hortus.core.resources import Resources
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
 from hortus.core.sse import EventStream, last_event_id
-from hortus.core.web import PROBLEM_RESPONSES, AllResources, OnceOnly, PageOf, ReadTx, WriteTx, open_to_keys, replayed
+from hortus.core.web import AllResources, OnceOnly, PageOf, ReadTx, WriteTx, make_router, open_to_keys, replayed
 from hortus.generation import enhance, follow, service, wishes
 from hortus.generation.accept import Accept, Asked, StartText
 from hortus.generation.errors import DETAILS, GenerationFailed, NothingToDownload, PromptRefused
@@ -44,7 +44,7 @@ from hortus.providers import Registry
 from hortus.routing import Catalog, Health
 from hortus.storage import Storage
 
-router = APIRouter(prefix="/api", responses=PROBLEM_RESPONSES)
+router = make_router("/api")
 FOR_KEYS = open_to_keys("generations", *get_args(Kind))
 """Keys for one kind of work see and stop works of that kind; those for `generations`, of every kind."""
 LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", max_length=30)]

@@ -6,7 +6,6 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
@@ -47,14 +46,12 @@ def create_app(
         redirect_slashes=False,
         docs_url=None,
         redoc_url=None,
-        generate_unique_id_function=_operation_id,
     )
     install_problems(app)
-    for api in routes.ALL:
-        app.include_router(api.router)
+    for router in (*(api.router for api in routes.ALL), health.router(duty or Duty()), metrics.router):
+        # As they are: included, each would be worked out once more at the first request, and found more slowly.
+        app.router.routes.extend(router.routes)
     add_docs(app)
-    app.include_router(health.router(duty or Duty()))
-    app.include_router(metrics.router)
     app.openapi = lambda: _schema(app)  # type: ignore[method-assign]
     app.add_middleware(
         CORSMiddleware,
@@ -79,10 +76,6 @@ def create_app(
         max_body=JSON_BODY_BYTES,
         max_upload=settings.max_upload_bytes + UPLOAD_OVERHEAD,
     )
-
-
-def _operation_id(route: APIRoute) -> str:
-    return route.operation_id or route.name
 
 
 def _schema(app: FastAPI) -> dict[str, Any]:

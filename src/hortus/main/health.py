@@ -24,7 +24,7 @@ from hortus.core.db import Database
 from hortus.core.redis import Redis
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.core.web import AllResources, public
+from hortus.core.web import AllResources, operation_id, public
 from hortus.main.schema import head
 from hortus.storage import Storage
 
@@ -129,7 +129,7 @@ class Checks:
 
 def router(duty: Duty) -> APIRouter:
     """`/`, `/health`, `/health/live`, `/health/ready`; they need no database to say that there is none."""
-    made = APIRouter(tags=["health"])
+    made = APIRouter(tags=["health"], generate_unique_id_function=operation_id)
     open_to_all = public("says only whether the service is up")
 
     @made.get("/", openapi_extra=open_to_all)

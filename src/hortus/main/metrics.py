@@ -24,7 +24,7 @@ from hortus.core.proofs import Proved
 from hortus.core.redis import Redis
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.core.web import AllResources, address_of, public, resources_of
+from hortus.core.web import AllResources, address_of, operation_id, public, resources_of
 from hortus.routing import Catalog, Health
 
 log = structlog.get_logger()
@@ -178,7 +178,7 @@ def _is_near(address: str) -> bool:
     return any(found in network for network in NEAR if network.version == found.version)
 
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], generate_unique_id_function=operation_id)
 _open = public("guarded by METRICS_TOKEN, or else told to private networks only")
 
 

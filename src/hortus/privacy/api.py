@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from hortus import files
@@ -14,7 +14,6 @@ from hortus.core.paging import Page
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
 from hortus.core.web import (
-    PROBLEM_RESPONSES,
     AllResources,
     OnceOnly,
     PageOf,
@@ -22,6 +21,7 @@ from hortus.core.web import (
     WriteTx,
     coarse_network_of,
     limited,
+    make_router,
     public,
     resource,
 )
@@ -37,7 +37,7 @@ from hortus.privacy.schemas import (
 from hortus.privacy.tables import DataExport
 from hortus.storage import Storage
 
-router = APIRouter(prefix="/api/user", tags=["privacy"], responses=PROBLEM_RESPONSES)
+router = make_router("/api/user", "privacy")
 CoreSettings = Annotated[Settings, resource(Settings)]
 
 

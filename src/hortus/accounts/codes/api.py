@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import JSONResponse
 
 from hortus.accounts import codes, identifiers
@@ -20,18 +20,18 @@ from hortus.accounts.sign_in import sign_in
 from hortus.core.db import Database, Tx
 from hortus.core.errors import Problem, Unauthenticated
 from hortus.core.web import (
-    PROBLEM_RESPONSES,
     AllResources,
     OnceOnly,
     WriteTx,
     coarse_network_of,
     limited,
+    make_router,
     network_of,
     public,
     resource,
 )
 
-router = APIRouter(prefix="/api/auth", tags=["auth"], responses=PROBLEM_RESPONSES)
+router = make_router("/api/auth", "auth")
 Desk = Annotated[Codes, resource(Codes)]
 
 

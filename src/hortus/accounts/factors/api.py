@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 
 from hortus.accounts import service as people
 from hortus.accounts import sessions
@@ -22,9 +22,9 @@ from hortus.accounts.sign_in import complete_sign_in
 from hortus.core.db import Database
 from hortus.core.errors import Problem
 from hortus.core.settings import Settings
-from hortus.core.web import PROBLEM_RESPONSES, AllResources, ReadTx, WriteTx, limited, public, resource
+from hortus.core.web import AllResources, ReadTx, WriteTx, limited, make_router, public, resource
 
-router = APIRouter(prefix="/api/auth/totp", tags=["auth"], responses=PROBLEM_RESPONSES)
+router = make_router("/api/auth/totp", "auth")
 Configured = Annotated[Settings, resource(Settings)]
 TRIES = [limited_caller("second_factor", "10/minute")]
 

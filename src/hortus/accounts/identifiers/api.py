@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import JSONResponse
 
 from hortus.accounts import codes, identifiers
@@ -16,9 +16,9 @@ from hortus.core.db import Database
 from hortus.core.errors import Problem
 from hortus.core.paging import Page
 from hortus.core.schemas import Id
-from hortus.core.web import PROBLEM_RESPONSES, AllResources, OnceOnly, ReadTx, WriteTx, resource
+from hortus.core.web import AllResources, OnceOnly, ReadTx, WriteTx, make_router, resource
 
-router = APIRouter(prefix="/api/user/identifiers", tags=["user"], responses=PROBLEM_RESPONSES)
+router = make_router("/api/user/identifiers", "user")
 
 
 @router.get("")

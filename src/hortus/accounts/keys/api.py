@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from hortus.accounts.auth import Caller, RecentCaller, limited_caller
@@ -17,9 +16,9 @@ from hortus.core.db import Tx
 from hortus.core.paging import Page
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web import PROBLEM_RESPONSES, OnceOnly, PageOf, ReadTx, WriteTx, replayed, resource
+from hortus.core.web import OnceOnly, PageOf, ReadTx, WriteTx, make_router, replayed, resource
 
-router = APIRouter(prefix="/api/keys", tags=["keys"], responses=PROBLEM_RESPONSES)
+router = make_router("/api/keys", "keys")
 SettingsOf = Annotated[Settings, resource(Settings)]
 
 

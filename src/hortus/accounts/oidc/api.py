@@ -3,7 +3,7 @@
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from hortus.accounts.auth import Caller, RecentCaller, limited_caller
@@ -36,18 +36,18 @@ from hortus.core.resources import Resources
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
 from hortus.core.web import (
-    PROBLEM_RESPONSES,
     AllResources,
     PageOf,
     ReadTx,
     WriteTx,
     coarse_network_of,
     limited,
+    make_router,
     public,
     resource,
 )
 
-router = APIRouter(prefix="/api", responses=PROBLEM_RESPONSES)
+router = make_router("/api")
 ProviderName = Annotated[str, Path(max_length=40)]
 Known = Annotated[Providers, resource(Providers)]
 CoreSettings = Annotated[Settings, resource(Settings)]

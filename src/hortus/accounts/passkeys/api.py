@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
 from hortus.accounts import codes, sessions
@@ -31,18 +31,18 @@ from hortus.core.resources import Resources
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
 from hortus.core.web import (
-    PROBLEM_RESPONSES,
     AllResources,
     OnceOnly,
     PageOf,
     ReadTx,
     WriteTx,
     limited,
+    make_router,
     public,
     resource,
 )
 
-router = APIRouter(prefix="/api/auth/passkey", tags=["auth"], responses=PROBLEM_RESPONSES)
+router = make_router("/api/auth/passkey", "auth")
 Configured = Annotated[Settings, resource(Settings)]
 TRIES = [limited_caller("second_factor", "10/minute")]
 

@@ -1,6 +1,6 @@
 """Routes that choose a new password."""
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import JSONResponse
 
 from hortus.accounts import codes, resets, service, throttle
@@ -16,9 +16,9 @@ from hortus.accounts.sessions import proved_by_code, recently_authenticated
 from hortus.accounts.throttle import Throttle
 from hortus.core.db import Database, Tx
 from hortus.core.errors import Invalid, Problem
-from hortus.core.web import PROBLEM_RESPONSES, AllResources, OnceOnly, limited, network_of, public
+from hortus.core.web import AllResources, OnceOnly, limited, make_router, network_of, public
 
-router = APIRouter(prefix="/api", responses=PROBLEM_RESPONSES)
+router = make_router("/api")
 _FORGOTTEN = public("whoever forgot their password cannot sign in")
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import astuple
 
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from hortus.accounts import service, sessions, throttle, web_session
 from hortus.accounts.auth import Caller, limited_caller
@@ -17,9 +17,9 @@ from hortus.core.errors import Invalid, Problem
 from hortus.core.paging import Page
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web import PROBLEM_RESPONSES, AllResources, PageOf, ReadTx, WriteTx, address_of, limited, public
+from hortus.core.web import AllResources, PageOf, ReadTx, WriteTx, address_of, limited, make_router, public
 
-router = APIRouter(prefix="/api", responses=PROBLEM_RESPONSES)
+router = make_router("/api")
 
 
 @router.post(

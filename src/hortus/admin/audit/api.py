@@ -2,16 +2,16 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, Field
 
 from hortus.accounts import Admin
 from hortus.admin.audit import service
 from hortus.core.paging import Page
 from hortus.core.schemas import Time
-from hortus.core.web import PROBLEM_RESPONSES, PageOf, ReadTx
+from hortus.core.web import PageOf, ReadTx, make_router
 
-router = APIRouter(prefix="/api/admin/audit", tags=["admin"], responses=PROBLEM_RESPONSES)
+router = make_router("/api/admin/audit", "admin")
 Word = Annotated[str | None, Query(max_length=200, pattern=r"^[\x21-\x7e]+$")]
 
 

@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter
 from pydantic import Field
 
 from hortus import generation
@@ -14,9 +13,9 @@ from hortus.core.events import Bus
 from hortus.core.paging import Page
 from hortus.core.schemas import Id, MicroCredits, Time
 from hortus.core.settings import Settings
-from hortus.core.web import PROBLEM_RESPONSES, PageOf, ReadTx, WriteTx, resource
+from hortus.core.web import PageOf, ReadTx, WriteTx, make_router, resource
 
-router = APIRouter(prefix="/api/admin/generations", tags=["admin"], responses=PROBLEM_RESPONSES)
+router = make_router("/api/admin/generations", "admin")
 SettingsOf = Annotated[Settings, resource(Settings)]
 
 

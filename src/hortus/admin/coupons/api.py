@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from hortus.accounts import Admin
@@ -15,9 +14,9 @@ from hortus.core import idempotency
 from hortus.core.paging import Page
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web import PROBLEM_RESPONSES, OnceOnly, PageOf, ReadTx, WriteTx, replayed, resource
+from hortus.core.web import OnceOnly, PageOf, ReadTx, WriteTx, make_router, replayed, resource
 
-router = APIRouter(prefix="/api/admin/coupons", tags=["admin"], responses=PROBLEM_RESPONSES)
+router = make_router("/api/admin/coupons", "admin")
 SettingsOf = Annotated[Settings, resource(Settings)]
 
 

@@ -3,7 +3,6 @@
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from hortus import accounts, ledger
@@ -18,9 +17,9 @@ from hortus.core.money import MICRO
 from hortus.core.paging import Page
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web import PROBLEM_RESPONSES, OnceOnly, PageOf, ReadTx, WriteTx, resource
+from hortus.core.web import OnceOnly, PageOf, ReadTx, WriteTx, make_router, resource
 
-router = APIRouter(prefix="/api/admin", tags=["admin"], responses=PROBLEM_RESPONSES)
+router = make_router("/api/admin", "admin")
 SettingsOf = Annotated[Settings, resource(Settings)]
 
 

@@ -4,7 +4,7 @@ from datetime import date, datetime, time
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime
 
@@ -32,9 +32,9 @@ from hortus.core.db import Database, Tx
 from hortus.core.paging import Page
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web import PROBLEM_RESPONSES, AllResources, OnceOnly, PageOf, ReadTx, WriteTx, resource
+from hortus.core.web import AllResources, OnceOnly, PageOf, ReadTx, WriteTx, make_router, resource
 
-router = APIRouter(prefix="/api/admin", tags=["admin"], responses=PROBLEM_RESPONSES)
+router = make_router("/api/admin", "admin")
 SettingsOf = Annotated[Settings, resource(Settings)]
 VendorId = Annotated[str, Query(max_length=255, pattern=r"^[\x21-\x7e]+$")]
 Month = Annotated[str, Query(pattern=r"^[2-9][0-9]{3}-(0[1-9]|1[0-2])$", examples=["2026-11"])]

@@ -3,7 +3,6 @@
 from datetime import date
 from typing import Annotated, Literal
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field, StringConstraints
 
 from hortus import routing
@@ -13,11 +12,11 @@ from hortus.admin.callers import RecentAdmin
 from hortus.admin.schemas import Reason
 from hortus.core.db import Tx
 from hortus.core.schemas import Body, MicroCredits
-from hortus.core.web import PROBLEM_RESPONSES, AllResources, WriteTx
+from hortus.core.web import AllResources, WriteTx, make_router
 from hortus.providers import Registry
 from hortus.routing import Catalog, Health, Standing
 
-router = APIRouter(prefix="/api/admin", tags=["admin"], responses=PROBLEM_RESPONSES)
+router = make_router("/api/admin", "admin")
 
 
 class ProviderOut(BaseModel):

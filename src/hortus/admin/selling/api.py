@@ -3,7 +3,6 @@
 from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
 from hortus import billing, quotas
@@ -14,9 +13,9 @@ from hortus.admin.schemas import ReasonIn
 from hortus.admin.selling.schemas import Name, PackIn, PackVersionOut, PlanIn, PlanVersionOut, SaleOut
 from hortus.core.db import Tx
 from hortus.core.errors import Conflict
-from hortus.core.web import PROBLEM_RESPONSES, OnceOnly, ReadTx, WriteTx
+from hortus.core.web import OnceOnly, ReadTx, WriteTx, make_router
 
-router = APIRouter(prefix="/api/admin", tags=["admin"], responses=PROBLEM_RESPONSES)
+router = make_router("/api/admin", "admin")
 
 
 # Plans -----------------------------------------------------------------------

@@ -2,15 +2,14 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter
 from pydantic import BaseModel
 
 from hortus.accounts import Admin
 from hortus.admin.settings import service
 from hortus.core.settings import Settings
-from hortus.core.web import PROBLEM_RESPONSES, resource
+from hortus.core.web import make_router, resource
 
-router = APIRouter(prefix="/api/admin/settings", tags=["admin"], responses=PROBLEM_RESPONSES)
+router = make_router("/api/admin/settings", "admin")
 
 
 class SettingsOut(BaseModel):

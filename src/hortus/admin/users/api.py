@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from hortus import accounts
 from hortus.accounts import Principal, Staff
@@ -23,9 +23,9 @@ from hortus.core.db import Tx
 from hortus.core.paging import Page
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web import PROBLEM_RESPONSES, PageOf, ReadTx, WriteTx, resource
+from hortus.core.web import PageOf, ReadTx, WriteTx, make_router, resource
 
-router = APIRouter(prefix="/api/admin/users", tags=["admin"], responses=PROBLEM_RESPONSES)
+router = make_router("/api/admin/users", "admin")
 SettingsOf = Annotated[Settings, resource(Settings)]
 
 

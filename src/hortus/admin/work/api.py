@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, Field
 
 from hortus import tasks
@@ -11,9 +11,9 @@ from hortus.admin.audit import actor_of, record
 from hortus.admin.schemas import ReasonIn
 from hortus.core.paging import Page
 from hortus.core.schemas import Id, Time
-from hortus.core.web import PROBLEM_RESPONSES, AllResources, PageOf, ReadTx, WriteTx
+from hortus.core.web import AllResources, PageOf, ReadTx, WriteTx, make_router
 
-router = APIRouter(prefix="/api/admin", tags=["admin"], responses=PROBLEM_RESPONSES)
+router = make_router("/api/admin", "admin")
 TaskStatus = Literal["queued", "running", "done", "dead", "cancelled"]
 QueueName = Literal["interactive", "media", "mail", "maintenance"]
 

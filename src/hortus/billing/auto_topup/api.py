@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
 from sqlalchemy import select
 
 from hortus.accounts import Caller, limited_caller
@@ -13,10 +12,10 @@ from hortus.billing.errors import NothingSaved
 from hortus.billing.tables import Customer, Payment
 from hortus.core.db import Tx
 from hortus.core.errors import Invalid
-from hortus.core.web import PROBLEM_RESPONSES, ReadTx, WriteTx, resource
+from hortus.core.web import ReadTx, WriteTx, make_router, resource
 from hortus.payments import Gateway, Gateways
 
-router = APIRouter(prefix="/api/payment/auto-topup", tags=["payment"], responses=PROBLEM_RESPONSES)
+router = make_router("/api/payment/auto-topup", "payment")
 GatewaysOf = Annotated[Gateways, resource(Gateways)]
 CHANGES = limited_caller("auto_topup", "20/hour")
 

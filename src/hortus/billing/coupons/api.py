@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import JSONResponse
 
 from hortus.accounts import Caller
@@ -10,9 +10,9 @@ from hortus.billing.coupons import service
 from hortus.billing.coupons.guesses import count_guess
 from hortus.billing.coupons.schemas import RedeemedOut, RedeemIn
 from hortus.core.settings import Settings
-from hortus.core.web import PROBLEM_RESPONSES, OnceOnly, WriteTx, resource
+from hortus.core.web import OnceOnly, WriteTx, make_router, resource
 
-router = APIRouter(prefix="/api", tags=["payment"], responses=PROBLEM_RESPONSES)
+router = make_router("/api", "payment")
 SettingsOf = Annotated[Settings, resource(Settings)]
 
 

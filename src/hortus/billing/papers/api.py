@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import Response
 
 from hortus.accounts import Caller, limited_caller
@@ -26,9 +26,9 @@ from hortus.core.db import Database
 from hortus.core.paging import Page
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web import PROBLEM_RESPONSES, AllResources, PageOf, ReadTx, WriteTx, resource
+from hortus.core.web import AllResources, PageOf, ReadTx, WriteTx, make_router, resource
 
-router = APIRouter(prefix="/api/payment", tags=["payment"], responses=PROBLEM_RESPONSES)
+router = make_router("/api/payment", "payment")
 SettingsOf = Annotated[Settings, resource(Settings)]
 PRINT = limited_caller("invoice_pdf", "30/minute")
 SHEETS = limited_caller("statement", "30/minute")

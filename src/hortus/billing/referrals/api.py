@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from hortus.accounts import Caller, limited_caller
@@ -13,9 +12,9 @@ from hortus.core.db import Tx
 from hortus.core.money import MICRO
 from hortus.core.schemas import Body, MicroCredits
 from hortus.core.settings import Settings
-from hortus.core.web import PROBLEM_RESPONSES, WriteTx, resource
+from hortus.core.web import WriteTx, make_router, resource
 
-router = APIRouter(prefix="/api/payment/referral", tags=["payment"], responses=PROBLEM_RESPONSES)
+router = make_router("/api/payment/referral", "payment")
 SettingsOf = Annotated[Settings, resource(Settings)]
 
 

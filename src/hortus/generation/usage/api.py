@@ -3,18 +3,18 @@
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from hortus import ledger
 from hortus.accounts import Caller
 from hortus.core.clock import iso
 from hortus.core.paging import Page
 from hortus.core.settings import Settings
-from hortus.core.web import PROBLEM_RESPONSES, HistoryTx, PageOf, ReadTx, open_to_keys, resource
+from hortus.core.web import HistoryTx, PageOf, ReadTx, make_router, open_to_keys, resource
 from hortus.generation.usage import charts, keys, service
 from hortus.generation.usage.schemas import DashboardOut, KeysUsageOut
 
-router = APIRouter(prefix="/api", responses=PROBLEM_RESPONSES)
+router = make_router("/api")
 SettingsOf = Annotated[Settings, resource(Settings)]
 
 

@@ -5,19 +5,19 @@ from functools import cache
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from hortus.core.db import Tx
 from hortus.core.errors import NotFound
 from hortus.core.settings import Settings
-from hortus.core.web import PROBLEM_RESPONSES, AllResources, ReadTx, WriteTx, public
+from hortus.core.web import AllResources, ReadTx, WriteTx, make_router, public
 from hortus.payments.sandbox import store, vendor
 from hortus.payments.sandbox.adapter import is_on
 from hortus.payments.sandbox.store import Thing
 
-router = APIRouter(prefix="/sandbox", tags=["sandbox"], responses=PROBLEM_RESPONSES)
+router = make_router("/sandbox", "sandbox")
 OPEN = public("the buyer comes from the checkout, whose id cannot be guessed; nothing here is real money")
 CheckoutId = Annotated[str, Path(max_length=60, pattern=r"^sbx_co_[A-Za-z0-9_-]+$")]
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self' {back}; frame-ancestors 'none'"
