@@ -1,6 +1,5 @@
 """The least a FastAPI route can cost: nothing but `{"ok": true}` on uvicorn. Prints its address."""
 
-import asyncio
 import socket
 
 import uvicorn
@@ -15,13 +14,13 @@ async def empty() -> dict[str, bool]:
     return {"ok": True}
 
 
-async def main() -> None:
-    """Serve until terminated."""
-    listening = socket.socket()
+def main() -> None:
+    """Serve until terminated, on the loop that the real server has."""
+    listening = socket.socket(proto=socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
     print(f"http://127.0.0.1:{listening.getsockname()[1]}", flush=True)
-    await uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False)).serve(sockets=[listening])
+    uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False)).run(sockets=[listening])
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

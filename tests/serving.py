@@ -85,7 +85,8 @@ async def serve(
 ) -> AsyncIterator[Hortus]:
     """Start the application, stop it at the end. With `knows_its_port` its own links lead to itself."""
     given = {"rate_limits_enabled": False, "principal_cache_seconds": 30.0, "secret_key": "k" * 40, **overrides}
-    listening = socket.socket()
+    # Named as TCP, or asyncio leaves small answers waiting for 40 ms for more.
+    listening = socket.socket(proto=socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
     port = listening.getsockname()[1]
     if knows_its_port:
