@@ -15,10 +15,10 @@ VENDORS = ("OPENAI_", "GEMINI_", "GOOGLE_")
 
 
 class Child:
-    """`hortus up` on `folder`; `settings` are environment variables. Nothing else of ours is passed on."""
+    """`hortus up` on `folder`, or `hortus serve`; `settings` are environment variables. Nothing else is passed on."""
 
-    def __init__(self, folder: Path, **settings: str) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, command: str = "up", **settings: str) -> None:
+        self.folder, self._command = folder, command
         self.url, self.kills = "", 0
         self._port = "0"
         kept = {name: value for name, value in os.environ.items() if not name.startswith(VENDORS)}
@@ -37,7 +37,8 @@ class Child:
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "hortus", "up", "--port", self._port, "--data", str(self.folder / "data"),
+                sys.executable, "-m", "hortus", self._command, "--port", self._port,
+                "--data", str(self.folder / "data"),
                 stdout=asyncio.subprocess.PIPE, stderr=log, cwd=self.folder, env=self._environment,
             )  # fmt: skip
         assert self._process.stdout is not None

@@ -17,13 +17,13 @@ PASSWORD = "a long enough passphrase 7"
 
 @asynccontextmanager
 async def customers(
-    url: str, database: Database, number: int, timeout: float = 15
+    url: str, database: Database, number: int, timeout: float = 15, name: str = "u"
 ) -> AsyncIterator[list[httpx2.AsyncClient]]:
     """Signed-in clients on the plan `pro`, with more credit than they can spend."""
     clients = [httpx2.AsyncClient(base_url=url, timeout=timeout) for _ in range(number)]
     try:
         for place, client in enumerate(clients):
-            body = {"email": f"u{place}@example.com", "password": PASSWORD, "accept_terms": True}
+            body = {"email": f"{name}{place}@example.com", "password": PASSWORD, "accept_terms": True}
             answer = await client.post("/api/auth/register", json=body)
             assert answer.status_code == 201, answer.text
             client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"

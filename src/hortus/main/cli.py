@@ -95,7 +95,7 @@ def migrate(data: Data = None) -> None:
 
     settings = _settings(data_dir=data)
     schema.upgrade(settings)
-    console.print(f"The database is at revision [bold]{schema.head()}[/bold].")
+    console.print(f"The database is at revision [bold]{schema.head()}[/bold] or newer.")
 
 
 @app.command("create-admin")

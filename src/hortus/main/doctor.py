@@ -72,7 +72,7 @@ async def _database(settings: Settings) -> Finding:
         return Finding("broken", "database", f"{name} cannot be reached: {type(error).__name__}")
     finally:
         await database.close()
-    if revision != schema.head():
+    if revision is None or revision < schema.head():
         return Finding("broken", "database", f"{name} is at revision {revision}; run `hortus migrate`")
     return Finding("ok", "database", f"{name}, revision {revision}")
 

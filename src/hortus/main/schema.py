@@ -1,5 +1,6 @@
 """Migrations, run by Alembic on either database. Alembic is loaded only where something is migrated."""
 
+import asyncio
 import os
 import sys
 import threading
@@ -7,12 +8,18 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
+from sqlalchemy import text
+
 import hortus
 from hortus.core.settings import Settings
-from hortus.main.databases import manners
+from hortus.main.databases import manners, open_database
 
 if TYPE_CHECKING:
     from alembic.config import Config
+
+
+log = structlog.get_logger()
 
 
 class NotMigrated(Exception):
@@ -38,13 +45,30 @@ def config(url: str) -> "Config":
 
 
 def upgrade(settings: Settings) -> None:
-    """Bring the database to the newest revision."""
+    """Bring the database to the newest revision; one that a newer version made stays as it is."""
     from alembic import command  # noqa: PLC0415 - see `config`
+    from alembic.util import CommandError  # noqa: PLC0415 - likewise
 
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     made = config(settings.database)
     made.attributes["manners"] = manners(settings, "migration")
-    command.upgrade(made, "head")
+    try:
+        command.upgrade(made, "head")
+    except CommandError:
+        found = asyncio.run(_revision(settings))
+        if found is None or not found.isdecimal() or found <= head():
+            raise
+        # The version before works on a newer schema: that is how one goes back.
+        log.warning("schema_is_newer", revision=found, own=head())
+
+
+async def _revision(settings: Settings) -> str | None:
+    database = open_database(settings, "migration")
+    try:
+        async with database.snapshot() as tx:
+            return (await tx.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
+    finally:
+        await database.close()
 
 
 def upgrade_apart(settings: Settings) -> None:
