@@ -81,9 +81,12 @@ class Hortus:
 
 @asynccontextmanager
 async def serve(
-    database_url: str, folder: Path, *, knows_its_port: bool = False, **overrides: Any
+    database_url: str, folder: Path, *, knows_its_port: bool = False, fresh: bool = False, **overrides: Any
 ) -> AsyncIterator[Hortus]:
-    """Start the application, stop it at the end. With `knows_its_port` its own links lead to itself."""
+    """Start the application, stop it at the end. The database is migrated, unless it is said to be `fresh`.
+
+    With `knows_its_port` its own links lead to itself.
+    """
     given = {"rate_limits_enabled": False, "principal_cache_seconds": 30.0, "secret_key": "k" * 40, **overrides}
     # Named as TCP, or asyncio leaves small answers waiting for 40 ms for more.
     listening = socket.socket(proto=socket.IPPROTO_TCP)
@@ -92,7 +95,8 @@ async def serve(
     if knows_its_port:
         given["port"] = port
     settings = Settings(data_dir=folder / "data", database_url=database_url, **given)
-    await asyncio.to_thread(upgrade, settings)
+    if fresh:
+        await asyncio.to_thread(upgrade, settings)
     app = create_app(settings)
     config = uvicorn.Config(
         app, log_config=None, access_log=False, proxy_headers=False, lifespan="on", timeout_graceful_shutdown=5

@@ -64,7 +64,7 @@ async def users(url: str) -> int:
 
 async def test_sqlite_comes_back_whole(tmp_path: Path, vendor: OpenAIEmulator):
     data, kept = tmp_path / "data", tmp_path / "kept"
-    async with serve(f"sqlite+aiosqlite:///{data / 'hortus.db'}", tmp_path, secret_key="") as running:
+    async with serve(f"sqlite+aiosqlite:///{data / 'hortus.db'}", tmp_path, fresh=True, secret_key="") as running:
         address = await work(running)
         code, said = await hortus("backup", kept, HORTUS_DATA=str(data))  # while it serves
         assert (code, "checked" in said) == (0, True), said
@@ -77,7 +77,7 @@ async def test_sqlite_comes_back_whole(tmp_path: Path, vendor: OpenAIEmulator):
     assert (data / "secret.key").read_text() == secret
     code, said = await hortus("verify", HORTUS_DATA=str(data))
     assert (code, "1 files" in said, "log holds" in said) == (0, True, True), said
-    async with serve(f"sqlite+aiosqlite:///{data / 'hortus.db'}", tmp_path, secret_key="") as running:
+    async with serve(f"sqlite+aiosqlite:///{data / 'hortus.db'}", tmp_path, fresh=True, secret_key="") as running:
         assert await users(running.settings.database) == 1
         body = {"email": address, "password": "a long enough passphrase 7"}
         tokens = (await running.anonymous().post("/api/auth/login", json=body)).json()
@@ -91,7 +91,7 @@ async def test_sqlite_comes_back_whole(tmp_path: Path, vendor: OpenAIEmulator):
 async def test_verify_finds_what_a_restore_forgot(tmp_path: Path, vendor: OpenAIEmulator):
     data = tmp_path / "data"
     url = f"sqlite+aiosqlite:///{data / 'hortus.db'}"
-    async with serve(url, tmp_path) as running:
+    async with serve(url, tmp_path, fresh=True) as running:
         await work(running)
         async with running.database.transaction() as tx:
             await tx.execute(text("UPDATE credit_accounts SET balance = balance + 1"))
@@ -155,7 +155,7 @@ async def test_postgresql_goes_back_to_a_moment(folder: Path, tmp_path: Path, ve
             admin = await asyncpg.connect(server.url)
             await admin.execute("CREATE DATABASE shop")
             url = on_server(server.url, "shop")
-            async with serve(url, tmp_path) as running:
+            async with serve(url, tmp_path, fresh=True) as running:
                 await running.customer()
                 base = as_postgres(ours / "postgres-base.sh", folder / "bases", server.url)
                 await work(running)  # only the WAL knows of it

@@ -104,7 +104,7 @@ async def alive(port: int) -> int:
 
 
 async def test_the_health_check_tells_the_living_from_the_dead(sqlite_template: Path, tmp_path: Path):
-    async with serve(f"sqlite+aiosqlite:///{tmp_path / 'hortus.db'}", tmp_path) as running:
+    async with serve(f"sqlite+aiosqlite:///{tmp_path / 'hortus.db'}", tmp_path, fresh=True) as running:
         port = int(running.url.rpartition(":")[2])
         assert await alive(port) == 0
     assert await alive(port) == 1

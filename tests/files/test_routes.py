@@ -263,7 +263,7 @@ async def test_lists_by_page_and_filter(hortus: Hortus):
 
 async def test_uploads_are_limited_by_caller(tmp_path: Path):
     url = f"sqlite+aiosqlite:///{tmp_path / 'limited.db'}"
-    async with serve(url, tmp_path, rate_limits_enabled=True, rate_limits={"upload": "2/minute"}) as hortus:
+    async with serve(url, tmp_path, fresh=True, rate_limits_enabled=True, rate_limits={"upload": "2/minute"}) as hortus:
         ada, eve = await hortus.customer(), await hortus.customer()
         statuses = [(await upload(ada, draw.picture())).status_code for _ in range(3)]
         assert statuses == [201, 201, 429]

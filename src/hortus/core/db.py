@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, TypeVar, cast
 
 import structlog
-from sqlalchemy import DateTime, Dialect, MetaData, String, TypeDecorator, make_url
+from sqlalchemy import DateTime, Dialect, Double, MetaData, String, TypeDecorator, literal, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
@@ -80,22 +80,22 @@ class db_now(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL functi
     """The database's clock plus `seconds`, for leases: hosts may disagree on the time, one database does not."""
 
     type = Moment()
-    inherit_cache = False
+    inherit_cache = True  # the seconds are a parameter: a statement is compiled once, whatever they are
 
     def __init__(self, seconds: float = 0.0) -> None:
-        super().__init__()
-        self.seconds = float(seconds)
+        super().__init__(literal(float(seconds), Double))
 
 
 @compiles(db_now, "postgresql")
-def _now_on_postgresql(element: db_now, _compiler: Any, **_: Any) -> str:
-    return f"(clock_timestamp() + interval '{element.seconds:.3f} seconds')"
+def _now_on_postgresql(element: db_now, compiler: Any, **given: Any) -> str:
+    return f"(clock_timestamp() + make_interval(secs => {compiler.process(element.clauses, **given)}))"
 
 
 @compiles(db_now, "sqlite")
-def _now_on_sqlite(element: db_now, _compiler: Any, **_: Any) -> str:
+def _now_on_sqlite(element: db_now, compiler: Any, **given: Any) -> str:
     # Three zeros: stored times have microseconds and are compared as text.
-    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', '{element.seconds:+.3f} seconds') || '000')"
+    later = f"printf('%+.3f seconds', {compiler.process(element.clauses, **given)})"
+    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', {later}) || '000')"
 
 
 class Tx(AsyncSession):
