@@ -107,7 +107,6 @@ async def take(tx: Tx, lanes: Sequence[Lane]) -> None:
 
 async def take_back(tx: Tx, lanes: Sequence[Lane]) -> None:
     """The try was good: clear its own lanes and uncount it in the shared ones."""
-    now = clock.now()
     for lane in lanes:
         if lane.own:
             await tx.execute(delete(SignInLane).where(SignInLane.key == lane.key))
