@@ -16,5 +16,5 @@ async def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
         monkeypatch.setenv("OPENAI_API_KEY", "sk-emulated")
         monkeypatch.setenv("OPENAI_TEXT_MODEL", "house-writer")
         monkeypatch.setenv("OPENAI_IMAGE_MODEL", "house-painter")
-        async with serve(f"sqlite+aiosqlite:///{tmp_path / 'hortus.db'}", tmp_path) as running:
+        async with serve(f"sqlite+aiosqlite:///{tmp_path / 'hortus.db'}", tmp_path, fresh=True) as running:
             yield running
