@@ -37,7 +37,7 @@ async def test_the_api_dies_around_the_commit_of_a_generation(
             for turn in range(times):
                 await server.end(signal.SIGTERM)
                 await server.start(API_POINTS[turn % 2])
-                asked = asyncio.create_task(wish(client, turn * 2 + 1, dice))
+                asked = asyncio.create_task(wish(client, turn * 2 + 1, dice, films=False))
                 assert await server.gone() == -signal.SIGKILL
                 await server.start()
                 await asked
@@ -129,7 +129,7 @@ async def test_a_frozen_worker_comes_back_too_late(
             for turn in range(times):
                 (late,) = await here.add_workers(1)
                 before = vendor.counts["calls"]
-                await wish(client, turn * 2 + 1, dice)
+                await wish(client, turn * 2 + 1, dice, films=False)
                 await _asked(vendor, before)
                 late.send(signal.SIGSTOP)
                 (other,) = await here.add_workers(1)
