@@ -207,6 +207,39 @@ async def test_a_server_that_hangs_delays_only_what_crosses_it(valkey: Valkey):
             assert numbers(await far) == list(range(5))
 
 
+async def silences(bus: Bus, topic: str, seconds: float, calm: float) -> int:
+    """How often a listener is sent to look at the database."""
+    found = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds), contextlib.aclosing(bus.listen(topic, 0, 0.05, calm)) as news:
+            async for event in news:
+                found += event is None
+    return found
+
+
+async def test_whoever_hears_everything_seldom_looks():
+    bus = Bus()
+    assert await silences(bus, "room/1", 0.5, 60) >= 3  # another process may be at work
+    bus.alone = True
+    assert await silences(bus, "room/1", 0.5, 60) == 0
+    assert await silences(bus, "room/1", 0.8, 0.2) in (1, 2, 3)
+
+
+async def test_listeners_look_promptly_while_redis_is_away(valkey: Valkey):
+    async with joined(valkey.url, "t:") as here:
+        here.alone = True  # means nothing to a bus that is joined to others
+        assert await silences(here, "room/1", 0.5, 60) == 0
+        watching = asyncio.create_task(silences(here, "room/1", 2.0, 60))
+        await asyncio.sleep(0.2)
+        await asyncio.to_thread(valkey.stop)
+        assert await watching >= 3
+        assert await silences(here, "room/2", 0.5, 60) >= 3
+        await asyncio.to_thread(valkey.start)
+        async with asyncio.timeout(20):
+            while await silences(here, "room/1", 0.5, 60):
+                pass
+
+
 async def emptied(url: str) -> None:
     """Everything in Redis is gone."""
     async with Client.from_url(url) as client:

@@ -6,6 +6,13 @@ import httpx2
 from tests.emulators.openai import OpenAIEmulator
 from tests.serving import Hortus
 
+from hortus.chat.tables import Message
+from hortus.core import clock, ids
+from hortus.core.events import Bus
+
+LATER = "9" * 16
+"""An event id that no event has yet."""
+
 
 async def replied(client: httpx2.AsyncClient, room_id: str, reply_id: str) -> dict:
     async with asyncio.timeout(20):
@@ -103,3 +110,22 @@ async def test_editing_makes_a_sibling(hortus: Hortus, vendor: OpenAIEmulator):
     await replied(client, room["id"], edited.json()["reply"]["id"])
     wrong = await client.patch(f"/api/chatroom/{room['id']}/message/{sent['reply']['id']}", json={"content": "x"})
     assert (wrong.status_code, wrong.json()["code"]) == (409, "wrong_role")
+
+
+async def test_a_reply_that_nobody_announced_is_found_in_the_database(hortus: Hortus, vendor: OpenAIEmulator):
+    client = await hortus.customer()
+    room = (await client.post("/api/chatroom", json={"title": "Kites"})).json()
+    sent = await send(client, room["id"], "Tell me")
+    await replied(client, room["id"], sent["reply"]["id"])
+    hortus.resources.get(Bus).alone = False
+    async with client.stream("GET", f"/api/chatroom/{room['id']}/events", headers={"Last-Event-ID": LATER}) as answer:
+        lines = answer.aiter_lines()
+        await anext(lines)
+        said = {"room_id": room["id"], "role": "assistant", "content": "Made elsewhere", "status": "done"}
+        async with hortus.database.transaction() as tx:
+            tx.add(Message(id=ids.new(), parent_id=sent["message"]["id"], created_at=clock.now(), **said))
+        told = ""
+        async with asyncio.timeout(15):
+            while "event: done" not in told or "Made elsewhere" not in told:
+                told += await anext(lines)
+    assert told.count("event: done") == 1  # what had ended before is no news

@@ -35,6 +35,9 @@ from hortus.core.web import AllResources, OnceOnly, PageOf, ReadTx, WriteTx, mak
 router = make_router("/api/chatroom", "chat")
 Lists = Annotated[RoomLists, resource(RoomLists)]
 LOOK_SECONDS = 5.0
+"""How often the database is asked when a room is silent and another process may make a reply unheard."""
+CALM_SECONDS = 15.0
+"""How often while the bus hears every process."""
 
 
 def _line(room: Any) -> RoomLine:
@@ -187,29 +190,36 @@ async def follow_room(
 ) -> EventStream:
     """Everything that happens in a room as it happens: `delta`, `done`, `error`; resumes by `Last-Event-ID`."""
     async with resources.get(Database).snapshot() as tx:
-        await service.find_room(tx, caller.user_id, room_id)
-    return EventStream(_frames(resources, caller.user_id, room_id, last_event_id(last)))
+        room = await _room(tx, caller.user_id, room_id, Paging(20))
+    ended = {message.id for message in room.messages if message.status != "pending"}
+    return EventStream(_frames(resources, caller.user_id, room_id, last_event_id(last), ended))
 
 
-async def _frames(resources: Resources, user_id: str, room_id: str, after: int) -> AsyncGenerator[bytes, None]:
+async def _frames(
+    resources: Resources, user_id: str, room_id: str, after: int, ended: set[str]
+) -> AsyncGenerator[bytes, None]:
+    """What the bus tells, and the replies that ended without its telling: those that are not in `ended`."""
     yield KEEP_ALIVE
-    pending: dict[str, str] = {}
+    found: set[str] = set()
     bus, database = resources.get(Bus), resources.get(Database)
-    async with contextlib.aclosing(bus.listen(service.topic_of(room_id), after, LOOK_SECONDS)) as news:
+    listening = bus.listen(service.topic_of(room_id), after, LOOK_SECONDS, CALM_SECONDS)
+    async with contextlib.aclosing(listening) as news:
         async for event in news:
             if event is not None:
                 after = event.id
                 if event.name in ("done", "error"):
-                    pending.pop(event.data["message_id"], None)
+                    if event.data["message_id"] in found:  # the database was quicker than the news
+                        continue
+                    ended.add(event.data["message_id"])
                 yield frame(event.name, event.data, event.id)
                 continue
             # Silence: another process may have made the reply, so the database is asked.
             async with database.snapshot() as tx:
                 room = await _room(tx, user_id, room_id, Paging(20))
             for message in room.messages:
-                if message.status == "pending":
-                    pending[message.id] = message.id
-                elif pending.pop(message.id, None):
+                if message.role == "assistant" and message.status != "pending" and message.id not in ended:
+                    ended.add(message.id)
+                    found.add(message.id)
                     after += 1
                     shown = {"message_id": message.id, "status": message.status, "content": message.content}
                     yield frame("done" if message.status == "done" else "error", shown, after)

@@ -53,6 +53,10 @@ class Relay(Protocol):
         """Hand it in no more."""
         ...
 
+    def hears(self, topic: str) -> bool:
+        """Whether what others publish on a followed topic arrives, as far as is known here."""
+        ...
+
 
 @dataclass(slots=True)
 class _Topic:
@@ -69,9 +73,13 @@ class _Topic:
 
 
 class Bus:
-    """The bus of one process, joined to others by `relay`. Memory is bounded: old events and idle topics go."""
+    """The bus of one process, joined to others by `relay`. Memory is bounded: old events and idle topics go.
+
+    `alone` says, to a bus without a relay, that no other process has anything to tell.
+    """
 
     def __init__(self, relay: Relay | None = None) -> None:
+        self.alone = False
         self._topics: OrderedDict[str, _Topic] = OrderedDict()
         self._relay = relay
         if relay is not None:
@@ -88,15 +96,19 @@ class Bus:
             self._relay.send(topic, event)
         return found.last
 
-    async def listen(self, topic: str, after: int = 0, wait: float = 15.0) -> AsyncGenerator[Event | None, None]:
+    async def listen(
+        self, topic: str, after: int = 0, wait: float = 15.0, calm: float = 0.0
+    ) -> AsyncGenerator[Event | None, None]:
         """Events of `topic` with an id above `after`, kept ones first, then as they come.
 
         Yields None after `wait` seconds of silence: the moment to look at the database
-        and to send a keep-alive. Ends only when the listener stops.
+        and to send a keep-alive. A longer `calm` takes its place for as long as nothing can
+        happen unheard; once something can, None comes within `wait` seconds. Ends only when
+        the listener stops.
         """
         found = self._topic(topic)
         found.listeners += 1
-        read = False
+        read, silent = False, 0.0
         try:
             if self._relay is not None:
                 await self._relay.follow(topic)
@@ -109,17 +121,25 @@ class Bus:
                     after = event.id
                     yield event
                 if fresh:
+                    silent = 0.0
                     continue
                 try:
                     async with asyncio.timeout(wait):
                         await news.wait()
                 except TimeoutError:
+                    silent += wait
+                    if silent < calm and self._hears(topic):
+                        continue
+                    silent = 0.0
                     yield None
         finally:
             found.reading -= read
             found.listeners -= 1
             if self._relay is not None and not found.listeners:
                 self._relay.leave(topic)
+
+    def _hears(self, topic: str) -> bool:
+        return self.alone if self._relay is None else self._relay.hears(topic)
 
     def _take_in(self, topic: str, foreign: Sequence[Foreign]) -> None:
         """Put what others published in its place, or at the end where somebody has read past its place."""

@@ -143,6 +143,11 @@ class RedisRelay:
         if self._followed.pop(topic, None) is not None:
             self._wanted.set()
 
+    def hears(self, topic: str) -> bool:
+        """See `core.events.Relay`. A connection that hangs is noticed within twice SILENCE_SECONDS."""
+        followed = self._followed.get(topic)
+        return self._redis.up and followed is not None and followed.caught_up.is_set()
+
     async def _read_for_ever(self) -> None:
         while True:
             if not self._followed:

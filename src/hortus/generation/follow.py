@@ -17,7 +17,9 @@ from hortus.generation.tables import LIVE, Generation
 
 log = structlog.get_logger()
 LOOK_SECONDS = 2.0
-"""How often the database is asked when the bus is silent: another process may be at work."""
+"""How often the database is asked when the bus is silent and another process may be at work unheard."""
+CALM_SECONDS = 15.0
+"""How often while the bus hears every process: one may still have died between its commit and its news."""
 
 
 async def follow(
@@ -34,7 +36,8 @@ async def follow(
         progress = 0 if generation is None else generation.progress
         yield frame("progress", {"generation_id": generation_id, "progress": progress})
         seen = after
-        async with contextlib.aclosing(bus.listen(service.topic_of(generation_id), after, LOOK_SECONDS)) as news:
+        listening = bus.listen(service.topic_of(generation_id), after, LOOK_SECONDS, CALM_SECONDS)
+        async with contextlib.aclosing(listening) as news:
             async for event in news:
                 if event is not None and event.name in ("progress", "delta", "restart"):
                     seen = event.id

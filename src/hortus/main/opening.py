@@ -1,7 +1,7 @@
 """Open everything a process needs, in order, and close it again."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 
 import structlog
@@ -33,7 +33,7 @@ from hortus.core.stamps import LEASE_SECONDS, OwnStamps, SharedStamps, Stamps
 from hortus.generation.accept import Accept, StartText
 from hortus.generation.limits import PlanNames
 from hortus.generation.usage import usage_of
-from hortus.main import counting, upkeep
+from hortus.main import company, counting, upkeep
 from hortus.main.databases import Role, open_database
 from hortus.main.reports import reported
 from hortus.main.traces import traced
@@ -124,6 +124,7 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
             async with (
                 routing.following(database, resources.get(routing.Health)),
                 _working(engine, scheduler, schedule=work, grace=settings.shutdown_grace_seconds),
+                company.watched(bus, database, engine.worker) if work and redis is None else nullcontext(),
             ):
                 yield resources
             generation.ended.disconnect(replies)
