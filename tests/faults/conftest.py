@@ -9,6 +9,7 @@ import random
 import secrets
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,6 +41,18 @@ def record(seed: int, request: pytest.FixtureRequest) -> Callable[[str, str, flo
         _rows.append((f"{fault} ({where})", how_much, took, str(seed)))
 
     return add
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process of several hands its rows to the one that prints."""
+    if (told := getattr(session.config, "workeroutput", None)) is not None:
+        told["faults"] = _rows
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take the rows of a process that ends."""
+    _rows.extend(tuple(row) for row in getattr(node, "workeroutput", {}).get("faults", ()))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -9,7 +9,7 @@ import httpx2
 from sqlalchemy import select
 from tests.emulators.gemini import GeminiEmulator
 from tests.emulators.openai import OpenAIEmulator
-from tests.faults.books import all_ended, audit
+from tests.faults.books import all_ended, audit, tasks_closed
 from tests.faults.child import Child
 from tests.faults.customers import customers, insist
 
@@ -47,6 +47,7 @@ async def test_generations_survive_a_killer(database_url: str, database: Databas
             await server.start()
             print(f"killed {server.kills} times; {vendor.counts['calls']} calls of the vendor")  # noqa: T201
             await all_ended(database, wished)
+            await tasks_closed(database)
     books = await audit(database, tmp_path / "server" / "data" / "files")
     assert books.statuses["succeeded"] > 0
 
@@ -88,6 +89,7 @@ async def test_a_bought_video_is_not_bought_again_after_a_kill(database_url: str
             looks = vendor.counts[f"GET /v1/interactions/{handle}"]
             await server.start()
             await all_ended(database, 1)
+            await tasks_closed(database)  # while there is somebody to close them
     assert vendor.counts[f"GET /v1/interactions/{handle}"] > looks
     assert vendor.bought() == {made["id"]: 1}
     assert vendor.counts["POST /v1/interactions"] == 1

@@ -3,10 +3,13 @@
 import asyncio
 import threading
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from tests.broker import Valkey
 from tests.faults.workers import site
+from tests.rabbit import Rabbit, found
 
 from hortus.core.db import Database
 from hortus.tasks.engines.celery import make_app
@@ -19,6 +22,31 @@ async def test_two_workers_do_each_task_once(database: Database, database_url: s
         await asyncio.gather(*(here.want([number]) for number in range(60, 80)))
         await here.done(80)
         assert len(here.noted("start")) == 80
+
+
+@pytest.fixture
+def rabbit(tmp_path: Path) -> Iterator[Rabbit]:
+    """A RabbitMQ of this test's own."""
+    if found() is None:
+        pytest.skip("LOUD: no rabbitmq-server here, so Celery was tried on Valkey alone")
+    server = Rabbit(tmp_path / "rabbit")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_rabbitmq_will_do_and_may_die(database: Database, database_url: str, rabbit: Rabbit, tmp_path: Path):
+    async with site(database, database_url, rabbit.url, tmp_path / "site") as here:
+        await here.add(number=2)
+        await here.want(range(30))
+        await here.done(30)
+        await asyncio.to_thread(rabbit.stop)
+        await here.want(range(30, 60))
+        await asyncio.to_thread(rabbit.start)
+        await here.want(range(60, 90))
+        await here.done(90, within=60)
+        assert len(here.noted("start")) == 90
 
 
 async def test_celerys_own_tools_see_the_workers(database: Database, database_url: str, valkey: Valkey, tmp_path: Path):

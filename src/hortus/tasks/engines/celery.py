@@ -53,6 +53,8 @@ def make_app(broker: str, room: Mapping[str, int]) -> Celery:
         worker_pool="threads",
         worker_concurrency=sum(room.values()) + SPARE,
         worker_prefetch_multiplier=1,
+        # After a lost connection it would set the prefetch from a thread of the pool, and hang the worker on RabbitMQ.
+        worker_enable_prefetch_count_reduction=False,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
         broker_connection_retry_on_startup=True,
