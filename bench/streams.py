@@ -70,6 +70,11 @@ class Streams:
             raise RuntimeError(f"only {len(found)} first tokens came while {STREAMS} streams were open")
         return found
 
+    async def once(self) -> float:
+        """Seconds between the sending of one stream's first token and its arrival."""
+        behind, _, _ = await self._one()
+        return behind
+
     async def rush(self) -> list[float]:
         """Seconds until the first token, for STREAMS that start together."""
         return [first for _, _, first in await asyncio.gather(*(self._one() for _ in range(STREAMS)))]

@@ -1,0 +1,15 @@
+"""The least that a Celery task can cost: it sleeps. `celery -A bench.bare worker`, with the broker in `BENCH_BROKER`."""
+
+import os
+import time
+
+from celery import Celery
+
+app = Celery("bare", broker=os.environ.get("BENCH_BROKER", "memory://"), set_as_current=False)
+app.conf.update(task_ignore_result=True, task_acks_late=True, worker_hijack_root_logger=False)
+
+
+@app.task(name="bare.sleep")
+def sleep(seconds: float) -> None:
+    """What a vendor does from the worker's point of view."""
+    time.sleep(seconds)

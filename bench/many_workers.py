@@ -1,0 +1,168 @@
+"""Replies a second: by two Celery workers on Valkey and PostgreSQL, by one process alone, and bare Celery beside them."""
+
+import asyncio
+import itertools
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+from bench.bare import app, sleep
+from bench.figures import Figure, at_least, known
+from bench.load import process, session, sign_up
+from redis.asyncio import Redis
+from sqlalchemy import text
+from tests.broker import Valkey
+from tests.faults.town import town
+from tests.schema import build
+
+from hortus.core.db import Database
+
+VENDOR_SECONDS = 0.1
+CONCURRENT = 100
+WORKERS = 2
+CUSTOMERS = 25
+REPLIES = 600
+BARE_TASKS = 3000
+WITHIN = 60.0
+LIVE = text("SELECT count(*) FROM generations WHERE status IN ('queued', 'running')")
+GOOD = text("SELECT count(*) FROM generations WHERE status = 'succeeded'")
+
+
+async def measure(folder: Path, postgresql: str) -> list[Figure]:
+    """All with the same vendor, and with room for the same number of tasks at once."""
+    valkey = Valkey()
+    await asyncio.to_thread(valkey.start)
+    try:
+        async with process("-m", "tests.emulators.openai", "--delay", str(VENDOR_SECONDS)) as vendor:
+            given = {"OPENAI_BASE_URL": f"{vendor}/v1", "OPENAI_API_KEY": "sk", "OPENAI_TEXT_MODEL": "writer"}
+            joined = {"CELERY_BROKER_URL": valkey.url, "REDIS_URL": valkey.url}
+            many = await replies(folder / "many", postgresql, WORKERS, {**given, **joined})
+            one = await replies(folder / "one", f"sqlite:///{folder / 'one.db'}", 0, given)
+        bare = await bare_celery(valkey.url.replace("/0", "/1"))
+    finally:
+        await asyncio.to_thread(valkey.stop)
+    return [
+        known(f"replies accepted by one API process, {WORKERS} Celery workers on PostgreSQL", many[0], "/s"),
+        known(f"... completed, the vendor takes {VENDOR_SECONDS * 1000:.0f} ms, {CONCURRENT} at once", many[1], "/s"),
+        known("replies accepted by `hortus up` on SQLite", one[0], "/s"),
+        known("... completed", one[1], "/s"),
+        known(
+            f"tasks of bare Celery that sleep {VENDOR_SECONDS * 1000:.0f} ms, as many workers and threads", bare, "/s"
+        ),
+        at_least("completed replies of bare tasks", many[1] / bare, 0.6, "times"),
+    ]
+
+
+async def replies(folder: Path, url: str, workers: int, settings: dict[str, str]) -> tuple[float, float]:
+    """Accepted and completed a second, from the first message on, when REPLIES come as fast as they are accepted."""
+    await build(url)
+    database = Database(url)
+    interactive = f"interactive={CONCURRENT // (workers or 1)},mail=2,maintenance=2"
+    given = {"LEASE_SECONDS": "60", "WORKER_QUEUES": interactive, **settings}
+    try:
+        async with town(database, url, folder, **given) as here, session(CONCURRENT) as http:
+            server = await here.add("serve" if workers else "up")
+            await here.add_workers(workers)
+            rooms = await opened(http, server.url, database)
+            await sent(http, rooms, CONCURRENT)  # so that every process has seen all of it
+            await ended(database)
+            before = await count(database, GOOD)
+            started = time.perf_counter()
+            await sent(http, rooms, REPLIES)
+            accepted = time.perf_counter() - started
+            await ended(database)
+            completed = time.perf_counter() - started
+            good = await count(database, GOOD) - before
+    finally:
+        await database.close()
+    if good != REPLIES:
+        raise RuntimeError(f"{REPLIES - good} replies failed")
+    return REPLIES / accepted, REPLIES / completed
+
+
+async def opened(http: aiohttp.ClientSession, url: str, database: Database) -> list[tuple[str, dict[str, str]]]:
+    """A room for each message that is sent at once, and who may write there."""
+    rooms = []
+    for headers in await sign_up(http, url, database, CUSTOMERS):
+        for _ in range(CONCURRENT // CUSTOMERS):
+            async with http.post(f"{url}/api/chatroom", json={"title": "Bench"}, headers=headers) as answer:
+                answer.raise_for_status()
+                rooms.append((f"{url}/api/chatroom/{(await answer.json())['id']}/message", headers))
+    return rooms
+
+
+async def sent(http: aiohttp.ClientSession, rooms: list[tuple[str, dict[str, str]]], number: int) -> None:
+    """Send that many messages; each room's next one when its last is accepted."""
+    left = itertools.repeat(None, number)
+
+    async def write(address: str, headers: dict[str, str]) -> None:
+        for _ in left:
+            async with http.post(address, json={"content": "How tall is it?"}, headers=headers) as answer:
+                if answer.status != 202:
+                    raise RuntimeError(await answer.text())
+                await answer.read()
+
+    await asyncio.gather(*(write(*room) for room in rooms))
+
+
+async def ended(database: Database) -> None:
+    """Wait until nothing is live."""
+    async with asyncio.timeout(WITHIN):
+        while await count(database, LIVE):
+            await asyncio.sleep(0.05)
+
+
+async def count(database: Database, statement: object) -> int:
+    """One number."""
+    async with database.snapshot() as tx:
+        return int((await tx.execute(statement)).scalar_one())  # type: ignore[call-overload]
+
+
+async def bare_celery(broker: str) -> float:
+    """Sleeping tasks a second, from the first that is sent on."""
+    app.conf.broker_url = broker
+    async with bare_workers(broker), Redis.from_url(broker) as valkey:
+        await sleepers(valkey, CONCURRENT)
+        started = time.perf_counter()
+        await sleepers(valkey, BARE_TASKS)
+        return BARE_TASKS / (time.perf_counter() - started)
+
+
+async def sleepers(valkey: Redis, number: int) -> None:
+    """Send that many and wait until none is waiting or held by a worker."""
+
+    def send() -> None:
+        with app.producer_or_acquire() as producer:
+            for _ in range(number):
+                sleep.apply_async((VENDOR_SECONDS,), producer=producer)
+
+    await asyncio.to_thread(send)
+    async with asyncio.timeout(WITHIN):
+        while await valkey.llen("celery") or await valkey.hlen("unacked"):
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def bare_workers(broker: str) -> AsyncIterator[None]:
+    """As many as ours, each with as many threads."""
+    threads = str(CONCURRENT // WORKERS)
+    options = ("worker", "-P", "threads", "-c", threads, "--without-gossip", "--without-mingle", "-l", "ERROR", "-q")
+    children = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "celery", "-A", "bench.bare", *options, "-n", f"bare{number}@%h",
+            env={**os.environ, "BENCH_BROKER": broker}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )
+        for number in range(WORKERS)
+    ]  # fmt: skip
+    try:
+        yield
+    finally:
+        for child in children:
+            if child.returncode is None:
+                child.terminate()
+        await asyncio.gather(*(child.wait() for child in children))
