@@ -26,6 +26,7 @@ VENDOR_SECONDS = 0.1
 CONCURRENT = 100
 WORKERS = 2
 CUSTOMERS = 25
+SENDERS = 32
 REPLIES = 600
 BARE_TASKS = 3000
 WITHIN = 60.0
@@ -65,7 +66,7 @@ async def replies(folder: Path, url: str, workers: int, settings: dict[str, str]
     interactive = f"interactive={CONCURRENT // (workers or 1)},mail=2,maintenance=2"
     given = {"LEASE_SECONDS": "60", "WORKER_QUEUES": interactive, **settings}
     try:
-        async with town(database, url, folder, **given) as here, session(CONCURRENT) as http:
+        async with town(database, url, folder, **given) as here, session(SENDERS) as http:
             server = await here.add("serve" if workers else "up")
             await here.add_workers(workers)
             rooms = await opened(http, server.url, database)
