@@ -1,4 +1,4 @@
-"""The least that a Celery task can cost: it sleeps. `celery -A bench.bare worker`, with the broker in `BENCH_BROKER`."""
+"""The least that a Celery task can cost: it sleeps. `celery -A bench.bare worker`, broker in `BENCH_BROKER`."""
 
 import os
 import time

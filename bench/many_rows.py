@@ -28,7 +28,7 @@ from hortus.quotas.tables import QuotaUsage
 
 ME, ANOTHER, TEMPLATE = ids.new(), ids.new(), ids.new()
 MY_ROOM, ANOTHERS_ROOM = ids.new(), ids.new()
-SIZES = {"postgresql": (10**3, 10**4, 10**5, 10**6), "sqlite": (10**3, 10**4, 10**5)}
+SIZES = {"postgresql": (10**3, 10**6), "sqlite": (10**3, 10**5)}
 PAGE = Paging(20)
 LOOKS = 100
 Look = Callable[[Tx], Awaitable[Any]]
