@@ -107,9 +107,8 @@ class Clones:
             await execute(self.server, f"DROP DATABASE {self._free.pop()} WITH (FORCE)")
 
     async def _is_left_alone(self, connection: asyncpg.Connection) -> bool:
-        async with asyncio.timeout(PATIENCE * 10):
-            for _ in range(10):
-                if not await connection.fetchval(OTHERS):
-                    return True
-                await asyncio.sleep(PATIENCE / 10)
+        for _ in range(10):
+            if not await connection.fetchval(OTHERS):
+                return True
+            await asyncio.sleep(PATIENCE / 10)
         return False
