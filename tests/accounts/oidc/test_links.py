@@ -105,7 +105,9 @@ async def test_the_rules_of_the_operator(database_url, tmp_path, issuer: OidcEmu
         assert (await Browser(hortus).code())["oidc_error"] == "oidc_signup_closed"
 
 
-async def test_an_owner_connects_and_disconnects(hortus: Hortus, issuer: OidcEmulator):
+async def test_an_owner_connects_and_disconnects(
+    hortus: Hortus, issuer: OidcEmulator, capsys: pytest.CaptureFixture[str]
+):
     owner = await hortus.customer("elsewhere@example.com")
     browser = browser_of(hortus, owner)
     code = await link_code(browser)
@@ -126,6 +128,13 @@ async def test_an_owner_connects_and_disconnects(hortus: Hortus, issuer: OidcEmu
     assert (refused.status_code, refused.json()["code"]) == (409, "external_account_taken")
     assert (await owner.delete(f"/api/user/external-accounts/{made['id']}")).status_code == 204
     assert (await owner.delete(f"/api/user/external-accounts/{made['id']}")).status_code == 404
+    printed = ""
+    async with asyncio.timeout(10):  # the owner is told of both, once
+        while f"{ASHA} at 127.0.0.1 no longer signs in" not in printed:
+            printed += capsys.readouterr().out
+            await asyncio.sleep(0.05)
+    assert printed.count(f"From now on {ASHA} at 127.0.0.1 also signs in") == 1
+    assert "mail to elsewhere@example.com" in printed
 
 
 async def test_a_link_belongs_to_the_session_that_began_it(hortus: Hortus):

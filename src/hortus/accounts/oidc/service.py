@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
-from hortus.accounts import identifiers
+from hortus.accounts import codes, identifiers
 from hortus.accounts.codes import Target
 from hortus.accounts.consents import Said
 from hortus.accounts.errors import AccountSuspended
@@ -186,8 +187,9 @@ async def _connect(tx: Tx, user_id: str, issuer: str, subject: str, email: str |
 
 
 async def link(tx: Tx, user_id: str, linked: Linked) -> ExternalAccount:
-    """Connect an account for good; the same again when it was connected. Raises ExternalAccountTaken."""
-    await _connect(tx, user_id, linked.issuer, linked.subject, linked.email)
+    """Connect an account for good, and tell its user; the same again when it was. Raises ExternalAccountTaken."""
+    if await _connect(tx, user_id, linked.issuer, linked.subject, linked.email) is not None:
+        await codes.tell_user(tx, user_id, "identifier_added", identifier=_shown(linked.issuer, linked.email))
     query = select(ExternalAccount).where(
         ExternalAccount.issuer == linked.issuer, ExternalAccount.subject == linked.subject
     )
@@ -198,11 +200,19 @@ async def link(tx: Tx, user_id: str, linked: Linked) -> ExternalAccount:
 
 
 async def unlink(tx: Tx, user_id: str, account_id: str) -> None:
-    """Disconnect an account. Raises ExternalAccountNotFound, LastWayIn."""
+    """Disconnect an account, and tell its user. Raises ExternalAccountNotFound, LastWayIn."""
     query = delete(ExternalAccount).where(ExternalAccount.id == account_id, ExternalAccount.user_id == user_id)
-    if (await tx.execute(query.returning(ExternalAccount.id))).first() is None:
+    gone = (await tx.execute(query.returning(ExternalAccount.issuer, ExternalAccount.email))).first()
+    if gone is None:
         raise ExternalAccountNotFound
     await keep_a_way_in(tx, user_id)
+    await codes.tell_user(tx, user_id, "identifier_removed", identifier=_shown(gone.issuer, gone.email))
+
+
+def _shown(issuer: str, email: str | None) -> str:
+    """An account of an issuer, for people: `asha@example.com at accounts.example.com`."""
+    place = urlsplit(issuer).hostname or issuer
+    return f"{email} at {place}" if email else f"your account at {place}"
 
 
 async def accounts_of(tx: Tx, user_id: str, paging: Paging) -> Page[Any]:
