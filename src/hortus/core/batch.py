@@ -5,11 +5,11 @@ callers pay for one commit.
 """
 
 import asyncio
-import contextvars
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from hortus.core.background import in_background
 from hortus.core.db import Database, Tx
 
 Item = TypeVar("Item")
@@ -43,8 +43,7 @@ class Batch(Generic[Item, Answer]):
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._running is None or self._running.done():
-            # An empty context: the batch belongs to no single request.
-            self._running = contextvars.Context().run(asyncio.create_task, self._drain())
+            self._running = in_background(self._drain())
         return await future
 
     async def _drain(self) -> None:

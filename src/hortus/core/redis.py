@@ -6,15 +6,16 @@ know what to do without an answer; `RedisDown` is the only error. The library is
 
 import asyncio
 import contextlib
-import contextvars
 import hashlib
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import structlog
+
+from hortus.core.background import ended, in_background
 
 log = structlog.get_logger()
 Command = tuple[str | bytes | int, ...]
@@ -245,16 +246,3 @@ def _digest(script: str) -> str:
 def _refuse(waiter: asyncio.Future[Any], error: Exception) -> None:
     if not waiter.done():
         waiter.set_exception(error)
-
-
-def in_background(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    """A task of the process, of no request: in an empty context."""
-    task: asyncio.Task[None] = contextvars.Context().run(asyncio.create_task, work)
-    return task
-
-
-async def ended(task: asyncio.Task[None] | None) -> None:
-    """Cancel a background task and wait until it is over."""
-    while task is not None and not task.done():
-        task.cancel()
-        await asyncio.wait((task,), timeout=1)  # `asyncio.wait_for`, in the library, may swallow a cancellation

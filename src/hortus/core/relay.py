@@ -16,8 +16,9 @@ from typing import Any
 
 import structlog
 
+from hortus.core.background import ended, in_background
 from hortus.core.events import Event, Foreign
-from hortus.core.redis import Redis, RedisDown, ended, in_background
+from hortus.core.redis import Redis, RedisDown
 
 log = structlog.get_logger()
 STREAM_EVENTS = 2000

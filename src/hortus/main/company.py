@@ -1,14 +1,13 @@
 """Whether this process is alone on its database, so that a bus without Redis hears all there is to hear."""
 
 import asyncio
-import contextlib
-import contextvars
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import structlog
 
 from hortus import tasks
+from hortus.core.background import alongside
 from hortus.core.db import Database
 from hortus.core.events import Bus
 
@@ -19,13 +18,8 @@ LOOK_EVERY = 5.0
 @asynccontextmanager
 async def watched(bus: Bus, database: Database, worker: str, every: float = LOOK_EVERY) -> AsyncIterator[None]:
     """Keep `bus.alone` true until the end of the block: no process but `worker` was seen at work within a minute."""
-    loop = contextvars.Context().run(asyncio.create_task, _keep_looking(bus, database, worker, every))
-    try:
+    async with alongside(_keep_looking(bus, database, worker, every)):
         yield
-    finally:
-        loop.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await loop
 
 
 async def _keep_looking(bus: Bus, database: Database, worker: str, every: float) -> None:

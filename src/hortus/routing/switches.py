@@ -1,8 +1,6 @@
 """Switch offers off and on; every process follows within seconds."""
 
 import asyncio
-import contextlib
-import contextvars
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,6 +8,7 @@ import structlog
 from sqlalchemy import delete, select
 
 from hortus.core import clock
+from hortus.core.background import alongside
 from hortus.core.db import Database, Tx
 from hortus.core.errors import Conflict, NotFound
 from hortus.routing.catalog import Catalog
@@ -70,13 +69,8 @@ async def offers_off(tx: Tx) -> frozenset[tuple[str, str]]:
 async def following(database: Database, health: Health, every: float = LOOK_EVERY) -> AsyncIterator[None]:
     """Know the switches from the start of the block, and follow what other processes switch until its end."""
     await _look(database, health)
-    loop = contextvars.Context().run(asyncio.create_task, _keep_looking(database, health, every))
-    try:
+    async with alongside(_keep_looking(database, health, every)):
         yield
-    finally:
-        loop.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await loop
 
 
 async def _look(database: Database, health: Health) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import contextvars
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -12,6 +11,7 @@ from functools import partial
 import structlog
 
 from hortus.core import ids
+from hortus.core.background import ended, in_background
 from hortus.core.db import Database
 from hortus.core.resources import Resources
 from hortus.tasks import presence, queue
@@ -40,8 +40,7 @@ class Leases:
     async def start(self) -> None:
         """Begin to keep leases."""
         await self._show()
-        # An empty context: the loop belongs to no request.
-        self._heartbeat = contextvars.Context().run(asyncio.create_task, self._heartbeat_loop())
+        self._heartbeat = in_background(self._heartbeat_loop())
 
     async def stop(self, grace: float) -> None:
         """Wait up to `grace` seconds for what runs, then cancel it and hand it back at once."""
@@ -54,9 +53,7 @@ class Leases:
             await asyncio.wait(tuple(left.values()))
         for task in left:
             await self.give_back(task)
-        if self._heartbeat is not None:
-            self._heartbeat.cancel()
-            await asyncio.gather(self._heartbeat, return_exceptions=True)
+        await ended(self._heartbeat)
         if self._kind is not None:
             async with self._database.transaction() as tx:
                 await presence.leave(tx, self.worker)
@@ -74,7 +71,7 @@ class Leases:
 
     def run(self, resources: Resources, task: Claimed, ended: Callable[[Claimed], None]) -> asyncio.Task[None]:
         """Run a claimed task on its own, under its lease; `ended(task)` is called afterwards."""
-        running = contextvars.Context().run(asyncio.create_task, run_one(resources, task))
+        running = in_background(run_one(resources, task))
         self._running[task] = running
         running.add_done_callback(partial(self._ended, task, ended))
         return running

@@ -1,12 +1,12 @@
 """What is due by the clock: periodic tasks, and tasks that wait though nobody was told of them."""
 
 import asyncio
-import contextvars
 import random
 from collections.abc import Callable, Mapping
 
 import structlog
 
+from hortus.core.background import ended, in_background
 from hortus.core.db import Database
 from hortus.tasks import queue
 from hortus.tasks.kinds import QUEUES, registry
@@ -33,13 +33,11 @@ class Scheduler:
 
     async def start(self) -> None:
         """Begin to look."""
-        self._loop = contextvars.Context().run(asyncio.create_task, self._run())
+        self._loop = in_background(self._run())
 
     async def stop(self) -> None:
         """Stop looking."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+        await ended(self._loop)
 
     async def tick(self) -> None:
         """Enqueue what is due, then remind of what waits."""

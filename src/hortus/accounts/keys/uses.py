@@ -10,6 +10,7 @@ from datetime import timedelta
 import structlog
 
 from hortus.core import clock
+from hortus.core.background import in_background
 from hortus.core.batch import Batch
 from hortus.core.db import Database, Tx
 from hortus.core.rowset import SetStatement
@@ -55,7 +56,7 @@ class KeyUses(Batch[Use, None]):
         self._noted.move_to_end(key_id)
         if len(self._noted) > REMEMBERED:
             self._noted.popitem(last=False)
-        task = asyncio.get_running_loop().create_task(self._write(Use(key_id, address)))
+        task = in_background(self._write(Use(key_id, address)))
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)
 

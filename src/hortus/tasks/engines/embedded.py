@@ -2,12 +2,12 @@
 
 import asyncio
 import contextlib
-import contextvars
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
 import structlog
 
+from hortus.core.background import ended, in_background
 from hortus.core.db import Database
 from hortus.core.resources import Resources
 from hortus.tasks import queue
@@ -52,7 +52,7 @@ class EmbeddedEngine:
         queue.listen(self._ring)
         await self.leases.start()
         if self._room:
-            self._claims = contextvars.Context().run(asyncio.create_task, self._claim_loop())
+            self._claims = in_background(self._claim_loop())
         if self._scheduler is not None:
             await self._scheduler.start()
 
@@ -65,8 +65,7 @@ class EmbeddedEngine:
         if self._claims is not None:
             self._wake.set()
             await asyncio.wait((self._claims,), timeout=5)  # a claim is not torn from its commit
-            self._claims.cancel()
-            await asyncio.gather(self._claims, return_exceptions=True)
+            await ended(self._claims)
         await self.leases.stop(grace)
 
     def holding(self, task: Claimed) -> AbstractAsyncContextManager[None]:
