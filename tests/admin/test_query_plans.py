@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event
+from tests.plans import plan_of
 
 from hortus import accounts, billing, generation, tasks
 from hortus.core import clock, ids
@@ -48,15 +49,8 @@ async def test_a_search_asks_its_index(database: Database, name: str):
         await search(tx)
     (statement, values), *_ = said
     async with database.transaction() as tx:
-        connection = await tx.connection()
-        if database.dialect == "sqlite":
-            rows = await connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, values)
-        else:
-            # The tables are empty: without these any plan is as cheap as another.
-            for way in ("seqscan", "sort", "bitmapscan"):
-                await connection.exec_driver_sql(f"SET LOCAL enable_{way} = off")
-            rows = await connection.exec_driver_sql("EXPLAIN " + statement, values)
-        plan = "\n".join(str(row[-1]) for row in rows)
+        # The tables are empty: with these ways any plan is as cheap as another.
+        plan = await plan_of(tx, statement, values, without=("seqscan", "sort", "bitmapscan"))
     assert index in plan, plan
     scan = r"Seq Scan|SCAN (users|identifiers|tasks|generations|payments|webhook_events)(?!.* USING)"
     assert not re.search(scan, plan), plan

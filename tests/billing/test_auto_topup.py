@@ -8,6 +8,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 from tests.billing.conftest import available, buy, press, quiet, rows
+from tests.plans import plan_of
 from tests.serving import Hortus
 
 from hortus import ledger
@@ -163,9 +164,6 @@ async def test_whoever_dies_after_the_order_or_the_charge_charges_once(shop: Hor
 
 async def test_the_sweep_reads_only_those_who_want_it(shop: Hortus):
     async with shop.database.transaction() as tx:
-        plan = "EXPLAIN QUERY PLAN" if tx.dialect == "sqlite" else "EXPLAIN"
-        if tx.dialect == "postgresql":
-            await tx.execute(text("SET LOCAL enable_seqscan = off"))
         query = "SELECT user_id FROM auto_topups WHERE (enabled OR checkout_id IS NOT NULL) AND user_id > 'a'"
-        said = str((await tx.execute(text(f"{plan} {query} ORDER BY user_id LIMIT 500"))).all())
+        said = await plan_of(tx, f"{query} ORDER BY user_id LIMIT 500", without=("seqscan",))
     assert "ix_auto_topups_watched" in said or "pk_auto_topups" in said or "autoindex" in said

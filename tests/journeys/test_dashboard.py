@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 from tests.emulators.openai import OpenAIEmulator
+from tests.plans import plan_of
 from tests.serving import Hortus, ended
 
 from hortus import quotas
@@ -116,14 +117,7 @@ async def test_only_those_days_are_read(sold: Database):
         await dashboard_of(tx, Settings(), ME, 30)
     ((statement, given),) = said
     async with sold.transaction() as tx:
-        connection = await tx.connection()
-        if sold.dialect == "sqlite":
-            rows = await connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, given)
-        else:
-            await connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
-            await connection.exec_driver_sql("SET LOCAL enable_bitmapscan = off")
-            rows = await connection.exec_driver_sql("EXPLAIN " + statement, given)
-        plan = "\n".join(str(row[-1]) for row in rows)
+        plan = await plan_of(tx, statement, given, without=("seqscan", "bitmapscan"))
     wanted = r"user_id=\? AND id>\? AND id<\?" if sold.dialect == "sqlite" else r"Cond: \(\(\(user_id.* \(\(id.*>="
     assert re.search(r"ix_generations_of_user(\D|$)", plan), plan
     assert re.search(wanted, plan), plan

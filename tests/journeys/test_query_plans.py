@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event
+from tests.plans import plan_of
 
 from hortus import generation, ledger
 from hortus.billing import history
@@ -47,14 +48,7 @@ async def test_a_list_asks_its_index_and_sorts_nothing(database: Database, name:
         await look(tx, paging)
     (statement, values), *_ = said
     async with database.transaction() as tx:
-        connection = await tx.connection()
-        if database.dialect == "sqlite":
-            rows = await connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, values)
-        else:
-            # The tables are empty: without these any plan is as cheap as another.
-            for way in ("seqscan", "sort", "bitmapscan"):
-                await connection.exec_driver_sql(f"SET LOCAL enable_{way} = off")
-            rows = await connection.exec_driver_sql("EXPLAIN " + statement, values)
-        plan = "\n".join(str(row[-1]) for row in rows)
+        # The tables are empty: with these ways any plan is as cheap as another.
+        plan = await plan_of(tx, statement, values, without=("seqscan", "sort", "bitmapscan"))
     assert re.search(rf"Index (Only )?Scan|SEARCH {table} USING (COVERING )?INDEX", plan), plan
     assert not re.search(r"Seq Scan|Sort|TEMP B-TREE|SCAN \w+(?!.* USING)|pk_", plan), plan

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import event, text
+from tests.plans import plan_of
 
 from hortus import ledger
 from hortus.core import ids
@@ -109,14 +110,10 @@ async def test_it_costs_the_same_with_many_rows(database: Database):
         event.remove(engine, "before_cursor_execute", note)
         assert found.broken == []
         assert len(asked) > 10
-        connection = await tx.connection()
-        if database.dialect == "postgresql":
-            await tx.execute(text("SET LOCAL enable_seqscan = off"))  # it then stands only where there is no index
         for statement, parameters in asked:
-            verb = "EXPLAIN QUERY PLAN " if database.dialect == "sqlite" else "EXPLAIN "
-            plan = [str(row[-1]) for row in await connection.exec_driver_sql(verb + statement, parameters)]
-            whole = [line for line in plan if _reads_all(line)]
-            assert whole == [], "\n".join([statement, *plan])
+            plan = await plan_of(tx, statement, parameters, without=("seqscan",))  # it then stands where no index is
+            whole = [line for line in plan.splitlines() if _reads_all(line)]
+            assert whole == [], f"{statement}\n{plan}"
 
 
 def _reads_all(line: str) -> bool:

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from sqlalchemy import TextClause, text
+from tests.plans import plan_of
 
 from hortus.core import ids
 from hortus.core.db import Database, Tx
@@ -44,9 +45,7 @@ async def explain(tx: Tx, sql: str) -> str:
         "limit": "10",
     }
     sql = re.sub(r"(?<!:):(\w+)", lambda match: values.get(match[1], "'x1'"), sql)
-    verb = "EXPLAIN QUERY PLAN " if tx.dialect == "sqlite" else "EXPLAIN "
-    rows = await (await tx.connection()).exec_driver_sql(verb + sql)
-    return "\n".join(str(row[-1]) for row in rows)
+    return await plan_of(tx, sql)
 
 
 async def test_no_statement_scans_a_table(database: Database):

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from sqlalchemy import text
+from tests.plans import plan_of
 
 from hortus import quotas
 from hortus.core import ids
@@ -31,9 +32,7 @@ VALUES = {
 
 async def explain(tx: Tx, sql: str) -> str:
     sql = re.sub(r"(?<!:):(\w+)", lambda match: VALUES.get(match[1], "'x'"), sql)
-    verb = "EXPLAIN QUERY PLAN " if tx.dialect == "sqlite" else "EXPLAIN "
-    rows = await (await tx.connection()).exec_driver_sql(verb + sql)
-    return "\n".join(str(row[-1]) for row in rows)
+    return await plan_of(tx, sql)
 
 
 async def test_no_statement_scans_a_table(planned: Database):

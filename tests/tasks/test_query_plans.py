@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, insert, text
+from tests.plans import plan_of
 
 from hortus import tasks
 from hortus.core import clock, ids
@@ -49,14 +50,8 @@ def statements(database: Database) -> list[tuple[str, Any]]:
 async def plans(database: Database, said: list[tuple[str, Any]]) -> list[str]:
     found = []
     async with database.transaction() as tx:
-        connection = await tx.connection()
         for statement, values in list(said):
-            if database.dialect == "sqlite":
-                rows = await connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, values)
-            else:
-                await connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # small tables are read whole
-                rows = await connection.exec_driver_sql("EXPLAIN " + statement, values)
-            found.append("\n".join(str(row[-1]) for row in rows))
+            found.append(await plan_of(tx, statement, values, without=("seqscan",)))
     return found
 
 

@@ -11,26 +11,26 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import DateTime, Dialect, Double, MetaData, String, TypeDecorator, literal, make_url
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import DateTime, Dialect, Double, Engine, MetaData, String, TypeDecorator, literal, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.expression import FunctionElement
 
-from hortus.core import context, engines, sqlite_reader
+from hortus.core import context, engines
 from hortus.core.append_only import append_only as append_only  # noqa: PLC0414 - migrations know it by this name
 from hortus.core.append_only import append_only_statements as append_only_statements  # noqa: PLC0414 - likewise
 from hortus.core.engines import Manners
 from hortus.core.errors import Unavailable
 from hortus.core.replica import SETTLED, Replica
+from hortus.core.tx import InlineTx
+from hortus.core.tx import Tx as Tx  # noqa: PLC0414 - the front door
 
 log = structlog.get_logger()
-AfterCommit = Callable[[], Awaitable[None] | None]
 T = TypeVar("T")
 
 
@@ -98,26 +98,6 @@ def _now_on_sqlite(element: db_now, compiler: Any, **given: Any) -> str:
     return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', {later}) || '000')"
 
 
-class Tx(AsyncSession):
-    """An open transaction. Whoever opened it commits it; everybody else only works in it."""
-
-    @property
-    def dialect(self) -> str:
-        """`sqlite` or `postgresql`."""
-        return self.get_bind().dialect.name
-
-    def insert(self, table: Any) -> postgresql.Insert:
-        """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update`.
-
-        SQLite's own class stands behind it there; the verbs and words that both have are the same.
-        """
-        return cast("postgresql.Insert", (postgresql if self.dialect == "postgresql" else sqlite).insert(table))
-
-    def after_commit(self, callback: AfterCommit) -> None:
-        """Run `callback` once the commit is durable, outside the transaction; never on rollback."""
-        self.info.setdefault("after_commit", []).append(callback)
-
-
 _PLAIN: dict[str, Any] = {"synchronize_session": False}
 """Updates go to the database and nowhere else: matching them against objects in memory costs more than they do."""
 
@@ -152,15 +132,12 @@ class Database:
         self.carried: dict[str, Any] = {}
         """What every transaction brings along in its `info`, such as the key that seals messages."""
         self.dialect = self.url.get_backend_name()
+        self._inline: Engine | None = None
         if self.dialect == "sqlite":
             self._writer = engines.sqlite_engine(self.url, begin="BEGIN IMMEDIATE", pool_size=1, echo=echo)
-            reader = partial(sqlite_reader.connect, self.url.database or "")
-            self._reader = engines.sqlite_engine(
-                self.url, begin="BEGIN", pool_size=pool_size, echo=echo, async_creator=reader
-            )
+            self._inline = engines.inline_engine(self.url, pool_size=pool_size, echo=echo)
         else:
             self._writer = engines.postgresql_engine(self.url, manners, pool_size=pool_size, echo=echo)
-            self._reader = self._writer
         self.replica: Replica | None = None
         if replica_url:
             there = engines.postgresql_engine(normalise_url(replica_url), manners, pool_size=pool_size, echo=echo)
@@ -174,7 +151,7 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Tx]:
         """A write transaction: commits at the end of the block, rolls back on any exception."""
-        async with self._open(self._writer) as tx:
+        async with self._open(partial(Tx, self._writer)) as tx:
             yield tx
             await tx.commit()
         await _run_after_commit(tx)
@@ -199,7 +176,8 @@ class Database:
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Tx]:
         """A transaction for reading; whatever it writes is rolled back."""
-        async with self._open(self._reader) as tx:
+        make = partial(Tx, self._writer) if self._inline is None else partial(InlineTx, self._inline)
+        async with self._open(make) as tx:
             yield tx
             tx.expunge_all()  # what was read stays readable; a rollback would expire it
             await tx.rollback()
@@ -213,7 +191,7 @@ class Database:
             return
         engine = engines.sqlite_engine(self.url, begin="BEGIN", pool_size=1)
         try:
-            async with self._open(engine) as tx:
+            async with self._open(partial(Tx, engine)) as tx:
                 yield tx
                 tx.expunge_all()
                 await tx.rollback()
@@ -229,7 +207,7 @@ class Database:
         settled = before is not None and before <= datetime.now(UTC) - SETTLED
         if settled and self.replica is not None and await self.replica.is_fit():
             try:
-                async with self._open(self.replica.engine) as tx:
+                async with self._open(partial(Tx, self.replica.engine)) as tx:
                     yield tx
                     tx.expunge_all()
                     await tx.rollback()
@@ -241,14 +219,12 @@ class Database:
                 yield tx
 
     @asynccontextmanager
-    async def _open(self, engine: AsyncEngine) -> AsyncIterator[Tx]:
+    async def _open(self, make: Callable[..., Tx]) -> AsyncIterator[Tx]:
         if context.transaction_open.get():
             raise NestedTransaction("a transaction is open already")
         mark = context.transaction_open.set(True)
         try:
-            async with Tx(
-                engine, expire_on_commit=False, autoflush=False, execution_options=_PLAIN, info=self.carried
-            ) as tx:
+            async with make(expire_on_commit=False, autoflush=False, execution_options=_PLAIN, info=self.carried) as tx:
                 yield tx
         except Exception as error:
             if engines.is_away(error):
@@ -264,8 +240,8 @@ class Database:
     async def close(self) -> None:
         """Close every pooled connection."""
         await self._writer.dispose()
-        if self._reader is not self._writer:
-            await self._reader.dispose()
+        if self._inline is not None:
+            self._inline.dispose()
         if self.replica is not None:
             await self.replica.engine.dispose()
 

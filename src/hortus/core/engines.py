@@ -1,13 +1,12 @@
 """The engines beneath `core.db`: how a connection is made, how long it may take, what its errors mean."""
 
 import platform
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 import asyncpg
-from sqlalchemy import event
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -89,23 +88,35 @@ def _say_at_each_begin(engine: AsyncEngine, settings: dict[str, str]) -> None:
         connection.exec_driver_sql(said)
 
 
-def sqlite_engine(
-    url: URL, *, begin: str, pool_size: int, echo: bool = False, async_creator: Callable[..., Any] | None = None
-) -> AsyncEngine:
-    """A pool of connections whose transactions start with `begin`."""
-    # No transaction of the driver's own: we say BEGIN ourselves.
-    options: dict[str, Any] = {} if async_creator is None else {"async_creator": async_creator}
+def sqlite_engine(url: URL, *, begin: str, pool_size: int, echo: bool = False) -> AsyncEngine:
+    """A pool of connections, each in a thread of its own, whose transactions start with `begin`."""
     engine = create_async_engine(
-        url,
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=60,
-        echo=echo,
-        connect_args={"isolation_level": None},
-        **options,
+        url, pool_size=pool_size, max_overflow=0, pool_timeout=60, echo=echo, connect_args=_NO_TRANSACTIONS
     )
+    _prepare_sqlite(engine.sync_engine, begin)
+    return engine
 
-    @event.listens_for(engine.sync_engine, "connect")
+
+def inline_engine(url: URL, *, pool_size: int, echo: bool = False) -> Engine:
+    """A pool of connections to SQLite that read where they are called; one more than it holds is made and dropped."""
+    arguments = {**_NO_TRANSACTIONS, "check_same_thread": False}
+    engine = create_engine(
+        url.set(drivername="sqlite+pysqlite"),
+        pool_size=pool_size,
+        max_overflow=-1,  # to wait for a connection would stop the loop that gives it back
+        echo=echo,
+        connect_args=arguments,
+    )
+    _prepare_sqlite(engine, "BEGIN")
+    return engine
+
+
+_NO_TRANSACTIONS: dict[str, Any] = {"isolation_level": None}
+"""None of the driver's own: we say BEGIN ourselves."""
+
+
+def _prepare_sqlite(engine: Engine, begin: str) -> None:
+    @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
         for pragma in (
@@ -119,11 +130,9 @@ def sqlite_engine(
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def start(connection: Any) -> None:
         connection.exec_driver_sql(begin)
-
-    return engine
 
 
 def is_away(error: BaseException) -> bool:

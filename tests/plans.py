@@ -1,0 +1,23 @@
+"""How the database would answer a statement."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import text
+
+from hortus.core.db import Tx
+
+
+async def plan_of(
+    tx: Tx, statement: str, values: Sequence[Any] | Mapping[str, Any] = (), *, without: Sequence[str] = ()
+) -> str:
+    """The lines of its plan. `without` are ways PostgreSQL may not go: small tables are read whole otherwise."""
+    if tx.dialect == "postgresql":
+        for way in without:
+            await tx.execute(text(f"SET LOCAL enable_{way} = off"))
+    verb = "EXPLAIN QUERY PLAN " if tx.dialect == "sqlite" else "EXPLAIN "
+    return await tx.run_sync(
+        lambda session: "\n".join(
+            str(row[-1]) for row in session.connection().exec_driver_sql(verb + statement, values or None)
+        )
+    )
