@@ -15,6 +15,7 @@ from hortus.core.settings import Settings
 from hortus.core.web import ProblemBody, install_problems
 from hortus.main import health, metrics, routes
 from hortus.main.docs_pages import add_docs
+from hortus.main.finding import Index
 from hortus.main.health import Duty
 from hortus.main.opening import opened
 from hortus.providers import Registry
@@ -52,6 +53,7 @@ def create_app(
         # As they are: included, each would be worked out once more at the first request, and found more slowly.
         app.router.routes.extend(router.routes)
     add_docs(app)
+    app.router.routes.insert(0, Index(app.router.routes))
     app.openapi = lambda: _schema(app)  # type: ignore[method-assign]
     app.add_middleware(
         CORSMiddleware,

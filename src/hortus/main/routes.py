@@ -33,22 +33,20 @@ from hortus.payments.sandbox import api as sandbox
 from hortus.privacy import api as privacy
 
 ALL = (
-    # Looked through in this order for every request: what customers ask for all day comes first.
-    generation,
-    chat,
-    usage,
     accounts,
-    files,
     admin_coupons,
     admin_users,
     audit,
     auto_topup,
     billing,
     callbacks,
+    chat,
     codes,
     content,
     coupons,
     factors,
+    files,
+    generation,
     given_credits,
     identifiers,
     keys,
@@ -64,6 +62,7 @@ ALL = (
     selling,
     sessions,
     shown_settings,
+    usage,
     webhooks,
     work,
 )
