@@ -34,6 +34,22 @@ def test_every_route_is_found_by_the_index_alone(route: APIRoute):
         assert found == found_by(ROUTES, method, path)
 
 
+async def test_a_route_of_any_kind_answers():
+    said: list[Any] = []
+
+    async def receive() -> Any:
+        raise AssertionError("nothing is read")
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/openapi.json", "root_path": "", "headers": [], "app": APP}
+    match, found = INDEX.matches(scope)
+    assert match is Match.FULL
+    await INDEX.handle({**scope, **found}, receive, send)
+    assert said[0]["status"] == 200
+
+
 def test_what_is_nobodys_is_not_found():
     wrong = ("/api", "/api/", "/api/nothing", "/api/user/me/more", "/api/generations/a/b/c", "//", "/api//me")
     for method, path in product(("GET", "POST", "PUT", "OPTIONS"), wrong):

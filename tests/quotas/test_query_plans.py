@@ -48,7 +48,7 @@ async def test_no_statement_scans_a_table(planned: Database):
     found = {
         name: value.text(planned.dialect) for name, value in vars(statements).items() if isinstance(value, SetStatement)
     }
-    found["USAGE"] = statements.USAGE.text
+    found["USAGE"] = str(statements.USAGE.statement)
     assert len(found) >= 9
     async with planned.snapshot() as tx:
         plans = {name: await explain(tx, sql) for name, sql in found.items()}

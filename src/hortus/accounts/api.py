@@ -1,6 +1,5 @@
 """Routes of `/api/auth` and `/api/user`."""
 
-from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import Request
@@ -26,10 +25,10 @@ from hortus.accounts.schemas import (
 from hortus.accounts.sign_in import sign_in
 from hortus.core import idempotency
 from hortus.core.db import Database
+from hortus.core.reads import Source
 from hortus.core.web import (
     AllResources,
     OnceOnly,
-    ReadTx,
     WriteTx,
     coarse_network_of,
     limited,
@@ -121,17 +120,20 @@ async def setup(body: SetupIn, request: Request, resources: AllResources) -> Tok
 
 
 @router.get("/user/me", tags=["user"], response_model=ProfileOut, openapi_extra=open_to_keys("profile:read"))
-async def me(caller: Caller, tx: ReadTx, extras: Extras) -> JSONResponse:
+async def me(caller: Caller, resources: AllResources) -> JSONResponse:
     """Who is signed in, with plan, limits and credits."""
-    profile = await service.profile_of(tx, caller.user_id)
-    fields = await extras.of(tx, caller.user_id)
-    return JSONResponse({**asdict(profile), **fields})
+    return await _show(resources.get(Database), caller.user_id, resources.get(ProfileExtras))
 
 
 @router.get("/user/profile", tags=["user"], response_model=ProfileOut, openapi_extra=open_to_keys("profile:read"))
-async def read_profile(caller: Caller, tx: ReadTx, extras: Extras) -> JSONResponse:
+async def read_profile(caller: Caller, resources: AllResources) -> JSONResponse:
     """The profile, with plan, limits and credits."""
-    return await me(caller, tx, extras)
+    return await _show(resources.get(Database), caller.user_id, resources.get(ProfileExtras))
+
+
+async def _show(source: Source, user_id: str, extras: ProfileExtras) -> JSONResponse:
+    profile = await service.profile_of(source, user_id)
+    return JSONResponse({**profile._asdict(), **await extras.of(source, user_id)})
 
 
 @router.put("/user/profile", tags=["user"], response_model=ProfileOut)
@@ -145,4 +147,4 @@ async def change_profile(
         await change_consent(tx, caller.user_id, "marketing", given=consent, network=coarse_network_of(request))
     if changes:
         await service.update_profile(tx, caller.user_id, changes)
-    return await me(caller, tx, extras)
+    return await _show(tx, caller.user_id, extras)

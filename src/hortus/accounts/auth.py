@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 from fastapi import Depends
-from fastapi.security import HTTPBearer
 from starlette.requests import HTTPConnection
 
 from hortus.accounts import keys, web_session
@@ -17,12 +16,11 @@ from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.core.web import address_of, hit_limit, resources_of, scopes_of
 
-_scheme = HTTPBearer(auto_error=False, description="An access token from /api/auth/login, or an API key")
 KEY_LIMIT = "600/minute"
 """How often one API key may call, whatever it calls; `RATE_LIMIT_API_KEY` overrides it."""
 
 
-async def authenticate(connection: HTTPConnection, _header: Annotated[Any, Depends(_scheme)]) -> Principal:
+async def authenticate(connection: HTTPConnection) -> Principal:
     """The caller, by access token or API key; raises Unauthenticated. Asks the database at most once.
 
     A key passes only where the route is open to keys (`core.web.open_to_keys`) and the key has one of its scopes.
@@ -34,8 +32,7 @@ async def authenticate(connection: HTTPConnection, _header: Annotated[Any, Depen
     claims = resources.get(AccessTokens).verify(token)
 
     async def read() -> Principal:
-        async with resources.get(Database).snapshot() as tx:
-            return await principal_of(tx, claims.user_id, claims.session_id)
+        return await principal_of(resources.get(Database), claims.user_id, claims.session_id)
 
     return await resources.get(PrincipalCache).of_session(claims.user_id, claims.session_id, read)
 
@@ -58,8 +55,7 @@ async def _by_key(connection: HTTPConnection, resources: Resources, secret: str)
     digests = keys.digests_of(resources.get(Settings), secret)  # a mistyped key costs no query
 
     async def read() -> Principal:
-        async with resources.get(Database).snapshot() as tx:
-            return await keys.principal_by_key(tx, digests)
+        return await keys.principal_by_key(resources.get(Database), digests)
 
     caller = await resources.get(PrincipalCache).of_secret(digests[0], read, keys.stamps_of)
     address = address_of(connection)
@@ -72,7 +68,7 @@ async def _by_key(connection: HTTPConnection, resources: Resources, secret: str)
 async def caller_if_any(connection: HTTPConnection) -> Principal | None:
     """The caller of a public route, where somebody is signed in. An API key is nobody here."""
     try:
-        caller = await authenticate(connection, None)
+        caller = await authenticate(connection)
     except Problem:
         return None
     return caller if caller.key_id is None else None

@@ -3,20 +3,20 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from hortus.core.db import Tx
+from hortus.core.reads import Source
 
-Extra = Callable[[Tx, str], Awaitable[dict[str, Any]]]
+Extra = Callable[[Source, str], Awaitable[dict[str, Any]]]
 
 
 class ProfileExtras:
-    """Filled by `main`; each extra gets the transaction and the user's id and returns fields."""
+    """Filled by `main`; each extra gets what to read from and the user's id and returns fields."""
 
     def __init__(self, *extras: Extra) -> None:
         self._extras = extras
 
-    async def of(self, tx: Tx, user_id: str) -> dict[str, Any]:
+    async def of(self, source: Source, user_id: str) -> dict[str, Any]:
         """All fields for one user."""
         fields: dict[str, Any] = {"plan": "basic"}
         for extra in self._extras:
-            fields.update(await extra(tx, user_id))
+            fields.update(await extra(source, user_id))
         return fields

@@ -1,7 +1,6 @@
 """Sign up, sign in, change what we know of a user."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -14,6 +13,7 @@ from hortus.accounts.tables import MAY_ENTER, Identifier, SetupToken, User
 from hortus.accounts.tokens import digest_of, new_secret
 from hortus.core import clock, ids
 from hortus.core.db import Tx
+from hortus.core.reads import Read, Source
 from hortus.core.signals import Signal
 
 user_registered: Signal[str] = Signal("accounts.user_registered")
@@ -26,8 +26,7 @@ staff_made: Signal[tuple[str, str]] = Signal("accounts.staff_made")
 """Sent with (user id, role) in the transaction that makes a user who is more than a customer."""
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(NamedTuple):
     """What we know of a user."""
 
     id: str
@@ -125,7 +124,7 @@ async def keep_password_hash(tx: Tx, user_id: str, stored: str, fresh: str | Non
 
 # Built once, of columns alone: this runs at every call of `me`.
 _USERS, _IDENTIFIERS = User.__table__, Identifier.__table__
-_PROFILE = (
+_PROFILE = Read(
     select(_USERS.c.id, _USERS.c.name, _USERS.c.role, _IDENTIFIERS.c.kind, _IDENTIFIERS.c.value)
     .select_from(_USERS.outerjoin(_IDENTIFIERS, _IDENTIFIERS.c.user_id == _USERS.c.id))
     .where(_USERS.c.id == bindparam("user_id"))
@@ -133,9 +132,9 @@ _PROFILE = (
 )
 
 
-async def profile_of(tx: Tx, user_id: str) -> Profile:
+async def profile_of(source: Source, user_id: str) -> Profile:
     """The profile of a user who exists, in one query."""
-    rows = (await tx.execute(_PROFILE, {"user_id": user_id})).all()
+    rows = await source.read(_PROFILE, user_id=user_id)
     reached = {row.kind: row.value for row in reversed(rows)}  # the oldest of a kind is the main one
     first = rows[0]
     return Profile(first.id, first.name, first.role, reached.get("email"), reached.get("mobile"))

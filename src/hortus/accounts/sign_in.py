@@ -1,6 +1,5 @@
 """Signing in: whichever way a user proved who they are, this opens the session and makes the answer."""
 
-from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from fastapi import Request
@@ -80,7 +79,7 @@ async def tokens_of(
     """The answer of every way in: the user, and the pair of tokens of a session."""
     access = resources.get(AccessTokens)
     extras = await resources.get(ProfileExtras).of(tx, user_id)
-    user = UserOut(**asdict(await service.profile_of(tx, user_id)), plan=extras["plan"])
+    user = UserOut(**(await service.profile_of(tx, user_id))._asdict(), plan=extras["plan"])
     return TokensOut(
         user=user,
         access_token=access.sign(user_id, session_id, at),

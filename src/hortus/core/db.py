@@ -7,8 +7,8 @@ only one that commits.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -26,6 +26,7 @@ from hortus.core.append_only import append_only as append_only  # noqa: PLC0414 
 from hortus.core.append_only import append_only_statements as append_only_statements  # noqa: PLC0414 - likewise
 from hortus.core.engines import Manners
 from hortus.core.errors import Unavailable
+from hortus.core.reads import InlineSource, PostgresSource, Read
 from hortus.core.replica import SETTLED, Replica
 from hortus.core.tx import InlineTx
 from hortus.core.tx import Tx as Tx  # noqa: PLC0414 - the front door
@@ -110,10 +111,20 @@ class NestedTransaction(RuntimeError):
     """A transaction was opened inside another one: a programming error that would deadlock SQLite."""
 
 
-def _away() -> Unavailable:
-    """Whether a commit on its way took place is not known: an idempotency key tells."""
-    detail = "Try again in a little while, with the same `Idempotency-Key` if you sent one."
-    return Unavailable(detail, headers={"Retry-After": "2"}, retry_after=2)
+@contextmanager
+def _away_where_it_is() -> Iterator[None]:
+    """Unavailable for what says that the database is away or busy; whether a commit took place is not known then."""
+    try:
+        yield
+    except Exception as error:
+        if engines.is_away(error):
+            log.warning("database_away", error=f"{type(error).__name__}: {error}"[:300])
+        elif engines.sqlstate(error) in engines.CLASHED | engines.TOOK_TOO_LONG:
+            log.warning("database_busy", error=f"{type(error).__name__}: {error}"[:300])
+        else:
+            raise
+        detail = "Try again in a little while, with the same `Idempotency-Key` if you sent one."
+        raise Unavailable(detail, headers={"Retry-After": "2"}, retry_after=2) from error
 
 
 class Database:
@@ -133,11 +144,15 @@ class Database:
         """What every transaction brings along in its `info`, such as the key that seals messages."""
         self.dialect = self.url.get_backend_name()
         self._inline: Engine | None = None
+        self._source: InlineSource | PostgresSource | None = None
         if self.dialect == "sqlite":
             self._writer = engines.sqlite_engine(self.url, begin="BEGIN IMMEDIATE", pool_size=1, echo=echo)
             self._inline = engines.inline_engine(self.url, pool_size=pool_size, echo=echo)
+            self._source = InlineSource(self._inline)
         else:
             self._writer = engines.postgresql_engine(self.url, manners, pool_size=pool_size, echo=echo)
+            if not manners.pgbouncer:  # its transactions must be told their times
+                self._source = PostgresSource(self._writer)
         self.replica: Replica | None = None
         if replica_url:
             there = engines.postgresql_engine(normalise_url(replica_url), manners, pool_size=pool_size, echo=echo)
@@ -182,6 +197,16 @@ class Database:
             tx.expunge_all()  # what was read stays readable; a rollback would expire it
             await tx.rollback()
 
+    async def read(self, read: Read, **parameters: Any) -> Sequence[Any]:
+        """The rows of one statement by itself: the cheapest way to read. Another one may see a later moment."""
+        if self._source is None:
+            async with self.snapshot() as tx:
+                return await tx.read(read, **parameters)
+        if context.transaction_open.get():
+            raise NestedTransaction("a transaction is open already: read in it")
+        with _away_where_it_is():
+            return await self._source.read(read, **parameters)
+
     @asynccontextmanager
     async def long_snapshot(self) -> AsyncIterator[Tx]:
         """A transaction that may read for long: on SQLite in a thread of its own, so that nobody waits for it."""
@@ -224,22 +249,19 @@ class Database:
             raise NestedTransaction("a transaction is open already")
         mark = context.transaction_open.set(True)
         try:
-            async with make(expire_on_commit=False, autoflush=False, execution_options=_PLAIN, info=self.carried) as tx:
-                yield tx
-        except Exception as error:
-            if engines.is_away(error):
-                log.warning("database_away", error=f"{type(error).__name__}: {error}"[:300])
-            elif engines.sqlstate(error) in engines.CLASHED | engines.TOOK_TOO_LONG:
-                log.warning("database_busy", error=f"{type(error).__name__}: {error}"[:300])
-            else:
-                raise
-            raise _away() from error
+            with _away_where_it_is():
+                async with make(
+                    expire_on_commit=False, autoflush=False, execution_options=_PLAIN, info=self.carried
+                ) as tx:
+                    yield tx
         finally:
             context.transaction_open.reset(mark)
 
     async def close(self) -> None:
         """Close every pooled connection."""
         await self._writer.dispose()
+        if isinstance(self._source, InlineSource):
+            self._source.close()
         if self._inline is not None:
             self._inline.dispose()
         if self.replica is not None:

@@ -5,6 +5,7 @@ Tracebacks come without local variables: those hold tokens and prompts.
 
 import contextlib
 import logging
+import re
 import sys
 from collections.abc import Callable, MutableMapping
 from typing import Any
@@ -15,7 +16,7 @@ from hortus.core import context, meters
 
 Report = Callable[[dict[str, Any]], None]
 _report: Report | None = None
-SECRET_WORDS = ("password", "secret", "token", "authorization", "api_key", "code_hash", "cookie")
+_SECRET = re.compile("password|secret|token|authorization|api_key|code_hash|cookie", re.IGNORECASE)
 
 
 def _add_request_id(_logger: Any, _name: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -25,7 +26,7 @@ def _add_request_id(_logger: Any, _name: str, line: MutableMapping[str, Any]) ->
 
 def _hide_secrets(_logger: Any, _name: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key in line:
-        if any(word in key.lower() for word in SECRET_WORDS):
+        if _SECRET.search(key):
             line[key] = "[hidden]"
     return line
 

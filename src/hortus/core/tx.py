@@ -1,11 +1,13 @@
 """The open transaction that every feature works in."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, cast
 
 from sqlalchemy import Engine
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from hortus.core.reads import Read
 
 AfterCommit = Callable[[], Awaitable[None] | None]
 
@@ -24,6 +26,10 @@ class Tx(AsyncSession):
         SQLite's own class stands behind it there; the verbs and words that both have are the same.
         """
         return cast("postgresql.Insert", (postgresql if self.dialect == "postgresql" else sqlite).insert(table))
+
+    async def read(self, read: Read, **parameters: Any) -> Sequence[Any]:
+        """The rows of a read of the hot path, as this transaction sees them."""
+        return (await self.execute(read.statement, parameters)).all()
 
     def after_commit(self, callback: AfterCommit) -> None:
         """Run `callback` once the commit is durable, outside the transaction; never on rollback."""

@@ -2,16 +2,21 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, text
+from sqlalchemy import BigInteger, String, bindparam, text
 
 from hortus.core import clock
-from hortus.core.db import Moment, Tx
+from hortus.core.db import Moment
+from hortus.core.reads import Read, Source
 
-_BALANCE = text(
-    "SELECT a.balance - COALESCE((SELECT SUM(g.remaining - g.held) FROM credit_grants AS g "
-    "WHERE g.user_id = a.user_id AND g.is_open AND g.expires_at <= :now), 0), a.held "
-    "FROM credit_accounts AS a WHERE a.user_id = :user_id"
-).bindparams(bindparam("now", type_=Moment()))
+_BALANCE = Read(
+    text(
+        "SELECT a.balance - COALESCE((SELECT SUM(g.remaining - g.held) FROM credit_grants AS g "
+        "WHERE g.user_id = a.user_id AND g.is_open AND g.expires_at <= :now), 0) AS balance, a.held AS held "
+        "FROM credit_accounts AS a WHERE a.user_id = :user_id"
+    )
+    .bindparams(bindparam("user_id", type_=String()), bindparam("now", type_=Moment()))
+    .columns(balance=BigInteger(), held=BigInteger())
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class Balance:
         return self.balance - self.held
 
 
-async def balance(tx: Tx, user_id: str) -> Balance:
+async def balance(source: Source, user_id: str) -> Balance:
     """The user's credits without those that are expired by now, also where no sweep has booked that yet."""
-    row = (await tx.execute(_BALANCE, {"user_id": user_id, "now": clock.now()})).one_or_none()
-    return Balance(0, 0) if row is None else Balance(int(row[0]), int(row[1]))
+    rows = await source.read(_BALANCE, user_id=user_id, now=clock.now())
+    return Balance(int(rows[0].balance), int(rows[0].held)) if rows else Balance(0, 0)

@@ -22,6 +22,7 @@ from hortus.providers import Registry
 
 JSON_BODY_BYTES = 1024 * 1024
 UPLOAD_OVERHEAD = 64 * 1024
+BEARER = {"type": "http", "description": "An access token from /api/auth/login, or an API key", "scheme": "bearer"}
 
 
 def create_app(
@@ -89,6 +90,12 @@ def _schema(app: FastAPI) -> dict[str, Any]:
             license_info=app.license_info,
             routes=app.routes,
         )
-        schema.setdefault("components", {}).setdefault("schemas", {})["Problem"] = ProblemBody.model_json_schema()
+        shared = schema.setdefault("components", {})
+        shared.setdefault("schemas", {})["Problem"] = ProblemBody.model_json_schema()
+        # Said here, not by a dependency of its own: that would be worked out again for every request.
+        shared["securitySchemes"] = {"HTTPBearer": BEARER}
+        for operation in (each for path in schema["paths"].values() for each in path.values()):
+            if "x-public" not in operation:
+                operation["security"] = [{"HTTPBearer": []}]
         app.openapi_schema = schema
     return app.openapi_schema

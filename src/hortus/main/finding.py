@@ -33,11 +33,12 @@ class Index(BaseRoute):
         path: str = scope["path"]
         route = self._exact.get((scope["method"], path))
         if route is not None:
-            return route.matches(scope)
+            match, found = route.matches(scope)
+            return match, {"route": route, **found}
         for route in self._open.get(_shape(path), ()):
             match, found = route.matches(scope)
             if match is Match.FULL:
-                return match, found
+                return match, {"route": route, **found}
         return Match.NONE, {}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:

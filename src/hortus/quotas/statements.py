@@ -3,6 +3,7 @@
 from sqlalchemy import BigInteger, Date, Integer, String, bindparam, text
 
 from hortus.core.db import Moment
+from hortus.core.reads import Read
 from hortus.core.rowset import SetStatement
 
 KNOWN = SetStatement("SELECT reference FROM quota_takes WHERE reference IN (SELECT d.id FROM {rows})", id="text")
@@ -56,16 +57,25 @@ GIVE_BACK = SetStatement(
     id="text",
 ).answering(reference=String(), user_id=String(), kind=String(), count=Integer(), day=Date(), month=Date())
 # One row at least for every plan; no row at all means that there is no plan, which the caller must refuse.
-USAGE = text(
-    'SELECT p.name, w.kind, w."window", w."limit", COALESCE(q.used, 0) FROM plans AS p '
-    "LEFT JOIN plan_windows AS w ON w.plan_id = p.id "
-    'LEFT JOIN quota_usage AS q ON q.user_id = :user_id AND q.kind = w.kind AND q."window" = w."window" '
-    "AND q.starts_on = CASE w.\"window\" WHEN 'day' THEN :day ELSE :month END "
-    "WHERE p.id = COALESCE("
-    "(SELECT h.plan_id FROM plan_holders AS h WHERE h.user_id = :user_id AND (h.until IS NULL OR h.until > :now)), "
-    "(SELECT b.id FROM plans AS b WHERE b.name = 'basic' AND b.active ORDER BY b.version DESC LIMIT 1)) "
-    'ORDER BY w.kind, w."window"'
-).bindparams(bindparam("day", type_=Date()), bindparam("month", type_=Date()), bindparam("now", type_=Moment()))
+USAGE = Read(
+    text(
+        'SELECT p.name AS plan, w.kind, w."window", w."limit", COALESCE(q.used, 0) AS used FROM plans AS p '
+        "LEFT JOIN plan_windows AS w ON w.plan_id = p.id "
+        'LEFT JOIN quota_usage AS q ON q.user_id = :user_id AND q.kind = w.kind AND q."window" = w."window" '
+        "AND q.starts_on = CASE w.\"window\" WHEN 'day' THEN :day ELSE :month END "
+        "WHERE p.id = COALESCE("
+        "(SELECT h.plan_id FROM plan_holders AS h WHERE h.user_id = :user_id AND (h.until IS NULL OR h.until > :now)), "
+        "(SELECT b.id FROM plans AS b WHERE b.name = 'basic' AND b.active ORDER BY b.version DESC LIMIT 1)) "
+        'ORDER BY w.kind, w."window"'
+    )
+    .bindparams(
+        bindparam("user_id", type_=String()),
+        bindparam("day", type_=Date()),
+        bindparam("month", type_=Date()),
+        bindparam("now", type_=Moment()),
+    )
+    .columns(plan=String(), kind=String(), window=String(), limit=BigInteger(), used=BigInteger())
+)
 
 # Budgets of API keys ---------------------------------------------------------
 

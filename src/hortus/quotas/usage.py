@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from hortus.core import clock
 from hortus.core.db import Tx
+from hortus.core.reads import Source
 from hortus.quotas import statements
 from hortus.quotas.errors import AlreadyTaken, QualityNotInPlan, QuotaBroken, QuotaExceeded, UnknownPlan
 from hortus.quotas.windows import WINDOWS, Periods, Window, periods_at
@@ -138,12 +139,12 @@ async def give_back_many(tx: Tx, references: Sequence[str]) -> list[bool]:
     return answers
 
 
-async def usage(tx: Tx, user_id: str, *, zone: tzinfo, at: datetime | None = None) -> PlanUsage:
+async def usage(source: Source, user_id: str, *, zone: tzinfo, at: datetime | None = None) -> PlanUsage:
     """What the user's plan allows and what is used of it in the current day and month."""
     now = at or clock.now()
     periods = periods_at(now, zone)
-    parameters = {"user_id": user_id, "day": periods.starts["day"], "month": periods.starts["month"], "now": now}
-    rows = (await tx.execute(statements.USAGE, parameters)).all()
+    starts = periods.starts
+    rows = await source.read(statements.USAGE, user_id=user_id, day=starts["day"], month=starts["month"], now=now)
     if not rows:
         raise UnknownPlan("there is no plan `basic`: run ensure_plans at start-up")
     windows: list[WindowUsage] = []

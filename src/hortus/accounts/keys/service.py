@@ -18,6 +18,7 @@ from hortus.accounts.tables import User
 from hortus.core import clock, ids
 from hortus.core.db import Tx
 from hortus.core.paging import Page, Paging, newest
+from hortus.core.reads import Read, Source
 from hortus.core.settings import Settings
 
 MOST_KEYS = 25
@@ -152,7 +153,7 @@ def budgets_of(row: Any) -> Budgets:
 
 # Built once, of columns alone: this runs at every call by a key.
 _KEYS, _SECRETS, _USERS = ApiKey.__table__, ApiKeySecret.__table__, User.__table__
-CALLER = (
+CALLER = Read(
     select(
         _SECRETS.c.digest,
         _SECRETS.c.expires_at.label("secret_until"),
@@ -165,11 +166,11 @@ CALLER = (
 )
 
 
-async def principal_by_key(tx: Tx, digests: Sequence[str]) -> Principal:
+async def principal_by_key(source: Source, digests: Sequence[str]) -> Principal:
     """The caller behind a key; raises BadKey or AccountSuspended. One query, unless `SECRET_KEY` was changed."""
     found = None
     for digest in digests:
-        found = (await tx.execute(CALLER, {"digest": digest})).one_or_none()
+        found = next(iter(await source.read(CALLER, digest=digest)), None)
         if found is not None:
             break
     if found is None or found.revoked_at is not None:

@@ -18,6 +18,7 @@ from hortus.core import clock, ids
 from hortus.core.db import Tx
 from hortus.core.errors import Problem, Unauthenticated
 from hortus.core.paging import Page, Paging, newest
+from hortus.core.reads import Read, Source
 
 GRACE = timedelta(seconds=10)
 """How long a used refresh token still works: its answer may have been lost on the way."""
@@ -133,7 +134,7 @@ async def _again(
 
 # Built once, of columns alone: this runs at every call.
 _SESSIONS, _USERS = Session.__table__, User.__table__
-_CALLER = (
+_CALLER = Read(
     select(
         _SESSIONS.c.revoked_at,
         _SESSIONS.c.expires_at,
@@ -147,9 +148,9 @@ _CALLER = (
 )
 
 
-async def principal_of(tx: Tx, user_id: str, session_id: str) -> Principal:
+async def principal_of(source: Source, user_id: str, session_id: str) -> Principal:
     """The caller behind a session; raises Unauthenticated or AccountSuspended."""
-    found = (await tx.execute(_CALLER, {"session_id": session_id})).one_or_none()
+    found = next(iter(await source.read(_CALLER, session_id=session_id)), None)
     if found is None or found.revoked_at is not None or found.expires_at <= clock.now():
         raise Unauthenticated("The session has ended. Sign in again.")
     if not hmac.compare_digest(found.id, user_id):

@@ -4,14 +4,14 @@ from typing import Any
 
 from hortus import ledger, quotas
 from hortus.core.clock import iso
-from hortus.core.db import Tx
+from hortus.core.reads import Source
 from hortus.core.settings import Settings
 
 
-async def usage_of(tx: Tx, settings: Settings, user_id: str) -> dict[str, Any]:
+async def usage_of(source: Source, settings: Settings, user_id: str) -> dict[str, Any]:
     """Plan, every quota window, and credits in micro-credits as text; ready for JSON."""
-    used = await quotas.usage(tx, user_id, zone=settings.zone)
-    credit = await ledger.balance(tx, user_id)
+    used = await quotas.usage(source, user_id, zone=settings.zone)
+    credit = await ledger.balance(source, user_id)
     return {
         "plan": used.plan,
         "windows": [

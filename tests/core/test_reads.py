@@ -1,0 +1,85 @@
+"""A read by itself gives what the same statement gives in a transaction, on both databases."""
+
+import asyncio
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import JSON, BigInteger, Boolean, Date, Integer, String, bindparam, column, insert, select, text
+
+from hortus.core.background import in_background
+from hortus.core.db import Database, Moment, NestedTransaction
+from hortus.core.errors import Unavailable
+from hortus.core.reads import Read
+from hortus.routing.tables import OfferOff
+
+MOMENT = datetime(2026, 11, 21, 12, 30, 15, 123456, UTC)
+GIVEN: dict[str, Any] = {
+    "word": "Olá\nوحش",
+    "number": 2**53 + 1,
+    "yes": True,
+    "moment": MOMENT,
+    "day": date(2026, 2, 28),
+    "listed": ["a", {"b": None}],
+}
+TYPES: dict[str, Any] = {
+    "word": String(),
+    "number": BigInteger(),
+    "yes": Boolean(),
+    "moment": Moment(),
+    "day": Date(),
+    "listed": JSON(),
+}
+ALL_TYPES = Read(select(*(bindparam(name, type_=kind).label(name) for name, kind in TYPES.items())))
+TWICE = Read(
+    text("SELECT :word AS first, :number AS n, :word AS again, CAST(NULL AS integer) AS missing")
+    .bindparams(bindparam("word", type_=String()), bindparam("number", type_=BigInteger()))
+    .columns(first=String(), n=BigInteger(), again=String(), missing=Integer())
+)
+NONE = Read(select(column("n", Integer)).select_from(text("(SELECT 1 AS n) AS t")).where(text("n = 2")))
+
+
+async def test_every_type_comes_as_in_a_transaction(database: Database):
+    (alone,) = await database.read(ALL_TYPES, **GIVEN)
+    async with database.snapshot() as tx:
+        (within,) = await tx.read(ALL_TYPES, **GIVEN)
+    assert alone._asdict() == within._asdict() == GIVEN
+    (nothing,) = await database.read(ALL_TYPES, **dict.fromkeys(GIVEN))
+    assert nothing._asdict() == dict.fromkeys(GIVEN)
+
+
+async def test_a_parameter_may_be_named_twice(database: Database):
+    (row,) = await database.read(TWICE, word="a", number=3)
+    assert tuple(row) == ("a", 3, "a", None)
+    assert (row.first, row.n) == ("a", 3)
+
+
+async def test_no_row_is_an_empty_answer(database: Database):
+    assert list(await database.read(NONE)) == []
+
+
+async def test_it_sees_what_is_committed_and_nothing_else(database: Database):
+    made = Read(text("SELECT count(*) AS n FROM offers_off").columns(n=Integer()))
+    async with database.transaction() as tx:
+        await tx.execute(insert(OfferOff).values(provider="p", model="m", since=MOMENT))
+        assert (await tx.read(made))[0].n == 1
+        assert (await in_background(database.read(made)))[0].n == 0
+    assert (await database.read(made))[0].n == 1
+
+
+async def test_inside_a_transaction_it_is_refused(database: Database):
+    async with database.snapshot():
+        with pytest.raises(NestedTransaction):
+            await database.read(NONE)
+
+
+async def test_many_at_once(database: Database):
+    found = await asyncio.gather(*(database.read(TWICE, word=str(n), number=n) for n in range(100)))
+    assert [row.n for (row,) in found] == list(range(100))
+
+
+async def test_a_database_that_is_away_is_a_problem_to_try_again():
+    gone = Database("postgresql://nobody@127.0.0.1:9/none")
+    with pytest.raises(Unavailable):
+        await gone.read(NONE)
+    await gone.close()
