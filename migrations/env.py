@@ -10,7 +10,6 @@ from sqlalchemy.exc import DBAPIError
 
 from hortus.core.db import Database
 from hortus.core.engines import CLASHED, Manners, sqlstate
-from hortus.main.tables import metadata
 
 LOCK = 4_807_526_976  # any number, the same for every process that migrates
 TRIES = 20
@@ -19,6 +18,8 @@ log = structlog.get_logger()
 
 
 def migrate(connection: Connection) -> None:
+    # Tables are read where somebody asks what has changed in them; an upgrade needs nothing but its steps.
+    metadata = context.config.attributes.get("metadata")
     context.configure(connection=connection, target_metadata=metadata, render_as_batch=True, compare_type=True)
     with context.begin_transaction():
         if connection.dialect.name == "postgresql":

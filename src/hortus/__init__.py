@@ -11,3 +11,6 @@ if "structlog" not in sys.modules:
     import structlog as _structlog  # noqa: F401 - to be loaded while that is hidden
 
     del sys.modules["rich.traceback"]
+
+# FastAPI asks of every model whether it is of pydantic's first version, and would load all of that to find out.
+sys.modules.setdefault("pydantic.v1", None)  # type: ignore[arg-type] # likewise

@@ -1,11 +1,11 @@
 """The engines beneath `core.db`: how a connection is made, how long it may take, what its errors mean."""
 
 import platform
+import sys
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-import asyncpg
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
@@ -16,7 +16,6 @@ CLASHED = frozenset({"40001", "40P01"})
 """PostgreSQL undid the whole transaction because of others, a deadlock say: the same again may well succeed."""
 TOOK_TOO_LONG = frozenset({"55P03", "57014", "25P03", "25P04"})
 """A lock not had in time, a statement not done in time, a transaction left idle or open for too long."""
-_NO_ROOM = (asyncpg.TooManyConnectionsError, asyncpg.CannotConnectNowError, asyncpg.AdminShutdownError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +139,21 @@ def is_away(error: BaseException) -> bool:
     if isinstance(error, FileNotFoundError):
         return error.filename is None  # no socket where the server should listen; a missing file has a name
     if isinstance(error, DBAPIError):
-        return error.connection_invalidated or isinstance(
-            getattr(error.orig, "__cause__", None), (asyncpg.PostgresConnectionError, *_NO_ROOM)
-        )
-    return isinstance(error, (PoolTimeout, asyncpg.PostgresConnectionError, *_NO_ROOM, ConnectionError, TimeoutError))
+        return error.connection_invalidated or isinstance(getattr(error.orig, "__cause__", None), _lost())
+    return isinstance(error, (PoolTimeout, *_lost(), ConnectionError, TimeoutError))
+
+
+def _lost() -> tuple[type[BaseException], ...]:
+    """What PostgreSQL's driver raises for a connection that is gone or not to be had; it is loaded where it is used."""
+    asyncpg = sys.modules.get("asyncpg")
+    if asyncpg is None:
+        return ()
+    return (
+        asyncpg.PostgresConnectionError,
+        asyncpg.TooManyConnectionsError,
+        asyncpg.CannotConnectNowError,
+        asyncpg.AdminShutdownError,
+    )
 
 
 def sqlstate(error: BaseException) -> str | None:

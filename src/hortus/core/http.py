@@ -5,18 +5,35 @@ followed, a response is never read past its cap, the request id travels along,
 and every transport failure is one of two errors.
 """
 
+import asyncio
 import json as jsonlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from types import TracebackType
-from typing import Any, Self
-
-import aiohttp
+from typing import TYPE_CHECKING, Any, Self
 
 from hortus.core import context
 
+if TYPE_CHECKING:
+    import aiohttp
+
 MAX_BODY = 64 * 1024 * 1024
+
+
+@cache
+def _library() -> Any:
+    """aiohttp, loaded by the first call: a server that calls nobody does without, and starts sooner."""
+    import aiohttp  # noqa: PLC0415 - see above
+
+    return aiohttp
+
+
+def form() -> "aiohttp.FormData":
+    """A body of several parts: `form.add_field(name, value)`."""
+    made: aiohttp.FormData = _library().FormData()
+    return made
 
 
 class CallInsideTransaction(RuntimeError):
@@ -50,7 +67,7 @@ class Response:
 class StreamedResponse:
     """A response whose head has arrived; the body is read as it comes."""
 
-    def __init__(self, response: aiohttp.ClientResponse, max_bytes: int) -> None:
+    def __init__(self, response: "aiohttp.ClientResponse", max_bytes: int) -> None:
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
         self._response = response
@@ -65,7 +82,7 @@ class StreamedResponse:
                 if seen > self._max_bytes:
                     raise HttpError(f"the answer is larger than {self._max_bytes} bytes")
                 yield chunk
-        except (aiohttp.ClientError, OSError) as error:
+        except (_library().ClientError, OSError) as error:
             raise HttpError(f"the answer was cut: {type(error).__name__}") from error
         except TimeoutError as error:
             raise HttpTimeout("the answer stalled") from error
@@ -97,11 +114,13 @@ class Http:
             await self._session.close()
             self._session = None
 
-    def _open(self) -> aiohttp.ClientSession:
+    async def _open(self) -> "aiohttp.ClientSession":
         if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections, ttl_dns_cache=60),
-                cookie_jar=aiohttp.DummyCookieJar(),
+            library = await asyncio.to_thread(_library)
+        if self._session is None:
+            self._session = library.ClientSession(
+                connector=library.TCPConnector(limit=self._connections, ttl_dns_cache=60),
+                cookie_jar=library.DummyCookieJar(),
                 auto_decompress=True,
                 read_bufsize=2**16,
             )
@@ -115,7 +134,7 @@ class Http:
         *,
         headers: Mapping[str, str] | None = None,
         json: Any = None,
-        body: bytes | aiohttp.FormData | None = None,
+        body: "bytes | aiohttp.FormData | None" = None,
         timeout: float = 60.0,
         idle_timeout: float | None = None,
         max_bytes: int = MAX_BODY,
@@ -132,14 +151,15 @@ class Http:
         if json is not None:
             data = jsonlib.dumps(json, separators=(",", ":")).encode()
             sent["Content-Type"] = "application/json"
-        limits = aiohttp.ClientTimeout(total=timeout, sock_connect=self._connect_timeout, sock_read=idle_timeout)
+        session = await self._open()
+        limits = _library().ClientTimeout(total=timeout, sock_connect=self._connect_timeout, sock_read=idle_timeout)
         try:
-            response = await self._open().request(
+            response = await session.request(
                 method, url, data=data, headers=sent, timeout=limits, allow_redirects=False
             )
         except TimeoutError as error:
             raise HttpTimeout("no answer in time") from error
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except (_library().ClientError, OSError, ValueError) as error:
             raise HttpError(f"no answer: {type(error).__name__}") from error
         try:
             yield StreamedResponse(response, max_bytes)

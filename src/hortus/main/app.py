@@ -1,6 +1,6 @@
 """The ASGI application."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 import hortus
 from hortus.core.edge import Edge
+from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.core.web import ProblemBody, install_problems
 from hortus.main import health, metrics, routes
@@ -26,9 +27,17 @@ BEARER = {"type": "http", "description": "An access token from /api/auth/login, 
 
 
 def create_app(
-    settings: Settings, *, work: bool = True, registry: Registry | None = None, duty: Duty | None = None
+    settings: Settings,
+    *,
+    work: bool = True,
+    registry: Registry | None = None,
+    duty: Duty | None = None,
+    tell: Callable[[Resources], None] | None = None,
 ) -> ASGIApp:
-    """The whole application behind its edge. With `work` the process also runs background tasks."""
+    """The whole application behind its edge. With `work` the process also runs background tasks.
+
+    `tell` is given what was opened, before the first request.
+    """
     settings.refuse_unsafe()
 
     @asynccontextmanager
@@ -37,6 +46,8 @@ def create_app(
             resources.add(health.Checks(resources))
             resources.add(metrics.Metrics(resources))
             app.state.resources = resources
+            if tell is not None:
+                tell(resources)
             yield
 
     app = FastAPI(

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hortus.core import log
+from hortus.core.loading import loading
 from hortus.core.settings import Settings, UnsafeSettings
 from hortus.tasks.rooms import rooms
 
@@ -43,20 +44,25 @@ def _settings(**overrides: object) -> Settings:
 @app.command()
 def up(host: Host = "127.0.0.1", port: Port = 8000, data: Data = None) -> None:
     """Start everything in one process: migrate, serve, work, schedule."""
-    from hortus.main import serving  # noqa: PLC0415 - `hortus --help` stays quick
-
     # One process: what it knows of sessions is all there is to know.
     settings = _settings(host=host, port=port, data_dir=data, principal_cache_seconds=30.0)
-    raise typer.Exit(serving.serve(settings, work=True, migrate=True, console=console))
+    with loading():
+        from hortus.main import schema  # noqa: PLC0415 - `hortus --help` stays quick
+
+        migrated = schema.begin_upgrade(settings)
+        from hortus.main import serving  # noqa: PLC0415 - loaded while another process migrates
+
+    raise typer.Exit(serving.serve(settings, work=True, console=console, migrated=migrated))
 
 
 @app.command()
 def serve(host: Host = "127.0.0.1", port: Port = 8000, data: Data = None) -> None:
     """Serve the API and leave background work to `hortus worker`. Run `hortus migrate` before."""
-    from hortus.main import serving  # noqa: PLC0415 - `hortus --help` stays quick
+    with loading():
+        from hortus.main import serving  # noqa: PLC0415 - `hortus --help` stays quick
 
     settings = _settings(host=host, port=port, data_dir=data)
-    raise typer.Exit(serving.serve(settings, work=False, migrate=False, console=console))
+    raise typer.Exit(serving.serve(settings, work=False, console=console))
 
 
 @app.command()
@@ -72,10 +78,12 @@ def worker(
         console.print(f"[red]Not started.[/red] {error}")
         raise typer.Exit(2) from None
     if settings.celery_broker_url:
-        from hortus.main import worker as celery  # noqa: PLC0415 - Celery is loaded only where it is used
+        with loading():
+            from hortus.main import worker as celery  # noqa: PLC0415 - Celery is loaded only where it is used
 
         raise typer.Exit(celery.run(settings))
-    from hortus.main import serving  # noqa: PLC0415 - `hortus --help` stays quick
+    with loading():
+        from hortus.main import serving  # noqa: PLC0415 - `hortus --help` stays quick
 
     asyncio.run(serving.work(settings))
 

@@ -186,10 +186,8 @@ def _issuers(settings: Settings) -> list[Finding]:
     return found
 
 
-async def summary(settings: Settings) -> list[tuple[str, str]]:
+def summary(settings: Settings, registry: Registry) -> list[tuple[str, str]]:
     """The few lines that `up` greets with."""
-    async with Http() as http:
-        registry = discover(Context(http, settings.data_dir))
     ready = [provider.id for provider in registry.all() if provider.missing() is None]
     asleep = [provider.id for provider in registry.all() if provider.missing() is not None]
     database = "PostgreSQL" if settings.database.startswith("postgres") else "SQLite in the data folder"

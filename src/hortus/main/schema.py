@@ -4,14 +4,17 @@ import asyncio
 import os
 import sys
 import threading
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 import hortus
+from hortus.core.errors import Unavailable
 from hortus.core.settings import Settings
 from hortus.main.databases import manners, open_database
 
@@ -63,22 +66,29 @@ def upgrade(settings: Settings) -> None:
 
 
 async def _revision(settings: Settings) -> str | None:
+    """The revision of the database; None where there is none, or it cannot be asked."""
     database = open_database(settings, "migration")
     try:
         async with database.snapshot() as tx:
             return (await tx.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
+    except (DBAPIError, Unavailable):
+        return None
     finally:
         await database.close()
 
 
-def upgrade_apart(settings: Settings) -> None:
-    """`upgrade` in a process that ends with it, so that a server does not keep what only migrations need.
+def begin_upgrade(settings: Settings) -> Callable[[], None]:
+    """Begin an `upgrade` in a process that ends with it, so that a server neither waits idly nor keeps what it needs.
 
-    Raises NotMigrated. Where processes cannot fork, or have threads already, it happens here.
+    Returns what waits for its end and raises NotMigrated. Where processes cannot fork, or have threads already, all
+    of it happens here; where the database is up to date, nothing does.
     """
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if asyncio.run(_revision(settings)) == head():
+        return _nothing
     if not hasattr(os, "fork") or threading.active_count() > 1:
         upgrade(settings)
-        return
+        return _nothing
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
@@ -93,9 +103,17 @@ def upgrade_apart(settings: Settings) -> None:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)
-    _, status = os.waitpid(child, 0)
-    if status != 0:
-        raise NotMigrated
+
+    def wait() -> None:
+        _, status = os.waitpid(child, 0)
+        if status != 0:
+            raise NotMigrated
+
+    return wait
+
+
+def _nothing() -> None:
+    """There is nothing to wait for."""
 
 
 @cache

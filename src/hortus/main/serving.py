@@ -5,6 +5,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 
 import structlog
 import uvicorn
@@ -15,32 +16,27 @@ from hortus import accounts, tasks
 from hortus.accounts.schemas import Email
 from hortus.core.db import Database
 from hortus.core.errors import Problem
+from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.main import schema
 from hortus.main.app import create_app
-from hortus.main.databases import open_database
 from hortus.main.doctor import summary
 from hortus.main.health import Duty
 from hortus.main.opening import opened
+from hortus.providers import Registry
 
 log = structlog.get_logger()
 
 
-def serve(settings: Settings, *, work: bool, migrate: bool, console: Console) -> int:
-    """Serve until SIGINT or SIGTERM; the exit code."""
-    if migrate:
-        try:
-            schema.upgrade_apart(settings)
-        except schema.NotMigrated:
-            console.print("[red]Not started.[/red] The database could not be migrated; the lines above say why.")
-            return 1
+def serve(settings: Settings, *, work: bool, console: Console, migrated: Callable[[], None] | None = None) -> int:
+    """Serve until SIGINT or SIGTERM, once `migrated` returns; the exit code."""
     sockets = None
     if settings.port == 0:  # any free one: links of ours must name it, so it is taken before anything is made
         sockets = [socket.create_server((settings.host, 0))]
         settings = settings.model_copy(update={"port": sockets[0].getsockname()[1]})
-    duty = Duty()
+    duty, greeting = Duty(), Greeting(settings, console)
     config = uvicorn.Config(
-        create_app(settings, work=work, duty=duty),
+        create_app(settings, work=work, duty=duty, tell=greeting.read_from),
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -51,42 +47,59 @@ def serve(settings: Settings, *, work: bool, migrate: bool, console: Console) ->
         timeout_graceful_shutdown=15,
         h11_max_incomplete_event_size=64 * 1024,
     )
-    server = _Server(config, settings, console, duty)
+    if migrated is not None:
+        try:
+            migrated()
+        except schema.NotMigrated:
+            console.print("[red]Not started.[/red] The database could not be migrated; the lines above say why.")
+            return 1
+    server = _Server(config, settings, duty, greeting)
     server.run(sockets)
     return 0 if server.started else 1
+
+
+class Greeting:
+    """What a server says once it listens."""
+
+    def __init__(self, settings: Settings, console: Console) -> None:
+        self._settings, self._console = settings, console
+        self._resources = Resources()
+
+    def read_from(self, resources: Resources) -> None:
+        """Tell what was opened."""
+        self._resources = resources
+
+    async def say(self, port: int) -> None:
+        """Where to go, what is configured, and on the first run how to become administrator."""
+        base = f"http://{self._settings.host}:{port}"
+        async with self._resources.get(Database).transaction() as tx:
+            setup = await accounts.offer_setup(tx)
+        self._line(f"\n[bold]Hortus is up[/bold] at {base}")
+        self._line(f"  try it     {base}/docs   or   hortus demo --url {base}")
+        self._line(f"  data       {self._settings.data_dir.resolve()}")
+        for what, line in summary(self._settings, self._resources.get(Registry)):
+            self._line(f"  {what:<10} {line}")
+        if setup is not None:
+            self._line(f"  first run  make yourself administrator: POST {base}/api/auth/setup")
+            self._line(f"             with this one-time token: {setup}")
+        sys.stdout.flush()
+
+    def _line(self, text: str) -> None:
+        self._console.print(text, highlight=False, soft_wrap=True)
 
 
 class _Server(uvicorn.Server):
     """Says where to go once it listens; leaves slowly where it is told to."""
 
-    def __init__(self, config: uvicorn.Config, settings: Settings, console: Console, duty: Duty) -> None:
+    def __init__(self, config: uvicorn.Config, settings: Settings, duty: Duty, greeting: Greeting) -> None:
         super().__init__(config)
-        self._settings, self._console, self._duty = settings, console, duty
+        self._settings, self._duty, self._greeting = settings, duty, greeting
 
     async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
         """Start to listen, then greet."""
         await super().startup(sockets)  # type: ignore[arg-type]
-        if not self.started:
-            return
-        port = self.servers[0].sockets[0].getsockname()[1]
-        base = f"http://{self._settings.host}:{port}"
-        lines = await asyncio.to_thread(lambda: asyncio.run(summary(self._settings)))
-        setup = await asyncio.to_thread(lambda: asyncio.run(_offer_setup(self._settings)))
-        self._console.print(f"\n[bold]Hortus is up[/bold] at {base}", highlight=False, soft_wrap=True)
-        self._console.print(
-            f"  try it     {base}/docs   or   hortus demo --url {base}", highlight=False, soft_wrap=True
-        )
-        self._console.print(f"  data       {self._settings.data_dir.resolve()}", highlight=False, soft_wrap=True)
-        for what, line in lines:
-            self._console.print(f"  {what:<10} {line}", highlight=False, soft_wrap=True)
-        if setup is not None:
-            self._console.print(
-                f"  first run  make yourself administrator: POST {base}/api/auth/setup\n"
-                f"             with this one-time token: {setup}",
-                highlight=False,
-                soft_wrap=True,
-            )
-        sys.stdout.flush()
+        if self.started:
+            await self._greeting.say(self.servers[0].sockets[0].getsockname()[1])
 
     async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
         """Serve on while the load balancer learns that this server leaves, then stop."""
@@ -95,15 +108,6 @@ class _Server(uvicorn.Server):
         while time.monotonic() < until and not self.force_exit:  # noqa: ASYNC110 - uvicorn sets a plain attribute
             await asyncio.sleep(0.1)
         await super().shutdown(sockets)  # type: ignore[arg-type]
-
-
-async def _offer_setup(settings: Settings) -> str | None:
-    database = open_database(settings, "server")
-    try:
-        async with database.transaction() as tx:
-            return await accounts.offer_setup(tx)
-    finally:
-        await database.close()
 
 
 async def work(settings: Settings) -> None:

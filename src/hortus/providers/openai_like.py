@@ -11,10 +11,10 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, ClassVar, Literal
 
-import aiohttp
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from hortus.core.http import form as new_form
 from hortus.providers import download
 from hortus.providers.base import (
     ChatMessage,
@@ -259,7 +259,7 @@ class Adapter:
         path = "images/generations"
         if request.source is not None:
             path = "images/edits"
-            form = aiohttp.FormData()
+            form = new_form()
             for name, value in wishes.items():
                 form.add_field(name, str(value))
             ending = request.source.mime_type.rpartition("/")[2]

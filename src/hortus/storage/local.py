@@ -1,14 +1,21 @@
 """Blobs as files in a folder, through obstore, so that another store is a setting away."""
 
 from collections.abc import AsyncIterator
+from functools import cache, cached_property
 from pathlib import Path
-
-import obstore
-from obstore.store import LocalStore
+from typing import Any
 
 from hortus.storage.base import Blob, BlobNotFound, check_key
 
 PIECE = 256 * 1024
+
+
+@cache
+def _library() -> Any:
+    """obstore, loaded where the first blob is touched."""
+    import obstore.store  # noqa: PLC0415 - see above
+
+    return obstore
 
 
 class LocalStorage:
@@ -17,16 +24,20 @@ class LocalStorage:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.chmod(0o700)
-        self._store = LocalStore(folder.resolve())
+        self._folder = folder.resolve()
+
+    @cached_property
+    def _store(self) -> Any:
+        return _library().store.LocalStore(self._folder)
 
     async def put(self, key: str, content: bytes | Path, mime_type: str) -> None:
         """Write a blob. A folder keeps no types; the row of the file knows it."""
-        await obstore.put_async(self._store, check_key(key), content)
+        await _library().put_async(self._store, check_key(key), content)
 
     async def read(self, key: str) -> bytes:
         """The whole blob."""
         try:
-            found = await obstore.get_async(self._store, check_key(key))
+            found = await _library().get_async(self._store, check_key(key))
             return bytes(await found.bytes_async())
         except FileNotFoundError as error:
             raise BlobNotFound(key) from error
@@ -37,7 +48,7 @@ class LocalStorage:
             end = await self.size(key)
         try:
             for position in range(start, end, PIECE):
-                piece = await obstore.get_range_async(
+                piece = await _library().get_range_async(
                     self._store, check_key(key), start=position, end=min(position + PIECE, end)
                 )
                 yield bytes(piece)
@@ -47,19 +58,19 @@ class LocalStorage:
     async def size(self, key: str) -> int:
         """How many bytes the blob has."""
         try:
-            return (await obstore.head_async(self._store, check_key(key)))["size"]
+            return int((await _library().head_async(self._store, check_key(key)))["size"])
         except FileNotFoundError as error:
             raise BlobNotFound(key) from error
 
     async def delete(self, key: str) -> None:
         """Remove a blob."""
         try:
-            await obstore.delete_async(self._store, check_key(key))
+            await _library().delete_async(self._store, check_key(key))
         except FileNotFoundError:
             return
 
     async def list(self, folder: str) -> AsyncIterator[Blob]:
         """Every whole blob of a folder."""
-        async for found in obstore.list(self._store, f"{folder}/", chunk_size=500):
+        async for found in _library().list(self._store, f"{folder}/", chunk_size=500):
             for meta in found:
                 yield Blob(meta["path"], meta["size"], meta["last_modified"])

@@ -1,9 +1,9 @@
 """Papers on the wire."""
 
 from datetime import date
+from functools import cache
 from typing import Annotated, Literal
 
-from babel import Locale
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from hortus.billing.papers import tax_ids
@@ -16,7 +16,13 @@ _LINES = r"^[^\x00-\x09\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]*$"
 Line = Annotated[str, StringConstraints(strip_whitespace=True, pattern=_ONE_LINE)]
 Country = Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True, pattern=r"^[A-Za-z]{2}$")]
 _NO_COUNTRY = frozenset(("EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"))
-_COUNTRIES = frozenset(str(code) for code in Locale("en").territories if str(code).isalpha()) - _NO_COUNTRY
+
+
+@cache
+def _countries() -> frozenset[str]:
+    from babel import Locale  # noqa: PLC0415 - four MB, for those who sell with papers
+
+    return frozenset(str(code) for code in Locale("en").territories if str(code).isalpha()) - _NO_COUNTRY
 
 
 class DetailsIn(Body):
@@ -31,7 +37,7 @@ class DetailsIn(Body):
 
     @model_validator(mode="after")
     def _fits(self) -> "DetailsIn":
-        if self.country not in _COUNTRIES:
+        if self.country not in _countries():
             raise ValueError("`country` is no country such as IN or DE")
         if self.gstin and self.country != "IN":
             raise ValueError("`gstin` is for buyers in India")
