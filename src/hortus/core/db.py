@@ -14,7 +14,18 @@ from functools import partial
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import DateTime, Dialect, Double, Engine, MetaData, String, TypeDecorator, literal, make_url
+from sqlalchemy import (
+    BindParameter,
+    DateTime,
+    Dialect,
+    Double,
+    Engine,
+    MetaData,
+    String,
+    TypeDecorator,
+    literal,
+    make_url,
+)
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.ext.compiler import compiles
@@ -78,13 +89,16 @@ class Base(DeclarativeBase):
 
 
 class db_now(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL function it is
-    """The database's clock plus `seconds`, for leases: hosts may disagree on the time, one database does not."""
+    """The database's clock plus `seconds`, for leases: hosts may disagree on the time, one database does not.
+
+    `seconds` may be a `bindparam` of type Double.
+    """
 
     type = Moment()
     inherit_cache = True  # the seconds are a parameter: a statement is compiled once, whatever they are
 
-    def __init__(self, seconds: float = 0.0) -> None:
-        super().__init__(literal(float(seconds), Double))
+    def __init__(self, seconds: "float | BindParameter[float]" = 0.0) -> None:
+        super().__init__(seconds if isinstance(seconds, BindParameter) else literal(float(seconds), Double))
 
 
 @compiles(db_now, "postgresql")

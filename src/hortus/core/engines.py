@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -68,14 +68,23 @@ def postgresql_engine(url: URL, manners: Manners, *, pool_size: int, echo: bool 
         pool_size=pool_size,
         max_overflow=pool_size if manners.overflow is None else manners.overflow,
         pool_timeout=manners.pool_wait,
-        pool_pre_ping=True,
         pool_recycle=1800,
         echo=echo,
         connect_args=arguments,
     )
+    _leave_what_is_closed(engine)
     if manners.pgbouncer:
         _say_at_each_begin(engine, manners.settings())
     return engine
+
+
+def _leave_what_is_closed(engine: AsyncEngine) -> None:
+    """The driver knows of a connection that the server closed; to ask the server as well costs a journey each time."""
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def look(connection: Any, _record: Any, _proxy: Any) -> None:
+        if connection.driver_connection.is_closed():
+            raise DisconnectionError("closed by the server")
 
 
 def _say_at_each_begin(engine: AsyncEngine, settings: dict[str, str]) -> None:
@@ -140,7 +149,8 @@ def is_away(error: BaseException) -> bool:
         return error.filename is None  # no socket where the server should listen; a missing file has a name
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or isinstance(getattr(error.orig, "__cause__", None), _lost())
-    return isinstance(error, (PoolTimeout, *_lost(), ConnectionError, TimeoutError))
+    lost: tuple[type[BaseException], ...] = (PoolTimeout, *_lost(), ConnectionError, TimeoutError)
+    return isinstance(error, lost) or isinstance(error.__cause__, _lost())  # the second where the pool connects for us
 
 
 def _lost() -> tuple[type[BaseException], ...]:

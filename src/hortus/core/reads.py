@@ -15,7 +15,10 @@ Convert = Callable[[Any], Any]
 
 
 class Read:
-    """A SELECT whose parameters are named by `bindparam`; text needs its `columns`, sums are BigInteger."""
+    """A SELECT whose parameters are named by `bindparam`; text needs its `columns`, sums are BigInteger.
+
+    Values that stand in the statement itself stay as they are; `in_` is not for here.
+    """
 
     def __init__(self, statement: "Select[*tuple[Any, ...]] | TextualSelect") -> None:
         self.statement = statement
@@ -39,6 +42,8 @@ class Sent:
         self._names: Sequence[str] = compiled.positiontup or ()
         bound = {name: each.type.dialect_impl(dialect) for name, each in compiled.binds.items()}
         self._bind = {name: found for name, kind in bound.items() if (found := kind.bind_processor(dialect))}
+        fixed = {name: each.effective_value for name, each in compiled.binds.items() if not each.required}
+        self._fixed = {name: self._bind[name](value) if name in self._bind else value for name, value in fixed.items()}
         results = (column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns)
         self._result: list[tuple[int, Convert]] = [(place, found) for place, found in enumerate(results) if found]
         self._row: Any = namedtuple("Row", [column.key for column in columns], rename=True)  # type: ignore[misc] # noqa: PYI024 - fields known at run time
@@ -46,7 +51,8 @@ class Sent:
     def values(self, parameters: dict[str, Any]) -> list[Any]:
         """The parameters in the order of the text."""
         bind = self._bind
-        return [bind[name](parameters[name]) if name in bind else parameters[name] for name in self._names]
+        given = {name: bind[name](value) if name in bind else value for name, value in parameters.items()}
+        return [given[name] if name in given else self._fixed[name] for name in self._names]
 
     def row(self, found: Sequence[Any]) -> Any:
         """A row whose columns have their names and types."""

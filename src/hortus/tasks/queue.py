@@ -4,12 +4,19 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 
 from sqlalchemy import (
+    BindParameter,
     CursorResult,
+    Double,
+    Executable,
+    Integer,
     Select,
+    String,
     and_,
+    bindparam,
     case,
     delete,
     func,
@@ -24,6 +31,7 @@ from sqlalchemy import (
 
 from hortus.core import clock, context, ids
 from hortus.core.db import Tx, db_now
+from hortus.core.reads import Read, Source
 from hortus.core.resources import Resources
 from hortus.tasks import laps
 from hortus.tasks.kinds import Claimed, Kind, LeaseLost, Periodic, registry
@@ -130,16 +138,21 @@ async def claim_now(tx: Tx, wanted: Sequence[Wanted], *, worker: str, lease: flo
     ]
 
 
-async def anything_due(tx: Tx, queues: Sequence[str]) -> bool:
+async def anything_due(source: Source, queues: Sequence[str]) -> bool:
     """A cheap look, without a lock, whether `claim` would find something."""
-    waiting, lost = _due(queues)
-    return bool((await tx.execute(select(or_(waiting.limit(1).exists(), lost.limit(1).exists())))).scalar_one())
+    return bool((await source.read(_anything(tuple(queues))))[0].due)
 
 
-def _due(queues: Sequence[str]) -> tuple[Select[str], Select[str]]:
+@cache
+def _anything(queues: tuple[str, ...]) -> Read:
+    looks = [due.limit(1).exists() for queue in queues for due in _due(queue)]
+    return Read(select(or_(*looks).label("due")))
+
+
+def _due(queue: "str | BindParameter[str]") -> tuple[Select[str], Select[str]]:
     """Those that wait, and those whose lease ran out. Two selects: each has its index."""
-    waiting = select(Task.id).where(Task.status == QUEUED, Task.queue.in_(queues), Task.run_at <= db_now())
-    lost = select(Task.id).where(Task.status == RUNNING, Task.queue.in_(queues), Task.lease_until < db_now())
+    waiting = select(Task.id).where(Task.status == QUEUED, Task.queue == queue, Task.run_at <= db_now())
+    lost = select(Task.id).where(Task.status == RUNNING, Task.queue == queue, Task.lease_until < db_now())
     return waiting, lost
 
 
@@ -147,7 +160,7 @@ async def due_counts(tx: Tx, queues: Sequence[str], at_most: int) -> dict[str, i
     """How many tasks of each queue could be claimed now, counted up to `at_most`; queues with none are left out."""
     looks = []
     for queue in queues:
-        for due in _due([queue]):
+        for due in _due(queue):
             counted = due.limit(at_most).subquery()
             looks.append(select(literal(queue), func.count()).select_from(counted))
     found: Counter[str] = Counter()
@@ -161,7 +174,15 @@ async def claim(tx: Tx, queue: str, room: int, *, worker: str, lease: float) -> 
 
     Those whose lease ran out come first, then the urgent, then everybody lap by lap.
     """
-    waiting, lost = _due([queue])
+    asked = {"in_queue": queue, "room": room, "by": worker, "lasts": lease}
+    return [Claimed(*row) for row in (await tx.execute(_claim(), asked)).all()]
+
+
+@cache
+def _claim() -> Executable:
+    """Built once: it runs for every task, and building it takes longer than running it."""
+    waiting, lost = _due(bindparam("in_queue", type_=String()))
+    room = bindparam("room", type_=Integer())
     # A named query runs exactly once; as a mere subquery PostgreSQL may run it again and lock more than `room`.
     parts = [
         chosen.limit(room).with_for_update(skip_locked=True).cte(name)
@@ -171,7 +192,7 @@ async def claim(tx: Tx, queue: str, room: int, *, worker: str, lease: float) -> 
         )
     ]
     due = union_all(*(select(part.c.id) for part in parts)).limit(room).cte("due")
-    statement = (
+    return (
         update(Task)
         .where(Task.id.in_(select(due.c.id)))
         .values(
@@ -179,13 +200,12 @@ async def claim(tx: Tx, queue: str, room: int, *, worker: str, lease: float) -> 
             # A task that was dead-lettered in vain is not counted further.
             attempts=case((Task.attempts < Task.max_attempts + 1, Task.attempts + 1), else_=Task.attempts),
             fence=Task.fence + 1,
-            lease_until=db_now(lease),
-            worker=worker,
+            lease_until=db_now(bindparam("lasts", type_=Double())),
+            worker=bindparam("by", type_=String()),
         )
         .returning(Task.id, Task.name, Task.payload, Task.attempts, Task.max_attempts, Task.fence, Task.request_id)
         .execution_options(synchronize_session=False)
     )
-    return [Claimed(*row) for row in (await tx.execute(statement)).all()]
 
 
 async def renew(tx: Tx, held: Sequence[Claimed], lease: float) -> set[str]:

@@ -137,9 +137,8 @@ class CeleryWorker:
     async def _claim(self, name: str) -> Claimed | None:
         if self._stopping:
             return None
-        async with self._resources.get(Database).snapshot() as tx:
-            if not await queue.anything_due(tx, [name]):
-                return None
+        if not await queue.anything_due(self._resources.get(Database), [name]):
+            return None
         task = await self._claims(name)
         if task is not None and self._stopping:
             await self._leases.give_back(task)

@@ -76,10 +76,8 @@ class EmbeddedEngine:
         """Wait until nothing is due and nothing runs here; TimeoutError otherwise."""
         async with asyncio.timeout(timeout):
             while True:
-                if not self.leases.busy:
-                    async with self._database.snapshot() as tx:
-                        if not await queue.anything_due(tx, list(self._room)):
-                            return
+                if not self.leases.busy and not await queue.anything_due(self._database, list(self._room)):
+                    return
                 await asyncio.sleep(0.02)
 
     def _ring(self, _queue: str, _ids: Sequence[str]) -> None:
@@ -104,9 +102,8 @@ class EmbeddedEngine:
         wanting = [name for name, room in free.items() if room > 0]
         if not wanting:
             return 0
-        async with self._database.snapshot() as tx:
-            if not await queue.anything_due(tx, wanting):
-                return 0
+        if not await queue.anything_due(self._database, wanting):
+            return 0
         claimed: list[tuple[str, Claimed]] = []
         async with self._database.transaction() as tx:
             for name in wanting:
