@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Dialect, Engine, Select, TextualSelect
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.util import greenlet_spawn
 
 Convert = Callable[[Any], Any]
 
@@ -106,5 +107,5 @@ class PostgresSource:
             sent = read.for_(self._engine.dialect)
             found = await connection.driver_connection.fetch(sent.text, *sent.values(parameters))  # type: ignore[union-attr]
         finally:
-            connection.close()
+            await greenlet_spawn(connection.close)  # the pool may have to close it for good
         return [sent.row(each) for each in found]
