@@ -1,12 +1,23 @@
 """What `/metrics` tells, and to whom."""
 
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+from pathlib import Path
+
+import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 from tests.emulators.openai import OpenAIEmulator
+from tests.schema import build
 from tests.serving import Hortus, ended, serve
 
+from hortus.core.settings import Settings
 from hortus.main import invariants
+from hortus.main.opening import opened
 from hortus.tasks import EmbeddedEngine
 
 
@@ -143,3 +154,60 @@ async def test_without_a_token_only_the_neighbourhood(database_url: str, tmp_pat
             assert answer.status_code == status, address
         refused = (await client.get("/metrics", headers={"X-Forwarded-For": "8.8.8.8"})).json()
         assert (refused["code"], "METRICS_TOKEN" in refused["detail"]) == ("forbidden", True)
+
+
+# Of processes that serve nobody -------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["worker", "scheduler"])
+async def test_a_process_without_an_api_has_a_page_of_its_own(database_url: str, tmp_path: Path, command: str):
+    await build(database_url)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    given = {"DATABASE_URL": database_url, "WORKER_METRICS_PORT": str(port), "LOG_FORMAT": "json"}
+    log = tmp_path / "log"
+    with log.open("wb") as written:
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "hortus", command, "--data", str(tmp_path / "data"),
+            env={**os.environ, **given}, cwd=tmp_path, stdout=written, stderr=written,
+        )  # fmt: skip
+    try:
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=5) as client:
+            page = await answered(client, "/metrics", child)
+            names = {family.name for family in text_string_to_metric_families(page.text)}
+            assert {"hortus_tasks", "hortus_queue_waiting", "hortus_database_up"} <= names
+            assert (await client.get("/health/live")).status_code == 200
+            assert (await client.get("/health/ready")).json()["status"] == "ok"
+            for path in ("/api/user/me", "/docs", "/openapi.json"):
+                refused = await client.get(path)
+                assert (refused.status_code, refused.json()["code"]) == (404, "not_found")
+        child.terminate()
+        assert await asyncio.wait_for(child.wait(), 20) == 0, log.read_text()
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+
+
+async def answered(client: httpx2.AsyncClient, path: str, child: asyncio.subprocess.Process) -> httpx2.Response:
+    async with asyncio.timeout(30):
+        while True:
+            assert child.returncode is None, "it ended"
+            with contextlib.suppress(httpx2.TransportError):
+                return await client.get(path)
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_a_port_that_is_taken_stops_no_work(database_url: str, tmp_path: Path, capsys):
+    await build(database_url)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = Settings(
+            data_dir=tmp_path,
+            database_url=database_url,
+            secret_key="k" * 40,
+            worker_metrics_port=taken.getsockname()[1],
+        )
+        async with opened(settings, work=True, role="worker") as resources:
+            await resources.get(EmbeddedEngine).idle()
+    assert "worker_metrics_not_served" in "".join(capsys.readouterr())

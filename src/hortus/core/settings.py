@@ -134,6 +134,10 @@ class Settings(BaseSettings):
     # Watching it
     metrics_token: SecretStr = SecretStr("")
     """Whoever asks for `/metrics` must bear it; without one only this machine and private networks may ask."""
+    worker_metrics_port: int = Field(0, ge=0, le=65535)
+    """Where a worker or a scheduler tells `/metrics` and `/health`; 0 serves neither. One port per process and host."""
+    worker_metrics_host: str = "127.0.0.1"
+    """The address to listen on for them; `0.0.0.0` in a container."""
     otel_exporter_otlp_endpoint: str = ""
     """Where traces go, such as `http://collector:4318` (OTLP over HTTP); empty makes none."""
     otel_service_name: str = "hortus"

@@ -1,7 +1,7 @@
 """Open everything a process needs, in order, and close it again."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any
 
 import structlog
@@ -54,8 +54,17 @@ async def opened(
         traced(settings),
         reported(settings),
         _opened(settings, work=work, registry=registry, role=role) as resources,
+        _observed(settings, resources, role),
     ):
         yield resources
+
+
+def _observed(settings: Settings, resources: Resources, role: Role) -> AbstractAsyncContextManager[None]:
+    if role != "worker" or not settings.worker_metrics_port:
+        return nullcontext()
+    from hortus.main.observed import observed  # noqa: PLC0415 - a worker without a page needs no server
+
+    return observed(settings, resources)
 
 
 @asynccontextmanager

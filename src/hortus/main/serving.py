@@ -125,7 +125,7 @@ async def schedule(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with opened(settings, work=False) as resources:
+    async with opened(settings, work=False, role="worker") as resources:
         leases = tasks.Leases(resources.get(Database), settings.lease_seconds, kind="scheduler")
         await leases.start()
         await resources.get(tasks.Scheduler).start()  # stopped by whoever opened it
@@ -144,7 +144,7 @@ async def create_admin(settings: Settings, email: str, password: str) -> str | N
     except Problem as problem:
         return problem.detail
     await asyncio.to_thread(schema.upgrade, settings)
-    async with opened(settings, work=False) as resources:
+    async with opened(settings, work=False, role="worker") as resources:
         hashed = await resources.get(accounts.PasswordPool).hash(password)
         try:
             async with resources.get(Database).transaction() as tx:

@@ -44,10 +44,28 @@ envFrom:
 env:
   - name: HORTUS_DATA
     value: /data
+  - name: WORKER_METRICS_PORT
+    value: "8000"
+  - name: WORKER_METRICS_HOST
+    value: 0.0.0.0
 {{- range $name, $value := .Values.env }}
   - name: {{ $name }}
     value: {{ $value | quote }}
 {{- end }}
+{{- end }}
+
+{{- define "hortus.page" -}}
+ports:
+  - name: http
+    containerPort: 8000
+startupProbe:
+  httpGet: {path: /health/live, port: http}
+  periodSeconds: 2
+  failureThreshold: 60
+livenessProbe:
+  httpGet: {path: /health/live, port: http}
+  periodSeconds: 15
+  timeoutSeconds: 5
 {{- end }}
 
 {{- define "hortus.mounts" -}}

@@ -1,0 +1,71 @@
+"""The page of a process that serves nobody: a worker's or a scheduler's `/metrics` and `/health`."""
+
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from hortus.core.background import in_background
+from hortus.core.edge import Edge
+from hortus.core.resources import Resources
+from hortus.core.settings import Settings
+from hortus.core.web import install_problems
+from hortus.main import health, metrics
+from hortus.main.health import Duty
+
+log = structlog.get_logger()
+
+
+@asynccontextmanager
+async def observed(settings: Settings, resources: Resources) -> AsyncIterator[None]:
+    """Serve the page at `WORKER_METRICS_PORT` until the end of the block.
+
+    A port that is taken is an error in the log and nothing more: work goes on.
+    """
+    try:
+        listening = socket.create_server((settings.worker_metrics_host, settings.worker_metrics_port))
+    except OSError as error:
+        log.error("worker_metrics_not_served", port=settings.worker_metrics_port, error=str(error))
+        yield
+        return
+    server = _Server(
+        uvicorn.Config(
+            make_page(resources),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            ws="none",
+            lifespan="off",
+            proxy_headers=False,
+            timeout_graceful_shutdown=1,
+        )
+    )
+    serving = in_background(server.serve(sockets=[listening]))
+    log.info("worker_metrics_served", port=listening.getsockname()[1])
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving
+
+
+def make_page(resources: Resources) -> Edge:
+    """The routes of `/metrics` and `/health` and nothing else, behind the edge that the API has."""
+    resources.add(health.Checks(resources))
+    resources.add(metrics.Metrics(resources))
+    app = FastAPI(title="Hortus", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    app.state.resources = resources
+    install_problems(app)
+    for router in (health.router(Duty()), metrics.router):
+        app.router.routes.extend(router.routes)
+    return Edge(app)
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are for whoever works here."""
+        yield
