@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from hortus.core import log
+from hortus.core.background import run_for_long
 from hortus.core.loading import loading
 from hortus.core.settings import Settings, UnsafeSettings
 from hortus.tasks.rooms import rooms
@@ -85,7 +86,7 @@ def worker(
     with loading():
         from hortus.main import serving  # noqa: PLC0415 - `hortus --help` stays quick
 
-    asyncio.run(serving.work(settings))
+    run_for_long(serving.work(settings))
 
 
 @app.command()
@@ -93,7 +94,7 @@ def scheduler(data: Data = None) -> None:
     """Enqueue periodic tasks and tell workers of work that waits, until stopped. Safe to run more than once."""
     from hortus.main import serving  # noqa: PLC0415 - `hortus --help` stays quick
 
-    asyncio.run(serving.schedule(_settings(data_dir=data)))
+    run_for_long(serving.schedule(_settings(data_dir=data)))
 
 
 @app.command()

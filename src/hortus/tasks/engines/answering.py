@@ -11,6 +11,7 @@ from functools import partial
 
 import structlog
 
+from hortus.core.background import run_for_long
 from hortus.core.batch import Batch
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
@@ -94,7 +95,7 @@ class CeleryWorker:
 
     def _live(self) -> None:
         try:
-            asyncio.run(self._work())
+            run_for_long(self._work())
         except BaseException as error:
             if self._open.done():
                 raise
