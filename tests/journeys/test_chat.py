@@ -3,13 +3,14 @@
 import asyncio
 
 import httpx2
+from sqlalchemy import func, select
 from tests.emulators.openai import OpenAIEmulator
 from tests.serving import Hortus
 
 from hortus.chat.tables import Message
 from hortus.core import clock, ids
 from hortus.core.events import Bus
-from hortus.tasks import presence
+from hortus.tasks import EmbeddedEngine, presence
 
 LATER = "9" * 16
 """An event id that no event has yet."""
@@ -132,3 +133,81 @@ async def test_a_reply_that_nobody_announced_is_found_in_the_database(hortus: Ho
             while "event: done" not in told or "Made elsewhere" not in told:
                 told += await anext(lines)
     assert told.count("event: done") == 1  # what had ended before is no news
+
+
+# Messages that arrive together -------------------------------------------------
+
+
+async def test_messages_of_one_moment_do_not_mind_each_other(hortus: Hortus, vendor: OpenAIEmulator):
+    ann, bob = await hortus.customer(), await hortus.customer()
+    first, second = [(await ann.post("/api/chatroom", json={"title": name})).json()["id"] for name in "ab"]
+    own = (await bob.post("/api/chatroom", json={"title": "c"})).json()["id"]
+
+    async def say(client: httpx2.AsyncClient, room_id: str, key: str | None = None, **more: object):
+        headers = {"Idempotency-Key": key} if key else {}
+        return await client.post(
+            f"/api/chatroom/{room_id}/message", json={"content": f"Hello {key}", **more}, headers=headers
+        )
+
+    unknown = "0195b0a0-0000-7000-8000-000000000000"
+    answers = await asyncio.gather(
+        say(ann, first, "1"),
+        say(bob, first),
+        say(ann, first, "2"),
+        say(ann, unknown),
+        say(ann, second, attachments=[unknown]),
+        say(ann, first, "1"),
+        say(bob, own),
+        say(ann, first, "2", quality="economy"),
+        say(ann, second, model="nobody-has-it"),
+        say(ann, second),
+    )
+    said = [(answer.status_code, answer.json().get("code")) for answer in answers]
+    assert said[:2] == [(202, None), (404, "chatroom_not_found")]
+    assert said[3] == (404, "chatroom_not_found")
+    assert said[4] == (404, "file_not_found")
+    assert said[6] == said[9] == (202, None)
+    assert said[8][0] >= 400
+    assert sorted([said[2], said[7]]) == [(202, None), (422, "idempotency_mismatch")]
+    assert answers[5].json() == answers[0].json()
+    assert sorted(answers[place].headers.get("Idempotency-Replayed", "") for place in (0, 5)) == ["", "true"]
+    for client, room_id, asked in ((ann, first, 2), (ann, second, 1), (bob, own, 1)):
+        messages = (await client.get(f"/api/chatroom/{room_id}")).json()["messages"]
+        users = [message for message in messages if message["role"] == "user"]
+        assert len(users) == asked
+        assert len(messages) == 2 * asked
+        # They stand in one line: nobody answers to what another one answers to already.
+        assert len({message["parent_id"] for message in users}) == asked
+        replies = [message for message in messages if message["role"] == "assistant"]
+        assert sorted(reply["parent_id"] for reply in replies) == sorted(message["id"] for message in users)
+        for reply in replies:
+            assert (await replied(client, room_id, reply["id"]))["status"] == "done"
+
+
+async def test_of_many_messages_of_one_moment_as_many_are_taken_as_there_is_room_for(
+    hortus: Hortus, vendor: OpenAIEmulator
+):
+    client = await hortus.customer()
+    rooms = [(await client.post("/api/chatroom", json={"title": "Race"})).json()["id"] for _ in range(4)]
+
+    async def left() -> int:
+        windows = (await client.get("/api/user/usage")).json()["windows"]
+        return min(each["remaining"] for each in windows if each["kind"] == "chat" and each["remaining"] is not None)
+
+    room_for = await left()
+    answers = await asyncio.gather(
+        *(
+            client.post(f"/api/chatroom/{rooms[number % 4]}/message", json={"content": f"Number {number}"})
+            for number in range(room_for + 20)
+        )
+    )
+    accepted = [answer.json() for answer in answers if answer.status_code == 202]
+    refused = {answer.json()["code"] for answer in answers if answer.status_code != 202}
+    assert (len(accepted), refused) == (room_for, {"quota_exceeded"})
+    for sent, room_id in ((each, each["message"]["id"]) for each in accepted):
+        assert sent["reply"]["parent_id"] == room_id
+    await hortus.resources.get(EmbeddedEngine).idle()
+    async with hortus.database.snapshot() as tx:
+        count = select(func.count()).select_from(Message).where(Message.room_id.in_(rooms))
+        assert (await tx.execute(count)).scalar_one() == 2 * room_for  # of the refused nothing is stored
+    assert await left() == 0

@@ -3,7 +3,7 @@
 import contextlib
 import json
 from collections.abc import AsyncGenerator
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Header, Query
 from fastapi.responses import JSONResponse
@@ -14,7 +14,6 @@ from hortus.chat.cache import RoomLists, rooms_changed
 from hortus.chat.schemas import (
     EditIn,
     MessageIn,
-    MessageOut,
     RegenerateIn,
     RoomChange,
     RoomIn,
@@ -22,15 +21,26 @@ from hortus.chat.schemas import (
     RoomOut,
     SentOut,
 )
+from hortus.chat.sending import Sending, SendMessages
 from hortus.chat.service import Turn
-from hortus.chat.tables import Message
+from hortus.chat.show import show_line, show_message, show_turn
 from hortus.core.db import Database, Tx
 from hortus.core.events import Bus
 from hortus.core.paging import Page, Paging
 from hortus.core.resources import Resources
 from hortus.core.schemas import Id
 from hortus.core.sse import KEEP_ALIVE, EventStream, frame, last_event_id
-from hortus.core.web import AllResources, OnceOnly, PageOf, ReadTx, WriteTx, make_router, open_to_keys, resource
+from hortus.core.web import (
+    AllResources,
+    OnceOnly,
+    PageOf,
+    ReadTx,
+    WriteTx,
+    answered,
+    make_router,
+    open_to_keys,
+    resource,
+)
 
 router = make_router("/api/chatroom", "chat")
 Lists = Annotated[RoomLists, resource(RoomLists)]
@@ -40,24 +50,11 @@ CALM_SECONDS = 15.0
 """How often while the bus hears every process."""
 
 
-def _line(room: Any) -> RoomLine:
-    return RoomLine.model_validate(room, from_attributes=True)
-
-
-def _message(message: Message) -> MessageOut:
-    return MessageOut.model_validate(message, from_attributes=True)
-
-
-def _sent(turn: tuple[Message, Message]) -> SentOut:
-    message, reply = turn
-    return SentOut(message=_message(message), reply=_message(reply), generation_id=reply.generation_id or "")
-
-
 async def _room(tx: Tx, user_id: str, room_id: str, paging: Paging) -> RoomOut:
     room = await service.find_room(tx, user_id, room_id)
     page = await service.find_messages(tx, room_id, paging)
-    messages = [_message(row) for row in page.items]
-    return RoomOut(**_line(room).model_dump(), messages=messages, next_cursor=page.next_cursor)
+    messages = [show_message(row) for row in page.items]
+    return RoomOut(**show_line(room).model_dump(), messages=messages, next_cursor=page.next_cursor)
 
 
 @router.post("", status_code=201, response_model=RoomOut, openapi_extra=open_to_keys("chat"))
@@ -67,7 +64,7 @@ async def create_room(body: RoomIn, caller: Caller, tx: WriteTx, once: OnceOnly)
     async def make() -> RoomOut:
         room = await service.create_room(tx, caller.user_id, body.title, body.description)
         rooms_changed(tx, caller.user_id)
-        return RoomOut(**_line(room).model_dump(), messages=[], next_cursor=None)
+        return RoomOut(**show_line(room).model_dump(), messages=[], next_cursor=None)
 
     return await once.answer(tx, caller.user_id, body, make, status=201)
 
@@ -90,7 +87,7 @@ async def list_rooms(
     async with resources.get(Database).snapshot() as tx:
         page = await service.find_rooms(tx, caller.user_id, paging, archived=archived, pinned=pinned, words=q)
     shown = {
-        "items": [_line(room).model_dump(mode="json") for room in page.items],
+        "items": [show_line(room).model_dump(mode="json") for room in page.items],
         "next_cursor": page.next_cursor,
     }
     lists.keep(look, shown)
@@ -110,7 +107,7 @@ async def change_room(room_id: Id, body: RoomChange, caller: Caller, tx: WriteTx
     kept = {name: value for name, value in changes.items() if value is not None or name == "description"}
     room = await service.change_room(tx, caller.user_id, room_id, kept)
     rooms_changed(tx, caller.user_id)
-    return _line(room)
+    return show_line(room)
 
 
 @router.delete("/{room_id}", status_code=204, openapi_extra=open_to_keys("chat"))
@@ -131,18 +128,14 @@ async def send_message(
     room_id: Id,
     body: MessageIn,
     caller: Caller,
-    tx: WriteTx,
     resources: AllResources,
     once: OnceOnly,
 ) -> JSONResponse:
     """Store a message; the reply is made in the background and streamed by `/events`."""
     turn = Turn(caller, body.quality, body.model, tuple(body.attachments))
-
-    async def make() -> SentOut:
-        rooms_changed(tx, caller.user_id)
-        return _sent(await service.send(tx, resources, caller.user_id, room_id, body.content, turn))
-
-    return await once.answer(tx, caller.user_id, body, make, status=202)
+    claim = once.claim(caller.user_id, body)
+    sent = await resources.get(SendMessages)(Sending(caller.user_id, room_id, body.content, turn, claim))
+    return answered(sent)
 
 
 @router.post(
@@ -166,7 +159,7 @@ async def regenerate(
 
     async def make() -> SentOut:
         rooms_changed(tx, caller.user_id)
-        return _sent(await service.regenerate(tx, resources, caller.user_id, room_id, message_id, turn))
+        return show_turn(*await service.regenerate(tx, resources, caller.user_id, room_id, message_id, turn))
 
     return await once.answer(tx, caller.user_id, asked, make, status=202)
 
@@ -178,7 +171,7 @@ async def edit_message(
     """Another version of a message of yours, with a reply of its own; the old one stays as its sibling."""
     turn = Turn(caller, body.quality, body.model)
     rooms_changed(tx, caller.user_id)
-    return _sent(await service.edit(tx, resources, caller.user_id, room_id, message_id, body.content, turn))
+    return show_turn(*await service.edit(tx, resources, caller.user_id, room_id, message_id, body.content, turn))
 
 
 @router.get("/{room_id}/events", response_class=EventStream, openapi_extra=open_to_keys("chat"))

@@ -1,16 +1,19 @@
-"""Rooms, messages, and one turn: a message stored and its reply under way in one transaction."""
+"""Rooms, messages, and turns: a message stored and its reply under way in one transaction."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-from sqlalchemy import insert, literal, select, update
+from sqlalchemy import Integer, Select, bindparam, insert, literal, select, update
 
-from hortus import files, generation, routing
+from hortus import generation, routing
 from hortus.accounts import Principal
 from hortus.chat.errors import MessageNotFound, RoomNotFound, WrongRole
 from hortus.chat.tables import Chatroom, Message
-from hortus.core import clock, ids
+from hortus.core import clock, context, ids
 from hortus.core.db import Tx
+from hortus.core.errors import Problem
 from hortus.core.paging import Page, Paging, newest
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
@@ -64,6 +67,13 @@ async def find_room(tx: Tx, user_id: str, room_id: str, *, lock: bool = False) -
     if found is None:
         raise RoomNotFound
     return found
+
+
+async def lock_rooms(tx: Tx, room_ids: Sequence[str]) -> dict[str, Chatroom]:
+    """The rooms by id, whosever they are, that stay as they are until the commit; unknown ones are left out."""
+    query = select(Chatroom).where(Chatroom.id.in_(room_ids), Chatroom.deleted_at.is_(None))
+    found = (await tx.execute(query.order_by(Chatroom.id).with_for_update())).scalars().all()
+    return {room.id: room for room in found}
 
 
 async def find_rooms(
@@ -124,15 +134,26 @@ async def _find_message(tx: Tx, room: Chatroom, message_id: str, role: str) -> M
 # Turns -----------------------------------------------------------------------
 
 
-async def send(
-    tx: Tx, resources: Resources, user_id: str, room_id: str, content: str, turn: Turn
-) -> tuple[Message, Message]:
-    """Store a message and start its reply; raises what quotas and ledger refuse."""
-    room = await find_room(tx, user_id, room_id, lock=True)
-    for file_id in turn.attachments:
-        await files.find(tx, user_id, file_id)
-    message = await _add_message(tx, room, room.leaf_id, "user", content, "done")
-    return message, await _start_reply(tx, resources, room, message, turn)
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A turn about to begin in a locked room: the message, whether it is still to be stored, and how to reply to it."""
+
+    room: Chatroom
+    message: Message
+    turn: Turn
+    new: bool = True
+    request_id: str = field(default_factory=context.request_id.get)
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    reply: Message
+    wish: generation.Wish
+
+
+def said(room: Chatroom, parent_id: str | None, content: str) -> Message:
+    """A message of the user that is not stored yet."""
+    return _message(room, parent_id, "user", content, "done")
 
 
 async def edit(
@@ -141,8 +162,7 @@ async def edit(
     """Another version of the user's message beside the old one, with a reply of its own."""
     room = await find_room(tx, user_id, room_id, lock=True)
     old = await _find_message(tx, room, message_id, "user")
-    message = await _add_message(tx, room, old.parent_id, "user", content, "done")
-    return message, await _start_reply(tx, resources, room, message, turn)
+    return await _begin(tx, resources, Start(room, said(room, old.parent_id, content), turn))
 
 
 async def regenerate(
@@ -152,16 +172,48 @@ async def regenerate(
     room = await find_room(tx, user_id, room_id, lock=True)
     old = await _find_message(tx, room, message_id, "assistant")
     message = await _find_message(tx, room, old.parent_id or "", "user")
-    return message, await _start_reply(tx, resources, room, message, turn)
+    return await _begin(tx, resources, Start(room, message, turn, new=False))
 
 
-async def _start_reply(tx: Tx, resources: Resources, room: Chatroom, message: Message, turn: Turn) -> Message:
+async def _begin(tx: Tx, resources: Resources, start: Start) -> tuple[Message, Message]:
+    (reply,) = await begin_many(tx, resources, [start])
+    if isinstance(reply, Problem):
+        raise reply
+    return start.message, reply
+
+
+async def begin_many(tx: Tx, resources: Resources, starts: Sequence[Start]) -> list[Message | Problem]:
+    """Begin a turn in each of these rooms, which differ: the pending reply, or what routing, quotas or ledger refuse.
+
+    New messages are stored with their replies; of a turn that is refused nothing is stored.
+    """
     settings = resources.get(Settings)
-    history = await context_of(tx, message, settings.chat_context_messages, settings.chat_context_tokens)
+    asked = [start.message for start in starts]
+    histories = await contexts_of(tx, asked, settings.chat_context_messages, settings.chat_context_tokens)
+    drafts = [_draft(resources, start, history) for start, history in zip(starts, histories, strict=True)]
+    wishes = [draft.wish for draft in drafts if isinstance(draft, _Draft)]
+    problems = iter(await generation.submit_many(tx, settings, wishes, generation.RUN) if wishes else ())
+    answers = [draft if isinstance(draft, Problem) else next(problems) or draft.reply for draft in drafts]
+    rows: list[dict[str, Any]] = []
+    for start, reply in zip(starts, answers, strict=True):
+        if isinstance(reply, Message):
+            rows += [_row(each) for each in ((start.message, reply) if start.new else (reply,))]
+            start.room.leaf_id = start.message.id
+            _touch(start.room)
+    if rows:
+        await tx.execute(insert(Message), rows)
+        await tx.flush()
+    return answers
+
+
+def _draft(resources: Resources, start: Start, history: list[dict[str, str]]) -> _Draft | Problem:
+    turn, room = start.turn, start.room
     size = Size(tokens=sum(routing.estimate_tokens(each["content"]) for each in history) + MAX_TOKENS)
-    route = generation.choose_route(resources, turn.caller, "chat", turn.quality, turn.model, size)
-    wish_id = ids.new()
-    reply = await _add_message(tx, room, message.id, "assistant", "", "pending", generation_id=wish_id)
+    try:
+        route = generation.choose_route(resources, turn.caller, "chat", turn.quality, turn.model, size)
+    except Problem as problem:
+        return problem
+    reply = _message(room, start.message.id, "assistant", "", "pending")
     asked = {
         "messages": history,
         "system": SYSTEM,
@@ -171,63 +223,74 @@ async def _start_reply(tx: Tx, resources: Resources, room: Chatroom, message: Me
         "marks": {"room_id": room.id, "message_id": reply.id},
     }
     wish = generation.Wish(
-        turn.caller, "chat", message.content, asked, turn.quality, route, named=turn.model is not None, id=wish_id
+        turn.caller,
+        "chat",
+        start.message.content,
+        asked,
+        turn.quality,
+        route,
+        named=turn.model is not None,
+        request_id=start.request_id,
     )
-    await generation.submit(tx, settings, wish, generation.RUN)
-    room.leaf_id = message.id
-    _touch(room)
-    await tx.flush()
-    return reply
+    reply.generation_id = wish.id
+    return _Draft(reply, wish)
 
 
-async def _add_message(
-    tx: Tx,
-    room: Chatroom,
-    parent_id: str | None,
-    role: str,
-    content: str,
-    status: str,
-    *,
-    generation_id: str | None = None,
-) -> Message:
-    row = {
-        "id": ids.new(),
-        "room_id": room.id,
-        "parent_id": parent_id,
-        "role": role,
-        "content": content,
-        "status": status,
-        "generation_id": generation_id,
-        "created_at": clock.now(),
-    }
-    await tx.execute(insert(Message), row)
-    return Message(**row)
+def _message(room: Chatroom, parent_id: str | None, role: str, content: str, status: str) -> Message:
+    return Message(
+        id=ids.new(),
+        room_id=room.id,
+        parent_id=parent_id,
+        role=role,
+        content=content,
+        status=status,
+        generation_id=None,
+        error_code=None,
+        created_at=clock.now(),
+    )
 
 
-async def context_of(tx: Tx, message: Message, most: int, tokens: int) -> list[dict[str, str]]:
-    """The last `most` messages up to and with `message`, oldest first, within `tokens` estimated tokens.
+def _row(message: Message) -> dict[str, Any]:
+    return {column.key: getattr(message, column.key) for column in Message.__table__.columns}
+
+
+async def contexts_of(tx: Tx, messages: Sequence[Message], most: int, tokens: int) -> list[list[dict[str, str]]]:
+    """For each message the last `most` up to and with it, oldest first, within `tokens` estimated tokens.
 
     Only what was really said: replies that failed or are still pending are left out, and
     neighbours of one role become one, because some vendors insist on turns.
     """
-    # The message itself may not be flushed where the query looks, so the walk starts at its parent.
-    chain = (
-        select(Message.id, Message.parent_id, Message.role, Message.content, Message.status, literal(1).label("depth"))
-        .where(Message.id == message.parent_id, Message.room_id == message.room_id)
-        .cte("chain", recursive=True)
-    )
+    parents = {message.parent_id for message in messages if message.parent_id is not None}
+    lines: dict[str, list[Any]] = {}
+    if parents:
+        # A message itself may not be stored yet, so the walk starts at its parent.
+        asked = {"parents": sorted(parents), "deepest": most * 2}
+        for row in await tx.execute(_chains(), asked):
+            lines.setdefault(row.start, []).append(row)
+    return [_context(message, lines.get(message.parent_id or "", ()), most, tokens) for message in messages]
+
+
+@cache
+def _chains() -> Select[Any]:
+    """What was said before, from each of some messages upwards."""
+    columns = (Message.id, Message.parent_id, Message.role, Message.content, Message.status)
+    first = select(Message.id.label("start"), *columns, literal(1).label("depth"))
+    chain = first.where(Message.id.in_(bindparam("parents", expanding=True))).cte("chain", recursive=True)
     older = (
-        select(Message.id, Message.parent_id, Message.role, Message.content, Message.status, chain.c.depth + 1)
+        select(chain.c.start, *columns, chain.c.depth + 1)
         .join(chain, Message.id == chain.c.parent_id)
-        .where(chain.c.depth < most * 2)
+        .where(chain.c.depth < bindparam("deepest", type_=Integer()))
     )
     chain = chain.union_all(older)
-    rows = (await tx.execute(select(chain.c.role, chain.c.content, chain.c.status).order_by(chain.c.depth))).all()
-    said = [(message.role, message.content)]
-    said += [(row.role, row.content) for row in rows if row.status == "done" and row.content]
+    return select(chain.c.start, chain.c.role, chain.c.content, chain.c.status).order_by(chain.c.start, chain.c.depth)
+
+
+def _context(message: Message, older: Sequence[Any], most: int, tokens: int) -> list[dict[str, str]]:
+    all_said = [(message.role, message.content)]
+    all_said += [(row.role, row.content) for row in older if row.status == "done" and row.content]
     kept: list[dict[str, str]] = []
     left = tokens
-    for role, content in said[:most]:
+    for role, content in all_said[:most]:
         left -= routing.estimate_tokens(content)
         if kept and left < 0:
             break

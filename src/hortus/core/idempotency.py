@@ -5,6 +5,7 @@ together or not at all; a parallel request with the same key waits for that comm
 """
 
 import hashlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
@@ -13,7 +14,7 @@ from sqlalchemy import CursorResult, delete, select, update
 
 from hortus.core import clock
 from hortus.core.db import Tx
-from hortus.core.errors import IdempotencyInProgress, IdempotencyMismatch
+from hortus.core.errors import IdempotencyInProgress, IdempotencyMismatch, Problem
 from hortus.core.tables import IdempotencyKey
 
 KEPT = timedelta(hours=24)
@@ -30,10 +31,12 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was answered the first time."""
+    """What was answered the first time, or is now."""
 
     status: int
     body: dict[str, Any]
+    replayed: bool = False
+    """Whether it was given before."""
 
 
 def fingerprint(*parts: str | bytes) -> str:
@@ -73,7 +76,63 @@ async def claim(tx: Tx, wanted: Claim) -> Answer | None:
         raise IdempotencyMismatch
     if found.status is None:
         raise IdempotencyInProgress(headers={"Retry-After": "1"}, retry_after=1)
-    return Answer(found.status, found.answer or {})
+    return Answer(found.status, found.answer or {}, replayed=True)
+
+
+async def answer_many(
+    tx: Tx,
+    claims: Sequence[Claim | None],
+    make: Callable[[Sequence[int]], Awaitable[Sequence[Answer | Problem]]],
+) -> list[Answer | Exception]:
+    """The answer to each of a batch: the kept one for a repeat, else what `make(places)` says to the fresh ones.
+
+    A fresh answer is kept; a key whose work was refused is given up. None is a request without a key.
+    """
+    later = _repeats(claims)
+    answers = await _kept(tx, {place: wanted for place, wanted in enumerate(claims) if wanted and place not in later})
+    fresh = [place for place in range(len(claims)) if place not in answers and place not in later]
+    for place, answer in zip(fresh, await make(fresh) if fresh else (), strict=True):
+        answers[place] = answer
+        if (wanted := claims[place]) is None:
+            continue
+        if isinstance(answer, Answer):
+            await keep(tx, wanted, answer.status, answer.body)
+        else:
+            await drop(tx, wanted)
+    if later:  # the second one of a key finds the first one's answer, now that it is there
+
+        async def make_later(places: Sequence[int]) -> Sequence[Answer | Problem]:
+            return await make([later[place] for place in places])
+
+        again = await answer_many(tx, [claims[place] for place in later], make_later)
+        answers.update(zip(later, again, strict=True))
+    return [answers[place] for place in range(len(claims))]
+
+
+def _repeats(claims: Sequence[Claim | None]) -> list[int]:
+    """The places whose key stands earlier in the same batch."""
+    seen: set[tuple[str, str]] = set()
+    found: list[int] = []
+    for place, wanted in enumerate(claims):
+        if wanted is not None:
+            if (wanted.scope, wanted.key) in seen:
+                found.append(place)
+            seen.add((wanted.scope, wanted.key))
+    return found
+
+
+async def _kept(tx: Tx, claims: Mapping[int, Claim]) -> dict[int, Answer | Exception]:
+    """The kept answers, and the refusals, of keys that came before."""
+    answers: dict[int, Answer | Exception] = {}
+    for place, wanted in claims.items():
+        try:
+            kept = await claim(tx, wanted)
+        except Problem as problem:
+            answers[place] = problem
+        else:
+            if kept is not None:
+                answers[place] = kept
+    return answers
 
 
 async def keep(tx: Tx, claimed: Claim, status: int, body: dict[str, Any]) -> None:

@@ -149,6 +149,11 @@ def replayed(kept: idempotency.Answer) -> JSONResponse:
     return JSONResponse(kept.body, kept.status, headers={"Idempotency-Replayed": "true"})
 
 
+def answered(answer: idempotency.Answer, **headers: str) -> JSONResponse:
+    """An answer, marked where it was given before; `headers` are for one that was not."""
+    return replayed(answer) if answer.replayed else JSONResponse(answer.body, answer.status, headers=headers)
+
+
 async def _once(
     request: Request,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")] = None,

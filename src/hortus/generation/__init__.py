@@ -5,7 +5,7 @@ from hortus.generation.margins import Margin, margins
 from hortus.generation.proof import prove_holds
 from hortus.generation.route import choose_route
 from hortus.generation.schemas import GenerationOut, Kind
-from hortus.generation.service import Ended, Wish, ended, submit
+from hortus.generation.service import Ended, Wish, ended, submit_many
 from hortus.generation.show import show as shown
 from hortus.generation.takedown import TakenDown, find_any, find_anybodys, take_down, taken_down
 from hortus.generation.tasks import RUN
@@ -26,7 +26,7 @@ __all__ = [
     "margins",
     "prove_holds",
     "shown",
-    "submit",
+    "submit_many",
     "take_down",
     "taken_down",
 ]

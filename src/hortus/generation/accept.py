@@ -62,7 +62,8 @@ async def _start(
     fresh = [item.wish for item in items if item.wish.id in accepted]
     await service.mark_running(tx, [wish.id for wish in fresh])
     wanted = [
-        tasks.Wanted(RUN["text"], {"id": wish.id}, user_id=wish.user_id, request_id=wish.request_id) for wish in fresh
+        tasks.Wanted(RUN["text"], {"id": wish.id, "running": True}, user_id=wish.user_id, request_id=wish.request_id)
+        for wish in fresh
     ]
     claimed = await tasks.claim_now(tx, wanted, worker=engine.worker, lease=engine.lease)
     task_of = {task.payload["id"]: task for task in claimed}
@@ -83,54 +84,13 @@ async def accept_many(
 
     `kinds` names the task for each kind of generation; None leaves the tasks to the caller.
     """
-    repeats = _repeats(items)
-    answers = await _claim(tx, {place: item for place, item in enumerate(items) if place not in repeats})
-    fresh = [place for place in range(len(items)) if place not in answers and place not in repeats]
-    problems = await service.submit_many(tx, settings, [items[place].wish for place in fresh], kinds)
-    for place, refusal in zip(fresh, problems, strict=True):
-        item = items[place]
-        if refusal is not None:
-            answers[place] = refusal
-            if item.claim is not None:
-                await idempotency.drop(tx, item.claim)
-            continue
-        body = _shown(item.wish, settings)
-        answers[place] = Answer(202, body)
-        if item.claim is not None:
-            await idempotency.keep(tx, item.claim, 202, body)
-    if repeats:  # the same key twice in one batch: the second one finds the first one's answer
-        later = await accept_many(tx, settings, [items[place] for place in repeats], kinds)
-        answers.update(zip(repeats, later, strict=True))
-    return [answers[place] for place in range(len(items))]
 
+    async def make(places: Sequence[int]) -> list[Answer | Problem]:
+        wishes = [items[place].wish for place in places]
+        problems = await service.submit_many(tx, settings, wishes, kinds)
+        return [problem or Answer(202, _shown(wish, settings)) for wish, problem in zip(wishes, problems, strict=True)]
 
-async def _claim(tx: Tx, items: Mapping[int, Asked]) -> dict[int, Answer | Exception]:
-    """The kept answers and the refusals of keys that came before."""
-    answers: dict[int, Answer | Exception] = {}
-    for place, item in items.items():
-        if item.claim is None:
-            continue
-        try:
-            kept = await idempotency.claim(tx, item.claim)
-        except Problem as problem:
-            answers[place] = problem
-        else:
-            if kept is not None:
-                answers[place] = kept
-    return answers
-
-
-def _repeats(items: Sequence[Asked]) -> list[int]:
-    """The places whose key stands earlier in the same batch."""
-    seen: set[tuple[str, str]] = set()
-    found: list[int] = []
-    for place, item in enumerate(items):
-        if item.claim is not None:
-            key = (item.claim.scope, item.claim.key)
-            if key in seen:
-                found.append(place)
-            seen.add(key)
-    return found
+    return await idempotency.answer_many(tx, [item.claim for item in items], make)
 
 
 def _shown(wish: Wish, settings: Settings) -> dict[str, Any]:

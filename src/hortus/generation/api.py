@@ -16,7 +16,17 @@ from hortus.core.resources import Resources
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
 from hortus.core.sse import EventStream, last_event_id
-from hortus.core.web import AllResources, OnceOnly, PageOf, ReadTx, WriteTx, make_router, open_to_keys, replayed
+from hortus.core.web import (
+    AllResources,
+    OnceOnly,
+    PageOf,
+    ReadTx,
+    WriteTx,
+    answered,
+    make_router,
+    open_to_keys,
+    replayed,
+)
 from hortus.generation import enhance, follow, service, wishes
 from hortus.generation.accept import Accept, Asked, StartText
 from hortus.generation.errors import DETAILS, GenerationFailed, NothingToDownload, PromptRefused
@@ -97,9 +107,7 @@ async def enhance_prompt(body: EnhanceIn, caller: Caller, resources: AllResource
 
 async def _accept(resources: Resources, wish: Wish, claim: idempotency.Claim | None) -> JSONResponse:
     answer = await resources.get(Accept)(Asked(wish, claim))
-    if answer.body["id"] != wish.id:
-        return replayed(answer)
-    return JSONResponse(answer.body, answer.status, headers={"Location": f"/api/generations/{wish.id}"})
+    return answered(answer, Location=f"/api/generations/{wish.id}")
 
 
 @router.post(

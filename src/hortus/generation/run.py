@@ -153,13 +153,15 @@ class _RoutingSink:
 async def run(resources: Resources, task: tasks.Claimed) -> None:
     """The task behind every generation. Returns when it has ended, by whomever."""
     database = resources.get(Database)
-    async with database.snapshot() as tx:
-        generation = await service.find_live(tx, task.payload["id"])
+    generation_id = task.payload["id"]
+    if task.payload.get("running"):  # marked as such when it was accepted: there is nothing to write
+        async with database.snapshot() as tx:
+            generation = await service.find_live(tx, generation_id)
+    else:
+        async with database.transaction() as tx:  # tx A
+            generation = await service.take_up(tx, generation_id)
     if generation is None:
         return
-    if generation.status == "queued":
-        async with database.transaction() as tx:  # tx A
-            await service.mark_running(tx, [generation.id])
     sink = _Sink(resources, generation)
     trace = Trace()
     keep = False

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from hortus import ledger, quotas, tasks
 from hortus.accounts import Budgets, Principal
@@ -105,21 +105,13 @@ def topic_of(generation_id: str) -> str:
 # Accept ----------------------------------------------------------------------
 
 
-async def submit(tx: Tx, settings: Settings, wish: Wish, kinds: Mapping[str, tasks.Kind] | None) -> str:
-    """Accept one wish or raise why not; returns the id.
-
-    `kinds` names the task for each kind of generation; None leaves the task to the caller.
-    """
-    (problem,) = await submit_many(tx, settings, [wish], kinds)
-    if problem is not None:
-        raise problem
-    return wish.id
-
-
 async def submit_many(
     tx: Tx, settings: Settings, wishes: Sequence[Wish], kinds: Mapping[str, tasks.Kind] | None
 ) -> list[Problem | None]:
-    """Accept each wish in turn, set by set: quota, hold, row and task together or none of them."""
+    """Accept each wish in turn, set by set: quota, hold, row and task together or none of them. None, or why not.
+
+    `kinds` names the task for each kind of generation; None leaves the task to the caller.
+    """
     refused = await _take_quota(tx, settings, wishes)
     over = await _spend_budgets(tx, settings, [wish for wish in wishes if wish.id not in refused])
     unpaid = await _hold(tx, [wish for wish in wishes if wish.id not in refused and wish.id not in over])
@@ -348,3 +340,15 @@ async def find_live(tx: Tx, generation_id: str) -> Generation | None:
     """A generation that has not ended, whoever's it is."""
     query = select(Generation).where(Generation.id == generation_id, Generation.status.in_(LIVE))
     return (await tx.execute(query)).scalar_one_or_none()
+
+
+async def take_up(tx: Tx, generation_id: str) -> Generation | None:
+    """A generation that has not ended, whoever's it is, which is running from now on if it was not."""
+    statement = (
+        update(Generation)
+        .where(Generation.id == generation_id, Generation.status.in_(LIVE))
+        .values(status="running", started_at=func.coalesce(Generation.started_at, clock.now()))
+        .returning(Generation)
+        .execution_options(synchronize_session=False)
+    )
+    return (await tx.execute(statement)).scalar_one_or_none()

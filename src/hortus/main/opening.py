@@ -110,6 +110,7 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
         resources.add(registry or discover(Context(http, settings.data_dir)), Registry)
         resources.add(billing.Press())
         resources.add(payments.discover(payments.Context(http, settings, database)))
+        resources.add(chat.SendMessages(database, resources))
         replies = chat.Replies(bus)
         generation.ended.connect(replies)
         generation.taken_down.connect(chat.taken_down)

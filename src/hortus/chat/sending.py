@@ -1,0 +1,83 @@
+"""Send messages in batches: those that arrive together share one transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from hortus import files
+from hortus.chat import service
+from hortus.chat.cache import rooms_changed
+from hortus.chat.errors import RoomNotFound
+from hortus.chat.service import Start, Turn
+from hortus.chat.show import show_turn
+from hortus.chat.tables import Chatroom, Message
+from hortus.core import context, idempotency
+from hortus.core.batch import Batch
+from hortus.core.db import Database, Tx
+from hortus.core.errors import Problem
+from hortus.core.idempotency import Answer, Claim
+from hortus.core.resources import Resources
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """A message to a room, and the idempotency claim of its request, if any."""
+
+    user_id: str
+    room_id: str
+    content: str
+    turn: Turn
+    claim: Claim | None
+    request_id: str = field(default_factory=context.request_id.get)
+
+
+class SendMessages(Batch[Sending, Answer]):
+    """`await send(sending)` gives the 202 answer once it is durable, or raises why not."""
+
+    def __init__(self, database: Database, resources: Resources) -> None:
+        async def work(tx: Tx, items: Sequence[Sending]) -> list[Answer | Exception]:
+            return await send_many(tx, resources, items)
+
+        super().__init__(database, work)
+
+
+async def send_many(tx: Tx, resources: Resources, items: Sequence[Sending]) -> list[Answer | Exception]:
+    """The answer to each: the kept one for a repeat, a message stored with its reply under way, or the refusal."""
+
+    async def make(places: Sequence[int]) -> list[Answer | Problem]:
+        answers: dict[int, Answer | Problem] = {}
+        left = list(places)
+        while left:
+            first = {items[place].room_id: place for place in reversed(left)}
+            now = [place for place in left if first[items[place].room_id] == place]
+            sent = await _send_apart(tx, resources, [items[place] for place in now])
+            answers.update(zip(now, sent, strict=True))
+            left = [place for place in left if place not in answers]  # they follow what was sent before them
+        return [answers[place] for place in places]
+
+    return await idempotency.answer_many(tx, [item.claim for item in items], make)
+
+
+async def _send_apart(tx: Tx, resources: Resources, items: Sequence[Sending]) -> list[Answer | Problem]:
+    """Send messages to rooms that differ."""
+    rooms = await service.lock_rooms(tx, [item.room_id for item in items])
+    starts = [await _start(tx, item, rooms.get(item.room_id)) for item in items]
+    begun = iter(await service.begin_many(tx, resources, [start for start in starts if isinstance(start, Start)]))
+    return [start if isinstance(start, Problem) else _answer(tx, start, next(begun)) for start in starts]
+
+
+def _answer(tx: Tx, start: Start, reply: Message | Problem) -> Answer | Problem:
+    if isinstance(reply, Problem):
+        return reply
+    rooms_changed(tx, start.room.user_id)
+    return Answer(202, show_turn(start.message, reply).model_dump(mode="json"))
+
+
+async def _start(tx: Tx, item: Sending, room: Chatroom | None) -> Start | Problem:
+    if room is None or room.user_id != item.user_id:
+        return RoomNotFound()
+    try:
+        for file_id in item.turn.attachments:
+            await files.find(tx, item.user_id, file_id)
+    except Problem as problem:
+        return problem
+    return Start(room, service.said(room, room.leaf_id, item.content), item.turn, request_id=item.request_id)

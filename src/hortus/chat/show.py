@@ -1,0 +1,21 @@
+"""Rooms and messages as they are shown."""
+
+from typing import Any
+
+from hortus.chat.schemas import MessageOut, RoomLine, SentOut
+from hortus.chat.tables import Message
+
+
+def show_line(room: Any) -> RoomLine:
+    """A room without its messages."""
+    return RoomLine.model_validate(room, from_attributes=True)
+
+
+def show_message(message: Message) -> MessageOut:
+    """One message."""
+    return MessageOut.model_validate(message, from_attributes=True)
+
+
+def show_turn(message: Message, reply: Message) -> SentOut:
+    """A message and the reply that is under way."""
+    return SentOut(message=show_message(message), reply=show_message(reply), generation_id=reply.generation_id or "")
