@@ -314,23 +314,23 @@ async def end_reply(tx: Tx, ended: generation.Ended) -> str | None:
     good = ended.status == "succeeded"
     # The room first, as whoever writes to it or deletes it does.
     room = (await tx.execute(select(Chatroom).where(Chatroom.id == marks["room_id"]).with_for_update())).scalar_one()
-    await tx.execute(
+    told = (ended.text or "") if good and room.deleted_at is None else ""
+    filled = (
         update(Message)
         .where(Message.id == marks["message_id"], Message.status == "pending")
         .values(
-            content=(ended.text or "") if good else "",
+            content=told,
             status="done" if good else "error",
             error_code=None if good else ended.error_code or ended.status,
         )
+        .returning(Message.parent_id)
     )
+    parent = (await tx.execute(filled)).scalar_one_or_none()
     if good and room.deleted_at is None:
-        parent = select(Message.parent_id).where(Message.id == marks["message_id"])
-        if (await tx.execute(parent)).scalar_one() == room.leaf_id:
+        if parent is not None and parent == room.leaf_id:
             room.leaf_id = marks["message_id"]
         _touch(room)
         await tx.flush()
-    if room.deleted_at is not None:
-        await tx.execute(update(Message).where(Message.id == marks["message_id"]).values(content=""))
     return room.id
 
 

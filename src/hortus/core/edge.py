@@ -40,7 +40,9 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-site",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
 }
-_RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+_OF_ALL = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+_OF_THE_API = [*_OF_ALL, (b"cache-control", b"no-store")]
+_HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 
 class Edge:
@@ -164,14 +166,15 @@ class Edge:
 
     def _add_headers(self, message: Message, scope: Scope, request_id: str) -> None:
         present = {name for name, _ in message["headers"]}
-        added = [pair for pair in _RAW_HEADERS if pair[0] not in present]
+        wanted = _OF_THE_API if scope["path"].startswith("/api/") else _OF_ALL
+        added = [pair for pair in wanted if pair[0] not in present]
         message["headers"] = [*message["headers"], *added, (b"x-request-id", request_id.encode())]
-        headers = MutableHeaders(raw=message["headers"])
         if self._https:
-            headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
-        if scope["path"].startswith("/api/") and "cache-control" not in headers:
-            headers["Cache-Control"] = "no-store"
-        state: dict[str, Any] = scope.get("state", {})
+            message["headers"].append(_HSTS)
+        state: dict[str, Any] | None = scope.get("state")
+        if not state:
+            return
+        headers = MutableHeaders(raw=message["headers"])
         for name, value in state.get("response_headers", {}).items():
             headers[name] = value
         for cookie in state.get("response_cookies", ()):

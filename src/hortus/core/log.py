@@ -50,7 +50,6 @@ def configure(level: str = "info", style: str = "auto") -> None:
     """Set up logging for this process. `style`: auto, json or console."""
     pretty = style == "console" or (style == "auto" and sys.stderr.isatty())
     shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _add_request_id,

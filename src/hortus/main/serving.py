@@ -144,7 +144,7 @@ async def create_admin(settings: Settings, email: str, password: str) -> str | N
     except Problem as problem:
         return problem.detail
     await asyncio.to_thread(schema.upgrade, settings)
-    async with opened(settings, work=False, role="worker") as resources:
+    async with opened(settings, work=False) as resources:
         hashed = await resources.get(accounts.PasswordPool).hash(password)
         try:
             async with resources.get(Database).transaction() as tx:
