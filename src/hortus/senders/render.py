@@ -6,12 +6,12 @@ Each template is one file of blocks: `subject`, `text` and `html` for mail, `sms
 import re
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
-
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from typing import TYPE_CHECKING, Any
 
 from hortus.senders.base import Mail, Sms
+
+if TYPE_CHECKING:
+    from jinja2 import Environment, Template
 
 LANGUAGES = ("en", "hi")
 _LIKE_A_LINK = re.compile(r"[:/\\@]|\w\.\w")
@@ -71,7 +71,7 @@ def _one_line(value: str, longest: int) -> str:
     return value
 
 
-def _block(template: Template, name: str, values: Mapping[str, Any]) -> str:
+def _block(template: "Template", name: str, values: Mapping[str, Any]) -> str:
     block = template.blocks.get(name)
     if block is None:
         raise ValueError(f"{template.name} has no {name}")
@@ -79,7 +79,10 @@ def _block(template: Template, name: str, values: Mapping[str, Any]) -> str:
 
 
 @cache
-def _environment(*, html: bool) -> Environment:
+def _environment(*, html: bool) -> "Environment":
+    from jinja2 import PackageLoader, StrictUndefined  # noqa: PLC0415 - loaded by the first mail
+    from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415 - likewise
+
     return ImmutableSandboxedEnvironment(
         loader=PackageLoader("hortus.senders"),
         autoescape=html,
@@ -89,7 +92,7 @@ def _environment(*, html: bool) -> Environment:
     )
 
 
-def _template(name: str, language: str, *, html: bool) -> Template:
+def _template(name: str, language: str, *, html: bool) -> "Template":
     if name not in TEMPLATES:
         raise ValueError(f"there is no template {name}")
     return _environment(html=html).get_template(f"{language_of(language)}/{name}.jinja")

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from babel.dates import format_date
-from babel.numbers import format_currency, get_currency_precision
 
 from hortus.billing.papers.errors import NotPrinted
 from hortus.billing.papers.tables import Invoice
@@ -27,6 +25,8 @@ _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TMP
 
 def money(amount_minor: int, currency: str) -> str:
     """An amount for people, such as `₹1,180.00`, without any float."""
+    from babel.numbers import format_currency, get_currency_precision  # noqa: PLC0415 - loaded by the first paper
+
     digits = get_currency_precision(currency)
     locale = "en_IN" if currency == "INR" else "en_US"
     return format_currency(Decimal(amount_minor).scaleb(-digits), currency, locale=locale)
@@ -34,6 +34,8 @@ def money(amount_minor: int, currency: str) -> str:
 
 def laid_out(row: Invoice) -> dict[str, Any]:
     """A paper as the template wants it: nothing but texts, in their order."""
+    from babel.dates import format_date  # noqa: PLC0415 - as above
+
     taxed = row.treatment not in ("none", "outside_scope")
     title = "Tax invoice" if row.kind == "invoice" and taxed else _TITLES[row.kind]
     facts = [["Payment", row.payment_id]]

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, tzinfo
 from decimal import Decimal
 
-from babel.numbers import get_currency_precision
 from sqlalchemy import func, select
 
 from hortus import accounts, ledger, quotas
@@ -81,6 +80,8 @@ def _amounts(paid: Payment, tax: int | None) -> tuple[int | None, ...]:
 
 def decimal(amount_minor: int, currency: str) -> str:
     """`118000`, `INR` -> `1180.00`."""
+    from babel.numbers import get_currency_precision  # noqa: PLC0415 - loaded by the first paper
+
     return format(Decimal(amount_minor).scaleb(-get_currency_precision(currency)), "f")
 
 

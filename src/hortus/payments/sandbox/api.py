@@ -2,12 +2,11 @@
 
 from collections.abc import Awaitable, Callable
 from functools import cache
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 from fastapi import Path
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from hortus.core.db import Tx
 from hortus.core.errors import NotFound
@@ -17,6 +16,9 @@ from hortus.payments.sandbox import store, vendor
 from hortus.payments.sandbox.adapter import is_on
 from hortus.payments.sandbox.store import Thing
 
+if TYPE_CHECKING:
+    from jinja2 import Template
+
 router = make_router("/sandbox", "sandbox")
 OPEN = public("the buyer comes from the checkout, whose id cannot be guessed; nothing here is real money")
 CheckoutId = Annotated[str, Path(max_length=60, pattern=r"^sbx_co_[A-Za-z0-9_-]+$")]
@@ -24,7 +26,9 @@ PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'
 
 
 @cache
-def _page() -> Template:
+def _page() -> "Template":
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - loaded by the first page
+
     loader = PackageLoader("hortus.payments.sandbox", "")
     return Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template("page.jinja")
 
