@@ -137,21 +137,17 @@ class Once:
         if claimed is not None:
             kept = await idempotency.claim(tx, claimed)
             if kept is not None:
-                return replayed(kept)
+                return answered(kept)
         body = (await make()).model_dump(mode="json")
         if claimed is not None:
             await idempotency.keep(tx, claimed, status, body)
         return JSONResponse(body, status)
 
 
-def replayed(kept: idempotency.Answer) -> JSONResponse:
-    """The first answer again, marked as such."""
-    return JSONResponse(kept.body, kept.status, headers={"Idempotency-Replayed": "true"})
-
-
 def answered(answer: idempotency.Answer, **headers: str) -> JSONResponse:
     """An answer, marked where it was given before; `headers` are for one that was not."""
-    return replayed(answer) if answer.replayed else JSONResponse(answer.body, answer.status, headers=headers)
+    shown = {"Idempotency-Replayed": "true"} if answer.replayed else headers
+    return JSONResponse(answer.body, answer.status, headers=shown)
 
 
 async def _once(

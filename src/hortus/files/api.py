@@ -1,7 +1,6 @@
 """Routes of `/api/upload` and the signed links."""
 
 import asyncio
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -25,9 +24,9 @@ from hortus.core.web import (
     PageOf,
     ReadTx,
     WriteTx,
+    answered,
     make_router,
     open_to_keys,
-    replayed,
     resource,
 )
 from hortus.files import service, tables
@@ -133,33 +132,26 @@ async def _upload(form: FormData, caller: Principal, resources: Resources, once:
     picture = await service.clean_upload(data, settings, enhance=enhance)
     new = await service.store_upload(storage, caller.user_id, picture, file.filename or "file")
     try:
-        kept = await _keep(resources, claimed, new)
+        answer = await _keep(resources, claimed, new)
     except Problem:
         await storage.delete(new.storage_key)  # the key belongs to another request, so this file never was
         raise
-    if kept.first:
-        return JSONResponse(kept.answer.body, kept.answer.status)
-    await storage.delete(new.storage_key)  # the same request was answered before
-    return replayed(kept.answer)
+    if answer.replayed:
+        await storage.delete(new.storage_key)
+    return answered(answer)
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    answer: idempotency.Answer
-    first: bool
-
-
-async def _keep(resources: Resources, claimed: idempotency.Claim | None, new: service.NewFile) -> _Kept:
+async def _keep(resources: Resources, claimed: idempotency.Claim | None, new: service.NewFile) -> idempotency.Answer:
     async with resources.get(Database).transaction() as tx:
         earlier = await idempotency.claim(tx, claimed) if claimed is not None else None
         if earlier is not None:
-            return _Kept(earlier, first=False)
+            return earlier
         await service.insert_file(tx, new)
         row = await service.find(tx, new.user_id, new.id)
         answer = idempotency.Answer(201, _show(row, resources.get(Settings)).model_dump(mode="json"))
         if claimed is not None:
             await idempotency.keep(tx, claimed, answer.status, answer.body)
-    return _Kept(answer, first=True)
+    return answer
 
 
 @router.get("/upload/files", tags=["files"], openapi_extra=open_to_keys("files"))

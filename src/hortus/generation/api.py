@@ -25,7 +25,6 @@ from hortus.core.web import (
     answered,
     make_router,
     open_to_keys,
-    replayed,
 )
 from hortus.generation import enhance, follow, service, wishes
 from hortus.generation.accept import Accept, Asked, StartText
@@ -88,7 +87,7 @@ async def generate_text(body: TextIn, caller: Caller, resources: AllResources, o
         return EventStream(follow.stream_inline(resources, started.task, caller.user_id))
     generation, repeated = await _make_text(resources, wish, claim)
     shown = show_text(generation).model_dump(mode="json")
-    return replayed(Answer(200, shown)) if repeated else JSONResponse(shown)
+    return answered(Answer(200, shown, replayed=repeated))
 
 
 @router.post("/prompt/enhance", tags=["text"], openapi_extra=open_to_keys("text"))

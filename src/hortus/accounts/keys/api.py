@@ -16,7 +16,7 @@ from hortus.core.db import Tx
 from hortus.core.paging import Page
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web import OnceOnly, PageOf, ReadTx, WriteTx, make_router, replayed, resource
+from hortus.core.web import OnceOnly, PageOf, ReadTx, WriteTx, answered, make_router, resource
 
 router = make_router("/api/keys", "keys")
 SettingsOf = Annotated[Settings, resource(Settings)]
@@ -43,7 +43,7 @@ async def _shown_once(
         if kept is not None:
             body = kept.body
             body["secret"] = mint_again(settings, body.pop("seed"), body["prefix"])
-            return replayed(kept)
+            return answered(kept)
     grown_from = seed()
     shown = (await make(grown_from)).model_dump(mode="json")
     if claim is not None:

@@ -14,7 +14,7 @@ from hortus.core import idempotency
 from hortus.core.paging import Page
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web import OnceOnly, PageOf, ReadTx, WriteTx, make_router, replayed, resource
+from hortus.core.web import OnceOnly, PageOf, ReadTx, WriteTx, answered, make_router, resource
 
 router = make_router("/api/admin/coupons", "admin")
 SettingsOf = Annotated[Settings, resource(Settings)]
@@ -33,7 +33,7 @@ async def make(body: CouponIn, caller: RecentAdmin, tx: WriteTx, settings: Setti
         seed = kept.body.pop("seed")
         for number, item in enumerate(kept.body["items"]):
             item["code"] = body.code or coupons.mint(settings, seed, number)
-        return replayed(kept)
+        return answered(kept)
     seed = coupons.seed()
     codes = [body.code] if body.code is not None else [coupons.mint(settings, seed, n) for n in range(body.count)]
     named = body.model_dump(exclude={"reason", "code", "count", "credits"})
