@@ -273,7 +273,7 @@ async def contexts_of(tx: Tx, messages: Sequence[Message], most: int, tokens: in
 @cache
 def _chains() -> Select[Any]:
     """What was said before, from each of some messages upwards."""
-    columns = (Message.id, Message.parent_id, Message.role, Message.content, Message.status)
+    columns = (Message.parent_id, Message.role, Message.content, Message.status)
     first = select(Message.id.label("start"), *columns, literal(1).label("depth"))
     chain = first.where(Message.id.in_(bindparam("parents", expanding=True))).cte("chain", recursive=True)
     older = (

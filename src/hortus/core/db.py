@@ -8,7 +8,7 @@ only one that commits.
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -19,7 +19,6 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Double,
-    Engine,
     MetaData,
     String,
     TypeDecorator,
@@ -157,14 +156,15 @@ class Database:
         self.carried: dict[str, Any] = {}
         """What every transaction brings along in its `info`, such as the key that seals messages."""
         self.dialect = self.url.get_backend_name()
-        self._inline: Engine | None = None
         self._source: InlineSource | PostgresSource | None = None
+        self._reader: Callable[..., Tx]
         if self.dialect == "sqlite":
             self._writer = engines.sqlite_engine(self.url, begin="BEGIN IMMEDIATE", pool_size=1, echo=echo)
-            self._inline = engines.inline_engine(self.url, pool_size=pool_size, echo=echo)
-            self._source = InlineSource(self._inline)
+            inline = engines.inline_engine(self.url, pool_size=pool_size, echo=echo)
+            self._reader, self._source = partial(InlineTx, inline), InlineSource(inline)
         else:
             self._writer = engines.postgresql_engine(self.url, manners, pool_size=pool_size, echo=echo)
+            self._reader = partial(Tx, self._writer)
             if not manners.pgbouncer:  # its transactions must be told their times
                 self._source = PostgresSource(self._writer)
         self.replica: Replica | None = None
@@ -202,14 +202,9 @@ class Database:
             await asyncio.sleep(random.uniform(0.01, 0.05) * 2**tried)  # noqa: S311 - spreads tries, guards nothing
         raise AssertionError  # the last try answers or raises
 
-    @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[Tx]:
+    def snapshot(self) -> AbstractAsyncContextManager[Tx]:
         """A transaction for reading; whatever it writes is rolled back."""
-        make = partial(Tx, self._writer) if self._inline is None else partial(InlineTx, self._inline)
-        async with self._open(make) as tx:
-            yield tx
-            tx.expunge_all()  # what was read stays readable; a rollback would expire it
-            await tx.rollback()
+        return self._reading(self._reader)
 
     async def read(self, read: Read, **parameters: Any) -> Sequence[Any]:
         """The rows of one statement by itself: the cheapest way to read. Another one may see a later moment."""
@@ -230,10 +225,8 @@ class Database:
             return
         engine = engines.sqlite_engine(self.url, begin="BEGIN", pool_size=1)
         try:
-            async with self._open(partial(Tx, engine)) as tx:
+            async with self._reading(partial(Tx, engine)) as tx:
                 yield tx
-                tx.expunge_all()
-                await tx.rollback()
         finally:
             await engine.dispose()
 
@@ -246,16 +239,21 @@ class Database:
         settled = before is not None and before <= datetime.now(UTC) - SETTLED
         if settled and self.replica is not None and await self.replica.is_fit():
             try:
-                async with self._open(partial(Tx, self.replica.engine)) as tx:
+                async with self._reading(partial(Tx, self.replica.engine)) as tx:
                     yield tx
-                    tx.expunge_all()
-                    await tx.rollback()
             except Unavailable as error:
                 self.replica.rest(str(error.__cause__)[:200])
                 raise
         else:
             async with self.snapshot() as tx:
                 yield tx
+
+    @asynccontextmanager
+    async def _reading(self, make: Callable[..., Tx]) -> AsyncIterator[Tx]:
+        async with self._open(make) as tx:
+            yield tx
+            tx.expunge_all()  # what was read stays readable; a rollback would expire it
+            await tx.rollback()
 
     @asynccontextmanager
     async def _open(self, make: Callable[..., Tx]) -> AsyncIterator[Tx]:
@@ -276,8 +274,6 @@ class Database:
         await self._writer.dispose()
         if isinstance(self._source, InlineSource):
             self._source.close()
-        if self._inline is not None:
-            self._inline.dispose()
         if self.replica is not None:
             await self.replica.engine.dispose()
 

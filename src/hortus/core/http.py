@@ -117,8 +117,8 @@ class Http:
     async def _open(self) -> "aiohttp.ClientSession":
         if self._session is None:
             library = await asyncio.to_thread(_library)
-        if self._session is None:
-            self._session = library.ClientSession(
+            # Another call may have opened it meanwhile.
+            self._session = self._session or library.ClientSession(
                 connector=library.TCPConnector(limit=self._connections, ttl_dns_cache=60),
                 cookie_jar=library.DummyCookieJar(),
                 auto_decompress=True,

@@ -88,10 +88,11 @@ class InlineSource:
         return [sent.row(each) for each in found]
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection, and all others of its engine."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+        self._engine.dispose()
 
 
 class PostgresSource:
