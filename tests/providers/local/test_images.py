@@ -11,8 +11,10 @@ from PIL import Image
 from hortus.core.http import Http
 from hortus.providers.base import Context, ImageRequest, Media, Output, Rejected, Unsupported
 from hortus.providers.local import Adapter, sample_portrait
+from hortus.providers.local.drawing.canvas import Canvas
 from hortus.providers.local.drawing.draw import draw
 from hortus.providers.local.drawing.scene import read_scene
+from hortus.providers.local.drawing.sky import paint_sky
 from hortus.providers.local.drawing.treat import find_treatment, watercolour
 from hortus.providers.local.portrait import draw_portrait
 
@@ -161,3 +163,11 @@ def test_the_sample_portrait_is_what_its_code_draws_and_has_one_face(tmp_path: P
     assert np.abs(ours - drawn).mean() < 1
     finder = cv2.CascadeClassifier(f"{cv2.data.haarcascades}haarcascade_frontalface_default.xml")
     assert len(finder.detectMultiScale(cv2.cvtColor(ours.astype(np.uint8), cv2.COLOR_RGB2GRAY), 1.1, 6)) == 1
+
+
+@pytest.mark.parametrize("take", range(4))
+def test_the_clouds_have_no_seam(take: int):
+    canvas = Canvas(600, 400)
+    paint_sky(canvas, read_scene("a lake at dawn", None, take), 0.55)
+    steps = np.abs(np.diff(canvas.rgb[:200, :60], axis=1)).max(axis=(0, 2))  # the sun stands further in
+    assert steps.max() < 8 * np.median(steps)

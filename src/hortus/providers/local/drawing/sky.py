@@ -69,7 +69,10 @@ def _paint_clouds(canvas: Canvas, scene: Scene, horizon: float, sun: tuple[float
     fade = np.clip(np.linspace(0.4, 1.5, height, dtype=np.float32), 0, 1) * np.linspace(
         1.0, 0.35, height, dtype=np.float32
     )
-    shifted = np.roll(noise, (-max(height // 40, 2), max(canvas.width // 60, 2)), axis=(0, 1))
+    # Moved up and to the right; what comes in at an edge goes on as the edge is, and no seam is seen.
+    rows = np.minimum(np.arange(height) + max(height // 40, 2), height - 1)
+    columns = np.maximum(np.arange(canvas.width) - max(canvas.width // 60, 2), 0)
+    shifted = noise[np.ix_(rows, columns)]
     lit = np.clip((noise - shifted) * 5 + 0.5, 0, 1)[:, :, None]
     near = np.exp(-(((np.arange(canvas.width) - sun[0]) / (canvas.unit * 0.7)) ** 2)).astype(np.float32)[None, :, None]
     shade = np.array(mix(p.mid, p.top, 0.45), np.float32)
