@@ -89,7 +89,7 @@ def one_by_one(database: Database) -> Pair:
 def batched(database: Database) -> Pair:
     """Calls that arrive together share a transaction."""
     reserve = Batch(database, ledger.reserve_many)
-    settle = Batch(database, ledger.settle_many)
+    settle = Batch(database, ledger.close_many)
 
     async def pair(user_id: str) -> None:
         reference = ids.new()

@@ -79,11 +79,9 @@ async def test_one_reference_is_reserved_and_closed_once(databases: list[Databas
     )
     assert sum(answer is None for answer in answers) == 1
     assert sum(isinstance(answer, ledger.AlreadyReserved) for answer in answers) == 29
-    settle = [Batch(database, ledger.settle_many) for database in databases]
-    release = [Batch(database, ledger.release_many) for database in databases]
-    closed = await asyncio.gather(
-        *(settle[n % 3](ledger.Settlement("same")) for n in range(15)), *(release[n % 3]("same") for n in range(15))
-    )
+    close = [Batch(database, ledger.close_many) for database in databases]
+    wishes = [ledger.Settlement("same"), ledger.Release("same")] * 15
+    closed = await asyncio.gather(*(close[n % 3](wish) for n, wish in enumerate(wishes)))
     assert sum(closed) == 1
     async with databases[0].snapshot() as tx:
         assert (await ledger.balance(tx, user)).held == 0
@@ -116,7 +114,7 @@ async def test_batches_over_the_same_users_do_not_deadlock(databases: list[Datab
                     assert await ledger.reserve_many(tx, holds) == [None] * len(holds)
                 chance.shuffle(holds)
                 async with database.transaction() as tx:
-                    closed = await ledger.settle_many(tx, [ledger.Settlement(hold.reference, 1) for hold in holds])
+                    closed = await ledger.close_many(tx, [ledger.Settlement(hold.reference, 1) for hold in holds])
                     assert closed == [True] * len(holds)
             except Exception as error:
                 failures.append(error)

@@ -114,13 +114,13 @@ async def test_a_batch_is_first_come_first_served(database: Database):
             type(None),
         ]
         closings = [ledger.Settlement("a"), ledger.Settlement("d", 9), ledger.Settlement("a"), ledger.Settlement("?")]
-        closed = await ledger.settle_many(tx, closings)
+        closed = await ledger.close_many(tx, closings)
         assert closed[0] is True
         assert isinstance(closed[1], ValueError)
         assert closed[2] is False
         assert isinstance(closed[3], ledger.UnknownReservation)
-        assert await ledger.release_many(tx, ["d", "e", "d"]) == [True, True, False]
-        assert await ledger.reserve_many(tx, []) == await ledger.settle_many(tx, []) == []
+        assert await ledger.close_many(tx, [ledger.Release(each) for each in "ded"]) == [True, True, False]
+        assert await ledger.reserve_many(tx, []) == await ledger.close_many(tx, []) == []
         assert await ledger.balance(tx, rich) == ledger.Balance(4, 0)
         assert await sound(tx)
 

@@ -15,11 +15,13 @@ from hortus.core.db import Moment, Tx
 
 LOCK: Final = {"postgresql": "FOR UPDATE", "sqlite": ""}  # a SQLite writer is alone already
 SKIP_LOCKED: Final = {"postgresql": "FOR UPDATE SKIP LOCKED", "sqlite": ""}
+JSON_TYPE: Final = {"postgresql": "json", "sqlite": "text"}
 PARAMETERS: Final[Mapping[str, Any]] = {"rows": String(), "now": Moment(), "day": Date(), "month": Date()}
 
 
 class SetStatement:
-    """SQL with `{rows}` for a table `d` of the given columns, `{lock}` and `{skip_locked}`; one text per dialect.
+    """SQL with `{rows}` for a table `d` of the given columns, `{lock}`, `{skip_locked}` and `{json}` for the type of
+    JSON columns; one text per dialect.
 
     Columns are named with their PostgreSQL types: `text`, `bigint`, `date`, `timestamptz`.
     Beside the rows it may take `:now` (a moment), `:day` and `:month` (dates).
@@ -34,7 +36,9 @@ class SetStatement:
         }
         self._texts: dict[str, TextClause] = {}
         for dialect, source in sources.items():
-            filled = sql.format(rows=source, lock=LOCK[dialect], skip_locked=SKIP_LOCKED[dialect])
+            filled = sql.format(
+                rows=source, lock=LOCK[dialect], skip_locked=SKIP_LOCKED[dialect], json=JSON_TYPE[dialect]
+            )
             bound: list[BindParameter[Any]] = [
                 bindparam(name, type_=kind) for name, kind in PARAMETERS.items() if f":{name}" in filled
             ]

@@ -1,11 +1,12 @@
 """Generations: one piece of paid work each, from acceptance to one end."""
 
 from hortus.generation.closing import cancel_all
+from hortus.generation.ending import Ended, ended
 from hortus.generation.margins import Margin, margins
 from hortus.generation.proof import prove_holds
 from hortus.generation.route import choose_route
 from hortus.generation.schemas import GenerationOut, Kind
-from hortus.generation.service import Ended, Wish, ended, submit_many
+from hortus.generation.service import Wish, submit_many
 from hortus.generation.show import show as shown
 from hortus.generation.takedown import TakenDown, find_any, find_anybodys, take_down, taken_down
 from hortus.generation.tasks import RUN

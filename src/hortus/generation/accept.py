@@ -12,6 +12,7 @@ from hortus.core.errors import Problem
 from hortus.core.idempotency import Answer, Claim
 from hortus.core.settings import Settings
 from hortus.generation import service
+from hortus.generation.running import mark_running
 from hortus.generation.service import Wish
 from hortus.generation.show import show
 from hortus.generation.tables import Generation
@@ -60,7 +61,7 @@ async def _start(
 ) -> list[Started | Exception]:
     accepted = {answer.body["id"] for answer in answers if isinstance(answer, Answer)}
     fresh = [item.wish for item in items if item.wish.id in accepted]
-    await service.mark_running(tx, [wish.id for wish in fresh])
+    await mark_running(tx, [wish.id for wish in fresh])
     wanted = [
         tasks.Wanted(RUN["text"], {"id": wish.id, "running": True}, user_id=wish.user_id, request_id=wish.request_id)
         for wish in fresh

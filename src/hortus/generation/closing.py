@@ -4,7 +4,7 @@ from sqlalchemy import select
 
 from hortus.core.db import Tx
 from hortus.core.events import Bus
-from hortus.generation.service import Outcome, end
+from hortus.generation.ending import Outcome, end_many
 from hortus.generation.tables import LIVE, Generation
 
 
@@ -12,4 +12,4 @@ async def cancel_all(tx: Tx, bus: Bus, user_id: str) -> int:
     """End whatever still runs for a user, as if they had cancelled each: nothing is charged. How many those were."""
     query = select(Generation.id).where(Generation.user_id == user_id, Generation.status.in_(LIVE))
     running = list((await tx.execute(query.order_by(Generation.id))).scalars())
-    return sum([await end(tx, bus, generation_id, Outcome("cancelled")) for generation_id in running])
+    return len(await end_many(tx, bus, dict.fromkeys(running, Outcome("cancelled"))))

@@ -13,6 +13,8 @@ from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.core.sse import KEEP_ALIVE, frame
 from hortus.generation import service, show
+from hortus.generation.ending import Outcome, topic_of
+from hortus.generation.finish import Finish, Finished
 from hortus.generation.tables import LIVE, Generation
 
 log = structlog.get_logger()
@@ -36,7 +38,7 @@ async def follow(
         progress = 0 if generation is None else generation.progress
         yield frame("progress", {"generation_id": generation_id, "progress": progress})
         seen = after
-        listening = bus.listen(service.topic_of(generation_id), after, LOOK_SECONDS, CALM_SECONDS)
+        listening = bus.listen(topic_of(generation_id), after, LOOK_SECONDS, CALM_SECONDS)
         async with contextlib.aclosing(listening) as news:
             async for event in news:
                 if event is not None and event.name in ("progress", "delta", "restart"):
@@ -99,10 +101,8 @@ async def wait_ended(resources: Resources, user_id: str, generation_id: str) -> 
 
 
 async def _abandon(resources: Resources, claimed: tasks.Claimed, *, sent: bool) -> None:
-    outcome = service.Outcome("cancelled", quota_used=sent)
+    generation_id = claimed.payload["id"]
     try:
-        async with resources.get(Database).transaction() as tx:
-            await service.end(tx, resources.get(Bus), claimed.payload["id"], outcome)
-            await tasks.finish(tx, claimed)
+        await resources.get(Finish)(Finished(claimed, generation_id, Outcome("cancelled", quota_used=sent)))
     except tasks.LeaseLost:
-        log.info("abandoned_generation_taken_over", generation_id=claimed.payload["id"])
+        log.info("abandoned_generation_taken_over", generation_id=generation_id)

@@ -21,9 +21,12 @@ from hortus.core.db import Database, Tx
 from hortus.core.events import Bus
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.generation import forget, service
-from hortus.generation.service import Outcome
+from hortus.generation import running
+from hortus.generation.ending import Outcome, end, topic_of
+from hortus.generation.finish import Finish, Finished
+from hortus.generation.running import TakeUp
 from hortus.generation.tables import Generation
+from hortus.generation.watch import Watch
 from hortus.providers import (
     ChatMessage,
     ImageRequest,
@@ -41,7 +44,6 @@ from hortus.routing import Catalog, Choice, Health, Job, Route, Trace, Used
 from hortus.storage import BlobNotFound, Storage
 
 log = structlog.get_logger()
-CANCEL_CHECK_SECONDS = 2.0
 PROGRESS_SECONDS = 1.0
 LONGEST_TEXT = 200_000
 
@@ -59,7 +61,7 @@ class _Sink:
         self._settings = resources.get(Settings)
         self._bus = resources.get(Bus)
         self._generation = generation
-        self._topics = [service.topic_of(generation.id), *generation.asked.get("topics", ())]
+        self._topics = [topic_of(generation.id), *generation.asked.get("topics", ())]
         self._marks = dict(generation.asked.get("marks", {}))
         self._noted = 0.0
         self.pieces: list[str] = []
@@ -80,7 +82,7 @@ class _Sink:
     async def job_started(self, choice: Choice, handle: str) -> None:
         self.job = Job(choice.offer.provider, choice.offer.model, handle)
         async with self._database.transaction() as tx:
-            await service.note_job(tx, self._generation.id, choice.offer.provider, choice.offer.model, handle)
+            await running.note_job(tx, self._generation.id, choice.offer.provider, choice.offer.model, handle)
 
     async def progress(self, percent: int) -> None:
         shown = min(percent, 99)
@@ -88,7 +90,7 @@ class _Sink:
         if time.monotonic() - self._noted >= PROGRESS_SECONDS:
             self._noted = time.monotonic()
             async with self._database.transaction() as tx:
-                await service.note_progress(tx, self._generation.id, shown)
+                await running.note_progress(tx, self._generation.id, shown)
 
     async def delta(self, text: str) -> None:
         # PostgreSQL keeps no null bytes, and nobody wants them.
@@ -152,32 +154,34 @@ class _RoutingSink:
 
 async def run(resources: Resources, task: tasks.Claimed) -> None:
     """The task behind every generation. Returns when it has ended, by whomever."""
-    database = resources.get(Database)
     generation_id = task.payload["id"]
-    if task.payload.get("running"):  # marked as such when it was accepted: there is nothing to write
-        async with database.snapshot() as tx:
-            generation = await service.find_live(tx, generation_id)
-    else:
-        async with database.transaction() as tx:  # tx A
-            generation = await service.take_up(tx, generation_id)
-    if generation is None:
-        return
-    sink = _Sink(resources, generation)
-    trace = Trace()
-    keep = False
-    try:
-        async with _workdir(generation.kind) as workdir:
-            outcome = await _work_unless_cancelled(resources, generation, sink, trace, workdir)
-            if outcome is not None:
-                keep = True  # until we know: a commit whose answer was lost may have been one
-                keep = await _finish(resources, task, generation, sink, outcome)
-    except tasks.LeaseLost:
+    with resources.get(Watch).over(generation_id) as ended:
+        generation = await _take_up(resources, task)
+        if generation is None:
+            return
+        sink = _Sink(resources, generation)
         keep = False
-        raise
-    finally:
-        if not keep:
-            with suppress(Exception):
-                await asyncio.shield(sink.discard())
+        try:
+            async with _workdir(generation.kind) as workdir:
+                outcome = await _work_unless(ended, resources, generation, sink, workdir)
+                if outcome is not None:
+                    keep = True  # until we know: a commit whose answer was lost may have been one
+                    done = Finished(task, generation_id, outcome, sink.files, sink.job)
+                    keep = await resources.get(Finish)(done) and outcome.status == "succeeded"
+        except tasks.LeaseLost:
+            keep = False
+            raise
+        finally:
+            if not keep:
+                with suppress(Exception):
+                    await asyncio.shield(sink.discard())
+
+
+async def _take_up(resources: Resources, task: tasks.Claimed) -> Generation | None:
+    if not task.payload.get("running"):
+        return await resources.get(TakeUp)(task.payload["id"])
+    async with resources.get(Database).snapshot() as tx:  # marked when it was accepted: there is nothing to write
+        return await running.find_live(tx, task.payload["id"])
 
 
 @asynccontextmanager
@@ -193,27 +197,13 @@ async def _workdir(kind: str) -> AsyncIterator[Path]:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
 
-async def _finish(
-    resources: Resources, task: tasks.Claimed, generation: Generation, sink: _Sink, outcome: Outcome
-) -> bool:
-    async with resources.get(Database).transaction() as tx:  # tx B
-        ended = await service.end(tx, resources.get(Bus), generation.id, outcome)
-        if ended and outcome.status == "succeeded":
-            for kept in sink.files:
-                await files.insert_file(tx, kept)
-            await forget.forget_later(tx, resources, sink.job)
-        await tasks.finish(tx, task)
-    return ended and outcome.status == "succeeded"
-
-
-async def _work_unless_cancelled(
-    resources: Resources, generation: Generation, sink: _Sink, trace: Trace, workdir: Path
+async def _work_unless(
+    ended: asyncio.Future[None], resources: Resources, generation: Generation, sink: _Sink, workdir: Path
 ) -> Outcome | None:
     """None when somebody ended the generation meanwhile; the vendor's work is stopped then."""
-    work = asyncio.ensure_future(_work(resources, generation, sink, trace, workdir))
-    watch = asyncio.ensure_future(_until_ended(resources, generation.id))
+    work = asyncio.ensure_future(_work(resources, generation, sink, workdir))
     try:
-        await asyncio.wait((work, watch), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((work, ended), return_when=asyncio.FIRST_COMPLETED)
         if work.done():
             return work.result()
         work.cancel()
@@ -221,21 +211,8 @@ async def _work_unless_cancelled(
         await _cancel_job(resources, sink)
         return None
     finally:
-        for running in (work, watch):
-            running.cancel()
-        await asyncio.wait((work, watch))
-
-
-async def _until_ended(resources: Resources, generation_id: str) -> None:
-    database = resources.get(Database)
-    while True:
-        news = resources.get(Bus).listen(service.topic_of(generation_id), wait=CANCEL_CHECK_SECONDS)
-        async for event in news:
-            if event is not None and event.name in ("delta", "progress", "restart"):
-                continue
-            async with database.snapshot() as tx:
-                if await service.status_of(tx, generation_id) != "running":
-                    return
+        work.cancel()
+        await asyncio.wait((work,))
 
 
 async def _cancel_job(resources: Resources, sink: _Sink) -> None:
@@ -250,7 +227,8 @@ async def _cancel_job(resources: Resources, sink: _Sink) -> None:
             log.exception("vendor_cancel_failed", provider=sink.job.provider)
 
 
-async def _work(resources: Resources, generation: Generation, sink: _Sink, trace: Trace, workdir: Path) -> Outcome:
+async def _work(resources: Resources, generation: Generation, sink: _Sink, workdir: Path) -> Outcome:
+    trace = Trace()
     settings = resources.get(Settings)
     seconds = {"image": settings.image_deadline_seconds, "video": settings.video_deadline_seconds}
     try:
@@ -396,4 +374,4 @@ def _attempts(generation: Generation, trace: Trace) -> tuple[dict[str, Any], ...
 
 async def give_up(tx: Tx, resources: Resources, task: tasks.Claimed) -> None:
     """The task was dead-lettered: end the generation as failed in the same transaction."""
-    await service.end(tx, resources.get(Bus), task.payload["id"], Outcome("failed", "interrupted"))
+    await end(tx, resources.get(Bus), task.payload["id"], Outcome("failed", "interrupted"))

@@ -1,16 +1,15 @@
-"""Accept, find, cancel, retry and end generations.
+"""Accept, find, cancel and retry generations.
 
 A generation is accepted with its quota taken and its price held in one transaction, and
-ends exactly once: whoever moves `status` out of queued or running settles its affairs in
-the same transaction.
+ends exactly once: see `ending`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import insert, select, update
 
 from hortus import ledger, quotas, tasks
 from hortus.accounts import Budgets, Principal
@@ -20,9 +19,9 @@ from hortus.core.errors import Problem
 from hortus.core.events import Bus
 from hortus.core.paging import Page, Paging, newest
 from hortus.core.settings import Settings
-from hortus.core.signals import Signal
+from hortus.generation.ending import Outcome, end
 from hortus.generation.errors import AlreadyEnded, GenerationNotFound, NotRetryable
-from hortus.generation.tables import LIVE, Generation
+from hortus.generation.tables import Generation
 from hortus.providers import Operation
 from hortus.routing import Route, Tier
 
@@ -61,45 +60,6 @@ class Wish:
     def needs(self) -> Tier:
         """The quality that the customer's plan must bring."""
         return self.route.choices[0].model.tier if self.named else self.quality
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A generation that just ended, for whoever waits for it in the same transaction."""
-
-    id: str
-    user_id: str
-    kind: str
-    status: Literal["succeeded", "failed", "cancelled"]
-    text: str | None
-    error_code: str | None
-    asked: dict[str, Any]
-
-
-ended: Signal[Ended] = Signal("generation.ended")
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How the work went; the rest of `Generation` that is only known at the end."""
-
-    status: Literal["succeeded", "failed", "cancelled"]
-    error_code: str | None = None
-    text: str | None = None
-    outputs: tuple[dict[str, Any], ...] = ()
-    usage: dict[str, Any] | None = None
-    attempts: tuple[dict[str, Any], ...] | None = None
-    provider: str | None = None
-    model: str | None = None
-    cost: int | None = None
-    cost_currency: str | None = None
-    quota_used: bool = False
-    """Whether the customer had some of the result, so that the quota stays used although nothing is charged."""
-
-
-def topic_of(generation_id: str) -> str:
-    """Where the news of a generation is published."""
-    return f"generation/{generation_id}"
 
 
 # Accept ----------------------------------------------------------------------
@@ -214,60 +174,7 @@ async def find_all(
     return await newest(tx, query, paging, Generation.id)
 
 
-# End -------------------------------------------------------------------------
-
-
-async def end(tx: Tx, bus: Bus, generation_id: str, outcome: Outcome) -> bool:
-    """Move a live generation to its end and settle its affairs; False when it had ended before.
-
-    Success settles the hold; anything else releases it and gives the quota back.
-    """
-    values: dict[str, Any] = {
-        "status": outcome.status,
-        "finished_at": clock.now(),
-        "error_code": outcome.error_code,
-        "outputs": list(outcome.outputs),
-    }
-    if outcome.status == "succeeded":
-        values["progress"] = 100
-    for name in ("text", "usage", "provider", "model", "cost", "cost_currency"):
-        if getattr(outcome, name) is not None:
-            values[name] = getattr(outcome, name)
-    if outcome.attempts is not None:
-        values["attempts"] = list(outcome.attempts)
-    moved = (
-        await tx.execute(
-            update(Generation)
-            .where(Generation.id == generation_id, Generation.status.in_(LIVE))
-            .values(**values)
-            .returning(Generation.user_id, Generation.key_id, Generation.kind, Generation.asked)
-        )
-    ).one_or_none()
-    if moved is None:
-        return False
-    news = Ended(
-        generation_id, moved.user_id, moved.kind, outcome.status, outcome.text, outcome.error_code, moved.asked
-    )
-    # Locks are taken in the order in which acceptance takes them: rooms, quotas, budgets, credit.
-    await ended.send(tx, news)
-    if outcome.status == "succeeded":
-        await ledger.settle(tx, generation_id)
-    else:
-        if not outcome.quota_used:
-            await quotas.give_back(tx, generation_id)
-        if moved.key_id is not None:
-            failed = outcome.status == "failed"
-            back = quotas.Unspend(generation_id, failed=failed, keep_call=outcome.quota_used)
-            await quotas.unspend_many(tx, [back])
-        await ledger.release(tx, generation_id)
-    name = "done" if outcome.status == "succeeded" else "error"
-    data = {"generation_id": generation_id, "status": outcome.status, "code": outcome.error_code}
-    tx.after_commit(lambda: _tell(bus, generation_id, name, data))
-    return True
-
-
-def _tell(bus: Bus, generation_id: str, name: str, data: dict[str, Any]) -> None:
-    bus.publish(topic_of(generation_id), name, data)
+# Change ----------------------------------------------------------------------
 
 
 async def cancel(tx: Tx, bus: Bus, user_id: str, generation_id: str) -> Generation:
@@ -280,11 +187,6 @@ async def cancel(tx: Tx, bus: Bus, user_id: str, generation_id: str) -> Generati
         raise AlreadyEnded(status_now=found.status)
     await tx.refresh(found)
     return found
-
-
-async def status_of(tx: Tx, generation_id: str) -> str | None:
-    """The status alone, as cheaply as possible."""
-    return (await tx.execute(select(Generation.status).where(Generation.id == generation_id))).scalar_one_or_none()
 
 
 async def delete(tx: Tx, bus: Bus, user_id: str, generation_id: str) -> list[str]:
@@ -305,50 +207,3 @@ async def retryable(tx: Tx, user_id: str, generation_id: str) -> Generation:
     if found.status not in ("failed", "cancelled") or found.kind == "chat":
         raise NotRetryable(status_now=found.status)
     return found
-
-
-async def note_progress(tx: Tx, generation_id: str, percent: int) -> None:
-    """Show how far along; never goes back, never touches an ended generation."""
-    await tx.execute(
-        update(Generation)
-        .where(Generation.id == generation_id, Generation.status == "running", Generation.progress < percent)
-        .values(progress=percent)
-    )
-
-
-async def note_job(tx: Tx, generation_id: str, provider: str, model: str, handle: str) -> None:
-    """Remember a bought vendor job."""
-    await tx.execute(
-        update(Generation)
-        .where(Generation.id == generation_id)
-        .values(job_provider=provider, job_model=model, job_handle=handle)
-    )
-
-
-async def mark_running(tx: Tx, generation_ids: Sequence[str]) -> None:
-    """Mark queued generations as running."""
-    if generation_ids:
-        await tx.execute(
-            update(Generation)
-            .where(Generation.id.in_(generation_ids), Generation.status == "queued")
-            .values(status="running", started_at=clock.now())
-            .execution_options(synchronize_session=False)
-        )
-
-
-async def find_live(tx: Tx, generation_id: str) -> Generation | None:
-    """A generation that has not ended, whoever's it is."""
-    query = select(Generation).where(Generation.id == generation_id, Generation.status.in_(LIVE))
-    return (await tx.execute(query)).scalar_one_or_none()
-
-
-async def take_up(tx: Tx, generation_id: str) -> Generation | None:
-    """A generation that has not ended, whoever's it is, which is running from now on if it was not."""
-    statement = (
-        update(Generation)
-        .where(Generation.id == generation_id, Generation.status.in_(LIVE))
-        .values(status="running", started_at=func.coalesce(Generation.started_at, clock.now()))
-        .returning(Generation)
-        .execution_options(synchronize_session=False)
-    )
-    return (await tx.execute(statement)).scalar_one_or_none()

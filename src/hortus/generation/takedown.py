@@ -12,8 +12,8 @@ from hortus.core.errors import Conflict
 from hortus.core.events import Bus
 from hortus.core.paging import Page, Paging, newest
 from hortus.core.signals import Signal
+from hortus.generation.ending import Outcome, end
 from hortus.generation.errors import GenerationNotFound
-from hortus.generation.service import Outcome, end
 from hortus.generation.tables import Generation
 
 # Said literally, so that SQLite uses the partial indexes of these conditions.

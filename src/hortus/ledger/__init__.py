@@ -21,14 +21,14 @@ from hortus.ledger.grants import (
 from hortus.ledger.proof import prove, prove_some
 from hortus.ledger.reservations import (
     Hold,
+    Release,
     Settlement,
+    close_many,
     expire_reservations,
     release,
-    release_many,
     reserve,
     reserve_many,
     settle,
-    settle_many,
 )
 from hortus.ledger.watch import below, granted
 
@@ -45,12 +45,14 @@ __all__ = [
     "InsufficientCredits",
     "LedgerBroken",
     "Moved",
+    "Release",
     "Settlement",
     "UnknownGrant",
     "UnknownReservation",
     "balance",
     "below",
     "claw_back",
+    "close_many",
     "end_grant",
     "entries",
     "expire_grants",
@@ -62,9 +64,7 @@ __all__ = [
     "prove",
     "prove_some",
     "release",
-    "release_many",
     "reserve",
     "reserve_many",
     "settle",
-    "settle_many",
 ]

@@ -66,6 +66,13 @@ class Settlement:
     amount: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A wish to give a whole reservation back."""
+
+    reference: str
+
+
 @dataclass(slots=True)
 class _Reserved:
     user_id: str
@@ -148,22 +155,23 @@ async def settle(tx: Tx, reference: str, amount: int | None = None) -> bool:
     True the first time; False when it was settled, released or expired before. Raises
     ValueError for more than was reserved, and UnknownReservation.
     """
-    return _first(await settle_many(tx, [Settlement(reference, amount)]))
-
-
-async def settle_many(tx: Tx, settlements: Sequence[Settlement]) -> list[bool | ValueError | UnknownReservation]:
-    """`settle` for each; what it would raise is the answer in its place."""
-    return await _close(tx, [_Closing(each.reference, "settled", each.amount) for each in settlements])
+    return _first(await close_many(tx, [Settlement(reference, amount)]))
 
 
 async def release(tx: Tx, reference: str) -> bool:
     """Give the whole reservation back; True the first time, False when it was closed before."""
-    return _first(await release_many(tx, [reference]))
+    return _first(await close_many(tx, [Release(reference)]))
 
 
-async def release_many(tx: Tx, references: Sequence[str]) -> list[bool | ValueError | UnknownReservation]:
-    """`release` for each; what it would raise is the answer in its place."""
-    return await _close(tx, [_Closing(reference, "released", 0) for reference in references])
+async def close_many(tx: Tx, wishes: Sequence[Settlement | Release]) -> list[bool | ValueError | UnknownReservation]:
+    """`settle` or `release` for each, under one lock; what it would raise is the answer in its place."""
+    return await _close(tx, [_closing(each) for each in wishes])
+
+
+def _closing(wish: Settlement | Release) -> _Closing:
+    if isinstance(wish, Settlement):
+        return _Closing(wish.reference, "settled", wish.amount)
+    return _Closing(wish.reference, "released", 0)
 
 
 async def expire_reservations(tx: Tx, *, limit: int = 500) -> list[str]:

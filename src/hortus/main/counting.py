@@ -1,5 +1,7 @@
 """Count what the features announce, after the commit that made it true."""
 
+from collections.abc import Sequence
+
 from hortus import accounts, billing, generation
 from hortus.core import meters
 from hortus.core.db import Tx
@@ -9,8 +11,9 @@ async def _signed_up(tx: Tx, _user_id: str) -> None:
     tx.after_commit(meters.SIGN_UPS.inc)
 
 
-async def _ended(tx: Tx, what: generation.Ended) -> None:
-    tx.after_commit(meters.GENERATIONS.labels(what.kind, what.status).inc)
+async def _ended(tx: Tx, what: Sequence[generation.Ended]) -> None:
+    for each in what:
+        tx.after_commit(meters.GENERATIONS.labels(each.kind, each.status).inc)
 
 
 async def _received(tx: Tx, _id: str) -> None:

@@ -31,8 +31,11 @@ from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.core.stamps import LEASE_SECONDS, OwnStamps, SharedStamps, Stamps
 from hortus.generation.accept import Accept, StartText
+from hortus.generation.finish import Finish
 from hortus.generation.limits import PlanNames
+from hortus.generation.running import TakeUp
 from hortus.generation.usage import usage_of
+from hortus.generation.watch import watching
 from hortus.main import company, counting, upkeep
 from hortus.main.databases import Role, open_database
 from hortus.main.reports import reported
@@ -92,6 +95,7 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
             routing.load(settings.catalog_path),
             routing.Health(),
             Accept(database, settings),
+            TakeUp(database),
             PlanNames(shared),
             accounts.KeyUses(database),
         )
@@ -110,6 +114,7 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
         resources.add(registry or discover(Context(http, settings.data_dir)), Registry)
         resources.add(billing.Press())
         resources.add(payments.discover(payments.Context(http, settings, database)))
+        resources.add(Finish(database, resources))
         resources.add(chat.SendMessages(database, resources))
         replies = chat.Replies(bus)
         generation.ended.connect(replies)
@@ -122,7 +127,8 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
         accounts.account_reopened.connect(privacy.note_reopened)
         upkeep.define_all()
         room = rooms(settings.worker_queues, settings.worker_concurrency) if work else {}
-        async with _bell(settings, resources) as remind:
+        async with _bell(settings, resources) as remind, watching(database, bus) as watch:
+            resources.add(watch)
             engine = EmbeddedEngine(resources, room=room, lease=settings.lease_seconds, schedule=False)
             scheduler = tasks.Scheduler(database, poll=1.0 if remind else 5.0, remind=remind)
             resources.add(scheduler)

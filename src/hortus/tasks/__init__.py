@@ -18,7 +18,7 @@ from hortus.tasks.oversight import (
     requeue,
 )
 from hortus.tasks.presence import workers
-from hortus.tasks.queue import Wanted, claim_now, counts, enqueue, enqueue_many, finish
+from hortus.tasks.queue import Wanted, claim_now, counts, ended_well, enqueue, enqueue_many, finish, finish_many
 from hortus.tasks.run import run_one
 from hortus.tasks.scheduler import Remind, Scheduler
 
@@ -46,12 +46,14 @@ __all__ = [
     "dead_letters",
     "define",
     "depths",
+    "ended_well",
     "enqueue",
     "enqueue_many",
     "every",
     "find_task",
     "find_tasks",
     "finish",
+    "finish_many",
     "hides_payload",
     "is_periodic",
     "requeue",

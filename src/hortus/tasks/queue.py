@@ -4,11 +4,12 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any, cast
 
 from sqlalchemy import (
     BindParameter,
+    ColumnElement,
     CursorResult,
     Double,
     Executable,
@@ -212,7 +213,7 @@ async def renew(tx: Tx, held: Sequence[Claimed], lease: float) -> set[str]:
     """Extend the leases still ours; the ids of those that are."""
     statement = (
         update(Task)
-        .where(tuple_(Task.id, Task.fence).in_([(task.id, task.fence) for task in held]), Task.status == "running")
+        .where(_ours(held))
         .values(lease_until=db_now(lease))
         .returning(Task.id)
         .execution_options(synchronize_session=False)
@@ -221,13 +222,37 @@ async def renew(tx: Tx, held: Sequence[Claimed], lease: float) -> set[str]:
 
 
 async def finish(tx: Tx, task: Claimed) -> None:
-    """Mark the task as done in the transaction of its effects. Raises LeaseLost, which must roll them back.
+    """Mark the task as done in the transaction of its effects. Raises LeaseLost, which must roll them back."""
+    if not await finish_many(tx, [task]):
+        raise LeaseLost(task.name)
 
-    Finishing again within the same lease is fine.
+
+async def finish_many(tx: Tx, held: Sequence[Claimed]) -> set[str]:
+    """Mark those as done whose lease is still ours, in the transaction of their effects; their ids.
+
+    The others must have no effects.
     """
+    finished: set[str] = set()
+    for forget in (False, True):
+        tasks = [task for task in held if _is_forgotten(task) == forget]
+        if tasks:
+            emptied: dict[str, Any] = {"payload": {}, "error": None} if forget else {}
+            done = update(Task).values(status="done", finished_at=db_now(), lease_until=None, **emptied)
+            finished |= set((await tx.execute(done.where(_ours(tasks)).returning(Task.id))).scalars())
+    for task in held:
+        if task.id in finished:
+            tx.after_commit(partial(setattr, task, "closed", True))
+    return finished
+
+
+def _is_forgotten(task: Claimed) -> bool:
     kind = registry.kinds.get(task.name)
-    emptied: dict[str, Any] = {"payload": {}, "error": None} if kind is not None and kind.forget else {}
-    await _close(tx, task, status="done", finished_at=db_now(), lease_until=None, **emptied)
+    return kind is not None and kind.forget
+
+
+def _ours(held: Sequence[Claimed]) -> ColumnElement[bool]:
+    """The rows that this process holds a lease on."""
+    return and_(tuple_(Task.id, Task.fence).in_([(task.id, task.fence) for task in held]), Task.status == "running")
 
 
 async def _close(tx: Tx, task: Claimed, **values: Any) -> None:

@@ -1,0 +1,70 @@
+"""Notice that somebody else ended what this process works on: one listener and one look for all of it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import structlog
+
+from hortus.core.background import alongside
+from hortus.core.db import Database
+from hortus.core.events import Bus
+from hortus.generation import running
+from hortus.generation.ending import CANCELLED
+
+log = structlog.get_logger()
+LOOK_SECONDS = 2.0
+"""How often the database is asked: a cancellation may go untold, its news only makes it quicker."""
+
+
+class Watch:
+    """What this process works on. `follow` must run meanwhile."""
+
+    def __init__(self, database: Database, bus: Bus) -> None:
+        self._database = database
+        self._bus = bus
+        self._over: dict[str, asyncio.Future[None]] = {}
+
+    @contextmanager
+    def over(self, generation_id: str) -> Iterator[asyncio.Future[None]]:
+        """A future that is done once the generation has ended although the block still works on it."""
+        ended = self._over[generation_id] = asyncio.get_running_loop().create_future()
+        try:
+            yield ended
+        finally:
+            ended.cancel()
+            if self._over.get(generation_id) is ended:
+                del self._over[generation_id]
+
+    async def follow(self) -> None:
+        """Listen and look, for ever."""
+        looked = time.monotonic()
+        async for event in self._bus.listen(CANCELLED, wait=LOOK_SECONDS):
+            if time.monotonic() - looked >= LOOK_SECONDS:
+                looked, wanted = time.monotonic(), list(self._over)
+            else:
+                wanted = [event.data["generation_id"]] if event is not None else []
+            wanted = [each for each in wanted if each in self._over]
+            if wanted:
+                await self._look(wanted)
+
+    async def _look(self, generation_ids: Collection[str]) -> None:
+        try:
+            async with self._database.snapshot() as tx:
+                gone = await running.not_live(tx, generation_ids)
+        except Exception:
+            log.exception("watch_failed")
+            return
+        for generation_id in gone:
+            ended = self._over.get(generation_id)
+            if ended is not None and not ended.done():
+                ended.set_result(None)
+
+
+@asynccontextmanager
+async def watching(database: Database, bus: Bus) -> AsyncIterator[Watch]:
+    """A watch that follows until the end of the block."""
+    watch = Watch(database, bus)
+    async with alongside(watch.follow()):
+        yield watch
