@@ -54,8 +54,9 @@ def kind_of(statement: str) -> str:
     if statement.startswith("INSERT INTO generations"):
         return "accept"
     if statement.startswith("UPDATE generations SET"):
+        assigned = statement.partition(" WHERE ")[0].replace(" ", "")
         for column, name in (("finished_at=", "end"), ("job_handle=", "note"), ("started_at=", "mark")):
-            if column in statement.partition(" WHERE ")[0]:
+            if column in assigned:
                 return name
     return ""
 

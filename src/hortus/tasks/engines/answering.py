@@ -25,11 +25,11 @@ log = structlog.get_logger()
 HOPS = 2
 """How often a message that finds no room is passed on before it is left to the sweep."""
 LANE = 30.0
-"""Seconds for which one message's answer goes on to further rows; then it rings for its successor."""
+"""Seconds for which a lane goes on to further rows; then it rings for its successor."""
 
 
 class CeleryWorker:
-    """Answers doorbells: claims the next row of the queue under a lease and runs it on the process's event loop.
+    """Answers doorbells: claims as many rows as they tell of, under leases, and runs them on the process's event loop.
 
     `start`, `answer` and `stop` are called from Celery's threads. `schedule` also looks for what is due by the clock.
     """
@@ -69,12 +69,12 @@ class CeleryWorker:
         self.begin_stop()
         self._thread.join()
 
-    def answer(self, name: str, row: str, hops: int) -> str:
+    def answer(self, name: str, rows: Sequence[str], hops: int) -> str:
         """Run what waits in the queue, from a thread that has nothing else to do; what came of it."""
         if self._loop is None:
             return "closed"
         try:
-            answer = asyncio.run_coroutine_threadsafe(self._answer(name, row, hops), self._loop)
+            answer = asyncio.run_coroutine_threadsafe(self._answer(name, rows, hops), self._loop)
         except RuntimeError:  # the loop closed this very moment
             return "closed"
         while True:
@@ -117,12 +117,18 @@ class CeleryWorker:
             await self._stop.wait()
         self._loop = None
 
-    async def _answer(self, name: str, row: str, hops: int) -> str:
-        if self._stopping or self._busy[name] >= self._room.get(name, 0):
-            if hops < HOPS:
-                self._bell.ring(name, [row], hops + 1)
+    async def _answer(self, name: str, rows: Sequence[str], hops: int) -> str:
+        room = 0 if self._stopping else self._room.get(name, 0) - self._busy[name]
+        now, later = rows[: max(room, 0)], rows[max(room, 0) :]
+        if later and hops < HOPS:
+            self._bell.ring(name, later, hops + 1)
+        if not now:
             return "passed on"
-        self._busy[name] += 1
+        self._busy[name] += len(now)  # at once: another answer may look before these lanes begin
+        return f"ran {sum(await asyncio.gather(*(self._run_lane(name) for _ in now)))}"
+
+    async def _run_lane(self, name: str) -> int:
+        """Run what waits, one after the other, and leave the room that was taken; how many that were."""
         ran, until = 0, asyncio.get_running_loop().time() + LANE
         try:
             while (task := await self._claim(name)) is not None:
@@ -133,12 +139,10 @@ class CeleryWorker:
                     break
         finally:
             self._busy[name] -= 1
-        return f"ran {ran}"
+        return ran
 
     async def _claim(self, name: str) -> Claimed | None:
         if self._stopping:
-            return None
-        if not await queue.anything_due(self._resources.get(Database), [name]):
             return None
         task = await self._claims(name)
         if task is not None and self._stopping:

@@ -1,6 +1,6 @@
 """The doorbell over a broker: Celery carries the news that a row waits, and nothing else.
 
-A message names a queue and the row that was born. Whoever gets it claims the next row of that queue in fair order, so
+A message names a queue and rows that were born. Whoever gets it claims as many rows of that queue in fair order, so
 a message that is lost, repeated or late changes nothing: rows are claimed once, and the scheduler rings again.
 """
 
@@ -27,6 +27,9 @@ TICK = "hortus.tick"
 PREFIX = "hortus."
 SPARE = 4
 """Threads beyond the room, for messages that find it full: they never wait behind work."""
+TOGETHER: Mapping[str, int] = {"interactive": 8, "media": 1, "mail": 8, "maintenance": 1}
+"""Rows that one message tells of: work that mostly waits for others needs no message each, work that keeps a
+processor busy is spread over the workers."""
 MOST = 32
 """Messages per queue and batch: whoever answers one goes on while more waits."""
 BACKLOG = 10_000
@@ -151,13 +154,14 @@ class Bell:
         rung: Counter[str] = Counter()
         with self._app.producer_pool.acquire(block=True) as producer:
             for name, ids, hops in batch:
-                lacking = min(len(ids), MOST - rung[name])
+                told = [ids[start : start + TOGETHER[name]] for start in range(0, len(ids), TOGETHER[name])]
+                lacking = MOST - rung[name]
                 if hops < 0:  # a reminder
-                    lacking -= _queue(name)(producer.channel).queue_declare().message_count
-                for row in ids[: max(lacking, 0)]:
+                    lacking = min(lacking, len(told) - _queue(name)(producer.channel).queue_declare().message_count)
+                for rows in told[: max(lacking, 0)]:
                     self._app.send_task(
                         RUN,
-                        args=(name, row, max(hops, 0)),
+                        args=(name, rows, max(hops, 0)),
                         queue=PREFIX + name,
                         producer=producer,
                         retry=True,
@@ -167,11 +171,11 @@ class Bell:
         self.published += rung.total()
 
 
-def set_tasks(app: Celery, run: Callable[[str, str, int], str], tick: Callable[[], str]) -> None:
-    """Make `run(queue, row, hops)` and `tick()` what a worker process of `app` does when told."""
+def set_tasks(app: Celery, run: Callable[[str, Sequence[str], int], str], tick: Callable[[], str]) -> None:
+    """Make `run(queue, rows, hops)` and `tick()` what a worker process of `app` does when told."""
 
-    def answer(name: str, row: str = "", hops: int = 0) -> str:
-        return run(name, row, hops)
+    def answer(name: str, rows: Sequence[str] | str = ("",), hops: int = 0) -> str:
+        return run(name, [rows] if isinstance(rows, str) else rows, hops)  # older versions tell of one row
 
     def beat() -> str:
         return tick()
