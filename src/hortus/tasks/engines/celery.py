@@ -63,7 +63,6 @@ def make_app(broker: str, room: Mapping[str, int]) -> Celery:
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_connection_timeout=3,
-        broker_pool_limit=2,
         broker_heartbeat=30,
         broker_transport_options={
             "visibility_timeout": VISIBILITY,
