@@ -19,6 +19,7 @@ class Chart:
 
     def __init__(self, folder: Path) -> None:
         self._about = yaml.safe_load((folder / "Chart.yaml").read_text())
+        self.version = self._about["version"]
         self.values = yaml.safe_load((folder / "values.yaml").read_text())
         self._texts = {path.name: path.read_text() for path in sorted((folder / "templates").iterdir())}
         self._defined: dict[str, list[Any]] = {}

@@ -2,8 +2,11 @@
 
 import copy
 import json
+import os
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -23,6 +26,25 @@ def everything_on(values: dict[str, Any]) -> dict[str, Any]:
     on["imagePullSecrets"] = [{"name": "pull"}]
     on["image"]["tag"] = "9.9.9"
     return on
+
+
+def odd(values: dict[str, Any]) -> dict[str, Any]:
+    """Strings that YAML takes for something else unless they are quoted, and what may be empty."""
+    bent = copy.deepcopy(values)
+    bent["image"] |= {"repository": "2", "tag": "1"}
+    bent["secretName"] = "007"
+    bent["storage"]["className"] = "3"
+    bent["imagePullSecrets"] = [{"name": "42"}]
+    bent["ingress"] |= {"enabled": True, "className": "", "host": "true", "tlsSecretName": "8"}
+    bent["env"] |= {"LOG_LEVEL": "yes", "PUBLIC_URL": 'it\'s "x": {{ .y }} # é₹\n\ttab\\', "LOG_FORMAT": ""}
+    bent["worker"]["queues"] = "null"
+    return bent
+
+
+def odd_claim(values: dict[str, Any]) -> dict[str, Any]:
+    bent = odd(values)
+    bent["storage"]["existingClaim"] = "12"
+    return bent
 
 
 def plain(values: dict[str, Any]) -> dict[str, Any]:
@@ -47,7 +69,12 @@ def test_values_fit_their_schema_and_wrong_ones_do_not(values):
     jsonschema.Draft7Validator.check_schema(schema)
     check = jsonschema.Draft7Validator(schema)
     check.validate(values)
-    for section, name, wrong in (("api", "replicas", "2"), ("env", "public_url", "x"), ("image", "tga", "1")):
+    for section, name, wrong in (
+        ("api", "replicas", "2"),
+        ("env", "public_url", "x"),
+        ("env", "HORTUS_DATA", "/x"),
+        ("image", "tga", "1"),
+    ):
         bent = copy.deepcopy(values)
         bent[section][name] = wrong
         assert not check.is_valid(bent), (section, name)
@@ -109,32 +136,78 @@ def test_a_claim_of_ones_own_is_used():
     assert claims == {"mine"}
 
 
-def test_helm_agrees(values, tmp_path):
-    if shutil.which("helm") is None:
-        pytest.skip("LOUD: no helm here, so the chart is proved by our own reading of its templates only")
+@pytest.mark.parametrize("bend", [plain, everything_on, odd, odd_claim])
+@pytest.mark.parametrize("release", ["shop", "2026"])
+def test_helm_agrees(bend, release, tmp_path):
+    chart = Chart(FOLDER)
+    values = bend(chart.values)
     given = tmp_path / "values.yaml"
     given.write_text(yaml.safe_dump(values))
-    subprocess.run(["helm", "lint", "--strict", FOLDER, "-f", given], check=True, timeout=60)
-    told = subprocess.run(
-        ["helm", "template", "shop", FOLDER, "-f", given], check=True, capture_output=True, text=True, timeout=60
-    )
-    ours = documents(Chart(FOLDER).render(values))
-    theirs = [each for each in yaml.safe_load_all(told.stdout) if each]
+    helm("lint", "--strict", FOLDER, "-f", given)
+    theirs = [each for each in yaml.safe_load_all(helm("template", release, FOLDER, "-f", given)) if each]
+    ours = documents(chart.render(values, release))
     key = lambda each: (each["kind"], each["metadata"]["name"])  # noqa: E731 - one word for two sorts
     assert sorted(theirs, key=key) == sorted(ours, key=key)
 
 
+def test_helm_installs_and_packs_it(tmp_path):
+    told = helm("install", "shop", FOLDER, "--dry-run=client", "--namespace", "shop")
+    assert "kubectl exec deploy/shop-api -- hortus doctor" in told
+    helm("package", FOLDER, "--destination", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [f"hortus-{Chart(FOLDER).version}.tgz"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "because"),
+    [
+        ("api.replicsa=2", "additional properties 'replicsa' not allowed"),
+        ("api.replicas=two", "got string, want integer"),
+        ("env.HORTUS_DATA=/elsewhere", "invalid propertyName 'HORTUS_DATA'"),
+        ("env.public_url=x", "invalid propertyName 'public_url'"),
+    ],
+)
+def test_helm_refuses_wrong_values(wrong: str, because: str):
+    assert because in helm("template", "shop", FOLDER, "--set", wrong, succeeds=False)
+
+
+def helm(*arguments: str | Path, succeeds: bool = True) -> str:
+    """What it says."""
+    done = subprocess.run(
+        [program("helm"), *arguments], capture_output=True, text=True, timeout=60, check=False,
+        env={**os.environ, "KUBECONFIG": os.devnull},
+    )  # fmt: skip
+    assert (done.returncode == 0) == succeeds, done.stdout + done.stderr
+    return done.stdout if succeeds else done.stderr
+
+
+def program(name: str) -> str:
+    """Where it is; the pinned one of scripts/unpack_helm.py before the machine's."""
+    found = shutil.which(name, path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    if found is None:
+        pytest.skip(f"LOUD: no {name} here, so what it would find in the chart stays unfound")
+    return found
+
+
+@pytest.mark.parametrize("bend", [plain, everything_on, odd, odd_claim])
+@pytest.mark.parametrize("version", ["1.27", "1.37"], ids=["oldest", "newest"])
+def test_the_schemas_of_kubernetes_hold(bend, version):
+    """Those of the oldest version that Chart.yaml names, and of the newest known; no field that they do not know."""
+    known = pytest.importorskip("kubernetes_validate", reason="LOUD: no schemas of Kubernetes here, so none was asked")
+    chart = Chart(FOLDER)
+    for each in documents(chart.render(bend(chart.values), "2026")):
+        known.validate(each, version, strict=True)
+
+
 def test_kubectl_knows_every_field(values, tmp_path):
     """It reads our objects by the types of Kubernetes; a field it does not know is missing from what it gives back."""
-    if shutil.which("kubectl") is None:
-        pytest.skip("LOUD: no kubectl here, so no types of Kubernetes were asked")
+    kubectl = program("kubectl")
     for number, given in enumerate(documents(Chart(FOLDER).render(values))):
         if given["kind"] not in ("Deployment", "Job"):
             continue
         path = tmp_path / f"{number}.yaml"
         path.write_text(yaml.safe_dump(given))
         told = subprocess.run(
-            ["kubectl", "set", "env", "--local", "-f", path, "-o", "json", "PROBE=1"],
+            [kubectl, "set", "env", "--local", "-f", path, "-o", "json", "PROBE=1"],
             capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         assert told.returncode == 0, told.stderr

@@ -1,6 +1,6 @@
 {{- define "hortus.labels" -}}
 app.kubernetes.io/name: hortus
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .part }}
 {{- end }}
 
@@ -40,7 +40,7 @@ securityContext:
 {{- define "hortus.environment" -}}
 envFrom:
   - secretRef:
-      name: {{ .Values.secretName }}
+      name: {{ .Values.secretName | quote }}
 env:
   - name: HORTUS_DATA
     value: /data
