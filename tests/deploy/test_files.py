@@ -32,7 +32,7 @@ def passes(*command: str | Path, **environment: str) -> None:
 
 
 def needed(program: str) -> str:
-    found = shutil.which(program)
+    found = shutil.which(program, path=f"{HERE}:{os.environ['PATH']}")
     if found is None:
         pytest.skip(f"LOUD: no {program} here, so what it would find stays unfound")
     return found
@@ -180,3 +180,8 @@ def test_scripts_are_sound():
         passes("bash", "-n", path)
         assert os.access(path, os.X_OK), path
         assert "set -euo pipefail" in path.read_text(), path
+
+
+def test_shellcheck_finds_nothing():
+    shellcheck = needed("shellcheck")
+    passes(shellcheck, *ROOT.glob("scripts/*.sh"), *ROOT.glob("deploy/**/*.sh"), ROOT / ".ci/run")

@@ -48,6 +48,8 @@ SIGN_UPS = Counter("hortus_sign_ups", "Accounts made.")
 GENERATIONS = Counter("hortus_generations_ended", "Generations that ended.", ["kind", "status"])
 SETTLED = Counter("hortus_settled_micro_credits", "Micro-credits that customers paid for work.")
 PAYMENTS = Counter("hortus_payments", "Payments booked: received, failed, reversed.", ["outcome"])
+for _outcome in ("received", "failed", "reversed"):
+    PAYMENTS.labels(_outcome)  # there from the start, so that the first one is seen as an increase
 
 _requests: dict[Key, tuple[Counter, Histogram]] = {}
 
