@@ -12,10 +12,13 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 
 from hortus.accounts.errors import Busy
 from hortus.accounts.old_hashes import Bcrypt, Werkzeug
+from hortus.core import heap
 
 T = TypeVar("T")
 SHORTEST, LONGEST = 8, 128
 WAITING_AT_MOST = 200
+QUIET = 5.0
+"""Seconds without a password after which the memory for hashing is given back: twenty megabytes for each thread."""
 _hashing = PasswordHash((Argon2Hasher(time_cost=2, memory_cost=19 * 1024, parallelism=1), Bcrypt(), Werkzeug()))
 
 
@@ -27,9 +30,11 @@ def _nobodys_hash() -> str:
 class PasswordPool:
     """Hashes and verifies, two at a time; refuses with Busy when too many wait."""
 
-    def __init__(self, threads: int = 2) -> None:
+    def __init__(self, threads: int = 2, quiet: float = QUIET) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="argon2")
         self._waiting = 0
+        self._quiet = quiet
+        self._resting: asyncio.TimerHandle | None = None
         self.jobs = 0
 
     async def hash(self, password: str) -> str:
@@ -49,12 +54,17 @@ class PasswordPool:
     async def _run(self, job: Callable[[], T]) -> T:
         if self._waiting >= WAITING_AT_MOST:
             raise Busy(headers={"Retry-After": "5"}, retry_after=5)
+        loop = asyncio.get_running_loop()
+        if self._resting is not None:
+            self._resting.cancel()
         self._waiting += 1
         self.jobs += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, job)
+            return await loop.run_in_executor(self._pool, job)
         finally:
             self._waiting -= 1
+            if not self._waiting:
+                self._resting = loop.call_later(self._quiet, self._pool.submit, heap.give_back)
 
 
 def _verify(password: str, stored: str) -> tuple[bool, str | None]:

@@ -13,7 +13,7 @@ import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hortus.core import context, ids, meters, spans
+from hortus.core import context, ids, meters, spans, sse
 from hortus.core.errors import Invalid, MethodNotAllowed, PayloadTooLarge, Problem
 from hortus.core.web import problem_response
 
@@ -87,10 +87,8 @@ class Edge:
                 await problem_response(refusal)(scope, receive, send_out)
                 return
             scope["path"] = _canonical(scope["path"])
-            if spans.is_on():
-                await self._traced(scope, self._bounded(scope, receive), send_out)
-            else:
-                await self.app(scope, self._bounded(scope, receive), send_out)
+            answer = self._traced if spans.is_on() else self._answer
+            await answer(scope, self._bounded(scope, receive), send_out)
         except Exception:
             log.exception("request_failed", method=scope["method"], path=scope["path"])
             if status == 0:
@@ -116,7 +114,11 @@ class Edge:
                     span.set_attribute("http.response.status_code", message["status"])
                 await send(message)
 
-            await self.app(scope, receive, send_on)
+            await self._answer(scope, receive, send_on)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+        await sse.send_frames(scope, receive, send)
 
     def _refuse(self, scope: Scope) -> Problem | None:
         if scope["method"] in ("TRACE", "TRACK", "CONNECT"):

@@ -4,12 +4,17 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncGenerator
+from functools import partial
 from typing import Any
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from hortus.core.background import ended
+from hortus.core.errors import PayloadTooLarge
+
 KEEP_ALIVE = b": keep-alive\n\n"
+_FRAMES = "hortus.frames"
 
 
 def frame(name: str, data: dict[str, Any], id: int | None = None) -> bytes:
@@ -20,7 +25,11 @@ def frame(name: str, data: dict[str, Any], id: int | None = None) -> bytes:
 
 
 class EventStream(Response):
-    """Sends the frames of a generator; closes it within a moment when the client goes away."""
+    """Sends the frames of a generator; closes it within a moment when the client goes away.
+
+    The app sends only its head, and may end: what stands around a handler (exit stacks, middleware, FastAPI's own)
+    costs more than the stream itself for as long as it waits. The frames are sent by the edge, with `send_frames`.
+    """
 
     media_type = "text/event-stream"
 
@@ -32,27 +41,40 @@ class EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Speak ASGI."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        sending = asyncio.ensure_future(self._send_all(send))
-        leaving = asyncio.ensure_future(_gone(receive))
-        try:
-            await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (sending, leaving):
-                task.cancel()
-            for task in (sending, leaving):
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+        scope[_FRAMES] = self._frames
 
-    async def _send_all(self, send: Send) -> None:
-        async with contextlib.aclosing(self._frames) as frames:
+
+async def send_frames(scope: Scope, receive: Receive, send: Send) -> None:
+    """Send what is left when a request was answered with an EventStream: everything but its head."""
+    frames: AsyncGenerator[bytes, None] | None = scope.pop(_FRAMES, None)
+    if frames is None:
+        return
+    for name in [name for name in scope if name.startswith("fastapi")]:
+        del scope[name]  # exit stacks, closed and large, which the server would keep with the scope
+    leaving = asyncio.ensure_future(_gone(receive))
+    present = asyncio.timeout(None)
+    leaving.add_done_callback(partial(_end, present))
+    try:
+        async with present, contextlib.aclosing(frames):
             async for one in frames:
                 await send({"type": "http.response.body", "body": one, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+    except TimeoutError:
+        if not present.expired():
+            raise
+    finally:
+        await ended(leaving)
+
+
+def _end(present: asyncio.Timeout, _leaving: asyncio.Task[None]) -> None:
+    with contextlib.suppress(RuntimeError):  # it ended by itself at the same moment
+        present.reschedule(0)
 
 
 async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    with contextlib.suppress(PayloadTooLarge):  # who still sends to us, and too much, may go as well
+        while (await receive())["type"] != "http.disconnect":
+            pass
 
 
 def last_event_id(header: str | None) -> int:

@@ -71,6 +71,8 @@ class LocalStorage:
 
     async def list(self, folder: str) -> AsyncIterator[Blob]:
         """Every whole blob of a folder."""
+        if not (self._folder / folder).is_dir():  # nothing was ever stored there, and the library is not needed yet
+            return
         async for found in _library().list(self._store, f"{folder}/", chunk_size=500):
             for meta in found:
                 yield Blob(meta["path"], meta["size"], meta["last_modified"])

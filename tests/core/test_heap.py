@@ -1,0 +1,37 @@
+"""Memory that was needed for a moment is given back."""
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+HASHING = """
+import asyncio
+from pathlib import Path
+from hortus.core.loading import loading
+with loading():
+    from hortus.accounts import PasswordPool
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
+
+async def main():
+    pool = PasswordPool(threads=1, quiet=0.2)
+    before = resident()
+    for number in range(3):
+        await pool.hash(f"password {number}")
+    print(resident() - before)
+    async with asyncio.timeout(20):
+        while resident() - before > 8:
+            await asyncio.sleep(0.02)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library has other habits")
+def test_the_memory_of_hashing_is_given_back_when_it_is_quiet():
+    done = subprocess.run([sys.executable, "-c", HASHING], capture_output=True, text=True, timeout=60, check=False)
+    assert float(done.stdout) > 15  # MiB
+    assert done.returncode == 0, done.stderr

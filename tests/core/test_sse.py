@@ -1,0 +1,124 @@
+"""A stream of events: its head leaves through the app, its frames are sent when the app has ended."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI
+
+from hortus.core.edge import Edge
+from hortus.core.sse import EventStream, frame
+
+SCOPE = {
+    "type": "http",
+    "method": "GET",
+    "path": "/events",
+    "raw_path": b"/events",
+    "query_string": b"",
+    "headers": [(b"host", b"localhost")],
+    "asgi": {"version": "3.0"},
+}
+
+
+class Stream:
+    """A request for `/events` of an app, behind the edge; what happened, in order."""
+
+    def __init__(self, *, fails: type[Exception] | None = None) -> None:
+        self.happened: list[str] = []
+        self.sent: list[bytes] = []
+        self.scope: dict[str, Any] = dict(SCOPE)
+        self.more, self.left = asyncio.Event(), asyncio.Event()
+        self._fails = fails
+        app = FastAPI()
+
+        async def opened() -> AsyncIterator[None]:
+            yield
+            self.happened.append("the app ended")
+
+        @app.get("/events")
+        async def events(_: Annotated[None, Depends(opened)]) -> EventStream:
+            return EventStream(self._frames())
+
+        self._app = Edge(app)
+
+    async def _frames(self) -> AsyncGenerator[bytes, None]:
+        try:
+            yield frame("first", {})
+            await self.more.wait()
+            if self._fails is not None:
+                raise self._fails
+            yield frame("second", {})
+        finally:
+            self.happened.append("the frames ended")
+
+    async def _receive(self) -> dict[str, Any]:
+        await self.left.wait()
+        return {"type": "http.disconnect"}
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            self.happened.append("the head was sent")
+            return
+        self.sent.append(message["body"])
+        self.happened.append("more" if message["more_body"] else "the end was sent")
+
+    def open(self) -> asyncio.Task[None]:
+        """Ask for it."""
+        return asyncio.create_task(self._app(self.scope, self._receive, self._send))  # type: ignore[arg-type]
+
+    async def until(self, what: str) -> None:
+        """Wait for something to happen."""
+        async with asyncio.timeout(5):
+            while what not in self.happened:
+                await asyncio.sleep(0)
+
+
+async def test_nothing_of_the_app_stays_while_a_stream_is_open():
+    stream = Stream()
+    running = stream.open()
+    await stream.until("more")
+    assert stream.happened == ["the head was sent", "the app ended", "more"]
+    assert not [name for name in stream.scope if name.startswith("fastapi")]
+    stream.more.set()
+    await running
+    assert stream.happened[3:] == ["more", "the frames ended", "the end was sent"]
+    assert stream.sent == [frame("first", {}), frame("second", {}), b""]
+
+
+async def test_a_stream_ends_when_its_client_has_gone():
+    stream = Stream()
+    running = stream.open()
+    await stream.until("more")
+    stream.left.set()
+    await asyncio.wait_for(running, 5)
+    assert stream.happened[3:] == ["the frames ended"]
+
+
+async def test_a_client_that_goes_as_the_stream_ends_disturbs_nobody():
+    stream = Stream()
+    running = stream.open()
+    await stream.until("more")
+    stream.more.set()
+    stream.left.set()
+    await asyncio.wait_for(running, 5)
+    assert stream.happened.count("the frames ended") == 1
+
+
+async def test_a_stream_that_fails_is_cut_off():
+    for kind in (RuntimeError, TimeoutError):
+        stream = Stream(fails=kind)
+        running = stream.open()
+        await stream.until("more")
+        stream.more.set()
+        await running
+        assert stream.happened[3:] == ["the frames ended"]
+
+
+async def test_a_stream_that_is_cancelled_closes_its_frames():
+    stream = Stream()
+    running = stream.open()
+    await stream.until("more")
+    running.cancel()
+    await asyncio.wait((running,))
+    assert running.cancelled()
+    assert stream.happened[3:] == ["the frames ended"]
