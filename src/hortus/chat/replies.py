@@ -7,9 +7,8 @@ from sqlalchemy import select, update
 
 from hortus import generation
 from hortus.chat.cache import rooms_changed
-from hortus.chat.service import topic_of
+from hortus.chat.service import move_rooms, topic_of
 from hortus.chat.tables import Chatroom, Message
-from hortus.core import clock, ids
 from hortus.core.db import Moment, Tx
 from hortus.core.events import Bus
 from hortus.core.rowset import SetStatement
@@ -21,10 +20,6 @@ _FILL_REPLIES = SetStatement(
     "UPDATE messages SET content = d.said, status = d.outcome, error_code = d.why "
     "FROM {rows} WHERE messages.id = d.wanted AND status = 'pending' RETURNING id, parent_id",
     wanted="text", said="text", outcome="text", why="text",
-)  # fmt: skip
-_TOUCH_ROOMS = SetStatement(
-    "UPDATE chatrooms SET leaf_id = d.leaf, activity = d.moved, updated_at = :now FROM {rows} WHERE id = d.wanted",
-    wanted="text", leaf="text", moved="text",
 )  # fmt: skip
 
 
@@ -80,9 +75,7 @@ async def _end_replies(tx: Tx, ended: Sequence[generation.Ended]) -> list[genera
             leaf = leaves.setdefault(room.id, room.leaf_id)
             if parents.get(message_id) is not None and parents[message_id] == leaf:
                 leaves[room.id] = message_id
-    touched = [{"wanted": room_id, "leaf": leaf, "moved": ids.new()} for room_id, leaf in sorted(leaves.items())]
-    if touched:
-        await _TOUCH_ROOMS.run(tx, touched, now=clock.now())
+    await move_rooms(tx, leaves)
     return replies
 
 

@@ -7,9 +7,9 @@ from hortus import files
 from hortus.chat import service
 from hortus.chat.cache import rooms_changed
 from hortus.chat.errors import RoomNotFound
-from hortus.chat.service import Start, Turn
+from hortus.chat.service import LockedRoom, Start, Turn
 from hortus.chat.show import show_turn
-from hortus.chat.tables import Chatroom, Message
+from hortus.chat.tables import Message
 from hortus.core import context, idempotency
 from hortus.core.batch import Batch
 from hortus.core.db import Database, Tx
@@ -72,7 +72,7 @@ def _answer(tx: Tx, start: Start, reply: Message | Problem) -> Answer | Problem:
     return Answer(202, show_turn(start.message, reply).model_dump(mode="json"))
 
 
-async def _start(tx: Tx, item: Sending, room: Chatroom | None) -> Start | Problem:
+async def _start(tx: Tx, item: Sending, room: LockedRoom | None) -> Start | Problem:
     if room is None or room.user_id != item.user_id:
         return RoomNotFound()
     try:

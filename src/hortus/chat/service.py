@@ -1,11 +1,11 @@
 """Rooms, messages, and turns: a message stored and its reply under way in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Integer, Select, bindparam, insert, literal, select, update
+from sqlalchemy import Integer, Select, bindparam, literal, select, update
 
 from hortus import generation, routing
 from hortus.accounts import Principal
@@ -16,11 +16,21 @@ from hortus.core.db import Tx
 from hortus.core.errors import Problem
 from hortus.core.paging import Page, Paging, newest
 from hortus.core.resources import Resources
+from hortus.core.rowset import SetStatement, among, insert_of
 from hortus.core.settings import Settings
 from hortus.routing import Size, Tier
 
 SYSTEM = "You are a helpful assistant. Answer in the language of the user, briefly unless asked for more."
 MAX_TOKENS = 1024
+
+
+_STORE = insert_of(
+    Message, "id", "room_id", "parent_id", "role", "content", "status", "generation_id", "error_code", "created_at"
+)
+_MOVE_ROOMS = SetStatement(
+    "UPDATE chatrooms SET leaf_id = d.leaf, activity = d.moved, updated_at = :now FROM {rows} WHERE id = d.wanted",
+    wanted="text", leaf="text", moved="text",
+)  # fmt: skip
 
 
 def topic_of(room_id: str) -> str:
@@ -69,11 +79,34 @@ async def find_room(tx: Tx, user_id: str, room_id: str, *, lock: bool = False) -
     return found
 
 
-async def lock_rooms(tx: Tx, room_ids: Sequence[str]) -> dict[str, Chatroom]:
-    """The rooms by id, whosever they are, that stay as they are until the commit; unknown ones are left out."""
-    query = select(Chatroom).where(Chatroom.id.in_(room_ids), Chatroom.deleted_at.is_(None))
-    found = (await tx.execute(query.order_by(Chatroom.id).with_for_update())).scalars().all()
-    return {room.id: room for room in found}
+class LockedRoom(NamedTuple):
+    """A room that stays as it is until the commit."""
+
+    id: str
+    user_id: str
+    leaf_id: str | None
+
+
+async def lock_rooms(tx: Tx, room_ids: Sequence[str]) -> dict[str, LockedRoom]:
+    """The rooms by id, whosever they are; unknown ones are left out."""
+    query = select(Chatroom.id, Chatroom.user_id, Chatroom.leaf_id)
+    query = query.where(among(Chatroom.id, room_ids), Chatroom.deleted_at.is_(None))
+    found = (await tx.execute(query.order_by(Chatroom.id).with_for_update())).all()
+    return {row.id: LockedRoom(*row) for row in found}
+
+
+async def _lock_room(tx: Tx, user_id: str, room_id: str) -> LockedRoom:
+    room = (await lock_rooms(tx, [room_id])).get(room_id)
+    if room is None or room.user_id != user_id:
+        raise RoomNotFound
+    return room
+
+
+async def move_rooms(tx: Tx, leaves: Mapping[str, str | None]) -> None:
+    """Let the next turn of each room answer to that message; the rooms are the last ones used. Needs their locks."""
+    rows = [{"wanted": room_id, "leaf": leaf, "moved": ids.new()} for room_id, leaf in sorted(leaves.items())]
+    if rows:
+        await _MOVE_ROOMS.run(tx, rows, now=clock.now())
 
 
 async def find_rooms(
@@ -121,7 +154,7 @@ async def find_messages(tx: Tx, room_id: str, paging: Paging) -> Page[Any]:
     return Page(items=page.items[::-1], next_cursor=page.next_cursor)
 
 
-async def _find_message(tx: Tx, room: Chatroom, message_id: str, role: str) -> Message:
+async def _find_message(tx: Tx, room: LockedRoom, message_id: str, role: str) -> Message:
     query = select(Message).where(Message.id == message_id, Message.room_id == room.id)
     found = (await tx.execute(query)).scalar_one_or_none()
     if found is None:
@@ -138,7 +171,7 @@ async def _find_message(tx: Tx, room: Chatroom, message_id: str, role: str) -> M
 class Start:
     """A turn about to begin in a locked room: the message, whether it is still to be stored, and how to reply to it."""
 
-    room: Chatroom
+    room: LockedRoom
     message: Message
     turn: Turn
     new: bool = True
@@ -151,7 +184,7 @@ class _Draft:
     wish: generation.Wish
 
 
-def said(room: Chatroom, parent_id: str | None, content: str) -> Message:
+def said(room: LockedRoom, parent_id: str | None, content: str) -> Message:
     """A message of the user that is not stored yet."""
     return _message(room, parent_id, "user", content, "done")
 
@@ -160,7 +193,7 @@ async def edit(
     tx: Tx, resources: Resources, user_id: str, room_id: str, message_id: str, content: str, turn: Turn
 ) -> tuple[Message, Message]:
     """Another version of the user's message beside the old one, with a reply of its own."""
-    room = await find_room(tx, user_id, room_id, lock=True)
+    room = await _lock_room(tx, user_id, room_id)
     old = await _find_message(tx, room, message_id, "user")
     return await _begin(tx, resources, Start(room, said(room, old.parent_id, content), turn))
 
@@ -169,7 +202,7 @@ async def regenerate(
     tx: Tx, resources: Resources, user_id: str, room_id: str, message_id: str, turn: Turn
 ) -> tuple[Message, Message]:
     """Another reply beside the old one."""
-    room = await find_room(tx, user_id, room_id, lock=True)
+    room = await _lock_room(tx, user_id, room_id)
     old = await _find_message(tx, room, message_id, "assistant")
     message = await _find_message(tx, room, old.parent_id or "", "user")
     return await _begin(tx, resources, Start(room, message, turn, new=False))
@@ -195,14 +228,14 @@ async def begin_many(tx: Tx, resources: Resources, starts: Sequence[Start]) -> l
     problems = iter(await generation.submit_many(tx, settings, wishes, generation.RUN) if wishes else ())
     answers = [draft if isinstance(draft, Problem) else next(problems) or draft.reply for draft in drafts]
     rows: list[dict[str, Any]] = []
+    leaves: dict[str, str | None] = {}
     for start, reply in zip(starts, answers, strict=True):
         if isinstance(reply, Message):
             rows += [_row(each) for each in ((start.message, reply) if start.new else (reply,))]
-            start.room.leaf_id = start.message.id
-            _touch(start.room)
+            leaves[start.room.id] = start.message.id
     if rows:
-        await tx.execute(insert(Message), rows)
-        await tx.flush()
+        await _STORE.run(tx, rows)
+        await move_rooms(tx, leaves)
     return answers
 
 
@@ -236,7 +269,7 @@ def _draft(resources: Resources, start: Start, history: list[dict[str, str]]) ->
     return _Draft(reply, wish)
 
 
-def _message(room: Chatroom, parent_id: str | None, role: str, content: str, status: str) -> Message:
+def _message(room: LockedRoom, parent_id: str | None, role: str, content: str, status: str) -> Message:
     return Message(
         id=ids.new(),
         room_id=room.id,

@@ -100,16 +100,18 @@ class db_now(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL functi
         super().__init__(seconds if isinstance(seconds, BindParameter) else literal(float(seconds), Double))
 
 
-@compiles(db_now, "postgresql")
-def _now_on_postgresql(element: db_now, compiler: Any, **given: Any) -> str:
-    return f"(clock_timestamp() + make_interval(secs => {compiler.process(element.clauses, **given)}))"
-
-
-@compiles(db_now, "sqlite")
-def _now_on_sqlite(element: db_now, compiler: Any, **given: Any) -> str:
+def clock_sql(dialect: str, seconds: str) -> str:
+    """SQL for the database's clock plus an expression of seconds."""
+    if dialect == "postgresql":
+        return f"(clock_timestamp() + make_interval(secs => {seconds}))"
     # Three zeros: stored times have microseconds and are compared as text.
-    later = f"printf('%+.3f seconds', {compiler.process(element.clauses, **given)})"
-    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', {later}) || '000')"
+    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', printf('%+.3f seconds', {seconds})) || '000')"
+
+
+@compiles(db_now, "postgresql")
+@compiles(db_now, "sqlite")
+def _now(element: db_now, compiler: Any, **given: Any) -> str:
+    return clock_sql(compiler.dialect.name, compiler.process(element.clauses, **given))
 
 
 _PLAIN: dict[str, Any] = {"synchronize_session": False}

@@ -5,25 +5,55 @@ sixty-four costs one round trip.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
+from types import MappingProxyType
 from typing import Any, Final, Self, cast
 
-from sqlalchemy import BindParameter, CursorResult, Date, Executable, String, TextClause, bindparam, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    BindParameter,
+    Boolean,
+    Column,
+    ColumnElement,
+    CursorResult,
+    Date,
+    Executable,
+    Integer,
+    String,
+    Table,
+    TextClause,
+    bindparam,
+    literal,
+    text,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql.expression import FunctionElement
 
-from hortus.core.db import Moment, Tx
+from hortus.core.db import Base, Moment, Tx, clock_sql
 
 LOCK: Final = {"postgresql": "FOR UPDATE", "sqlite": ""}  # a SQLite writer is alone already
 SKIP_LOCKED: Final = {"postgresql": "FOR UPDATE SKIP LOCKED", "sqlite": ""}
 JSON_TYPE: Final = {"postgresql": "json", "sqlite": "text"}
+TYPES: Final = (
+    (String, "text"),
+    (BigInteger, "bigint"),
+    (Integer, "int"),
+    (Boolean, "boolean"),
+    (Moment, "timestamptz"),
+    (JSON, "json"),
+)
 PARAMETERS: Final[Mapping[str, Any]] = {"rows": String(), "now": Moment(), "day": Date(), "month": Date()}
 
 
 class SetStatement:
-    """SQL with `{rows}` for a table `d` of the given columns, `{lock}`, `{skip_locked}` and `{json}` for the type of
-    JSON columns; one text per dialect.
+    """SQL with `{rows}` for a table `d` of the given columns; one text per dialect.
 
-    Columns are named with their PostgreSQL types: `text`, `bigint`, `date`, `timestamptz`.
+    Further words are `{lock}`, `{skip_locked}`, `{json}` for the type of JSON columns, and `{clock}` for the database's
+    clock, `{later}` for that plus `d.delay` seconds. Columns are named with their PostgreSQL types: `text`, `bigint`,
+    `int`, `double precision`, `boolean`, `date`, `timestamptz`, `json`.
     Beside the rows it may take `:now` (a moment), `:day` and `:month` (dates).
     """
 
@@ -37,7 +67,12 @@ class SetStatement:
         self._texts: dict[str, TextClause] = {}
         for dialect, source in sources.items():
             filled = sql.format(
-                rows=source, lock=LOCK[dialect], skip_locked=SKIP_LOCKED[dialect], json=JSON_TYPE[dialect]
+                rows=source,
+                lock=LOCK[dialect],
+                skip_locked=SKIP_LOCKED[dialect],
+                json=JSON_TYPE[dialect],
+                clock=clock_sql(dialect, "0"),
+                later=clock_sql(dialect, "d.delay"),
             )
             bound: list[BindParameter[Any]] = [
                 bindparam(name, type_=kind) for name, kind in PARAMETERS.items() if f":{name}" in filled
@@ -60,6 +95,51 @@ class SetStatement:
         parameters["rows"] = json.dumps(rows, default=write, separators=(",", ":"))
         answer = await tx.execute(self._statements[tx.dialect], parameters)
         return cast("CursorResult[*tuple[Any, ...]]", answer)
+
+
+def insert_of(
+    table: type[Base], *names: str, beside: Mapping[str, str] = MappingProxyType({}), **filled: str
+) -> SetStatement:
+    """Insert many rows of those columns, passing over what is there already.
+
+    `filled` columns are SQL of `d`, which may have columns `beside` those of the table.
+    """
+    target = cast("Table", table.__table__)
+    columns = {name: _type_of(target.columns[name]) for name in names}
+    given = {name: f"d.{name}" for name in names} | filled
+    sql = (
+        f"INSERT INTO {target.name} ({', '.join(given)}) SELECT {', '.join(given.values())} "  # noqa: S608 - names of our own
+        "FROM {rows} WHERE true ON CONFLICT DO NOTHING"
+    )
+    return SetStatement(sql, **columns, **beside)
+
+
+def _type_of(column: Column[Any]) -> str:
+    return next(word for kind, word in TYPES if isinstance(column.type, kind))
+
+
+class _among(FunctionElement[bool]):  # noqa: N801 - reads as the SQL it is
+    """Whether a column is one of the texts in a JSON list."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+def among(column: InstrumentedAttribute[Any], texts: Collection[str]) -> ColumnElement[bool]:
+    """`column IN (...)`, as a statement whose text does not depend on how many there are."""
+    return _among(column, literal(json.dumps(list(texts)), String()))
+
+
+@compiles(_among, "postgresql")
+def _among_on_postgresql(element: _among, compiler: Any, **given: Any) -> str:
+    column, texts = (compiler.process(each, **given) for each in element.clauses)
+    return f"{column} IN (SELECT jsonb_array_elements_text(CAST({texts} AS jsonb)))"
+
+
+@compiles(_among, "sqlite")
+def _among_on_sqlite(element: _among, compiler: Any, **given: Any) -> str:
+    column, texts = (compiler.process(each, **given) for each in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({texts}))"  # noqa: S608 - compiled pieces
 
 
 def _sqlite_text(value: date) -> str:

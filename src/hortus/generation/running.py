@@ -7,6 +7,7 @@ from sqlalchemy import func, select, update
 from hortus.core import clock
 from hortus.core.batch import Batch
 from hortus.core.db import Database, Tx
+from hortus.core.rowset import among
 from hortus.generation.tables import LIVE, Generation
 
 
@@ -24,7 +25,7 @@ async def take_up_many(tx: Tx, generation_ids: Sequence[str]) -> list[Generation
     """Mark those as running that have not ended; None in the place of the others."""
     statement = (
         update(Generation)
-        .where(Generation.id.in_(generation_ids), Generation.status.in_(LIVE))
+        .where(among(Generation.id, generation_ids), Generation.status.in_(LIVE))
         .values(status="running", started_at=func.coalesce(Generation.started_at, clock.now()))
         .returning(Generation)
     )
@@ -35,7 +36,7 @@ async def take_up_many(tx: Tx, generation_ids: Sequence[str]) -> list[Generation
 async def mark_running(tx: Tx, generation_ids: Sequence[str]) -> None:
     """Mark queued generations as running."""
     if generation_ids:
-        queued = update(Generation).where(Generation.id.in_(generation_ids), Generation.status == "queued")
+        queued = update(Generation).where(among(Generation.id, generation_ids), Generation.status == "queued")
         await tx.execute(queued.values(status="running", started_at=clock.now()))
 
 
@@ -52,7 +53,7 @@ async def status_of(tx: Tx, generation_id: str) -> str | None:
 
 async def not_live(tx: Tx, generation_ids: Collection[str]) -> set[str]:
     """Those of them that have ended or are gone: nobody should work on them any more."""
-    live = select(Generation.id).where(Generation.id.in_(generation_ids), Generation.status.in_(LIVE))
+    live = select(Generation.id).where(among(Generation.id, generation_ids), Generation.status.in_(LIVE))
     return set(generation_ids) - set((await tx.execute(live)).scalars())
 
 

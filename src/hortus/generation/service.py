@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
 from hortus import ledger, quotas, tasks
 from hortus.accounts import Budgets, Principal
@@ -18,6 +18,7 @@ from hortus.core.db import Tx
 from hortus.core.errors import Problem
 from hortus.core.events import Bus
 from hortus.core.paging import Page, Paging, newest
+from hortus.core.rowset import insert_of
 from hortus.core.settings import Settings
 from hortus.generation.ending import Outcome, end
 from hortus.generation.errors import AlreadyEnded, GenerationNotFound, NotRetryable
@@ -25,6 +26,10 @@ from hortus.generation.tables import Generation
 from hortus.providers import Operation
 from hortus.routing import Route, Tier
 
+_ACCEPT = insert_of(
+    Generation, "id", "user_id", "key_id", "kind", "operation", "status", "progress", "quality", "prompt", "asked",
+    "route", "price", "model", "provider", "outputs", "attempts", "retry_of", "created_at",
+)  # fmt: skip
 HOLD_LASTS = timedelta(hours=26)
 """Longer than any generation can live; what is held beyond is released by the ledger itself."""
 
@@ -81,7 +86,7 @@ async def submit_many(
     refused |= over | unpaid
     accepted = [wish for wish in wishes if wish.id not in refused]
     if accepted:
-        await tx.execute(insert(Generation), [row_of(wish) for wish in accepted])
+        await _ACCEPT.run(tx, [row_of(wish) for wish in accepted])
         if kinds is not None:
             await tasks.enqueue_many(
                 tx,

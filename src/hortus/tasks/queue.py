@@ -9,7 +9,6 @@ from typing import Any, cast
 
 from sqlalchemy import (
     BindParameter,
-    ColumnElement,
     CursorResult,
     Double,
     Executable,
@@ -21,7 +20,6 @@ from sqlalchemy import (
     case,
     delete,
     func,
-    insert,
     literal,
     or_,
     select,
@@ -34,6 +32,7 @@ from hortus.core import clock, context, ids
 from hortus.core.db import Tx, db_now
 from hortus.core.reads import Read, Source
 from hortus.core.resources import Resources
+from hortus.core.rowset import SetStatement, insert_of
 from hortus.tasks import laps
 from hortus.tasks.kinds import Claimed, Kind, LeaseLost, Periodic, registry
 from hortus.tasks.tables import QUEUED, RUNNING, Task, TaskSchedule
@@ -77,6 +76,36 @@ def ring(ids: Mapping[str, Sequence[str]]) -> None:
             doorbell(queue, waiting)
 
 
+_DELAY = {"delay": "double precision"}
+_BORN = (
+    "id",
+    "name",
+    "queue",
+    "payload",
+    "priority",
+    "lap",
+    "max_attempts",
+    "key",
+    "user_id",
+    "request_id",
+    "created_at",
+)
+_ENQUEUE = insert_of(
+    Task, *_BORN, beside=_DELAY, status="'queued'", attempts="0", fence="0", run_at="{later}"
+)  # fmt: skip
+_ENQUEUE_RUNNING = insert_of(
+    Task, *_BORN, "worker", beside=_DELAY, status="'running'", attempts="1", fence="1", run_at="{clock}",
+    lease_until="{later}",
+)  # fmt: skip
+_FINISH = SetStatement(
+    "UPDATE tasks SET status = 'done', finished_at = {clock}, lease_until = NULL, "
+    "payload = CASE WHEN d.forget THEN CAST('{{}}' AS {json}) ELSE payload END, "
+    "error = CASE WHEN d.forget THEN NULL ELSE error END "
+    "FROM {rows} WHERE tasks.id = d.wanted AND fence = d.held AND status = 'running' RETURNING id",
+    wanted="text", held="bigint", forget="boolean",
+)  # fmt: skip
+
+
 async def enqueue(tx: Tx, kind: Kind, payload: dict[str, Any], **options: Any) -> None:
     """Add one task in the caller's transaction; the options are those of `Wanted`."""
     await enqueue_many(tx, [Wanted(kind, payload, **options)])
@@ -86,26 +115,14 @@ async def enqueue_many(tx: Tx, wanted: Sequence[Wanted]) -> None:
     """Add tasks in the caller's transaction. They exist if it commits; engines here are told then."""
     if not wanted:
         return
-    statement = tx.insert(Task).on_conflict_do_nothing()
     own_laps = await laps.take(tx, [(each.kind.queue, each.user_id) for each in wanted])
-    made = [_row_of(each, lap) for each, lap in zip(wanted, own_laps, strict=True)]
-    for delay in {each.delay for each in wanted}:
-        rows = [row for row, each in zip(made, wanted, strict=True) if each.delay == delay]
-        await tx.execute(statement.values(run_at=db_now(delay)) if len(rows) == 1 else statement, *_with(rows, delay))
+    rows = [_row_of(each, lap) for each, lap in zip(wanted, own_laps, strict=True)]
+    await _ENQUEUE.run(tx, rows)
     waiting: dict[str, list[str]] = {}
-    for row, each in zip(made, wanted, strict=True):
+    for row, each in zip(rows, wanted, strict=True):
         if not each.delay:
             waiting.setdefault(each.kind.queue, []).append(row["id"])
     tx.after_commit(lambda: ring(waiting))
-
-
-def _with(rows: list[dict[str, Any]], delay: float) -> tuple[Any, ...]:
-    if len(rows) == 1:
-        return (rows[0],)
-    # Many rows at once cannot each bear an expression; a claim compares with the database's clock,
-    # so the start of the epoch is "now" for every host.
-    moment = clock.now() if delay else clock.EPOCH
-    return ([{**row, "run_at": clock.plus(moment, delay)} for row in rows],)
 
 
 def _row_of(each: Wanted, lap: int) -> dict[str, Any]:
@@ -114,12 +131,10 @@ def _row_of(each: Wanted, lap: int) -> dict[str, Any]:
         "name": each.kind.name,
         "queue": each.kind.queue,
         "payload": each.payload,
-        "status": "queued",
         "priority": each.priority,
         "lap": lap,
-        "attempts": 0,
         "max_attempts": each.kind.attempts,
-        "fence": 0,
+        "delay": each.delay,
         "key": each.key,
         "user_id": each.user_id,
         "request_id": each.request_id or context.request_id.get(),
@@ -131,9 +146,9 @@ async def claim_now(tx: Tx, wanted: Sequence[Wanted], *, worker: str, lease: flo
     """Add tasks that this process works on at once; if it dies, another one takes them over."""
     if not wanted:
         return []
-    leased = {"status": "running", "attempts": 1, "fence": 1, "worker": worker}
-    rows = [{**_row_of(each, 0), **leased} for each in wanted]
-    await tx.execute(insert(Task).values(run_at=db_now(), lease_until=db_now(lease)), rows)
+    rows = [{**_row_of(each, 0), "delay": lease, "worker": worker} for each in wanted]
+    if (await _ENQUEUE_RUNNING.run(tx, rows)).rowcount != len(rows):
+        raise RuntimeError("a task that is to be run here is there already")
     return [
         Claimed(row["id"], row["name"], row["payload"], 1, row["max_attempts"], 1, row["request_id"]) for row in rows
     ]
@@ -213,7 +228,7 @@ async def renew(tx: Tx, held: Sequence[Claimed], lease: float) -> set[str]:
     """Extend the leases still ours; the ids of those that are."""
     statement = (
         update(Task)
-        .where(_ours(held))
+        .where(tuple_(Task.id, Task.fence).in_([(task.id, task.fence) for task in held]), Task.status == "running")
         .values(lease_until=db_now(lease))
         .returning(Task.id)
         .execution_options(synchronize_session=False)
@@ -232,13 +247,8 @@ async def finish_many(tx: Tx, held: Sequence[Claimed]) -> set[str]:
 
     The others must have no effects.
     """
-    finished: set[str] = set()
-    for forget in (False, True):
-        tasks = [task for task in held if _is_forgotten(task) == forget]
-        if tasks:
-            emptied: dict[str, Any] = {"payload": {}, "error": None} if forget else {}
-            done = update(Task).values(status="done", finished_at=db_now(), lease_until=None, **emptied)
-            finished |= set((await tx.execute(done.where(_ours(tasks)).returning(Task.id))).scalars())
+    rows = [{"wanted": task.id, "held": task.fence, "forget": _is_forgotten(task)} for task in held]
+    finished = set((await _FINISH.run(tx, rows)).scalars())
     for task in held:
         if task.id in finished:
             tx.after_commit(partial(setattr, task, "closed", True))
@@ -248,11 +258,6 @@ async def finish_many(tx: Tx, held: Sequence[Claimed]) -> set[str]:
 def _is_forgotten(task: Claimed) -> bool:
     kind = registry.kinds.get(task.name)
     return kind is not None and kind.forget
-
-
-def _ours(held: Sequence[Claimed]) -> ColumnElement[bool]:
-    """The rows that this process holds a lease on."""
-    return and_(tuple_(Task.id, Task.fence).in_([(task.id, task.fence) for task in held]), Task.status == "running")
 
 
 async def _close(tx: Tx, task: Claimed, **values: Any) -> None:

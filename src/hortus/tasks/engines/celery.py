@@ -27,7 +27,7 @@ TICK = "hortus.tick"
 PREFIX = "hortus."
 SPARE = 4
 """Threads beyond the room, for messages that find it full: they never wait behind work."""
-TOGETHER: Mapping[str, int] = {"interactive": 8, "media": 1, "mail": 8, "maintenance": 1}
+TOGETHER: Mapping[str, int] = {"interactive": 16, "media": 1, "mail": 16, "maintenance": 1}
 """Rows that one message tells of: work that mostly waits for others needs no message each, work that keeps a
 processor busy is spread over the workers."""
 MOST = 32
