@@ -1,0 +1,67 @@
+"""Statements over many rows write what one row at a time would, on both databases."""
+
+from datetime import timedelta
+
+from sqlalchemy import func, select
+from tests.plans import plan_of
+
+from hortus.core import clock, ids
+from hortus.core.db import Database
+from hortus.core.rowset import among, insert_of
+from hortus.generation.tables import Generation
+from hortus.tasks.tables import Task
+
+INSERT = insert_of(
+    Task, "id", "name", "queue", "payload", "lap", "key", "created_at", beside={"delay": "double precision"},
+    status="'queued'", priority="0", attempts="0", max_attempts="1", fence="0", request_id="d.name", run_at="{later}",
+)  # fmt: skip
+
+
+def row(name: str, delay: float = 0.0, key: str | None = None) -> dict[str, object]:
+    payload = {"said": 'Olá "وحش"\n\'; --', "listed": [1, None, {"deep": 2.5}], "empty": {}}
+    born = {"id": ids.new(), "created_at": clock.now(), "lap": 2**31 - 1}
+    return {**born, "name": name, "queue": "mail", "payload": payload, "key": key, "delay": delay}
+
+
+async def test_every_kind_of_column_is_kept(database: Database):
+    rows = [row("now"), row("later", 90.5)]
+    async with database.transaction() as tx:
+        assert (await INSERT.run(tx, rows)).rowcount == 2
+    async with database.snapshot() as tx:
+        kept = (await tx.execute(select(Task).order_by(Task.id))).scalars().all()
+    for made, found in zip(rows, kept, strict=True):
+        assert {name: getattr(found, name) for name in made if name != "delay"} == {
+            name: value for name, value in made.items() if name != "delay"
+        }
+    now, later = kept
+    assert timedelta(seconds=90) < later.run_at - now.run_at < timedelta(seconds=95)
+    assert abs(now.run_at - clock.now()) < timedelta(minutes=1)
+
+
+async def test_what_is_there_already_is_passed_over(database: Database):
+    async with database.transaction() as tx:
+        assert (await INSERT.run(tx, [row("one", key="same"), row("two", key="same")])).rowcount == 1
+        assert (await INSERT.run(tx, [row("three", key="same"), row("four", key="other")])).rowcount == 1
+    async with database.snapshot() as tx:
+        assert set((await tx.execute(select(Task.key))).scalars()) == {"same", "other"}
+
+
+async def test_among_is_in(database: Database):
+    rows = [row("a"), row("b"), row("c")]
+    wanted = {str(each["id"]) for each in rows[:2]}
+    async with database.transaction() as tx:
+        await INSERT.run(tx, rows)
+    async with database.snapshot() as tx:
+        query = select(Task.id)
+        assert set((await tx.execute(query.where(among(Task.id, [*wanted, "'", "nobody's"])))).scalars()) == wanted
+        assert (await tx.execute(query.where(among(Task.id, [])))).scalars().all() == []
+        texts = {str(query.where(among(Task.id, ["x"] * number)).compile(database.engine)) for number in (1, 2, 50)}
+    assert len(texts) == 1
+
+
+async def test_among_uses_the_index(database: Database):
+    query = select(func.count()).select_from(Generation).where(among(Generation.id, ["a", "b"]))
+    async with database.transaction() as tx:
+        compiled = str(query.compile(database.engine, compile_kwargs={"literal_binds": True}))
+        plan = await plan_of(tx, compiled, without=["seqscan", "hashjoin", "mergejoin"])
+    assert "pk_generations" in plan or "sqlite_autoindex_generations" in plan, plan
