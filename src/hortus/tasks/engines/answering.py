@@ -24,8 +24,8 @@ from hortus.tasks.scheduler import Scheduler
 log = structlog.get_logger()
 HOPS = 2
 """How often a message that finds no room is passed on before it is left to the sweep."""
-LANE = 30.0
-"""Seconds for which a lane goes on to further rows; then it rings for its successor."""
+SHIFT = 30.0
+"""Seconds for which a shift goes on to further rows; then it rings for its successor."""
 
 
 class CeleryWorker:
@@ -124,12 +124,12 @@ class CeleryWorker:
             self._bell.ring(name, later, hops + 1)
         if not now:
             return "passed on"
-        self._busy[name] += len(now)  # at once: another answer may look before these lanes begin
-        return f"ran {sum(await asyncio.gather(*(self._run_lane(name) for _ in now)))}"
+        self._busy[name] += len(now)  # at once: another answer may look before these shifts begin
+        return f"ran {sum(await asyncio.gather(*(self._work_shift(name) for _ in now)))}"
 
-    async def _run_lane(self, name: str) -> int:
+    async def _work_shift(self, name: str) -> int:
         """Run what waits, one after the other, and leave the room that was taken; how many that were."""
-        ran, until = 0, asyncio.get_running_loop().time() + LANE
+        ran, until = 0, asyncio.get_running_loop().time() + SHIFT
         try:
             while (task := await self._claim(name)) is not None:
                 await asyncio.wait((self._leases.run(self._resources, task, _nothing),))
