@@ -23,12 +23,11 @@ from tests.schema import build
 from hortus.core.db import Database
 
 VENDOR_SECONDS = 0.1
-CONCURRENT = 100
 WORKERS = 2
+CONCURRENT = 100 * WORKERS
 CUSTOMERS = 25
-SENDERS = 32
-REPLIES = 300
-BARE_TASKS = 2000
+REPLIES = 2000
+BARE_TASKS = 5000
 WITHIN = 120.0
 LIVE = text("SELECT count(*) FROM generations WHERE status IN ('queued', 'running')")
 GOOD = text("SELECT count(*) FROM generations WHERE status = 'succeeded'")
@@ -66,7 +65,7 @@ async def replies(folder: Path, url: str, workers: int, settings: dict[str, str]
     interactive = f"interactive={CONCURRENT // (workers or 1)},mail=2,maintenance=2"
     given = {"LEASE_SECONDS": "60", "WORKER_QUEUES": interactive, **settings}
     try:
-        async with town(database, url, folder, **given) as here, session(SENDERS) as http:
+        async with town(database, url, folder, **given) as here, session(CONCURRENT) as http:
             server = await here.add("serve" if workers else "up")
             await here.add_workers(workers)
             rooms = await opened(http, server.url, database)
