@@ -1,10 +1,15 @@
-"""Memory that was needed for a moment is given back."""
+"""Memory that was needed for a moment is given back, and little is kept for the next."""
 
+import asyncio
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+
+from hortus.core.db import Database
 
 HASHING = """
 import asyncio
@@ -35,3 +40,19 @@ def test_the_memory_of_hashing_is_given_back_when_it_is_quiet():
     done = subprocess.run([sys.executable, "-c", HASHING], capture_output=True, text=True, timeout=60, check=False)
     assert float(done.stdout) > 15  # MiB
     assert done.returncode == 0, done.stderr
+
+
+async def test_many_readers_of_sqlite_keep_little_of_its_file(tmp_path: Path):
+    database = Database(f"sqlite:///{tmp_path / 'hortus.db'}")
+    together = asyncio.Barrier(10)
+
+    async def read() -> int:
+        async with database.snapshot() as tx:
+            pages = (await tx.execute(text("PRAGMA cache_size"))).scalar_one()
+            await together.wait()  # no two have the same connection
+            return -int(pages)  # KiB; a positive number would be pages
+
+    kept = await asyncio.gather(*(read() for _ in range(10)))
+    await database.close()
+    assert min(kept) > 0
+    assert sum(kept) <= 24_000

@@ -101,12 +101,16 @@ def sqlite_engine(url: URL, *, begin: str, pool_size: int, echo: bool = False) -
     engine = create_async_engine(
         url, pool_size=pool_size, max_overflow=0, pool_timeout=60, echo=echo, connect_args=_NO_TRANSACTIONS
     )
-    _prepare_sqlite(engine.sync_engine, begin)
+    _prepare_sqlite(engine.sync_engine, begin, _CACHE)
     return engine
 
 
 def inline_engine(url: URL, *, pool_size: int, echo: bool = False) -> Engine:
-    """A pool of connections to SQLite that read where they are called; one more than it holds is made and dropped."""
+    """A pool of connections to SQLite that read where they are called; one more than it holds is made and dropped.
+
+    Each keeps two megabytes of pages: what it keeps is void with the next write of anybody, and the system keeps the
+    file in memory for all of them.
+    """
     arguments = {**_NO_TRANSACTIONS, "check_same_thread": False}
     engine = create_engine(
         url.set(drivername="sqlite+pysqlite"),
@@ -115,15 +119,18 @@ def inline_engine(url: URL, *, pool_size: int, echo: bool = False) -> Engine:
         echo=echo,
         connect_args=arguments,
     )
-    _prepare_sqlite(engine, "BEGIN")
+    _prepare_sqlite(engine, "BEGIN", _CACHE_OF_A_READER)
     return engine
 
 
 _NO_TRANSACTIONS: dict[str, Any] = {"isolation_level": None}
 """None of the driver's own: we say BEGIN ourselves."""
 
+_CACHE, _CACHE_OF_A_READER = 16_000, 2_000
+"""KiB of pages that a connection keeps."""
 
-def _prepare_sqlite(engine: Engine, begin: str) -> None:
+
+def _prepare_sqlite(engine: Engine, begin: str, cache: int) -> None:
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
@@ -133,7 +140,7 @@ def _prepare_sqlite(engine: Engine, begin: str) -> None:
             "synchronous=FULL",  # an accepted generation survives a power cut too
             "foreign_keys=ON",
             "temp_store=MEMORY",
-            "cache_size=-16000",
+            f"cache_size=-{cache}",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
