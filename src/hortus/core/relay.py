@@ -31,18 +31,23 @@ SILENCE_SECONDS = 2.0
 AGAIN_SECONDS = 0.2
 
 _ADD = """
-local last = 0
-local top = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
-if top[1] then last = tonumber(string.match(top[1][1], '^%d+')) end
-for i = 3, #ARGV, 2 do
-  last = math.max(last + 1, tonumber(ARGV[i]))
-  local id = string.format('%.0f', last)
-  redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], id .. '-0', 'e', ARGV[i + 1])
-  redis.call('PUBLISH', KEYS[1], id .. ' ' .. ARGV[i + 1])
+local at = 3
+for _, key in ipairs(KEYS) do
+  local last = 0
+  local top = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)
+  if top[1] then last = tonumber(string.match(top[1][1], '^%d+')) end
+  local ends = at + 2 * tonumber(ARGV[at])
+  for i = at + 1, ends, 2 do
+    last = math.max(last + 1, tonumber(ARGV[i]))
+    local id = string.format('%.0f', last)
+    redis.call('XADD', key, 'MAXLEN', '~', ARGV[1], id .. '-0', 'e', ARGV[i + 1])
+    redis.call('PUBLISH', key, id .. ' ' .. ARGV[i + 1])
+  end
+  redis.call('EXPIRE', key, ARGV[2])
+  at = ends + 1
 end
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-return last
 """
+"""Each key is a topic, whose events follow their number."""
 
 
 @dataclass(slots=True)
@@ -106,23 +111,21 @@ class RedisRelay:
             by_topic: dict[str, list[str | int]] = {}
             for topic, number, wire in batch:
                 by_topic.setdefault(topic, []).extend((number, wire))
-            calls = [
-                self._redis.run(_ADD, [self._key(topic)], STREAM_EVENTS, STREAM_SECONDS, *events)
-                for topic, events in by_topic.items()
-            ]
-            answers = await asyncio.gather(*calls, return_exceptions=True)
-            failed = {topic for topic, answer in zip(by_topic, answers, strict=True) if isinstance(answer, Exception)}
-            if not failed:
+            events = [part for each in by_topic.values() for part in (len(each) // 2, *each)]
+            try:
+                await self._redis.run(
+                    _ADD, [self._key(topic) for topic in by_topic], STREAM_EVENTS, STREAM_SECONDS, *events
+                )
+            except RedisDown:
+                self._failures += 1
+                if self._failures >= TRIES:  # Redis is well and will not have them
+                    log.warning("events_dropped", topics=len(by_topic))
+                    self._failures = 0
+                    continue
+                room = KEPT_UNSENT - len(self._unsent)
+                self._unsent.extendleft(reversed(batch[-room:] if room else []))
+            else:
                 self._failures = 0
-                continue
-            self._failures += 1
-            if self._failures >= TRIES:  # Redis is well and will not have them
-                log.warning("events_dropped", topics=len(failed))
-                self._failures = 0
-                continue
-            room = KEPT_UNSENT - len(self._unsent)
-            again = [entry for entry in batch if entry[0] in failed]
-            self._unsent.extendleft(reversed(again[-room:] if room else []))
 
     # In -----------------------------------------------------------------------
 
