@@ -68,6 +68,43 @@ async def test_what_was_read_before_a_change_is_not_kept_after_it(both: tuple[St
     assert (await known.look(NAMES)).value is None
 
 
+async def test_many_that_miss_at_once_wait_for_one_read(both: tuple[Stamps, Stamps]):
+    reader, writer = both
+    known: Remembered[str] = Remembered(reader, 60)
+    go_on, reads = asyncio.Event(), []
+
+    async def slowly() -> str:
+        reads.append(len(reads))
+        await go_on.wait()
+        if len(reads) == 3:
+            raise LookupError
+        return f"read {len(reads)}"
+
+    async def ask(number: int) -> list[asyncio.Task[str]]:
+        asking = [asyncio.create_task(known.get(("a", "b"), slowly)) for _ in range(number)]
+        while not known._reading:
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.05)
+        return asking
+
+    first, *others = await ask(5)
+    first.cancel()  # who began to read goes away; the others still get what was read
+    go_on.set()
+    assert await asyncio.gather(*others) == ["read 1"] * 4
+    assert await known.get(("a", "b"), slowly) == "read 1"
+    go_on.clear()
+    await writer.change(("a",), 1)
+    before = await ask(2)
+    await writer.change(("a",), 1)
+    after = [asyncio.create_task(known.get(("a", "b"), slowly)) for _ in range(2)]
+    while len(reads) < 3:  # what began before the change is not for those who came after it
+        await asyncio.sleep(0.001)
+    go_on.set()
+    outcomes = await asyncio.gather(*before, *after, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [LookupError] * 4
+    assert len(reads) == 3
+
+
 async def test_time_and_size_bound_it(both: tuple[Stamps, Stamps]):
     reader, _ = both
     nothing: Remembered[str] = Remembered(reader, 0)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from hortus.core import meters
+from hortus.core.background import in_background
 from hortus.core.db import Database, Tx
 from hortus.core.redis import Redis, RedisDown
 
@@ -24,6 +25,8 @@ KEPT_NAMES = 50_000
 STAMP_MS = 24 * 3600 * 1000
 LEASE_SECONDS = 2.0
 """How long what was read may be relied on by somebody whom a change cannot reach."""
+_Wanted = tuple[tuple[str, ...], str, str]
+"""The names, the part and the stamp of something that is being read."""
 _CARRIED, _PENDING = "hortus.stamps", "hortus.stamps.pending"
 
 
@@ -201,15 +204,32 @@ class Remembered(Generic[V]):
         self._stamps, self.seconds = stamps, seconds
         self._size, self._parts = size, parts
         self._known: OrderedDict[tuple[str, ...], _Entry[V]] = OrderedDict()
+        self._reading: dict[_Wanted, asyncio.Task[V]] = {}
 
     async def get(self, names: tuple[str, ...], read: Callable[[], Awaitable[V]], part: str = "") -> V:
         """What is remembered under `names`, or else what `read` finds, which is then remembered."""
         look = await self.look(names, part)
         if look.value is not None:
             return look.value
+        if look.stamp is None:
+            return await read()
+        # Many calls that miss the same at once wait for one read: it began under the stamp that they found.
+        wanted = (names, part, look.stamp)
+        reading = self._reading.get(wanted)
+        if reading is None:
+            reading = self._reading[wanted] = in_background(self._read(look, read))
+            reading.add_done_callback(lambda done: self._forget_read(wanted, done))
+        return await asyncio.shield(reading)
+
+    async def _read(self, look: Look[V], read: Callable[[], Awaitable[V]]) -> V:
         value = await read()
         self.keep(look, value)
         return value
+
+    def _forget_read(self, wanted: _Wanted, done: asyncio.Task[V]) -> None:
+        del self._reading[wanted]
+        if not done.cancelled():
+            done.exception()  # nobody may be waiting any more
 
     async def look(self, names: tuple[str, ...], part: str = "") -> Look[V]:
         """What is remembered under `names`; ask before reading the database."""
