@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ class _Sink:
         self._marks = dict(generation.asked.get("marks", {}))
         self._noted = 0.0
         self.pieces: list[str] = []
+        self._untold: list[str] = []
         self.length = 0
         self.files: list[files.NewFile] = []
         self.job = job_of(generation)
@@ -99,7 +101,15 @@ class _Sink:
         if self.length > LONGEST_TEXT:
             raise Unavailable("the answer never ends")
         self.pieces.append(clean)
-        self._tell("delta", {"text": clean})
+        if not self._untold:
+            asyncio.get_running_loop().call_soon(self._tell_text)
+        self._untold.append(clean)
+
+    def _tell_text(self) -> None:
+        """Tell as one what came at the same moment: a vendor's tokens often travel together."""
+        if self._untold:
+            self._tell("delta", {"text": "".join(self._untold)})
+            self._untold.clear()
 
     async def output(self, output: Output) -> None:
         expected = "video" if self._generation.kind == "video" else "image"
@@ -119,6 +129,7 @@ class _Sink:
         self.files.append(kept)
 
     async def complete(self) -> None:
+        self._tell_text()
         kind = self._generation.kind
         if kind in ("text", "chat") and not self.text.strip():
             raise Unavailable("the answer is empty")
@@ -130,6 +141,7 @@ class _Sink:
     async def discard(self) -> None:
         """Throw away what an attempt left behind."""
         self.pieces.clear()
+        self._untold.clear()
         self.length = 0
         for kept in self.files:
             await self._storage.delete(kept.storage_key)
@@ -184,11 +196,16 @@ async def _take_up(resources: Resources, task: tasks.Claimed) -> Generation | No
         return await running.find_live(tx, task.payload["id"])
 
 
+@cache
+def _nowhere() -> Path:
+    return Path(tempfile.gettempdir()) / "hortus-none"
+
+
 @asynccontextmanager
 async def _workdir(kind: str) -> AsyncIterator[Path]:
     """A private empty folder for pictures and films; text needs none and gets a path where nothing is."""
     if kind in ("text", "chat"):
-        yield Path(tempfile.gettempdir()) / "hortus-none"
+        yield _nowhere()
         return
     folder = Path(tempfile.mkdtemp(prefix="hortus-"))
     try:
