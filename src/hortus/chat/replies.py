@@ -65,16 +65,17 @@ async def _end_replies(tx: Tx, ended: Sequence[generation.Ended]) -> list[genera
         return []
     # The rooms first, as whoever writes to one or deletes it does.
     wanted = sorted({each.asked["marks"]["room_id"] for each in replies})
-    rooms = {room.id: room for room in await _LOCK_ROOMS.run(tx, [{"id": room_id} for room_id in wanted])}
-    rows = [_filled(each, is_open=rooms[each.asked["marks"]["room_id"]].deleted_at is None) for each in replies]
-    parents = {row.id: row.parent_id for row in await _FILL_REPLIES.run(tx, rows)}
+    locked = await _LOCK_ROOMS.run(tx, [{"id": room_id} for room_id in wanted])
+    before = {room.id: room.leaf_id for room in locked if room.deleted_at is None}
+    told = [_filled(each, is_open=each.asked["marks"]["room_id"] in before) for each in replies]
+    parents = {row.id: row.parent_id for row in await _FILL_REPLIES.run(tx, told)}
     leaves: dict[str, str | None] = {}
     for each in replies:
-        room, message_id = rooms[each.asked["marks"]["room_id"]], each.asked["marks"]["message_id"]
-        if each.status == "succeeded" and room.deleted_at is None:
-            leaf = leaves.setdefault(room.id, room.leaf_id)
+        room_id, message_id = each.asked["marks"]["room_id"], each.asked["marks"]["message_id"]
+        if each.status == "succeeded" and room_id in before:
+            leaf = leaves.setdefault(room_id, before[room_id])
             if parents.get(message_id) is not None and parents[message_id] == leaf:
-                leaves[room.id] = message_id
+                leaves[room_id] = message_id
     await move_rooms(tx, leaves)
     return replies
 

@@ -174,8 +174,8 @@ class Http:
 
 async def sse_events(
     chunks: AsyncIterator[bytes], *, max_event: int = 8 * 1024 * 1024
-) -> AsyncIterator[tuple[str, str]]:
-    """The (event, data) pairs of a `text/event-stream` body, as they complete.
+) -> AsyncIterator[list[tuple[str, str]]]:
+    """The (event, data) pairs of a `text/event-stream` body, together as they come: those that end in one chunk.
 
     A cut last event is dropped. Raises HttpError when one event outgrows `max_event` bytes.
     """
@@ -186,13 +186,16 @@ async def sse_events(
         if len(buffer) > max_event:
             raise HttpError("an event of the stream is too large")
         *lines, buffer = buffer.split(b"\n")
+        found: list[tuple[str, str]] = []
         for raw in lines:
             line = raw.rstrip(b"\r").decode("utf-8", "replace")
             if not line:
                 if data:
-                    yield event, "\n".join(data)
+                    found.append((event, "\n".join(data)))
                 event, data = "message", []
             elif line.startswith("data:"):
                 data.append(line[5:].removeprefix(" "))
             elif line.startswith("event:"):
                 event = line[6:].strip()
+        if found:
+            yield found

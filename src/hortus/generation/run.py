@@ -66,7 +66,6 @@ class _Sink:
         self._marks = dict(generation.asked.get("marks", {}))
         self._noted = 0.0
         self.pieces: list[str] = []
-        self._untold: list[str] = []
         self.length = 0
         self.files: list[files.NewFile] = []
         self.job = job_of(generation)
@@ -101,15 +100,7 @@ class _Sink:
         if self.length > LONGEST_TEXT:
             raise Unavailable("the answer never ends")
         self.pieces.append(clean)
-        if not self._untold:
-            asyncio.get_running_loop().call_soon(self._tell_text)
-        self._untold.append(clean)
-
-    def _tell_text(self) -> None:
-        """Tell as one what came at the same moment: a vendor's tokens often travel together."""
-        if self._untold:
-            self._tell("delta", {"text": "".join(self._untold)})
-            self._untold.clear()
+        self._tell("delta", {"text": clean})
 
     async def output(self, output: Output) -> None:
         expected = "video" if self._generation.kind == "video" else "image"
@@ -129,7 +120,6 @@ class _Sink:
         self.files.append(kept)
 
     async def complete(self) -> None:
-        self._tell_text()
         kind = self._generation.kind
         if kind in ("text", "chat") and not self.text.strip():
             raise Unavailable("the answer is empty")
@@ -141,7 +131,6 @@ class _Sink:
     async def discard(self) -> None:
         """Throw away what an attempt left behind."""
         self.pieces.clear()
-        self._untold.clear()
         self.length = 0
         for kept in self.files:
             await self._storage.delete(kept.storage_key)

@@ -41,21 +41,19 @@ class Watch:
         """Listen and look, for ever."""
         looked = time.monotonic()
         async for event in self._bus.listen(CANCELLED, wait=LOOK_SECONDS):
+            told = [] if event is None else [event.data.get("generation_id")]
             if time.monotonic() - looked >= LOOK_SECONDS:
-                looked, wanted = time.monotonic(), list(self._over)
-            else:
-                wanted = [event.data["generation_id"]] if event is not None else []
-            wanted = [each for each in wanted if each in self._over]
+                looked, told = time.monotonic(), list(self._over)
+            wanted = [each for each in told if each in self._over]
             if wanted:
-                await self._look(wanted)
+                try:
+                    await self._look(wanted)
+                except Exception:  # the database is away: the next look is soon
+                    log.exception("watch_failed")
 
     async def _look(self, generation_ids: Collection[str]) -> None:
-        try:
-            async with self._database.snapshot() as tx:
-                gone = await running.not_live(tx, generation_ids)
-        except Exception:
-            log.exception("watch_failed")
-            return
+        async with self._database.snapshot() as tx:
+            gone = await running.not_live(tx, generation_ids)
         for generation_id in gone:
             ended = self._over.get(generation_id)
             if ended is not None and not ended.done():

@@ -170,18 +170,22 @@ class Adapter:
             idle_timeout=self._settings.idle_timeout,
         )
         async with aclosing(events):
-            async for data in events:
-                chunk = parse(data)
-                error = embedded(chunk) or find_refusal(chunk)
-                if error is not None:
-                    raise error
-                usage = read_usage(chunk) or usage
-                finish = str(dig(chunk, "candidates", 0, "finishReason") or finish)
-                for part in items(dig(chunk, "candidates", 0, "content", "parts")):
-                    text = dig(part, "text")
-                    if isinstance(text, str) and text and not dig(part, "thought"):
-                        wrote = True
-                        yield Delta(text)
+            async for piece in events:
+                said: list[str] = []
+                for data in piece:
+                    chunk = parse(data)
+                    error = embedded(chunk) or find_refusal(chunk)
+                    if error is not None:
+                        raise error
+                    usage = read_usage(chunk) or usage
+                    finish = str(dig(chunk, "candidates", 0, "finishReason") or finish)
+                    for part in items(dig(chunk, "candidates", 0, "content", "parts")):
+                        text = dig(part, "text")
+                        if isinstance(text, str) and not dig(part, "thought"):
+                            said.append(text)
+                if any(said):
+                    wrote = True
+                    yield Delta("".join(said))
         if finish not in {"STOP", "MAX_TOKENS"}:
             raise Unavailable(f"the stream was cut; finished with {finish[:40]!r}")
         if not wrote:

@@ -9,6 +9,7 @@ import base64
 import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
@@ -187,7 +188,7 @@ class Adapter:
             body |= {"max_completion_tokens": request.max_tokens, "store": False}
         else:  # the older name is what every other server knows
             body["max_tokens"] = request.max_tokens
-        usage, finish, refusal, wrote, ended = Usage(), None, "", False, False
+        answer = _Answer()
         events = stream(
             self._http,
             f"{self._settings.base_url}/chat/completions",
@@ -197,31 +198,11 @@ class Adapter:
             idle_timeout=self._settings.idle_timeout,
         )
         async with aclosing(events):
-            async for data in events:
-                if data == STREAM_END:
-                    ended = True
-                    break
-                chunk = parse(data)
-                error = embedded(chunk)
-                if error is not None:
-                    raise error
-                if dig(chunk, "usage"):
-                    used = (dig(chunk, "usage", "prompt_tokens"), dig(chunk, "usage", "completion_tokens"))
-                    usage = Usage(input_tokens=count(used[0]), output_tokens=count(used[1]))
-                choice = dig(chunk, "choices", 0)
-                finish = dig(choice, "finish_reason") or finish
-                refusal += str(dig(choice, "delta", "refusal") or "")
-                text = dig(choice, "delta", "content")
-                if isinstance(text, str) and text:
-                    wrote = True
+            async for piece in events:
+                text = "".join([answer.take(data) for data in piece])
+                if text:
                     yield Delta(text)
-        if finish == "content_filter" or (refusal and not wrote):
-            raise Rejected(f"refused: {refusal[:200] or finish}", "policy")
-        if finish is None and not ended:
-            raise Unavailable("the stream was cut")
-        if not wrote:
-            raise Unavailable(f"no text; finished with {finish}")
-        yield Done(usage, "length" if finish == "length" else "stop")
+        yield answer.end()
 
     # Pictures
 
@@ -277,6 +258,49 @@ class Adapter:
             return picture(decode(dig(entry, "b64_json")))
         trusted = {self._settings.base_url: self._headers()}
         return picture(await download.read(self._http, url, trusted, timeout=timeout, max_bytes=MAX_PICTURE))
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What a streamed answer has said so far, its text apart."""
+
+    usage: Usage = field(default_factory=Usage)
+    finish: str | None = None
+    refusal: str = ""
+    wrote: bool = False
+    ended: bool = False
+
+    def take(self, data: str) -> str:
+        """The text of one event; raises the error that it may be."""
+        if data == STREAM_END:
+            self.ended = True
+            return ""
+        chunk = parse(data)
+        error = embedded(chunk)
+        if error is not None:
+            raise error
+        if used := dig(chunk, "usage"):
+            read, written = dig(used, "prompt_tokens"), dig(used, "completion_tokens")
+            self.usage = Usage(input_tokens=count(read), output_tokens=count(written))
+        choice = dig(chunk, "choices", 0)
+        self.finish = dig(choice, "finish_reason") or self.finish
+        delta = dig(choice, "delta")
+        self.refusal += str(dig(delta, "refusal") or "")
+        text = dig(delta, "content")
+        if not isinstance(text, str) or not text:
+            return ""
+        self.wrote = True
+        return text
+
+    def end(self) -> Done:
+        """The last event; raises why there is none."""
+        if self.finish == "content_filter" or (self.refusal and not self.wrote):
+            raise Rejected(f"refused: {self.refusal[:200] or self.finish}", "policy")
+        if self.finish is None and not self.ended:
+            raise Unavailable("the stream was cut")
+        if not self.wrote:
+            raise Unavailable(f"no text; finished with {self.finish}")
+        return Done(self.usage, "length" if self.finish == "length" else "stop")
 
 
 def _message(message: ChatMessage) -> dict[str, Any]:

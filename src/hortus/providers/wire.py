@@ -81,19 +81,23 @@ async def call(http: Http, method: str, url: str, **options: Any) -> Any:
     return parse(response.body)
 
 
-async def stream(http: Http, url: str, **options: Any) -> AsyncGenerator[str, None]:
-    """The data of each server-sent event of a POST. Ends after `[DONE]`, or quietly when the body does."""
+async def stream(http: Http, url: str, **options: Any) -> AsyncGenerator[list[str], None]:
+    """The data of the server-sent events of a POST, together as they come.
+
+    Ends after `[DONE]`, or quietly when the body does.
+    """
     async with http.stream("POST", url, **options) as response:
         if response.status != 200:
             raise failure(response.status, response.headers, await response.read())
         chunks = response.chunks()
         async with aclosing(chunks), aclosing(sse_events(chunks)) as events:  # type: ignore[type-var]
-            async for _, data in events:
-                if data == STREAM_END:
+            async for together in events:
+                piece = [data for _, data in together]
+                if STREAM_END in piece:
                     await _read_to_the_end(response)
-                    yield data
+                    yield piece[: piece.index(STREAM_END) + 1]
                     return
-                yield data
+                yield piece
 
 
 async def _read_to_the_end(response: StreamedResponse) -> None:
