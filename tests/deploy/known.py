@@ -14,6 +14,8 @@ import hortus
 ROOT = Path(__file__).parents[2]
 BY_HAND = {"HORTUS_ADMIN_PASSWORD"}
 """Read by the command line without a settings class."""
+BY_DRIVERS = {"PGPASSWORD"}
+"""Read by what connects to the database, where the address has no password."""
 OPEN_ENDED = re.compile(r"RATE_LIMIT_[A-Z_]+|OIDC_[A-Z0-9_]+")
 
 
@@ -29,7 +31,7 @@ def variables() -> set[str]:
     for module in pkgutil.walk_packages(hortus.__path__, "hortus."):
         if not module.name.endswith("__main__") and "script" not in module.name:
             importlib.import_module(module.name)
-    found, todo = set(BY_HAND), [BaseSettings]
+    found, todo = BY_HAND | BY_DRIVERS, [BaseSettings]
     while todo:
         made = todo.pop()
         todo += made.__subclasses__()
