@@ -16,7 +16,16 @@ mkdir -p "$new"
 tar -xzf "$base/base.tar.gz" -C "$new"
 mkdir -p "$new/pg_wal"
 tar -xzf "$base/pg_wal.tar.gz" -C "$new/pg_wal"
+# PostgreSQL replays only with room for as many connections, workers and locks as there were. What was given on a command
+# line is not in the backup's configuration, but the server noted it.
+noted=$(command -v pg_controldata || echo "/usr/lib/postgresql/$(cat "$new/PG_VERSION")/bin/pg_controldata")
 {
+    if [ -x "$noted" ]; then
+        LC_ALL=C "$noted" "$new" | sed -nE 's/^(max_[a-z_]+) setting: +([0-9]+)$/\1 = \2/p' |
+            sed -E 's/^max_prepared_xacts/max_prepared_transactions/; s/^max_locks_per_xact/max_locks_per_transaction/'
+    else
+        echo "no pg_controldata here: give max_connections and its like as they were" >&2
+    fi
     echo "restore_command = 'cp \"$wal/%f\" \"%p\"'"
     echo "recovery_target_timeline = 'latest'"
     echo "recovery_target_action = 'promote'"

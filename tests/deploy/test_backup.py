@@ -151,8 +151,11 @@ async def test_postgresql_goes_back_to_a_moment(folder: Path, tmp_path: Path, ve
         wal.mkdir()
         wal.chmod(0o777)
         command = f'{ours}/archive-wal.sh "%p" "%f" {wal}'
-        with own_server(archive_mode="on", archive_command=command, wal_level="replica") as server:
+        with own_server(
+            archive_mode="on", archive_command=command, wal_level="replica", max_connections="150"
+        ) as server:
             admin = await asyncpg.connect(server.url)
+            await admin.execute("ALTER SYSTEM RESET max_connections")  # as if a command line had given it
             await admin.execute("CREATE DATABASE shop")
             url = on_server(server.url, "shop")
             async with serve(url, tmp_path, fresh=True) as running:
