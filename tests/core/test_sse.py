@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI
 
 from hortus.core.edge import Edge
-from hortus.core.sse import EventStream, frame
+from hortus.core.sse import EventStream, Streams, frame
 
 SCOPE = {
     "type": "http",
@@ -23,10 +23,11 @@ SCOPE = {
 class Stream:
     """A request for `/events` of an app, behind the edge; what happened, in order."""
 
-    def __init__(self, *, fails: type[Exception] | None = None) -> None:
+    def __init__(self, *, fails: type[Exception] | None = None, method: str = "GET") -> None:
         self.happened: list[str] = []
         self.sent: list[bytes] = []
-        self.scope: dict[str, Any] = dict(SCOPE)
+        self.scope: dict[str, Any] = {**SCOPE, "method": method}
+        self.streams = Streams()
         self.more, self.left = asyncio.Event(), asyncio.Event()
         self._fails = fails
         app = FastAPI()
@@ -35,11 +36,11 @@ class Stream:
             yield
             self.happened.append("the app ended")
 
-        @app.get("/events")
+        @app.api_route("/events", methods=["GET", "POST"])
         async def events(_: Annotated[None, Depends(opened)]) -> EventStream:
             return EventStream(self._frames())
 
-        self._app = Edge(app)
+        self._app = Edge(app, streams=self.streams)
 
     async def _frames(self) -> AsyncGenerator[bytes, None]:
         try:
@@ -122,3 +123,29 @@ async def test_a_stream_that_is_cancelled_closes_its_frames():
     await asyncio.wait((running,))
     assert running.cancelled()
     assert stream.happened[3:] == ["the frames ended"]
+
+
+async def test_a_server_that_leaves_ends_what_its_listeners_can_take_up_elsewhere():
+    stream = Stream()
+    running = stream.open()
+    await stream.until("more")
+    stream.streams.end()
+    await asyncio.wait_for(running, 5)
+    assert stream.happened[3:] == ["the frames ended", "the end was sent"]
+
+
+async def test_a_stream_that_begins_while_its_server_leaves_ends_at_once():
+    stream = Stream()
+    stream.streams.end()
+    await asyncio.wait_for(stream.open(), 5)
+    assert stream.happened[-1] == "the end was sent"
+
+
+async def test_a_server_that_leaves_finishes_what_is_said_once():
+    stream = Stream(method="POST")
+    running = stream.open()
+    await stream.until("more")
+    stream.streams.end()
+    stream.more.set()
+    await asyncio.wait_for(running, 5)
+    assert stream.sent == [frame("first", {}), frame("second", {}), b""]

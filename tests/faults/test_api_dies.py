@@ -3,6 +3,7 @@
 import asyncio
 import random
 import signal
+import time
 from collections import Counter
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -11,6 +12,7 @@ import httpx2
 import pytest
 from tests.emulators.openai import OpenAIEmulator
 from tests.faults.books import all_ended, audit, explained
+from tests.faults.child import Child
 from tests.faults.customers import customers, insist, wish
 from tests.faults.deaths import API_POINTS
 from tests.faults.front import Front
@@ -92,6 +94,22 @@ async def _ask_on(client: httpx2.AsyncClient, place: int, over: asyncio.Event, a
             answer = await client.get("/api/user/usage")
         answers[answer.status_code] += 1
         await asyncio.sleep(0.05)
+
+
+async def test_a_server_leaves_its_listeners_whole_and_at_once(database: Database, database_url: str, tmp_path: Path):
+    """They can go on at another server; waiting for them, this one would be of no use to anybody."""
+    async with (
+        Child(tmp_path / "server", "serve", DATABASE_URL=database_url) as server,
+        customers(server.url, database, 1) as (client,),
+    ):
+        room = (await client.post("/api/chatroom", json={"title": "Kites"})).json()
+        async with client.stream("GET", f"/api/chatroom/{room['id']}/events") as stream:
+            assert stream.status_code == 200
+            began = time.monotonic()
+            stopping = asyncio.create_task(server.stop())
+            assert [line async for line in stream.aiter_lines() if line.startswith("event")] == []  # and is not cut off
+            assert await stopping in (0, -signal.SIGTERM)
+            assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

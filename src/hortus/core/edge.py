@@ -56,8 +56,10 @@ class Edge:
         https: bool = False,
         max_body: int = 1024 * 1024,
         max_upload: int = 32 * 1024 * 1024,
+        streams: sse.Streams | None = None,
     ) -> None:
         self.app = app
+        self._streams = streams or sse.Streams()
         self._max_body, self._max_upload = max_body, max_upload
         self._allowed_hosts = frozenset(host.lower() for host in allowed_hosts)
         self._https = https
@@ -118,7 +120,7 @@ class Edge:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.app(scope, receive, send)
-        await sse.send_frames(scope, receive, send)
+        await sse.send_frames(scope, receive, send, self._streams)
 
     def _refuse(self, scope: Scope) -> Problem | None:
         if scope["method"] in ("TRACE", "TRACK", "CONNECT"):

@@ -15,6 +15,7 @@ from hortus.core.errors import PayloadTooLarge
 
 KEEP_ALIVE = b": keep-alive\n\n"
 _FRAMES = "hortus.frames"
+_LAST = {"type": "http.response.body", "body": b"", "more_body": False}
 
 
 def frame(name: str, data: dict[str, Any], id: int | None = None) -> bytes:
@@ -22,6 +23,34 @@ def frame(name: str, data: dict[str, Any], id: int | None = None) -> bytes:
     head = f"id: {id}\n" if id is not None else ""
     body = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     return f"{head}event: {name}\ndata: {body}\n\n".encode()
+
+
+class Streams:
+    """The open streams of one server, which end when it leaves: their listeners go on at another.
+
+    Only those that were asked for with GET. Whoever listens there comes back and names the last id they saw; the answer
+    to a POST is given once, so it is waited for.
+    """
+
+    def __init__(self) -> None:
+        self._open: set[asyncio.Timeout] = set()
+        self.over = False
+
+    def end(self) -> None:
+        """Let every stream end within a moment, and those that begin from now on."""
+        self.over = True
+        for each in self._open:
+            _end(each)
+
+    def add(self, present: asyncio.Timeout) -> None:
+        """Know of a stream that ends when `present` does."""
+        self._open.add(present)
+        if self.over:
+            _end(present)
+
+    def forget(self, present: asyncio.Timeout) -> None:
+        """It has ended."""
+        self._open.discard(present)
 
 
 class EventStream(Response):
@@ -44,7 +73,7 @@ class EventStream(Response):
         scope[_FRAMES] = self._frames
 
 
-async def send_frames(scope: Scope, receive: Receive, send: Send) -> None:
+async def send_frames(scope: Scope, receive: Receive, send: Send, streams: Streams) -> None:
     """Send what is left when a request was answered with an EventStream: everything but its head."""
     frames: AsyncGenerator[bytes, None] | None = scope.pop(_FRAMES, None)
     if frames is None:
@@ -56,17 +85,22 @@ async def send_frames(scope: Scope, receive: Receive, send: Send) -> None:
     leaving.add_done_callback(partial(_end, present))
     try:
         async with present, contextlib.aclosing(frames):
+            if scope["method"] == "GET":
+                streams.add(present)
             async for one in frames:
                 await send({"type": "http.response.body", "body": one, "more_body": True})
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        await send(_LAST)
     except TimeoutError:
         if not present.expired():
             raise
+        if streams.over and not leaving.done():
+            await send(_LAST)
     finally:
+        streams.forget(present)
         await ended(leaving)
 
 
-def _end(present: asyncio.Timeout, _leaving: asyncio.Task[None]) -> None:
+def _end(present: asyncio.Timeout, _leaving: asyncio.Task[None] | None = None) -> None:
     with contextlib.suppress(RuntimeError):  # it ended by itself at the same moment
         present.reschedule(0)
 

@@ -13,6 +13,7 @@ import hortus
 from hortus.core.edge import Edge
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
+from hortus.core.sse import Streams
 from hortus.core.web import ProblemBody, install_problems
 from hortus.main import health, metrics, routes
 from hortus.main.docs_pages import add_docs
@@ -32,6 +33,7 @@ def create_app(
     work: bool = True,
     registry: Registry | None = None,
     duty: Duty | None = None,
+    streams: Streams | None = None,
     tell: Callable[[Resources], None] | None = None,
 ) -> ASGIApp:
     """The whole application behind its edge. With `work` the process also runs background tasks.
@@ -89,6 +91,7 @@ def create_app(
         https=settings.public_url.startswith("https:"),
         max_body=JSON_BODY_BYTES,
         max_upload=settings.max_upload_bytes + UPLOAD_OVERHEAD,
+        streams=streams,
     )
 
 

@@ -18,6 +18,7 @@ from hortus.core.db import Database
 from hortus.core.errors import Problem
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
+from hortus.core.sse import Streams
 from hortus.main import schema
 from hortus.main.app import create_app
 from hortus.main.doctor import summary
@@ -34,9 +35,9 @@ def serve(settings: Settings, *, work: bool, console: Console, migrated: Callabl
     if settings.port == 0:  # any free one: links of ours must name it, so it is taken before anything is made
         sockets = [socket.create_server((settings.host, 0))]
         settings = settings.model_copy(update={"port": sockets[0].getsockname()[1]})
-    duty, greeting = Duty(), Greeting(settings, console)
+    duty, streams, greeting = Duty(), Streams(), Greeting(settings, console)
     config = uvicorn.Config(
-        create_app(settings, work=work, duty=duty, tell=greeting.read_from),
+        create_app(settings, work=work, duty=duty, streams=streams, tell=greeting.read_from),
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -53,7 +54,7 @@ def serve(settings: Settings, *, work: bool, console: Console, migrated: Callabl
         except schema.NotMigrated:
             console.print("[red]Not started.[/red] The database could not be migrated; the lines above say why.")
             return 1
-    server = _Server(config, settings, duty, greeting)
+    server = _Server(config, settings, duty, streams, greeting)
     server.run(sockets)
     return 0 if server.started else 1
 
@@ -91,9 +92,11 @@ class Greeting:
 class _Server(uvicorn.Server):
     """Says where to go once it listens; leaves slowly where it is told to."""
 
-    def __init__(self, config: uvicorn.Config, settings: Settings, duty: Duty, greeting: Greeting) -> None:
+    def __init__(
+        self, config: uvicorn.Config, settings: Settings, duty: Duty, streams: Streams, greeting: Greeting
+    ) -> None:
         super().__init__(config)
-        self._settings, self._duty, self._greeting = settings, duty, greeting
+        self._settings, self._duty, self._streams, self._greeting = settings, duty, streams, greeting
 
     async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
         """Start to listen, then greet."""
@@ -107,6 +110,7 @@ class _Server(uvicorn.Server):
         until = time.monotonic() + self._settings.shutdown_drain_seconds
         while time.monotonic() < until and not self.force_exit:  # noqa: ASYNC110 - uvicorn sets a plain attribute
             await asyncio.sleep(0.1)
+        self._streams.end()  # they would hold this server up, with nobody let in, until they are cut off
         await super().shutdown(sockets)  # type: ignore[arg-type]
 
 
