@@ -38,7 +38,7 @@ class Storm:
         while self.moved < wanted:
             transactions = max(1, (wanted - self.moved) // CLIENTS // 5)
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, str(STORM), url, str(dice.random())[2:], str(CLIENTS), str(transactions), *users,
+                sys.executable, str(STORM), url, str(dice.randrange(10**12)), str(CLIENTS), str(transactions), *users,
                 stdout=asyncio.subprocess.PIPE,
             )  # fmt: skip
             assassin: asyncio.Task[None] | None = None
