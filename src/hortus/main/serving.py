@@ -81,7 +81,8 @@ class Greeting:
         for what, line in summary(self._settings, self._resources.get(Registry)):
             self._line(f"  {what:<10} {line}")
         if setup is not None:
-            self._line(f"  first run  make yourself administrator: POST {base}/api/auth/setup")
+            told = self._settings.public_url.rstrip("/") or base  # behind a proxy nobody reaches where we listen
+            self._line(f"  first run  make yourself administrator: POST {told}/api/auth/setup")
             self._line(f"             with this one-time token: {setup}")
         sys.stdout.flush()
 
