@@ -35,6 +35,25 @@ async def test_a_broker_that_stops_and_comes_back_empty(
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+async def test_workers_that_hold_messages_outlive_a_restart_of_the_broker(
+    database: Database, database_url: str, valkey: Valkey, tmp_path: Path, record
+):
+    async with site(database, database_url, valkey.url, tmp_path) as here:
+        workers = await here.add(number=2, WORKER_QUEUES="interactive=4,maintenance=1")
+        await here.want(range(8), 5)
+        await here.started(8)
+        await asyncio.to_thread(valkey.stop)
+        await asyncio.sleep(3)  # they meet a closed port, more than once
+        await asyncio.to_thread(valkey.start)
+        since = time.monotonic()
+        await here.want(range(8, 16), 0.2)
+        await here.done(16, within=40)
+        record("broker restarted under messages that are held", "8 tasks", time.monotonic() - since)
+        await asyncio.sleep(1)
+        assert all(worker.runs for worker in workers), workers[0].log()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_a_broker_that_forgets(
     database: Database, database_url: str, valkey: Valkey, tmp_path: Path, full: bool, dice: random.Random, record
 ):

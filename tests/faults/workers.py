@@ -43,6 +43,11 @@ class Process:
                 stdout=log, stderr=log, cwd=self._folder, env=self._environment,
             )  # fmt: skip
 
+    @property
+    def runs(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.returncode is None
+
     def send(self, number: int) -> None:
         """Send it a signal."""
         assert self._process is not None

@@ -42,6 +42,15 @@ def _settings(**overrides: object) -> Settings:
     return settings
 
 
+def _refuse_without_tables(settings: Settings) -> None:
+    from hortus.main import schema  # noqa: PLC0415 - `hortus --help` stays quick
+
+    if schema.is_empty(settings):
+        hint = "Run [bold]hortus migrate[/bold] first; [bold]hortus up[/bold] does so by itself."
+        console.print(f"[red]Not started.[/red] The database has no tables yet. {hint}")
+        raise typer.Exit(2)
+
+
 @app.command()
 def up(host: Host = "127.0.0.1", port: Port = 8000, data: Data = None) -> None:
     """Start everything in one process: migrate, serve, work, schedule."""
@@ -63,6 +72,7 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000, data: Data = None) -> Non
         from hortus.main import serving  # noqa: PLC0415 - `hortus --help` stays quick
 
     settings = _settings(host=host, port=port, data_dir=data)
+    _refuse_without_tables(settings)
     raise typer.Exit(serving.serve(settings, work=False, console=console))
 
 
@@ -78,6 +88,7 @@ def worker(
     except ValueError as error:
         console.print(f"[red]Not started.[/red] {error}")
         raise typer.Exit(2) from None
+    _refuse_without_tables(settings)
     if settings.celery_broker_url:
         with loading():
             from hortus.main import worker as celery  # noqa: PLC0415 - Celery is loaded only where it is used
@@ -94,7 +105,9 @@ def scheduler(data: Data = None) -> None:
     """Enqueue periodic tasks and tell workers of work that waits, until stopped. Safe to run more than once."""
     from hortus.main import serving  # noqa: PLC0415 - `hortus --help` stays quick
 
-    run_for_long(serving.schedule(_settings(data_dir=data)))
+    settings = _settings(data_dir=data)
+    _refuse_without_tables(settings)
+    run_for_long(serving.schedule(settings))
 
 
 @app.command()

@@ -65,14 +65,30 @@ def upgrade(settings: Settings) -> None:
         log.warning("schema_is_newer", revision=found, own=head())
 
 
+def is_empty(settings: Settings) -> bool:
+    """Whether the database answers and nothing was ever migrated there."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        return asyncio.run(_read_revision(settings)) is None
+    except DBAPIError:  # no such table
+        return True
+    except Unavailable:
+        return False
+
+
 async def _revision(settings: Settings) -> str | None:
     """The revision of the database; None where there is none, or it cannot be asked."""
+    try:
+        return await _read_revision(settings)
+    except (DBAPIError, Unavailable):
+        return None
+
+
+async def _read_revision(settings: Settings) -> str | None:
     database = open_database(settings, "migration")
     try:
         async with database.snapshot() as tx:
             return (await tx.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
-    except (DBAPIError, Unavailable):
-        return None
     finally:
         await database.close()
 

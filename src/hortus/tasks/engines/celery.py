@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 from celery import Celery
+from kombu.connection import Connection
 from kombu.entity import Queue
 from kombu.exceptions import OperationalError
 
@@ -39,10 +40,43 @@ VISIBILITY = 120
 doorbell is harmless, the lease of the row decides who works."""
 
 
+class _Connection(Connection):
+    """Looks for a broker that is away every other second, however long it has been away."""
+
+    def _ensure_connection(self, *given: Any, **options: Any) -> Any:
+        ensure: Any = super()._ensure_connection  # kombu carries few types
+        return ensure(*given, **{"interval_step": 0, "interval_max": 2, **options})
+
+
+def _forget_with_the_connection() -> None:
+    """Let messages from Redis be forgotten with the connection that they came over.
+
+    The transport would give them back to a server that is away, or answer them on a channel that is closed, and either
+    ends the worker. They are doorbells: the scheduler rings again for their rows.
+    """
+    from kombu.transport import redis  # noqa: PLC0415 - RabbitMQ needs none of it
+
+    library: Any = redis
+
+    class Held(library.QoS):  # type: ignore[misc] # kombu carries few types
+        def ack(self, delivery_tag: str) -> None:
+            if self.channel.connection is not None:
+                super().ack(delivery_tag)
+
+        def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+            if self.channel.connection is not None:
+                super().reject(delivery_tag, requeue)
+
+    library.Channel.QoS, library.Channel.do_restore = Held, False
+
+
 def make_app(broker: str, room: Mapping[str, int]) -> Celery:
     """The Celery application. JSON only, no results; what a task did is in its row."""
     app = Celery("hortus", broker=broker, set_as_current=False)
+    app.amqp.Connection = _Connection
     redis = broker.startswith(("redis", "rediss", "sentinel", "valkey"))
+    if redis:
+        _forget_with_the_connection()
     app.conf.update(
         accept_content=["json"],
         task_serializer="json",
