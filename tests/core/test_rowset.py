@@ -2,18 +2,20 @@
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 from tests.plans import plan_of
 
 from hortus.core import clock, ids
 from hortus.core.db import Database
 from hortus.core.rowset import among, insert_of
 from hortus.generation.tables import Generation
-from hortus.tasks.tables import Task
+from hortus.tasks.tables import Task, TaskSchedule
 
 INSERT = insert_of(
     Task, "id", "name", "queue", "payload", "lap", "key", "created_at", beside={"delay": "double precision"},
-    status="'queued'", priority="0", attempts="0", max_attempts="1", fence="0", request_id="d.name", run_at="{later}",
+    where_new=True, status="'queued'", priority="0", attempts="0", max_attempts="1", fence="0", request_id="d.name", run_at="{later}",
 )  # fmt: skip
 
 
@@ -44,6 +46,16 @@ async def test_what_is_there_already_is_passed_over(database: Database):
         assert (await INSERT.run(tx, [row("three", key="same"), row("four", key="other")])).rowcount == 1
     async with database.snapshot() as tx:
         assert set((await tx.execute(select(Task.key))).scalars()) == {"same", "other"}
+
+
+async def test_what_is_there_already_fails_the_transaction_unless_it_may_be_passed_over(database: Database):
+    strict = insert_of(TaskSchedule, "name", "next_at")
+    rows = [{"name": "once", "next_at": clock.now()}]
+    async with database.transaction() as tx:
+        assert (await strict.run(tx, rows)).rowcount == 1
+    with pytest.raises(IntegrityError):
+        async with database.transaction() as tx:
+            await strict.run(tx, rows)
 
 
 async def test_among_is_in(database: Database):

@@ -98,18 +98,22 @@ class SetStatement:
 
 
 def insert_of(
-    table: type[Base], *names: str, beside: Mapping[str, str] = MappingProxyType({}), **filled: str
+    table: type[Base],
+    *names: str,
+    beside: Mapping[str, str] = MappingProxyType({}),
+    where_new: bool = False,
+    **filled: str,
 ) -> SetStatement:
-    """Insert many rows of those columns, passing over what is there already.
+    """Insert many rows of those columns.
 
-    `filled` columns are SQL of `d`, which may have columns `beside` those of the table.
+    What is there already fails the transaction; with `where_new` it is passed over. `filled` columns are SQL of `d`, which may have columns `beside` those of the table.
     """
     target = cast("Table", table.__table__)
     columns = {name: _type_of(target.columns[name]) for name in names}
     given = {name: f"d.{name}" for name in names} | filled
     sql = (
         f"INSERT INTO {target.name} ({', '.join(given)}) SELECT {', '.join(given.values())} "  # noqa: S608 - names of our own
-        "FROM {rows} WHERE true ON CONFLICT DO NOTHING"
+        "FROM {rows} WHERE true" + (" ON CONFLICT DO NOTHING" if where_new else "")
     )
     return SetStatement(sql, **columns, **beside)
 

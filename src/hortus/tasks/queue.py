@@ -91,7 +91,7 @@ _BORN = (
     "created_at",
 )
 _ENQUEUE = insert_of(
-    Task, *_BORN, beside=_DELAY, status="'queued'", attempts="0", fence="0", run_at="{later}"
+    Task, *_BORN, beside=_DELAY, where_new=True, status="'queued'", attempts="0", fence="0", run_at="{later}"
 )  # fmt: skip
 _ENQUEUE_RUNNING = insert_of(
     Task, *_BORN, "worker", beside=_DELAY, status="'running'", attempts="1", fence="1", run_at="{clock}",
@@ -147,8 +147,7 @@ async def claim_now(tx: Tx, wanted: Sequence[Wanted], *, worker: str, lease: flo
     if not wanted:
         return []
     rows = [{**_row_of(each, 0), "delay": lease, "worker": worker} for each in wanted]
-    if (await _ENQUEUE_RUNNING.run(tx, rows)).rowcount != len(rows):
-        raise RuntimeError("a task that is to be run here is there already")
+    await _ENQUEUE_RUNNING.run(tx, rows)
     return [
         Claimed(row["id"], row["name"], row["payload"], 1, row["max_attempts"], 1, row["request_id"]) for row in rows
     ]
