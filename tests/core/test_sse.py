@@ -67,6 +67,12 @@ class Stream:
         """Ask for it."""
         return asyncio.create_task(self._app(self.scope, self._receive, self._send))  # type: ignore[arg-type]
 
+    async def halfway(self) -> asyncio.Task[None]:
+        """Ask for it; it waits for `more` on return."""
+        running = self.open()
+        await self.until("more")
+        return running
+
     async def until(self, what: str) -> None:
         """Wait for something to happen."""
         async with asyncio.timeout(5):
@@ -76,8 +82,7 @@ class Stream:
 
 async def test_nothing_of_the_app_stays_while_a_stream_is_open():
     stream = Stream()
-    running = stream.open()
-    await stream.until("more")
+    running = await stream.halfway()
     assert stream.happened == ["the head was sent", "the app ended", "more"]
     assert not [name for name in stream.scope if name.startswith("fastapi")]
     stream.more.set()
@@ -88,8 +93,7 @@ async def test_nothing_of_the_app_stays_while_a_stream_is_open():
 
 async def test_a_stream_ends_when_its_client_has_gone():
     stream = Stream()
-    running = stream.open()
-    await stream.until("more")
+    running = await stream.halfway()
     stream.left.set()
     await asyncio.wait_for(running, 5)
     assert stream.happened[3:] == ["the frames ended"]
@@ -97,8 +101,7 @@ async def test_a_stream_ends_when_its_client_has_gone():
 
 async def test_a_client_that_goes_as_the_stream_ends_disturbs_nobody():
     stream = Stream()
-    running = stream.open()
-    await stream.until("more")
+    running = await stream.halfway()
     stream.more.set()
     stream.left.set()
     await asyncio.wait_for(running, 5)
@@ -108,8 +111,7 @@ async def test_a_client_that_goes_as_the_stream_ends_disturbs_nobody():
 async def test_a_stream_that_fails_is_cut_off():
     for kind in (RuntimeError, TimeoutError):
         stream = Stream(fails=kind)
-        running = stream.open()
-        await stream.until("more")
+        running = await stream.halfway()
         stream.more.set()
         await running
         assert stream.happened[3:] == ["the frames ended"]
@@ -117,8 +119,7 @@ async def test_a_stream_that_fails_is_cut_off():
 
 async def test_a_stream_that_is_cancelled_closes_its_frames():
     stream = Stream()
-    running = stream.open()
-    await stream.until("more")
+    running = await stream.halfway()
     running.cancel()
     await asyncio.wait((running,))
     assert running.cancelled()
@@ -127,8 +128,7 @@ async def test_a_stream_that_is_cancelled_closes_its_frames():
 
 async def test_a_server_that_leaves_ends_what_its_listeners_can_take_up_elsewhere():
     stream = Stream()
-    running = stream.open()
-    await stream.until("more")
+    running = await stream.halfway()
     stream.streams.end()
     await asyncio.wait_for(running, 5)
     assert stream.happened[3:] == ["the frames ended", "the end was sent"]
@@ -143,8 +143,7 @@ async def test_a_stream_that_begins_while_its_server_leaves_ends_at_once():
 
 async def test_a_server_that_leaves_finishes_what_is_said_once():
     stream = Stream(method="POST")
-    running = stream.open()
-    await stream.until("more")
+    running = await stream.halfway()
     stream.streams.end()
     stream.more.set()
     await asyncio.wait_for(running, 5)

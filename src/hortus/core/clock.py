@@ -1,7 +1,7 @@
 """Time: always UTC, always aware."""
 
 import calendar
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 """Long ago: a moment that has come on every clock."""
@@ -15,11 +15,6 @@ def now() -> datetime:
 def iso(moment: datetime) -> str:
     """ISO 8601 in UTC with a `Z`, as every time on the wire."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def plus(moment: datetime, seconds: float) -> datetime:
-    """That many seconds later."""
-    return moment + timedelta(seconds=seconds)
 
 
 def months_later(moment: datetime, months: int) -> datetime:
