@@ -15,7 +15,8 @@ from hortus.tasks.tables import Task, TaskSchedule
 
 INSERT = insert_of(
     Task, "id", "name", "queue", "payload", "lap", "key", "created_at", beside={"delay": "double precision"},
-    where_new=True, status="'queued'", priority="0", attempts="0", max_attempts="1", fence="0", request_id="d.name", run_at="{later}",
+    where_new=True, status="'queued'", priority="0", attempts="0", max_attempts="1", fence="0", request_id="d.name",
+    run_at="{later}",
 )  # fmt: skip
 
 

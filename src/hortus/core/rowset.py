@@ -106,7 +106,8 @@ def insert_of(
 ) -> SetStatement:
     """Insert many rows of those columns.
 
-    What is there already fails the transaction; with `where_new` it is passed over. `filled` columns are SQL of `d`, which may have columns `beside` those of the table.
+    What is there already fails the transaction; with `where_new` it is passed over. `filled` columns are SQL of `d`,
+    which may have columns `beside` those of the table.
     """
     target = cast("Table", table.__table__)
     columns = {name: _type_of(target.columns[name]) for name in names}
