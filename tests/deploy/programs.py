@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from tests.deploy.known import ROOT
+from tests.peers import peer_missing
 
 HERE = str(Path(sys.executable).parent)
 
@@ -22,8 +22,7 @@ def passes(*command: str | Path, **environment: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def needed(program: str) -> str:
-    found = shutil.which(program, path=f"{HERE}:{os.environ['PATH']}")
-    if found is None:
-        pytest.skip(f"LOUD: no {program} here, so what it would find stays unfound")
-    return found
+def needed(program: str, *folders: str | Path) -> str:
+    """Its path: first in the environment of the tests, then in `folders`, then on PATH."""
+    found = shutil.which(program, path=os.pathsep.join(map(str, (HERE, *folders, os.environ["PATH"]))))
+    return found or peer_missing(program, "what it checks")

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from tests.deploy.gotemplate import Chart
 from tests.deploy.known import ROOT, is_read
+from tests.peers import peer_missing
 
 FOLDER = ROOT / "deploy/helm/hortus"
 
@@ -183,16 +184,14 @@ def helm(*arguments: str | Path, succeeds: bool = True) -> str:
 def program(name: str) -> str:
     """Where it is; the pinned one of scripts/unpack_helm.py before the machine's."""
     found = shutil.which(name, path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    if found is None:
-        pytest.skip(f"LOUD: no {name} here, so what it would find in the chart stays unfound")
-    return found
+    return found or peer_missing(name, "the chart as it reads it")
 
 
 @pytest.mark.parametrize("bend", [plain, everything_on, odd, odd_claim])
 @pytest.mark.parametrize("version", ["1.27", "1.37"], ids=["oldest", "newest"])
 def test_the_schemas_of_kubernetes_hold(bend, version):
     """Those of the oldest version that Chart.yaml names, and of the newest known; no field that they do not know."""
-    known = pytest.importorskip("kubernetes_validate", reason="LOUD: no schemas of Kubernetes here, so none was asked")
+    known = pytest.importorskip("kubernetes_validate")
     chart = Chart(FOLDER)
     for each in documents(chart.render(bend(chart.values), "2026")):
         known.validate(each, version, strict=True)

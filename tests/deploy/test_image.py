@@ -14,6 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from tests.deploy.known import ROOT
+from tests.deploy.programs import needed
 from tests.serving import serve
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -77,12 +78,13 @@ def test_an_extra_that_is_not_known_stops_the_build():
 
 def test_the_wheel_is_whole(tmp_path: Path):
     """As the image builds it: from what .dockerignore lets through, without a network."""
+    uv = needed("uv", ROOT / ".venv/bootstrap/bin")
     source = tmp_path / "source"
     source.mkdir()
     given = ("pyproject.toml", "README.md", "LICENSE", "migrations", "src")
     subprocess.run(["cp", "-r", *given, source], cwd=ROOT, check=True, timeout=60)
-    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--no-index"]
-    subprocess.run([*command, "--wheel-dir", tmp_path, source], check=True, timeout=120, capture_output=True)
+    command = [uv, "build", "--wheel", "--quiet", "--offline", "--no-build-isolation", "--python", sys.executable]
+    subprocess.run([*command, "--out-dir", tmp_path, source], check=True, timeout=120, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     for path in (ROOT / "migrations").rglob("*.py"):

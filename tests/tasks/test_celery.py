@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.broker import Valkey
 from tests.faults.workers import site
+from tests.peers import peer_missing
 from tests.rabbit import Rabbit, found
 
 from hortus.core.db import Database
@@ -28,7 +29,7 @@ async def test_two_workers_do_each_task_once(database: Database, database_url: s
 def rabbit(tmp_path: Path) -> Iterator[Rabbit]:
     """A RabbitMQ of this test's own."""
     if found() is None:
-        pytest.skip("LOUD: no rabbitmq-server here, so Celery was tried on Valkey alone")
+        peer_missing("rabbitmq-server", "Celery on RabbitMQ")
     server = Rabbit(tmp_path / "rabbit")
     server.start()
     yield server

@@ -5,13 +5,13 @@
 
 import os
 import shutil
-import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from playwright.async_api import Page, async_playwright
 from tests.accounts.passkeys.authenticator import ORIGIN, asked, send
+from tests.peers import peer_missing
 from tests.serving import Hortus
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -34,9 +34,7 @@ GET = """async options => (await navigator.credentials.get(
 async def page() -> AsyncIterator[Page]:
     """An empty page of the site, on a device with one authenticator."""
     if CHROMIUM is None:
-        why = f"PASSKEYS WERE NOT TRIED IN A BROWSER: none of {NAMES} is on the path and CHROMIUM is not set"
-        print(f"\n{why}", file=sys.__stderr__)
-        pytest.skip(why)
+        peer_missing("Chromium", "passkeys in a browser")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
