@@ -49,10 +49,11 @@ async def buy(client: httpx2.AsyncClient, path: str = "/api/payment/subscription
 
 
 async def quiet(shop: Hortus, seconds: float = 20.0) -> None:
-    """Wait until no news waits for its delivery or its handling."""
+    """Wait until no news waits for its delivery or its handling, and every document is issued."""
     waiting = text(
-        "SELECT (SELECT count(*) FROM tasks WHERE name IN ('sandbox.deliver', 'billing.event', 'billing.undo') "
-        "AND status IN ('queued', 'running')) + (SELECT count(*) FROM webhook_events WHERE status = 'waiting')"
+        "SELECT (SELECT count(*) FROM tasks WHERE name IN "
+        "('sandbox.deliver', 'billing.event', 'billing.undo', 'billing.document') AND status IN ('queued', 'running')) "
+        "+ (SELECT count(*) FROM webhook_events WHERE status = 'waiting')"
     )
     async with asyncio.timeout(seconds):
         while True:

@@ -30,7 +30,7 @@ from tests.serving import PASSWORD, Hortus, ended
 
 from hortus import quotas
 from hortus.accounts.oidc.tables import ExternalAccount
-from hortus.billing.papers import issue_noted, note_payment
+from hortus.billing.papers import issue
 from hortus.billing.tables import Payment, WebhookEvent
 from hortus.core import clock, ids
 from hortus.tasks.tables import Task
@@ -237,8 +237,7 @@ async def _invoice(world: World) -> str:
     payment = {"id": paid, "vendor_id": "walk", "title": "Walk", "amount_minor": 100, **dict.fromkeys(parts, 0)}
     async with world.hortus.database.transaction() as tx:
         await tx.execute(insert(Payment), money | payment | {"paid_at": clock.now(), "created_at": clock.now()})
-        await note_payment(tx, paid)
-        await issue_noted(tx)
+        await issue(tx, "payment", paid)
     return (await world.owner.get("/api/payment/invoices")).json()["items"][0]["id"]
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy import select
 
-from hortus.billing import claws, grants, papers, subscribed
+from hortus.billing import claws, grants, subscribed
 from hortus.billing.closing import close
 from hortus.billing.signals import payment_failed, payment_received, subscription_unwanted
 from hortus.billing.sold import sold_as
@@ -75,7 +75,6 @@ async def apply(tx: Tx, gateway: str, facts: Sequence[Fact], asked_at: datetime)
                 await claws.refunded(tx, gateway, fact)
             case Disputed():
                 await claws.disputed(tx, gateway, fact)
-    await papers.issue_noted(tx)
 
 
 # Single purchases ------------------------------------------------------------

@@ -66,9 +66,9 @@ def define_all() -> None:
     tasks.every("billing.low_balance", balance_watches.sweep, 60)
     subscription_unwanted.connect(_enqueue_undo)
     papers.InvoiceSettings()  # what is wrong with them is said at the start, not when money comes
-    payment_received.connect(papers.note_payment)
-    payment_reversed.connect(papers.note_refund)
-    dispute_lost.connect(papers.note_lost)
+    payment_received.connect(papers.request_invoice)
+    payment_reversed.connect(papers.request_refund_note)
+    dispute_lost.connect(papers.request_dispute_note)
     ledger.granted.connect(balance_watches.watch)
     payment_failed.connect(dunning.hear)
     payment_received.connect(referrals.hear_payment)

@@ -1,15 +1,18 @@
 """Ask a gateway what is true, and take note of it. Whatever happened, this is how it becomes known."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 
+import structlog
 from sqlalchemy import select
 
 from hortus.billing.errors import GatewayFailed
 from hortus.billing.facts import Outdated, apply
 from hortus.core.db import Database, Tx, db_now
 from hortus.core.resources import Resources
-from hortus.payments import Gateway, Subject
+from hortus.payments import Fact, Gateway, Subject
 
+log = structlog.get_logger()
 TRIES = 8
 
 
@@ -20,6 +23,9 @@ async def refresh(
 
     `also` works first in the same transaction; when it says False, nothing is taken. Never called inside a
     transaction. Raises GatewayError, and GatewayFailed when others kept changing the same thing.
+
+    A fact that cannot be booked does not keep the others from being booked: its error is raised once they are, and
+    what `also` did is rolled back.
     """
     database = resources.get(Database)
     for _ in range(TRIES):
@@ -32,5 +38,21 @@ async def refresh(
                     await apply(tx, gateway.id, facts, asked_at)
         except Outdated:
             continue
+        except Exception:
+            if len(facts) > 1:
+                await _book_each(database, gateway.id, facts, asked_at)
+            raise
         return bool(facts)
     raise GatewayFailed
+
+
+async def _book_each(database: Database, gateway: str, facts: Sequence[Fact], asked_at: datetime) -> None:
+    """Book each fact in a transaction of its own, in their order; log what cannot be booked."""
+    for fact in facts:
+        try:
+            async with database.transaction() as tx:
+                await apply(tx, gateway, [fact], asked_at)
+        except Outdated:
+            continue  # something newer was booked meanwhile
+        except Exception:
+            log.exception("fact_not_booked", gateway=gateway, fact=type(fact).__name__)

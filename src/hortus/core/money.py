@@ -61,13 +61,35 @@ def multiply_up(amount: int, numerator: int, denominator: int) -> int:
 def shares_of(gross: int, rates: Sequence[int]) -> list[int]:
     """The taxes that are inside `gross`, one per rate in basis points (1800 is 18 %), each rounded half up.
 
-    What is left of `gross` is the net amount, so net and taxes always add up to what was paid. Never falls as
-    `gross` grows.
+    What is left of `gross` is the net amount, so net and taxes always add up to what was paid. Where rounding up every
+    tax would take more than `gross`, the later ones are cut, so that neither is ever below zero.
     """
     if gross < 0 or any(rate < 0 for rate in rates):
         raise ValueError("neither an amount nor a rate is below zero")
     whole = 10_000 + sum(rates)
-    return [(2 * gross * rate + whole) // (2 * whole) for rate in rates]
+    shares, left = [], gross
+    for rate in rates:
+        shares.append(min(left, (2 * gross * rate + whole) // (2 * whole)))
+        left -= shares[-1]
+    return shares
+
+
+def apportion(amount: int, weights: Sequence[int]) -> list[int]:
+    """Divide `amount` by `weights` without a rest: each part is its share rounded down or up, and at most its weight.
+
+    The largest fractions are rounded up, of equal ones the first. Raises ValueError when `amount` is more than all
+    weights together.
+    """
+    whole = sum(weights)
+    if not 0 <= amount <= whole or any(weight < 0 for weight in weights):
+        raise ValueError(f"{amount} cannot be divided by {weights}")
+    if not whole:
+        return [0 for _ in weights]
+    parts = [amount * weight // whole for weight in weights]
+    by_fraction = sorted(range(len(weights)), key=lambda place: (-(amount * weights[place] % whole), place))
+    for place in by_fraction[: amount - sum(parts)]:
+        parts[place] += 1
+    return parts
 
 
 def percent_to_points(text: str) -> int:

@@ -1,13 +1,13 @@
 """Taxes inside prices: integers that add up to what was paid, for every amount and every buyer."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from hortus.billing.papers import InvoiceSettings, tax_ids
 from hortus.billing.papers.schemas import DetailsIn
-from hortus.billing.papers.taxes import tax_lines, treat
+from hortus.billing.papers.taxes import credited, tax_lines, treat
 from hortus.core.money import percent_to_points, shares_of
 
 MUMBAI = "27AAPFU0939F1ZV"
@@ -73,28 +73,62 @@ def test_without_any_number_there_is_no_tax():
     assert taxes(seller(), 118_00) == []
 
 
-RATES = st.lists(st.integers(0, 5000), max_size=3)
+RATES = st.lists(st.integers(0, 10_000), max_size=3)
 
 
 @given(st.integers(0, 10**15), RATES)
 def test_taxes_are_as_near_as_whole_units_can_be(gross, rates):
     whole = 10_000 + sum(rates)
-    for share, rate in zip(shares_of(gross, rates), rates, strict=True):
-        assert abs(share * whole - gross * rate) * 2 <= whole
-    assert sum(shares_of(gross, rates)) <= gross + len(rates)
+    shares = shares_of(gross, rates)
+    assert sum(shares) <= gross
+    if sum(shares) < gross:
+        for share, rate in zip(shares, rates, strict=True):
+            assert abs(share * whole - gross * rate) * 2 <= whole
 
 
-@given(st.lists(st.integers(1, 10**9), min_size=1, max_size=6), RATES)
-def test_the_notes_of_a_whole_take_back_exactly_its_taxes(parts, rates):
-    named = [(str(number), rate) for number, rate in enumerate(rates)]
-    whole = [line["amount_minor"] for line in tax_lines(sum(parts), named)]
-    taken, before = [0] * len(rates), 0
+@st.composite
+def an_invoice_and_its_parts(draw) -> tuple[list[int], list[int]]:
+    """The rates of an invoice, and the amounts in which all of it is credited: also one minor unit at a time."""
+    rates = draw(st.one_of(RATES, st.integers(0, 5000).map(lambda half: [half, half])))
+    parts = draw(st.lists(st.one_of(st.integers(1, 12), st.integers(1, 10**9)), min_size=1, max_size=12))
+    return rates, parts
+
+
+@given(an_invoice_and_its_parts())
+@example(([900, 900], [6, 1]))
+@example(([900, 900], [33_33, 33_33, 1]))
+@example(([900, 900], [1] * 7))
+def test_rounding_to_zero_never_makes_a_line_of_a_credit_note_negative(invoice):
+    rates, parts = invoice
+    taxes = tax_lines(sum(parts), [(str(number), rate) for number, rate in enumerate(rates)])
+    whole = [line["amount_minor"] for line in taxes]
+    notes, left = [], sum(parts)
     for part in parts:
-        lines = tax_lines(part, named, before)
+        lines = credited(part, left, taxes, notes)
         assert all(line["amount_minor"] >= 0 for line in lines)
-        taken = [sum(pair) for pair in zip(taken, (line["amount_minor"] for line in lines), strict=True)]
-        before += part
+        assert sum(line["amount_minor"] for line in lines) <= part
+        notes.append(lines)
+        left -= part
+        taken = [sum(note[place]["amount_minor"] for note in notes) for place in range(len(rates))]
+        assert all(one <= most for one, most in zip(taken, whole, strict=True))
+        assert sum(parts) - left - sum(taken) <= sum(parts) - sum(whole), "more net than the invoice has"
     assert taken == whole
+
+
+def test_equal_taxes_are_credited_equally_as_long_as_there_is_net_amount_left():
+    taxes = tax_lines(118_01, (("CGST", 900), ("SGST", 900)))
+    notes, left = [], 118_01
+    for part in (33, 1, 50_00, 7, 1001):
+        central, state = credited(part, left, taxes, notes)
+        assert central["amount_minor"] == state["amount_minor"]
+        notes.append([central, state])
+        left -= part
+
+
+def test_a_credit_note_can_be_written_where_earlier_ones_credited_more_net_than_there_was():
+    taxes = tax_lines(7, (("CGST", 900), ("SGST", 900)))
+    earlier = [[{"amount_minor": 0}, {"amount_minor": 0}]]
+    assert sum(line["amount_minor"] for line in credited(1, 1, taxes, earlier)) == 1
 
 
 @pytest.mark.parametrize("bad", ["", "x", "-1", "101", "18.005", "NaN", "Infinity", "1e400000000"])

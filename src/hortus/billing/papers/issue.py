@@ -1,60 +1,86 @@
-"""Give papers out, in the transaction that books the money: numbers without a gap, snapshots without a change.
+"""Issue invoices and credit notes: numbers without a gap, snapshots that never change.
 
-What is to be written is noted while facts are booked and written at their end, because a series is a row that
-everybody wants: its lock is taken last and held for as short as can be.
+The transaction that books money only enqueues one task per document. A document that cannot be issued is retried and
+at last dead-lettered; the booking of payments, refunds and disputes never waits for it.
 """
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import insert, select
 
-from hortus import accounts
+from hortus import accounts, tasks
 from hortus.billing.papers.settings import InvoiceSettings
 from hortus.billing.papers.states import name_of
 from hortus.billing.papers.tables import BillingDetails, Invoice, InvoiceSeries
-from hortus.billing.papers.taxes import tax_lines, treat
+from hortus.billing.papers.taxes import credited, treat
 from hortus.billing.tables import Dispute, Payment, Refund
 from hortus.core import clock, ids
-from hortus.core.db import Tx
+from hortus.core.db import Database, Tx
 from hortus.core.money import points_to_percent
+from hortus.core.resources import Resources
 from hortus.payments import PLAY
 
-_NOTED = "papers"
+Source = Literal["payment", "refund", "dispute"]
+"""What a document is about: a payment has an invoice; a refund and a lost dispute have a credit note."""
 
 
-async def note_payment(tx: Tx, payment_id: str) -> None:
-    """Remember that a payment needs its invoice."""
-    tx.info.setdefault(_NOTED, []).append((Payment, payment_id))
+async def request_invoice(tx: Tx, payment_id: str) -> None:
+    """Enqueue the invoice of a payment."""
+    await _request(tx, "payment", payment_id)
 
 
-async def note_refund(tx: Tx, refund_id: str) -> None:
-    """Remember that a refund needs its credit note."""
-    tx.info.setdefault(_NOTED, []).append((Refund, refund_id))
+async def request_refund_note(tx: Tx, refund_id: str) -> None:
+    """Enqueue the credit note of a refund."""
+    await _request(tx, "refund", refund_id)
 
 
-async def note_lost(tx: Tx, dispute_id: str) -> None:
-    """Remember that a lost dispute needs its credit note."""
-    tx.info.setdefault(_NOTED, []).append((Dispute, dispute_id))
+async def request_dispute_note(tx: Tx, dispute_id: str) -> None:
+    """Enqueue the credit note of a lost dispute."""
+    await _request(tx, "dispute", dispute_id)
 
 
-async def issue_noted(tx: Tx) -> None:
-    """Write every paper that was noted in this transaction, in the order of the facts."""
-    noted = tx.info.pop(_NOTED, [])
-    if not noted:
-        return
+async def _request(tx: Tx, source: Source, row_id: str) -> None:
+    await tasks.enqueue(tx, ISSUE, {"source": source, "id": row_id}, key=f"document:{row_id}")
+
+
+async def issue(tx: Tx, source: Source, row_id: str) -> None:
+    """Issue the document about a payment, refund or lost dispute, once; nothing where none is due.
+
+    A credit note issues the invoice that it corrects first, should that one still be missing.
+    """
     settings = InvoiceSettings()
-    for kind, row_id in noted:
-        row = (await tx.execute(select(kind).where(kind.id == row_id))).scalar_one()
-        if kind is Payment:
-            await _invoice(tx, settings, row)
-        else:
-            await _credit_note(tx, settings, row)
+    if source == "payment":
+        await _invoice(tx, settings, await _locked_payment(tx, row_id))
+        return
+    reversal: Refund | Dispute
+    if source == "refund":
+        reversal = (await tx.execute(select(Refund).where(Refund.id == row_id))).scalar_one()
+    else:
+        reversal = (await tx.execute(select(Dispute).where(Dispute.id == row_id))).scalar_one()
+    await _credit_note(tx, settings, await _locked_payment(tx, reversal.payment_id), reversal)
 
 
-async def _invoice(tx: Tx, settings: InvoiceSettings, payment: Payment) -> None:
-    if payment.kind == "unexpected" or payment.amount_minor <= 0:
-        return  # nothing was supplied for it
+async def _issue(resources: Resources, task: tasks.Claimed) -> None:
+    async with resources.get(Database).transaction() as tx:
+        await issue(tx, task.payload["source"], task.payload["id"])
+
+
+ISSUE = tasks.define("billing.document", _issue, attempts=20, backoff=5, longest_backoff=3600)
+
+
+async def _locked_payment(tx: Tx, payment_id: str) -> Payment:
+    """The payment, locked: its documents are issued one after another."""
+    query = select(Payment).where(Payment.id == payment_id).with_for_update()
+    return (await tx.execute(query.execution_options(populate_existing=True))).scalar_one()
+
+
+async def _invoice(tx: Tx, settings: InvoiceSettings, payment: Payment) -> Invoice | None:
+    """The invoice of a payment, issued now if it is missing; None when nothing was supplied for it."""
+    query = select(Invoice).where(Invoice.payment_id == payment.id, Invoice.kind == "invoice")
+    found = (await tx.execute(query)).scalar_one_or_none()
+    if found is not None or payment.kind == "unexpected" or payment.amount_minor <= 0:
+        return found
     buyer = await buyer_of(tx, payment.user_id)
     treatment = treat(settings, buyer, payment.currency)
     taxes = treatment.lines(payment.amount_minor)
@@ -68,21 +94,22 @@ async def _invoice(tx: Tx, settings: InvoiceSettings, payment: Payment) -> None:
         "lines": [_line(payment, settings, payment.amount_minor - sum(tax["amount_minor"] for tax in taxes))],
     }
     await _write(tx, settings, payment, row)
+    return (await tx.execute(query)).scalar_one()
 
 
-async def _credit_note(tx: Tx, settings: InvoiceSettings, reversal: Refund | Dispute) -> None:
-    found = select(Invoice).where(Invoice.payment_id == reversal.payment_id, Invoice.kind == "invoice")
-    invoice = (await tx.execute(found)).scalar_one_or_none()
+async def _credit_note(tx: Tx, settings: InvoiceSettings, payment: Payment, reversal: Refund | Dispute) -> None:
+    own = Invoice.refund_id if isinstance(reversal, Refund) else Invoice.dispute_id
+    if (await tx.execute(select(Invoice.id).where(own == reversal.id))).first() is not None:
+        return
+    invoice = await _invoice(tx, settings, payment)
     if invoice is None:
         return
-    payment = (await tx.execute(select(Payment).where(Payment.id == reversal.payment_id))).scalar_one()
-    credited = select(func.coalesce(func.sum(Invoice.total_minor), 0)).where(Invoice.corrects_id == invoice.id)
-    before = int((await tx.execute(credited)).scalar_one())
-    amount = min(reversal.amount_minor, invoice.total_minor - before)
+    earlier = (await tx.execute(select(Invoice).where(Invoice.corrects_id == invoice.id))).scalars().all()
+    left = invoice.total_minor - sum(note.total_minor for note in earlier)
+    amount = min(reversal.amount_minor, left)
     if amount <= 0:
         return  # a dispute over what was refunded already
-    rates = [(tax["name"], tax["rate_points"]) for tax in invoice.taxes]
-    taxes = tax_lines(amount, rates, before)
+    taxes = credited(amount, left, invoice.taxes, [note.taxes for note in earlier])
     why = "Refund" if isinstance(reversal, Refund) else "Payment taken back by the buyer's bank"
     first = invoice.lines[0]
     line = first | {"net_minor": amount - sum(tax["amount_minor"] for tax in taxes)}

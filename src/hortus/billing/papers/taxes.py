@@ -7,7 +7,7 @@ from typing import Any
 from hortus.billing.papers.settings import InvoiceSettings
 from hortus.billing.papers.states import WITHOUT_LEGISLATURE
 from hortus.billing.papers.tax_ids import EUROPEAN_UNION
-from hortus.core.money import percent_to_points, shares_of
+from hortus.core.money import apportion, percent_to_points, shares_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +23,36 @@ class Treatment:
         return tax_lines(gross, self.rates)
 
 
-def tax_lines(gross: int, rates: Sequence[tuple[str, int]], before: int = 0) -> list[dict[str, Any]]:
-    """The tax lines inside `gross`, of which `before` is on other papers: parts of one whole add up to its taxes."""
-    points = [rate for _name, rate in rates]
-    now, then = shares_of(before + gross, points), shares_of(before, points)
+def tax_lines(gross: int, rates: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
+    """The tax lines inside `gross`. Together they are never more than `gross`."""
+    shares = shares_of(gross, [rate for _name, rate in rates])
     return [
-        {"name": name, "rate_points": rate, "amount_minor": amount - earlier}
-        for (name, rate), amount, earlier in zip(rates, now, then, strict=True)
+        {"name": name, "rate_points": rate, "amount_minor": amount}
+        for (name, rate), amount in zip(rates, shares, strict=True)
+    ]
+
+
+def credited(
+    amount: int, left: int, taxes: Sequence[dict[str, Any]], earlier: Sequence[Sequence[dict[str, Any]]] = ()
+) -> list[dict[str, Any]]:
+    """The tax lines of a credit note of `amount`, of an invoice with the lines `taxes` of which `left` is not credited.
+
+    `earlier` are the tax lines of the credit notes before it. Whatever the amounts and their order, no line is below
+    zero, net and taxes add up to `amount`, no line in sum exceeds that of the invoice, and the last note takes the
+    rest. Equal taxes (CGST and SGST) get equal parts as long as there is net amount left to even them out.
+    """
+    rest = [
+        tax["amount_minor"] - sum(note[place]["amount_minor"] for note in earlier) for place, tax in enumerate(taxes)
+    ]
+    net = max(0, left - sum(rest))  # notes of before 0.1.0 may have credited more net than there was
+    first, *parts = apportion(amount, [net, *rest])
+    if len(set(rest)) == 1:
+        even = min(parts)
+        if first + sum(parts) - even * len(parts) <= net:
+            parts = [even] * len(parts)
+    return [
+        {"name": tax["name"], "rate_points": tax["rate_points"], "amount_minor": part}
+        for tax, part in zip(taxes, parts, strict=True)
     ]
 
 
