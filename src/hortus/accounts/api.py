@@ -22,9 +22,9 @@ from hortus.accounts.schemas import (
     SetupIn,
     TokensOut,
 )
-from hortus.accounts.sign_in import sign_in
-from hortus.core import idempotency
+from hortus.accounts.sign_in import SIGN_IN, SIGN_IN_AGAIN, sign_in
 from hortus.core.db import Database
+from hortus.core.errors import Problem
 from hortus.core.reads import Source
 from hortus.core.web import (
     AllResources,
@@ -33,6 +33,7 @@ from hortus.core.web import (
     coarse_network_of,
     limited,
     make_router,
+    network_of,
     open_to_keys,
     public,
     resource,
@@ -54,29 +55,23 @@ async def register(
 ) -> TokensOut | SecondFactorOut:
     """Make an account and sign in; a mail asks to verify the address.
 
-    With an `Idempotency-Key`, a repeat signs in to the same account.
+    A repetition with its `Idempotency-Key` gets 409 `already_done` and no tokens: sign in then.
     """
     await resources.get(NewPasswords).check(body.password, body.email, body.name)
     password_hash = await resources.get(PasswordPool).hash(body.password)
     desk = resources.get(Codes)
-    claimed = once.claim("register", desk.body_digest(body.model_dump_json()))
     async with resources.get(Database).transaction() as tx:
-        kept = await idempotency.claim(tx, claimed) if claimed is not None else None
-        if kept is not None:
-            user_id = kept.body["user_id"]
-        else:
-            user_id = await service.register(
-                tx,
-                email=body.email,
-                password_hash=password_hash,
-                name=body.name,
-                marketing_consent=body.marketing_consent,
-                network=coarse_network_of(request),
-                referral=body.referral,
-            )
-            await ask_if_allowed(tx, desk, asked(request, "verify", Target("email", body.email)))
-            if claimed is not None:  # tokens are never kept: a repeat gets fresh ones
-                await idempotency.keep(tx, claimed, 201, {"user_id": user_id})
+        await once.first_only(tx, network_of(request), body, SIGN_IN)
+        user_id = await service.register(
+            tx,
+            email=body.email,
+            password_hash=password_hash,
+            name=body.name,
+            marketing_consent=body.marketing_consent,
+            network=coarse_network_of(request),
+            referral=body.referral,
+        )
+        await ask_if_allowed(tx, desk, asked(request, "verify", Target("email", body.email)))
         return await sign_in(tx, request, resources, user_id)
 
 
@@ -86,13 +81,24 @@ async def register(
     dependencies=[limited("login", "10/minute")],
     openapi_extra=public("this is signing in"),
 )
-async def login(body: LoginIn, request: Request, resources: AllResources) -> TokensOut | SecondFactorOut:
+async def login(
+    body: LoginIn, request: Request, resources: AllResources, once: OnceOnly
+) -> TokensOut | SecondFactorOut:
     """Sign in with e-mail address or mobile number, and password."""
     target = body.target(resources.get(Codes))
     proved = await by_password.prove(request, resources, target.kind, target.value, body.password)
+    answer: TokensOut | SecondFactorOut | Problem
     async with resources.get(Database).transaction() as tx:
         await by_password.settle(tx, proved)
-        return await sign_in(tx, request, resources, proved.user_id)
+        try:
+            await once.first_only(tx, network_of(request), body, SIGN_IN_AGAIN)
+        except Problem as repeated:  # the password was right, and that it is not counted as a failure must commit
+            answer = repeated
+        else:
+            answer = await sign_in(tx, request, resources, proved.user_id)
+    if isinstance(answer, Problem):
+        raise answer
+    return answer
 
 
 @router.post(
@@ -102,11 +108,14 @@ async def login(body: LoginIn, request: Request, resources: AllResources) -> Tok
     dependencies=[limited("setup", "5/minute")],
     openapi_extra=public("the one-time setup token is the right"),
 )
-async def setup(body: SetupIn, request: Request, resources: AllResources) -> TokensOut | SecondFactorOut:
+async def setup(
+    body: SetupIn, request: Request, resources: AllResources, once: OnceOnly
+) -> TokensOut | SecondFactorOut:
     """Make the first administrator, once, with the token that the first start printed."""
     await resources.get(NewPasswords).check(body.password, body.email, body.name)
     password_hash = await resources.get(PasswordPool).hash(body.password)
     async with resources.get(Database).transaction() as tx:
+        await once.first_only(tx, network_of(request), body, SIGN_IN)
         await service.use_setup(tx, body.token)
         user_id = await service.register(
             tx,

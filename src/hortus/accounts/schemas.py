@@ -6,6 +6,7 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from hortus.accounts.passwords import LONGEST, SHORTEST
+from hortus.core.credentials import Credential
 from hortus.core.schemas import Body, Time
 
 
@@ -104,8 +105,8 @@ class TokensOut(BaseModel):
     """A signed-in session."""
 
     user: UserOut
-    access_token: str = Field(description="Empty when it travels in a cookie")
-    refresh_token: str = Field(description="Empty when it travels in a cookie")
+    access_token: Credential = Field(description="Empty when it travels in a cookie")
+    refresh_token: Credential = Field(description="Empty when it travels in a cookie")
     token_type: Literal["bearer"] = "bearer"  # noqa: S105 - the type of a token, not one
     expires_in: int
 
@@ -118,7 +119,7 @@ class SecondFactorOut(BaseModel):
     """
 
     second_factor_required: Literal[True] = True
-    challenge: str
+    challenge: Credential
     methods: list[Literal["totp", "recovery_code", "passkey"]]
     expires_in: int = Field(description="Seconds for which the challenge is good")
 

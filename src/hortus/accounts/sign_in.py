@@ -17,6 +17,10 @@ from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.core.web import address_of, network_of
 
+SIGN_IN = "The account was made, and its tokens were shown once. Sign in at POST /api/auth/login."
+SIGN_IN_AGAIN = "The sign-in was completed, and its tokens were shown once. Sign in again with a new proof."
+"""What a repetition of a request that gave tokens is told to do."""
+
 
 def session_lasts(resources: Resources) -> timedelta:
     """How long a session lives without being used."""

@@ -1,10 +1,12 @@
 """Routes of `/api/payment`: the price list, checkouts, the subscription, payments."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import Body, Request
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 
 from hortus import quotas
 from hortus.accounts import Caller, Principal, limited_caller
@@ -37,7 +39,7 @@ from hortus.core.paging import Page
 from hortus.core.resources import Resources
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web import AllResources, Once, OnceOnly, PageOf, ReadTx, make_router, public, resource
+from hortus.core.web import AllResources, Once, OnceOnly, PageOf, ReadTx, answered, make_router, public, resource
 from hortus.payments import Gateways
 
 router = make_router("/api", "payment")
@@ -179,12 +181,24 @@ async def _details(tx: Tx, user_id: str) -> SubscriptionDetails:
     return SubscriptionDetails(plan=PlanOut.of(plan), until=plan.until, subscription=shown)
 
 
-@router.put("/payment/subscription/update", dependencies=[CHANGES])
-async def update_subscription(body: ChangePlan, caller: Caller, resources: AllResources, once: OnceOnly) -> ChangeOut:
+@router.put("/payment/subscription/update", dependencies=[CHANGES], response_model=ChangeOut)
+async def update_subscription(
+    body: ChangePlan, caller: Caller, resources: AllResources, once: OnceOnly
+) -> JSONResponse:
     """Change the plan. First, without `confirm`, see what it costs: something dearer starts now, the rest later."""
-    proposed = await subscriptions.propose(resources, caller.user_id, body.plan, body.interval)
+
+    async def change(key: str) -> ChangeOut:
+        proposed = await subscriptions.propose(resources, caller.user_id, body.plan, body.interval)
+        await subscriptions.change(resources, caller.user_id, proposed, key)
+        return _proposed(proposed, body)
+
     if body.confirm:
-        await subscriptions.change(resources, caller.user_id, proposed, _key(once, caller))
+        return await _asked_once(resources, caller, once, body, change)
+    proposed = await subscriptions.propose(resources, caller.user_id, body.plan, body.interval)
+    return JSONResponse(_proposed(proposed, body).model_dump(mode="json"))
+
+
+def _proposed(proposed: subscriptions.Change, body: ChangePlan) -> ChangeOut:
     return ChangeOut(
         applied=body.confirm,
         plan=proposed.plan.name,
@@ -198,21 +212,29 @@ async def update_subscription(body: ChangePlan, caller: Caller, resources: AllRe
     )
 
 
-@router.post("/payment/subscription/cancel", dependencies=[CHANGES])
+@router.post("/payment/subscription/cancel", dependencies=[CHANGES], response_model=SubscriptionDetails)
 async def cancel_subscription(
     caller: Caller, resources: AllResources, once: OnceOnly, body: Annotated[CancelPlan | None, Body()] = None
-) -> SubscriptionDetails:
+) -> JSONResponse:
     """End the subscription when what was paid is used up, or now. Bought credit stays either way."""
-    at = (body or CancelPlan()).at
-    await subscriptions.cancel(resources, caller.user_id, now=at == "now", key=_key(once, caller))
-    return await _now(resources, caller.user_id)
+    wish = body or CancelPlan()
+
+    async def cancel(key: str) -> SubscriptionDetails:
+        await subscriptions.cancel(resources, caller.user_id, now=wish.at == "now", key=key)
+        return await _now(resources, caller.user_id)
+
+    return await _asked_once(resources, caller, once, wish, cancel)
 
 
-@router.post("/payment/subscription/resume", dependencies=[CHANGES])
-async def resume_subscription(caller: Caller, resources: AllResources, once: OnceOnly) -> SubscriptionDetails:
+@router.post("/payment/subscription/resume", dependencies=[CHANGES], response_model=SubscriptionDetails)
+async def resume_subscription(caller: Caller, resources: AllResources, once: OnceOnly) -> JSONResponse:
     """Let a subscription that was to end go on."""
-    await subscriptions.resume(resources, caller.user_id, key=_key(once, caller))
-    return await _now(resources, caller.user_id)
+
+    async def resume(key: str) -> SubscriptionDetails:
+        await subscriptions.resume(resources, caller.user_id, key=key)
+        return await _now(resources, caller.user_id)
+
+    return await _asked_once(resources, caller, once, "", resume)
 
 
 @router.post("/payment/portal", dependencies=[CHANGES])
@@ -228,9 +250,31 @@ async def _now(resources: Resources, user_id: str) -> SubscriptionDetails:
         return await _details(tx, user_id)
 
 
-def _key(once: Once, caller: Principal) -> str:
-    """What the gateway knows this request by: its own key, or one that no other request has."""
-    return f"{caller.user_id}:{once.key}" if once.key is not None else ids.new()
+async def _asked_once(
+    resources: Resources,
+    caller: Principal,
+    once: Once,
+    asked: BaseModel | str,
+    change: Callable[[str], Awaitable[BaseModel]],
+) -> JSONResponse:
+    """Change something at the gateway once per `Idempotency-Key`; a repetition gets the first answer.
+
+    `change` gets the key by which the gateway knows the request. A repetition before the first answer was stored
+    (it is still running, or broke off) asks the gateway again, with the same key.
+    """
+    claimed, database = once.claim(caller.user_id, asked), resources.get(Database)
+    if claimed is None:
+        return JSONResponse((await change(ids.new())).model_dump(mode="json"))
+    async with database.transaction() as tx:
+        kept = await idempotency.claim(tx, claimed)
+        if kept is None:
+            await idempotency.keep(tx, claimed, 202, {})
+        elif kept.status == 200:
+            return answered(kept)
+    answer = (await change(f"{caller.user_id}:{once.key}")).model_dump(mode="json")
+    async with database.transaction() as tx:
+        await idempotency.keep(tx, claimed, 200, answer)
+    return JSONResponse(answer)
 
 
 # Payments --------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import contextlib
 import json
 from collections.abc import AsyncGenerator
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Header, Query
 from fastapi.responses import JSONResponse
@@ -66,7 +66,10 @@ async def create_room(body: RoomIn, caller: Caller, tx: WriteTx, once: OnceOnly)
         rooms_changed(tx, caller.user_id)
         return RoomOut(**show_line(room).model_dump(), messages=[], next_cursor=None)
 
-    return await once.answer(tx, caller.user_id, body, make, status=201)
+    async def again(kept: dict[str, Any]) -> None:
+        await service.find_room(tx, caller.user_id, kept["id"])
+
+    return await once.answer(tx, caller.user_id, body, make, again=again, status=201)
 
 
 @router.get("", response_model=Page[RoomLine], openapi_extra=open_to_keys("chat"))
@@ -161,17 +164,29 @@ async def regenerate(
         rooms_changed(tx, caller.user_id)
         return show_turn(*await service.regenerate(tx, resources, caller.user_id, room_id, message_id, turn))
 
-    return await once.answer(tx, caller.user_id, asked, make, status=202)
+    async def again(_kept: dict[str, Any]) -> None:
+        await service.find_room(tx, caller.user_id, room_id)
+
+    return await once.answer(tx, caller.user_id, asked, make, again=again, status=202)
 
 
-@router.patch("/{room_id}/message/{message_id}", status_code=202, openapi_extra=open_to_keys("chat"))
+@router.patch(
+    "/{room_id}/message/{message_id}", status_code=202, response_model=SentOut, openapi_extra=open_to_keys("chat")
+)
 async def edit_message(
-    room_id: Id, message_id: Id, body: EditIn, caller: Caller, tx: WriteTx, resources: AllResources
-) -> SentOut:
+    room_id: Id, message_id: Id, body: EditIn, caller: Caller, tx: WriteTx, resources: AllResources, once: OnceOnly
+) -> JSONResponse:
     """Another version of a message of yours, with a reply of its own; the old one stays as its sibling."""
     turn = Turn(caller, body.quality, body.model)
-    rooms_changed(tx, caller.user_id)
-    return show_turn(*await service.edit(tx, resources, caller.user_id, room_id, message_id, body.content, turn))
+
+    async def make() -> SentOut:
+        rooms_changed(tx, caller.user_id)
+        return show_turn(*await service.edit(tx, resources, caller.user_id, room_id, message_id, body.content, turn))
+
+    async def again(_kept: dict[str, Any]) -> None:
+        await service.find_room(tx, caller.user_id, room_id)
+
+    return await once.answer(tx, caller.user_id, body, make, again=again, status=202)
 
 
 @router.get("/{room_id}/events", response_class=EventStream, openapi_extra=open_to_keys("chat"))

@@ -1,6 +1,6 @@
 """Send messages in batches: those that arrive together share one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hortus import files
@@ -54,7 +54,11 @@ async def send_many(tx: Tx, resources: Resources, items: Sequence[Sending]) -> l
             left = [place for place in left if place not in answers]  # they follow what was sent before them
         return [answers[place] for place in places]
 
-    return await idempotency.answer_many(tx, [item.claim for item in items], make)
+    async def check(kept: Mapping[int, Answer]) -> dict[int, Problem]:
+        there = await service.existing_rooms(tx, [items[place].room_id for place in kept])
+        return {place: RoomNotFound() for place in kept if items[place].room_id not in there}
+
+    return await idempotency.answer_many(tx, [item.claim for item in items], make, check)
 
 
 async def _send_apart(tx: Tx, resources: Resources, items: Sequence[Sending]) -> list[Answer | Problem]:

@@ -87,6 +87,12 @@ class LockedRoom(NamedTuple):
     leaf_id: str | None
 
 
+async def existing_rooms(tx: Tx, room_ids: Sequence[str]) -> set[str]:
+    """Which of these rooms their owners have not deleted."""
+    query = select(Chatroom.id).where(among(Chatroom.id, room_ids), Chatroom.deleted_at.is_(None))
+    return set((await tx.execute(query)).scalars())
+
+
 async def lock_rooms(tx: Tx, room_ids: Sequence[str]) -> dict[str, LockedRoom]:
     """The rooms by id, whosever they are; unknown ones are left out."""
     query = select(Chatroom.id, Chatroom.user_id, Chatroom.leaf_id)

@@ -82,6 +82,13 @@ class IdempotencyInProgress(Problem):
     detail = "Wait a moment and send the same request again."
 
 
+class AlreadyDone(Problem):
+    """The request was carried out before, and its answer held a credential: those are given once."""
+
+    code, status, title = "already_done", 409, "This request was carried out before"
+    detail = "Its answer held a secret, which is shown once. Make a new request with a new `Idempotency-Key`."
+
+
 class PayloadTooLarge(Problem):
     """The body is larger than this route takes."""
 

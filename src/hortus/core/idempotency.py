@@ -2,9 +2,13 @@
 
 The key is claimed in the transaction that does the work, so key and effect commit
 together or not at all; a parallel request with the same key waits for that commit.
+
+A stored answer is given again only while its caller could still read what it names: every use of `claim` and
+`answer_many` checks that first. Answers that bear credentials are not stored at all: `claim_once`.
 """
 
 import hashlib
+import hmac
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +18,7 @@ from sqlalchemy import CursorResult, delete, select, update
 
 from hortus.core import clock
 from hortus.core.db import Tx
-from hortus.core.errors import IdempotencyInProgress, IdempotencyMismatch, Problem
+from hortus.core.errors import AlreadyDone, IdempotencyInProgress, IdempotencyMismatch, Problem
 from hortus.core.tables import IdempotencyKey
 
 KEPT = timedelta(hours=24)
@@ -22,11 +26,11 @@ KEPT = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One use of a key. `scope` is whose key it is, `fingerprint` what was asked."""
+    """One use of a key. `scope` is whose key it is, `fingerprints` what was asked: the first is stored, any matches."""
 
     scope: str
     key: str
-    fingerprint: str
+    fingerprints: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +43,53 @@ class Answer:
     """Whether it was given before."""
 
 
-def fingerprint(*parts: str | bytes) -> str:
-    """A digest of what was asked: route, body, files."""
+def fingerprints(keys: Sequence[bytes], *parts: str | bytes) -> tuple[str, ...]:
+    """Digests of what was asked (route, body, files) under each of the installation's keys.
+
+    They are keyed, because bodies hold passwords and codes that a plain digest would let a reader of the database
+    guess.
+    """
     digest = hashlib.sha256()
     for part in parts:
         data = part.encode() if isinstance(part, str) else part
         digest.update(len(data).to_bytes(8, "big") + data)
-    return digest.hexdigest()
+    return tuple(hmac.digest(key, digest.digest(), "sha256").hex() for key in keys)
 
 
 async def claim(tx: Tx, wanted: Claim) -> Answer | None:
     """None when this is the first request with the key: do the work, then `keep` its answer.
 
-    Otherwise the first answer. Raises IdempotencyMismatch, or IdempotencyInProgress when
-    the first request committed its claim and has no answer yet.
+    Otherwise the first answer, which is to be given only after a check that the caller may still read what it
+    names. Raises IdempotencyMismatch, or IdempotencyInProgress when the first request committed its claim and has
+    no answer yet.
     """
-    fresh = {"fingerprint": wanted.fingerprint, "status": None, "answer": None, "expires_at": clock.now() + KEPT}
+    if await _is_first(tx, wanted):
+        return None
+    status, answer = await _found(tx, wanted)
+    if status is None:
+        raise IdempotencyInProgress(headers={"Retry-After": "1"}, retry_after=1)
+    return Answer(status, answer or {}, replayed=True)
+
+
+async def claim_once(tx: Tx, wanted: Claim, next_step: str) -> None:
+    """Return for the first request with the key, whose answer is stored nowhere.
+
+    Every later one raises AlreadyDone with `next_step`, or IdempotencyMismatch. One that arrives while the first is
+    running waits for its commit.
+    """
+    if not await _is_first(tx, wanted):
+        await _found(tx, wanted)
+        raise AlreadyDone(next_step)
+    await keep(tx, wanted, AlreadyDone.status, {})
+
+
+async def _is_first(tx: Tx, wanted: Claim) -> bool:
+    fresh = {
+        "fingerprint": wanted.fingerprints[0],
+        "status": None,
+        "answer": None,
+        "expires_at": clock.now() + KEPT,
+    }
     statement = (
         tx.insert(IdempotencyKey)
         .values(scope=wanted.scope, key=wanted.key, **fresh)
@@ -63,8 +98,11 @@ async def claim(tx: Tx, wanted: Claim) -> Answer | None:
         )
         .returning(IdempotencyKey.key)
     )
-    if (await tx.execute(statement)).first() is not None:
-        return None
+    return (await tx.execute(statement)).first() is not None
+
+
+async def _found(tx: Tx, wanted: Claim) -> tuple[int | None, dict[str, Any] | None]:
+    """The status and answer of the first request; raises IdempotencyMismatch when it asked for something else."""
     found = (
         await tx.execute(
             select(IdempotencyKey.fingerprint, IdempotencyKey.status, IdempotencyKey.answer).where(
@@ -72,24 +110,27 @@ async def claim(tx: Tx, wanted: Claim) -> Answer | None:
             )
         )
     ).one()
-    if found.fingerprint != wanted.fingerprint:
+    if found.fingerprint not in wanted.fingerprints:
         raise IdempotencyMismatch
-    if found.status is None:
-        raise IdempotencyInProgress(headers={"Retry-After": "1"}, retry_after=1)
-    return Answer(found.status, found.answer or {}, replayed=True)
+    return found.status, found.answer
 
 
 async def answer_many(
     tx: Tx,
     claims: Sequence[Claim | None],
     make: Callable[[Sequence[int]], Awaitable[Sequence[Answer | Problem]]],
+    check: Callable[[Mapping[int, Answer]], Awaitable[Mapping[int, Problem]]],
 ) -> list[Answer | Exception]:
     """The answer to each of a batch: the kept one for a repeat, else what `make(places)` says to the fresh ones.
 
-    A fresh answer is kept; a key whose work was refused is given up. None is a request without a key.
+    A fresh answer is kept; a key whose work was refused is given up. None is a request without a key. `check` gets
+    the kept answers by place and returns a Problem for each whose caller may not read any more what it names.
     """
     later = _repeats(claims)
     answers = await _kept(tx, {place: wanted for place, wanted in enumerate(claims) if wanted and place not in later})
+    kept = {place: answer for place, answer in answers.items() if isinstance(answer, Answer)}
+    if kept:
+        answers.update(await check(kept))
     fresh = [place for place in range(len(claims)) if place not in answers and place not in later]
     for place, answer in zip(fresh, await make(fresh) if fresh else (), strict=True):
         answers[place] = answer
@@ -104,7 +145,11 @@ async def answer_many(
         async def make_later(places: Sequence[int]) -> Sequence[Answer | Problem]:
             return await make([later[place] for place in places])
 
-        again = await answer_many(tx, [claims[place] for place in later], make_later)
+        async def check_later(repeated: Mapping[int, Answer]) -> Mapping[int, Problem]:
+            found = await check({later[place]: answer for place, answer in repeated.items()})
+            return {place: found[later[place]] for place in repeated if later[place] in found}
+
+        again = await answer_many(tx, [claims[place] for place in later], make_later, check_later)
         answers.update(zip(later, again, strict=True))
     return [answers[place] for place in range(len(claims))]
 

@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
 from hortus.core import addresses, context, errors, idempotency
+from hortus.core.credentials import bears_credentials
 from hortus.core.db import Database, Tx
 from hortus.core.errors import Problem
 from hortus.core.limits import Limiter
@@ -112,16 +113,32 @@ def scopes_of(connection: HTTPConnection) -> Sequence[str]:
 class Once:
     """The `Idempotency-Key` of this request, if it has one."""
 
-    def __init__(self, route: str, key: str | None) -> None:
+    def __init__(self, route: str, key: str | None, secrets: Sequence[bytes]) -> None:
         self.key = key
-        self._route = route
+        self._route, self._secrets = route, secrets
 
     def claim(self, scope: str, *asked: str | bytes | BaseModel) -> idempotency.Claim | None:
-        """What to claim for a request of `scope` (a user id, or the address of an anonymous one)."""
+        """What to claim for a request of `scope` (a user id, or the network of an anonymous one)."""
         if self.key is None:
             return None
         parts = [part.model_dump_json() if isinstance(part, BaseModel) else part for part in asked]
-        return idempotency.Claim(scope, self.key, idempotency.fingerprint(self._route, *parts))
+        return idempotency.Claim(scope, self.key, idempotency.fingerprints(self._secrets, self._route, *parts))
+
+    async def first_only(self, tx: Tx, scope: str, asked: BaseModel | str | None, next_step: str) -> None:
+        """Return for the first request with this key; raise AlreadyDone with `next_step` for every repetition.
+
+        For routes whose answer bears credentials. Call it before the proof is used up (`give_up` after a refusal that
+        commits), so that a repetition gets 409 and not the refusal of a used code.
+        """
+        claimed = self.claim(scope, asked or "")
+        if claimed is not None:
+            await idempotency.claim_once(tx, claimed, next_step)
+
+    async def give_up(self, tx: Tx, scope: str, asked: BaseModel | str | None) -> None:
+        """Let the next request with this key be the first: this one was refused, in a transaction that commits."""
+        claimed = self.claim(scope, asked or "")
+        if claimed is not None:
+            await idempotency.drop(tx, claimed)
 
     async def answer(
         self,
@@ -130,18 +147,31 @@ class Once:
         asked: BaseModel | str | bytes,
         make: Callable[[], Awaitable[BaseModel]],
         *,
+        again: Callable[[dict[str, Any]], Awaitable[BaseModel | None]],
         status: int = 200,
     ) -> JSONResponse:
-        """Run `make` the first time, give the kept answer every other time."""
+        """Run `make` the first time, give the kept answer every other time.
+
+        Before that `again(kept answer)` raises NotFound when the caller may not read any more what the answer names;
+        it returns None, or a fresh answer to give instead. Of an answer that bears credentials only the `id` is kept,
+        and `again` makes it anew.
+        """
         claimed = self.claim(scope, asked)
         if claimed is not None:
             kept = await idempotency.claim(tx, claimed)
             if kept is not None:
-                return answered(kept)
-        body = (await make()).model_dump(mode="json")
+                fresh = await again(kept.body)
+                body = fresh.model_dump(mode="json") if fresh is not None else kept.body
+                return answered(idempotency.Answer(kept.status, body, replayed=True))
+        made = await make()
+        body = made.model_dump(mode="json")
         if claimed is not None:
-            await idempotency.keep(tx, claimed, status, body)
+            await idempotency.keep(tx, claimed, status, {"id": body["id"]} if bears_credentials(type(made)) else body)
         return JSONResponse(body, status)
+
+
+async def no_resource(_kept: dict[str, Any]) -> None:
+    """The `again` of an answer that names nothing which could be removed or taken away from its caller."""
 
 
 def answered(answer: idempotency.Answer, **headers: str) -> JSONResponse:
@@ -154,7 +184,8 @@ async def _once(
     request: Request,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")] = None,
 ) -> Once:
-    return Once(f"{request.method} {request.url.path}", idempotency_key)
+    secrets = resources_of(request).get(Settings).keys_for("idempotency keys")
+    return Once(f"{request.method} {request.url.path}", idempotency_key, secrets)
 
 
 OnceOnly = Annotated[Once, Depends(_once)]

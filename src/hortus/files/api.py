@@ -1,6 +1,7 @@
 """Routes of `/api/upload` and the signed links."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -144,13 +145,14 @@ async def _upload(form: FormData, caller: Principal, resources: Resources, once:
 async def _keep(resources: Resources, claimed: idempotency.Claim | None, new: service.NewFile) -> idempotency.Answer:
     async with resources.get(Database).transaction() as tx:
         earlier = await idempotency.claim(tx, claimed) if claimed is not None else None
-        if earlier is not None:
-            return earlier
+        if earlier is not None:  # only the id was kept: the link is signed anew, for who may still read the file
+            kept = await service.find(tx, new.user_id, earlier.body["id"])
+            return replace(earlier, body=_show(kept, resources.get(Settings)).model_dump(mode="json"))
         await service.insert_file(tx, new)
         row = await service.find(tx, new.user_id, new.id)
         answer = idempotency.Answer(201, _show(row, resources.get(Settings)).model_dump(mode="json"))
         if claimed is not None:
-            await idempotency.keep(tx, claimed, answer.status, answer.body)
+            await idempotency.keep(tx, claimed, answer.status, {"id": row.id})
     return answer
 
 

@@ -12,6 +12,7 @@ from hortus.core.errors import Problem
 from hortus.core.idempotency import Answer, Claim
 from hortus.core.settings import Settings
 from hortus.generation import service
+from hortus.generation.errors import GenerationNotFound
 from hortus.generation.running import mark_running
 from hortus.generation.service import Wish
 from hortus.generation.show import show
@@ -91,7 +92,11 @@ async def accept_many(
         problems = await service.submit_many(tx, settings, wishes, kinds)
         return [problem or Answer(202, _shown(wish, settings)) for wish, problem in zip(wishes, problems, strict=True)]
 
-    return await idempotency.answer_many(tx, [item.claim for item in items], make)
+    async def check(kept: Mapping[int, Answer]) -> dict[int, Problem]:
+        there = await service.existing(tx, [answer.body["id"] for answer in kept.values()])
+        return {place: GenerationNotFound() for place, answer in kept.items() if answer.body["id"] not in there}
+
+    return await idempotency.answer_many(tx, [item.claim for item in items], make, check)
 
 
 def _shown(wish: Wish, settings: Settings) -> dict[str, Any]:

@@ -90,15 +90,16 @@ async def generate_text(body: TextIn, caller: Caller, resources: AllResources, o
     return answered(Answer(200, shown, replayed=repeated))
 
 
-@router.post("/prompt/enhance", tags=["text"], openapi_extra=open_to_keys("text"))
-async def enhance_prompt(body: EnhanceIn, caller: Caller, resources: AllResources, once: OnceOnly) -> EnhanceOut:
+@router.post("/prompt/enhance", tags=["text"], response_model=EnhanceOut, openapi_extra=open_to_keys("text"))
+async def enhance_prompt(body: EnhanceIn, caller: Caller, resources: AllResources, once: OnceOnly) -> JSONResponse:
     """A better prompt and why. By rules and free of charge where no text model is configured."""
     asked = TextIn(prompt=body.prompt, system=enhance.SYSTEM.format(kind=body.kind), max_tokens=400)
     wish = wishes.text_wish(resources, caller, asked)
     if wish.route.choices[0].model.sketch:
-        return enhance.enhance_by_rules(body.prompt, body.kind)
-    generation, _ = await _make_text(resources, wish, once.claim(caller.user_id, body))
-    return enhance.split_answer(generation.text or "").model_copy(update={"generation_id": generation.id})
+        return JSONResponse(enhance.enhance_by_rules(body.prompt, body.kind).model_dump(mode="json"))
+    generation, repeated = await _make_text(resources, wish, once.claim(caller.user_id, body))
+    better = enhance.split_answer(generation.text or "").model_copy(update={"generation_id": generation.id})
+    return answered(Answer(200, better.model_dump(mode="json"), replayed=repeated))
 
 
 # Pictures and videos ---------------------------------------------------------

@@ -4,7 +4,7 @@ A generation is accepted with its quota taken and its price held in one transact
 ends exactly once: see `ending`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from hortus.core.db import Tx
 from hortus.core.errors import Problem
 from hortus.core.events import Bus
 from hortus.core.paging import Page, Paging, newest
-from hortus.core.rowset import insert_of
+from hortus.core.rowset import among, insert_of
 from hortus.core.settings import Settings
 from hortus.generation.ending import Outcome, end
 from hortus.generation.errors import AlreadyEnded, GenerationNotFound, NotRetryable
@@ -165,6 +165,12 @@ async def find(tx: Tx, user_id: str, generation_id: str) -> Generation:
     if found is None:
         raise GenerationNotFound
     return found
+
+
+async def existing(tx: Tx, generation_ids: Collection[str]) -> set[str]:
+    """Which of these generations their owners have not deleted."""
+    query = select(Generation.id).where(among(Generation.id, generation_ids), Generation.deleted_at.is_(None))
+    return set((await tx.execute(query)).scalars())
 
 
 async def find_all(

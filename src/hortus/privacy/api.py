@@ -86,7 +86,10 @@ async def ask_for_data(caller: RecentCaller, settings: CoreSettings, tx: WriteTx
     async def make() -> DataExportOut:
         return _shown(await exports.ask(tx, caller.user_id), settings)
 
-    return await once.answer(tx, caller.user_id, "", make, status=202)
+    async def again(kept: dict[str, Any]) -> DataExportOut:
+        return _shown(await exports.find(tx, caller.user_id, kept["id"]), settings)
+
+    return await once.answer(tx, caller.user_id, "", make, again=again, status=202)
 
 
 @router.get("/data-export")

@@ -57,6 +57,15 @@ async def newest_of(tx: Tx, user_id: str) -> DataExport:
     return found
 
 
+async def find(tx: Tx, user_id: str, export_id: str) -> DataExport:
+    """An archive of the user; raises NoDataExport."""
+    query = select(DataExport).where(DataExport.id == export_id, DataExport.user_id == user_id)
+    found = (await tx.execute(query)).scalar_one_or_none()
+    if found is None:
+        raise NoDataExport
+    return found
+
+
 async def find_ready(tx: Tx, export_id: str) -> DataExport:
     """An archive that can be downloaded, for whoever has its signed link; raises NoDataExport."""
     query = select(DataExport).where(

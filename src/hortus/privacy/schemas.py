@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from hortus.core.credentials import Credential
 from hortus.core.schemas import Body, Time
 
 
@@ -52,7 +53,7 @@ class DataExportOut(BaseModel):
     expires_at: Time
     bytes: int | None
     sha256: str | None
-    url: str | None = Field(description="Where to download the ZIP once it is ready")
+    url: Credential | None = Field(description="Where to download the ZIP once it is ready")
 
 
 class DeletionOut(BaseModel):

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from tests.accounts.keys.conftest import by_key, code_of, make_key
 from tests.serving import Hortus
 
-from hortus.accounts.keys.secret import mint, seed
+from hortus.accounts.keys.secret import mint
 
 REASON = {"reason": "For the test of keys"}
 
@@ -59,7 +59,7 @@ async def test_mistyped_and_unknown_keys_are_refused(hortus: Hortus):
     mistyped = await by_key(hortus, secret[:-1] + ("0" if secret[-1] != "0" else "1")).get("/api/models")
     assert (mistyped.status_code, mistyped.json()["code"]) == (401, "bad_api_key")
     assert "mistyped" in mistyped.json()["detail"]
-    unknown = await by_key(hortus, mint(hortus.settings, seed())).get("/api/models")
+    unknown = await by_key(hortus, mint()).get("/api/models")
     assert (unknown.status_code, unknown.json()["code"]) == (401, "bad_api_key")
     assert "mistyped" not in unknown.json()["detail"]
 

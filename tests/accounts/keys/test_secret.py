@@ -14,14 +14,14 @@ LATER = Settings(secret_key=SecretStr("n" * 40), secret_key_previous=[SecretStr(
 
 
 def test_a_key_looks_as_documented_and_no_two_are_alike():
-    made = {secret.mint(NOW, secret.seed()) for _ in range(200)}
+    made = {secret.mint() for _ in range(200)}
     assert len(made) == 200
     assert all(re.fullmatch(r"hortus_[0-9A-Za-z]{40}_[0-9A-Za-z]{6}", each) for each in made)
     assert {character for each in made for character in each[7:47]} == set(secret.ALPHABET)
 
 
 def test_every_typing_error_is_noticed():
-    good = secret.mint(NOW, secret.seed())
+    good = secret.mint()
     assert len(secret.digests_of(NOW, good)) == 1
     wrong = [good[:place] + ("x" if good[place] != "x" else "y") + good[place + 1 :] for place in range(7, len(good))]
     wrong += [
@@ -34,16 +34,8 @@ def test_every_typing_error_is_noticed():
 
 
 def test_a_digest_needs_the_secret_of_the_installation():
-    good = secret.mint(NOW, secret.seed())
+    good = secret.mint()
     (digest,) = secret.digests_of(NOW, good)
     assert good not in digest
     assert secret.digests_of(LATER, good)[0] != digest
     assert secret.digests_of(LATER, good)[1] == digest
-
-
-def test_a_seed_grows_the_same_key_again_also_after_the_secret_changed():
-    grown_from = secret.seed()
-    good = secret.mint(NOW, grown_from)
-    assert secret.mint(NOW, grown_from) == good
-    assert secret.mint_again(LATER, grown_from, secret.prefix_of(good)) == good
-    assert secret.mint_again(LATER, secret.seed(), secret.prefix_of(good)) is None

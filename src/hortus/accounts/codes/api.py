@@ -16,7 +16,7 @@ from hortus.accounts.consents import Said
 from hortus.accounts.new_passwords import NewPasswords
 from hortus.accounts.passwords import PasswordPool
 from hortus.accounts.schemas import SecondFactorOut, TokensOut
-from hortus.accounts.sign_in import sign_in
+from hortus.accounts.sign_in import SIGN_IN_AGAIN, sign_in
 from hortus.core.db import Database, Tx
 from hortus.core.errors import Problem, Unauthenticated
 from hortus.core.web import (
@@ -27,6 +27,7 @@ from hortus.core.web import (
     limited,
     make_router,
     network_of,
+    no_resource,
     public,
     resource,
 )
@@ -70,8 +71,7 @@ async def signup(body: SignupIn, request: Request, resources: AllResources, once
         return SentOut()
 
     async with resources.get(Database).transaction() as tx:
-        key = desk.body_digest(body.model_dump_json())
-        return await once.answer(tx, network_of(request), key, send, status=201)
+        return await once.answer(tx, network_of(request), body, send, again=no_resource, status=201)
 
 
 @router.post(
@@ -91,7 +91,7 @@ async def send_otp(body: SendIn, request: Request, desk: Desk, tx: WriteTx, once
         await codes.ask(tx, desk, wish)
         return SentOut()
 
-    return await once.answer(tx, network_of(request), desk.body_digest(body.model_dump_json()), send)
+    return await once.answer(tx, network_of(request), body, send, again=no_resource)
 
 
 @router.post(
@@ -99,12 +99,15 @@ async def send_otp(body: SendIn, request: Request, desk: Desk, tx: WriteTx, once
     dependencies=[limited("verify_otp", "60/minute")],
     openapi_extra=public("the code is the right"),
 )
-async def verify_otp(body: VerifyIn, request: Request, resources: AllResources) -> TokensOut | SecondFactorOut:
+async def verify_otp(
+    body: VerifyIn, request: Request, resources: AllResources, once: OnceOnly
+) -> TokensOut | SecondFactorOut:
     """Sign in with a code; whoever is new gets an account. Five tries, one use, ten minutes."""
     caller = await caller_if_any(request)
     desk = resources.get(Codes)
     wish = asked(request, body.means(), body.target(desk))
     async with resources.get(Database).transaction() as tx:
+        await once.first_only(tx, network_of(request), body, SIGN_IN_AGAIN)
         proof = await codes.try_code(tx, desk, wish, body.code)
         answer: TokensOut | SecondFactorOut | Problem = BadCode()
         if proof is not None:
@@ -114,6 +117,8 @@ async def verify_otp(body: VerifyIn, request: Request, resources: AllResources) 
                 answer = entered
             else:
                 answer = await sign_in(tx, request, resources, entered, method="otp")
+        if isinstance(answer, Problem):
+            await once.give_up(tx, network_of(request), body)
     if isinstance(answer, Problem):
         raise answer
     return answer

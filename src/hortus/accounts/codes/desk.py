@@ -41,10 +41,6 @@ class Codes:
         """All spellings of one address under one digest; under the key of today first, then under those before it."""
         return [_digest(key, "person", target.person()) for key in self._keys]
 
-    def body_digest(self, body: str) -> str:
-        """A request body with secrets in it, so that two can be compared and none be guessed."""
-        return self._digest("body", body)
-
     def _digest(self, *parts: str) -> str:
         return _digest(self._keys[0], *parts)
 

@@ -18,14 +18,15 @@ from hortus.accounts.factors.schemas import (
     TotpVerifyIn,
 )
 from hortus.accounts.schemas import ProvedOut, TokensOut
-from hortus.accounts.sign_in import complete_sign_in
+from hortus.accounts.sign_in import SIGN_IN_AGAIN, complete_sign_in
 from hortus.core.db import Database
 from hortus.core.errors import Problem
 from hortus.core.settings import Settings
-from hortus.core.web import AllResources, ReadTx, WriteTx, limited, make_router, public, resource
+from hortus.core.web import AllResources, OnceOnly, ReadTx, WriteTx, limited, make_router, network_of, public, resource
 
 router = make_router("/api/auth/totp", "auth")
 Configured = Annotated[Settings, resource(Settings)]
+LOST = "The recovery codes were shown once. If that answer was lost, make new ones with a new key."
 TRIES = [limited_caller("second_factor", "10/minute")]
 
 
@@ -43,8 +44,9 @@ async def totp_status(caller: Caller, tx: ReadTx) -> TotpStatusOut:
 
 
 @router.post("/setup")
-async def totp_setup(caller: RecentCaller, tx: WriteTx, settings: Configured) -> TotpSetupOut:
+async def totp_setup(caller: RecentCaller, tx: WriteTx, settings: Configured, once: OnceOnly) -> TotpSetupOut:
     """A secret for an authenticator app. It counts once a code of it is confirmed."""
+    await once.first_only(tx, caller.user_id, None, "The secret was shown once. Begin again with a new key.")
     profile = await people.profile_of(tx, caller.user_id)
     account = profile.email or profile.mobile_number or profile.id
     secret, address = await service.set_up_totp(tx, _keys(settings), caller.user_id, account)
@@ -52,11 +54,16 @@ async def totp_setup(caller: RecentCaller, tx: WriteTx, settings: Configured) ->
 
 
 @router.post("/confirm", dependencies=TRIES)
-async def totp_confirm(body: TotpConfirmIn, caller: RecentCaller, resources: AllResources) -> RecoveryCodesOut:
+async def totp_confirm(
+    body: TotpConfirmIn, caller: RecentCaller, resources: AllResources, once: OnceOnly
+) -> RecoveryCodesOut:
     """Make the authenticator app active. From now on a sign-in asks for its code, or for a recovery code."""
     async with resources.get(Database).transaction() as tx:
+        await once.first_only(tx, caller.user_id, body, LOST)
         codes = await service.confirm_totp(tx, _keys(resources.get(Settings)), caller.user_id, body.code)
-        if not isinstance(codes, Problem):
+        if isinstance(codes, Problem):
+            await once.give_up(tx, caller.user_id, body)
+        else:
             await sessions.two_factors_proved(tx, caller)
     if isinstance(codes, Problem):
         raise codes
@@ -75,8 +82,11 @@ async def totp_disable(body: ProofIn, caller: RecentCaller, resources: AllResour
 
 
 @router.post("/recovery-codes")
-async def totp_recovery_codes(caller: RecentCaller, tx: WriteTx, settings: Configured) -> RecoveryCodesOut:
+async def totp_recovery_codes(
+    caller: RecentCaller, tx: WriteTx, settings: Configured, once: OnceOnly
+) -> RecoveryCodesOut:
     """Ten fresh recovery codes; the ones before stop working."""
+    await once.first_only(tx, caller.user_id, None, LOST)
     codes = await service.new_recovery_codes(tx, _keys(settings), caller.user_id)
     return RecoveryCodesOut(recovery_codes=codes)
 
@@ -86,15 +96,18 @@ async def totp_recovery_codes(caller: RecentCaller, tx: WriteTx, settings: Confi
     dependencies=[limited("totp_verify", "20/minute")],
     openapi_extra=public("the second half of signing in"),
 )
-async def totp_verify(body: TotpVerifyIn, request: Request, resources: AllResources) -> TokensOut:
+async def totp_verify(body: TotpVerifyIn, request: Request, resources: AllResources, once: OnceOnly) -> TokensOut:
     """Complete a sign-in that asked for a second factor. Five minutes, five tries."""
     async with resources.get(Database).transaction() as tx:
+        await once.first_only(tx, network_of(request), body, SIGN_IN_AGAIN)
         answer = await service.answer_challenge(tx, _keys(resources.get(Settings)), body.challenge, body.proof)
         tokens = (
             answer
             if isinstance(answer, Problem)
             else await complete_sign_in(tx, request, resources, answer, method=body.method, two_factors=True)
         )
+        if isinstance(tokens, Problem):
+            await once.give_up(tx, network_of(request), body)
     if isinstance(tokens, Problem):
         raise tokens
     return tokens

@@ -6,6 +6,7 @@ from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, model
 
 from hortus.accounts.factors.service import Proof
 from hortus.accounts.schemas import Secret
+from hortus.core.credentials import Credential
 from hortus.core.schemas import Body, Time
 
 
@@ -20,8 +21,8 @@ Recovery = Annotated[str, StringConstraints(min_length=10, max_length=20)]
 class TotpSetupOut(BaseModel):
     """What an authenticator app needs; shown this once."""
 
-    secret: str
-    otpauth_uri: str
+    secret: Credential
+    otpauth_uri: Credential
 
 
 class TotpConfirmIn(Body):
@@ -33,7 +34,7 @@ class TotpConfirmIn(Body):
 class RecoveryCodesOut(BaseModel):
     """Codes to keep in a safe place; shown this once, each good once."""
 
-    recovery_codes: list[str]
+    recovery_codes: list[Credential]
 
 
 class TotpStatusOut(BaseModel):

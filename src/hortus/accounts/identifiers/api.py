@@ -16,7 +16,7 @@ from hortus.core.db import Database
 from hortus.core.errors import Problem
 from hortus.core.paging import Page
 from hortus.core.schemas import Id
-from hortus.core.web import AllResources, OnceOnly, ReadTx, WriteTx, make_router, resource
+from hortus.core.web import AllResources, OnceOnly, ReadTx, WriteTx, make_router, no_resource, resource
 
 router = make_router("/api/user/identifiers", "user")
 
@@ -45,7 +45,7 @@ async def add_identifier(
         await codes.ask(tx, desk, wish)
         return SentOut()
 
-    return await once.answer(tx, caller.user_id, desk.body_digest(body.model_dump_json()), send, status=202)
+    return await once.answer(tx, caller.user_id, body, send, again=no_resource, status=202)
 
 
 @router.post("/verify", dependencies=[limited_caller("verify_identifier", "30/minute")])

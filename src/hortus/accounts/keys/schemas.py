@@ -10,6 +10,7 @@ from hortus.accounts.keys.scopes import EVERYTHING, Scope
 from hortus.accounts.keys.service import LONGEST_OVERLAP_HOURS, scope_words
 from hortus.accounts.schemas import Name
 from hortus.core import clock
+from hortus.core.credentials import Credential
 from hortus.core.schemas import Body, Time
 
 MOST = 10**15
@@ -130,5 +131,5 @@ class KeyOut(BaseModel):
 class NewKeyOut(KeyOut):
     """A key with its secret, which is shown this once."""
 
-    secret: str
+    secret: Credential
     old_secret_until: Time | None = None

@@ -5,7 +5,6 @@ everything before it, so that a typing error is refused and a leaked key is reco
 `hortus_[0-9A-Za-z]{40}_[0-9A-Za-z]{6}`. The 32 random characters behind the prefix carry 190 bits.
 """
 
-import hashlib
 import hmac
 import re
 import secrets
@@ -22,27 +21,9 @@ RANDOM_LENGTH, CHECK_LENGTH = 40, 6
 _FORM = re.compile(rf"({MARK}[0-9A-Za-z]{{{RANDOM_LENGTH}}})_([0-9A-Za-z]{{{CHECK_LENGTH}}})")
 
 
-def seed() -> str:
-    """What a key grows from, with the installation's secret."""
-    return secrets.token_hex(32)
-
-
-def mint(settings: Settings, grown_from: str) -> str:
-    """The API key that grows from a seed; without the installation's secret the seed tells nothing."""
-    return _grow(settings.keys_for("minting API keys")[0], grown_from)
-
-
-def mint_again(settings: Settings, grown_from: str, prefix: str) -> str | None:
-    """The API key with that prefix that grew from a seed, for whoever lost the answer; it is stored nowhere."""
-    grown = (_grow(key, grown_from) for key in settings.keys_for("minting API keys"))
-    return next((secret for secret in grown if prefix_of(secret) == prefix), None)
-
-
-def _grow(key: bytes, grown_from: str) -> str:
-    stream = hashlib.shake_256(hmac.digest(key, grown_from.encode(), "sha256")).digest(RANDOM_LENGTH * 4)
-    # 248 is four times 62: what lies above would favour some characters, so it is passed over.
-    fair = [ALPHABET[value % 62] for value in stream if value < 248]
-    body = MARK + "".join(fair[:RANDOM_LENGTH])
+def mint() -> str:
+    """A new random API key. It is stored nowhere and cannot be made again."""
+    body = MARK + "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_LENGTH))
     return f"{body}_{check_of(body)}"
 
 

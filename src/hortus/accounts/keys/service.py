@@ -38,10 +38,8 @@ class NamedKey:
 # Manage ----------------------------------------------------------------------
 
 
-async def create(
-    tx: Tx, settings: Settings, user_id: str, wanted: Mapping[str, Any], grown_from: str
-) -> tuple[ApiKey, str]:
-    """A new key of the user and its secret, grown from a seed and kept nowhere. Raises TooManyKeys.
+async def create(tx: Tx, settings: Settings, user_id: str, wanted: Mapping[str, Any]) -> tuple[ApiKey, str]:
+    """A new key of the user and its secret, of which only a digest is stored. Raises TooManyKeys.
 
     However many are asked for at once, nobody has more than `MOST_KEYS`.
     """
@@ -50,7 +48,7 @@ async def create(
     standing = select(func.count()).select_from(ApiKey).where(ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None))
     if (await tx.execute(standing)).scalar_one() >= MOST_KEYS:
         raise TooManyKeys(limit=MOST_KEYS)
-    secret = mint(settings, grown_from)
+    secret = mint()
     key = ApiKey(
         **wanted, id=ids.new(), user_id=user_id, prefix=prefix_of(secret), enabled=True, created_at=clock.now()
     )
@@ -93,11 +91,9 @@ async def change(tx: Tx, user_id: str, key_id: str, changes: Mapping[str, Any]) 
     return await _move(tx, user_id, key_id, {**changes, "user_id": user_id})
 
 
-async def rotate(
-    tx: Tx, settings: Settings, user_id: str, key_id: str, overlap: timedelta, grown_from: str
-) -> tuple[ApiKey, str]:
+async def rotate(tx: Tx, settings: Settings, user_id: str, key_id: str, overlap: timedelta) -> tuple[ApiKey, str]:
     """Give the key a new secret; every older one works for `overlap` at most. Raises KeyNotFound."""
-    now, secret = clock.now(), mint(settings, grown_from)
+    now, secret = clock.now(), mint()
     # Locks the key first, so that of two rotations at once the later one ends the earlier one's secret.
     key = await _move(tx, user_id, key_id, {"prefix": prefix_of(secret), "rotated_at": now})
     older = ApiKeySecret.key_id == key_id

@@ -27,7 +27,7 @@ from hortus.accounts.oidc.schemas import (
 )
 from hortus.accounts.oidc.tables import ExternalAccount
 from hortus.accounts.schemas import SecondFactorOut, TokensOut
-from hortus.accounts.sign_in import sign_in
+from hortus.accounts.sign_in import SIGN_IN_AGAIN, sign_in
 from hortus.accounts.tokens import digest_of
 from hortus.core.db import Database
 from hortus.core.errors import Problem
@@ -37,12 +37,14 @@ from hortus.core.schemas import Id
 from hortus.core.settings import Settings
 from hortus.core.web import (
     AllResources,
+    OnceOnly,
     PageOf,
     ReadTx,
     WriteTx,
     coarse_network_of,
     limited,
     make_router,
+    network_of,
     public,
     resource,
 )
@@ -201,10 +203,11 @@ async def _finish(
     openapi_extra=public("the one-time code is the right"),
 )
 async def exchange_oidc_code(
-    body: ExchangeIn, request: Request, response: Response, resources: AllResources, tx: WriteTx
+    body: ExchangeIn, request: Request, response: Response, resources: AllResources, tx: WriteTx, once: OnceOnly
 ) -> TokensOut | SecondFactorOut:
     """Trade the code from the fragment for tokens, once, within two minutes."""
     settings = resources.get(Settings)
+    await once.first_only(tx, network_of(request), body, SIGN_IN_AGAIN)
     user_id, digest = await flows.exchange(
         tx, body.code, secrets=browser.secrets_of(request, settings), verifier=body.verifier
     )

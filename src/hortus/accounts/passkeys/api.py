@@ -1,6 +1,6 @@
 """Routes of `/api/auth/passkey`: make passkeys, sign in with them, name them, take them away."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
@@ -22,7 +22,7 @@ from hortus.accounts.passkeys.site import site_of
 from hortus.accounts.passkeys.tables import Passkey
 from hortus.accounts.principal import Principal
 from hortus.accounts.schemas import ProvedOut, TokensOut
-from hortus.accounts.sign_in import complete_sign_in
+from hortus.accounts.sign_in import SIGN_IN_AGAIN, complete_sign_in
 from hortus.accounts.ways_in import keep_a_way_in
 from hortus.core.db import Database, Tx
 from hortus.core.errors import Problem
@@ -38,6 +38,7 @@ from hortus.core.web import (
     WriteTx,
     limited,
     make_router,
+    network_of,
     public,
     resource,
 )
@@ -75,8 +76,11 @@ async def passkey_register(
         await codes.tell_user(tx, caller.user_id, "passkey_added")
         return _shown(made)
 
+    async def again(kept: dict[str, Any]) -> None:
+        await service.require_passkey(tx, caller.user_id, kept["id"])
+
     async with resources.get(Database).transaction() as tx:
-        return await once.answer(tx, caller.user_id, body, keep, status=201)
+        return await once.answer(tx, caller.user_id, body, keep, again=again, status=201)
 
 
 @router.post(
@@ -96,16 +100,19 @@ async def passkey_login_options(tx: WriteTx, settings: Configured) -> PasskeyOpt
     dependencies=[limited("passkey_login", "20/minute")],
     openapi_extra=public("this is signing in"),
 )
-async def passkey_login(body: PasskeyUseIn, request: Request, resources: AllResources) -> TokensOut:
+async def passkey_login(body: PasskeyUseIn, request: Request, resources: AllResources, once: OnceOnly) -> TokensOut:
     """Sign in with a passkey, without password or code."""
     challenge, signed = await _check(body, resources)
     async with resources.get(Database).transaction() as tx:
+        await once.first_only(tx, network_of(request), body, SIGN_IN_AGAIN)
         fresh = await use_challenge(tx, challenge, "login")
         answer: Problem | TokensOut = BadPasskey()
         if fresh and signed is not None and signed.use.user_handle == signed.key.user_id.encode():
             answer = await service.note_use(tx, signed.key, signed.use) or await complete_sign_in(
                 tx, request, resources, signed.key.user_id, method="passkey", two_factors=True
             )
+        if isinstance(answer, Problem):
+            await once.give_up(tx, network_of(request), body)
     if isinstance(answer, Problem):
         raise answer
     return answer

@@ -117,6 +117,13 @@ async def list_passkeys(tx: Tx, user_id: str, paging: Paging) -> Page[Any]:
     return await newest(tx, select(Passkey).where(Passkey.user_id == user_id), paging, Passkey.id)
 
 
+async def require_passkey(tx: Tx, user_id: str, passkey_id: str) -> None:
+    """Raise PasskeyNotFound unless the user has this passkey."""
+    query = select(Passkey.id).where(Passkey.id == passkey_id, Passkey.user_id == user_id)
+    if (await tx.execute(query)).first() is None:
+        raise PasskeyNotFound
+
+
 async def rename_passkey(tx: Tx, user_id: str, passkey_id: str, name: str) -> Passkey:
     """The passkey with its new name. Raises PasskeyNotFound."""
     query = update(Passkey).where(Passkey.id == passkey_id, Passkey.user_id == user_id)

@@ -16,7 +16,7 @@ from hortus.accounts.sessions import proved_by_code, recently_authenticated
 from hortus.accounts.throttle import Throttle
 from hortus.core.db import Database, Tx
 from hortus.core.errors import Invalid, Problem
-from hortus.core.web import AllResources, OnceOnly, limited, make_router, network_of, public
+from hortus.core.web import AllResources, OnceOnly, limited, make_router, network_of, no_resource, public
 
 router = make_router("/api")
 _FORGOTTEN = public("whoever forgot their password cannot sign in")
@@ -49,7 +49,7 @@ async def request_password_reset(
         return SentOut()
 
     async with resources.get(Database).transaction() as tx:
-        return await once.answer(tx, network_of(request), desk.body_digest(body.model_dump_json()), send)
+        return await once.answer(tx, network_of(request), body, send, again=no_resource)
 
 
 @router.post(

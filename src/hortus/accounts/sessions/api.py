@@ -17,9 +17,21 @@ from hortus.core.errors import Invalid, Problem
 from hortus.core.paging import Page
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web import AllResources, PageOf, ReadTx, WriteTx, address_of, limited, make_router, public
+from hortus.core.web import (
+    AllResources,
+    OnceOnly,
+    PageOf,
+    ReadTx,
+    WriteTx,
+    address_of,
+    limited,
+    make_router,
+    network_of,
+    public,
+)
 
 router = make_router("/api")
+REFRESHED = "The tokens were refreshed, and shown once. If that answer was lost, sign in again."
 
 
 @router.post(
@@ -28,7 +40,9 @@ router = make_router("/api")
     dependencies=[limited("refresh", "60/minute")],
     openapi_extra=public("the refresh token is the right"),
 )
-async def refresh(request: Request, resources: AllResources, body: RefreshIn | None = None) -> TokensOut:
+async def refresh(
+    request: Request, resources: AllResources, once: OnceOnly, body: RefreshIn | None = None
+) -> TokensOut:
     """Trade a refresh token for a fresh pair. A token that was used before revokes its session.
 
     A browser that signed in with `Hortus-Session: cookie` sends that header and no token.
@@ -38,6 +52,7 @@ async def refresh(request: Request, resources: AllResources, body: RefreshIn | N
     if token is None:
         raise Invalid(errors=[{"field": "refresh_token", "detail": "Field required"}])
     async with resources.get(Database).transaction() as tx:
+        await once.first_only(tx, network_of(request), token, REFRESHED)
         keys = resources.get(Settings).keys_for("refresh tokens")
         answer = await sessions.refresh(
             tx, token, keys=keys, lasts=session_lasts(resources), address=address_of(request)
@@ -45,6 +60,8 @@ async def refresh(request: Request, resources: AllResources, body: RefreshIn | N
         tokens = answer if isinstance(answer, Problem) else await tokens_of(tx, resources, *astuple(answer))
         if given is None and not isinstance(tokens, Problem):
             tokens = in_cookies(tx, request, resources, tokens)
+        if isinstance(tokens, Problem):
+            await once.give_up(tx, network_of(request), token)
     if isinstance(tokens, Problem):
         if given is None:
             web_session.end(request)

@@ -6,6 +6,7 @@ from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, model_v
 
 from hortus.admin.schemas import Reason
 from hortus.core import clock
+from hortus.core.credentials import Credential
 from hortus.core.schemas import Body, MicroCredits, Time
 
 CouponKind = Literal["percent", "amount", "credit"]
@@ -80,7 +81,7 @@ class CouponOut(BaseModel):
 class NewCouponOut(CouponOut):
     """A code as it was just made: `code` is shown in this answer and nowhere else."""
 
-    code: str
+    code: Credential
 
 
 class NewCouponsOut(BaseModel):

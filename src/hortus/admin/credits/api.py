@@ -1,7 +1,7 @@
 """Routes over credits: `/api/admin/credits` and `/api/admin/users/{id}/credits`."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi.responses import JSONResponse
 
@@ -39,7 +39,10 @@ async def give(
         gift = service.Gift(user_id, int(body.amount), body.reason, body.expires_at)
         return _show(await service.ask(tx, caller, gift, settings.admin_credit_limit * MICRO))
 
-    return await once.answer(tx, caller.user_id, body, make, status=201)
+    async def again(kept: dict[str, Any]) -> None:
+        await service.find(tx, kept["id"])
+
+    return await once.answer(tx, caller.user_id, body, make, again=again, status=201)
 
 
 @router.get("/users/{user_id}/credits", operation_id="admin_read_credits")

@@ -13,7 +13,7 @@ from hortus.admin.schemas import ReasonIn
 from hortus.admin.selling.schemas import Name, PackIn, PackVersionOut, PlanIn, PlanVersionOut, SaleOut
 from hortus.core.db import Tx
 from hortus.core.errors import Conflict
-from hortus.core.web import OnceOnly, ReadTx, WriteTx, make_router
+from hortus.core.web import OnceOnly, ReadTx, WriteTx, make_router, no_resource
 
 router = make_router("/api/admin", "admin")
 
@@ -49,7 +49,7 @@ async def publish_plan(body: PlanIn, caller: RecentAdmin, tx: WriteTx, once: Onc
         (shown,) = [each for each in await quotas.plan_versions(tx, body.name) if each.plan.id == made.id]
         return _show_plan(shown)
 
-    return await once.answer(tx, caller.user_id, body, make, status=201)
+    return await once.answer(tx, caller.user_id, body, make, again=no_resource, status=201)
 
 
 @router.post("/plans/{plan_name}/end", operation_id="admin_end_plan")
@@ -90,7 +90,7 @@ async def publish_pack(body: PackIn, caller: RecentAdmin, tx: WriteTx, once: Onc
         (shown,) = [row for row in await billing.pack_versions(tx, body.name) if row.id == made.id]
         return PackVersionOut.model_validate(shown, from_attributes=True)
 
-    return await once.answer(tx, caller.user_id, body, make, status=201)
+    return await once.answer(tx, caller.user_id, body, make, again=no_resource, status=201)
 
 
 @router.post("/packs/{pack_name}/end", operation_id="admin_end_pack")

@@ -1,6 +1,6 @@
 """Codes that take something off a payment, or give credit."""
 
-from hortus.billing.coupons.codes import mint, plain, seed
+from hortus.billing.coupons.codes import mint, plain
 from hortus.billing.coupons.errors import CouponNotApplicable
 from hortus.billing.coupons.guesses import count_guess
 from hortus.billing.coupons.service import (
@@ -35,6 +35,5 @@ __all__ = [
     "plain",
     "redemptions_of",
     "reserve",
-    "seed",
     "settle",
 ]

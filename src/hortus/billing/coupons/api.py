@@ -10,7 +10,7 @@ from hortus.billing.coupons import service
 from hortus.billing.coupons.guesses import count_guess
 from hortus.billing.coupons.schemas import RedeemedOut, RedeemIn
 from hortus.core.settings import Settings
-from hortus.core.web import OnceOnly, WriteTx, make_router, resource
+from hortus.core.web import OnceOnly, WriteTx, make_router, no_resource, resource
 
 router = make_router("/api", "payment")
 SettingsOf = Annotated[Settings, resource(Settings)]
@@ -31,4 +31,4 @@ async def redeem(
         detail = "The credit is there."
         return RedeemedOut(kind="credit", applied=True, detail=detail, credits=coupon.credits, expires_at=until)
 
-    return await once.answer(tx, caller.user_id, body, use)
+    return await once.answer(tx, caller.user_id, body, use, again=no_resource)
