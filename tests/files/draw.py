@@ -72,17 +72,30 @@ def lab_profile() -> bytes:
 
 
 def swapped_profile() -> bytes:
-    """A colour profile of a device whose red is our blue."""
-    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    profile = profile.replace("sRGB".encode("utf-16-be"), "Swap".encode("utf-16-be")).replace(b"sRGB b", b"Swap b")
-    count = struct.unpack_from(">I", profile, 128)[0]
-    places = {bytes(profile[at : at + 4]): at for at in range(132, 132 + 12 * count, 12)}
-    red, blue = places[b"rXYZ"], places[b"bXYZ"]
+    """A colour profile of a device whose red is our blue; it is named sRGB all the same."""
+    profile, tags = _srgb()
+    red, blue = tags[b"rXYZ"], tags[b"bXYZ"]
     profile[red + 4 : red + 12], profile[blue + 4 : blue + 12] = (
         profile[blue + 4 : blue + 12],
         profile[red + 4 : red + 12],
     )
     return bytes(profile)
+
+
+def linear_profile() -> bytes:
+    """A colour profile named sRGB whose samples are linear light."""
+    profile, tags = _srgb()
+    for name in (b"rTRC", b"gTRC", b"bTRC"):
+        (place,) = struct.unpack_from(">I", profile, tags[name] + 4)
+        profile[place : place + 12] = b"curv" + bytes(8)
+    return bytes(profile)
+
+
+def _srgb() -> tuple[bytearray, dict[bytes, int]]:
+    """The profile sRGB, and where its table describes each tag."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    count = struct.unpack_from(">I", profile, 128)[0]
+    return profile, {bytes(profile[at : at + 4]): at for at in range(132, 132 + 12 * count, 12)}
 
 
 def box(name: bytes, content: bytes) -> bytes:
@@ -101,4 +114,15 @@ def film(path: Path, *, kind: str = "mp4", frames: int = 12, size: tuple[int, in
             frame = av.VideoFrame.from_image(Image.new("RGB", size, (number * 10, 80, 120)))
             out.mux(stream.encode(frame))
         out.mux(stream.encode())
+    return path
+
+
+def turned(path: Path, degrees: int) -> Path:
+    """The same film with a display matrix that turns it by a multiple of 90 degrees clockwise."""
+    cosine, sine = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
+    matrix = struct.pack(">9i", cosine << 16, sine << 16, 0, -sine << 16, cosine << 16, 0, 0, 0, 1 << 30)
+    content = bytearray(path.read_bytes())
+    start = content.index(b"tkhd") + 4 + 40
+    content[start : start + 36] = matrix
+    path.write_bytes(content)
     return path

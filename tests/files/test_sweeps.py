@@ -13,7 +13,7 @@ from hortus.core.db import Database
 from hortus.core.paging import Paging
 from hortus.core.settings import Settings
 from hortus.files import service
-from hortus.files.pictures import Picture
+from hortus.files.image import Image
 from hortus.storage import BlobNotFound, LocalStorage
 
 
@@ -28,7 +28,7 @@ def storage(tmp_path: Path) -> LocalStorage:
 
 
 async def kept_file(database: Database, storage: LocalStorage, user_id: str, name: str = "a.png") -> files.NewFile:
-    new = await service.store_upload(storage, user_id, Picture(b"pixels", "image/png", 1, 1), name)
+    new = await service.store_upload(storage, user_id, Image(b"pixels", "image/png", 1, 1), name)
     async with database.transaction() as tx:
         await files.insert_file(tx, new)
     return new
@@ -114,7 +114,7 @@ async def test_blobs_without_a_row_go_after_a_day(database: Database, storage: L
     kept = await kept_file(database, storage, ids.new())
     for _ in range(3):
         await storage.put(f"outputs/{ids.new()}", b"lost", "image/png")
-    lost = await service.store_upload(storage, ids.new(), Picture(b"lost", "image/png", 1, 1), "lost.png")
+    lost = await service.store_upload(storage, ids.new(), Image(b"lost", "image/png", 1, 1), "lost.png")
     assert await files.sweep_orphans(database, storage) == 0
     with time_machine.travel(clock.now() + timedelta(hours=25), tick=False):
         assert await files.sweep_orphans(database, storage) == 4

@@ -128,6 +128,8 @@ class Settings(BaseSettings):
     # Files
     max_upload_bytes: PositiveInt = 25 * 1024 * 1024
     max_image_pixels: PositiveInt = 50_000_000
+    enhance_max_side: NonNegativeInt = 0
+    """`enhance=true` scales an image down to this many pixels a side; 0: it keeps its size."""
     file_link_seconds: PositiveInt = 900
     file_retention_days: PositiveInt = 30
 

@@ -106,7 +106,10 @@ FORM = {
     | {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": FORM}}}},
 )
 async def upload(request: Request, caller: Caller, resources: AllResources, once: OnceOnly) -> JSONResponse:
-    """Upload a picture. It is decoded and encoded anew without metadata; `enhance` also improves it."""
+    """Upload an image. It is decoded and encoded anew without metadata.
+
+    `enhance` evens out the levels and sharpens a little; the size stays (ENHANCE_MAX_SIDE caps it).
+    """
     # The form is read here, not by a parameter: nobody sends a body before we know who they are.
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise UnsupportedMediaType
@@ -130,8 +133,8 @@ async def _upload(form: FormData, caller: Principal, resources: Resources, once:
     if len(data) > settings.max_upload_bytes:
         raise FileTooLarge(max_bytes=settings.max_upload_bytes)
     claimed = await asyncio.to_thread(once.claim, caller.user_id, data, file.filename or "", str(enhance))
-    picture = await service.clean_upload(data, settings, enhance=enhance)
-    new = await service.store_upload(storage, caller.user_id, picture, file.filename or "file")
+    image = await service.clean_upload(data, settings, enhance=enhance)
+    new = await service.store_upload(storage, caller.user_id, image, file.filename or "file")
     try:
         answer = await _keep(resources, claimed, new)
     except Problem:

@@ -9,10 +9,10 @@ from hortus.core import ids
 from hortus.core.errors import Problem
 from hortus.core.settings import Settings
 from hortus.files.errors import NotMedia
-from hortus.files.films import Film, measure_film
+from hortus.files.image import measure_image
 from hortus.files.names import safe_filename
-from hortus.files.pictures import measure_picture
 from hortus.files.service import NewFile, digest_of
+from hortus.files.video import Video, measure_video
 from hortus.storage import Storage
 
 MAX_BYTES = {"image": 64 * 1024 * 1024, "video": 512 * 1024 * 1024}
@@ -20,7 +20,7 @@ MAX_BYTES = {"image": 64 * 1024 * 1024, "video": 512 * 1024 * 1024}
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The facts of a picture or video that decodes; sizes in bytes and pixels."""
+    """The facts of a image or video that decodes; sizes in bytes and pixels."""
 
     mime_type: str
     bytes: int
@@ -38,12 +38,12 @@ async def verify_media(content: bytes | Path, expected: str, settings: Settings)
     duration: int | None = None
     if expected == "image":
         try:
-            mime_type, width, height = await measure_picture(content, settings.max_image_pixels)
+            mime_type, width, height = await measure_image(content, settings.max_image_pixels)
         except Problem as error:
             raise NotMedia(error.code) from error
     else:
-        film = await _film(content)
-        mime_type, width, height, duration = film.mime_type, film.width, film.height, film.duration_ms
+        video = await _video(content)
+        mime_type, width, height, duration = video.mime_type, video.width, video.height, video.duration_ms
     return Verified(mime_type, size, width, height, duration, await asyncio.to_thread(digest_of, content))
 
 
@@ -57,7 +57,7 @@ async def prepare_output(
     generation_id: str,
     filename: str,
 ) -> NewFile:
-    """Verify a provider's picture or video and write its blob, outside any transaction. Raises NotMedia.
+    """Verify a provider's image or video and write its blob, outside any transaction. Raises NotMedia.
 
     The caller inserts the row with `insert_file`; a blob whose row never comes is swept later.
     """
@@ -81,13 +81,13 @@ async def prepare_output(
     return new
 
 
-async def _film(content: bytes | Path) -> Film:
+async def _video(content: bytes | Path) -> Video:
     if isinstance(content, Path):
-        return await measure_film(content)
+        return await measure_video(content)
     with tempfile.TemporaryDirectory(prefix="hortus-") as folder:
-        path = Path(folder) / "film"
+        path = Path(folder) / "video"
         await asyncio.to_thread(path.write_bytes, content)
-        return await measure_film(path)
+        return await measure_video(path)
 
 
 def _size(content: bytes | Path) -> int:

@@ -14,8 +14,8 @@ from hortus.core.db import Tx
 from hortus.core.paging import Page, Paging, newest
 from hortus.core.settings import Settings
 from hortus.files.errors import EmptyFile, FileNotFound, FileTooLarge
+from hortus.files.image import Image, clean_image
 from hortus.files.names import safe_filename
-from hortus.files.pictures import Picture, clean_picture
 from hortus.files.tables import File
 from hortus.storage import Storage
 
@@ -38,16 +38,16 @@ class NewFile:
     storage_key: str
 
 
-async def clean_upload(data: bytes, settings: Settings, *, enhance: bool) -> Picture:
-    """The uploaded picture, decoded and encoded anew. Raises the problems of `files.errors`."""
+async def clean_upload(data: bytes, settings: Settings, *, enhance: bool) -> Image:
+    """The uploaded image, decoded and encoded anew. Raises the problems of `files.errors`."""
     if not data:
         raise EmptyFile
     if len(data) > settings.max_upload_bytes:
         raise FileTooLarge(max_bytes=settings.max_upload_bytes)
-    return await clean_picture(data, settings.max_image_pixels, enhance=enhance)
+    return await clean_image(data, settings.max_image_pixels, enhance=enhance, max_side=settings.enhance_max_side)
 
 
-async def store_upload(storage: Storage, user_id: str, picture: Picture, filename: str) -> NewFile:
+async def store_upload(storage: Storage, user_id: str, image: Image, filename: str) -> NewFile:
     """Write the blob of a cleaned upload, outside any transaction. The caller inserts its row with `insert_file`."""
     file_id = ids.new()
     new = NewFile(
@@ -55,16 +55,16 @@ async def store_upload(storage: Storage, user_id: str, picture: Picture, filenam
         user_id=user_id,
         purpose="upload",
         generation_id=None,
-        filename=safe_filename(filename, picture.mime_type),
-        mime_type=picture.mime_type,
-        bytes=len(picture.data),
-        width=picture.width,
-        height=picture.height,
+        filename=safe_filename(filename, image.mime_type),
+        mime_type=image.mime_type,
+        bytes=len(image.data),
+        width=image.width,
+        height=image.height,
         duration_ms=None,
-        sha256=await asyncio.to_thread(digest_of, picture.data),
+        sha256=await asyncio.to_thread(digest_of, image.data),
         storage_key=f"uploads/{file_id}",
     )
-    await storage.put(new.storage_key, picture.data, new.mime_type)
+    await storage.put(new.storage_key, image.data, new.mime_type)
     return new
 
 

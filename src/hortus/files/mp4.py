@@ -1,4 +1,4 @@
-"""The boxes of an MP4, read without decoding: is it whole, how large is the picture, how long does it last."""
+"""The boxes of an MP4, read without decoding: is it whole, how large is it shown, how long does it last."""
 
 import struct
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ MAX_BOXES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Pixels, and milliseconds where the film says."""
+    """Pixels as the video is shown, and milliseconds where it says."""
 
     width: int
     height: int
@@ -86,11 +86,16 @@ def _duration(mvhd: bytes) -> int | None:
 
 
 def _side_of_video(trak: bytes) -> tuple[int, int] | None:
-    """Width and height of a track, if it shows anything."""
+    """Width and height of a track as players show it, if it shows anything (ISO 14496-12, 8.3.2)."""
     parts = dict(_boxes(trak))
     handler = dict(_boxes(parts.get(b"mdia", b""))).get(b"hdlr", b"")
     if handler[8:12] != b"vide":
         return None
     head = parts.get(b"tkhd", b"")
-    width, height = struct.unpack_from(">II", head, 88 if head[0] == 1 else 76)
-    return (width >> 16, height >> 16) if width >> 16 and height >> 16 else None
+    start = 52 if head[0] == 1 else 40
+    a, b, _, c, d, _, *_, width, height = struct.unpack_from(">9iII", head, start)
+    width, height = width >> 16, height >> 16
+    if not (width and height):
+        return None
+    quarter_turn = abs(b) > abs(a) and abs(c) > abs(d)
+    return (height, width) if quarter_turn else (width, height)

@@ -2,24 +2,30 @@
 
 import asyncio
 import io
+import os
+import signal
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from PIL import Image, ImageCms
 from tests.files import draw
 
+from hortus.core.forked_worker import ForkedWorker, WorkerDied, environment
 from hortus.core.settings import Settings
 from hortus.files import NotMedia, verify_media
-from hortus.files.bounded import ScriptDied, environment, run_script
+from hortus.files import image as images
 from hortus.files.errors import DamagedImage, EmptyFile, FileTooLarge, TooManyPixels, UnsupportedFileType
-from hortus.files.pictures import Picture, clean_picture
+from hortus.files.image import clean_image
 from hortus.files.service import clean_upload
 
 PIXELS = 50_000_000
 
 
-async def cleaned(data: bytes, *, enhance: bool = False) -> tuple[Picture, Image.Image]:
-    kept = await clean_picture(data, PIXELS, enhance=enhance)
+async def cleaned(data: bytes, *, enhance: bool = False) -> tuple[images.Image, Image.Image]:
+    kept = await clean_image(data, PIXELS, enhance=enhance)
     image = draw.opened(kept.data)
     assert image.size == (kept.width, kept.height)
     assert Image.MIME[image.format] == kept.mime_type
@@ -43,7 +49,7 @@ async def cleaned(data: bytes, *, enhance: bool = False) -> tuple[Picture, Image
 )
 async def test_what_is_no_picture_of_ours_is_refused_by_its_content(data: bytes, found: str | None):
     with pytest.raises(UnsupportedFileType) as refused:
-        await clean_picture(data, PIXELS)
+        await clean_image(data, PIXELS)
     assert found is None or refused.value.extra["found"] == found
 
 
@@ -62,12 +68,12 @@ async def test_what_is_no_picture_of_ours_is_refused_by_its_content(data: bytes,
 )
 async def test_damaged_pictures_are_refused(data: bytes):
     with pytest.raises((DamagedImage, UnsupportedFileType)):
-        await clean_picture(data, PIXELS)
+        await clean_image(data, PIXELS)
 
 
 async def test_a_cut_jpeg_is_called_damaged():
     with pytest.raises(DamagedImage):
-        await clean_picture(draw.noise("JPEG", (300, 200))[:-3000], PIXELS)
+        await clean_image(draw.noise("JPEG", (300, 200))[:-3000], PIXELS)
 
 
 async def test_a_bomb_is_refused_by_its_header():
@@ -75,7 +81,7 @@ async def test_a_bomb_is_refused_by_its_header():
     assert len(bomb) < 500_000
     started = time.perf_counter()
     with pytest.raises(TooManyPixels) as refused:
-        await clean_picture(bomb, PIXELS)
+        await clean_image(bomb, PIXELS)
     assert time.perf_counter() - started < 2
     assert refused.value.extra["max_pixels"] == PIXELS
 
@@ -88,25 +94,52 @@ async def test_bombs_beside_the_pixels_do_no_harm():
         data = bomb[:33] + extra + bomb[33:]
         kept = None
         try:
-            kept = await clean_picture(data, PIXELS)
+            kept = await clean_image(data, PIXELS)
         except DamagedImage:
             continue
         assert len(kept.data) < 1_000_000
 
 
-async def test_memory_is_bounded():
+@pytest.fixture
+def worker() -> Iterator[ForkedWorker]:
+    """A worker of this test's own."""
+    made = ForkedWorker(Path(images.__file__).with_name("image_worker.py"))
+    yield made
+    made.close()
+
+
+def test_memory_is_bounded(worker: ForkedWorker):
     """Four hundred megabytes of pixels meet a limit of two hundred: that process fails, we do not."""
-    with pytest.raises(ScriptDied):
-        run_script(
-            "decode_picture.py", ["clean", str(10**9)], draw.bomb(20_000, 20_000), seconds=20, memory=200_000_000
-        )
+    with pytest.raises(WorkerDied):
+        worker.call("clean", str(10**9), "0", content=draw.bomb(20_000, 20_000), seconds=20, memory=200_000_000)
+    assert worker.call("clean", "100", "0", content=draw.picture("PNG", (8, 8)), seconds=20, memory=10**9).data
 
 
-async def test_time_is_bounded():
-    started = time.perf_counter()
-    with pytest.raises(ScriptDied, match="within"):
-        run_script("decode_picture.py", ["clean", str(10**9)], draw.bomb(12_000, 12_000), seconds=0.3, memory=4 * 10**9)
-    assert time.perf_counter() - started < 2
+def test_time_is_bounded(worker: ForkedWorker):
+    with pytest.raises(WorkerDied, match="within"):
+        worker.call("clean", str(10**9), "0", content=draw.bomb(12_000, 12_000), seconds=0.3, memory=4 * 10**9)
+    assert worker.call("clean", "100", "0", content=draw.picture("PNG", (8, 8)), seconds=20, memory=10**9).data
+
+
+def test_a_call_starts_no_python(worker: ForkedWorker):
+    """Every call is a fork of one template, which is there again after it was killed."""
+    parents = set()
+    for _ in range(3):
+        worker.call("measure", "100", "0", content=draw.picture("PNG", (8, 8)), seconds=20, memory=10**9)
+        parents.add(worker._template.pid)
+    assert len(parents) == 1
+    os.killpg(parents.pop(), signal.SIGKILL)
+    worker._template.wait()
+    assert worker.call("measure", "100", "0", content=draw.picture("PNG", (8, 8)), seconds=20, memory=10**9).facts
+
+
+def test_calls_run_at_once_and_know_nothing_of_each_other(worker: ForkedWorker):
+    def call(side: int) -> int:
+        data = draw.picture("PNG", (side, side))
+        return worker.call("measure", "100000", "0", content=data, seconds=60, memory=10**9).facts["width"]
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(call, range(1, 41))) == list(range(1, 41))
 
 
 def test_the_decoder_is_told_no_secret(monkeypatch: pytest.MonkeyPatch):
@@ -256,18 +289,99 @@ async def test_an_srgb_profile_changes_nothing():
     assert image.getpixel((5, 5)) == (200, 40, 40)
 
 
-async def test_enhancing_scales_down_and_stretches_the_levels():
+async def test_enhancing_keeps_the_size_and_stretches_the_levels():
     out = io.BytesIO()
-    dull = Image.linear_gradient("L").resize((5000, 1000)).point(lambda value: 80 + value // 4).convert("RGB")
+    dull = Image.linear_gradient("L").resize((5200, 1000)).point(lambda value: 80 + value // 4).convert("RGB")
     dull.save(out, "JPEG", quality=90)
-    _, plain = await cleaned(out.getvalue())
-    assert plain.size == (5000, 1000)
-    _, image = await cleaned(out.getvalue(), enhance=True)
-    assert max(image.size) == 2048
-    assert abs(image.height - 410) <= 1
-    low, high = image.convert("L").getextrema()
-    assert low < 20
-    assert high > 235
+    for max_side, size in ((0, (5200, 1000)), (2600, (2600, 500)), (6000, (5200, 1000))):
+        kept = await clean_image(out.getvalue(), PIXELS, enhance=True, max_side=max_side)
+        image = draw.opened(kept.data)
+        assert image.size == size
+        low, high = image.convert("L").getextrema()
+        assert low < 20
+        assert high > 235
+
+
+async def test_colours_follow_the_curves_of_a_profile_not_its_name():
+    linear = draw.linear_profile()
+    for kind, mode, color in (("PNG", "RGB", (55, 55, 55)), ("PNG", "RGBA", (55, 55, 55, 200)), ("JPEG", "L", 55)):
+        _, image = await cleaned(draw.picture(kind, mode=mode, color=color, icc_profile=linear))
+        assert abs(image.convert("RGB").getpixel((5, 5))[0] - 128) <= 2
+
+
+def gamma(hundred_thousandths: int) -> bytes:
+    return draw.chunk(b"gAMA", hundred_thousandths.to_bytes(4, "big"))
+
+
+@pytest.mark.parametrize(
+    ("extra", "shown"),
+    [([], 55), ([gamma(100_000)], 128), ([gamma(45_455)], 55), ([draw.chunk(b"sRGB", b"\0"), gamma(100_000)], 55)],
+    ids=["none", "linear", "that of sRGB", "sRGB wins"],
+)
+async def test_colours_follow_the_gamma_of_a_png(extra: list[bytes], shown: int):
+    rows = draw.zlib.compress((b"\0" + b"\x37" * 24) * 8)
+    _, image = await cleaned(draw.png(8, 8, rows, *extra, color=2))
+    assert abs(image.getpixel((5, 5))[0] - shown) <= 2
+
+
+MEGABYTES = draw.zlib.compress(b"metadata" * 300_000, 9)
+LONG = b"metadata" * 300_000
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        draw.chunk(b"zTXt", b"workflow\0\0" + MEGABYTES),
+        draw.chunk(b"tEXt", b"workflow\0" + LONG),
+        draw.chunk(b"iTXt", b"workflow\0\1\0\0\0" + MEGABYTES),
+        draw.chunk(b"iCCP", b"profile\0\0" + MEGABYTES),
+        draw.chunk(b"iCCP", b"profile\0\7" + MEGABYTES),
+        draw.chunk(b"zTXt", b"workflow\0\7" + MEGABYTES),
+        draw.chunk(b"tEXt", b"workflow\0words")[:-4] + b"ABCD",
+        draw.chunk(b"eXIf", b"\xff" * 300_000),
+        draw.chunk(b"tIME", b"\xff"),
+        draw.chunk(b"prVt", LONG),
+    ],
+    ids=["zTXt", "tEXt", "iTXt", "iCCP", "unknown packing", "zTXt packing", "checksum", "eXIf", "tIME", "private"],
+)
+@pytest.mark.parametrize("after", [False, True], ids=["before pixels", "after pixels"])
+async def test_metadata_of_a_png_never_decides(extra: bytes, after: bool):
+    plain = draw.picture("PNG")
+    cut = len(plain) - 12 if after else 33
+    kept, image = await cleaned(plain[:cut] + extra + plain[cut:])
+    assert image.getpixel((5, 5)) == (200, 40, 40)
+    assert b"metadata" not in kept.data
+
+
+def segment(number: int, content: bytes) -> bytes:
+    """One JPEG segment."""
+    return bytes((0xFF, number)) + (len(content) + 2).to_bytes(2, "big") + content
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        segment(0xED, b"Photoshop 3.0\x008BIM\xff\xff\xff" + b"\xff" * 40),
+        segment(0xE2, b"ICC_PROFILE\0\1\3" + b"x" * 60),
+        segment(0xE2, b"MPF\0MM\0\x2a\xff\xff\xff\xff"),
+        segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<broken"),
+        segment(0xEE, b"Adobe\0"),
+        segment(0xFE, b"\xff" * 60_000),
+        segment(0xE0, b"JFXX"),
+    ],
+    ids=["photoshop", "part of a profile", "MPF", "XMP", "Adobe", "comment", "JFXX"],
+)
+async def test_metadata_of_a_jpeg_never_decides(extra: bytes):
+    plain = draw.picture()
+    _, image = await cleaned(plain[:20] + extra + plain[20:])
+    assert abs(image.getpixel((5, 5))[0] - 200) < 6
+
+
+@pytest.mark.parametrize(("orientation", "size"), [(1, (40, 30)), (3, (40, 30)), (6, (30, 40)), (8, (30, 40))])
+async def test_a_made_image_is_measured_as_it_is_shown(orientation: int, size: tuple[int, int]):
+    data = draw.picture("JPEG", (40, 30), exif=draw.exif(orientation))
+    found = await verify_media(data, "image", Settings())
+    assert (found.width, found.height) == size
 
 
 async def test_enhancing_never_scales_up():
@@ -275,10 +389,11 @@ async def test_enhancing_never_scales_up():
     assert image.size == (100, 50)
 
 
-async def test_extreme_shapes():
-    for size in ((1, 1), (1, 9000), (9000, 1)):
-        _, image = await cleaned(draw.picture(size=size), enhance=True)
-        assert max(image.size) <= 2048
+@pytest.mark.parametrize("size", [(1, 1), (1, 9000), (9000, 1)])
+async def test_extreme_shapes(size: tuple[int, int]):
+    kept = await clean_image(draw.picture(size=size), PIXELS, enhance=True, max_side=2048)
+    assert max(kept.width, kept.height) == min(2048, max(size))
+    assert min(kept.width, kept.height) == 1
 
 
 async def test_sizes_are_checked_first():
@@ -291,7 +406,7 @@ async def test_sizes_are_checked_first():
 
 
 async def test_the_loop_goes_on_while_pictures_are_decoded():
-    work = asyncio.gather(*(clean_picture(draw.noise("PNG", (900, 900)), PIXELS) for _ in range(3)))
+    work = asyncio.gather(*(clean_image(draw.noise("PNG", (900, 900)), PIXELS) for _ in range(3)))
     longest, last = 0.0, time.perf_counter()
     while not work.done():
         await asyncio.sleep(0.005)

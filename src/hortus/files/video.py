@@ -6,19 +6,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from hortus.files.bounded import ScriptDied, run_script
-from hortus.files.boxes import read_mp4
+from hortus.core.forked_worker import ForkedWorker, WorkerDied
 from hortus.files.errors import NotMedia
+from hortus.files.mp4 import read_mp4
 
 SECONDS = 60.0
 MEMORY = 2 * 1024 * 1024 * 1024
 
-_at_once = ThreadPoolExecutor(2, thread_name_prefix="film")
+_worker = ForkedWorker(Path(__file__).with_name("video_worker.py"))
+_slots = ThreadPoolExecutor(2, thread_name_prefix="video")
 
 
 @dataclass(frozen=True, slots=True)
-class Film:
-    """The facts of a video; pixels, and milliseconds where the container says."""
+class Video:
+    """The facts of a video: pixels as it is shown, and milliseconds where the container says."""
 
     mime_type: str
     width: int
@@ -26,17 +27,17 @@ class Film:
     duration_ms: int | None
 
 
-async def measure_film(path: Path, *, decode: bool | None = None) -> Film:
+async def measure_video(path: Path, *, decode: bool | None = None) -> Video:
     """The facts of an MP4 or WebM file. Raises NotMedia.
 
     `decode` says whether to decode the first frames; by default wherever PyAV is installed. Without
     it an MP4 is judged by its boxes and a WebM, of which we would know nothing, is refused.
     """
     wanted = importlib.util.find_spec("av") is not None if decode is None else decode
-    return await asyncio.get_running_loop().run_in_executor(_at_once, _measure, path, wanted)
+    return await asyncio.get_running_loop().run_in_executor(_slots, _measure, path, wanted)
 
 
-def _measure(path: Path, decode: bool) -> Film:
+def _measure(path: Path, decode: bool) -> Video:
     with path.open("rb") as file:
         head = file.read(64)
     if head[4:8] == b"ftyp":
@@ -47,11 +48,11 @@ def _measure(path: Path, decode: bool) -> Film:
         raise NotMedia("neither MP4 nor WebM")
     if decode:
         try:
-            found = run_script("decode_film.py", [container], path, seconds=SECONDS, memory=MEMORY).facts
-        except ScriptDied as error:
+            found = _worker.call(container, content=path, seconds=SECONDS, memory=MEMORY).facts
+        except WorkerDied as error:
             raise NotMedia(f"no frame of the video could be decoded: {error}") from error
         length = found["duration_ms"] or (facts.duration_ms if facts is not None else None)
-        return Film(f"video/{container}", found["width"], found["height"], length)
+        return Video(f"video/{container}", found["width"], found["height"], length)
     if facts is None:
         raise NotMedia("a WebM can be checked only with the extra `local` installed")
-    return Film("video/mp4", facts.width, facts.height, facts.duration_ms)
+    return Video("video/mp4", facts.width, facts.height, facts.duration_ms)

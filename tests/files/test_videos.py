@@ -7,7 +7,7 @@ from tests.files import draw
 
 from hortus.core.settings import Settings
 from hortus.files import NotMedia, verify_media
-from hortus.files.films import measure_film
+from hortus.files.video import measure_video
 
 pytest.importorskip("av", reason="needs the extra `local` to make films")
 
@@ -19,18 +19,26 @@ def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("decode", [True, False])
 async def test_the_facts_of_an_mp4(film: Path, decode: bool):
-    found = await measure_film(film, decode=decode)
+    found = await measure_video(film, decode=decode)
     assert (found.mime_type, found.width, found.height) == ("video/mp4", 96, 64)
     assert found.duration_ms is not None
     assert 400 <= found.duration_ms <= 600
 
 
+@pytest.mark.parametrize("decode", [True, False])
+@pytest.mark.parametrize(("degrees", "size"), [(0, (96, 64)), (90, (64, 96)), (180, (96, 64)), (270, (64, 96))])
+async def test_the_size_is_the_one_that_players_show(tmp_path: Path, decode: bool, degrees: int, size: tuple[int, int]):
+    path = draw.turned(draw.film(tmp_path / "film.mp4"), degrees)
+    found = await measure_video(path, decode=decode)
+    assert (found.width, found.height) == size
+
+
 async def test_the_facts_of_a_webm(tmp_path: Path):
     path = draw.film(tmp_path / "film.webm", kind="webm")
-    found = await measure_film(path)
+    found = await measure_video(path)
     assert (found.mime_type, found.width, found.height) == ("video/webm", 96, 64)
     with pytest.raises(NotMedia):
-        await measure_film(path, decode=False)
+        await measure_video(path, decode=False)
 
 
 async def test_bytes_and_paths_are_verified_alike(film: Path):
@@ -64,7 +72,7 @@ async def test_what_is_no_film_is_refused(tmp_path: Path, content: bytes, decode
     path = tmp_path / "film"
     path.write_bytes(content)
     with pytest.raises(NotMedia):
-        await measure_film(path, decode=decode)
+        await measure_video(path, decode=decode)
 
 
 @pytest.mark.parametrize("decode", [True, False])
@@ -74,7 +82,7 @@ async def test_a_cut_film_is_refused(film: Path, tmp_path: Path, decode: bool):
         path = tmp_path / "cut"
         path.write_bytes(content[:end])
         with pytest.raises(NotMedia):
-            await measure_film(path, decode=decode)
+            await measure_video(path, decode=decode)
 
 
 async def test_a_film_of_noise_has_the_boxes_and_does_not_decode(film: Path, tmp_path: Path):
@@ -82,9 +90,9 @@ async def test_a_film_of_noise_has_the_boxes_and_does_not_decode(film: Path, tmp
     start = content.index(b"mdat") + 4
     path = tmp_path / "noise"
     path.write_bytes(content[:start] + b"\xa5" * (len(content) - start))
-    assert (await measure_film(path, decode=False)).width == 96
+    assert (await measure_video(path, decode=False)).width == 96
     with pytest.raises(NotMedia):
-        await measure_film(path, decode=True)
+        await measure_video(path, decode=True)
 
 
 async def test_a_film_is_no_picture_and_a_picture_no_film(film: Path):
