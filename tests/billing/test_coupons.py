@@ -29,7 +29,8 @@ async def redeem(client: httpx2.AsyncClient, code: str) -> httpx2.Response:
 async def test_a_gift_is_there_at_once_and_once(shop: Hortus):
     (code,) = await make(shop, kind="credit", credits=str(50 * CREDIT), credit_days=30)
     customer, other = await shop.customer(), await shop.customer()
-    answer = await redeem(customer, f" {code.lower().replace('-', ' ')} ")
+    pasted = "".join(chr(ord(c) + 0xFEE0) if c.isalnum() else "\u00a0" for c in code.lower())  # full-width
+    answer = await redeem(customer, f"\u200b{pasted}.")
     assert answer.status_code == 200, answer.text
     assert (answer.json()["kind"], answer.json()["applied"], answer.json()["credits"]) == ("credit", True, "50000000")
     assert answer.json()["expires_at"] is not None

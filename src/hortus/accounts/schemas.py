@@ -2,33 +2,17 @@
 
 from typing import Annotated, Any, Literal
 
-from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from hortus.accounts.passwords import LONGEST, SHORTEST
 from hortus.core.credentials import Credential
-from hortus.core.schemas import Body, Time
+from hortus.core.email_address import normal
+from hortus.core.schemas import Body, Line, Time
 
-
-def _normalise_email(value: str) -> str:
-    try:
-        return validate_email(value, check_deliverability=False).normalized.casefold()
-    except EmailNotValidError as error:
-        raise ValueError(str(error)) from error
-
-
-Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(_normalise_email)]
+Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(normal)]
 NewPassword = Annotated[str, StringConstraints(min_length=SHORTEST, max_length=LONGEST, strip_whitespace=False)]
 Password = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST, strip_whitespace=False)]
-
-
-def _printable(value: str) -> str:
-    if not value.isprintable():
-        raise ValueError("must not contain control characters")
-    return value
-
-
-Name = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_printable)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100), Line]
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from hortus.core.schemas import Body
+from hortus.core.schemas import Body, Lines
 
-Reason = Annotated[str, StringConstraints(min_length=3, max_length=500, strip_whitespace=True)]
+Reason = Annotated[str, StringConstraints(min_length=3, max_length=500, strip_whitespace=True), Lines]
 """Why an administrator does something; kept beside the audit log, erasable."""
 
 

@@ -27,7 +27,7 @@ class BuyPlan(Body):
     interval: Interval = "month"
     currency: Currency | None = None
     gateway: GatewayName | None = None
-    coupon: str | None = Field(None, min_length=1, max_length=40)
+    coupon: str | None = Field(None, min_length=1, max_length=60)
     success_path: PathHere = "/"
     cancel_path: PathHere = "/"
 
@@ -53,7 +53,7 @@ class BuyCredits(Body):
     amount_minor: int | None = Field(None, gt=0, le=10**12)
     currency: Currency | None = None
     gateway: GatewayName | None = None
-    coupon: str | None = Field(None, min_length=1, max_length=40)
+    coupon: str | None = Field(None, min_length=1, max_length=60)
     success_path: PathHere = "/"
     cancel_path: PathHere = "/"
 

@@ -4,11 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from hortus.core.schemas import Body, Id, Time
+from hortus.core.schemas import Body, Id, Line, Lines, Time
 from hortus.routing import Tier
 
-Title = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-Description = Annotated[str, StringConstraints(max_length=2000)]
+Title = Annotated[str, StringConstraints(min_length=1, max_length=200), Line]
+Description = Annotated[str, StringConstraints(max_length=2000), Lines]
 Content = Annotated[str, StringConstraints(min_length=1, max_length=20_000)]
 ModelId = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, model_validator
 
-from hortus.core import ids
+from hortus.core import ids, text
 from hortus.core.clock import iso
 from hortus.core.errors import NotFound
 
@@ -43,6 +43,10 @@ def _known(value: str) -> str:
         raise NotFound
     return value
 
+
+Line, Lines = AfterValidator(text.line), AfterValidator(text.lines)
+"""Human text in any script, of one line (a name, a title) or of several: `Annotated[str, StringConstraints(…), Line]`.
+Control characters and direction marks are refused."""
 
 Id = Annotated[str, AfterValidator(_known)]
 """An id in a path or body. What cannot be an id is nobody's: 404, like any other unknown id."""

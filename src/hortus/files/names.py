@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from hortus.core.text import without_controls
+
 EXTENSIONS = {
     "image/jpeg": "jpg",
     "image/png": "png",
@@ -19,10 +21,6 @@ def safe_filename(name: str, mime_type: str) -> str:
     """The last part of `name` without control and direction marks, and with the extension of what it really is."""
     unquoted = re.sub("%(22|0[AaDd])", "", name)  # how browsers send quotes and line ends
     base = re.split(r"[\\/]", unicodedata.normalize("NFC", unquoted))[-1]
-    kept = "".join(c for c in base if unicodedata.category(c) not in ("Zl", "Zp") and _is_fit(c))
+    kept = "".join(c for c in without_controls(base) if c not in '"<>|:*?;%')
     stem = (kept.rpartition(".")[0] or kept).strip(" .")[:LONGEST].strip(" .") or "file"
     return f"{stem}.{EXTENSIONS.get(mime_type, 'bin')}"
-
-
-def _is_fit(character: str) -> bool:
-    return unicodedata.category(character)[0] != "C" and character not in '"<>|:*?;%'

@@ -1,7 +1,11 @@
 """What all messages share. Each sender's own settings stand beside it."""
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from hortus.core.text import line
 
 
 class Settings(BaseSettings):
@@ -11,4 +15,4 @@ class Settings(BaseSettings):
         title="MESSAGE_", env_prefix="MESSAGE_", env_file=".env", env_ignore_empty=True, extra="ignore"
     )
 
-    brand: str = Field("Hortus", min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")
+    brand: Annotated[str, AfterValidator(line)] = Field("Hortus", min_length=1, max_length=60)

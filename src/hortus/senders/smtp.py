@@ -14,14 +14,14 @@ from email.policy import SMTP as WIRE
 from email.utils import format_datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from email_validator import EmailNotValidError, validate_email
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from hortus.core import clock
+from hortus.core import clock, email_address
 from hortus.core.settings import LOOPBACK
+from hortus.core.text import line
 from hortus.senders.base import Mail, NotSent, Refused
 
 
@@ -37,7 +37,7 @@ class Settings(BaseSettings):
     username: str = Field("", validation_alias=AliasChoices("SMTP_USERNAME", "SMTP_USER"))
     password: SecretStr = SecretStr("")
     sender: str = Field("", validation_alias=AliasChoices("SMTP_FROM", "FROM_EMAIL", "SMTP_FROM_EMAIL"))
-    from_name: str = Field("", max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")
+    from_name: Annotated[str, AfterValidator(line)] = Field("", max_length=60)
     tls: Literal["auto", "starttls", "tls", "none"] = "auto"
     ca_file: Path | None = None
     timeout: float = Field(20.0, gt=0, le=80)
@@ -140,8 +140,8 @@ class SmtpMail:
 def _wire_address(address: str) -> str | None:
     """The address as servers know it, its domain in ASCII; None when it is none."""
     try:
-        found = validate_email(address, check_deliverability=False, test_environment=True)
-    except EmailNotValidError:
+        found = email_address.parse(address, test_environment=True)
+    except ValueError:
         return None
     return found.ascii_email or f"{found.local_part}@{found.ascii_domain}"
 

@@ -195,7 +195,7 @@ async def test_what_is_no_target_or_no_code_is_refused(hortus: Hortus, post: Pos
     ):
         answer = await client.post("/auth/send-otp", json=body)
         assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), body
-    for code in ("", "12345", "abcdef", "١٢٣٤٥٦", "1" * 50, 123456, None):
+    for code in ("", "12345", "abcdef", "١٢٣٤٥", "12x456", "1" * 50, 123456, None):
         answer = await client.post("/auth/verify-otp", json={"mobile_number": NUMBER, "code": code})
         assert answer.status_code == 422, code
     assert await rows(hortus, "SELECT target FROM one_time_codes") == []
@@ -233,3 +233,12 @@ async def test_the_second_factor_is_asked_for_after_a_code(hortus: Hortus, post:
     assert answer["second_factor_required"] is True
     assert "access_token" not in answer
     assert accounts
+
+
+async def test_a_code_signs_in_as_it_was_pasted(hortus: Hortus, post: Post):
+    client, number = hortus.anonymous(), "+919812345670"
+    await client.post("/auth/send-otp", json={"mobile_number": f"\u202a{number}\u202c"})
+    arabic = "".join(chr(0x0660 + int(digit)) for digit in await post.code(number))
+    pasted = f"\u00a0{arabic[:3]}\u200b {arabic[3:]}.\ufeff"
+    answer = await client.post("/auth/verify-otp", json={"mobile_number": number, "code": pasted, "accept_terms": True})
+    assert answer.status_code == 200, answer.text

@@ -241,3 +241,10 @@ async def test_bad_bodies(hortus: Hortus):
     ):
         assert code_of(await client.post(f"/api/auth/totp/{path}", json=body)) == (422, "invalid_request"), (path, body)
     assert code_of(await client.post("/api/auth/totp/confirm", json={"code": "123456"})) == (409, "totp_not_active")
+
+
+def test_a_recovery_code_is_the_same_however_it_is_pasted():
+    keys = [b"k" * 32]
+    made = codes.recovery_codes()[0]
+    wide = "".join(chr(ord(c) + 0xFEE0) if c.isalnum() else "\u2011" for c in made.upper())
+    assert codes.digests_of_code(keys, "u", f"\ufeff{wide}.\u00a0") == codes.digests_of_code(keys, "u", made)

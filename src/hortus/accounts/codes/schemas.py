@@ -10,6 +10,7 @@ from hortus.accounts.codes.service import LIFE, Purpose
 from hortus.accounts.codes.targets import Target, mobile
 from hortus.accounts.schemas import Email, Name, NewPassword, Password, Referral, Secret
 from hortus.core.schemas import Body
+from hortus.core.text import pasted
 
 Number = Annotated[str, StringConstraints(min_length=4, max_length=40)]
 
@@ -32,13 +33,13 @@ Why = Annotated[Literal["sign_in", "verify", "reset_password"], BeforeValidator(
 
 
 def _digits(value: str) -> str:
-    bare = value.replace(" ", "").replace("-", "")
+    bare = pasted(value)
     if not (bare.isascii() and bare.isdigit() and 6 <= len(bare) <= 10):
         raise ValueError("must be the digits of the code")
     return bare
 
 
-Code = Annotated[str, StringConstraints(min_length=6, max_length=20), AfterValidator(_digits)]
+Code = Annotated[str, StringConstraints(min_length=6, max_length=60), AfterValidator(_digits)]
 CODE_NAMES = AliasChoices("code", "otp", "otp_code")
 
 

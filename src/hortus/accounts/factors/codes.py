@@ -12,6 +12,7 @@ from datetime import datetime
 import pyotp
 
 from hortus.core.sealing import BrokenSeal, Seal
+from hortus.core.text import pasted
 
 STEP_SECONDS = 30
 WINDOW = 1
@@ -59,5 +60,5 @@ def recovery_codes() -> list[str]:
 
 def digests_of_code(keys: Sequence[bytes], user_id: str, code: str) -> list[str]:
     """What of a recovery code is or was stored: a keyed hash per key, the same however people write the code."""
-    plain = "".join(letter for letter in code.casefold() if letter.isalnum())
+    plain = "".join(letter for letter in pasted(code).casefold() if letter.isalnum())
     return [hmac.digest(key, f"recovery code of {user_id}: {plain}".encode(), "sha256").hex() for key in keys]

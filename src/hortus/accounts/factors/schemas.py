@@ -2,20 +2,24 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
 from hortus.accounts.factors.service import Proof
 from hortus.accounts.schemas import Secret
 from hortus.core.credentials import Credential
 from hortus.core.schemas import Body, Time
+from hortus.core.text import pasted
 
 
-def _without_spaces(value: object) -> object:
-    return value.replace(" ", "") if isinstance(value, str) else value
+def _six_digits(value: str) -> str:
+    bare = pasted(value)
+    if not (bare.isascii() and bare.isdigit() and len(bare) == 6):
+        raise ValueError("must be the six digits of the code")
+    return bare
 
 
-Code = Annotated[str, BeforeValidator(_without_spaces), StringConstraints(pattern=r"^[0-9]{6}$")]
-Recovery = Annotated[str, StringConstraints(min_length=10, max_length=20)]
+Code = Annotated[str, StringConstraints(min_length=6, max_length=60), AfterValidator(_six_digits)]
+Recovery = Annotated[str, StringConstraints(min_length=10, max_length=60)]
 
 
 class TotpSetupOut(BaseModel):

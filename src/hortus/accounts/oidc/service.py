@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -30,7 +29,9 @@ from hortus.accounts.tables import MAY_ENTER, Identifier, User
 from hortus.accounts.ways_in import keep_a_way_in
 from hortus.core import clock, ids
 from hortus.core.db import Tx
+from hortus.core.email_address import normal
 from hortus.core.paging import Page, Paging, newest
+from hortus.core.text import is_line
 
 log = structlog.get_logger()
 
@@ -61,17 +62,16 @@ def identity_of(told: Told, rules: ProviderSettings) -> Identity:
         # Some issuers write it as a text.
         email_verified=email is not None
         and (claims.get("email_verified") is True or claims.get("email_verified") == "true"),
-        name=tidy if tidy and tidy.isprintable() else None,
+        name=tidy if tidy and is_line(tidy) else None,
         role=_role(claims, rules),
     )
 
 
 def _email(value: object) -> str | None:
     try:
-        found = validate_email(value, check_deliverability=False) if isinstance(value, str) else None
-    except EmailNotValidError:
+        return normal(value) if isinstance(value, str) else None
+    except ValueError:
         return None
-    return found.normalized.casefold() if found is not None and len(found.normalized) <= 254 else None
 
 
 def _role(claims: Mapping[str, Any], rules: ProviderSettings) -> str | None:

@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, model_v
 from hortus.admin.schemas import Reason
 from hortus.core import clock
 from hortus.core.credentials import Credential
-from hortus.core.schemas import Body, MicroCredits, Time
+from hortus.core.schemas import Body, Line, MicroCredits, Time
 
 CouponKind = Literal["percent", "amount", "credit"]
 Micro = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,14}$")]
@@ -22,7 +22,7 @@ class CouponIn(Body):
     """Make one code of your choice, or `count` random ones. A null limit is no limit."""
 
     kind: CouponKind
-    name: Annotated[str, StringConstraints(min_length=1, max_length=80)]
+    name: Annotated[str, StringConstraints(min_length=1, max_length=80), Line]
     percent: int | None = Field(None, ge=1, le=100)
     amount_minor: int | None = Field(None, gt=0, le=10**12)
     currency: Currency | None = None

@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, StringConstraints, field_validator
 
 from hortus.admin.schemas import Reason
-from hortus.core.schemas import Body, MicroCredits, Time
+from hortus.core.schemas import Body, Line, MicroCredits, Time
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,20}$")]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Prices = Annotated[dict[Currency, Annotated[int, Field(ge=0, le=10**12)]], Field(max_length=20)]
-Title = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True)]
+Title = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True), Line]
 Amount = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]{0,14})$")]
 Quality = Literal["economy", "balanced", "premium"]
 

@@ -9,11 +9,8 @@ from pydantic import BaseModel, Field, StringConstraints, model_validator
 from hortus.billing.papers import tax_ids
 from hortus.billing.papers.states import code_of, name_of
 from hortus.billing.papers.tables import BillingDetails, Invoice
-from hortus.core.schemas import Body, MicroCredits, Time
+from hortus.core.schemas import Body, Line, Lines, MicroCredits, Time
 
-_ONE_LINE = r"^[^\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069]*$"
-_LINES = r"^[^\x00-\x09\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]*$"
-Line = Annotated[str, StringConstraints(strip_whitespace=True, pattern=_ONE_LINE)]
 Country = Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True, pattern=r"^[A-Za-z]{2}$")]
 _NO_COUNTRY = frozenset(("EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"))
 
@@ -28,10 +25,10 @@ def _countries() -> frozenset[str]:
 class DetailsIn(Body):
     """The buyer on papers to come. In India `state` is a state's name, letters or code; a GSTIN says it too."""
 
-    name: Line = Field(min_length=1, max_length=200)
-    address: Annotated[str, StringConstraints(strip_whitespace=True, max_length=500, pattern=_LINES)] = ""
+    name: Annotated[str, Field(min_length=1, max_length=200), Line]
+    address: Annotated[str, StringConstraints(max_length=500), Lines] = ""
     country: Country
-    state: Line = Field("", max_length=80)
+    state: Annotated[str, Field(max_length=80), Line] = ""
     gstin: Annotated[str, StringConstraints(max_length=40)] | None = None
     vat_id: Annotated[str, StringConstraints(max_length=40)] | None = None
 

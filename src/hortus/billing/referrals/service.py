@@ -15,6 +15,7 @@ from hortus.billing.tables import Dispute, Payment
 from hortus.core import clock
 from hortus.core.db import Tx
 from hortus.core.money import MICRO
+from hortus.core.text import pasted
 
 LENGTH = 10
 
@@ -42,7 +43,7 @@ async def standing(tx: Tx, user_id: str) -> Standing:
 
 async def name(tx: Tx, user_id: str, code: str) -> None:
     """The user says who brought them. Raises ReferralNotFound, ReferralNotPossible."""
-    plain = "".join(character for character in code.upper() if character.isalnum())
+    plain = "".join(character for character in pasted(code).upper() if character.isalnum())
     owner = select(ReferralCode.user_id).where(ReferralCode.code == plain)
     referrer_id = (await tx.execute(owner)).scalar_one_or_none()
     if referrer_id is None:
