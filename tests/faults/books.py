@@ -82,12 +82,20 @@ async def audit(
         hold, bill = holds.pop(generation.id), (generation.id, generation.user_id)
         take = takes.pop(generation.id)
         if generation.status == "succeeded":
-            assert (hold.status, hold.settled_amount) == ("settled", generation.price)
-            assert (charged[bill], amounts[bill]) == (1, -generation.price)
+            assert (hold.status, hold.settled_amount) == ("settled", generation.charged)
+            assert (charged[bill], amounts[bill]) == (1, -generation.charged)
+            assert generation.charged == generation.price or generation.kind in ("text", "chat")
+            assert 0 < generation.charged <= generation.price
             assert take.status == "taken"
             assert generation.kind != "image" or len(generation.outputs) == generation.asked["count"]
             assert generation.kind not in ("text", "chat") or generation.text
+        elif generation.text is not None:  # stopped by its customer, who keeps what was delivered
+            assert (generation.status, generation.outputs) == ("cancelled", [])
+            assert 0 < generation.charged <= generation.price
+            assert (hold.status, hold.settled_amount, take.status) == ("settled", generation.charged, "taken")
+            assert (charged[bill], amounts[bill]) == (1, -generation.charged)
         else:
+            assert generation.charged == 0
             assert generation.status == "cancelled" or generation.error_code in failures, generation.error_code
             assert (hold.status, hold.settled_amount, charged[bill], generation.outputs) == ("released", 0, 0, [])
         for output in generation.outputs:
@@ -99,10 +107,10 @@ async def audit(
     assert [row for row in rows.values() if row.purpose == "output"] == []
     statuses = Counter(generation.status for generation in generations)
     assert none_succeeds == (statuses["succeeded"] == 0), statuses
-    fates = {generation.id: generation.status for generation in generations}
+    fates = {each.id: each.status == "succeeded" or each.text is not None for each in generations}
     for message in messages:
         if message.role == "assistant":
-            fits = {"succeeded": "done"}.get(fates[str(message.generation_id)], "error")
+            fits = "done" if fates[str(message.generation_id)] else "error"
             assert message.status == fits
     orphans = await sweep_orphans(database, LocalStorage(files), older_than=timedelta(0))
     left = {str(path.relative_to(files)) for path in files.rglob("*") if path.is_file() and "#" not in path.name}

@@ -59,7 +59,15 @@ async def credits(client: httpx2.AsyncClient) -> tuple[int, int]:
 
 
 def good(words: str) -> Outcome:
-    return Outcome("succeeded", text=words, usage={"input_tokens": 1}, attempts=(), provider="p", model="m", cost=5)
+    return Outcome(
+        "succeeded",
+        text=words,
+        usage={"input_tokens": 1, "output_tokens": 1, "finish": "stop"},
+        attempts=(),
+        provider="p",
+        model="m",
+        cost=5,
+    )
 
 
 async def finish(hortus: Hortus, finished: Sequence[Finished]) -> list[bool | BaseException]:
@@ -120,7 +128,7 @@ async def test_two_replies_of_a_room_end_at_once(idle: Hortus):
     assert (await client.delete(gone)).status_code == 204
     words = {first: "One.", second: "Two.", unread: "Three."}
     batch = [Finished(held[each], each, good(words[each])) for each in words]
-    assert await finish(idle, batch) == [True, True, True]
+    assert await finish(idle, batch) == [True, True, False]  # the third ended with its room
     question = ("user", "done", "How tall is it?")
     assert await said(client, room) == [
         question,

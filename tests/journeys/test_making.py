@@ -19,7 +19,7 @@ async def credits(client: httpx2.AsyncClient) -> dict[str, int]:
     return {name: int(value) for name, value in found.items()}
 
 
-async def test_text_comes_at_once_and_costs_the_quoted_price(hortus: Hortus, vendor: OpenAIEmulator):
+async def test_text_comes_at_once_and_costs_at_most_the_quoted_price(hortus: Hortus, vendor: OpenAIEmulator):
     client = await hortus.customer()
     before = await credits(client)
     body = {"prompt": "Say something", "max_tokens": 100}
@@ -31,7 +31,7 @@ async def test_text_comes_at_once_and_costs_the_quoted_price(hortus: Hortus, ven
     assert made["provider"] == "openai_like"
     assert made["price_credits"] == quoted["price_credits"]
     after = await credits(client)
-    assert before["available"] - after["available"] == int(made["price_credits"])
+    assert before["available"] - after["available"] == int(made["charged_credits"]) <= int(made["price_credits"])
     assert after["held"] == 0
     assert await used(client, "text") == 1
 

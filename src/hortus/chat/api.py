@@ -114,9 +114,9 @@ async def change_room(room_id: Id, body: RoomChange, caller: Caller, tx: WriteTx
 
 
 @router.delete("/{room_id}", status_code=204, openapi_extra=open_to_keys("chat"))
-async def delete_room(room_id: Id, caller: Caller, tx: WriteTx) -> None:
-    """Delete a room with everything said in it."""
-    await service.delete_room(tx, caller.user_id, room_id)
+async def delete_room(room_id: Id, caller: Caller, tx: WriteTx, resources: AllResources) -> None:
+    """Delete a room with everything said in it. Replies under way are stopped, and charged as when cancelled."""
+    await service.delete_room(tx, resources.get(Bus), caller.user_id, room_id)
     rooms_changed(tx, caller.user_id)
 
 

@@ -38,7 +38,7 @@ class Replies:
 
     def _tell(self, replies: Sequence[generation.Ended]) -> None:
         for reply in replies:
-            good, marks = reply.status == "succeeded", reply.asked["marks"]
+            good, marks = reply.delivered, reply.asked["marks"]
             data = {
                 "generation_id": reply.id,
                 "message_id": marks["message_id"],
@@ -74,7 +74,7 @@ async def _end_replies(tx: Tx, replies: Sequence[generation.Ended]) -> None:
     leaves: dict[str, str | None] = {}
     for reply in replies:
         room, message_id = rooms.get(reply.asked["marks"]["room_id"]), reply.asked["marks"]["message_id"]
-        if room is not None and reply.status == "succeeded":
+        if room is not None and reply.delivered:
             leaf = leaves.setdefault(room.id, room.leaf_id)
             if parents.get(message_id) is not None and parents[message_id] == leaf:
                 leaves[room.id] = message_id
@@ -82,7 +82,7 @@ async def _end_replies(tx: Tx, replies: Sequence[generation.Ended]) -> None:
 
 
 def _filled(reply: generation.Ended, *, is_open: bool) -> dict[str, Any]:
-    good = reply.status == "succeeded"
+    good = reply.delivered
     return {
         "wanted": reply.asked["marks"]["message_id"],
         "said": (reply.text or "") if good and is_open else "",

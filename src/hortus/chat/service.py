@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Integer, Select, bindparam, literal, select, update
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, literal, literal_column, select, update
 
 from hortus import generation, routing
 from hortus.accounts import Principal
@@ -14,6 +14,7 @@ from hortus.chat.tables import Chatroom, Message
 from hortus.core import clock, context, ids
 from hortus.core.db import Tx
 from hortus.core.errors import Problem
+from hortus.core.events import Bus
 from hortus.core.paging import Page, Paging, newest
 from hortus.core.resources import Resources
 from hortus.core.rowset import SetStatement, among, insert_of
@@ -27,6 +28,8 @@ MAX_TOKENS = 1024
 _STORE = insert_of(
     Message, "id", "room_id", "parent_id", "role", "content", "status", "generation_id", "error_code", "created_at"
 )
+_PENDING: ColumnElement[bool] = literal_column("messages.status = 'pending'")
+"""Said literally, so that SQLite uses the partial index of this condition."""
 _MOVE_ROOMS = SetStatement(
     "UPDATE chatrooms SET leaf_id = d.leaf, activity = d.moved, updated_at = :now FROM {rows} WHERE id = d.wanted",
     wanted="text", leaf="text", moved="text",
@@ -141,8 +144,12 @@ async def change_room(tx: Tx, user_id: str, room_id: str, changes: dict[str, Any
     return room
 
 
-async def delete_room(tx: Tx, user_id: str, room_id: str) -> None:
-    """Delete a room with everything said in it."""
+async def delete_room(tx: Tx, bus: Bus, user_id: str, room_id: str) -> None:
+    """Delete a room with everything said in it; replies that are being made are stopped, and charged as such."""
+    await find_room(tx, user_id, room_id)
+    # Before the room is locked, because whoever ends a reply locks its generation first and the room second.
+    pending = select(Message.generation_id).where(Message.room_id == room_id, _PENDING)
+    await generation.request_stop(tx, bus, [each for each in (await tx.execute(pending)).scalars() if each])
     room = await find_room(tx, user_id, room_id, lock=True)
     room.deleted_at, room.title, room.description = clock.now(), "", None
     await tx.execute(update(Message).where(Message.room_id == room_id).values(content=""))

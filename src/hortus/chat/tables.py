@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hortus.core.db import Base, id_type
 
-_DELETED = text("deleted_at IS NOT NULL")
+_DELETED, _PENDING = text("deleted_at IS NOT NULL"), text("status = 'pending'")
 
 
 class Chatroom(Base):
@@ -37,7 +37,10 @@ class Message(Base):
     """One message. A reply that failed has status `error` and no content: it is never context."""
 
     __tablename__ = "messages"
-    __table_args__ = (Index("ix_messages_of_room", "room_id", "id"),)
+    __table_args__ = (
+        Index("ix_messages_of_room", "room_id", "id"),
+        Index("ix_messages_pending", "room_id", postgresql_where=_PENDING, sqlite_where=_PENDING),
+    )
 
     id: Mapped[str] = mapped_column(id_type(), primary_key=True)
     room_id: Mapped[str] = mapped_column(ForeignKey("chatrooms.id"))

@@ -8,6 +8,7 @@ from hortus.generation.route import choose_route
 from hortus.generation.schemas import GenerationOut, Kind
 from hortus.generation.service import Wish, submit_many
 from hortus.generation.show import show as shown
+from hortus.generation.stopping import request_stop, stop_all
 from hortus.generation.takedown import TakenDown, find_any, find_anybodys, take_down, taken_down
 from hortus.generation.tasks import RUN
 
@@ -26,7 +27,9 @@ __all__ = [
     "find_anybodys",
     "margins",
     "prove_holds",
+    "request_stop",
     "shown",
+    "stop_all",
     "submit_many",
     "take_down",
     "taken_down",

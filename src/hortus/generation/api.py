@@ -1,5 +1,6 @@
 """Routes that make things: `/api/text`, `/image`, `/video`, `/prompt`, `/generations`, `/models`."""
 
+from contextlib import suppress
 from typing import Annotated, Any, cast, get_args
 
 from fastapi import Header, Query, Request
@@ -9,7 +10,6 @@ from hortus import files, routing
 from hortus.accounts import Caller, demand_scope
 from hortus.core import idempotency
 from hortus.core.db import Database, Tx
-from hortus.core.events import Bus
 from hortus.core.idempotency import Answer
 from hortus.core.paging import Page
 from hortus.core.resources import Resources
@@ -21,14 +21,13 @@ from hortus.core.web import (
     OnceOnly,
     PageOf,
     ReadTx,
-    WriteTx,
     answered,
     make_router,
     open_to_keys,
 )
-from hortus.generation import enhance, follow, service, wishes
+from hortus.generation import enhance, follow, service, stopping, wishes
 from hortus.generation.accept import Accept, Asked, StartText
-from hortus.generation.errors import DETAILS, GenerationFailed, NothingToDownload, PromptRefused
+from hortus.generation.errors import DETAILS, AlreadyEnded, GenerationFailed, NothingToDownload, PromptRefused
 from hortus.generation.limits import limit_basic
 from hortus.generation.route import choose_route
 from hortus.generation.schemas import (
@@ -68,7 +67,7 @@ async def _make_text(resources: Resources, wish: Wish, claim: idempotency.Claim 
     if started.task is not None:
         await follow.work_inline(resources, started.task)
     generation = await follow.wait_ended(resources, wish.user_id, started.generation_id)
-    if generation.status != "succeeded":
+    if generation.status != "succeeded" and generation.text is None:
         code = generation.error_code or generation.status
         kind = GenerationFailed if code in ("unavailable", "interrupted", "cancelled") else PromptRefused
         raise kind(DETAILS.get(code), generation_id=generation.id, reason=code)
@@ -268,10 +267,15 @@ async def download(
 
 
 @router.post("/generations/{generation_id}/cancel", tags=["generations"], openapi_extra=FOR_KEYS)
-async def cancel(generation_id: Id, caller: Caller, tx: WriteTx, resources: AllResources) -> GenerationOut:
-    """Stop it; nothing is charged. 409 once it has ended."""
-    await _found(tx, caller, generation_id)
-    found = await service.cancel(tx, resources.get(Bus), caller.user_id, generation_id)
+async def cancel(generation_id: Id, caller: Caller, resources: AllResources) -> GenerationOut:
+    """Stop it. 409 once it has ended.
+
+    Nothing is charged before the first content; afterwards text and chat are charged for the input and what was
+    delivered, which stays in `text`. Images, videos and audio that are stopped cost nothing.
+    """
+    async with resources.get(Database).snapshot() as tx:
+        await _found(tx, caller, generation_id)
+    found = await stopping.stop(resources, caller.user_id, generation_id)
     return show(found, resources.get(Settings))
 
 
@@ -300,12 +304,16 @@ async def retry(generation_id: Id, caller: Caller, resources: AllResources, once
 
 
 @router.delete("/generations/{generation_id}", status_code=204, tags=["generations"], openapi_extra=FOR_KEYS)
-async def delete(generation_id: Id, caller: Caller, tx: WriteTx, resources: AllResources) -> None:
-    """Delete it and its files; a live one is cancelled first."""
-    await _found(tx, caller, generation_id)
-    file_ids = await service.delete(tx, resources.get(Bus), caller.user_id, generation_id)
-    if file_ids:
-        await files.delete(tx, caller.user_id, file_ids)
+async def delete(generation_id: Id, caller: Caller, resources: AllResources) -> None:
+    """Delete it and its files; a live one is cancelled first, and charged as when it is cancelled."""
+    async with resources.get(Database).snapshot() as tx:
+        await _found(tx, caller, generation_id)
+    with suppress(AlreadyEnded):
+        await stopping.stop(resources, caller.user_id, generation_id)
+    async with resources.get(Database).transaction() as tx:
+        file_ids = await service.delete(tx, caller.user_id, generation_id)
+        if file_ids:
+            await files.delete(tx, caller.user_id, file_ids)
 
 
 # What is offered -------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The works of somebody who leaves."""
+"""The works of somebody whose account is erased."""
 
 from sqlalchemy import select
 
@@ -9,7 +9,7 @@ from hortus.generation.tables import LIVE, Generation
 
 
 async def cancel_all(tx: Tx, bus: Bus, user_id: str) -> int:
-    """End whatever still runs for a user, as if they had cancelled each: nothing is charged. How many those were."""
+    """End whatever still runs for a user, at once and free of charge. How many those were."""
     query = select(Generation.id).where(Generation.user_id == user_id, Generation.status.in_(LIVE))
     running = list((await tx.execute(query.order_by(Generation.id))).scalars())
     return len(await end_many(tx, bus, dict.fromkeys(running, Outcome("cancelled"))))

@@ -33,6 +33,11 @@ class Ended:
     error_code: str | None
     asked: dict[str, Any]
 
+    @property
+    def delivered(self) -> bool:
+        """Whether its customer has it, or the part of its text that was written when they stopped it."""
+        return self.status == "succeeded" or self.text is not None
+
 
 ended: Signal[Sequence[Ended]] = Signal("generation.ended")
 
@@ -51,8 +56,13 @@ class Outcome:
     model: str | None = None
     cost: int | None = None
     cost_currency: str | None = None
-    quota_used: bool = False
-    """Whether the customer had some of the result, so that the quota stays used although nothing is charged."""
+    charge: int | None = None
+    """Micro-credits to charge, at most the price. None is the price where it succeeded, otherwise nothing."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether the customer had some of the result: then the quota stays used, and what they had is charged."""
+        return self.status == "succeeded" or self.charge is not None
 
 
 _END = SetStatement(
@@ -60,11 +70,12 @@ _END = SetStatement(
     "progress = CASE WHEN d.outcome = 'succeeded' THEN 100 ELSE progress END, outputs = CAST(d.made AS {json}), "
     "attempts = COALESCE(CAST(d.tried AS {json}), attempts), usage = COALESCE(CAST(d.spent AS {json}), usage), "
     "text = COALESCE(d.said, text), provider = COALESCE(d.seller, provider), model = COALESCE(d.used_model, model), "
-    "cost = COALESCE(d.paid, cost), cost_currency = COALESCE(d.paid_in, cost_currency) "
+    "cost = COALESCE(d.paid, cost), cost_currency = COALESCE(d.paid_in, cost_currency), "
+    "charged = COALESCE(d.charge, CASE WHEN d.outcome = 'succeeded' THEN price ELSE 0 END) "
     "FROM {rows} WHERE generations.id = d.wanted AND status IN ('queued', 'running') "
-    "RETURNING id, user_id, key_id, kind, asked",
+    "RETURNING id, user_id, key_id, kind, asked, price, charged",
     wanted="text", outcome="text", why="text", made="text", tried="text", spent="text", said="text", seller="text",
-    used_model="text", paid="bigint", paid_in="text",
+    used_model="text", paid="bigint", paid_in="text", charge="bigint",
 ).answering(asked=JSON())  # fmt: skip
 
 
@@ -81,7 +92,8 @@ async def end(tx: Tx, bus: Bus, generation_id: str, outcome: Outcome) -> bool:
 async def end_many(tx: Tx, bus: Bus, outcomes: dict[str, Outcome]) -> set[str]:
     """`end` for each; the ids of those that ended now. Where one cannot be settled none is ended.
 
-    Success settles the hold; anything else releases it and gives the quota back.
+    Where the customer had the result or a part of it, the hold is settled for what is charged; otherwise it is
+    released, and the quota given back. The budget of an API key follows.
     """
     if not outcomes:
         return set()
@@ -89,11 +101,11 @@ async def end_many(tx: Tx, bus: Bus, outcomes: dict[str, Outcome]) -> set[str]:
     news = [_ended(row, outcomes[row.id]) for row in moved]
     # Locks are taken in the order in which acceptance takes them: rooms, quotas, budgets, credit.
     await ended.send(tx, news)
-    void = [each.id for each in news if each.status != "succeeded"]
-    await quotas.give_back_many(tx, [each for each in void if not outcomes[each].quota_used])
-    spent = [row.id for row in moved if row.key_id is not None and row.id in void]
-    await quotas.unspend_many(tx, [_unspend(each, outcomes[each]) for each in spent])
-    closed = await ledger.close_many(tx, [_closing(each.id, each.status) for each in news])
+    await quotas.give_back_many(tx, [row.id for row in moved if not outcomes[row.id].counts])
+    spent = [row for row in moved if row.key_id is not None]
+    returned = [row for row in spent if row.charged < row.price or not outcomes[row.id].counts]
+    await quotas.unspend_many(tx, [_unspend(row, outcomes[row.id]) for row in returned])
+    closed = await ledger.close_many(tx, [_closing(row, outcomes[row.id]) for row in moved])
     for problem in closed:
         if isinstance(problem, Exception):
             raise problem
@@ -114,6 +126,7 @@ def _row(generation_id: str, outcome: Outcome) -> dict[str, Any]:
         "used_model": outcome.model,
         "paid": outcome.cost,
         "paid_in": outcome.cost_currency,
+        "charge": outcome.charge,
     }
 
 
@@ -121,12 +134,12 @@ def _ended(row: Any, outcome: Outcome) -> Ended:
     return Ended(row.id, row.user_id, row.kind, outcome.status, outcome.text, outcome.error_code, row.asked)
 
 
-def _unspend(generation_id: str, outcome: Outcome) -> quotas.Unspend:
-    return quotas.Unspend(generation_id, failed=outcome.status == "failed", keep_call=outcome.quota_used)
+def _unspend(row: Any, outcome: Outcome) -> quotas.Unspend:
+    return quotas.Unspend(row.id, charged=row.charged, failed=outcome.status == "failed", keep_call=outcome.counts)
 
 
-def _closing(generation_id: str, status: str) -> ledger.Settlement | ledger.Release:
-    return ledger.Settlement(generation_id) if status == "succeeded" else ledger.Release(generation_id)
+def _closing(row: Any, outcome: Outcome) -> ledger.Settlement | ledger.Release:
+    return ledger.Settlement(row.id, row.charged) if outcome.counts else ledger.Release(row.id)
 
 
 def _tell(bus: Bus, news: Sequence[Ended]) -> None:

@@ -59,6 +59,7 @@ DETAILS = {
     "too_long": "The input is too long for every model that was tried. Nothing was charged.",
     "source_missing": "The picture to work on is gone. Nothing was charged.",
     "taken_down": "The operator of this service took this down. Contact them if you think that is a mistake.",
+    "cancelled": "It was cancelled before it had any content. Nothing was charged.",
     "interrupted": "The work was interrupted too many times. Nothing was charged; try again.",
 }
 """What a customer reads for each `error.code` of a failed generation."""

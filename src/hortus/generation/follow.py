@@ -15,7 +15,9 @@ from hortus.core.sse import KEEP_ALIVE, frame
 from hortus.generation import service, show
 from hortus.generation.ending import Outcome, topic_of
 from hortus.generation.finish import Finish, Finished
+from hortus.generation.stopping import SETTLES_WITHIN
 from hortus.generation.tables import LIVE, Generation
+from hortus.generation.watch import Watch
 
 log = structlog.get_logger()
 LOOK_SECONDS = 2.0
@@ -66,23 +68,24 @@ async def _look(resources: Resources, user_id: str, generation_id: str) -> Gener
 async def stream_inline(resources: Resources, claimed: tasks.Claimed, user_id: str) -> AsyncGenerator[bytes, None]:
     """Run a text generation here and now, sending its text as it comes.
 
-    When the client goes away the vendor's work is stopped and the generation is cancelled:
-    nothing is charged, the quota stays used once text was sent.
+    When the client goes away the vendor's work is stopped and the generation is cancelled: what was written until
+    then is charged, nothing where nothing was.
     """
-    sent = False
+    generation_id = claimed.payload["id"]
     work = asyncio.ensure_future(work_inline(resources, claimed))
     try:
-        own = follow(resources, user_id, claimed.payload["id"], 0, just_started=True)
+        own = follow(resources, user_id, generation_id, 0, just_started=True)
         async with contextlib.aclosing(own) as frames:
             async for one in frames:
-                sent = sent or b"event: delta" in one
                 yield one
         await asyncio.wait((work,))
     finally:
+        if not work.done() and resources.get(Watch).stop(generation_id):
+            await asyncio.wait((work,), timeout=SETTLES_WITHIN)
         if not work.done():
             work.cancel()
             await asyncio.wait((work,))
-            await asyncio.shield(_abandon(resources, claimed, sent=sent))
+            await asyncio.shield(_abandon(resources, claimed))
 
 
 async def work_inline(resources: Resources, claimed: tasks.Claimed) -> None:
@@ -100,9 +103,9 @@ async def wait_ended(resources: Resources, user_id: str, generation_id: str) -> 
     return await _look(resources, user_id, generation_id)
 
 
-async def _abandon(resources: Resources, claimed: tasks.Claimed, *, sent: bool) -> None:
+async def _abandon(resources: Resources, claimed: tasks.Claimed) -> None:
     generation_id = claimed.payload["id"]
     try:
-        await resources.get(Finish)(Finished(claimed, generation_id, Outcome("cancelled", quota_used=sent)))
+        await resources.get(Finish)(Finished(claimed, generation_id, Outcome("cancelled")))
     except tasks.LeaseLost:
         log.info("abandoned_generation_taken_over", generation_id=generation_id)

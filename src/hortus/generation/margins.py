@@ -7,12 +7,12 @@ from sqlalchemy import case, func, select
 
 from hortus.core import ids
 from hortus.core.db import Tx
-from hortus.generation.tables import ENDED, Generation
+from hortus.generation.tables import ENDED, Generation, charged_of
 
 
 @dataclass(frozen=True, slots=True)
 class Margin:
-    """One model at one provider. `price` is in micro-credits, `cost` in millionths of `currency`."""
+    """One model at one provider. `price` is what was charged in micro-credits, `cost` in millionths of `currency`."""
 
     model: str
     provider: str | None
@@ -24,7 +24,7 @@ class Margin:
 
 
 async def margins(tx: Tx, start: datetime, end: datetime) -> list[Margin]:
-    """Works that were asked for from `start` until before `end` and have ended; failed ones cost, and bring nothing."""
+    """Works that were asked for from `start` until before `end` and have ended; failed ones bring nothing."""
     good = Generation.status == "succeeded"
     query = (
         select(
@@ -33,7 +33,7 @@ async def margins(tx: Tx, start: datetime, end: datetime) -> list[Margin]:
             Generation.cost_currency,
             func.count(),
             func.sum(case((good, 1), else_=0)),
-            func.sum(case((good, Generation.price), else_=0)),
+            func.sum(charged_of()),
             func.coalesce(func.sum(Generation.cost), 0),
         )
         .where(Generation.id >= ids.lowest_at(start), Generation.id < ids.lowest_at(end), Generation.status.in_(ENDED))

@@ -26,7 +26,8 @@ from hortus.generation import running
 from hortus.generation.ending import Outcome, end, topic_of
 from hortus.generation.finish import Finish, Finished
 from hortus.generation.running import TakeUp
-from hortus.generation.tables import Generation
+from hortus.generation.sizes import input_tokens
+from hortus.generation.tables import BY_USAGE, Generation
 from hortus.generation.watch import Watch
 from hortus.providers import (
     ChatMessage,
@@ -65,8 +66,12 @@ class _Sink:
         self._topics = [topic_of(generation.id), *generation.asked.get("topics", ())]
         self._marks = dict(generation.asked.get("marks", {}))
         self._noted = 0.0
+        self.trace = Trace()
+        self.choice: Choice | None = None
         self.pieces: list[str] = []
         self.length = 0
+        self.reported: Usage | None = None
+        """What the vendor says was used for exactly these pieces; None where it has not said."""
         self.files: list[files.NewFile] = []
         self.job = job_of(generation)
 
@@ -78,6 +83,7 @@ class _Sink:
         if self.pieces:
             self._tell("restart", {})
         await self.discard()
+        self.choice = choice
         self._tell("progress", {"progress": self._generation.progress, "provider": choice.offer.provider})
 
     async def job_started(self, choice: Choice, handle: str) -> None:
@@ -93,13 +99,14 @@ class _Sink:
             async with self._database.transaction() as tx:
                 await running.note_progress(tx, self._generation.id, shown)
 
-    async def delta(self, text: str) -> None:
+    async def delta(self, text: str, usage: Usage | None) -> None:
         # PostgreSQL keeps no null bytes, and nobody wants them.
         clean = text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
         self.length += len(clean)
         if self.length > LONGEST_TEXT:
             raise Unavailable("the answer never ends")
         self.pieces.append(clean)
+        self.reported = usage
         self._tell("delta", {"text": clean})
 
     async def output(self, output: Output) -> None:
@@ -131,7 +138,7 @@ class _Sink:
     async def discard(self) -> None:
         """Throw away what an attempt left behind."""
         self.pieces.clear()
-        self.length = 0
+        self.length, self.reported = 0, None
         for kept in self.files:
             await self._storage.delete(kept.storage_key)
         self.files.clear()
@@ -165,10 +172,9 @@ async def run(resources: Resources, task: tasks.Claimed) -> None:
         try:
             async with _workdir(generation.kind) as workdir:
                 outcome = await _work_unless(ended, resources, generation, sink, workdir)
-                if outcome is not None:
-                    keep = True  # until we know: a commit whose answer was lost may have been one
-                    done = Finished(task, generation_id, outcome, sink.files, sink.job)
-                    keep = await resources.get(Finish)(done) and outcome.status == "succeeded"
+                keep = True  # until we know: a commit whose answer was lost may have been one
+                done = Finished(task, generation_id, outcome, sink.files, sink.job)
+                keep = await resources.get(Finish)(done) and outcome.status == "succeeded"
         except tasks.LeaseLost:
             keep = False
             raise
@@ -205,8 +211,10 @@ async def _workdir(kind: str) -> AsyncIterator[Path]:
 
 async def _work_unless(
     ended: asyncio.Future[None], resources: Resources, generation: Generation, sink: _Sink, workdir: Path
-) -> Outcome | None:
-    """None when somebody ended the generation meanwhile; the vendor's work is stopped then."""
+) -> Outcome:
+    """The end of the work, or what was delivered when somebody stopped it; the vendor's work is stopped then."""
+    if generation.stop_requested_at is not None:  # whoever was asked to stop it died: what they did is lost
+        return Outcome("cancelled")
     work = asyncio.ensure_future(_work(resources, generation, sink, workdir))
     try:
         await asyncio.wait((work, ended), return_when=asyncio.FIRST_COMPLETED)
@@ -215,7 +223,7 @@ async def _work_unless(
         work.cancel()
         await asyncio.wait((work,))
         await _cancel_job(resources, sink)
-        return None
+        return _stopped(generation, sink)
     finally:
         work.cancel()
         await asyncio.wait((work,))
@@ -234,8 +242,7 @@ async def _cancel_job(resources: Resources, sink: _Sink) -> None:
 
 
 async def _work(resources: Resources, generation: Generation, sink: _Sink, workdir: Path) -> Outcome:
-    trace = Trace()
-    settings = resources.get(Settings)
+    trace, settings = sink.trace, resources.get(Settings)
     seconds = {"image": settings.image_deadline_seconds, "video": settings.video_deadline_seconds}
     try:
         sources = await _read_sources(resources, generation)
@@ -256,17 +263,39 @@ async def _work(resources: Resources, generation: Generation, sink: _Sink, workd
         return Outcome("failed", refused.reason, attempts=_attempts(generation, trace))
     except (routing.AllFailed, routing.NothingOffered):
         return Outcome("failed", "unavailable", attempts=_attempts(generation, trace))
-    used = _used(generation, result.usage, sink)
+    used, usage = _used(generation, result.usage, sink, result.finish)
     return Outcome(
         "succeeded",
         text=sink.text or None,
         outputs=tuple(_output_of(kept) for kept in sink.files),
-        usage={"input_tokens": used.input_tokens, "output_tokens": used.output_tokens, "finish": result.finish},
+        usage=usage,
+        charge=_charge(generation, used),
         attempts=_attempts(generation, trace),
         provider=result.choice.offer.provider,
         model=result.choice.model.id,
         cost=routing.cost(result.choice.offer.cost, used),
         cost_currency=result.choice.offer.cost.currency,
+    )
+
+
+def _stopped(generation: Generation, sink: _Sink) -> Outcome:
+    """Text that reached the customer stays theirs and is charged by usage; anything else counts for nothing."""
+    attempts = _attempts(generation, sink.trace)
+    if generation.kind not in BY_USAGE or sink.choice is None or not sink.text.strip():
+        return Outcome("cancelled", attempts=attempts)
+    used, usage = _used(generation, sink.reported or Usage(), sink, "stopped")
+    charge = _charge(generation, used)
+    offer = sink.choice.offer
+    return Outcome(
+        "cancelled",
+        text=sink.text,
+        usage=usage,
+        charge=generation.price if charge is None else charge,
+        attempts=attempts,
+        provider=offer.provider,
+        model=sink.choice.model.id,
+        cost=routing.cost(offer.cost, used),
+        cost_currency=offer.cost.currency,
     )
 
 
@@ -348,18 +377,28 @@ def _request(
     )
 
 
-def _used(generation: Generation, usage: Usage, sink: _Sink) -> Used:
-    """What was used, with our own estimate where the vendor said nothing."""
-    asked = generation.asked
-    written = routing.estimate_tokens(sink.text) if sink.text else 0
-    read = routing.estimate_tokens(" ".join([generation.prompt, str(asked.get("system") or "")]))
+def _used(generation: Generation, usage: Usage, sink: _Sink, finish: str) -> tuple[Used, dict[str, Any]]:
+    """What was used, and how that is shown: by our own estimate, marked as one, where the vendor said nothing."""
+    read, written = usage.input_tokens, usage.output_tokens
+    estimated = generation.kind in BY_USAGE and not (read and written)
+    if estimated:
+        read = read or input_tokens(generation.prompt, generation.asked)
+        written = written or routing.estimate_tokens(sink.text)
     shown = sum(kept.duration_ms or 0 for kept in sink.files)
-    return Used(
-        input_tokens=usage.input_tokens or (read if generation.kind in ("text", "chat") else 0),
-        output_tokens=usage.output_tokens or written,
+    used = Used(
+        input_tokens=read,
+        output_tokens=written,
         images=len(sink.files) if generation.kind == "image" else 0,
         milliseconds=shown or int(usage.seconds * 1000),
     )
+    return used, {"input_tokens": read, "output_tokens": written, "finish": finish, "estimated": estimated}
+
+
+def _charge(generation: Generation, used: Used) -> int | None:
+    """By usage at the rates of acceptance; None, which is the whole price, where the price depends on nothing else."""
+    if generation.kind not in BY_USAGE or generation.rates is None:
+        return None
+    return routing.charge(routing.Price.model_construct(None, **generation.rates), used, held=generation.price)
 
 
 def _output_of(kept: files.NewFile) -> dict[str, Any]:

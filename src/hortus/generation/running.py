@@ -51,10 +51,12 @@ async def status_of(tx: Tx, generation_id: str) -> str | None:
     return (await tx.execute(select(Generation.status).where(Generation.id == generation_id))).scalar_one_or_none()
 
 
-async def not_live(tx: Tx, generation_ids: Collection[str]) -> set[str]:
-    """Those of them that have ended or are gone: nobody should work on them any more."""
-    live = select(Generation.id).where(among(Generation.id, generation_ids), Generation.status.in_(LIVE))
-    return set(generation_ids) - set((await tx.execute(live)).scalars())
+async def to_stop(tx: Tx, generation_ids: Collection[str]) -> set[str]:
+    """Those of them that nobody should work on any more: ended, gone, or asked to stop by their owner."""
+    wanted = select(Generation.id).where(
+        among(Generation.id, generation_ids), Generation.status.in_(LIVE), Generation.stop_requested_at.is_(None)
+    )
+    return set(generation_ids) - set((await tx.execute(wanted)).scalars())
 
 
 async def note_progress(tx: Tx, generation_id: str, percent: int) -> None:

@@ -1,6 +1,6 @@
 """What customers send and see."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 
@@ -150,6 +150,19 @@ class AttemptOut(BaseModel):
     code: str | None
 
 
+class UsageOut(BaseModel):
+    """What was used. Text and chat are charged by it."""
+
+    input_tokens: int
+    output_tokens: int
+    finish: str = Field(
+        description="stop, length where `max_tokens` was reached, stopped where the customer stopped it"
+    )
+    estimated: bool = Field(
+        False, description="True where the provider reported no usage: then a token is three bytes of UTF-8"
+    )
+
+
 class ErrorOut(BaseModel):
     """Why it failed."""
 
@@ -168,13 +181,17 @@ class GenerationOut(BaseModel):
     quality: str
     provider: str | None
     model: str
-    price_credits: MicroCredits
+    price_credits: MicroCredits = Field(description="The quoted price, held until the end: the most that is charged")
+    charged_credits: MicroCredits | None = Field(
+        description="What was charged: text and chat by usage, other kinds the price, nothing where it failed. "
+        "Null until the end"
+    )
     prompt: str
     created_at: Time
     finished_at: Time | None
     outputs: list[OutputOut]
     text: str | None
-    usage: dict[str, Any] | None
+    usage: UsageOut | None
     attempts: list[AttemptOut]
     error: ErrorOut | None
 
@@ -185,10 +202,11 @@ class TextOut(BaseModel):
     id: str
     generation_id: str
     text: str
-    usage: dict[str, Any] | None
+    usage: UsageOut | None
     provider: str | None
     model: str
     price_credits: MicroCredits
+    charged_credits: MicroCredits | None
 
 
 class DownloadOut(BaseModel):

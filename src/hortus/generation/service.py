@@ -1,7 +1,7 @@
-"""Accept, find, cancel and retry generations.
+"""Accept, find, delete and retry generations.
 
 A generation is accepted with its quota taken and its price held in one transaction, and
-ends exactly once: see `ending`.
+ends exactly once: see `ending`. `stopping` cancels it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -16,19 +16,17 @@ from hortus.accounts import Budgets, Principal
 from hortus.core import clock, context, ids
 from hortus.core.db import Tx
 from hortus.core.errors import Problem
-from hortus.core.events import Bus
 from hortus.core.paging import Page, Paging, newest
 from hortus.core.rowset import among, insert_of
 from hortus.core.settings import Settings
-from hortus.generation.ending import Outcome, end
-from hortus.generation.errors import AlreadyEnded, GenerationNotFound, NotRetryable
-from hortus.generation.tables import Generation
+from hortus.generation.errors import GenerationNotFound, NotRetryable
+from hortus.generation.tables import BY_USAGE, Generation
 from hortus.providers import Operation
 from hortus.routing import Route, Tier
 
 _ACCEPT = insert_of(
     Generation, "id", "user_id", "key_id", "kind", "operation", "status", "progress", "quality", "prompt", "asked",
-    "route", "price", "model", "provider", "outputs", "attempts", "retry_of", "created_at",
+    "route", "price", "rates", "model", "provider", "outputs", "attempts", "retry_of", "created_at",
 )  # fmt: skip
 HOLD_LASTS = timedelta(hours=26)
 """Longer than any generation can live; what is held beyond is released by the ledger itself."""
@@ -144,6 +142,7 @@ def row_of(wish: Wish) -> dict[str, Any]:
             for choice in wish.route.choices
         ],
         "price": wish.route.price,
+        "rates": wish.route.choices[0].model.price.model_dump() if wish.kind in BY_USAGE else None,
         "model": wish.route.choices[0].model.id,
         "provider": wish.route.choices[0].offer.provider,
         "outputs": [],
@@ -188,22 +187,9 @@ async def find_all(
 # Change ----------------------------------------------------------------------
 
 
-async def cancel(tx: Tx, bus: Bus, user_id: str, generation_id: str) -> Generation:
-    """End a live generation as cancelled: nothing is charged. Raises AlreadyEnded.
-
-    Whoever works on it notices within seconds; what it still delivers is thrown away.
-    """
+async def delete(tx: Tx, user_id: str, generation_id: str) -> list[str]:
+    """Hide an ended generation from its owner; the ids of its files. `stopping.stop` it first."""
     found = await find(tx, user_id, generation_id)
-    if not await end(tx, bus, generation_id, Outcome("cancelled")):
-        raise AlreadyEnded(status_now=found.status)
-    await tx.refresh(found)
-    return found
-
-
-async def delete(tx: Tx, bus: Bus, user_id: str, generation_id: str) -> list[str]:
-    """Hide a generation from its owner, cancelling it first if it is live; the ids of its files."""
-    found = await find(tx, user_id, generation_id)
-    await end(tx, bus, generation_id, Outcome("cancelled"))
     await tx.execute(
         update(Generation)
         .where(Generation.id == generation_id, Generation.user_id == user_id)

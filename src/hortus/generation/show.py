@@ -3,7 +3,7 @@
 from hortus import files
 from hortus.core.settings import Settings
 from hortus.generation.errors import DETAILS
-from hortus.generation.schemas import AttemptOut, ErrorOut, GenerationOut, OutputOut, TextOut
+from hortus.generation.schemas import AttemptOut, ErrorOut, GenerationOut, OutputOut, TextOut, UsageOut
 from hortus.generation.tables import Generation
 
 
@@ -25,6 +25,7 @@ def show(generation: Generation, settings: Settings) -> GenerationOut:
         provider=generation.provider,
         model=generation.model,
         price_credits=generation.price,
+        charged_credits=generation.charged,
         prompt=generation.prompt,
         created_at=generation.created_at,
         finished_at=generation.finished_at,
@@ -41,7 +42,7 @@ def show(generation: Generation, settings: Settings) -> GenerationOut:
             for output in generation.outputs
         ],
         text=generation.text,
-        usage=generation.usage,
+        usage=UsageOut(**generation.usage) if generation.usage else None,
         attempts=[AttemptOut.model_validate(attempt) for attempt in generation.attempts],
         error=error,
     )
@@ -53,8 +54,9 @@ def show_text(generation: Generation) -> TextOut:
         id=generation.id,
         generation_id=generation.id,
         text=generation.text or "",
-        usage=generation.usage,
+        usage=UsageOut(**generation.usage) if generation.usage else None,
         provider=generation.provider,
         model=generation.model,
         price_credits=generation.price,
+        charged_credits=generation.charged,
     )

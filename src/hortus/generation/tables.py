@@ -3,13 +3,15 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Index, String, Text, text
+from sqlalchemy import JSON, BigInteger, ColumnElement, Index, String, Text, case, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hortus.core.db import Base, id_type
 
 LIVE = ("queued", "running")
 _FAILED, _TAKEN_DOWN = text("status = 'failed'"), text("taken_down_at IS NOT NULL")
+BY_USAGE = ("text", "chat")
+"""The kinds that are charged by usage, and whose customers have something of them before the end."""
 ENDED = ("succeeded", "failed", "cancelled")
 
 
@@ -41,7 +43,13 @@ class Generation(Base):
     """The ordered offers frozen at acceptance: model, provider, vendor's model."""
 
     price: Mapped[int] = mapped_column(BigInteger)
-    """Micro-credits, frozen at acceptance."""
+    """Micro-credits, frozen at acceptance: what is held, and the most that is charged."""
+    rates: Mapped[dict[str, int] | None] = mapped_column(JSON)
+    """The price list of the quoted model, frozen at acceptance, where the work is charged by usage."""
+    charged: Mapped[int | None] = mapped_column(BigInteger)
+    """Micro-credits that were charged at the end; null while it is live."""
+    stop_requested_at: Mapped[datetime | None]
+    """When its owner asked to stop running text. Whoever works on it ends it and settles what was delivered."""
     cost: Mapped[int | None] = mapped_column(BigInteger)
     """What the vendor charged, in millionths of `cost_currency`."""
     cost_currency: Mapped[str | None] = mapped_column(String(3))
@@ -67,3 +75,8 @@ class Generation(Base):
     taken_down_at: Mapped[datetime | None]
     withheld: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     """What a work was that an administrator took down: its text and outputs. No customer sees it."""
+
+
+def charged_of() -> ColumnElement[int]:
+    """What was charged for a generation. Rows from before `charged` existed: the price where it succeeded."""
+    return func.coalesce(Generation.charged, case((Generation.status == "succeeded", Generation.price), else_=0))

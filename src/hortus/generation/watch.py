@@ -1,4 +1,4 @@
-"""Notice that somebody else ended what this process works on: one listener and one look for all of it."""
+"""Notice that somebody stopped or ended what this process works on: one listener and one look for all of it."""
 
 import asyncio
 import time
@@ -28,7 +28,7 @@ class Watch:
 
     @contextmanager
     def over(self, generation_id: str) -> Iterator[asyncio.Future[None]]:
-        """A future that is done once the generation has ended although the block still works on it."""
+        """A future that is done once the generation is to be stopped although the block still works on it."""
         ended = self._over[generation_id] = asyncio.get_running_loop().create_future()
         try:
             yield ended
@@ -36,6 +36,13 @@ class Watch:
             ended.cancel()
             if self._over.get(generation_id) is ended:
                 del self._over[generation_id]
+
+    def stop(self, generation_id: str) -> bool:
+        """Stop the work of this process on a generation; False where it does none."""
+        ended = self._over.get(generation_id)
+        if ended is not None and not ended.done():
+            ended.set_result(None)
+        return ended is not None
 
     async def follow(self) -> None:
         """Listen and look, for ever."""
@@ -53,11 +60,9 @@ class Watch:
 
     async def _look(self, generation_ids: Collection[str]) -> None:
         async with self._database.snapshot() as tx:
-            gone = await running.not_live(tx, generation_ids)
+            gone = await running.to_stop(tx, generation_ids)
         for generation_id in gone:
-            ended = self._over.get(generation_id)
-            if ended is not None and not ended.done():
-                ended.set_result(None)
+            self.stop(generation_id)
 
 
 @asynccontextmanager

@@ -25,7 +25,7 @@ async def delete_account(tx: Tx, resources: Resources, user_id: str) -> AccountD
     Raises LastAdministrator, and NothingToChange for an account that is not active.
     """
     await accounts.close_account(tx, user_id)
-    await generation.cancel_all(tx, resources.get(Bus), user_id)
+    await generation.stop_all(tx, resources.get(Bus), user_id)
     await billing.stop_auto_topup(tx, user_id)
     now, days = clock.now(), PrivacySettings().account_deletion_grace_days
     wish = {

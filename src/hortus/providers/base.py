@@ -173,9 +173,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of text, in order."""
+    """A piece of text, in order. `usage` is what the vendor says was used up to and with it, where it says so."""
 
     text: str
+    usage: "Usage | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,20 +172,22 @@ class Adapter:
         async with aclosing(events):
             async for piece in events:
                 said: list[str] = []
+                reported: Usage | None = None
                 for data in piece:
                     chunk = parse(data)
                     error = embedded(chunk) or find_refusal(chunk)
                     if error is not None:
                         raise error
-                    usage = read_usage(chunk) or usage
+                    reported = read_usage(chunk) or reported
                     finish = str(dig(chunk, "candidates", 0, "finishReason") or finish)
                     for part in items(dig(chunk, "candidates", 0, "content", "parts")):
                         text = dig(part, "text")
                         if isinstance(text, str) and not dig(part, "thought"):
                             said.append(text)
+                usage = reported or usage
                 if any(said):
                     wrote = True
-                    yield Delta("".join(said))
+                    yield Delta("".join(said), reported)
         if finish not in {"STOP", "MAX_TOKENS"}:
             raise Unavailable(f"the stream was cut; finished with {finish[:40]!r}")
         if not wrote:

@@ -199,9 +199,10 @@ class Adapter:
         )
         async with aclosing(events):
             async for piece in events:
+                answer.reported = False
                 text = "".join([answer.take(data) for data in piece])
-                if text:
-                    yield Delta(text)
+                if text:  # OpenAI says what was used at the end; some servers say it with every piece
+                    yield Delta(text, answer.usage if answer.reported else None)
         yield answer.end()
 
     # Pictures
@@ -265,6 +266,7 @@ class _Answer:
     """What a streamed answer has said so far, its text apart."""
 
     usage: Usage = field(default_factory=Usage)
+    reported: bool = False
     finish: str | None = None
     refusal: str = ""
     wrote: bool = False
@@ -282,6 +284,7 @@ class _Answer:
         if used := dig(chunk, "usage"):
             read, written = dig(used, "prompt_tokens"), dig(used, "completion_tokens")
             self.usage = Usage(input_tokens=count(read), output_tokens=count(written))
+            self.reported = True
         choice = dig(chunk, "choices", 0)
         self.finish = dig(choice, "finish_reason") or self.finish
         delta = dig(choice, "delta")

@@ -36,12 +36,13 @@ class Spend:
 
 @dataclass(frozen=True, slots=True)
 class Unspend:
-    """What comes back of a spend: its credits, and its call unless the customer had some of the work.
+    """What comes back of a spend: the credits that were not charged, and its call unless `keep_call`.
 
     One that was never `accepted` leaves no trace in the history.
     """
 
     reference: str
+    charged: int = 0
     failed: bool = False
     keep_call: bool = False
     accepted: bool = True
@@ -106,7 +107,7 @@ async def unspend_many(tx: Tx, returns: Sequence[Unspend]) -> list[bool]:
         for window, since in zip(WINDOWS, (day, month), strict=True):
             change = changes.setdefault((key_id, window, since), _change((key_id, window), since))
             change["more_calls"] -= 0 if wanted[reference].keep_call else calls
-            change["more_credits"] -= paid
+            change["more_credits"] -= paid - wanted[reference].charged
             change["came"] -= not wanted[reference].accepted
             change["failed"] += wanted[reference].failed
     rows = [changes[key] for key in sorted(changes)]

@@ -1,11 +1,11 @@
 """Which provider serves which model, at what price, and how to carry it out."""
 
-from hortus.routing.catalog import TIERS, Catalog, CatalogError, Model, Offer, Tier, load
+from hortus.routing.catalog import TIERS, Catalog, CatalogError, Model, Offer, Price, Tier, load
 from hortus.routing.choose import Choice, Policy, Route, Standing, choose, durations_of, standing
 from hortus.routing.errors import AllFailed, ModelNotOffered, NothingOffered, Refused
 from hortus.routing.generate import Attempt, Job, Result, Sink, Trace, generate
 from hortus.routing.health import Health
-from hortus.routing.prices import Size, Used, cost, estimate_tokens, price
+from hortus.routing.prices import Size, Used, charge, cost, estimate_tokens, price
 from hortus.routing.switches import following, switch_off, switch_on
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "NothingOffered",
     "Offer",
     "Policy",
+    "Price",
     "Refused",
     "Result",
     "Route",
@@ -31,6 +32,7 @@ __all__ = [
     "Tier",
     "Trace",
     "Used",
+    "charge",
     "choose",
     "cost",
     "durations_of",

@@ -41,7 +41,7 @@ class Attempt:
 
     provider: str
     model: str
-    status: Literal["succeeded", "failed", "rejected", "skipped"]
+    status: Literal["succeeded", "failed", "rejected", "skipped", "stopped"]
     ms: int
     code: str | None
 
@@ -83,8 +83,8 @@ class Sink(Protocol):
     async def progress(self, percent: int) -> None:
         """0 to 100."""
 
-    async def delta(self, text: str) -> None:
-        """A piece of text."""
+    async def delta(self, text: str, usage: Usage | None) -> None:
+        """A piece of text, with what its vendor says was used up to and with it."""
 
     async def output(self, output: Output) -> None:
         """A picture or video. Raises Unavailable when it is not what it claims to be."""
@@ -151,6 +151,7 @@ async def generate(
             continue
         except BaseException:
             health.abandoned(provider, model)
+            trace.attempts.append(Attempt(provider, model, "stopped", int((time.monotonic() - started) * 1000), None))
             raise
         seconds = time.monotonic() - started
         health.succeeded(provider, model, seconds)
@@ -199,8 +200,8 @@ async def _try(
         async with asyncio.timeout(budget), aclosing(events):
             async for event in events:
                 match event:
-                    case Delta(text=text):
-                        await sink.delta(text)
+                    case Delta(text=text, usage=used):
+                        await sink.delta(text, used)
                     case Progress(percent=percent):
                         await sink.progress(max(0, min(100, percent)))
                     case JobStarted(handle=handle):

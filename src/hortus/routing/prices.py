@@ -35,6 +35,11 @@ def price(of: Price, size: Size) -> int:
     )
 
 
+def charge(of: Price, used: Used, *, held: int) -> int:
+    """What is charged by usage, in micro-credits: for text and chat, whole or stopped. Never above what was `held`."""
+    return min(held, price(of, Size(tokens=used.input_tokens + used.output_tokens)))
+
+
 def cost(of: Cost, used: Used) -> int:
     """The vendor's charge in millionths of its currency, rounded up."""
     return (

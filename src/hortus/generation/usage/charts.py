@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Integer, String, case, column, func, select, values
+from sqlalchemy import Integer, String, column, func, select, values
 
 from hortus import quotas
 from hortus.core import clock, ids
 from hortus.core.db import Tx
 from hortus.core.money import credits_to_text
 from hortus.core.settings import Settings
-from hortus.generation.tables import Generation
+from hortus.generation.tables import Generation, charged_of
 from hortus.generation.usage import service
 from hortus.generation.usage.schemas import DashboardOut, DayWorksOut, InsightOut, KindWorksOut, WorksOut
 
@@ -62,7 +62,7 @@ async def _count(tx: Tx, user_id: str, calendar: Sequence[tuple[date, datetime, 
             Generation.kind,
             Generation.status,
             func.count(),
-            func.sum(case((Generation.status == "succeeded", Generation.price), else_=0)),
+            func.sum(charged_of()),
         )
         .join_from(day, Generation, (Generation.id >= day.c.low) & (Generation.id < day.c.high))
         # Said again of all days, so that no plan reads what is older.
