@@ -28,6 +28,12 @@ WORKER_POINTS = (
     "ended",  # committed; the broker and the listeners do not know
 )
 API_POINTS = ("accepting", "accepted")
+PRIVACY_POINTS = (
+    "exporting",  # before an archive is noted as ready: its blob is written
+    "exported",  # after that commit, its task is not yet closed
+    "erasing",  # in the middle of an erasure: some tables are empty, others not
+    "erased",  # after the last of its commits, its task is not yet closed
+)
 passed: Counter[str] = Counter()
 marks: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
 point, skip = "", ""
@@ -58,13 +64,21 @@ def kind_of(statement: str) -> str:
         for column, name in (("finished_at=", "end"), ("job_handle=", "note"), ("started_at=", "mark")):
             if column in assigned:
                 return name
+    for start, name in (
+        ("UPDATE data_exports SET status", "export"),
+        ("DELETE FROM chatrooms", "erase"),
+        ("UPDATE account_deletions SET", "erasure"),
+    ):
+        if statement.startswith(start):
+            return name
     return ""
 
 
-BEFORE = {"mark": "marking", "note": "noting"}
+BEFORE = {"mark": "marking", "note": "noting", "export": "exporting", "erase": "erasing"}
 WRITTEN = {"end": "ending"}
 COMMITTING = {"end": "committing", "accept": "accepting"}
 COMMITTED = {"claim": "claimed", "mark": "running", "note": "noted", "end": "ended", "accept": "accepted"}
+COMMITTED |= {"export": "exported", "erasure": "erased"}
 
 
 def watch_database() -> None:
@@ -90,7 +104,7 @@ def watch_database() -> None:
 
     def committed(_session: Any) -> None:
         for kind in marks.pop(asyncio.current_task(), ()):
-            at(COMMITTED[kind])
+            at(COMMITTED.get(kind, ""))
 
     event.listen(Session, "after_begin", begun)
     event.listen(Session, "before_commit", committing)

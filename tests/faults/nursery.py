@@ -1,6 +1,7 @@
-"""Processes of Hortus that start at once: one process has everything imported and forks whenever it is asked.
+"""Processes of Hortus that start quickly: one process has imported the libraries and forks whenever it is asked.
 
-Each child is a process of its own, with its own environment, which may be killed, frozen and waited for.
+It imports nothing of Hortus: each child loads what its command loads, as it does when an operator starts it. A child
+is a process of its own, with its own environment, which may be killed, frozen and waited for.
 """
 
 import asyncio
@@ -12,7 +13,33 @@ import sys
 from pathlib import Path
 from typing import Any, Self
 
-IMPORTED = ("hortus.main.serving", "hortus.main.worker", "hortus.main.cli", "hortus.storage.local", "aiohttp.web")
+IMPORTED = (
+    "aiohttp.web",
+    "aiosqlite",
+    "asyncpg",
+    "celery.app.amqp",
+    "celery.apps.worker",
+    "fastapi",
+    "joserfc.jwt",
+    "cryptography.hazmat.primitives.ciphers.aead",
+    "kombu.transport.redis",
+    "limits.aio",
+    "phonenumbers",
+    "prometheus_client",
+    "pwdlib",
+    "pyotp",
+    "tomllib",
+    "uuid_utils",
+    "PIL.Image",
+    "pydantic_settings",
+    "rich.console",
+    "sqlalchemy.dialects.postgresql.asyncpg",
+    "sqlalchemy.dialects.sqlite.aiosqlite",
+    "sqlalchemy.ext.asyncio",
+    "structlog",
+    "typer",
+    "uvicorn",
+)
 
 
 class Nursery:
@@ -111,6 +138,7 @@ def main() -> None:
     sys.path.insert(0, str(Path(__file__).parents[2]))
     for name in IMPORTED:
         __import__(name)
+    assert not [name for name in sys.modules if name.partition(".")[0] == "hortus"]
     for number in (
         signal.SIGTERM,
         signal.SIGINT,

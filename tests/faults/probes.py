@@ -33,11 +33,6 @@ async def probe(resources: Resources, task: tasks.Claimed) -> None:
     note("end", task.payload["n"])
 
 
-async def count(_: Resources, task: tasks.Claimed) -> None:
-    """Be counted."""
-    note("period", task.name)
-
-
 async def nothing(_: Resources, __: tasks.Claimed) -> None:
     """Never run: what is enqueued for tomorrow is a mark."""
 
@@ -47,7 +42,6 @@ FILM = tasks.define("probe.film", probe, queue="media", attempts=5)
 EFFECT = tasks.define("probe.effect", nothing, queue="maintenance")
 
 if __name__ == "__main__":
-    tasks.every("probe.period", count, 2.0)
     from hortus.main.cli import app
 
     app()

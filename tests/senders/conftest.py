@@ -61,7 +61,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def sending(resources: Resources) -> AsyncIterator[EmbeddedEngine]:
-    engine = EmbeddedEngine(resources, room={"mail": 2}, poll=0.02, schedule=False)
+    engine = EmbeddedEngine(resources, room={"mail": 2}, poll=0.02)
     await engine.start()
     try:
         yield engine

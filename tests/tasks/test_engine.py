@@ -14,13 +14,13 @@ from hortus.core import context
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
 from hortus.tasks import EmbeddedEngine, queue
-from hortus.tasks.kinds import Claimed, registry
+from hortus.tasks.kinds import Claimed
 from hortus.tasks.tables import Task
 
 
 @asynccontextmanager
 async def running(resources: Resources, number: int = 1, **options) -> AsyncIterator[list[EmbeddedEngine]]:
-    given = {"poll": 0.05, "lease": 5.0, "schedule": False, **options}
+    given = {"poll": 0.05, "lease": 5.0, **options}
     async with AsyncExitStack() as stack:
         engines = [EmbeddedEngine(resources, **given) for _ in range(number)]
         for engine in engines:
@@ -206,14 +206,10 @@ async def test_what_is_due_runs_once_for_two_schedulers(resources: Resources, de
     async def handler(_: Resources, task: Claimed) -> None:
         runs.append(task.id)
 
-    name = define(handler, queue="maintenance", attempts=1).name
-    tasks.every(name, handler, 3600)
-    try:
-        async with running(resources, 2, schedule=True):
-            await ended(resources, 1)
-            await asyncio.sleep(0.8)  # three more looks at the schedule
-    finally:
-        registry.periodic.pop(name)
+    periodic = (tasks.Periodic(define(handler, queue="maintenance", attempts=1), 3600),)
+    async with running(resources, 2, periodic=periodic):
+        await ended(resources, 1)
+        await asyncio.sleep(0.8)  # three more looks at the schedule
     assert len(runs) == 1
 
 

@@ -12,7 +12,7 @@ from hortus.core.db import Database, Tx
 from hortus.core.paging import Paging
 from hortus.core.resources import Resources
 from hortus.tasks import queue
-from hortus.tasks.kinds import Claimed, Kind, Periodic, registry
+from hortus.tasks.kinds import Claimed, Kind, Periodic
 from hortus.tasks.tables import Task
 
 
@@ -111,22 +111,18 @@ async def test_a_cancelled_secret_is_forgotten(database: Database, resources: Re
 async def test_a_task_of_the_clock_that_died_starts_again_and_its_letter_goes(
     database: Database, resources: Resources, define
 ):
-    kind = define(nothing)
-    periodic = registry.periodic[kind.name] = Periodic(kind, 60)
-    try:
-        for _ in range(2):
-            async with database.transaction() as tx:
-                await tx.execute(text("DELETE FROM task_schedules"))  # its time has come
-                assert await queue.enqueue_due(tx, [periodic]) == [kind.name]
-            (task,) = await claim(database, kind)
-            async with database.transaction() as tx:
-                await queue.bury(tx, resources, task, "broken")
+    kind = define(nothing, periodic=True)
+    for _ in range(2):
         async with database.transaction() as tx:
-            assert await queue.sweep(tx) == 0  # somebody may want to look at it
-            await tx.execute(text("UPDATE tasks SET finished_at = '2026-01-01 00:00:00.000000' WHERE status = 'dead'"))
-            assert await queue.sweep(tx) == 2
-    finally:
-        del registry.periodic[kind.name]
+            await tx.execute(text("DELETE FROM task_schedules"))  # its time has come
+            assert await queue.enqueue_due(tx, [Periodic(kind, 60)]) == [kind.name]
+        (task,) = await claim(database, kind)
+        async with database.transaction() as tx:
+            await queue.bury(tx, resources, task, "broken")
+    async with database.transaction() as tx:
+        assert await queue.sweep(tx) == 0  # somebody may want to look at it
+        await tx.execute(text("UPDATE tasks SET finished_at = '2026-01-01 00:00:00.000000' WHERE status = 'dead'"))
+        assert await queue.sweep(tx) == 2
 
 
 async def test_tasks_are_listed_by_status_queue_and_name(database: Database, resources: Resources, define):

@@ -58,12 +58,16 @@ async def _sweep(resources: Resources, _task: tasks.Claimed) -> None:
     await checkouts.give_up(resources)
 
 
-def define_all() -> None:
-    """Make the periodic work known, and hear what must be undone; again is fine."""
-    tasks.every("billing.reconcile", reconcile, 600)
-    tasks.every("billing.sweep", _sweep, 3600)
-    tasks.every("billing.auto_topup_sweep", auto_topup.sweep, 15)
-    tasks.every("billing.low_balance", balance_watches.sweep, 60)
+PERIODIC = (
+    tasks.every("billing.reconcile", reconcile, 600),
+    tasks.every("billing.sweep", _sweep, 3600),
+    tasks.every("billing.auto_topup_sweep", auto_topup.sweep, 15),
+    tasks.every("billing.low_balance", balance_watches.sweep, 60),
+)
+
+
+def connect_signals() -> None:
+    """Let this package react to payments, refunds, disputes, grants and sign-ups; again is fine."""
     subscription_unwanted.connect(_enqueue_undo)
     papers.InvoiceSettings()  # what is wrong with them is said at the start, not when money comes
     payment_received.connect(papers.request_invoice)

@@ -19,5 +19,7 @@ async def sweep_lost(resources: Resources, _task: tasks.Claimed) -> None:
     await sweep_orphans(resources.get(Database), resources.get(Storage))
 
 
-SWEEP = tasks.every("files.sweep", sweep, 3600)
-SWEEP_LOST = tasks.every("files.sweep_lost", sweep_lost, 24 * 3600)
+PERIODIC = (
+    tasks.every("files.sweep", sweep, 3600),
+    tasks.every("files.sweep_lost", sweep_lost, 24 * 3600),
+)

@@ -71,10 +71,6 @@ def _task_of(name: str) -> Callable[[Resources, tasks.Claimed], Awaitable[None]]
     return run
 
 
-_TASKS = {name: _task_of(name) for name in PROOFS}
-
-
-def define_all() -> None:
-    """Make the proofs known to the clock; again is fine."""
-    for name, (_, seconds) in PROOFS.items():
-        tasks.every(f"prove.{name}", _TASKS[name], seconds, time_limit=1800)
+PERIODIC = tuple(
+    tasks.every(f"prove.{name}", _task_of(name), seconds, time_limit=1800) for name, (_, seconds) in PROOFS.items()
+)

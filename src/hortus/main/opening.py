@@ -20,6 +20,7 @@ from hortus import (
     senders,
     tasks,
 )
+from hortus.billing import jobs as billing_jobs
 from hortus.core import stamps
 from hortus.core.db import Tx
 from hortus.core.events import Bus
@@ -36,7 +37,7 @@ from hortus.generation.limits import PlanNames
 from hortus.generation.running import TakeUp
 from hortus.generation.usage import usage_of
 from hortus.generation.watch import watching
-from hortus.main import company, counting, upkeep
+from hortus.main import company, counting, inventory, upkeep
 from hortus.main.databases import Role, open_database
 from hortus.main.reports import reported
 from hortus.main.traces import traced
@@ -53,6 +54,7 @@ async def opened(
     settings: Settings, *, work: bool, registry: Registry | None = None, role: Role = "server"
 ) -> AsyncIterator[Resources]:
     """Everything this process needs; with `work` it also runs tasks. `registry` replaces the providers found."""
+    inventory.check()
     async with (
         traced(settings),
         reported(settings),
@@ -118,19 +120,12 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
         resources.add(chat.SendMessages(database, resources))
         replies = chat.Replies(bus)
         generation.ended.connect(replies)
-        generation.taken_down.connect(chat.taken_down)
-        accounts.staff_made.connect(_log_staff)
-        accounts.user_welcomed.connect(_welcome)
-        accounts.role_given_by_issuer.connect(_log_role)
-        counting.connect()
-        accounts.consent_said.connect(privacy.note_consent)
-        accounts.account_reopened.connect(privacy.note_reopened)
-        upkeep.define_all()
+        _connect_signals()
         room = rooms(settings.worker_queues, settings.worker_concurrency) if work else {}
         async with _bell(settings, resources) as remind, watching(database, bus) as watch:
             resources.add(watch)
-            engine = EmbeddedEngine(resources, room=room, lease=settings.lease_seconds, schedule=False)
-            scheduler = tasks.Scheduler(database, poll=1.0 if remind else 5.0, remind=remind)
+            engine = EmbeddedEngine(resources, room=room, lease=settings.lease_seconds)
+            scheduler = tasks.Scheduler(database, upkeep.PERIODIC, poll=1.0 if remind else 5.0, remind=remind)
             resources.add(scheduler)
             resources.add(engine, EmbeddedEngine)
             resources.add(StartText(database, settings, engine))
@@ -142,10 +137,23 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
                 _working(engine, scheduler, schedule=work, grace=settings.shutdown_grace_seconds),
                 company.watched(bus, database, engine.worker) if work and redis is None else nullcontext(),
             ):
+                inventory.note()
                 yield resources
             generation.ended.disconnect(replies)
             await resources.get(accounts.KeyUses).close()
             await database.close()
+
+
+def _connect_signals() -> None:
+    """Let packages react to what happens in others; again is fine."""
+    generation.taken_down.connect(chat.taken_down)
+    accounts.staff_made.connect(_log_staff)
+    accounts.user_welcomed.connect(_welcome)
+    accounts.role_given_by_issuer.connect(_log_role)
+    accounts.consent_said.connect(privacy.note_consent)
+    accounts.account_reopened.connect(privacy.note_reopened)
+    counting.connect()
+    billing_jobs.connect_signals()
 
 
 @asynccontextmanager

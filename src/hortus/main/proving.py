@@ -5,6 +5,7 @@ from sqlalchemy import exc
 from hortus import admin, files, ledger
 from hortus.core.db import Database
 from hortus.core.settings import Settings
+from hortus.main import inventory
 from hortus.main.databases import open_database
 from hortus.main.opening import opened
 from hortus.storage import BlobNotFound, Storage
@@ -53,6 +54,8 @@ async def prove_audit(settings: Settings, expect: str | None) -> tuple[list[str]
         noted = _noted(expect)
     except ValueError:
         return [f"{expect!r} is not POSITION:DIGEST as an earlier proof printed it"], "Nothing was checked."
+    inventory.check()
+    inventory.note()
     database = open_database(settings, "console")
     broken: list[str] = []
     last = checked = erased = 0

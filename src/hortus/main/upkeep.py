@@ -42,12 +42,13 @@ async def sweep(resources: Resources, _task: tasks.Claimed) -> None:
         await _until_done(resources, verb)
 
 
-def define_all() -> None:
-    """Make every periodic task known; again is fine."""
-    tasks.every("ledger.expire", expire, 60)
-    tasks.every("core.sweep", sweep, 600)
-    tasks.every("files.sweep", files_tasks.sweep, 3600)
-    billing_jobs.define_all()
-    privacy_tasks.define_all()
-    sandbox.define_all()
-    invariants.define_all()
+PERIODIC = (
+    tasks.every("ledger.expire", expire, 60),
+    tasks.every("core.sweep", sweep, 600),
+    *files_tasks.PERIODIC,
+    *billing_jobs.PERIODIC,
+    *privacy_tasks.PERIODIC,
+    *sandbox.PERIODIC,
+    *invariants.PERIODIC,
+)
+"""Everything that an installation does by the clock: given to the schedulers of its processes."""

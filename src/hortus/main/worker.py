@@ -61,6 +61,7 @@ def build(settings: Settings) -> Celery:
     def begin(sender: Any, **_: Any) -> None:
         if "thread" not in str(sender.pool_cls):
             raise SystemExit("Hortus works in threads around one event loop; leave out -P.")
+        set_up_logs()  # Celery does so later, and what is opened here logs already
         served = sender.app.amqp.queues.consume_from
         process.start([name.removeprefix(PREFIX) for name in served])
 

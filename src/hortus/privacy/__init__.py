@@ -2,6 +2,6 @@
 
 from hortus.privacy.consents import note_consent
 from hortus.privacy.deletion import note_reopened
-from hortus.privacy.rules import OTHERS, RULES, Blank, Kept, Rule
+from hortus.privacy.rules import OTHERS, RULES, Blank, Kept, Rule, unmapped
 
-__all__ = ["OTHERS", "RULES", "Blank", "Kept", "Rule", "note_consent", "note_reopened"]
+__all__ = ["OTHERS", "RULES", "Blank", "Kept", "Rule", "note_consent", "note_reopened", "unmapped"]

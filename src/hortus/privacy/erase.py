@@ -14,8 +14,9 @@ from hortus.core import clock
 from hortus.core.db import Database
 from hortus.core.events import Bus
 from hortus.core.resources import Resources
+from hortus.core.settings import Settings
 from hortus.privacy import rows
-from hortus.privacy.exports import key_of
+from hortus.privacy.exports import BUILD, key_of
 from hortus.privacy.rules import RULES, Blank, shown
 from hortus.privacy.tables import AccountDeletion
 from hortus.privacy.whose import by, table_named
@@ -33,6 +34,7 @@ async def _erase(resources: Resources, task: tasks.Claimed) -> None:
     database, storage = resources.get(Database), resources.get(Storage)
     async with database.transaction() as tx:
         await generation.cancel_all(tx, resources.get(Bus), user_id)
+    await _stop_exports(resources, user_id)
     await _erase_blobs(database, storage, user_id)
     await _erase_news(database, user_id)
     for name, rule in RULES.items():
@@ -76,6 +78,20 @@ async def _end_money(resources: Resources, user_id: str) -> None:
     except (billing.CannotChange, billing.GatewayFailed) as problem:
         log.warning("subscription_not_ended", user_id=user_id, reason=problem.code)
         raise tasks.Retry(None, problem.code) from None
+
+
+async def _stop_exports(resources: Resources, user_id: str) -> None:
+    """Cancel the archives that are being built, and come back once no process can still be writing one.
+
+    A process notices within its lease that its task was cancelled; one that is dead writes nothing.
+    """
+    async with resources.get(Database).transaction() as tx:
+        building = await tasks.find_live(tx, BUILD.name, user_id)
+        is_running = any(task.status == "running" for task in building)
+        for task in building:
+            await tasks.cancel(tx, resources, task.id)
+    if is_running:
+        raise tasks.Retry(resources.get(Settings).lease_seconds + 5, "an archive was being built")
 
 
 async def _erase_blobs(database: Database, storage: Storage, user_id: str) -> None:

@@ -21,6 +21,8 @@ from hortus.privacy.tables import DataExport
 from hortus.storage import Storage
 
 MIME_TYPE = "application/zip"
+ORPHANED_AFTER = timedelta(hours=2)
+"""Longer than the task may take that writes an archive and notes it."""
 
 
 def key_of(export_id: str) -> str:
@@ -115,6 +117,21 @@ async def _give_up(tx: Tx, _resources: Resources, task: tasks.Claimed) -> None:
 BUILD = tasks.define(
     "privacy.export", _build, queue="maintenance", time_limit=3600, attempts=5, backoff=10, on_dead=_give_up
 )
+
+
+async def sweep_orphans(database: Database, storage: Storage, older_than: timedelta = ORPHANED_AFTER) -> int:
+    """Remove archives written longer than `older_than` ago that no row names; how many."""
+    before, removed = clock.now() - older_than, 0
+    async for blob in storage.list("exports"):
+        if blob.modified_at >= before:
+            continue
+        async with database.snapshot() as tx:
+            query = select(DataExport.id).where(DataExport.id == blob.key.rpartition("/")[2])
+            known = (await tx.execute(query)).first() is not None
+        if not known:
+            await storage.delete(blob.key)
+            removed += 1
+    return removed
 
 
 async def sweep_exports(database: Database, storage: Storage, limit: int = 100) -> int:

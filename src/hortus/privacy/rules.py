@@ -6,7 +6,7 @@ table for a reason), and what erasure does: `DELETE`, `Blank` with what each col
 Erasure goes from the top: a table that refers to another stands above it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -171,3 +171,8 @@ OTHERS: dict[str, str] = {
     "welcomed": "keyed digests of whoever was welcomed, so that nobody is welcomed twice; kept for good",
     "wrong_codes": "keyed digests, gone within days",
 }
+
+
+def unmapped(tables: Collection[str]) -> set[str]:
+    """The tables that stand in neither `RULES` nor `OTHERS`, or in both, and those listed here that do not exist."""
+    return (set(tables) ^ {*RULES, *OTHERS}) | (set(RULES) & set(OTHERS))

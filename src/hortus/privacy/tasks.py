@@ -4,7 +4,7 @@ from hortus import tasks
 from hortus.core.db import Database
 from hortus.core.resources import Resources
 from hortus.privacy.deletion import look_after
-from hortus.privacy.exports import sweep_exports
+from hortus.privacy.exports import sweep_exports, sweep_orphans
 from hortus.privacy.retention import sweep_old
 from hortus.storage import Storage
 
@@ -12,10 +12,11 @@ from hortus.storage import Storage
 async def _sweep(resources: Resources, _task: tasks.Claimed) -> None:
     while await sweep_exports(resources.get(Database), resources.get(Storage)):
         pass
+    await sweep_orphans(resources.get(Database), resources.get(Storage))
     await sweep_old(resources.get(Database))
 
 
-def define_all() -> None:
-    """Make the periodic work known; again is fine."""
-    tasks.every("privacy.erase_due", look_after, 600)
-    tasks.every("privacy.sweep", _sweep, 3600, time_limit=1800)
+PERIODIC = (
+    tasks.every("privacy.erase_due", look_after, 600),
+    tasks.every("privacy.sweep", _sweep, 3600, time_limit=1800),
+)

@@ -2,7 +2,7 @@
 
 from hortus.tasks.depths import Depth, dead, depths
 from hortus.tasks.engines.embedded import EmbeddedEngine
-from hortus.tasks.kinds import QUEUES, Claimed, Dead, Kind, LeaseLost, Retry, define, every
+from hortus.tasks.kinds import QUEUES, Claimed, Dead, Kind, LeaseLost, Periodic, Retry, define, every
 from hortus.tasks.leases import Leases
 from hortus.tasks.oversight import (
     TaskEnded,
@@ -11,6 +11,7 @@ from hortus.tasks.oversight import (
     TaskNotFound,
     cancel,
     dead_letters,
+    find_live,
     find_task,
     find_tasks,
     hides_payload,
@@ -31,6 +32,7 @@ __all__ = [
     "Kind",
     "LeaseLost",
     "Leases",
+    "Periodic",
     "Remind",
     "Retry",
     "Scheduler",
@@ -50,6 +52,7 @@ __all__ = [
     "enqueue",
     "enqueue_many",
     "every",
+    "find_live",
     "find_task",
     "find_tasks",
     "finish",

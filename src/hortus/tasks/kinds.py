@@ -47,11 +47,12 @@ class Kind:
     backoff: float
     longest_backoff: float
     forget: bool = False
+    periodic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Periodic:
-    """A kind that runs every `seconds`."""
+    """A kind that a scheduler enqueues every `seconds`, where it is given this value."""
 
     kind: Kind
     seconds: float
@@ -60,7 +61,6 @@ class Periodic:
 @dataclass(slots=True)
 class _Registry:
     kinds: dict[str, Kind] = field(default_factory=dict)
-    periodic: dict[str, Periodic] = field(default_factory=dict)
 
 
 registry = _Registry()
@@ -96,6 +96,7 @@ def define(
     backoff: float = 2.0,
     longest_backoff: float = 300.0,
     forget: bool = False,
+    periodic: bool = False,
 ) -> Kind:
     """Make a kind of task known. `on_dead(tx, resources, task)` runs in the transaction that dead-letters it.
 
@@ -104,7 +105,7 @@ def define(
 
     Raises ValueError when the name is taken by another handler.
     """
-    kind = Kind(name, handler, queue, time_limit, attempts, on_dead, backoff, longest_backoff, forget)
+    kind = Kind(name, handler, queue, time_limit, attempts, on_dead, backoff, longest_backoff, forget, periodic)
     known = registry.kinds.setdefault(name, kind)
     if known.handler is not handler:
         raise ValueError(f"two handlers for the task {name}")
@@ -112,6 +113,8 @@ def define(
 
 
 def every(name: str, handler: Handler, seconds: float, *, time_limit: float = 300) -> Periodic:
-    """Make a kind known that runs every `seconds`, once for the whole installation, never overlapping itself."""
-    kind = define(name, handler, queue="maintenance", time_limit=time_limit)
-    return registry.periodic.setdefault(name, Periodic(kind, seconds))
+    """A kind of task to run every `seconds`, once for the whole installation, never overlapping itself.
+
+    It runs in an installation whose schedulers are given the value; defining it starts nothing.
+    """
+    return Periodic(define(name, handler, queue="maintenance", time_limit=time_limit, periodic=True), seconds)

@@ -80,6 +80,12 @@ async def find_task(tx: Tx, task_id: str) -> Task:
     return found
 
 
+async def find_live(tx: Tx, name: str, user_id: str) -> Sequence[Task]:
+    """The tasks of one kind that wait or run for a user."""
+    query = select(Task).where(_IS_LIVE, Task.user_id == user_id, Task.name == name)
+    return (await tx.execute(query)).scalars().all()
+
+
 def hides_payload(task: Task) -> bool:
     """Whether what the task carries must not be shown: its kind forgets it, or nobody knows the kind."""
     kind = registry.kinds.get(task.name)
@@ -88,7 +94,8 @@ def hides_payload(task: Task) -> bool:
 
 def is_periodic(task: Task) -> bool:
     """Whether the clock enqueues tasks of this kind."""
-    return task.name in registry.periodic
+    kind = registry.kinds.get(task.name)
+    return kind is not None and kind.periodic
 
 
 async def requeue(tx: Tx, task_id: str) -> str:

@@ -352,7 +352,7 @@ async def sweep(tx: Tx, *, older_than: float = 86400.0, limit: int = 2000) -> in
 
     Every other dead letter stays.
     """
-    passing = [kind.name for kind in registry.kinds.values() if kind.forget] + list(registry.periodic)
+    passing = [kind.name for kind in registry.kinds.values() if kind.forget or kind.periodic]
     over = and_(Task.status.in_(("done", "cancelled")), Task.finished_at < db_now(-older_than))
     dead = and_(Task.status == "dead", Task.finished_at < db_now(-FORGET_AFTER), Task.name.in_(passing))
     old = select(Task.id).where(or_(over, dead)).limit(limit)

@@ -2,14 +2,14 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
 from hortus.core.background import ended, in_background
 from hortus.core.db import Database
 from hortus.tasks import queue
-from hortus.tasks.kinds import QUEUES, registry
+from hortus.tasks.kinds import QUEUES, Periodic
 
 log = structlog.get_logger()
 SWEEP = "tasks.sweep"
@@ -20,13 +20,18 @@ Remind = Callable[[Mapping[str, int]], None]
 
 
 class Scheduler:
-    """Looks every `poll` seconds. Any number may run: a period, and a sweep, has one winner, in the database.
+    """Enqueues `periodic` when it is due; looks every `poll` seconds.
+
+    Any number may run: a period, and a sweep, has one winner, in the database.
 
     `remind(counts)` is told how many tasks of each queue could be claimed now; engines that poll need none.
     """
 
-    def __init__(self, database: Database, *, poll: float = 1.0, remind: Remind | None = None) -> None:
+    def __init__(
+        self, database: Database, periodic: Sequence[Periodic], *, poll: float = 1.0, remind: Remind | None = None
+    ) -> None:
         self._database = database
+        self._periodic = tuple(periodic)
         self._poll = poll
         self._remind = remind
         self._loop: asyncio.Task[None] | None = None
@@ -41,7 +46,7 @@ class Scheduler:
 
     async def tick(self) -> None:
         """Enqueue what is due, then remind of what waits."""
-        periodic = list(registry.periodic.values())
+        periodic = self._periodic
         async with self._database.snapshot() as tx:
             due = bool(periodic) and await queue.schedule_is_due(tx, periodic)
             waiting = await queue.due_counts(tx, QUEUES, AT_MOST) if self._remind is not None else {}

@@ -27,7 +27,7 @@ class Stopped(Exception):
 
 @pytest.fixture(autouse=True)
 def papers() -> None:
-    jobs.define_all()
+    jobs.connect_signals()
 
 
 async def person(database: Database) -> str:

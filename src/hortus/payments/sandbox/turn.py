@@ -27,6 +27,4 @@ async def turn(resources: Resources, _task: tasks.Claimed) -> None:
         await store.forget(tx, now - NEWS_KEPT)
 
 
-def define_all() -> None:
-    """Make the periodic work known; again is fine."""
-    tasks.every("sandbox.turn", turn, 60)
+PERIODIC = (tasks.every("sandbox.turn", turn, 60),)

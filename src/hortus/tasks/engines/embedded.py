@@ -11,7 +11,7 @@ from hortus.core.background import ended, in_background
 from hortus.core.db import Database
 from hortus.core.resources import Resources
 from hortus.tasks import queue
-from hortus.tasks.kinds import QUEUES, Claimed
+from hortus.tasks.kinds import QUEUES, Claimed, Periodic
 from hortus.tasks.leases import Leases
 from hortus.tasks.scheduler import Scheduler
 
@@ -23,7 +23,8 @@ ROOM: Mapping[str, int] = {"interactive": 16, "media": 2, "mail": 2, "maintenanc
 class EmbeddedEngine:
     """Start it once the database is migrated; stop it before the database closes. Seconds throughout.
 
-    Without any room it claims nothing and only keeps the leases of what this process does itself.
+    Without any room it claims nothing and only keeps the leases of what this process does itself. `periodic` is
+    enqueued by a scheduler of its own.
     """
 
     def __init__(
@@ -33,14 +34,14 @@ class EmbeddedEngine:
         room: Mapping[str, int] = ROOM,
         lease: float = 30.0,
         poll: float = 1.0,
-        schedule: bool = True,
+        periodic: Sequence[Periodic] = (),
     ) -> None:
         self._resources = resources
         self._database = resources.get(Database)
         self._room: dict[str, int] = {name: room[name] for name in QUEUES if room.get(name)}
         self.leases = Leases(self._database, lease, kind="embedded" if self._room else None, room=self._room)
         self.worker, self.lease = self.leases.worker, lease
-        self._scheduler = Scheduler(self._database, poll=poll * 5) if schedule else None
+        self._scheduler = Scheduler(self._database, periodic, poll=poll * 5) if periodic else None
         self._poll = poll
         self._queue_of: dict[Claimed, str] = {}
         self._claims: asyncio.Task[None] | None = None

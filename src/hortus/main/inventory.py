@@ -1,0 +1,73 @@
+"""Every table and every kind of task of the product, loaded by each process that works on tables.
+
+A process that loads only the modules it seems to need fails late: at the one row of a table, or the one task, that
+nobody imported. `tests/main/test_process_kinds.py` starts each kind of process and compares what it has loaded with
+what the source holds.
+"""
+
+import structlog
+from pydantic_settings import BaseSettings
+
+from hortus import privacy
+from hortus.accounts.codes import deliver as code_tasks
+from hortus.billing import auto_topup, dunning, inbox
+from hortus.billing import jobs as billing_tasks
+from hortus.billing.referrals import jobs as referral_tasks
+from hortus.files import tasks as files_tasks
+from hortus.generation import forget as vendor_tasks
+from hortus.generation import tasks as generation_tasks
+from hortus.main import invariants, tables, upkeep
+from hortus.payments.sandbox import deliver as sandbox_tasks
+from hortus.payments.sandbox import turn as sandbox_clock
+from hortus.privacy import deletion, erase, exports
+from hortus.privacy import tasks as privacy_tasks
+from hortus.senders import outbox
+from hortus.tasks.kinds import registry
+
+log = structlog.get_logger()
+TASKS = (
+    auto_topup,
+    billing_tasks,
+    code_tasks,
+    deletion,
+    dunning,
+    erase,
+    exports,
+    files_tasks,
+    generation_tasks,
+    inbox,
+    invariants,
+    outbox,
+    privacy_tasks,
+    referral_tasks,
+    sandbox_clock,
+    sandbox_tasks,
+    upkeep,
+    vendor_tasks,
+)
+"""The modules that define tasks."""
+
+
+def check() -> None:
+    """Refuse to start on tables without a place in the data map, or a data map that names a table nobody has.
+
+    Raises RuntimeError, which is a mistake in the source and none of the operator.
+    """
+    lacking = privacy.unmapped(tables.metadata.tables)
+    if lacking:
+        raise RuntimeError("src/hortus/privacy/rules.py does not match the tables: " + ", ".join(sorted(lacking)))
+
+
+def note() -> None:
+    """Log at level debug what this process has loaded."""
+    log.debug("inventory", tables=sorted(tables.metadata.tables), tasks=sorted(registry.kinds), settings=settings())
+
+
+def settings() -> list[str]:
+    """The settings classes that are loaded; those of providers are once they were discovered."""
+    found, waiting = set[type[BaseSettings]](), list(BaseSettings.__subclasses__())
+    while waiting:
+        each = waiting.pop()
+        found.add(each)
+        waiting += each.__subclasses__()
+    return sorted(f"{each.__module__}.{each.__name__}" for each in found if each.__module__.startswith("hortus."))

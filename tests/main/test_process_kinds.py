@@ -1,0 +1,124 @@
+"""Each kind of process knows the whole product: every table, every kind of task, every class of settings.
+
+A process is started as an operator starts it, by executing the command; the parent's imports help none of them.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+BIN = Path(sys.executable).parent
+EVERYTHING = """
+import importlib, json, pkgutil, sys
+import hortus
+for module in pkgutil.walk_packages(hortus.__path__, "hortus."):
+    if not module.name.endswith("__main__") and ".migrations" not in module.name:
+        importlib.import_module(module.name)
+from hortus.core.db import Base
+from hortus.main.inventory import settings
+from hortus.tasks.kinds import registry
+print(json.dumps({"tables": sorted(Base.metadata.tables), "tasks": sorted(registry.kinds), "settings": settings()}))
+"""
+SERVING = ("up", "serve")
+STAYING = {
+    "up": ["hortus", "up", "--port", "0"],
+    "serve": ["hortus", "serve", "--port", "0"],
+    "worker": ["hortus", "worker"],
+    "worker-on-celery": ["hortus", "worker"],
+    "celery-worker": ["celery", "-A", "hortus.main.worker", "worker"],
+    "scheduler": ["hortus", "scheduler"],
+}
+ENDING = {
+    "create-admin": ["hortus", "create-admin", "--email", "root@example.com"],
+    "verify": ["hortus", "verify"],
+    "audit-verify": ["hortus", "audit", "verify"],
+}
+WITHIN = 120.0
+WHAT = ("tables", "tasks", "settings")
+
+
+@pytest.fixture(scope="module")
+def everything() -> dict[str, list[str]]:
+    """What the source holds: all its modules imported, in a process of its own."""
+    import subprocess
+
+    told = subprocess.run([sys.executable, "-c", EVERYTHING], capture_output=True, check=True, text=True)
+    found: dict[str, list[str]] = json.loads(told.stdout)
+    return found
+
+
+@asynccontextmanager
+async def process(folder: Path, *command: str, **settings: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A command of an operator on its own; its output is in `folder/log`."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+    environment = {**kept, "HORTUS_DATA": str(folder / "data"), "LOG_FORMAT": "json", "LOG_LEVEL": "debug", **settings}
+    program, *arguments = command
+    with (folder / "log").open("ab") as log:
+        made = await asyncio.create_subprocess_exec(
+            str(BIN / program), *arguments,
+            stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder, env=environment,
+        )  # fmt: skip
+    try:
+        yield made
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            made.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(WITHIN):
+                await made.wait()
+        except TimeoutError:
+            made.kill()
+            await made.wait()
+            raise
+
+
+async def inventory(folder: Path, made: asyncio.subprocess.Process) -> dict[str, list[str]]:
+    """What the process said that it knows."""
+    async with asyncio.timeout(WITHIN):
+        while True:
+            ended = made.returncode is not None
+            lines = (folder / "log").read_text().splitlines()
+            for line in lines:
+                if '"inventory"' in line and line.endswith("}"):
+                    said = json.loads(line)
+                    return {name: said[name] for name in WHAT}
+            assert not ended, "\n".join(lines)[-4000:]
+            await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, sqlite_template: Path) -> Path:
+    """A data folder with a migrated database."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "hortus.db").write_bytes(sqlite_template.read_bytes())
+    return tmp_path
+
+
+@pytest.mark.parametrize("kind", STAYING)
+async def test_a_process_that_stays_knows_the_whole_product(
+    kind: str, everything: dict[str, list[str]], folder: Path, request: pytest.FixtureRequest
+):
+    settings = {}
+    if "celery" in kind:
+        settings["CELERY_BROKER_URL"] = request.getfixturevalue("valkey_url")
+    async with process(folder, *STAYING[kind], **settings) as made:
+        assert await inventory(folder, made) == everything
+
+
+@pytest.mark.parametrize("kind", ENDING)
+async def test_a_command_knows_the_whole_product(kind: str, everything: dict[str, list[str]], folder: Path):
+    async with process(folder, *ENDING[kind], HORTUS_ADMIN_PASSWORD="a long enough passphrase 7") as made:
+        found = await inventory(folder, made)
+        # To prove the audit log no provider is loaded, and so none of their settings.
+        for what in WHAT if kind != "audit-verify" else ("tables", "tasks"):
+            assert found[what] == everything[what]
+        async with asyncio.timeout(WITHIN):
+            assert await made.wait() == 0, (folder / "log").read_text()[-4000:]
