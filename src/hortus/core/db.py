@@ -126,20 +126,8 @@ class NestedTransaction(RuntimeError):
     """A transaction was opened inside another one: a programming error that would deadlock SQLite."""
 
 
-@contextmanager
-def _away_where_it_is() -> Iterator[None]:
-    """Unavailable for what says that the database is away or busy; whether a commit took place is not known then."""
-    try:
-        yield
-    except Exception as error:
-        if engines.is_away(error):
-            log.warning("database_away", error=f"{type(error).__name__}: {error}"[:300])
-        elif engines.sqlstate(error) in engines.CLASHED | engines.TOOK_TOO_LONG:
-            log.warning("database_busy", error=f"{type(error).__name__}: {error}"[:300])
-        else:
-            raise
-        detail = "Try again in a little while, with the same `Idempotency-Key` if you sent one."
-        raise Unavailable(detail, headers={"Retry-After": "2"}, retry_after=2) from error
+DEGRADED: frozenset[engines.Outage] = frozenset({"read_only", "full", "failing"})
+"""Outages in which a database still answers questions, so that only a write tells when they are over."""
 
 
 class Database:
@@ -155,6 +143,8 @@ class Database:
         replica_url: str = "",
     ) -> None:
         self.url = normalise_url(url)
+        self.degraded: engines.Outage | None = None
+        """Why the last write failed, if it was for the state of the database and none has succeeded since."""
         self.carried: dict[str, Any] = {}
         """What every transaction brings along in its `info`, such as the key that seals messages."""
         self.dialect = self.url.get_backend_name()
@@ -185,6 +175,7 @@ class Database:
         async with self._open(partial(Tx, self._writer)) as tx:
             yield tx
             await tx.commit()
+        self.degraded = None
         await _run_after_commit(tx)
 
     async def repeat(self, work: Callable[[Tx], Awaitable[T]]) -> T:
@@ -215,7 +206,7 @@ class Database:
                 return await tx.read(read, **parameters)
         if context.transaction_open.get():
             raise NestedTransaction("a transaction is open already: read in it")
-        with _away_where_it_is():
+        with self._outages():
             return await self._source.read(read, **parameters)
 
     @asynccontextmanager
@@ -263,13 +254,28 @@ class Database:
             raise NestedTransaction("a transaction is open already")
         mark = context.transaction_open.set(True)
         try:
-            with _away_where_it_is():
+            with self._outages():
                 async with make(
                     expire_on_commit=False, autoflush=False, execution_options=_PLAIN, info=self.carried
                 ) as tx:
                     yield tx
         finally:
             context.transaction_open.reset(mark)
+
+    @contextmanager
+    def _outages(self) -> Iterator[None]:
+        """Unavailable, which is 503, for an outage of the database; whether a commit took place is not known then."""
+        try:
+            yield
+        except Exception as error:
+            found = engines.outage(error)
+            if found is None:
+                raise
+            log.warning("database_outage", outage=found, error=f"{type(error).__name__}: {error}"[:300])
+            if found in DEGRADED:
+                self.degraded = found
+            detail = "Try again in a little while, with the same `Idempotency-Key` if you sent one."
+            raise Unavailable(detail, headers={"Retry-After": "2"}, retry_after=2) from error
 
     async def close(self) -> None:
         """Close every pooled connection."""

@@ -1,9 +1,13 @@
 """The engines beneath `core.db`: how a connection is made, how long it may take, what its errors mean."""
 
+import errno
+import os
 import platform
+import socket
+import sqlite3
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 from sqlalchemy import Engine, create_engine, event
@@ -16,6 +20,49 @@ CLASHED = frozenset({"40001", "40P01"})
 """PostgreSQL undid the whole transaction because of others, a deadlock say: the same again may well succeed."""
 TOOK_TOO_LONG = frozenset({"55P03", "57014", "25P03", "25P04"})
 """A lock not had in time, a statement not done in time, a transaction left idle or open for too long."""
+Outage = Literal["unreachable", "read_only", "full", "failing", "busy"]
+"""What is wrong with a database that answers as it should not: it cannot be reached or lets nobody in; it accepts no
+writes; its disk is full; its disk, memory or files fail; others keep it, or a statement took too long."""
+_OUTAGE_BY_STATE: dict[str, Outage] = {
+    "08": "unreachable",  # connection exceptions
+    "25006": "read_only",  # after a failover this connection leads to a server that is a replica now
+    "28": "unreachable",  # the password is not good any more
+    "3D000": "unreachable",  # no such database
+    "53": "unreachable",  # out of connections or memory
+    "53100": "full",
+    "53200": "failing",
+    "57P": "unreachable",  # shutting down, crashed, starting
+    "58": "failing",  # input and output
+    "XX001": "failing",  # a damaged page
+    "XX002": "failing",  # a damaged index
+    **dict.fromkeys(CLASHED | TOOK_TOO_LONG, "busy"),
+}
+"""By SQLSTATE or its beginning; the longest that fits counts."""
+_OUTAGE_BY_SQLITE_CODE: dict[int, Outage] = {
+    sqlite3.SQLITE_BUSY: "busy",
+    sqlite3.SQLITE_LOCKED: "busy",
+    sqlite3.SQLITE_PROTOCOL: "busy",
+    sqlite3.SQLITE_READONLY: "read_only",
+    sqlite3.SQLITE_PERM: "read_only",
+    sqlite3.SQLITE_FULL: "full",
+    sqlite3.SQLITE_CANTOPEN: "unreachable",
+    sqlite3.SQLITE_NOTADB: "failing",
+    sqlite3.SQLITE_CORRUPT: "failing",
+    sqlite3.SQLITE_IOERR: "failing",
+    sqlite3.SQLITE_NOMEM: "failing",
+}
+_NETWORK = frozenset(
+    {
+        errno.EADDRNOTAVAIL, errno.ECONNABORTED, errno.ECONNREFUSED, errno.ECONNRESET, errno.EHOSTDOWN,
+        errno.EHOSTUNREACH, errno.EMFILE, errno.ENETDOWN, errno.ENETUNREACH, errno.ENFILE, errno.ENOBUFS,
+        errno.ENOTCONN, errno.EPIPE, errno.ETIMEDOUT,
+    }
+)  # fmt: skip
+UNANSWERED_SECONDS = 8
+"""After so long without a sign of life from the other end a connection to PostgreSQL is given up (Linux)."""
+CONNECT_SECONDS = 5.0
+PATIENCE_SECONDS = 5.0
+"""How much longer than PostgreSQL's own time for a statement its answer is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +98,9 @@ class Manners:
 def postgresql_engine(url: URL, manners: Manners, *, pool_size: int, echo: bool = False) -> AsyncEngine:
     """A pool of connections that keep `manners`."""
     server_settings = {"application_name": manners.name, "jit": "off"}
-    arguments: dict[str, Any] = {"server_settings": server_settings, "timeout": 10}
+    arguments: dict[str, Any] = {"server_settings": server_settings, "timeout": CONNECT_SECONDS}
+    if manners.statement:  # the server's own limit reaches nobody over a line that is dead
+        arguments["command_timeout"] = manners.statement + PATIENCE_SECONDS
     if manners.pgbouncer:
         del server_settings["jit"]  # it refuses start-up parameters that it does not know
         # Another connection of the server may come with the next transaction: no statement is kept for it, and
@@ -73,6 +122,8 @@ def postgresql_engine(url: URL, manners: Manners, *, pool_size: int, echo: bool 
         connect_args=arguments,
     )
     _leave_what_is_closed(engine)
+    _notice_dead_lines(engine)
+    _drop_after_outages(engine.sync_engine)
     if manners.pgbouncer:
         _say_at_each_begin(engine, manners.settings())
     return engine
@@ -85,6 +136,34 @@ def _leave_what_is_closed(engine: AsyncEngine) -> None:
     def look(connection: Any, _record: Any, _proxy: Any) -> None:
         if connection.driver_connection.is_closed():
             raise DisconnectionError("closed by the server")
+
+
+def _notice_dead_lines(engine: AsyncEngine) -> None:
+    """A line that is cut without a word is noticed by the system within seconds, not a quarter of an hour."""
+    limit = getattr(socket, "TCP_USER_TIMEOUT", None)
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        transport = getattr(connection.driver_connection, "_transport", None)
+        line = transport.get_extra_info("socket") if transport is not None else None
+        if line is None or line.family not in (socket.AF_INET, socket.AF_INET6):
+            return
+        with socket.socket(fileno=os.dup(line.fileno())) as same:
+            same.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            if limit is not None:
+                same.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, UNANSWERED_SECONDS // 2)
+                same.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 2)
+                same.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 2)
+                same.setsockopt(socket.IPPROTO_TCP, limit, UNANSWERED_SECONDS * 1000)
+
+
+def _drop_after_outages(engine: Engine) -> None:
+    """Close the connection that met an outage, and with it all that its pool holds: new ones find what is well."""
+
+    @event.listens_for(engine, "handle_error")
+    def drop(failure: Any) -> None:
+        if outage(failure.original_exception) not in (None, "busy"):
+            failure.is_disconnect = True
 
 
 def _say_at_each_begin(engine: AsyncEngine, settings: dict[str, str]) -> None:
@@ -102,6 +181,7 @@ def sqlite_engine(url: URL, *, begin: str, pool_size: int, echo: bool = False) -
         url, pool_size=pool_size, max_overflow=0, pool_timeout=60, echo=echo, connect_args=_NO_TRANSACTIONS
     )
     _prepare_sqlite(engine.sync_engine, begin, _CACHE)
+    _drop_after_outages(engine.sync_engine)
     return engine
 
 
@@ -120,6 +200,7 @@ def inline_engine(url: URL, *, pool_size: int, echo: bool = False) -> Engine:
         connect_args=arguments,
     )
     _prepare_sqlite(engine, "BEGIN", _CACHE_OF_A_READER)
+    _drop_after_outages(engine)
     return engine
 
 
@@ -150,27 +231,40 @@ def _prepare_sqlite(engine: Engine, begin: str, cache: int) -> None:
         connection.exec_driver_sql(begin)
 
 
-def is_away(error: BaseException) -> bool:
-    """Whether the database cannot be reached. Nobody else is called inside a transaction, so it is the database."""
-    if isinstance(error, FileNotFoundError):
-        return error.filename is None  # no socket where the server should listen; a missing file has a name
-    if isinstance(error, DBAPIError):
-        return error.connection_invalidated or isinstance(getattr(error.orig, "__cause__", None), _lost())
-    lost: tuple[type[BaseException], ...] = (PoolTimeout, *_lost(), ConnectionError, TimeoutError)
-    return isinstance(error, lost) or isinstance(error.__cause__, _lost())  # the second where the pool connects for us
+def outage(error: BaseException) -> Outage | None:
+    """What this error says of the state of the database; None for a mistake of the caller, or of ours.
+
+    The one place that tells them apart, for both databases. Nobody else is called inside a transaction, so an error
+    of the network there is about the database.
+    """
+    inner = error.orig if isinstance(error, DBAPIError) else error
+    for each in (inner, getattr(inner, "__cause__", None)):  # SQLAlchemy wraps what the driver raised
+        found = _outage_of(each) if each is not None else None
+        if found is not None:
+            return found
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return "unreachable"
+    return None
 
 
-def _lost() -> tuple[type[BaseException], ...]:
-    """What PostgreSQL's driver raises for a connection that is gone or not to be had; it is loaded where it is used."""
+def _outage_of(error: BaseException) -> Outage | None:
+    state = getattr(error, "sqlstate", None)
+    if state:
+        return next((_OUTAGE_BY_STATE[state[:n]] for n in (5, 3, 2) if state[:n] in _OUTAGE_BY_STATE), None)
+    if isinstance(error, sqlite3.Error):
+        return _OUTAGE_BY_SQLITE_CODE.get((getattr(error, "sqlite_errorcode", None) or 0) & 0xFF)
+    if isinstance(error, PoolTimeout):
+        return "busy"
+    if isinstance(error, (ConnectionError, TimeoutError, DisconnectionError, socket.gaierror)):
+        return "unreachable"
+    if isinstance(error, OSError) and error.filename is None:  # what is about a file of ours names it
+        # Without a number: no address of several could be reached. Without a file: no socket where it should be.
+        is_network = error.errno is None or error.errno == errno.ENOENT or error.errno in _NETWORK
+        return "unreachable" if is_network else None
     asyncpg = sys.modules.get("asyncpg")
-    if asyncpg is None:
-        return ()
-    return (
-        asyncpg.PostgresConnectionError,
-        asyncpg.TooManyConnectionsError,
-        asyncpg.CannotConnectNowError,
-        asyncpg.AdminShutdownError,
-    )
+    if asyncpg is not None and isinstance(error, asyncpg.InterfaceError) and "closed" in str(error):
+        return "unreachable"
+    return None
 
 
 def sqlstate(error: BaseException) -> str | None:

@@ -4,6 +4,7 @@ What every request asks is asked without a session, a transaction of several sta
 SQLite these cost ten times what the answer does, on PostgreSQL they are two more journeys to the server.
 """
 
+import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -11,6 +12,8 @@ from typing import Any, Protocol
 from sqlalchemy import Dialect, Engine, Select, TextualSelect
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import greenlet_spawn
+
+from hortus.core.engines import outage
 
 Convert = Callable[[Any], Any]
 
@@ -84,7 +87,12 @@ class InlineSource:
         if self._connection is None:
             self._connection = self._engine.raw_connection()
         sent = read.for_(self._engine.dialect)
-        found = self._connection.driver_connection.execute(sent.text, sent.values(parameters)).fetchall()
+        try:
+            found = self._connection.driver_connection.execute(sent.text, sent.values(parameters)).fetchall()
+        except sqlite3.OperationalError:  # the next one opens the file anew
+            self._connection.invalidate()
+            self._connection = None
+            raise
         return [sent.row(each) for each in found]
 
     def close(self) -> None:
@@ -107,6 +115,10 @@ class PostgresSource:
         try:
             sent = read.for_(self._engine.dialect)
             found = await connection.driver_connection.fetch(sent.text, *sent.values(parameters))  # type: ignore[union-attr]
+        except Exception as error:
+            if outage(error) not in (None, "busy"):
+                await greenlet_spawn(connection.invalidate, error)
+            raise
         finally:
             await greenlet_spawn(connection.close)  # the pool may have to close it for good
         return [sent.row(each) for each in found]

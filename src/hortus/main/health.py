@@ -25,11 +25,12 @@ from hortus.core.redis import Redis
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.core.web import AllResources, operation_id, public
+from hortus.core.write_probe import find_outage
 from hortus.main.schema import head
 from hortus.storage import Storage
 
 log = structlog.get_logger()
-State = Literal["ok", "down", "outdated", "missing"]
+State = Literal["ok", "down", "outdated", "missing", "read_only", "full", "failing"]
 WITHIN: Final = 2.0
 """Seconds for one look."""
 REMEMBERED: Final = {"database": 1.0, "migrations": 5.0, "redis": 1.0, "broker": 5.0, "storage": 10.0, "worker": 2.0}
@@ -92,9 +93,11 @@ class Checks:
         return state
 
     async def _database(self) -> State:
-        async with self._resources.get(Database).snapshot() as tx:
-            await tx.execute(text("SELECT 1"))
-        return "ok"
+        found = await find_outage(self._resources.get(Database))
+        if found is None:
+            return "ok"
+        log.warning("dependency_down", dependency="database", outage=found)
+        return found if found in ("read_only", "full", "failing") else "down"
 
     async def _migrations(self) -> State:
         async with self._resources.get(Database).snapshot() as tx:
@@ -148,8 +151,9 @@ def router(duty: Duty) -> APIRouter:
         """Send requests here or not: 200 or 503, and how each dependency stands.
 
         503 while the process is about to stop (`stopping`), and while the database, its schema or the storage of
-        files is not as it must be (`unavailable`). Redis, the broker and the workers are named, in `degraded` too
-        where they are away: the service goes on without them, more slowly.
+        files is not as it must be (`unavailable`): `down` cannot be reached, `read_only` accepts no writes, `full` has
+        no room, `failing` has a broken disk, `outdated` waits for `hortus migrate`. Redis, the broker and the workers
+        are named, in `degraded` too where they are away: the service goes on without them, more slowly.
         """
         if not duty.on:
             return JSONResponse({"status": "stopping"}, 503)
