@@ -90,7 +90,9 @@ async def test_a_suspension_counts_at_the_next_call_on_every_process(
         assert (again.status_code, again.json()["code"]) == (409, "nothing_to_change")
         assert (await act(root, id_of(customer), "unsuspend")).json()["status"] == "active"
         for client in (customer, there):
-            assert (await client.get("/api/user/me")).status_code == 200
+            assert (await client.get("/api/user/me")).status_code == 401  # a suspension ends every session
+        credentials = {"email": customer.tokens["user"]["email"], "password": PASSWORD}
+        assert (await second.anonymous().post("/api/auth/login", json=credentials)).status_code == 200
     events = await audit_of(root, target_id=id_of(customer))
     assert [event["action"] for event in events] == ["user.unsuspended", "user.suspended"]
     assert events[0] | {"position": 0} == {

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI
 
 from hortus.core.edge import Edge
+from hortus.core.errors import NotFound
 from hortus.core.sse import EventStream, Streams, frame
 
 SCOPE = {
@@ -38,7 +39,7 @@ class Stream:
 
         @app.api_route("/events", methods=["GET", "POST"])
         async def events(_: Annotated[None, Depends(opened)]) -> EventStream:
-            return EventStream(self._frames())
+            return EventStream(self._frames(), "reader")
 
         self._app = Edge(app, streams=self.streams)
 
@@ -148,3 +149,24 @@ async def test_a_server_that_leaves_finishes_what_is_said_once():
     stream.more.set()
     await asyncio.wait_for(running, 5)
     assert stream.sent == [frame("first", {}), frame("second", {}), b""]
+
+
+async def test_streams_end_when_their_reader_loses_access_whatever_their_method():
+    for method in ("GET", "POST"):
+        stream = Stream(method=method)
+        running = await stream.halfway()
+        assert stream.streams.readers() == {"reader"}
+        assert stream.streams.end_of({"somebody else"}) == 0
+        assert stream.streams.end_of({"reader"}) == 1
+        await asyncio.wait_for(running, 5)
+        assert stream.happened[3:] == ["the frames ended", "the end was sent"]
+        assert stream.streams.readers() == set()
+
+
+async def test_what_is_deleted_while_it_is_followed_ends_its_stream_and_is_no_failure(capsys):
+    stream = Stream(fails=NotFound)
+    running = await stream.halfway()
+    stream.more.set()
+    await running
+    assert stream.happened[3:] == ["the frames ended", "the end was sent"]
+    assert "request_failed" not in capsys.readouterr().out

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 GREETING = "Hortus is up at "
-STARTS_WITHIN = 30.0
+STARTS_WITHIN = 120.0
 VENDORS = ("OPENAI_", "GEMINI_", "GOOGLE_")
 
 
@@ -20,6 +20,8 @@ class Child:
     def __init__(self, folder: Path, command: str = "up", **settings: str) -> None:
         self.folder, self._command = folder, command
         self.url, self.kills = "", 0
+        self.printed = ""
+        """What it printed after its greeting, such as the mail it would have sent."""
         self._port = "0"
         kept = {name: value for name, value in os.environ.items() if not name.startswith(VENDORS)}
         self._environment = {**kept, "RATE_LIMITS_ENABLED": "false", **settings}
@@ -51,7 +53,7 @@ class Child:
             else:
                 raise RuntimeError("the server did not start:\n" + (self.folder / "log").read_text()[-4000:])
         self._port = self.url.rpartition(":")[2]
-        self._drain = asyncio.create_task(_read_on(self._process.stdout))
+        self._drain = asyncio.create_task(self._read_on(self._process.stdout))
 
     async def kill(self) -> None:
         """SIGKILL: no farewell."""
@@ -73,6 +75,10 @@ class Child:
         self._process = None
         return code
 
+    async def _read_on(self, stream: asyncio.StreamReader) -> None:
+        while piece := await stream.read(65536):
+            self.printed += piece.decode(errors="replace")
+
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:
         """Stop it afterwards, if it still runs; it may have been started before."""
@@ -88,8 +94,3 @@ class Child:
     async def __aexit__(self, *_: object) -> None:
         if self._process is not None and self._process.returncode is None:
             await self.stop()
-
-
-async def _read_on(stream: asyncio.StreamReader) -> None:
-    while await stream.read(65536):
-        pass

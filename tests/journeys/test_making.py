@@ -70,15 +70,29 @@ async def test_an_image_is_made_verified_stored_and_served(hortus: Hortus, vendo
 async def test_events_of_an_ended_generation_bear_the_whole(hortus: Hortus, vendor: OpenAIEmulator):
     client = await hortus.customer()
     made = (await client.post("/api/image/generate", json={"prompt": "A kite"})).json()
-    async with client.stream("GET", f"/api/generations/{made['id']}/events") as answer:
-        first = events_of((await answer.aread()).decode())
-    async with client.stream(
-        "GET", f"/api/generations/{made['id']}/events", headers={"Last-Event-ID": str(first[-1][1])}
-    ) as answer:
-        again = events_of((await answer.aread()).decode())
-    assert first[-1][0] == again[-1][0] == "done"
-    assert again[-1][2]["outputs"][0]["file_id"] == first[-1][2]["outputs"][0]["file_id"]
-    assert again[-1][1] > first[-1][1]
+    path = f"/api/generations/{made['id']}/events"
+    first = events_of((await client.get(path)).text)
+    seen = next((number for name, number, _ in reversed(first) if name != "done" and number is not None), 1)
+    for header in ({}, {"Last-Event-ID": str(seen)}, {"Last-Event-ID": "not ours"}):
+        again = events_of((await client.get(path, headers=header)).text)
+        assert first[-1][0] == again[-1][0] == "done"
+        assert again[-1][2]["outputs"][0]["file_id"] == first[-1][2]["outputs"][0]["file_id"]
+        assert again[-1][1] == first[-1][1] > seen
+
+
+async def test_who_has_seen_the_end_of_a_stream_is_told_to_stay_away(hortus: Hortus, vendor: OpenAIEmulator):
+    """EventSource comes back after every end; 204 is the only answer that stops it."""
+    client = await hortus.customer()
+    vendor.fail("500", times=50)
+    for expected in ("error", "done"):
+        made = (await client.post("/api/image/generate", json={"prompt": "A kite"})).json()
+        path = f"/api/generations/{made['id']}/events"
+        name, final, _ = events_of((await client.get(path)).text)[-1]
+        assert name == expected
+        again = await client.get(path, headers={"Last-Event-ID": str(final)})
+        assert (again.status_code, again.content) == (204, b"")
+        assert (await (await hortus.customer()).get(path, headers={"Last-Event-ID": str(final)})).status_code == 404
+        vendor.heal()
 
 
 async def test_a_vendor_that_fails_costs_nothing(hortus: Hortus, vendor: OpenAIEmulator):

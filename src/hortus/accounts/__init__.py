@@ -1,5 +1,6 @@
 """Who you are and what you may do."""
 
+from hortus.accounts.access import of_active_user
 from hortus.accounts.auth import Admin, Caller, RecentCaller, Staff, limited_caller
 from hortus.accounts.closing import account_reopened, begin_erasure, close_account
 from hortus.accounts.codes import Codes, Welcome, tell_user, user_welcomed
@@ -31,6 +32,7 @@ from hortus.accounts.oidc import RoleGiven
 from hortus.accounts.oidc import read_providers as read_oidc_providers
 from hortus.accounts.oidc import role_given as role_given_by_issuer
 from hortus.accounts.oidc import sweep_flows as sweep_oidc_flows
+from hortus.accounts.open_streams import streams_checked
 from hortus.accounts.passkeys import remove_passkeys
 from hortus.accounts.passkeys import sweep_challenges as sweep_passkey_challenges
 from hortus.accounts.passwords import PasswordPool
@@ -45,10 +47,12 @@ from hortus.accounts.service import (
     user_registered,
 )
 from hortus.accounts.sessions import authenticated_again, recently_authenticated
+from hortus.accounts.sessions import is_live as session_is_live
 from hortus.accounts.strength import check_strength
 from hortus.accounts.throttle import Throttle, sweep_lanes
 from hortus.accounts.tokens import AccessTokens
 from hortus.accounts.ways_in import WaysIn, keep_a_way_in, ways_in
+from hortus.accounts.web_session import signed_out
 
 __all__ = [
     "AccessTokens",
@@ -94,6 +98,7 @@ __all__ = [
     "keys_since",
     "limited_caller",
     "lock_administrators",
+    "of_active_user",
     "offer_setup",
     "person_details",
     "profile_of",
@@ -104,10 +109,13 @@ __all__ = [
     "remove_passkeys",
     "revoke_keys",
     "role_given_by_issuer",
+    "session_is_live",
     "sessions_changed",
     "sign_out_everywhere",
+    "signed_out",
     "staff_made",
     "status_of",
+    "streams_checked",
     "suspend",
     "sweep_challenges",
     "sweep_codes",

@@ -2,8 +2,8 @@
 
 from sqlalchemy import update
 
-from hortus.accounts import keys
-from hortus.accounts.directory import keep_an_administrator, lock_administrators, sign_out_everywhere
+from hortus.accounts.access import end_access
+from hortus.accounts.directory import keep_an_administrator, lock_administrators
 from hortus.accounts.errors import NothingToChange
 from hortus.accounts.principal import user_changed
 from hortus.accounts.tables import User
@@ -23,8 +23,7 @@ async def close_account(tx: Tx, user_id: str) -> None:
     keep_an_administrator(await lock_administrators(tx), user_id)
     if not await _move(tx, user_id, "active", "closing"):
         raise NothingToChange("The account is not active; there is nothing to close.")
-    await sign_out_everywhere(tx, user_id)
-    await keys.revoke_all(tx, user_id)
+    await end_access(tx, user_id, with_keys=True)
 
 
 async def reopen(tx: Tx, user_id: str) -> None:

@@ -1,17 +1,20 @@
 """Who is calling."""
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
 
-from hortus.core import stamps
+from hortus.core import events, stamps
 from hortus.core.db import Tx
 from hortus.core.stamps import Remembered, Stamps
 
 ALL_SCOPES = frozenset({"*"})
 KEPT_SECRETS = 10_000
+ACCESS_CHANGED = "access"
+"""The topic of callers whose access has changed: digests of `user:…`, `session:…` and `key:…`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Principal:
     `two_factors` tells whether two were proved on this session.
 
     Whoever calls by an API key has a `key_id` and no session; `models`, `budgets`, `networks` and `expires_at` are
-    what that key is limited to. All of them are None for a session.
+    what that key is limited to, `secret_digest` is which of its secrets was used. All of them are None for a session.
     """
 
     user_id: str
@@ -43,21 +46,34 @@ class Principal:
     budgets: Budgets | None = None
     networks: tuple[IPv4Network | IPv6Network, ...] | None = None
     expires_at: datetime | None = None
+    secret_digest: str | None = field(default=None, repr=False)
 
 
 def user_changed(tx: Tx, user_id: str) -> None:
     """Let every process ask the database again at the user's next call; call it where status or role change."""
-    stamps.changed(tx, f"user:{user_id}")
+    _changed(tx, f"user:{user_id}")
 
 
 def sessions_changed(tx: Tx, *session_ids: str) -> None:
     """Let every process ask the database again at the next call of these sessions."""
-    stamps.changed(tx, *(f"session:{session_id}" for session_id in session_ids))
+    _changed(tx, *(f"session:{session_id}" for session_id in session_ids))
 
 
 def keys_changed(tx: Tx, *key_ids: str) -> None:
     """Let every process ask the database again at the next call by these API keys."""
-    stamps.changed(tx, *(f"key:{key_id}" for key_id in key_ids))
+    _changed(tx, *(f"key:{key_id}" for key_id in key_ids))
+
+
+def _changed(tx: Tx, *names: str) -> None:
+    if names:
+        # First: stamps may hold the answer back.
+        events.announce(tx, ACCESS_CHANGED, "changed", {"digests": [digest_of_name(name) for name in names]})
+        stamps.changed(tx, *names)
+
+
+def digest_of_name(name: str) -> str:
+    """What stands for a name on the bus, which keeps events longer than an erased account may be remembered."""
+    return hashlib.blake2b(name.encode(), digest_size=12).hexdigest()
 
 
 class PrincipalCache:

@@ -63,6 +63,13 @@ def end(connection: HTTPConnection) -> None:
             cookies.drop(connection, name)
 
 
+def signed_out(connection: HTTPConnection) -> None:
+    """Let the browser forget the session, and what it kept of this origin for whoever was signed in."""
+    end(connection)
+    # Not its cookies: the one that names the device tells a known one from a new one.
+    cookies.add_header(connection, "Clear-Site-Data", '"cache", "storage"')
+
+
 def _refuse_other_websites(connection: HTTPConnection) -> None:
     headers = connection.headers
     origins = headers.getlist("origin")

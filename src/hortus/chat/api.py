@@ -37,6 +37,8 @@ from hortus.core.web import (
     ReadTx,
     WriteTx,
     answered,
+    event_data,
+    event_stream,
     make_router,
     open_to_keys,
     resource,
@@ -189,7 +191,25 @@ async def edit_message(
     return await once.answer(tx, caller.user_id, body, make, again=again, status=202)
 
 
-@router.get("/{room_id}/events", response_class=EventStream, openapi_extra=open_to_keys("chat"))
+_ENDED = {"content": {"type": ["string", "null"]}, "code": {"type": ["string", "null"]}}
+_REPLY = event_data(message_id="string", status="string")
+_REPLY["properties"] |= _ENDED
+
+
+@router.get(
+    "/{room_id}/events",
+    response_class=EventStream,
+    responses={
+        200: event_stream(
+            progress=event_data(generation_id="string", message_id="string", progress="integer"),
+            delta=event_data(generation_id="string", message_id="string", text="string"),
+            restart=event_data(generation_id="string", message_id="string"),
+            done=_REPLY,
+            error=_REPLY,
+        )
+    },
+    openapi_extra=open_to_keys("chat"),
+)
 async def follow_room(
     room_id: Id,
     caller: Caller,
@@ -200,7 +220,7 @@ async def follow_room(
     async with resources.get(Database).snapshot() as tx:
         room = await _room(tx, caller.user_id, room_id, Paging(20))
     ended = {message.id for message in room.messages if message.status != "pending"}
-    return EventStream(_frames(resources, caller.user_id, room_id, last_event_id(last), ended))
+    return EventStream(_frames(resources, caller.user_id, room_id, last_event_id(last), ended), caller)
 
 
 async def _frames(

@@ -27,6 +27,12 @@ def drop(connection: HTTPConnection, name: str) -> None:
     put(connection, name, "", 0)
 
 
+def add_header(connection: HTTPConnection, name: str, value: str) -> None:
+    """Let the edge send a header with this answer."""
+    state = connection.scope.setdefault("state", {})
+    state["response_headers"] = {**state.get("response_headers", {}), name: value}
+
+
 def _https(connection: HTTPConnection) -> bool:
     return resources_of(connection).get(Settings).public_url.startswith("https:")
 

@@ -12,8 +12,11 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from hortus.core.db import Database, Tx
+
 KEPT_EVENTS = 4096
 KEPT_TOPICS = 2048
+_CARRIED = "hortus.events"
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,3 +177,19 @@ class Bus:
         idle = next((name for name, topic in self._topics.items() if topic.listeners == 0), None)
         if idle is not None:
             del self._topics[idle]
+
+
+def carry(database: Database, bus: Bus) -> None:
+    """Let every transaction of this database announce on this bus."""
+    database.carried[_CARRIED] = bus
+
+
+def announce(tx: Tx, topic: str, name: str, data: dict[str, Any]) -> None:
+    """Publish on the bus that `tx` carries, if any, once it has committed."""
+    bus: Bus | None = tx.info.get(_CARRIED)
+    if bus is not None:
+        tx.after_commit(lambda: _publish(bus, topic, name, data))
+
+
+def _publish(bus: Bus, topic: str, name: str, data: dict[str, Any]) -> None:
+    bus.publish(topic, name, data)

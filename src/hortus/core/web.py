@@ -12,11 +12,11 @@ from typing import Annotated, Any, TypeVar, cast
 import structlog
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
-from starlette.requests import HTTPConnection
+from starlette.requests import ClientDisconnect, HTTPConnection
 
 from hortus.core import addresses, context, errors, idempotency
 from hortus.core.credentials import bears_credentials
@@ -99,6 +99,37 @@ def public(reason: str) -> dict[str, Any]:
 def open_to_keys(*scopes: str) -> dict[str, Any]:
     """Lets API keys with any of `scopes` use a route: `openapi_extra=open_to_keys("text")`. Without it none may."""
     return {"x-scopes": list(scopes)}
+
+
+def event_stream(**events: dict[str, Any]) -> dict[str, Any]:
+    """What the schema says of a 200 that is a stream of server-sent events: the JSON schema of each event's data."""
+    return {
+        "description": "Server-sent events",
+        "content": {"text/event-stream": {"itemSchema": {"oneOf": [_event(*each) for each in events.items()]}}},
+    }
+
+
+def _event(name: str, data: dict[str, Any]) -> dict[str, Any]:
+    properties = {
+        "id": {"type": "string"},
+        "event": {"const": name},
+        "data": {"type": "string", "contentMediaType": "application/json", "contentSchema": data},
+    }
+    return {"type": "object", "title": name, "required": ["event", "data"], "properties": properties}
+
+
+def event_data(**fields: str) -> dict[str, Any]:
+    """A JSON schema of the data of an event: its fields and their JSON types."""
+    return {
+        "type": "object",
+        "required": list(fields),
+        "properties": {name: {"type": kind} for name, kind in fields.items()},
+    }
+
+
+def shape_of(model: type[BaseModel]) -> dict[str, Any]:
+    """The JSON schema of a model that another route of the schema answers with."""
+    return {"$ref": f"#/components/schemas/{model.__name__}"}
 
 
 def scopes_of(connection: HTTPConnection) -> Sequence[str]:
@@ -273,6 +304,8 @@ async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
     return problem_response(errors.Invalid(errors=listed))
 
 
+CLIENT_LEFT = 499
+"""Logged and counted for a caller who left while we read their body; nginx's own number. Nobody receives it."""
 _BY_STATUS: dict[int, type[Problem]] = {
     400: errors.Invalid,
     401: errors.Unauthenticated,
@@ -285,9 +318,15 @@ _BY_STATUS: dict[int, type[Problem]] = {
 }
 
 
-async def _on_http(_request: Request, error: Exception) -> JSONResponse:
+async def _on_left(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=CLIENT_LEFT)
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
     raised = cast("HTTPException", error)
-    if isinstance(raised.__cause__, Problem):  # FastAPI says 400 to whatever goes wrong while a body is read
+    if isinstance(raised.__cause__, ClientDisconnect):  # FastAPI says 400 to whatever goes wrong while a body is read
+        return await _on_left(request, raised.__cause__)
+    if isinstance(raised.__cause__, Problem):
         return problem_response(raised.__cause__)
     kind = _BY_STATUS.get(raised.status_code, errors.Invalid if raised.status_code < 500 else Problem)
     problem = kind()
@@ -304,6 +343,7 @@ def install_problems(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(ClientDisconnect, _on_left)
     app.add_exception_handler(Exception, _on_unexpected)
 
 

@@ -219,9 +219,10 @@ async def fetch_file(
     exp: Annotated[str, Query(max_length=20)] = "",
     sig: Annotated[str, Query(max_length=64)] = "",
     download: bool = False,
+    staff: bool = False,
 ) -> Response:
     """The bytes behind a signed link, whole or in a range."""
-    check_link(resources.get(Settings), file_id, exp, sig, download=download)
+    check_link(resources.get(Settings), file_id, exp, sig, download=download, staff=staff)
     async with resources.get(Database).snapshot() as tx:
-        row = await service.find_any(tx, file_id)
+        row = await service.find_any(tx, file_id, staff=staff)
     return serve(request, resources.get(Storage), row, download=download)

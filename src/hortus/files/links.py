@@ -11,21 +11,26 @@ ROUNDED_TO = 300
 """Expiries are rounded up to five minutes, so that a page asked for twice gives links a cache knows."""
 
 
-def link(settings: Settings, file_id: str, *, download: bool = False) -> str:
-    """A path with query that serves the file for `FILE_LINK_SECONDS`, and at most five minutes longer."""
+def link(settings: Settings, file_id: str, *, download: bool = False, staff: bool = False) -> str:
+    """A path with query that serves the file for `FILE_LINK_SECONDS`, and at most five minutes longer.
+
+    It ends earlier when the owner's account is suspended or closed, unless it is made for `staff`.
+    """
     wanted = int(time.time()) + settings.file_link_seconds
     expires = str(-(-wanted // ROUNDED_TO) * ROUNDED_TO)
-    kind = _kind(download)
+    kind = _kind(download=download, staff=staff)
     return f"/api/files/{file_id}?exp={expires}{kind}&sig={sign(settings, _PURPOSE, file_id, expires, kind)}"
 
 
-def check_link(settings: Settings, file_id: str, expires: str, signature: str, *, download: bool) -> None:
+def check_link(
+    settings: Settings, file_id: str, expires: str, signature: str, *, download: bool, staff: bool = False
+) -> None:
     """Raises FileNotFound for a link we did not make, LinkExpired for one that ran out."""
-    if not is_signed(settings, _PURPOSE, signature, file_id, expires, _kind(download)):
+    if not is_signed(settings, _PURPOSE, signature, file_id, expires, _kind(download=download, staff=staff)):
         raise FileNotFound
     if int(expires) <= time.time():  # signed by us, so it is a number
         raise LinkExpired
 
 
-def _kind(download: bool) -> str:
-    return "&download=1" if download else ""
+def _kind(*, download: bool, staff: bool) -> str:
+    return ("&download=1" if download else "") + ("&staff=1" if staff else "")

@@ -16,6 +16,11 @@ from hortus.storage import BlobNotFound, Storage
 SHOWN_INLINE = {"image/jpeg", "image/png", "image/webp", "image/gif", "video/mp4", "video/webm"}
 
 
+MEDIA = "private, max-age=60"
+"""A page that shows a picture twice loads it once; soon after the owner signed out, the browser has to ask."""
+NEVER_KEPT = "private, no-store"
+
+
 class BlobResponse(Response):
     """Streams a blob until it ends or the caller leaves.
 
@@ -43,17 +48,18 @@ class BlobResponse(Response):
             await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-def serve(request: Request, storage: Storage, row: File, *, download: bool) -> Response:
+def serve(request: Request, storage: Storage, row: File, *, download: bool, cache: str = MEDIA) -> Response:
     """The bytes of a file, whole, in the range asked for, or 304 when the client has them.
 
-    Only pictures and videos are shown in the browser, and those without any right to run something.
+    `cache` says how long a browser may show it without asking again. Only pictures and videos are shown in the browser,
+    and those without any right to run something.
     """
     known = row.mime_type in SHOWN_INLINE
     tag = f'"{row.sha256}"'
     headers = {
         "Content-Disposition": _disposition(row.filename, inline=known and not download),
         "Content-Security-Policy": "default-src 'none'; sandbox",
-        "Cache-Control": "private, max-age=300",
+        "Cache-Control": cache,
         "Accept-Ranges": "bytes",
         "ETag": tag,
     }

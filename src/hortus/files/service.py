@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from sqlalchemy import insert, select, update
 
+from hortus.accounts import of_active_user
 from hortus.core import clock, ids
 from hortus.core.db import Tx
 from hortus.core.paging import Page, Paging, newest
@@ -91,9 +92,14 @@ async def find(tx: Tx, user_id: str, file_id: str) -> File:
     return found
 
 
-async def find_any(tx: Tx, file_id: str) -> File:
-    """Anybody's file, for whoever has its signed link; raises FileNotFound."""
+async def find_any(tx: Tx, file_id: str, *, staff: bool = False) -> File:
+    """Anybody's file, for whoever has its signed link; raises FileNotFound.
+
+    While its owner's account is suspended or closed it is there for `staff` alone.
+    """
     query = select(File).where(File.id == file_id, File.deleted_at.is_(None))
+    if not staff:
+        query = query.where(of_active_user(File.__table__.c.user_id))
     found = (await tx.execute(query)).scalar_one_or_none()
     if found is None:
         raise FileNotFound

@@ -15,15 +15,18 @@ from hortus.core.paging import Page
 from hortus.core.resources import Resources
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.sse import EventStream, last_event_id
+from hortus.core.sse import FINAL_ID, EventStream, last_event_id
 from hortus.core.web import (
     AllResources,
     OnceOnly,
     PageOf,
     ReadTx,
     answered,
+    event_data,
+    event_stream,
     make_router,
     open_to_keys,
+    shape_of,
 )
 from hortus.generation import enhance, follow, service, stopping, wishes
 from hortus.generation.accept import Accept, Asked, StartText
@@ -47,7 +50,7 @@ from hortus.generation.schemas import (
 )
 from hortus.generation.service import Wish
 from hortus.generation.show import show, show_text
-from hortus.generation.tables import Generation
+from hortus.generation.tables import LIVE, Generation
 from hortus.providers import Registry
 from hortus.routing import Catalog, Health
 from hortus.storage import Storage
@@ -55,6 +58,13 @@ from hortus.storage import Storage
 router = make_router("/api")
 FOR_KEYS = open_to_keys("generations", *get_args(Kind))
 """Keys for one kind of work see and stop works of that kind; those for `generations`, of every kind."""
+EVENTS = event_stream(
+    progress=event_data(generation_id="string", progress="integer"),
+    delta=event_data(generation_id="string", text="string"),
+    restart=event_data(generation_id="string"),
+    done=shape_of(GenerationOut),
+    error=shape_of(GenerationOut),
+)
 LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", max_length=30)]
 
 
@@ -74,7 +84,13 @@ async def _make_text(resources: Resources, wish: Wish, claim: idempotency.Claim 
     return generation, started.task is None
 
 
-@router.post("/text/generate", tags=["text"], response_model=TextOut, openapi_extra=open_to_keys("text"))
+@router.post(
+    "/text/generate",
+    tags=["text"],
+    response_model=TextOut,
+    responses={200: {**EVENTS, "description": "The text; with `stream: true` server-sent events"}},
+    openapi_extra=open_to_keys("text"),
+)
 async def generate_text(body: TextIn, caller: Caller, resources: AllResources, once: OnceOnly) -> Response:
     """Text for a prompt: at once, or with `stream: true` as server-sent events while it is written."""
     wish = wishes.text_wish(resources, caller, body)
@@ -82,8 +98,8 @@ async def generate_text(body: TextIn, caller: Caller, resources: AllResources, o
     if body.stream:
         started = await resources.get(StartText)(Asked(wish, claim))
         if started.task is None:
-            return EventStream(follow.follow(resources, caller.user_id, started.generation_id, 0))
-        return EventStream(follow.stream_inline(resources, started.task, caller.user_id))
+            return EventStream(follow.follow(resources, caller.user_id, started.generation_id, 0), caller)
+        return EventStream(follow.stream_inline(resources, started.task, caller.user_id), caller)
     generation, repeated = await _make_text(resources, wish, claim)
     shown = show_text(generation).model_dump(mode="json")
     return answered(Answer(200, shown, replayed=repeated))
@@ -226,15 +242,21 @@ async def read_generation(generation_id: Id, caller: Caller, tx: ReadTx, resourc
     "/generations/{generation_id}/events",
     tags=["generations"],
     response_class=EventStream,
+    responses={200: EVENTS, 204: {"description": "It has ended, and `Last-Event-ID` shows that the caller knows"}},
     openapi_extra=FOR_KEYS,
 )
 async def follow_generation(
     generation_id: Id, caller: Caller, resources: AllResources, last: LastEventId = None
-) -> EventStream:
+) -> Response:
     """Progress and text as server-sent events until the end; resumes by `Last-Event-ID`."""
     async with resources.get(Database).snapshot() as tx:
-        await _found(tx, caller, generation_id)
-    return EventStream(follow.follow(resources, caller.user_id, generation_id, last_event_id(last)))
+        found = await _found(tx, caller, generation_id)
+    after = last_event_id(last)
+    if after >= FINAL_ID:
+        if found.status not in LIVE:
+            return Response(status_code=204)
+        after = 0  # no id of this stream: it has not ended
+    return EventStream(follow.follow(resources, caller.user_id, generation_id, after), caller)
 
 
 @router.get(

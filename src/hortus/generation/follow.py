@@ -11,7 +11,7 @@ from hortus.core.db import Database
 from hortus.core.events import Bus
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.core.sse import KEEP_ALIVE, frame
+from hortus.core.sse import FINAL_ID, KEEP_ALIVE, frame
 from hortus.generation import service, show
 from hortus.generation.ending import Outcome, topic_of
 from hortus.generation.finish import Finish, Finished
@@ -31,33 +31,28 @@ async def follow(
 ) -> AsyncGenerator[bytes, None]:
     """Frames until the end: `progress` and `delta` as they come, then one `done` or `error`.
 
-    Resumes after the event id `after`. The last frame bears the whole generation. With `just_started`
-    the caller knows it to be live and to be this user's, and the first look is saved.
+    Resumes after the event id `after`. The last frame bears the whole generation, and the id `FINAL_ID`. With
+    `just_started` the caller knows it to be live and to be this user's, and the first look is saved.
     """
     bus = resources.get(Bus)
     generation = None if just_started else await _look(resources, user_id, generation_id)
     if generation is None or generation.status in LIVE:
         progress = 0 if generation is None else generation.progress
         yield frame("progress", {"generation_id": generation_id, "progress": progress})
-        seen = after
         listening = bus.listen(topic_of(generation_id), after, LOOK_SECONDS, CALM_SECONDS)
         async with contextlib.aclosing(listening) as news:
             async for event in news:
                 if event is not None and event.name in ("progress", "delta", "restart"):
-                    seen = event.id
                     yield frame(event.name, event.data, event.id)
                     continue
                 generation = await _look(resources, user_id, generation_id)
                 if generation.status not in LIVE:
-                    seen = event.id if event is not None else seen + 1
                     break
                 yield KEEP_ALIVE
-    else:
-        seen = after + 1
     generation = generation or await _look(resources, user_id, generation_id)
     name = "done" if generation.status == "succeeded" else "error"
     shown = show.show(generation, resources.get(Settings)).model_dump(mode="json")
-    yield frame(name, shown, seen)
+    yield frame(name, shown, FINAL_ID)
 
 
 async def _look(resources: Resources, user_id: str, generation_id: str) -> Generation:

@@ -7,8 +7,8 @@ from hortus.generation.schemas import AttemptOut, ErrorOut, GenerationOut, Outpu
 from hortus.generation.tables import Generation
 
 
-def show(generation: Generation, settings: Settings) -> GenerationOut:
-    """The generation on the wire, with fresh links to its files."""
+def show(generation: Generation, settings: Settings, *, staff: bool = False) -> GenerationOut:
+    """The generation on the wire, with fresh links to its files; `staff` see those of a suspended account too."""
     error = None
     if generation.status == "failed":
         code = generation.error_code or "unavailable"
@@ -32,7 +32,7 @@ def show(generation: Generation, settings: Settings) -> GenerationOut:
         outputs=[
             OutputOut(
                 file_id=output["file_id"],
-                url=files.link(settings, output["file_id"]),
+                url=files.link(settings, output["file_id"], staff=staff),
                 mime_type=output["mime_type"],
                 bytes=output["bytes"],
                 width=output["width"],

@@ -10,7 +10,10 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 import hortus
+from hortus import accounts
+from hortus.core.db import Database
 from hortus.core.edge import Edge
+from hortus.core.events import Bus
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.core.sse import Streams
@@ -24,6 +27,39 @@ from hortus.providers import Registry
 
 JSON_BODY_BYTES = 1024 * 1024
 UPLOAD_OVERHEAD = 64 * 1024
+SENT_BY_BROWSERS = [
+    "Authorization",
+    "Cache-Control",  # EventSource polyfills, and reloads by fetch
+    "Content-Type",
+    "Hortus-Session",
+    "Idempotency-Key",
+    "If-Match",
+    "If-Modified-Since",
+    "If-None-Match",
+    "If-Range",
+    "Last-Event-ID",
+    "Pragma",
+    "Range",
+    "Traceparent",
+    "Tracestate",
+    "X-Request-ID",
+    "X-Requested-With",  # axios and others
+]
+"""What a script of a website may send: what we read, and what common clients add of themselves."""
+READ_BY_BROWSERS = [
+    "Accept-Ranges",
+    "Content-Disposition",
+    "Content-Range",
+    "ETag",
+    "Idempotency-Replayed",
+    "Location",
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+    "Retry-After",
+    "X-Cache",
+    "X-Request-ID",
+]
 BEARER = {"type": "http", "description": "An access token from /api/auth/login, or an API key", "scheme": "bearer"}
 
 
@@ -41,10 +77,14 @@ def create_app(
     `tell` is given what was opened, before the first request.
     """
     settings.refuse_unsafe()
+    open_streams = streams or Streams()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with opened(settings, work=work, registry=registry) as resources:
+        async with (
+            opened(settings, work=work, registry=registry) as resources,
+            accounts.streams_checked(open_streams, resources.get(Database), resources.get(Bus)),
+        ):
             resources.add(health.Checks(resources))
             resources.add(metrics.Metrics(resources))
             app.state.resources = resources
@@ -73,15 +113,8 @@ def create_app(
         CORSMiddleware,
         allow_origins=settings.origins,
         allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-        allow_headers=[
-            "Authorization",
-            "Content-Type",
-            "Hortus-Session",
-            "Idempotency-Key",
-            "Last-Event-ID",
-            "X-Request-ID",
-        ],
-        expose_headers=["X-Request-ID", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"],
+        allow_headers=SENT_BY_BROWSERS,
+        expose_headers=READ_BY_BROWSERS,
         allow_credentials=True,
         max_age=600,
     )
@@ -91,7 +124,7 @@ def create_app(
         https=settings.public_url.startswith("https:"),
         max_body=JSON_BODY_BYTES,
         max_upload=settings.max_upload_bytes + UPLOAD_OVERHEAD,
-        streams=streams,
+        streams=open_streams,
     )
 
 
@@ -111,5 +144,7 @@ def _schema(app: FastAPI) -> dict[str, Any]:
         for operation in (each for path in schema["paths"].values() for each in path.values()):
             if "x-public" not in operation:
                 operation["security"] = [{"HTTPBearer": []}]
+            streamed = operation["responses"].get("200", {}).get("content", {}).get("text/event-stream", {})
+            streamed.pop("schema", None)  # FastAPI's own: the whole stream as one string
         app.openapi_schema = schema
     return app.openapi_schema

@@ -21,8 +21,8 @@ from hortus import (
     tasks,
 )
 from hortus.billing import jobs as billing_jobs
-from hortus.core import stamps
-from hortus.core.db import Tx
+from hortus.core import events, stamps
+from hortus.core.db import Database, Tx
 from hortus.core.events import Bus
 from hortus.core.http import Http
 from hortus.core.limits import Limiter
@@ -78,8 +78,7 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
     database = open_database(settings, role)
     async with Http() as http, _redis(settings) as redis, _relay(redis) as relay:
         bus = Bus(relay)
-        shared: Stamps = OwnStamps() if redis is None else SharedStamps(redis)
-        stamps.carry(database, shared)
+        shared = _carried(database, bus, redis)
         resources = Resources(
             settings,
             database,
@@ -154,6 +153,14 @@ def _connect_signals() -> None:
     accounts.account_reopened.connect(privacy.note_reopened)
     counting.connect()
     billing_jobs.connect_signals()
+
+
+def _carried(database: Database, bus: Bus, redis: Redis | None) -> Stamps:
+    """The stamps of this process; every transaction changes them and announces on the bus."""
+    shared: Stamps = OwnStamps() if redis is None else SharedStamps(redis)
+    stamps.carry(database, shared)
+    events.carry(database, bus)
+    return shared
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from fastapi import Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from hortus import files
-from hortus.accounts import Caller, RecentCaller, change_consent, limited_caller
+from hortus.accounts import Caller, Principal, RecentCaller, change_consent, limited_caller, signed_out
 from hortus.core import clock
 from hortus.core.db import Database, Tx
 from hortus.core.paging import Page
@@ -84,10 +84,10 @@ async def ask_for_data(caller: RecentCaller, settings: CoreSettings, tx: WriteTx
     """Have an archive of everything we know of the user built; a mail tells when it is ready."""
 
     async def make() -> DataExportOut:
-        return _shown(await exports.ask(tx, caller.user_id), settings)
+        return _shown(await exports.ask(tx, caller.user_id), settings, caller)
 
     async def again(kept: dict[str, Any]) -> DataExportOut:
-        return _shown(await exports.find(tx, caller.user_id, kept["id"]), settings)
+        return _shown(await exports.find(tx, caller.user_id, kept["id"]), settings, caller)
 
     return await once.answer(tx, caller.user_id, "", make, again=again, status=202)
 
@@ -95,10 +95,10 @@ async def ask_for_data(caller: RecentCaller, settings: CoreSettings, tx: WriteTx
 @router.get("/data-export")
 async def read_data_export(caller: Caller, settings: CoreSettings, tx: ReadTx) -> DataExportOut:
     """The newest archive and, once it is ready, a fresh link to it."""
-    return _shown(await exports.newest_of(tx, caller.user_id), settings)
+    return _shown(await exports.newest_of(tx, caller.user_id), settings, caller)
 
 
-def _shown(row: DataExport, settings: Settings) -> DataExportOut:
+def _shown(row: DataExport, settings: Settings, caller: Principal) -> DataExportOut:
     over = row.status == "ready" and row.expires_at <= clock.now()
     ready = row.status == "ready" and not over
     return DataExportOut(
@@ -109,7 +109,7 @@ def _shown(row: DataExport, settings: Settings) -> DataExportOut:
         expires_at=row.expires_at,
         bytes=row.bytes,
         sha256=row.sha256,
-        url=links.link(settings, row.id) if ready else None,
+        url=links.link(settings, row.id, caller.session_id) if ready else None,
     )
 
 
@@ -125,12 +125,13 @@ async def download_data_export(
     request: Request,
     resources: AllResources,
     exp: Annotated[str, Query(max_length=20)] = "",
+    session: Annotated[str, Query(max_length=36)] = "",
     sig: Annotated[str, Query(max_length=100)] = "",
 ) -> Response:
-    """The ZIP, for whoever has the signed link; whole or in ranges."""
-    links.check_link(resources.get(Settings), export_id, exp, sig)
+    """The ZIP, for whoever has the signed link, while the session that was given it lives; whole or in ranges."""
+    links.check_link(resources.get(Settings), export_id, exp, session, sig)
     async with resources.get(Database).snapshot() as tx:
-        row = await exports.find_ready(tx, export_id)
+        row = await exports.find_ready(tx, export_id, session)
     blob = files.File(
         filename=f"my-data-{row.created_at:%Y-%m-%d}.zip",
         mime_type=exports.MIME_TYPE,
@@ -138,11 +139,12 @@ async def download_data_export(
         sha256=row.sha256,
         storage_key=exports.key_of(row.id),
     )
-    return files.serve(request, resources.get(Storage), blob, download=True)
+    return files.serve(request, resources.get(Storage), blob, download=True, cache=files.NEVER_KEPT)
 
 
 @router.delete("/me", status_code=202, dependencies=[limited_caller("delete_account", "5/hour")])
-async def delete_me(caller: RecentCaller, resources: AllResources, tx: WriteTx) -> DeletionOut:
+async def delete_me(request: Request, caller: RecentCaller, resources: AllResources, tx: WriteTx) -> DeletionOut:
     """Close the account at once and erase it after the grace time. Signing in before then keeps it."""
     wish = await deletion.delete_account(tx, resources, caller.user_id)
+    tx.after_commit(lambda: signed_out(request))
     return DeletionOut(deleted_at=wish.asked_at, erase_at=wish.erase_at)

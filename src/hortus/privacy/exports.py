@@ -68,13 +68,13 @@ async def find(tx: Tx, user_id: str, export_id: str) -> DataExport:
     return found
 
 
-async def find_ready(tx: Tx, export_id: str) -> DataExport:
-    """An archive that can be downloaded, for whoever has its signed link; raises NoDataExport."""
+async def find_ready(tx: Tx, export_id: str, session_id: str) -> DataExport:
+    """An archive that can be downloaded, for whoever has the signed link of that session; raises NoDataExport."""
     query = select(DataExport).where(
         DataExport.id == export_id, DataExport.status == "ready", DataExport.expires_at > clock.now()
     )
     found = (await tx.execute(query)).scalar_one_or_none()
-    if found is None or await accounts.status_of(tx, found.user_id) != "active":
+    if found is None or not await accounts.session_is_live(tx, found.user_id, session_id):
         raise NoDataExport
     return found
 

@@ -6,10 +6,10 @@ from typing import Literal
 
 from sqlalchemy import ColumnElement, and_, func, literal_column, select, update
 
+from hortus.accounts.access import end_access
 from hortus.accounts.errors import LastAdministrator, NothingToChange, UserNotFound
 from hortus.accounts.passkeys.tables import Passkey
 from hortus.accounts.principal import user_changed
-from hortus.accounts.sessions import revoke_others
 from hortus.accounts.tables import Identifier, Session, User
 from hortus.core import clock, ids
 from hortus.core.db import Tx
@@ -158,9 +158,13 @@ def keep_an_administrator(administrators: set[str], gone: str) -> None:
 
 
 async def suspend(tx: Tx, user_id: str) -> None:
-    """Refuse the user from the next call on. Raises UserNotFound, NothingToChange, LastAdministrator."""
+    """Refuse the user from the next call on, and end every session; API keys work again once the user may come back.
+
+    Raises UserNotFound, NothingToChange, LastAdministrator.
+    """
     keep_an_administrator(await lock_administrators(tx), user_id)
     await _move(tx, user_id, was="active", becomes="suspended")
+    await end_access(tx, user_id, with_keys=False)
 
 
 async def unsuspend(tx: Tx, user_id: str) -> None:
@@ -214,4 +218,4 @@ async def sign_out_everywhere(tx: Tx, user_id: str) -> int:
     """End every session of the user; how many those were. Raises UserNotFound."""
     await status_of(tx, user_id)
     user_changed(tx, user_id)
-    return len(await revoke_others(tx, user_id, None))
+    return (await end_access(tx, user_id, with_keys=False)).sessions

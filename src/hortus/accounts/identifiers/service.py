@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from hortus.accounts import codes, factors, keys, service, sessions
+from hortus.accounts import codes, factors, service
+from hortus.accounts.access import Ended, end_access
 from hortus.accounts.codes import BadCode, Proof, Target
 from hortus.accounts.consents import Said
 from hortus.accounts.errors import AccountSuspended
@@ -86,11 +87,11 @@ async def _take_away(tx: Tx, target: Target) -> None:
     )
 
 
-async def void_what_came_before(tx: Tx, user_id: str) -> int | None:
+async def void_what_came_before(tx: Tx, user_id: str) -> Ended | None:
     """Let only the one who proves something now into an account that nobody has proved to be theirs.
 
     Whoever signed up with this address need not own it: their password, sessions, keys, passkeys and factors end here.
-    The answer is how many sessions ended; None, and nothing happens, for staff and where somebody else has proved.
+    The answer is what ended; None, and nothing happens, for staff and where somebody else has proved.
     """
     role = (await tx.execute(select(User.role).where(User.id == user_id))).scalar_one()
     if role != "user" or await is_proved(tx, user_id):  # nobody becomes staff by an address that staff only typed
@@ -100,8 +101,7 @@ async def void_what_came_before(tx: Tx, user_id: str) -> int | None:
     await tx.execute(delete(Passkey).where(Passkey.user_id == user_id))
     await tx.execute(delete(ExternalAccount).where(ExternalAccount.user_id == user_id))
     await factors.remove_factors(tx, user_id)
-    await keys.revoke_all(tx, user_id)
-    return len(await sessions.revoke_others(tx, user_id, None))
+    return await end_access(tx, user_id, with_keys=True)
 
 
 async def mark_verified(tx: Tx, user_id: str, target: Target) -> bool:

@@ -186,6 +186,7 @@ async def principal_by_key(source: Source, digests: Sequence[str]) -> Principal:
         budgets=budgets_of(found),
         networks=tuple(network_of(text) for text in found.addresses) if found.addresses is not None else None,
         expires_at=min(ends, default=None),
+        secret_digest=found.digest,
     )
 
 

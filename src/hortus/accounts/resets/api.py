@@ -4,6 +4,7 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 
 from hortus.accounts import codes, resets, service, throttle
+from hortus.accounts.access import Ended
 from hortus.accounts.auth import Caller, limited_caller
 from hortus.accounts.codes import BadCode, BadLink, Codes, Target
 from hortus.accounts.codes.asking import asked
@@ -59,7 +60,7 @@ async def request_password_reset(
     openapi_extra=public("the token or code is the right"),
 )
 async def reset_password(body: ResetIn, request: Request, resources: AllResources) -> ChangedOut:
-    """Choose a new password by the token of the link or by the code. Every session ends; sign in with the new one."""
+    """Choose a new password by the token of the link or by the code. Every session and API key ends; sign in anew."""
     desk = resources.get(Codes)
     target = None
     if body.mobile_number is not None:
@@ -78,10 +79,11 @@ async def reset_password(body: ResetIn, request: Request, resources: AllResource
             answer = await resets.reset(tx, target, found, password_hash, BadCode()) if found else BadCode()
     if isinstance(answer, Problem):
         raise answer
-    return ChangedOut(detail="The password was changed. Sign in with the new one.", sessions_ended=answer)
+    detail = "The password was changed. Sign in with the new one."
+    return ChangedOut(detail=detail, sessions_ended=answer.sessions, keys_ended=answer.keys)
 
 
-async def _by_link(tx: Tx, token: str, password_hash: str) -> int | Problem:
+async def _by_link(tx: Tx, token: str, password_hash: str) -> Ended | Problem:
     followed = await codes.follow_link(tx, "reset_password", token)
     if followed is None:
         return BadLink()
@@ -96,7 +98,7 @@ async def _by_link(tx: Tx, token: str, password_hash: str) -> int | Problem:
 )
 @router.post("/auth/change-password", tags=["auth"], dependencies=[limited_caller("change_password", "10/minute")])
 async def change_password(body: ChangeIn, caller: Caller, resources: AllResources) -> ChangedOut:
-    """Replace the password by the current one. Every other session ends.
+    """Replace the password by the current one. Every other session ends, and with `revoke_api_keys` every API key.
 
     Who has no password yet, or signed in by a code within the last ten minutes, needs no current one.
     """
@@ -122,5 +124,8 @@ async def change_password(body: ChangeIn, caller: Caller, resources: AllResource
         if stored is not None and not await service.keep_password_hash(tx, caller.user_id, stored, None):
             raise BadPassword  # it was changed since it was looked at
         await throttle.take_back(tx, lanes)
-        ended = await resets.change(tx, caller.user_id, password_hash, keep=caller.session_id)
-    return ChangedOut(detail="The password was changed. Every other device was signed out.", sessions_ended=ended)
+        ended = await resets.change(
+            tx, caller.user_id, password_hash, keep=caller.session_id, with_keys=body.revoke_api_keys
+        )
+    detail = "The password was changed. Every other device was signed out."
+    return ChangedOut(detail=detail, sessions_ended=ended.sessions, keys_ended=ended.keys)

@@ -38,6 +38,7 @@ class ChangeIn(Body):
         None, validation_alias=AliasChoices("current_password", "old_password"), description="If there is one"
     )
     new_password: NewPassword
+    revoke_api_keys: bool = Field(False, description="Also remove every API key")
 
 
 class ChangedOut(BaseModel):
@@ -45,3 +46,4 @@ class ChangedOut(BaseModel):
 
     detail: str
     sessions_ended: int
+    keys_ended: int

@@ -1,6 +1,7 @@
 """Replace a password, and end whatever the old one may have opened."""
 
-from hortus.accounts import codes, identifiers, service, sessions
+from hortus.accounts import codes, identifiers, service
+from hortus.accounts.access import NOTHING, Ended, end_access
 from hortus.accounts.codes import Target
 from hortus.accounts.errors import AccountSuspended
 from hortus.accounts.tables import MAY_ENTER
@@ -8,8 +9,8 @@ from hortus.core.db import Tx
 from hortus.core.errors import Problem
 
 
-async def reset(tx: Tx, target: Target, user_id: str | None, password_hash: str, refusal: Problem) -> int | Problem:
-    """A new password for the one who has just proved that the target is theirs; how many sessions ended.
+async def reset(tx: Tx, target: Target, user_id: str | None, password_hash: str, refusal: Problem) -> Ended | Problem:
+    """A new password for the one who has just proved that the target is theirs: every session and API key ends.
 
     With `user_id`, only if the target is still that user's. A refusal is returned: the proof is used up.
     """
@@ -18,24 +19,26 @@ async def reset(tx: Tx, target: Target, user_id: str | None, password_hash: str,
         return refusal
     if holder.status not in MAY_ENTER:
         return AccountSuspended()
-    ended = 0
+    ended = NOTHING
     if not holder.verified:  # somebody may have signed up with an address that is not theirs
         voided = await identifiers.void_what_came_before(tx, holder.user_id)
         if voided is None:
             return refusal
         ended = voided
         await identifiers.mark_verified(tx, holder.user_id, target)
-    return ended + await change(tx, holder.user_id, password_hash, keep=None)
+    return await change(tx, holder.user_id, password_hash, keep=None, with_keys=True, before=ended)
 
 
-async def change(tx: Tx, user_id: str, password_hash: str, *, keep: str | None) -> int:
-    """A new password: every session but `keep` ends, every code and link to reset it is void, the user is told.
-
-    The answer is how many sessions ended.
+async def change(
+    tx: Tx, user_id: str, password_hash: str, *, keep: str | None, with_keys: bool, before: Ended = NOTHING
+) -> Ended:
+    """A new password: every session but `keep` ends, with `with_keys` every API key too, every code and link to reset
+    it is void, and the user is told what ended, with what ended `before` in the same transaction.
     """
     await service.set_password_hash(tx, user_id, password_hash)
     await codes.cancel_links(tx, user_id, "reset_password")
     for each in await identifiers.identifiers_of(tx, user_id):
         await codes.forget_codes(tx, "reset_password", Target(each.kind, each.value))  # type: ignore[arg-type]
-    await codes.tell_user(tx, user_id, "password_changed")
-    return len(await sessions.revoke_others(tx, user_id, keep))
+    ended = before + await end_access(tx, user_id, keep=keep, with_keys=with_keys)
+    await codes.tell_user(tx, user_id, "password_changed", keys_ended=ended.keys)
+    return ended

@@ -7,6 +7,7 @@ from hortus.accounts.sessions.recent import (
     two_factors_proved,
 )
 from hortus.accounts.sessions.service import (
+    is_live,
     live_sessions,
     open_session,
     principal_of,
@@ -17,6 +18,7 @@ from hortus.accounts.sessions.service import (
 
 __all__ = [
     "authenticated_again",
+    "is_live",
     "live_sessions",
     "open_session",
     "principal_of",

@@ -73,7 +73,7 @@ async def refresh(
 async def logout(request: Request, caller: Caller, tx: WriteTx) -> None:
     """End this session."""
     await sessions.revoke(tx, caller.user_id, caller.session_id)
-    tx.after_commit(lambda: web_session.end(request))
+    tx.after_commit(lambda: web_session.signed_out(request))
 
 
 @router.post("/auth/reauthenticate", tags=["auth"], dependencies=[limited_caller("reauthenticate", "10/minute")])
@@ -123,6 +123,8 @@ async def revoke_other_sessions(caller: Caller, tx: WriteTx) -> None:
 
 
 @router.delete("/user/sessions/{session_id}", status_code=204, tags=["user"], response_class=Response)
-async def revoke_session(session_id: Id, caller: Caller, tx: WriteTx) -> None:
+async def revoke_session(session_id: Id, request: Request, caller: Caller, tx: WriteTx) -> None:
     """Sign out one device."""
     await sessions.revoke(tx, caller.user_id, session_id)
+    if session_id == caller.session_id:
+        tx.after_commit(lambda: web_session.signed_out(request))

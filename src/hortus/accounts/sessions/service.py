@@ -95,6 +95,8 @@ async def refresh(
     """
     now, digest = clock.now(), digest_of(refresh_token)
     found = (await tx.execute(_STATE.where(RefreshToken.digest == digest))).one_or_none()
+    if found is not None and found.status == "suspended":  # its sessions were revoked: say why
+        return AccountSuspended()
     if found is None or found.revoked_at is not None or found.expires_at <= now:
         return BadRefreshToken()
     if found.status != "active":
@@ -151,13 +153,24 @@ _CALLER = Read(
 async def principal_of(source: Source, user_id: str, session_id: str) -> Principal:
     """The caller behind a session; raises Unauthenticated or AccountSuspended."""
     found = next(iter(await source.read(_CALLER, session_id=session_id)), None)
+    if found is not None and not hmac.compare_digest(found.id, user_id):
+        raise Unauthenticated
+    if found is not None and found.status == "suspended":  # its sessions were revoked: say why
+        raise AccountSuspended
     if found is None or found.revoked_at is not None or found.expires_at <= clock.now():
         raise Unauthenticated("The session has ended. Sign in again.")
-    if not hmac.compare_digest(found.id, user_id):
-        raise Unauthenticated
     if found.status != "active":
         raise AccountSuspended
     return Principal(user_id, session_id, found.role, two_factors=found.two_factors)
+
+
+async def is_live(source: Source, user_id: str, session_id: str) -> bool:
+    """Whether a call of that session would be answered."""
+    try:
+        await principal_of(source, user_id, session_id)
+    except Problem:
+        return False
+    return True
 
 
 async def revoke(tx: Tx, user_id: str, session_id: str) -> None:

@@ -38,7 +38,7 @@ class WorkCostOut(WorkOut):
 
 def _fields(row: Any, settings: Settings) -> dict[str, Any]:
     marks = {name: getattr(row, name) for name in ("user_id", "retry_of", "deleted_at", "taken_down_at")}
-    return generation.shown(row, settings).model_dump() | marks
+    return generation.shown(row, settings, staff=True).model_dump() | marks
 
 
 def _with_cost(row: Any, settings: Settings) -> WorkCostOut:
