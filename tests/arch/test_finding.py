@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Match
 
 from hortus.core.settings import Settings
 from hortus.main.app import create_app
-from hortus.main.finding import Index
+from hortus.main.finding import ALLOWED, Index
 
 APP: Any = create_app(Settings(data_dir=Path("unused"), secret_key="k" * 40)).app  # type: ignore[attr-defined]
 INDEX: Index = APP.router.routes[0]
@@ -32,6 +32,17 @@ def test_every_route_is_found_by_the_index_alone(route: APIRoute):
         assert found is not None
         assert found["route"] is route
         assert found == found_by(ROUTES, method, path)
+
+
+@pytest.mark.parametrize("path", sorted({each.path for each in ROUTES if isinstance(each, APIRoute)}))
+def test_a_wrong_method_is_told_every_right_one(path: str):
+    spelled = re.sub(r"\{\w+\}", "0190-a", path)
+    methods = ("GET", "POST", "PUT", "PATCH", "DELETE")
+    right = {method for method in methods if found_by(ROUTES, method, spelled) is not None}
+    for method in set(methods) - right:
+        found = found_by([INDEX], method, spelled)
+        assert found is not None
+        assert found[ALLOWED] & set(methods) == right
 
 
 async def test_a_route_of_any_kind_answers():

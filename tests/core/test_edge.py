@@ -85,6 +85,13 @@ async def test_a_request_without_a_host_is_refused(hortus: Hortus):
     assert (await said(hortus, ME))[0] in (400, 422)
 
 
+async def test_a_load_balancer_that_speaks_http_1_0_names_no_host(hortus: Hortus):
+    for path in ("/health", "/health/live", "/health/ready"):
+        assert (await said(hortus, f"GET {path} HTTP/1.0"))[0] == 200, path
+    assert (await said(hortus, "GET /api/user/me HTTP/1.0"))[0] == 422
+    assert (await said(hortus, GET))[0] in (400, 422)  # HTTP/1.1 demands it
+
+
 async def test_a_probe_may_come_by_address(hortus: Hortus):
     assert (await said(hortus, GET, "Host: 10.1.2.3:8000"))[0] == 200
     assert (await said(hortus, GET, "Host: a b"))[0] in (400, 422)
@@ -138,6 +145,51 @@ async def test_only_the_websites_of_the_operator_may_read(hortus: Hortus):
     for origin in ("https://evil.example", "null", "http://studio.example.com", "https://studio.example.com:1"):
         headers = (await client.get("/health/live", headers={"Origin": origin})).headers
         assert "access-control-allow-origin" not in headers
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "cache-control",  # EventSource polyfills
+        "accept, authorization, cache-control, last-event-id",
+        "cache-control, pragma",  # a reload by fetch
+        "authorization, content-type, idempotency-key, hortus-session",
+        "if-none-match, if-range, range",
+        "traceparent, tracestate",
+        "x-requested-with",
+    ],
+)
+async def test_what_common_clients_send_passes_the_preflight(hortus: Hortus, sent: str):
+    origin = "https://studio.example.com"
+    ask = {"Origin": origin, "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": sent}
+    answer = await hortus.anonymous().options("/api/generations/x/events", headers=ask)
+    assert answer.status_code == 200, answer.text
+    allowed = {each.strip().lower() for each in answer.headers["access-control-allow-headers"].split(",")}
+    assert {each.strip() for each in sent.split(",")} <= allowed
+    refused = await hortus.anonymous().options("/api/models", headers={**ask, "Origin": "https://evil.example"})
+    assert "access-control-allow-origin" not in refused.headers
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PUT", "/api/keys", "GET, POST"),
+        ("PUT", "/api/user/sessions", "DELETE, GET"),
+        ("POST", "/user/profile/", "GET, PUT"),
+        ("DELETE", "/api/auth/login", "POST"),
+        ("PUT", f"/api/chatroom/{'0' * 36}", "DELETE, GET, PATCH"),
+    ],
+)
+async def test_a_wrong_method_is_told_every_right_one(hortus: Hortus, method: str, path: str, allowed: str):
+    answer = await hortus.anonymous().request(method, path)
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert answer.headers["allow"] == allowed
+
+
+async def test_a_browser_finds_an_icon(hortus: Hortus):
+    answer = await hortus.anonymous().get("/favicon.ico")
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "image/png")
+    assert answer.content.startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(

@@ -140,12 +140,16 @@ class Edge:
         most = self._most(scope)
         if not length.isdigit() or int(length[:18]) > most:
             return PayloadTooLarge(max_bytes=most)
-        host = next((value for name, value in headers if name == b"host"), b"")
+        host = next((value for name, value in headers if name == b"host"), None)
+        probed = scope["path"].startswith(PROBED)
+        if host is None and probed and scope["http_version"] == "1.0":  # load balancers still ask so
+            return None
+        host = host or b""
         found = _HOST.fullmatch(host.decode("latin-1"))
         if found is None:
             return Invalid("Send exactly one well-formed `Host` header.")
         known = not self._allowed_hosts or found["name"].lower() in self._allowed_hosts
-        if not known and not scope["path"].startswith(PROBED):  # probes come by address
+        if not known and not probed:  # probes come by address
             return Invalid("This host name is not served here.")
         return None
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from hortus.core.web import public
@@ -21,7 +21,7 @@ _INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 
 def add_docs(app: FastAPI) -> None:
-    """Serve `/docs`, `/redoc`, `/docs/errors` and what they load."""
+    """Serve `/docs`, `/redoc`, `/docs/errors` and what they load, and the icon of the site."""
     kept = Path(str(files("fastapi_offline"))) / "static"  # only its files: Swagger UI and ReDoc, as a package
     app.mount(ASSETS, StaticFiles(directory=kept), name="assets")
     marked: dict[str, Any] = {"include_in_schema": False, "openapi_extra": public("documentation")}
@@ -31,7 +31,7 @@ def add_docs(app: FastAPI) -> None:
             title="Hortus API",
             swagger_js_url=f"{ASSETS}/swagger-ui-bundle.js",
             swagger_css_url=f"{ASSETS}/swagger-ui.css",
-            swagger_favicon_url=f"{ASSETS}/favicon.png",
+            swagger_favicon_url="/favicon.ico",
         )
     )
     redoc = _page(
@@ -39,10 +39,17 @@ def add_docs(app: FastAPI) -> None:
             openapi_url=SCHEMA,
             title="Hortus API",
             redoc_js_url=f"{ASSETS}/redoc.standalone.js",
-            redoc_favicon_url=f"{ASSETS}/favicon.png",
+            redoc_favicon_url="/favicon.ico",
             with_google_fonts=False,
         )
     )
+
+    icon = files("hortus.main").joinpath("favicon.png").read_bytes()
+
+    @app.get("/favicon.ico", **marked)
+    async def favicon() -> Response:
+        """The icon that browsers ask for by themselves; every browser takes a PNG there."""
+        return Response(icon, media_type="image/png", headers={"Cache-Control": "public, max-age=86400"})
 
     @app.get("/docs", **marked)
     async def docs() -> HTMLResponse:

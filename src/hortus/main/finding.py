@@ -2,8 +2,11 @@
 
 from collections.abc import Iterable
 
+from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
+
+ALLOWED = "hortus.allowed"
 
 
 class Index(BaseRoute):
@@ -16,18 +19,23 @@ class Index(BaseRoute):
 
     def __init__(self, routes: Iterable[BaseRoute]) -> None:
         self._exact: dict[tuple[str, str], Route] = {}
+        self._at: dict[str, list[Route]] = {}
         self._open: dict[tuple[int, str], list[Route]] = {}
         for route in routes:
             if not isinstance(route, Route) or ":path}" in route.path or "{" in _shape(route.path)[1]:
                 continue
             if "{" not in route.path:
+                self._at.setdefault(route.path, []).append(route)
                 for method in route.methods or ():
                     self._exact.setdefault((method, route.path), route)
             else:
                 self._open.setdefault(_shape(route.path), []).append(route)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """The match of the route that is found, which stands in its scope as `route`."""
+        """The match of the route that is found, which stands in its scope as `route`.
+
+        A path that has routes for other methods only is matched as well, with those in the scope.
+        """
         if scope["type"] != "http":
             return Match.NONE, {}
         path: str = scope["path"]
@@ -35,14 +43,22 @@ class Index(BaseRoute):
         if route is not None:
             match, found = route.matches(scope)
             return match, {"route": route, **found}
+        others = list(self._at.get(path, ()))
         for route in self._open.get(_shape(path), ()):
             match, found = route.matches(scope)
             if match is Match.FULL:
                 return match, {"route": route, **found}
-        return Match.NONE, {}
+            if match is Match.PARTIAL:
+                others.append(route)
+        if not others:
+            return Match.NONE, {}
+        return Match.FULL, {"route": others[0], ALLOWED: {method for each in others for method in each.methods or ()}}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the route that was found answer."""
+        """Let the route that was found answer; 405 with every method of the path where none has the one asked for."""
+        allowed: set[str] | None = scope.get(ALLOWED)
+        if allowed is not None:
+            raise HTTPException(405, headers={"Allow": ", ".join(sorted(allowed))})
         await scope["route"].handle(scope, receive, send)
 
 
