@@ -81,11 +81,17 @@ class Hortus:
 
 @asynccontextmanager
 async def serve(
-    database_url: str, folder: Path, *, knows_its_port: bool = False, fresh: bool = False, **overrides: Any
+    database_url: str,
+    folder: Path,
+    *,
+    knows_its_port: bool = False,
+    fresh: bool = False,
+    work: bool = True,
+    **overrides: Any,
 ) -> AsyncIterator[Hortus]:
     """Start the application, stop it at the end. The database is migrated, unless it is said to be `fresh`.
 
-    With `knows_its_port` its own links lead to itself.
+    With `knows_its_port` its own links lead to itself; without `work` it runs no background tasks.
     """
     given = {"rate_limits_enabled": False, "principal_cache_seconds": 30.0, "secret_key": "k" * 40, **overrides}
     # Named as TCP, or asyncio leaves small answers waiting for 40 ms for more.
@@ -97,7 +103,7 @@ async def serve(
     settings = Settings(data_dir=folder / "data", database_url=database_url, **given)
     if fresh:
         await asyncio.to_thread(upgrade, settings)
-    app = create_app(settings)
+    app = create_app(settings, work=work)
     config = uvicorn.Config(
         app, log_config=None, access_log=False, proxy_headers=False, lifespan="on", timeout_graceful_shutdown=5
     )

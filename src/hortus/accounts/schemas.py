@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from hortus.accounts.passwords import LONGEST, SHORTEST
 from hortus.core.credentials import Credential
 from hortus.core.email_address import normal
-from hortus.core.schemas import Body, Line, Time
+from hortus.core.schemas import Body, Line, MustBeTrue, Time
 
 Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(normal)]
 NewPassword = Annotated[str, StringConstraints(min_length=SHORTEST, max_length=LONGEST, strip_whitespace=False)]
@@ -26,7 +26,7 @@ class RegisterIn(Body):
     email: Email
     password: NewPassword
     name: Name | None = None
-    accept_terms: Literal[True] = Field(description="Must be true")
+    accept_terms: MustBeTrue = Field(description="Must be true")
     marketing_consent: bool = False
     referral: Referral | None = None
 

@@ -9,10 +9,11 @@ from hortus.core.schemas import Body, Id, MicroCredits, Time
 from hortus.payments import Gateway
 from hortus.quotas import HeldPlan
 
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{3}$", to_upper=True)]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,20}$")]
-GatewayName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,40}$")]
-PathHere = Annotated[str, StringConstraints(pattern=r"^/([^/\\\x00-\x20][^\\\x00-\x20]{0,299})?$")]
+Currency = Annotated[str, StringConstraints(max_length=3, pattern=r"^[A-Za-z]{3}$", to_upper=True)]
+Name = Annotated[str, StringConstraints(max_length=20, pattern=r"^[A-Za-z0-9_-]{1,20}$")]
+GatewayName = Annotated[str, StringConstraints(max_length=40, pattern=r"^[a-z0-9_-]{1,40}$")]
+GatewayId = Annotated[str, StringConstraints(max_length=40)]
+PathHere = Annotated[str, StringConstraints(max_length=301, pattern=r"^/([^/\\\x00-\x20][^\\\x00-\x20]{0,299})?$")]
 """A path on the shop's own origin: never somebody else's site."""
 Interval = Literal["month", "year"]
 

@@ -3,7 +3,7 @@
 from fastapi import Request
 
 from hortus.billing import inbox
-from hortus.billing.schemas import Received
+from hortus.billing.schemas import GatewayId, Received
 from hortus.core.db import Database
 from hortus.core.errors import PayloadTooLarge
 from hortus.core.web import AllResources, make_router, public
@@ -17,7 +17,7 @@ SIGNED = public("the gateway signs what it sends; without a secret the route doe
 
 @router.post("/webhook/{gateway_id}", openapi_extra=SIGNED)
 @router.post("/payment/webhook/{gateway_id}", openapi_extra=SIGNED, include_in_schema=False)
-async def hear(gateway_id: str, request: Request, resources: AllResources) -> Received:
+async def hear(gateway_id: GatewayId, request: Request, resources: AllResources) -> Received:
     """Verify, write down once, answer; the work follows."""
     body = b""
     async for chunk in request.stream():

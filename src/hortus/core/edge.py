@@ -29,6 +29,10 @@ MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32 * 1024
 MAX_TARGET_BYTES = 8 * 1024
 """Of path and query together."""
+MAX_PARAMETERS = 100
+"""Of a query; each costs some microseconds to read."""
+MAX_COOKIE_BYTES = 8 * 1024
+"""Of all cookies together, as other servers allow; ours take 2 KiB."""
 _ONCE = (b"host", b"content-length", b"content-type", b"authorization", b"idempotency-key")
 
 HEADERS = {
@@ -126,10 +130,8 @@ class Edge:
         if scope["method"] in ("TRACE", "TRACK", "CONNECT"):
             return MethodNotAllowed(headers={"Allow": "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"})
         headers = scope["headers"]
-        if len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
-            return PayloadTooLarge("The request has too many or too large headers.")
-        if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > MAX_TARGET_BYTES:
-            return PayloadTooLarge("The address is too long.", max_bytes=MAX_TARGET_BYTES)
+        if (oversized := _oversized(scope)) is not None:
+            return oversized
         names = [name for name, _ in headers]
         twice = next((name.decode() for name in _ONCE if names.count(name) > 1), None)
         if twice is not None:
@@ -196,6 +198,19 @@ def _request_id(headers: list[tuple[bytes, bytes]]) -> str:
             if _GIVEN_ID.fullmatch(text):
                 return text
     return ids.new()
+
+
+def _oversized(scope: Scope) -> Problem | None:
+    headers, query = scope["headers"], scope["query_string"]
+    if len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
+        return PayloadTooLarge("The request has too many or too large headers.")
+    if len(scope.get("raw_path") or b"") + len(query) > MAX_TARGET_BYTES:
+        return PayloadTooLarge("The address is too long.", max_bytes=MAX_TARGET_BYTES)
+    if query.count(b"&") >= MAX_PARAMETERS:
+        return Invalid(f"A query has at most {MAX_PARAMETERS} parameters.")
+    if sum(len(value) for name, value in headers if name == b"cookie") > MAX_COOKIE_BYTES:
+        return PayloadTooLarge("The request has too many or too large cookies.", max_bytes=MAX_COOKIE_BYTES)
+    return None
 
 
 def _template(scope: Scope) -> str:

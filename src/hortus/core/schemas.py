@@ -1,41 +1,32 @@
-"""The base of every request body, and the texts that may enter."""
+"""The base of every request body, and the types that request bodies and queries share."""
 
-from datetime import datetime
+import re
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    Strict,
+    WithJsonSchema,
+)
 
 from hortus.core import ids, text
 from hortus.core.clock import iso
 from hortus.core.errors import NotFound
 
 
-def _check_texts(value: Any) -> None:
-    if isinstance(value, str):
-        if "\x00" in value:
-            raise ValueError("text must not contain null bytes")
-        if any("\ud800" <= character <= "\udfff" for character in value):
-            raise ValueError("text must be valid Unicode")
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _check_texts(key)
-            _check_texts(item)
-    elif isinstance(value, list):
-        for item in value:
-            _check_texts(item)
-
-
 class Body(BaseModel):
-    """A request body: unknown fields, null bytes and broken Unicode are refused with the field named."""
+    """A request body: unknown fields are refused, and no type is converted (`"1"`, `1.0` and `true` are no integers).
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    `core.json_body` has read it: no duplicate keys, no null characters, no broken Unicode. Each of its fields has a
+    largest size, from which `core.body_bounds` works out the largest body.
+    """
 
-    @model_validator(mode="before")
-    @classmethod
-    def _refuse_bad_text(cls, value: Any) -> Any:
-        if isinstance(value, dict):
-            _check_texts(value)
-        return value
+    model_config = ConfigDict(extra="forbid", strict=True, str_strip_whitespace=True)
 
 
 def _known(value: str) -> str:
@@ -48,8 +39,61 @@ Line, Lines = AfterValidator(text.line), AfterValidator(text.lines)
 """Human text in any script, of one line (a name, a title) or of several: `Annotated[str, StringConstraints(…), Line]`.
 Control characters and direction marks are refused."""
 
-Id = Annotated[str, AfterValidator(_known)]
+Id = Annotated[str, AfterValidator(_known), WithJsonSchema({"type": "string", "format": "uuid", "maxLength": 36})]
 """An id in a path or body. What cannot be an id is nobody's: 404, like any other unknown id."""
+
+_DATE_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})"
+)
+_LOCAL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?)?")
+FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
+"""Moments that a request may name: what is computed from them stays a date, in every time zone."""
+
+
+def _date_time(value: Any) -> Any:
+    # Pydantic would also read seconds since 1970, as numbers and as texts.
+    if not isinstance(value, str) or not _DATE_TIME.fullmatch(value.strip()):
+        raise ValueError("must be a date and time of ISO 8601 with an offset, such as 2026-12-01T09:30:00Z")
+    return value
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        moment = value.astimezone(UTC)
+    except OverflowError:  # the year 0 or 10000 of UTC
+        moment = None
+    if moment is None or not FIRST <= moment <= LAST:
+        raise ValueError("must be from the year 2000 to the year 9998, in UTC")
+    return moment
+
+
+def _with_offset(value: Any) -> Any:
+    if not isinstance(value, str) or not (found := _LOCAL.fullmatch(value.strip())):
+        return value
+    return f"{found[0]}Z" if found[1] else f"{found[0]}T00:00:00Z"
+
+
+DateTimeIn = Annotated[
+    datetime,
+    Strict(False),
+    BeforeValidator(_date_time),
+    AfterValidator(_in_utc),
+    WithJsonSchema({"type": "string", "format": "date-time", "maxLength": 40}),
+]
+"""A moment in a request: ISO 8601 with an offset, from the year 2000 to 9998; the value is in UTC."""
+
+FilterTimeIn = Annotated[DateTimeIn, BeforeValidator(_with_offset)]
+"""A moment that narrows a list: without an offset it is in UTC, and a date alone is its first moment."""
+
+
+def _true(value: bool) -> bool:
+    if not value:
+        raise ValueError("must be true")
+    return value
+
+
+MustBeTrue = Annotated[bool, AfterValidator(_true), WithJsonSchema({"type": "boolean", "const": True})]
+"""A consent: `true` and nothing that only equals it."""
 
 Time = Annotated[datetime, PlainSerializer(iso, return_type=str, when_used="json")]
 """A moment on the wire: UTC, ISO 8601, ending in Z."""

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, HTTPConnection
 
-from hortus.core import addresses, context, errors, idempotency
+from hortus.core import addresses, context, errors, idempotency, invalid_input
 from hortus.core.credentials import bears_credentials
 from hortus.core.db import Database, Tx
 from hortus.core.errors import Problem
@@ -26,6 +26,7 @@ from hortus.core.limits import Limiter
 from hortus.core.paging import MAX_LIMIT, Paging
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
+from hortus.core.strict_route import StrictRoute
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -297,11 +298,7 @@ async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
     known = content_type.endswith("json") or content_type == "multipart/form-data"
     if body_expected and sent_body and not known:
         return problem_response(errors.UnsupportedMediaType())
-    listed = [
-        {"field": ".".join(str(part) for part in item["loc"][1:]) or str(item["loc"][0]), "detail": item["msg"]}
-        for item in found[:20]
-    ]
-    return problem_response(errors.Invalid(errors=listed))
+    return problem_response(errors.Invalid(errors=invalid_input.listed(found)))
 
 
 CLIENT_LEFT = 499
@@ -363,7 +360,13 @@ def operation_id(route: APIRoute) -> str:
 def make_router(prefix: str, tag: str | None = None) -> APIRouter:
     """Routes under `prefix` whose schema says what every problem looks like. Only `main` mounts them."""
     tags: list[str | Enum] | None = [tag] if tag is not None else None
-    return APIRouter(prefix=prefix, tags=tags, responses=PROBLEM_RESPONSES, generate_unique_id_function=operation_id)
+    return APIRouter(
+        prefix=prefix,
+        tags=tags,
+        responses=PROBLEM_RESPONSES,
+        generate_unique_id_function=operation_id,
+        route_class=StrictRoute,
+    )
 
 
 class ProblemBody(BaseModel):

@@ -2,12 +2,11 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Query, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import AfterValidator, BaseModel
+from pydantic import BaseModel
 from starlette.datastructures import FormData, UploadFile
 
 from hortus.accounts import Caller, Principal, limited_caller
@@ -16,7 +15,7 @@ from hortus.core.db import Database
 from hortus.core.errors import Invalid, Problem, UnsupportedMediaType
 from hortus.core.paging import Page
 from hortus.core.resources import Resources
-from hortus.core.schemas import Id, Time
+from hortus.core.schemas import FilterTimeIn, Id, Time
 from hortus.core.settings import Settings
 from hortus.core.web import (
     AllResources,
@@ -39,17 +38,6 @@ from hortus.storage import Storage
 router = make_router("/api")
 SettingsOf = Annotated[Settings, resource(Settings)]
 PUBLIC = {"x-public": "the signature of the link is the right"}
-
-
-def _in_utc(given: datetime) -> datetime:
-    moment = given if given.tzinfo else given.replace(tzinfo=UTC)
-    if not 1970 <= moment.year < 9000:
-        raise ValueError("choose a year from 1970 to 8999")
-    return moment
-
-
-When = Annotated[datetime, AfterValidator(_in_utc)]
-"""A moment in a query; without a zone it is UTC."""
 
 
 class FileOut(BaseModel):
@@ -165,11 +153,11 @@ async def list_files(
     tx: ReadTx,
     paging: PageOf,
     settings: SettingsOf,
-    purpose: Annotated[str | None, Query(pattern="^(upload|output)$")] = None,
+    purpose: Annotated[str | None, Query(max_length=6, pattern="^(upload|output)$")] = None,
     mime_type: Annotated[str | None, Query(max_length=60, pattern=r"^[a-z]+(/[a-z0-9.+-]*)?$")] = None,
     q: Annotated[str | None, Query(max_length=80, pattern=r"^[^\x00]*$")] = None,
-    created_after: When | None = None,
-    created_before: When | None = None,
+    created_after: FilterTimeIn | None = None,
+    created_before: FilterTimeIn | None = None,
 ) -> Page[FileOut]:
     """Your files, newest first. `q` searches in names."""
     page = await service.find_all(

@@ -47,7 +47,7 @@ class ImageIn(Body):
     prompt: Annotated[str, StringConstraints(min_length=1, max_length=4_000, strip_whitespace=True)]
     style: Word | None = None
     color: Word | None = None
-    size: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{1,3}x[1-9][0-9]{1,3}$")] = Field(
+    size: Annotated[str, StringConstraints(max_length=9, pattern=r"^[1-9][0-9]{1,3}x[1-9][0-9]{1,3}$")] = Field(
         "1024x1024", description="Width x height in pixels, each from 64 to 2048"
     )
     count: int = Field(1, ge=1, le=4)
@@ -84,7 +84,7 @@ class VideoIn(Body):
     script: Script | None = None
     prompt: Annotated[str, StringConstraints(min_length=1, max_length=2_000, strip_whitespace=True)] | None = None
     voice: Word | None = None
-    language: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
+    language: Annotated[str, StringConstraints(max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
     aspect_ratio: Literal["16:9", "9:16", "1:1"] = "16:9"
     quality: Tier = "balanced"
     model: ModelId | None = None

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from hortus.core.credentials import Credential
-from hortus.core.schemas import Body, Time
+from hortus.core.schemas import Body, MustBeTrue, Time
 
 
 class ConsentOut(BaseModel):
@@ -27,7 +27,7 @@ class ConsentsOut(BaseModel):
 class ConsentsIn(Body):
     """What changes; absent fields stay. Terms cannot be taken back: delete the account instead."""
 
-    terms: Literal[True] | None = None
+    terms: MustBeTrue | None = None
     marketing: bool | None = None
 
 

@@ -9,7 +9,7 @@ from hortus.accounts.codes.guesses import GAP
 from hortus.accounts.codes.service import LIFE, Purpose
 from hortus.accounts.codes.targets import Target, mobile
 from hortus.accounts.schemas import Email, Name, NewPassword, Password, Referral, Secret
-from hortus.core.schemas import Body
+from hortus.core.schemas import Body, MustBeTrue
 from hortus.core.text import pasted
 
 Number = Annotated[str, StringConstraints(min_length=4, max_length=40)]
@@ -74,7 +74,7 @@ class SignupIn(Body):
     mobile_number: Number
     name: Name | None = None
     password: NewPassword | None = None
-    accept_terms: Literal[True] = Field(description="Must be true")
+    accept_terms: MustBeTrue = Field(description="Must be true")
     marketing_consent: bool = False
     referral: Referral | None = None
 

@@ -1,9 +1,9 @@
 """What people send to make and change keys, and what they see."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, PlainSerializer, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, PlainSerializer, StringConstraints
 
 from hortus.accounts.keys.addresses import network_of
 from hortus.accounts.keys.scopes import EVERYTHING, Scope
@@ -11,7 +11,7 @@ from hortus.accounts.keys.service import LONGEST_OVERLAP_HOURS, scope_words
 from hortus.accounts.schemas import Name
 from hortus.core import clock
 from hortus.core.credentials import Credential
-from hortus.core.schemas import Body, Time
+from hortus.core.schemas import Body, DateTimeIn, Time
 
 MOST = 10**15
 
@@ -24,21 +24,17 @@ def _network(text: str) -> str:
 
 
 def _in_future(moment: datetime) -> datetime:
-    try:
-        utc = moment.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError("must be a moment before the year 10000 in UTC") from error
-    if utc <= clock.now():
+    if moment <= clock.now():
         raise ValueError("must be in the future; to stop a key now, switch it off or remove it")
-    return utc
+    return moment
 
 
 Scopes = Annotated[list[Scope], Field(min_length=1, max_length=20), AfterValidator(scope_words)]
-ModelId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:/-]{1,80}$")]
+ModelId = Annotated[str, StringConstraints(max_length=80, pattern=r"^[A-Za-z0-9._:/-]{1,80}$")]
 Models = Annotated[list[ModelId], Field(min_length=1, max_length=100)]
 Address = Annotated[str, StringConstraints(min_length=2, max_length=50), AfterValidator(_network)]
 Addresses = Annotated[list[Address], Field(min_length=1, max_length=50)]
-Future = Annotated[AwareDatetime, AfterValidator(_in_future)]
+Future = Annotated[DateTimeIn, AfterValidator(_in_future)]
 Calls = Annotated[int, Field(ge=0, le=MOST)]
 Credits = Annotated[int, Field(ge=0, le=MOST), PlainSerializer(str, return_type=str, when_used="json")]
 

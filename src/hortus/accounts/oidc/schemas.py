@@ -8,8 +8,8 @@ from hortus.core.schemas import Body, Time
 
 ReturnTo = Annotated[str, StringConstraints(max_length=300, pattern=r"^/([!$-.0-\[\]-~][!$-\[\]-~]*)?$")]
 """A path of our own front end: no second slash in front, no fragment, no backslash, nothing that needs escaping."""
-Challenge = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{43}$")]
-Verifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._~-]{43,128}$")]
+Challenge = Annotated[str, StringConstraints(max_length=43, pattern=r"^[A-Za-z0-9_-]{43}$")]
+Verifier = Annotated[str, StringConstraints(max_length=128, pattern=r"^[A-Za-z0-9._~-]{43,128}$")]
 Code = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 

@@ -13,20 +13,21 @@ BASE64URL = r"^[A-Za-z0-9_-]+$"
 class _FromBrowser(BaseModel):
     """Part of what `PublicKeyCredential.toJSON()` gives; browsers add fields as they learn."""
 
-    model_config = ConfigDict(extra="ignore", validate_by_name=False)
+    model_config = ConfigDict(extra="ignore", strict=True, validate_by_name=False)
 
 
-CredentialId = Annotated[str, StringConstraints(min_length=1, max_length=1400, pattern=BASE64URL)]
-Encoded = Annotated[str, StringConstraints(min_length=1, max_length=8_000, pattern=BASE64URL)]
+ENCODED = Field(json_schema_extra={"contentEncoding": "base64url"})
+CredentialId = Annotated[str, StringConstraints(min_length=1, max_length=1400, pattern=BASE64URL), ENCODED]
+Encoded = Annotated[str, StringConstraints(min_length=1, max_length=8_000, pattern=BASE64URL), ENCODED]
+Attestation = Annotated[str, StringConstraints(min_length=1, max_length=24_000, pattern=BASE64URL), ENCODED]
+UserHandle = Annotated[str, StringConstraints(max_length=200, pattern=r"^[A-Za-z0-9_-]*$"), ENCODED]
 
 
 class AttestationIn(_FromBrowser):
     """How a new key describes itself."""
 
     client_data_json: Encoded = Field(alias="clientDataJSON")
-    attestation_object: Annotated[str, StringConstraints(min_length=1, max_length=24_000, pattern=BASE64URL)] = Field(
-        alias="attestationObject"
-    )
+    attestation_object: Attestation = Field(alias="attestationObject")
 
 
 class AssertionIn(_FromBrowser):
@@ -35,9 +36,7 @@ class AssertionIn(_FromBrowser):
     client_data_json: Encoded = Field(alias="clientDataJSON")
     authenticator_data: Encoded = Field(alias="authenticatorData")
     signature: Encoded
-    user_handle: Annotated[str, StringConstraints(max_length=200, pattern=r"^[A-Za-z0-9_-]*$")] | None = Field(
-        None, alias="userHandle"
-    )
+    user_handle: UserHandle | None = Field(None, alias="userHandle")
 
 
 class NewCredentialIn(_FromBrowser):

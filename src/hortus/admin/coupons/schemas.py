@@ -2,18 +2,18 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, model_validator
+from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from hortus.admin.schemas import Reason
 from hortus.core import clock
 from hortus.core.credentials import Credential
-from hortus.core.schemas import Body, Line, MicroCredits, Time
+from hortus.core.schemas import Body, DateTimeIn, Line, MicroCredits, Time
 
 CouponKind = Literal["percent", "amount", "credit"]
-Micro = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,14}$")]
-Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{4,40}$")]
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{3}$", to_upper=True)]
-Sold = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,20}$")]
+Micro = Annotated[str, StringConstraints(max_length=15, pattern=r"^[1-9][0-9]{0,14}$")]
+Code = Annotated[str, StringConstraints(max_length=40, pattern=r"^[A-Za-z0-9-]{4,40}$")]
+Currency = Annotated[str, StringConstraints(max_length=3, pattern=r"^[A-Za-z]{3}$", to_upper=True)]
+Sold = Annotated[str, StringConstraints(max_length=20, pattern=r"^[A-Za-z0-9_-]{1,20}$")]
 VALUES = {"percent": {"percent"}, "amount": {"amount_minor", "currency"}, "credit": {"credits"}}
 """Which fields say what a kind is worth."""
 
@@ -32,8 +32,8 @@ class CouponIn(Body):
     pack: Sold | None = Field(None, description="Only for this pack")
     limit_total: int | None = Field(1, ge=1, le=10**9)
     limit_per_user: int | None = Field(1, ge=1, le=10**6)
-    starts_at: AwareDatetime | None = None
-    ends_at: AwareDatetime | None = None
+    starts_at: DateTimeIn | None = None
+    ends_at: DateTimeIn | None = None
     code: Code | None = None
     count: int = Field(1, ge=1, le=200)
     reason: Reason

@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, field_validator
+from pydantic import BaseModel, Field, StringConstraints, field_validator
 
 from hortus.admin.schemas import Reason
 from hortus.core import clock
-from hortus.core.schemas import Body, MicroCredits, Time
+from hortus.core.schemas import Body, DateTimeIn, MicroCredits, Time
 
 RequestStatus = Literal["pending", "granted", "rejected", "reversed"]
 
@@ -14,15 +14,15 @@ RequestStatus = Literal["pending", "granted", "rejected", "reversed"]
 class GiveIn(Body):
     """Give credits to a user."""
 
-    amount: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,14}$")] = Field(
+    amount: Annotated[str, StringConstraints(max_length=15, pattern=r"^[1-9][0-9]{0,14}$")] = Field(
         description="Micro-credits as a decimal string: `1000000` is one credit"
     )
     reason: Reason
-    expires_at: AwareDatetime | None = None
+    expires_at: DateTimeIn | None = None
 
     @field_validator("expires_at")
     @classmethod
-    def _in_the_future(cls, value: AwareDatetime | None) -> AwareDatetime | None:
+    def _in_the_future(cls, value: DateTimeIn | None) -> DateTimeIn | None:
         if value is not None and value <= clock.now():
             raise ValueError("must lie in the future")
         return value

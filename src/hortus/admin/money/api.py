@@ -6,7 +6,6 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Query
 from fastapi.responses import JSONResponse
-from pydantic import AwareDatetime
 
 from hortus import billing, generation
 from hortus.accounts import Admin, Staff
@@ -30,14 +29,14 @@ from hortus.admin.schemas import ReasonIn
 from hortus.core import clock, ids
 from hortus.core.db import Database, Tx
 from hortus.core.paging import Page
-from hortus.core.schemas import Id
+from hortus.core.schemas import DateTimeIn, Id
 from hortus.core.settings import Settings
 from hortus.core.web import AllResources, OnceOnly, PageOf, ReadTx, WriteTx, make_router, resource
 
 router = make_router("/api/admin", "admin")
 SettingsOf = Annotated[Settings, resource(Settings)]
 VendorId = Annotated[str, Query(max_length=255, pattern=r"^[\x21-\x7e]+$")]
-Month = Annotated[str, Query(pattern=r"^[2-9][0-9]{3}-(0[1-9]|1[0-2])$", examples=["2026-11"])]
+Month = Annotated[str, Query(max_length=7, pattern=r"^[2-9][0-9]{3}-(0[1-9]|1[0-2])$", examples=["2026-11"])]
 
 
 # Payments --------------------------------------------------------------------
@@ -51,8 +50,8 @@ async def list_payments(
     user_id: Id | None = None,
     vendor_id: VendorId | None = None,
     status: billing.PaymentStatus | None = None,
-    since: AwareDatetime | None = None,
-    until: AwareDatetime | None = None,
+    since: DateTimeIn | None = None,
+    until: DateTimeIn | None = None,
 ) -> Page[MoneyOut]:
     """Payments, newest first. `status=unexpected` are those that fit no order; the times are those of the booking."""
     page = await billing.find_payments(

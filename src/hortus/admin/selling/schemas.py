@@ -7,11 +7,11 @@ from pydantic import BaseModel, Field, StringConstraints, field_validator
 from hortus.admin.schemas import Reason
 from hortus.core.schemas import Body, Line, MicroCredits, Time
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,20}$")]
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+Name = Annotated[str, StringConstraints(max_length=20, pattern=r"^[A-Za-z0-9_-]{1,20}$")]
+Currency = Annotated[str, StringConstraints(max_length=3, pattern=r"^[A-Z]{3}$")]
 Prices = Annotated[dict[Currency, Annotated[int, Field(ge=0, le=10**12)]], Field(max_length=20)]
 Title = Annotated[str, StringConstraints(min_length=1, max_length=80, strip_whitespace=True), Line]
-Amount = Annotated[str, StringConstraints(pattern=r"^(0|[1-9][0-9]{0,14})$")]
+Amount = Annotated[str, StringConstraints(max_length=15, pattern=r"^(0|[1-9][0-9]{0,14})$")]
 Quality = Literal["economy", "balanced", "premium"]
 
 
@@ -33,7 +33,7 @@ class PlanIn(Body):
     monthly_credits: Amount
     windows: list[WindowIn] = Field(max_length=20)
     features: list[Title] = Field(default_factory=list, max_length=20)
-    qualities: list[Quality] = Field(["economy", "balanced", "premium"], min_length=1)
+    qualities: list[Quality] = Field(["economy", "balanced", "premium"], min_length=1, max_length=3)
     trial_days: int = Field(0, ge=0, le=365)
     reason: Reason
 

@@ -15,7 +15,9 @@ class AutoTopupIn(Body):
     """Buy `pack` whenever less than `below` is available, for at most `monthly_cap_minor` in a calendar month (UTC)."""
 
     pack: Name
-    below: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,14}$")] = Field(description="Micro-credits")
+    below: Annotated[str, StringConstraints(max_length=15, pattern=r"^[1-9][0-9]{0,14}$")] = Field(
+        description="Micro-credits"
+    )
     monthly_cap_minor: int = Field(gt=0, le=10**12)
     currency: Currency | None = None
     enabled: bool = True

@@ -32,7 +32,7 @@ router = make_router("/api/payment", "payment")
 SettingsOf = Annotated[Settings, resource(Settings)]
 PRINT = limited_caller("invoice_pdf", "30/minute")
 SHEETS = limited_caller("statement", "30/minute")
-Month = Annotated[str, Query(pattern=r"^[2-9][0-9]{3}-(0[1-9]|1[0-2])$", examples=["2026-11"])]
+Month = Annotated[str, Query(max_length=7, pattern=r"^[2-9][0-9]{3}-(0[1-9]|1[0-2])$", examples=["2026-11"])]
 
 
 # Who the buyer is ------------------------------------------------------------

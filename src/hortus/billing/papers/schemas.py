@@ -11,7 +11,9 @@ from hortus.billing.papers.states import code_of, name_of
 from hortus.billing.papers.tables import BillingDetails, Invoice
 from hortus.core.schemas import Body, Line, Lines, MicroCredits, Time
 
-Country = Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True, pattern=r"^[A-Za-z]{2}$")]
+Country = Annotated[
+    str, StringConstraints(strip_whitespace=True, to_upper=True, max_length=2, pattern=r"^[A-Za-z]{2}$")
+]
 _NO_COUNTRY = frozenset(("EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"))
 
 
