@@ -19,6 +19,7 @@ from bench import (
     many_workers,
     picture,
     routes,
+    searches,
     streams,
 )
 from bench.figures import Figure, at_least, known, missing, page
@@ -57,6 +58,7 @@ async def measure(folder: Path, server: str, chosen: list[str]) -> list[tuple[st
         "images": ("Ordering pictures", lambda: images.measure(folder, apart("images"))),
         "many_workers": ("Many workers", lambda: many_workers.measure(folder, apart("workers"))),
         "many_rows": ("Many rows", lambda: many_rows.measure(apart("rows"), f"sqlite:///{folder / 'rows.db'}")),
+        "searches": ("Searches", lambda: searches.measure(folder, apart("searches"))),
         "streams": ("Streams", lambda: streams.measure(folder)),
         "many_streams": ("Many streams", lambda: many_streams.measure(folder)),
         "picture": ("Uploads", lambda: picture.measure(folder)),
@@ -83,7 +85,7 @@ def main(chosen: list[str]) -> None:
         folder = Path(name)
         server = get_server(folder / "pg", cleanup_mode="stop")
         try:
-            for empty in ("images", "workers", "rows"):
+            for empty in ("images", "workers", "rows", "searches"):
                 server.psql(f"CREATE DATABASE {empty}")
             sections = asyncio.run(measure(folder, server.get_uri(), chosen))
         finally:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from hortus.core.db import Database
 from hortus.core.engines import CLASHED, Manners, sqlstate
+from hortus.core.search import is_compared
 
 LOCK = 4_807_526_976  # any number, the same for every process that migrates
 TRIES = 20
@@ -20,7 +21,13 @@ log = structlog.get_logger()
 def migrate(connection: Connection) -> None:
     # Tables are read where somebody asks what has changed in them; an upgrade needs nothing but its steps.
     metadata = context.config.attributes.get("metadata")
-    context.configure(connection=connection, target_metadata=metadata, render_as_batch=True, compare_type=True)
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        render_as_batch=True,
+        compare_type=True,
+        include_object=is_compared,
+    )
     with context.begin_transaction():
         if connection.dialect.name == "postgresql":
             # For another migration we wait as long as it takes, for a table not: whoever asks for it after us

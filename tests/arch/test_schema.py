@@ -13,12 +13,15 @@ from sqlalchemy.exc import DBAPIError
 
 from hortus.core.db import Database
 from hortus.core.engines import Manners
+from hortus.core.search import is_compared
 from hortus.main.schema import config
 from hortus.main.tables import metadata
 
 
 def differences(connection: Connection) -> list:
-    return compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata)
+    return compare_metadata(
+        MigrationContext.configure(connection, opts={"compare_type": True, "include_object": is_compared}), metadata
+    )
 
 
 async def test_migrations_and_tables_agree(database: Database):

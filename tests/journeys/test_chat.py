@@ -7,8 +7,8 @@ from sqlalchemy import func, select
 from tests.emulators.openai import OpenAIEmulator
 from tests.serving import Hortus
 
-from hortus.chat.tables import Message
-from hortus.core import clock, ids
+from hortus.chat.tables import Chatroom, Message
+from hortus.core import clock, ids, search
 from hortus.core.events import Bus
 from hortus.tasks import EmbeddedEngine, presence
 
@@ -127,6 +127,8 @@ async def test_a_reply_that_nobody_announced_is_found_in_the_database(hortus: Ho
         await anext(lines)
         said = {"room_id": room["id"], "role": "assistant", "content": "Made elsewhere", "status": "done"}
         async with hortus.database.transaction() as tx:
+            owner = (await tx.get(Chatroom, room["id"])).user_id
+            said["search"] = search.document(owner, said["content"])
             tx.add(Message(id=ids.new(), parent_id=sent["message"]["id"], created_at=clock.now(), **said))
         told = ""
         async with asyncio.timeout(30):
@@ -211,3 +213,42 @@ async def test_of_many_messages_of_one_moment_as_many_are_taken_as_there_is_room
         count = select(func.count()).select_from(Message).where(Message.room_id.in_(rooms))
         assert (await tx.execute(count)).scalar_one() == 2 * room_for  # of the refused nothing is stored
     assert await left() == 0
+
+
+async def test_search_finds_messages_replies_rooms_and_works_of_the_caller_alone(
+    hortus: Hortus, vendor: OpenAIEmulator
+):
+    ada, eve = await hortus.customer(), await hortus.customer()
+    rooms = {}
+    for client in (ada, eve):
+        room = (await client.post("/api/chatroom", json={"title": "Café plans", "description": "chairs"})).json()
+        sent = await send(client, room["id"], "Which teapot, for Łódź?")
+        await replied(client, room["id"], sent["reply"]["id"])
+        await client.post("/api/image/generate", json={"prompt": "a teapot at dawn"})
+        rooms[client] = room["id"]
+    hits = (await ada.get("/api/chatroom/search", params={"q": "łódź TEAP"})).json()["items"]
+    assert [(hit["room_id"], hit["room_title"], hit["role"]) for hit in hits] == [(rooms[ada], "Café plans", "user")]
+    reply = (await ada.get(f"/api/chatroom/{rooms[ada]}")).json()["messages"][-1]
+    word = reply["content"].split()[0]
+    assert reply["id"] in {
+        hit["id"] for hit in (await ada.get("/api/chatroom/search", params={"q": word})).json()["items"]
+    }
+    for q in ("cafe", "chai", "plan cafe"):
+        assert [room["id"] for room in (await ada.get("/api/chatroom", params={"q": q})).json()["items"]] == [
+            rooms[ada]
+        ]
+    works = (await ada.get("/api/generations", params={"q": "dawn"})).json()["items"]
+    assert [work["prompt"] for work in works] == ["a teapot at dawn"]
+    assert (await ada.get("/api/chatroom/search", params={"q": ""})).status_code == 422
+    await ada.delete(f"/api/chatroom/{rooms[ada]}")
+    await ada.delete(f"/api/generations/{works[0]['id']}")
+    for path in ("chatroom", "chatroom/search", "generations"):
+        assert (await ada.get(f"/api/{path}", params={"q": "teapot"})).json()["items"] == []
+        assert (
+            len(
+                (await eve.get(f"/api/{path}", params={"q": "teapot" if path != "chatroom" else "cafe"})).json()[
+                    "items"
+                ]
+            )
+            == 1
+        )

@@ -13,6 +13,7 @@ from hortus.chat import service
 from hortus.chat.cache import RoomLists, rooms_changed
 from hortus.chat.schemas import (
     EditIn,
+    FoundMessage,
     MessageIn,
     RegenerateIn,
     RoomChange,
@@ -97,6 +98,23 @@ async def list_rooms(
     }
     lists.keep(look, shown)
     return JSONResponse(shown, headers={"X-Cache": "miss"})
+
+
+@router.get("/search", openapi_extra=open_to_keys("chat"))
+async def search_messages(
+    caller: Caller,
+    tx: ReadTx,
+    paging: PageOf,
+    q: Annotated[str, Query(min_length=1, max_length=80, pattern=r"^[^\x00]*$")],
+) -> Page[FoundMessage]:
+    """Your messages and replies in which each word of `q` begins a word, newest first."""
+    page = await service.find_messages_with(tx, caller.user_id, paging, q)
+    titles = await service.titles_of(tx, {row.room_id for row in page.items})
+    found = [
+        FoundMessage(**show_message(row).model_dump(), room_id=row.room_id, room_title=titles[row.room_id])
+        for row in page.items
+    ]
+    return Page(items=found, next_cursor=page.next_cursor)
 
 
 @router.get("/{room_id}", openapi_extra=open_to_keys("chat"))

@@ -9,14 +9,15 @@ from hortus import generation
 from hortus.chat.cache import rooms_changed
 from hortus.chat.service import lock_rooms, move_rooms, topic_of
 from hortus.chat.tables import Chatroom, Message
+from hortus.core import search
 from hortus.core.db import Tx
 from hortus.core.events import Bus
 from hortus.core.rowset import SetStatement
 
 _FILL_REPLIES = SetStatement(
-    "UPDATE messages SET content = d.said, status = d.outcome, error_code = d.why "
+    "UPDATE messages SET content = d.said, search = d.search, status = d.outcome, error_code = d.why "
     "FROM {rows} WHERE messages.id = d.wanted AND status = 'pending' RETURNING id, parent_id",
-    wanted="text", said="text", outcome="text", why="text",
+    wanted="text", said="text", search="text", outcome="text", why="text",
 )  # fmt: skip
 
 
@@ -56,7 +57,7 @@ async def taken_down(tx: Tx, gone: generation.TakenDown) -> None:
     marks = gone.asked["marks"]
     await tx.execute(select(Chatroom.id).where(Chatroom.id == marks["room_id"]).with_for_update())
     emptied = update(Message).where(Message.id == marks["message_id"])
-    await tx.execute(emptied.values(content="", status="error", error_code="taken_down"))
+    await tx.execute(emptied.values(content="", search="", status="error", error_code="taken_down"))
     rooms_changed(tx, gone.user_id)
 
 
@@ -83,9 +84,11 @@ async def _end_replies(tx: Tx, replies: Sequence[generation.Ended]) -> None:
 
 def _filled(reply: generation.Ended, *, is_open: bool) -> dict[str, Any]:
     good = reply.delivered
+    said = (reply.text or "") if good and is_open else ""
     return {
         "wanted": reply.asked["marks"]["message_id"],
-        "said": (reply.text or "") if good and is_open else "",
+        "said": said,
+        "search": search.document(reply.user_id, said),
         "outcome": "done" if good else "error",
         "why": None if good else reply.error_code or reply.status,
     }

@@ -66,6 +66,13 @@ class MessageOut(BaseModel):
     error_code: str | None
 
 
+class FoundMessage(MessageOut):
+    """A message that a search found, with its room."""
+
+    room_id: str
+    room_title: str
+
+
 class RoomLine(BaseModel):
     """A room in a list."""
 

@@ -1,6 +1,6 @@
 """Rooms, messages, and turns: a message stored and its reply under way in one transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from hortus import generation, routing
 from hortus.accounts import Principal
 from hortus.chat.errors import MessageNotFound, RoomNotFound, WrongRole
 from hortus.chat.tables import Chatroom, Message
-from hortus.core import clock, context, ids
+from hortus.core import clock, context, ids, search
 from hortus.core.db import Tx
 from hortus.core.errors import Problem
 from hortus.core.events import Bus
@@ -26,7 +26,17 @@ MAX_TOKENS = 1024
 
 
 _STORE = insert_of(
-    Message, "id", "room_id", "parent_id", "role", "content", "status", "generation_id", "error_code", "created_at"
+    Message,
+    "id",
+    "room_id",
+    "parent_id",
+    "role",
+    "content",
+    "status",
+    "generation_id",
+    "error_code",
+    "created_at",
+    "search",
 )
 _PENDING: ColumnElement[bool] = literal_column("messages.status = 'pending'")
 """Said literally, so that SQLite uses the partial index of this condition."""
@@ -68,6 +78,7 @@ async def create_room(tx: Tx, user_id: str, title: str, description: str | None)
         created_at=now,
         updated_at=now,
     )
+    _index(room)
     tx.add(room)
     await tx.flush()
     return room
@@ -128,10 +139,21 @@ async def find_rooms(
     if pinned is not None:
         query = query.where(Chatroom.pinned.is_(pinned))
     if words:
-        query = query.where(
-            Chatroom.title.icontains(words, autoescape=True) | Chatroom.description.icontains(words, autoescape=True)
-        )
+        return await search.find(tx, query, paging, user_id, words, order=Chatroom.activity)
     return await newest(tx, query, paging, Chatroom.activity)
+
+
+async def find_messages_with(tx: Tx, user_id: str, paging: Paging, words: str) -> Page[Any]:
+    """The messages in the user's rooms that contain those words, newest first."""
+    rooms = select(Chatroom.id).where(Chatroom.user_id == user_id, Chatroom.deleted_at.is_(None))
+    query = select(Message).where(Message.room_id.in_(rooms))
+    return await search.find(tx, query, paging, user_id, words, order=Message.id, recent=False)
+
+
+async def titles_of(tx: Tx, room_ids: Collection[str]) -> dict[str, str]:
+    """The titles of rooms by their ids."""
+    found = await tx.execute(select(Chatroom.id, Chatroom.title).where(Chatroom.id.in_(room_ids)))
+    return {row.id: row.title for row in found}
 
 
 async def change_room(tx: Tx, user_id: str, room_id: str, changes: dict[str, Any]) -> Chatroom:
@@ -139,6 +161,7 @@ async def change_room(tx: Tx, user_id: str, room_id: str, changes: dict[str, Any
     room = await find_room(tx, user_id, room_id, lock=True)
     for name, value in changes.items():
         setattr(room, name, value)
+    _index(room)
     _touch(room)
     await tx.flush()
     return room
@@ -151,9 +174,13 @@ async def delete_room(tx: Tx, bus: Bus, user_id: str, room_id: str) -> None:
     pending = select(Message.generation_id).where(Message.room_id == room_id, _PENDING)
     await generation.request_stop(tx, bus, [each for each in (await tx.execute(pending)).scalars() if each])
     room = await find_room(tx, user_id, room_id, lock=True)
-    room.deleted_at, room.title, room.description = clock.now(), "", None
-    await tx.execute(update(Message).where(Message.room_id == room_id).values(content=""))
+    room.deleted_at, room.title, room.description, room.search = clock.now(), "", None, ""
+    await tx.execute(update(Message).where(Message.room_id == room_id).values(content="", search=""))
     await tx.flush()
+
+
+def _index(room: Chatroom) -> None:
+    room.search = search.document(room.user_id, room.title, room.description)
 
 
 def _touch(room: Chatroom) -> None:
@@ -293,6 +320,7 @@ def _message(room: LockedRoom, parent_id: str | None, role: str, content: str, s
         generation_id=None,
         error_code=None,
         created_at=clock.now(),
+        search=search.document(room.user_id, content),
     )
 
 

@@ -6,11 +6,12 @@ from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hortus.core.db import Base, id_type
+from hortus.core.search import Searchable
 
 _DELETED, _PENDING = text("deleted_at IS NOT NULL"), text("status = 'pending'")
 
 
-class Chatroom(Base):
+class Chatroom(Searchable, Base):
     """A conversation. `activity` is an id that is renewed at every write: newer activity sorts later."""
 
     __tablename__ = "chatrooms"
@@ -33,7 +34,7 @@ class Chatroom(Base):
     deleted_at: Mapped[datetime | None]
 
 
-class Message(Base):
+class Message(Searchable, Base):
     """One message. A reply that failed has status `error` and no content: it is never context."""
 
     __tablename__ = "messages"

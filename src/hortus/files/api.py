@@ -166,7 +166,7 @@ async def list_files(
         paging,
         purpose=purpose,
         mime_type=mime_type,
-        name_contains=q,
+        words=q,
         created_after=created_after,
         created_before=created_before,
     )

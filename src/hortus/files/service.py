@@ -10,7 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import insert, select, update
 
 from hortus.accounts import of_active_user
-from hortus.core import clock, ids
+from hortus.core import clock, ids, search
 from hortus.core.db import Tx
 from hortus.core.paging import Page, Paging, newest
 from hortus.core.settings import Settings
@@ -79,7 +79,13 @@ def digest_of(content: bytes | Path) -> str:
 
 async def insert_file(tx: Tx, new: NewFile) -> None:
     """Add the row of a stored file."""
-    row: dict[str, Any] = {**asdict(new), "scan": "not_scanned", "created_at": clock.now(), "accessed_count": 0}
+    row: dict[str, Any] = {
+        **asdict(new),
+        "scan": "not_scanned",
+        "search": search.document(new.user_id, new.filename),
+        "created_at": clock.now(),
+        "accessed_count": 0,
+    }
     await tx.execute(insert(File), row)
 
 
@@ -122,7 +128,7 @@ async def find_all(
     *,
     purpose: str | None = None,
     mime_type: str | None = None,
-    name_contains: str | None = None,
+    words: str | None = None,
     created_after: datetime | None = None,
     created_before: datetime | None = None,
 ) -> Page[Any]:
@@ -132,12 +138,12 @@ async def find_all(
         query = query.where(File.purpose == purpose)
     if mime_type is not None:
         query = query.where(File.mime_type.startswith(mime_type, autoescape=True))
-    if name_contains is not None:
-        query = query.where(File.filename.icontains(name_contains, autoescape=True))
     if created_after is not None:
         query = query.where(File.created_at >= created_after)
     if created_before is not None:
         query = query.where(File.created_at < created_before)
+    if words:
+        return await search.find(tx, query, paging, user_id, words, order=File.id)
     return await newest(tx, query, paging, File.id)
 
 

@@ -6,12 +6,13 @@ from sqlalchemy import BigInteger, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hortus.core.db import Base, id_type
+from hortus.core.search import Searchable
 
 _DELETED = text("deleted_at IS NOT NULL AND swept_at IS NULL")
 _SWEPT = text("swept_at IS NOT NULL")
 
 
-class File(Base):
+class File(Searchable, Base):
     """One stored file. The blob lies in storage under `storage_key`."""
 
     __tablename__ = "files"

@@ -193,9 +193,15 @@ async def quote(body: QuoteIn, caller: Caller, resources: AllResources) -> Quote
 
 
 async def _page(
-    tx: Any, resources: Resources, user_id: str, paging: Any, kind: str | None, status: str | None
+    tx: Any,
+    resources: Resources,
+    user_id: str,
+    paging: Any,
+    kind: str | None,
+    status: str | None,
+    words: str | None = None,
 ) -> Page[GenerationOut]:
-    page = await service.find_all(tx, user_id, paging, kind=kind, status=status)
+    page = await service.find_all(tx, user_id, paging, kind=kind, status=status, words=words)
     settings = resources.get(Settings)
     return Page(items=[show(row, settings) for row in page.items], next_cursor=page.next_cursor)
 
@@ -215,9 +221,10 @@ async def list_generations(
     paging: PageOf,
     kind: Annotated[Kind | None, Query()] = None,
     status: Annotated[Status | None, Query()] = None,
+    q: Annotated[str | None, Query(max_length=80, pattern=r"^[^\x00]*$")] = None,
 ) -> Page[GenerationOut]:
-    """Your generations, newest first."""
-    return await _page(tx, resources, caller.user_id, paging, kind, status)
+    """Your generations, newest first. `q` searches in the prompts of all kinds but chat."""
+    return await _page(tx, resources, caller.user_id, paging, kind, status, q)
 
 
 @router.get("/video/list", tags=["video"], openapi_extra=open_to_keys("video"))

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from hortus import ledger, quotas, tasks
 from hortus.accounts import Budgets, Principal
-from hortus.core import clock, context, ids
+from hortus.core import clock, context, ids, search
 from hortus.core.db import Tx
 from hortus.core.errors import Problem
 from hortus.core.paging import Page, Paging, newest
@@ -27,6 +27,7 @@ from hortus.routing import Route, Tier
 _ACCEPT = insert_of(
     Generation, "id", "user_id", "key_id", "kind", "operation", "status", "progress", "quality", "prompt", "asked",
     "route", "price", "rates", "model", "provider", "outputs", "attempts", "retry_of", "created_at",
+    "search",
 )  # fmt: skip
 HOLD_LASTS = timedelta(hours=26)
 """Longer than any generation can live; what is held beyond is released by the ledger itself."""
@@ -136,6 +137,8 @@ def row_of(wish: Wish) -> dict[str, Any]:
         "progress": 0,
         "quality": wish.quality,
         "prompt": wish.prompt,
+        # What is said in a room is found there.
+        "search": "" if wish.kind == "chat" else search.document(wish.user_id, wish.prompt),
         "asked": wish.asked,
         "route": [
             {"model": choice.model.id, "provider": choice.offer.provider, "vendor_model": choice.offer.model}
@@ -173,14 +176,22 @@ async def existing(tx: Tx, generation_ids: Collection[str]) -> set[str]:
 
 
 async def find_all(
-    tx: Tx, user_id: str, paging: Paging, *, kind: str | None = None, status: str | None = None
+    tx: Tx,
+    user_id: str,
+    paging: Paging,
+    *,
+    kind: str | None = None,
+    status: str | None = None,
+    words: str | None = None,
 ) -> Page[Any]:
-    """The user's generations, newest first."""
+    """The user's generations, newest first; `words` searches in the prompts of all kinds but chat."""
     query = select(Generation).where(Generation.user_id == user_id, Generation.deleted_at.is_(None))
     if kind is not None:
         query = query.where(Generation.kind == kind)
     if status is not None:
         query = query.where(Generation.status == status)
+    if words:
+        return await search.find(tx, query, paging, user_id, words, order=Generation.id)
     return await newest(tx, query, paging, Generation.id)
 
 
@@ -193,7 +204,7 @@ async def delete(tx: Tx, user_id: str, generation_id: str) -> list[str]:
     await tx.execute(
         update(Generation)
         .where(Generation.id == generation_id, Generation.user_id == user_id)
-        .values(deleted_at=clock.now(), prompt="", text=None, asked={})
+        .values(deleted_at=clock.now(), prompt="", search="", text=None, asked={})
     )
     return [output["file_id"] for output in found.outputs]
 

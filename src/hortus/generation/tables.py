@@ -7,6 +7,7 @@ from sqlalchemy import JSON, BigInteger, ColumnElement, Index, String, Text, cas
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hortus.core.db import Base, id_type
+from hortus.core.search import Searchable
 
 LIVE = ("queued", "running")
 _FAILED, _TAKEN_DOWN = text("status = 'failed'"), text("taken_down_at IS NOT NULL")
@@ -15,7 +16,7 @@ BY_USAGE = ("text", "chat")
 ENDED = ("succeeded", "failed", "cancelled")
 
 
-class Generation(Base):
+class Generation(Searchable, Base):
     """What was asked, what was promised, and what came of it."""
 
     __tablename__ = "generations"

@@ -79,9 +79,9 @@ RULES: dict[str, Rule] = {
     "consent_records": shown(by("user_id"), erase=Blank({"network": None})),
     "idempotency_keys": left_out(PASSING, by("scope")),
     # What they made
-    "messages": shown(through("room_id", "chatrooms")),
-    "chatrooms": shown(by("user_id"), "activity", "leaf_id"),
-    "files": shown(by("user_id"), "storage_key", "swept_at"),
+    "messages": shown(through("room_id", "chatrooms"), "search"),
+    "chatrooms": shown(by("user_id"), "activity", "leaf_id", "search"),
+    "files": shown(by("user_id"), "storage_key", "swept_at", "search"),
     "data_exports": shown(by("user_id")),
     "audit_notes": left_out("what staff wrote for each other; erased with the account", notes_about),
     "audit_events": left_out(
@@ -103,9 +103,11 @@ RULES: dict[str, Rule] = {
         "withheld",
         "cost",
         "cost_currency",
+        "search",
         erase=Blank(
             {
                 "prompt": "",
+                "search": "",
                 "asked": {},
                 "text": None,
                 "outputs": [],
