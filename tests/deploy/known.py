@@ -4,7 +4,9 @@ import importlib
 import pkgutil
 import re
 from pathlib import Path
+from typing import Any
 
+import yaml
 from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
@@ -45,3 +47,33 @@ def variables() -> set[str]:
 def is_read(name: str) -> bool:
     """Whether Hortus reads that variable."""
     return name in variables() or OPEN_ENDED.fullmatch(name) is not None
+
+
+class _Template(yaml.SafeLoader):
+    """YAML with CloudFormation's short forms: `!Ref X` reads as {"Ref": "X"}."""
+
+
+def _short_form(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> dict[str, Any]:
+    if isinstance(node, yaml.ScalarNode):
+        return {tag: loader.construct_scalar(node)}
+    if isinstance(node, yaml.SequenceNode):
+        return {tag: loader.construct_sequence(node, deep=True)}
+    return {tag: loader.construct_mapping(node, deep=True)}
+
+
+_Template.add_multi_constructor("!", _short_form)
+
+
+def stack() -> dict[str, Any]:
+    """The CloudFormation template of deploy/ecs."""
+    return yaml.load((ROOT / "deploy/ecs/stack.yaml").read_text(), _Template)  # a SafeLoader with tags of its own
+
+
+def ecs_containers() -> dict[str, dict[str, Any]]:
+    """The container of each task definition in it, by the name of the resource."""
+    resources = stack()["Resources"].items()
+    return {
+        name: each["Properties"]["ContainerDefinitions"][0]
+        for name, each in resources
+        if each["Type"] == "AWS::ECS::TaskDefinition"
+    }

@@ -1,16 +1,12 @@
 """Each deploy file is read by the checker of its own kind; where a checker is absent the skip says so."""
 
-import json
 import os
 import re
 from pathlib import Path
 
 import pytest
 import yaml
-from botocore.loaders import Loader
-from botocore.model import ServiceModel
-from botocore.validate import ParamValidator
-from tests.deploy.known import ROOT
+from tests.deploy.known import ROOT, ecs_containers, stack
 from tests.deploy.programs import needed, passes, run
 
 SCHEMAS = Path(__file__).parent / "schemas"
@@ -144,17 +140,29 @@ def test_the_units_are_confined(units: Path):
             assert done.returncode == 0, done.stdout[-300:]
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "deploy/ecs").glob("*.json")), ids=lambda path: path.stem)
-def test_aws_takes_the_task_definitions(path: Path):
-    model = ServiceModel(Loader().load_service_model("ecs", "service-2"))
-    given = json.loads(path.read_text())
-    shape = model.operation_model("RegisterTaskDefinition").input_shape
-    report = ParamValidator().validate(given, shape)
-    assert not report.has_errors(), report.generate_report()
-    unknown = set(given) - set(shape.members)
-    assert unknown == set()
-    container = shape.members["containerDefinitions"].member
-    assert set(given["containerDefinitions"][0]) - set(container.members) == set()
+def test_cloudformation_takes_the_stack():
+    passes("cfn-lint", "--non-zero-exit-code", "warning", "deploy/ecs/stack.yaml")
+
+
+def test_the_tasks_of_the_stack_share_secrets_and_files():
+    containers = ecs_containers()
+    assert {each["Command"][1] for each in containers.values()} == {"migrate", "serve", "worker", "scheduler"}
+    for name, each in containers.items():
+        secrets = {one["Name"] for one in each["Secrets"] if "Name" in one}
+        assert secrets == {"SECRET_KEY", "PGPASSWORD"}
+        assert not secrets & {one["Name"] for one in each["Environment"]}
+        assert each["ReadonlyRootFilesystem"] is True
+        assert each["MountPoints"][0]["ContainerPath"] == "/data"
+        assert each["Image"] == {"Ref": "MigrationImage" if name == "MigrateTask" else "Image"}
+
+
+def test_what_the_stack_stores_is_encrypted_and_stays():
+    resources = stack()["Resources"]
+    assert resources["Database"]["Properties"]["StorageEncrypted"] is True
+    assert resources["Files"]["Properties"]["Encrypted"] is True
+    assert resources["Cache"]["Properties"]["TransitEncryptionEnabled"] is True
+    for name in ("Database", "Files", "SecretKey", "DatabasePassword"):
+        assert resources[name]["DeletionPolicy"] in ("Retain", "Snapshot"), name
 
 
 def test_scripts_are_sound():

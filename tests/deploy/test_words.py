@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.deploy.known import ROOT, is_read, variables
+from tests.deploy.known import ROOT, ecs_containers, is_read, variables
 from typer.main import get_command
 
 from hortus.main.cli import app
@@ -35,7 +35,8 @@ def named() -> dict[str, set[str]]:
     """The variables that each file gives to Hortus."""
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
     render = yaml.safe_load((ROOT / "render.yaml").read_text())["services"]
-    ecs = [json.loads(path.read_text())["containerDefinitions"][0] for path in (ROOT / "deploy/ecs").glob("*.json")]
+    ecs = ecs_containers().values()
+    secrets = [each["If"][1] if "If" in each else each for one in ecs for each in one["Secrets"]]
     image = re.findall(r"^(?:ENV|   ) *([A-Z][A-Z_]+)=", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     example = {
         path.name: set(re.findall(r"^(?:# )?([A-Z][A-Z0-9_]*)=", path.read_text(), re.MULTILINE))
@@ -48,7 +49,7 @@ def named() -> dict[str, set[str]]:
         "hortus.env": example["hortus.env.example"],
         "render": {each["key"] for service in render for each in service["envVars"]},
         "fly": set(tomllib.loads((ROOT / "fly.toml").read_text())["env"]),
-        "ecs": {each["name"] for one in ecs for each in one["environment"] + one["secrets"]},
+        "ecs": {each["Name"] for each in secrets} | {each["Name"] for one in ecs for each in one["Environment"]},
         "units": set(re.findall(r"^Environment=([A-Z_]+)=", units, re.MULTILINE)),
         "image": set(image) - {"PATH", "PYTHONUNBUFFERED", "PIP_DISABLE_PIP_VERSION_CHECK", "PIP_NO_CACHE_DIR"},
     }
@@ -73,10 +74,7 @@ def commands() -> list[list[str]]:
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
     found = [compose[name]["command"] for name in OURS]
     found += [json.loads(re.search(r"^CMD (.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)[1])]
-    found += [
-        json.loads(path.read_text())["containerDefinitions"][0]["command"]
-        for path in (ROOT / "deploy/ecs").glob("*.json")
-    ]
+    found += [each["Command"] for each in ecs_containers().values()]
     found += [shlex.split(json.loads((ROOT / "railway.json").read_text())["deploy"]["startCommand"])]
     found += [shlex.split(each) for each in tomllib.loads((ROOT / "fly.toml").read_text())["processes"].values()]
     found += [
