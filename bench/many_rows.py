@@ -47,7 +47,7 @@ async def grow(url: str) -> list[Figure]:
     found: dict[str, list[float]] = {name: [] for name in looks(settings)}
     try:
         async with database.transaction() as tx:
-            await quotas.ensure_plans(tx, settings)
+            await quotas.ensure_plans(tx, settings, quotas.PlanSettings())
             await ledger.grant(tx, ME, 10**12, reference="bench", reason="Benchmark")
             await plant(tx)
         there = 0

@@ -19,6 +19,8 @@ import pytest
 from filelock import FileLock
 
 from hortus.core.db import Database
+from hortus.core.settings import Settings
+from hortus.main.configuration import read as read_configuration
 from tests import schema
 from tests.broker import Valkey
 from tests.clones import TEMPLATE, Clones, execute, on_server
@@ -121,6 +123,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 async def database(database_url: str) -> AsyncIterator[Database]:
     """An open database, empty but for its schema."""
     opened = Database(database_url)
+    opened.configure(read_configuration(Settings(_env_file=None)))
     yield opened
     await opened.close()
 

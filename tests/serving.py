@@ -14,10 +14,13 @@ import httpx2
 import uvicorn
 from sqlalchemy import text
 
+from hortus import payments
 from hortus.core.db import Database
+from hortus.core.http import Http
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.main.app import create_app
+from hortus.main.configuration import read
 from hortus.main.schema import upgrade
 
 PASSWORD = "a long enough passphrase 7"
@@ -73,6 +76,15 @@ class Hortus:
     @property
     def database(self) -> Database:
         return self.resources.get(Database)
+
+    def reread(self) -> None:
+        """Read the environment anew, as a restart does."""
+        configuration = read(self.settings)
+        self.database.configure(configuration)
+        for group in configuration:
+            self.resources.add(group)
+        context = payments.Context(self.resources.get(Http), self.settings, self.database)
+        self.resources.add(payments.discover(context))
 
     async def close(self) -> None:
         for client in self._clients:

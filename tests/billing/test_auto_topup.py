@@ -96,12 +96,14 @@ async def test_it_buys_once_when_credit_falls_below(shop: Hortus):
 
 async def test_the_monthly_cap_and_the_hourly_stop_hold(shop: Hortus, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AUTO_TOPUP_PER_HOUR", "2")
+    shop.reread()
     customer = await saved(shop)
     await wish(customer, below=str(10_000 * CREDIT), monthly_cap_minor=100_000_00)
     for _ in range(4):
         await look(shop)
     assert await available(customer) == 305 * CREDIT  # two in this hour
     monkeypatch.setenv("AUTO_TOPUP_PER_HOUR", "50")
+    shop.reread()
     await wish(customer, below=str(10_000 * CREDIT), monthly_cap_minor=400_00)
     for _ in range(4):
         await look(shop)
@@ -117,6 +119,7 @@ async def test_after_cards_that_say_no_it_waits_and_then_turns_itself_off(
     await spend(shop, customer, 100 * CREDIT)
     monkeypatch.setenv("SANDBOX_DECLINES", "true")
     monkeypatch.setenv("AUTO_TOPUP_PER_HOUR", "50")
+    shop.reread()
     await look(shop)
     now = (await customer.get(PATH)).json()
     assert (now["failures"], now["enabled"], now["spent_minor"]) == (1, True, 0)
@@ -131,6 +134,7 @@ async def test_after_cards_that_say_no_it_waits_and_then_turns_itself_off(
     assert await rows(shop, "SELECT count(*) FROM tasks WHERE name = 'senders.mail'") >= [(1,)]
     assert await rows(shop, "SELECT count(*) FROM checkouts WHERE kind = 'auto_topup' AND status = 'ended'") == [(3,)]
     monkeypatch.setenv("SANDBOX_DECLINES", "false")
+    shop.reread()
     await look(shop)
     assert await available(customer) == 5 * CREDIT
     assert (await wish(customer))["stopped"] is None

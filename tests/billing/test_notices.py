@@ -39,6 +39,7 @@ async def test_a_customer_hears_once_that_credit_runs_low(shop: Hortus):
 
 async def test_nobody_is_written_to_where_it_is_off(shop: Hortus, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("LOW_BALANCE_CREDITS", "0")
+    shop.reread()
     customer = await saved(shop)
     await spend(shop, customer, 100 * CREDIT)
     assert await look(shop) == 0

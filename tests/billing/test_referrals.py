@@ -114,6 +114,7 @@ async def test_a_lost_dispute_takes_back_and_a_late_refund_does_not(shop: Hortus
     await settled(shop)
     assert await available(asha) == WELCOME + REWARD
     monkeypatch.setenv("REFERRAL_CLAWBACK_DAYS", "0")
+    shop.reread()
     await press(two, late, "refund")
     await settled(shop)
     assert await available(asha) == WELCOME + REWARD

@@ -53,10 +53,11 @@ async def test_signing_in_as_somebody_new_says_nothing_unasked(hortus: Hortus, p
     assert found["marketing"]["said_at"] is None
 
 
-async def test_changes_go_on_record(customer, monkeypatch: pytest.MonkeyPatch):
+async def test_changes_go_on_record(hortus: Hortus, customer, monkeypatch: pytest.MonkeyPatch):
     assert (await customer.put(PATH, json={"marketing": True})).json()["marketing"]["given"] is True
     assert (await customer.put("/api/user/profile", json={"marketing_consent": False})).status_code == 200
     monkeypatch.setenv("TERMS_VERSION", "2026-12")
+    hortus.reread()
     stale = (await customer.get(PATH)).json()["terms"]
     assert (stale["version"], stale["current_version"]) == ("1", "2026-12")
     fresh = (await customer.put(PATH, json={"terms": True})).json()["terms"]

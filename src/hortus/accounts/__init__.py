@@ -5,6 +5,7 @@ from hortus.accounts.auth import Admin, Caller, RecentCaller, Staff, limited_cal
 from hortus.accounts.closing import account_reopened, begin_erasure, close_account
 from hortus.accounts.codes import Codes, Welcome, tell_user, user_welcomed
 from hortus.accounts.codes import sweep as sweep_codes
+from hortus.accounts.codes.settings import CodeSettings
 from hortus.accounts.consents import Consent, ConsentKind, change_consent, consent_said
 from hortus.accounts.devices import DeviceCookie, sweep_devices
 from hortus.accounts.directory import (
@@ -26,8 +27,9 @@ from hortus.accounts.factors import remove_factors, sweep_challenges
 from hortus.accounts.keys import KeyUses, ModelNotAllowed, NamedKey, keys_of, keys_since
 from hortus.accounts.keys import demand as demand_scope
 from hortus.accounts.keys import revoke_all as revoke_keys
-from hortus.accounts.new_passwords import NewPasswords
+from hortus.accounts.new_passwords import BreachSettings, NewPasswords
 from hortus.accounts.oidc import Providers as OidcProviders
+from hortus.accounts.oidc import ProviderSettings as OidcProviderSettings
 from hortus.accounts.oidc import RoleGiven
 from hortus.accounts.oidc import read_providers as read_oidc_providers
 from hortus.accounts.oidc import role_given as role_given_by_issuer
@@ -57,8 +59,10 @@ from hortus.accounts.web_session import signed_out
 __all__ = [
     "AccessTokens",
     "Admin",
+    "BreachSettings",
     "Budgets",
     "Caller",
+    "CodeSettings",
     "Codes",
     "Consent",
     "ConsentKind",
@@ -67,6 +71,7 @@ __all__ = [
     "ModelNotAllowed",
     "NamedKey",
     "NewPasswords",
+    "OidcProviderSettings",
     "OidcProviders",
     "PasswordPool",
     "Person",

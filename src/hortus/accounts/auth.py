@@ -10,6 +10,7 @@ from hortus.accounts.factors.errors import SecondFactorRequired
 from hortus.accounts.principal import Principal, PrincipalCache
 from hortus.accounts.sessions import principal_of, recently_authenticated
 from hortus.accounts.tokens import AccessTokens
+from hortus.core import limits
 from hortus.core.db import Database
 from hortus.core.errors import Forbidden, Problem, Unauthenticated
 from hortus.core.resources import Resources
@@ -17,6 +18,7 @@ from hortus.core.settings import Settings
 from hortus.core.web import address_of, hit_limit, resources_of, scopes_of
 
 KEY_LIMIT = "600/minute"
+limits.declare("api_key")
 """How often one API key may call, whatever it calls; `RATE_LIMIT_API_KEY` overrides it."""
 
 
@@ -110,6 +112,7 @@ RecentCaller = Annotated[Principal, Depends(_recent)]
 
 def limited_caller(name: str, default: str) -> Any:
     """A dependency that limits a route by its caller."""
+    limits.declare(name)
 
     async def check(connection: HTTPConnection, caller: Annotated[Principal, Depends(authenticate)]) -> None:
         await hit_limit(connection, name, default, caller.user_id)

@@ -10,14 +10,15 @@ import hashlib
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Literal
+from typing import Annotated, ClassVar, Literal
 
 import structlog
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from hortus.accounts.errors import WeakPassword
 from hortus.accounts.strength import check_strength
+from hortus.core.configuration import Rule, SettingsGroup
 from hortus.core.http import Http, HttpError
 from hortus.core.settings import LOOPBACK, Settings
 
@@ -29,15 +30,18 @@ _LINE = re.compile(r"([0-9A-F]{35}):(\d{1,12})")
 LEAKED = "This password stands in lists of leaked passwords, which attackers try first."
 
 
-class BreachSettings(BaseSettings):
+class BreachSettings(SettingsGroup):
     """PASSWORD_BREACH_CHECK: `auto` asks where the installation is public, `on` always, `off` never."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="PASSWORD_BREACH_", env_file=".env", env_ignore_empty=True, extra="ignore"
-    )
+    model_config = SettingsConfigDict(env_prefix="PASSWORD_BREACH_")
+    heading: ClassVar[str] = "Leaked passwords"
 
     check: Literal["auto", "on", "off"] = "auto"
-    url: str = Field("https://api.pwnedpasswords.com/range/", pattern=r"^https?://[^\s/]+(/\S*)?$", max_length=500)
+    """Whether new passwords are looked up in a list of leaked ones; `auto` asks where the installation is public."""
+    url: Annotated[
+        str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$", max_length=500), Rule("an http:// or https:// address")
+    ] = "https://api.pwnedpasswords.com/range/"
+    """The list; it speaks the protocol of Pwned Passwords."""
     seconds: float = Field(1.5, gt=0, le=10)
     """How long a sign-up waits for the answer."""
 
@@ -45,11 +49,10 @@ class BreachSettings(BaseSettings):
 class NewPasswords:
     """Judges new passwords in a thread of its own."""
 
-    def __init__(self, settings: Settings, http: Http, breaches: BreachSettings | None = None) -> None:
-        chosen = breaches or BreachSettings()
+    def __init__(self, settings: Settings, http: Http, breaches: BreachSettings) -> None:
         public = settings.host not in LOOPBACK or bool(settings.public_url)
-        self._asks = chosen.check == "on" or (chosen.check == "auto" and public)
-        self._url, self._seconds = chosen.url.rstrip("/") + "/", chosen.seconds
+        self._asks = breaches.check == "on" or (breaches.check == "auto" and public)
+        self._url, self._seconds = breaches.url.rstrip("/") + "/", breaches.seconds
         self._http = http
         self._quiet_until = 0.0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="strength")

@@ -27,6 +27,7 @@ from hortus.billing.revenue import Revenue, revenue
 from hortus.billing.signals import dispute_lost, payment_failed, payment_received, payment_reversed
 from hortus.billing.sold import (
     DEFAULT_PACKS,
+    BillingSettings,
     Pack,
     PackTerms,
     end_pack_sale,
@@ -38,6 +39,7 @@ from hortus.billing.sold import (
 
 __all__ = [
     "DEFAULT_PACKS",
+    "BillingSettings",
     "CannotChange",
     "CannotRefund",
     "EventStatus",

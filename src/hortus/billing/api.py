@@ -64,7 +64,7 @@ async def price_list(tx: ReadTx, gateways: GatewaysOf) -> PriceList:
             )
             for pack in await sold.offered_packs(tx)
         ],
-        amounts=[AmountOut(**asdict(each)) for each in sold.BillingSettings().amounts()],
+        amounts=[AmountOut(**asdict(each)) for each in tx.settings(sold.BillingSettings).amounts()],
         gateways=[GatewayOut.of(gateway) for gateway in gateways.ready()],
     )
 
@@ -94,7 +94,7 @@ async def subscribe(
 
     async def order(tx: Tx) -> Checkout:
         plan = await sold.plan_named(tx, wish.plan)
-        currency = orders.choose_currency(gateway, wish.currency, plan.terms.prices_per(wish.interval))
+        currency = orders.choose_currency(tx, gateway, wish.currency, plan.terms.prices_per(wish.interval))
         coupon = await _coupon(tx, resources, wish)
         return await orders.order_plan(tx, gateway, caller.user_id, plan, wish.interval, currency, coupon)
 
@@ -114,7 +114,7 @@ async def top_up(
         if body.pack is not None:
             wanted = await orders.pack_wanted(tx, gateway, body.pack, body.currency)
         else:
-            wanted = orders.amount_wanted(body.amount_minor or 0, str(body.currency))
+            wanted = orders.amount_wanted(tx, body.amount_minor or 0, str(body.currency))
         coupon = await _coupon(tx, resources, body)
         return await orders.order_credits(tx, gateway, caller.user_id, wanted, coupon)
 

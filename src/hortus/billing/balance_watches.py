@@ -22,7 +22,7 @@ PAGE = 500
 
 async def watch(tx: Tx, user_id: str) -> None:
     """Credit came in: watch the user from now on, if that is enough."""
-    least = sold.BillingSettings().low_balance_credits * MICRO
+    least = tx.settings(sold.BillingSettings).low_balance_credits * MICRO
     if not least or await ledger.below(tx, {user_id: least}):
         return
     row = tx.insert(BalanceWatch).values(user_id=user_id, since=clock.now())
@@ -31,7 +31,7 @@ async def watch(tx: Tx, user_id: str) -> None:
 
 async def sweep(resources: Resources, _task: tasks.Claimed) -> None:
     """Write to everybody who is watched and has too little now; those who top up by themselves need no mail."""
-    least = sold.BillingSettings().low_balance_credits * MICRO
+    least = resources.get(sold.BillingSettings).low_balance_credits * MICRO
     database, after = resources.get(Database), ""
     refilled = select(AutoTopup.user_id).where(AutoTopup.user_id == BalanceWatch.user_id, AutoTopup.enabled)
     while least:

@@ -119,7 +119,7 @@ async def _restore(tx: Tx, payment: Payment, amount: int, number: int) -> None:
         reference=references_of(payment.id, number)[-1],
         reason="Dispute won",
         priority=priority_of(payment),
-        expires_at=credit_ends(payment),
+        expires_at=credit_ends(tx, payment),
     )
 
 

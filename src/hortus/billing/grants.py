@@ -29,11 +29,11 @@ def priority_of(payment: Payment) -> int:
     return ledger.PRIORITY_PLAN if payment.kind in OF_PLAN else ledger.PRIORITY_BOUGHT
 
 
-def credit_ends(payment: Payment) -> datetime | None:
+def credit_ends(tx: Tx, payment: Payment) -> datetime | None:
     """When credit of a payment expires: with its period, or so many periods later as roll over; bought credit never."""
     if payment.kind not in OF_PLAN or payment.period_end is None:
         return None
-    periods = BillingSettings().plan_rollover_periods
+    periods = tx.settings(BillingSettings).plan_rollover_periods
     return months_later(payment.period_end, periods * MONTHS[payment.interval or "month"])
 
 
@@ -47,7 +47,7 @@ async def grant_for(tx: Tx, payment_id: str) -> None:
         reference=references_of(row.id, 0)[0],
         reason=row.title,
         priority=priority_of(row),
-        expires_at=credit_ends(row),
+        expires_at=credit_ends(tx, row),
     )
 
 
@@ -81,7 +81,7 @@ async def end_plan_credit(tx: Tx, subscription_id: str) -> None:
         await ledger.end_grant(tx, reference_of(checkout_id))
     query = select(Payment).where(Payment.subscription_id == subscription_id, Payment.kind.in_(OF_PLAN))
     for payment in (await tx.execute(query.order_by(Payment.id.desc()).limit(RECENT))).scalars().all():
-        ends = credit_ends(payment)
+        ends = credit_ends(tx, payment)
         if ends is not None and ends > clock.now():
             for reference in references_of(payment.id, payment.restored):
                 await ledger.end_grant(tx, reference)

@@ -69,7 +69,6 @@ PERIODIC = (
 def connect_signals() -> None:
     """Let this package react to payments, refunds, disputes, grants and sign-ups; again is fine."""
     subscription_unwanted.connect(_enqueue_undo)
-    papers.InvoiceSettings()  # what is wrong with them is said at the start, not when money comes
     payment_received.connect(papers.request_invoice)
     payment_reversed.connect(papers.request_refund_note)
     dispute_lost.connect(papers.request_dispute_note)

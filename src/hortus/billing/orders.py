@@ -37,9 +37,9 @@ def choose_gateway(gateways: Gateways, wish: str | None, currency: str | None, *
     return next((each for each in fitting if currency == each.can.currencies[0]), fitting[0])
 
 
-def choose_currency(gateway: Gateway, wish: str | None, prices: dict[str, int]) -> str:
+def choose_currency(tx: Tx, gateway: Gateway, wish: str | None, prices: dict[str, int]) -> str:
     """The currency asked for, or the first one of the gateway in which there is a price. Raises NotForSale."""
-    own = sold.BillingSettings().payment_currency.upper()
+    own = tx.settings(sold.BillingSettings).payment_currency.upper()
     wishes = (wish,) if wish is not None else (own, *gateway.can.currencies)
     for currency in wishes:
         if currency in gateway.can.currencies and prices.get(currency):
@@ -101,13 +101,13 @@ class Credits:
 async def pack_wanted(tx: Tx, gateway: Gateway, name: str, currency: str | None) -> Credits:
     """A pack at its price. Raises NotForSale."""
     pack = await sold.pack_named(tx, name)
-    chosen = choose_currency(gateway, currency, pack.terms.prices)
+    chosen = choose_currency(tx, gateway, currency, pack.terms.prices)
     return Credits(pack.terms.title, pack.terms.credits, pack.terms.prices[chosen], chosen, pack)
 
 
-def amount_wanted(amount_minor: int, currency: str) -> Credits:
+def amount_wanted(tx: Tx, amount_minor: int, currency: str) -> Credits:
     """An amount of the customer's choice at the operator's rate. Raises NotForSale, AmountNotOffered."""
-    for offered in sold.BillingSettings().amounts():
+    for offered in tx.settings(sold.BillingSettings).amounts():
         if offered.currency == currency:
             worth = offered.credits_for(amount_minor)
             return Credits(f"{credits_to_text(worth)} credits", worth, amount_minor, currency)

@@ -4,17 +4,17 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from decimal import Decimal
-from typing import cast
+from typing import Annotated, ClassVar, cast
 
 import structlog
-from pydantic import Field, NonNegativeInt, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, Field
 from sqlalchemy import and_, func, select
 
 from hortus import quotas
 from hortus.billing.errors import AmountNotOffered, NotForSale
 from hortus.billing.tables import CreditPack, VendorPrice
 from hortus.core import clock, ids
+from hortus.core.configuration import Days, Json, Rule, SettingsGroup
 from hortus.core.db import Database, Tx
 from hortus.core.money import MICRO
 from hortus.payments import Gateway, Interval, RecurringPrice
@@ -24,40 +24,53 @@ log = structlog.get_logger()
 MONTHS: dict[str, int] = {"month": 1, "year": 12}
 
 
-class BillingSettings(BaseSettings):
-    """`PAYMENT_GRACE_DAYS` is how long a plan goes on when its renewal is late or was declined.
+def _in_micro(rates: dict[str, Decimal]) -> dict[str, Decimal]:
+    if any(not 0 < rate <= 1_000_000 or rate * MICRO != (rate * MICRO).to_integral_value() for rate in rates.values()):
+        raise ValueError("above zero, with at most six decimals")
+    return rates
 
-    `PLAN_ROLLOVER_PERIODS` is for how many further periods the credit of a plan stays good.
-    """
 
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
+Currency = Annotated[str, Field(pattern=r"^[A-Za-z]{3}$")]
+WholeCredits = Annotated[int, Field(ge=0, le=1_000_000_000)]
+AmountsByCurrency = Annotated[
+    dict[Currency, Annotated[int, Field(ge=1, le=10_000_000_000)]],
+    *Json,
+    Rule('a JSON object of minor units by currency, such as {"INR": 5000}'),
+]
 
-    payment_grace_days: NonNegativeInt = 3
+
+class BillingSettings(SettingsGroup):
+    """What is sold besides plans, and how long a plan outlives its payment."""
+
+    heading: ClassVar[str] = "Selling"
+
+    payment_grace_days: Days = 3
+    """Days for which a plan goes on when its renewal is late or was declined."""
     plan_rollover_periods: int = Field(0, ge=0, le=24)
-    payment_currency: str = ""
+    """For how many further periods the credit of a plan stays good."""
+    payment_currency: Annotated[str, Field(pattern=r"^([A-Za-z]{3})?$"), Rule("a currency such as INR")] = ""
     """What is charged when a customer does not say: the first currency of the gateway unless set."""
-    low_balance_credits: NonNegativeInt = 20
+    low_balance_credits: WholeCredits = 20
     """Whole credits below which a customer is written to, once each time; 0 writes to nobody."""
     auto_topup_per_hour: int = Field(3, ge=1, le=100)
     """How often an automatic top-up may charge one customer in an hour, whatever they set."""
-    referral_reward_credits: NonNegativeInt = 20
+    referral_reward_credits: WholeCredits = 20
     """Whole credits for whoever brought a new customer, once that one has paid; 0 gives none."""
-    referral_welcome_credits: NonNegativeInt = 20
+    referral_welcome_credits: WholeCredits = 20
     """The same for the new customer."""
-    referral_clawback_days: NonNegativeInt = 30
+    referral_clawback_days: Days = 30
     """Both are taken back when the payment is refunded or lost in a dispute within so many days."""
-    topup_rates: dict[str, Decimal] = Field(default_factory=lambda: {"INR": Decimal("0.9"), "USD": Decimal(45)})
+    topup_rates: Annotated[
+        dict[Currency, Decimal],
+        *Json,
+        AfterValidator(_in_micro),
+        Rule('a JSON object of credits above zero with at most six decimals by currency, such as {"INR": "0.9"}'),
+    ] = Field(default_factory=lambda: {"INR": Decimal("0.9"), "USD": Decimal(45)})
     """Credits for a hundred minor units (a rupee, a dollar) when a customer names the amount; `{}` sells packs only."""
-    topup_min_minor: dict[str, int] = Field(default_factory=lambda: {"INR": 50_00, "USD": 1_00})
-    topup_max_minor: dict[str, int] = Field(default_factory=lambda: {"INR": 50_000_00, "USD": 500_00})
-
-    @field_validator("topup_rates")
-    @classmethod
-    def _in_micro(cls, value: dict[str, Decimal]) -> dict[str, Decimal]:
-        for currency, rate in value.items():
-            if not 0 < rate <= 1_000_000 or rate * MICRO != (rate * MICRO).to_integral_value():
-                raise ValueError(f"{currency}: give credits above zero with at most six decimals")
-        return value
+    topup_min_minor: AmountsByCurrency = Field(default_factory=lambda: {"INR": 50_00, "USD": 1_00})
+    """The least that a customer may name."""
+    topup_max_minor: AmountsByCurrency = Field(default_factory=lambda: {"INR": 50_000_00, "USD": 500_00})
+    """The most that a customer may name."""
 
     def amounts(self) -> "list[FreeAmount]":
         """The currencies in which any amount can be bought."""

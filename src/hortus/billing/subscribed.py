@@ -161,7 +161,8 @@ async def apply_plan(tx: Tx, subscription_id: str) -> None:
     if row.status in LIVE:
         if row.paid_until <= row.period_start and row.status != "trialing" and row.trial_end is None:
             return  # nothing was paid yet: no plan on credit
-        grace = timedelta(0) if row.cancels_at_period_end else timedelta(days=sold.BillingSettings().payment_grace_days)
+        days = 0 if row.cancels_at_period_end else tx.settings(sold.BillingSettings).payment_grace_days
+        grace = timedelta(days=days)
         await quotas.set_plan(tx, row.user_id, plan_id=row.plan_id, until=row.paid_until + grace)
     elif row.status == "ended" and await live_of(tx, row.user_id) is None:
         await quotas.end_plan(tx, row.user_id, row.plan_id)

@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import pkgutil
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.metadata import entry_points
@@ -10,6 +11,9 @@ from types import ModuleType
 from typing import Any
 
 from pydantic import ValidationError
+
+from hortus.core.configuration import SettingsGroup
+from hortus.core.settings import Settings as CoreSettings
 
 
 def discover(folder: ModuleType, group: str, seam: type, context: object) -> tuple[dict[str, Any], dict[str, str]]:
@@ -35,6 +39,25 @@ def discover(folder: ModuleType, group: str, seam: type, context: object) -> tup
         else:
             found[adapter.id] = adapter
     return found, broken
+
+
+def settings_groups(folder: ModuleType, group: str) -> list[type[SettingsGroup]]:
+    """The class `Settings` of every adapter that has one: of the adapter itself, or of the module it is defined in.
+
+    An adapter that cannot be imported has none here; `discover` says what is wrong with it.
+    """
+    found: list[type[SettingsGroup]] = []
+    for _, load in (*_in_folder(folder), *_from_packages(group)):
+        try:
+            make = _adapter_in(load())
+        except Exception:  # noqa: S112 - kept as broken by `discover`
+            continue
+        if make is None:
+            continue
+        settings = getattr(make, "Settings", None) or getattr(sys.modules.get(make.__module__), "Settings", None)
+        if isinstance(settings, type) and issubclass(settings, SettingsGroup) and settings is not CoreSettings:
+            found.append(settings)
+    return found
 
 
 def _in_folder(folder: ModuleType) -> Iterator[tuple[str, Callable[[], Any]]]:

@@ -34,11 +34,12 @@ from sqlalchemy.sql.expression import FunctionElement
 from hortus.core import context, engines
 from hortus.core.append_only import append_only as append_only  # noqa: PLC0414 - migrations know it by this name
 from hortus.core.append_only import append_only_statements as append_only_statements  # noqa: PLC0414 - likewise
+from hortus.core.configuration import Configuration
 from hortus.core.engines import Manners
 from hortus.core.errors import Unavailable
 from hortus.core.reads import InlineSource, PostgresSource, Read
 from hortus.core.replica import SETTLED, Replica
-from hortus.core.tx import InlineTx
+from hortus.core.tx import CONFIGURATION, InlineTx
 from hortus.core.tx import Tx as Tx  # noqa: PLC0414 - the front door
 
 log = structlog.get_logger()
@@ -163,6 +164,10 @@ class Database:
         if replica_url:
             there = engines.postgresql_engine(normalise_url(replica_url), manners, pool_size=pool_size, echo=echo)
             self.replica = Replica(there, self._writer)
+
+    def configure(self, configuration: Configuration) -> None:
+        """Let every transaction of this database read these settings (`tx.settings`)."""
+        self.carried[CONFIGURATION] = configuration
 
     @property
     def engine(self) -> AsyncEngine:

@@ -18,6 +18,8 @@ from hortus.core.errors import Invalid, MethodNotAllowed, PayloadTooLarge, Probl
 from hortus.core.web import problem_response
 
 log = structlog.get_logger()
+PROBES = ("/health", "/metrics")
+"""Paths that machines ask every few seconds; their requests are logged at debug unless they fail."""
 
 ALIASES = ("/auth/", "/user/", "/chatroom", "/subscription/", "/subscribe/pro", "/webhook/stripe")
 """Paths that also answer without the prefix `/api`."""
@@ -105,7 +107,8 @@ class Edge:
             meters.IN_PROGRESS.dec()
             if status:  # else the caller went away before there was an answer
                 meters.answered(scope["method"], _template(scope), status, headed - started)
-            log.info("request", method=scope["method"], path=scope["path"], status=status, ms=took)
+            say = log.debug if scope["path"].startswith(PROBES) and status < 500 else log.info
+            say("request", method=scope["method"], path=scope["path"], status=status, ms=took)
             context.request_id.reset(mark)
 
     async def _traced(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -119,11 +119,13 @@ def postgresql_engine(url: URL, manners: Manners, *, pool_size: int, echo: bool 
         pool_timeout=manners.pool_wait,
         pool_recycle=1800,
         echo=echo,
+        hide_parameters=True,
         connect_args=arguments,
     )
     _leave_what_is_closed(engine)
     _notice_dead_lines(engine)
     _drop_after_outages(engine.sync_engine)
+    _hide_values(engine.sync_engine)
     if manners.pgbouncer:
         _say_at_each_begin(engine, manners.settings())
     return engine
@@ -166,6 +168,35 @@ def _drop_after_outages(engine: Engine) -> None:
             failure.is_disconnect = True
 
 
+def _hide_values(engine: Engine) -> None:
+    """Take values out of PostgreSQL's errors before they are logged; `hide_parameters` hides only SQLAlchemy's text."""
+
+    @event.listens_for(engine, "handle_error")
+    def hide(context: Any) -> None:
+        hide_values(context.original_exception)
+        if context.sqlalchemy_exception is not None:
+            text = f"({type(context.original_exception).__name__}) {context.original_exception}"
+            context.sqlalchemy_exception.args = (text,)
+
+
+def hide_values(error: BaseException) -> None:
+    """Reduce an error of asyncpg, or SQLAlchemy's wrapper of one, to words that hold none of the row's values.
+
+    PostgreSQL repeats values in DETAIL (`Key (email)=(…) already exists`), and in the message itself where a value has
+    the wrong form (class 22 and asyncpg's own DataError).
+    """
+    cause = error if hasattr(error, "detail") else error.__cause__
+    asyncpg = sys.modules.get("asyncpg")
+    if asyncpg is None or not isinstance(cause, asyncpg.PostgresError | asyncpg.InterfaceError):
+        return
+    cause.detail = cause.context = None
+    state = getattr(cause, "sqlstate", None)
+    if isinstance(cause, ValueError) or (state or "").startswith("22"):
+        cause.args = (f"a value has the wrong form ({type(cause).__name__}, {state})",)
+    if error is not cause:
+        error.args = (f"{type(cause)}: {cause}",)
+
+
 def _say_at_each_begin(engine: AsyncEngine, settings: dict[str, str]) -> None:
     """Where a connection is not ours for longer than a transaction, each transaction is told its times."""
     said = "SELECT " + ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
@@ -178,7 +209,13 @@ def _say_at_each_begin(engine: AsyncEngine, settings: dict[str, str]) -> None:
 def sqlite_engine(url: URL, *, begin: str, pool_size: int, echo: bool = False) -> AsyncEngine:
     """A pool of connections, each in a thread of its own, whose transactions start with `begin`."""
     engine = create_async_engine(
-        url, pool_size=pool_size, max_overflow=0, pool_timeout=60, echo=echo, connect_args=_NO_TRANSACTIONS
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=60,
+        echo=echo,
+        hide_parameters=True,
+        connect_args=_NO_TRANSACTIONS,
     )
     _prepare_sqlite(engine.sync_engine, begin, _CACHE)
     _drop_after_outages(engine.sync_engine)
@@ -197,6 +234,7 @@ def inline_engine(url: URL, *, pool_size: int, echo: bool = False) -> Engine:
         pool_size=pool_size,
         max_overflow=-1,  # to wait for a connection would stop the loop that gives it back
         echo=echo,
+        hide_parameters=True,
         connect_args=arguments,
     )
     _prepare_sqlite(engine, "BEGIN", _CACHE_OF_A_READER)

@@ -21,6 +21,18 @@ from hortus.core.redis import Redis, RedisDown
 from hortus.core.settings import Settings
 from hortus.core.windows import Verdict
 
+_names: set[str] = set()
+
+
+def declare(*names: str) -> None:
+    """Make the names of limits known when their module is imported, so that a misspelt `RATE_LIMIT_…` is found."""
+    _names.update(names)
+
+
+def declared() -> frozenset[str]:
+    """Every declared name, of the modules that are imported."""
+    return frozenset(_names)
+
 
 class Limiter:
     """Counts hits in a sliding window, per limit and caller; without `redis`, in this process."""

@@ -13,7 +13,7 @@ from sqlalchemy import Dialect, Engine, Select, TextualSelect
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import greenlet_spawn
 
-from hortus.core.engines import outage
+from hortus.core.engines import hide_values, outage
 
 Convert = Callable[[Any], Any]
 
@@ -118,6 +118,7 @@ class PostgresSource:
         except Exception as error:
             if outage(error) not in (None, "busy"):
                 await greenlet_spawn(connection.invalidate, error)
+            hide_values(error)
             raise
         finally:
             await greenlet_spawn(connection.close)  # the pool may have to close it for good

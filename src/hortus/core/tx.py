@@ -7,8 +7,10 @@ from sqlalchemy import Engine
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from hortus.core.configuration import Configuration, G
 from hortus.core.reads import Read
 
+CONFIGURATION = "configuration"
 AfterCommit = Callable[[], Awaitable[None] | None]
 
 
@@ -30,6 +32,13 @@ class Tx(AsyncSession):
     async def read(self, read: Read, **parameters: Any) -> Sequence[Any]:
         """The rows of a read of the hot path, as this transaction sees them."""
         return (await self.execute(read.statement, parameters)).all()
+
+    def settings(self, group: type[G]) -> G:
+        """The settings group of that class, as it was read when the process started. Raises LookupError without one."""
+        configuration: Configuration | None = self.info.get(CONFIGURATION)
+        if configuration is None:
+            raise LookupError("no configuration was read at start")
+        return configuration.get(group)
 
     def after_commit(self, callback: AfterCommit) -> None:
         """Run `callback` once the commit is durable, outside the transaction; never on rollback."""

@@ -22,7 +22,7 @@ from hortus.core import addresses, context, errors, idempotency, invalid_input
 from hortus.core.credentials import bears_credentials
 from hortus.core.db import Database, Tx
 from hortus.core.errors import Problem
-from hortus.core.limits import Limiter
+from hortus.core.limits import Limiter, declare
 from hortus.core.paging import MAX_LIMIT, Paging
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
@@ -262,6 +262,7 @@ async def hit_limit(connection: HTTPConnection, name: str, default: str, who: st
 
 def limited(name: str, default: str) -> Any:
     """A dependency that limits a public route by the network of its caller."""
+    declare(name)
 
     async def check(connection: HTTPConnection) -> None:
         await hit_limit(connection, name, default, network_of(connection))

@@ -3,6 +3,7 @@
 from starlette.requests import Request
 
 from hortus import quotas
+from hortus.core import limits
 from hortus.core.db import Database
 from hortus.core.settings import Settings
 from hortus.core.stamps import Remembered, Stamps
@@ -10,6 +11,7 @@ from hortus.core.web import hit_limit, resources_of
 
 LIMITED_PLAN, DEFAULT = "basic", "10/hour"
 KEPT_SECONDS = 30.0
+limits.declare("image", "video")
 
 
 class PlanNames:

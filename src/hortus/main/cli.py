@@ -5,40 +5,86 @@ import getpass
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
+import click
 import typer
-from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from typer.core import TyperGroup
 
 from hortus.core import log
 from hortus.core.background import run_for_long
+from hortus.core.configuration import BadSettings
 from hortus.core.loading import loading
 from hortus.core.settings import Settings, UnsafeSettings
-from hortus.tasks.rooms import rooms
 
-app = typer.Typer(help="Sell generative AI from your own server.", no_args_is_help=True, add_completion=False)
+if TYPE_CHECKING:
+    from hortus.main.databases import Role
+
+
+class _Commands(TyperGroup):
+    """What an operator must mend is one sentence and an exit code: 2 for settings, 1 for what is not available."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except BadSettings as error:
+            _refuse("These settings are not valid:" if len(error.findings) > 1 else error.findings[0].sentence)
+            if len(error.findings) > 1:
+                for each in error.findings:
+                    console.print(f"  {each.sentence}", markup=False, highlight=False, soft_wrap=True)
+            raise typer.Exit(2) from None
+        except UnsafeSettings as error:
+            _refuse(str(error))
+            raise typer.Exit(2) from None
+        except (click.exceptions.Exit, click.ClickException, click.Abort):
+            raise
+        except Exception as error:
+            from hortus.main.preflight import NotStarted, reason_of  # noqa: PLC0415 - `hortus --help` stays quick
+
+            if isinstance(error, NotStarted):
+                _refuse(str(error))
+                raise typer.Exit(error.code) from None
+            reason = reason_of(error)
+            if reason is None:
+                raise
+            _refuse(f"{reason[0].upper()}{reason[1:]}.")
+            raise typer.Exit(1) from None
+
+
+def _refuse(sentence: str) -> None:
+    console.print("[red]Not started.[/red]", end=" ")
+    console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+
+app = typer.Typer(
+    help="Sell generative AI from your own server.", no_args_is_help=True, add_completion=False, cls=_Commands
+)
 console = Console()
-Host = Annotated[str, typer.Option(help="Address to listen on.")]
-Port = Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535, envvar="PORT")]
+Host = Annotated[str | None, typer.Option(help="Address to listen on; HOST, or 127.0.0.1.")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on; PORT, or 8000.", min=0, max=65535)]
 Data = Annotated[Path | None, typer.Option(help="Folder for the database, files and the secret key.")]
 
 
 def _settings(**overrides: object) -> Settings:
-    given = {name: value for name, value in overrides.items() if value is not None}
-    try:
-        settings = Settings(**given)  # type: ignore[arg-type]
-        settings.refuse_unsafe()
-    except UnsafeSettings as error:
-        console.print(f"[red]Not started.[/red] {error}")
-        raise typer.Exit(2) from None
-    except ValidationError as error:
-        console.print("[red]Not started.[/red] These settings are not valid:")
-        for line in error.errors():
-            console.print(f"  {'.'.join(str(part) for part in line['loc'])}: {line['msg']}")
-        raise typer.Exit(2) from None
+    """Every setting of every package is read and checked here, once, before anything else happens."""
+    from hortus.main import configuration  # noqa: PLC0415 - `hortus --help` stays quick
+
+    settings = configuration.read_server(**overrides)
+    configuration.read(settings)
     log.configure(settings.log_level, settings.log_format)
+    return settings
+
+
+def _checked(role: "Role" = "console", **overrides: object) -> Settings:
+    """The same, once the data folder can be written and the database answers."""
+    from hortus.main import preflight  # noqa: PLC0415 - `hortus --help` stays quick
+
+    settings = _settings(**overrides)
+    preflight.check(settings, role)
     return settings
 
 
@@ -52,28 +98,31 @@ def _refuse_without_tables(settings: Settings) -> None:
 
 
 @app.command()
-def up(host: Host = "127.0.0.1", port: Port = 8000, data: Data = None) -> None:
+def up(host: Host = None, port: Port = None, data: Data = None) -> None:
     """Start everything in one process: migrate, serve, work, schedule."""
-    # One process: what it knows of sessions is all there is to know.
-    settings = _settings(host=host, port=port, data_dir=data, principal_cache_seconds=30.0)
     with loading():
-        from hortus.main import schema  # noqa: PLC0415 - `hortus --help` stays quick
+        # One process: what it knows of sessions is all there is to know.
+        settings = _settings(host=host, port=port, data_dir=data, principal_cache_seconds=30.0)
+        from hortus.main import preflight, schema, serving  # noqa: PLC0415 - `hortus --help` stays quick
 
+        sockets = preflight.bind(settings.host, settings.port)
+        preflight.check(settings)
         migrated = schema.begin_upgrade(settings)
-        from hortus.main import serving  # noqa: PLC0415 - loaded while another process migrates
 
-    raise typer.Exit(serving.serve(settings, work=True, console=console, migrated=migrated))
+    raise typer.Exit(serving.serve(settings, sockets, work=True, console=console, migrated=migrated))
 
 
 @app.command()
-def serve(host: Host = "127.0.0.1", port: Port = 8000, data: Data = None) -> None:
+def serve(host: Host = None, port: Port = None, data: Data = None) -> None:
     """Serve the API and leave background work to `hortus worker`. Run `hortus migrate` before."""
     with loading():
-        from hortus.main import serving  # noqa: PLC0415 - `hortus --help` stays quick
+        settings = _settings(host=host, port=port, data_dir=data)
+        from hortus.main import preflight, serving  # noqa: PLC0415 - `hortus --help` stays quick
 
-    settings = _settings(host=host, port=port, data_dir=data)
+        sockets = preflight.bind(settings.host, settings.port)
+        preflight.check(settings)
     _refuse_without_tables(settings)
-    raise typer.Exit(serving.serve(settings, work=False, console=console))
+    raise typer.Exit(serving.serve(settings, sockets, work=False, console=console))
 
 
 @app.command()
@@ -82,12 +131,8 @@ def worker(
     queues: Annotated[str | None, typer.Option(help="Serve only these, as in `media=4,mail`.")] = None,
 ) -> None:
     """Do background work, including periodic tasks, until stopped: Celery's worker where CELERY_BROKER_URL is set."""
-    settings = _settings(data_dir=data, worker_queues=queues)
-    try:
-        rooms(settings.worker_queues, settings.worker_concurrency)
-    except ValueError as error:
-        console.print(f"[red]Not started.[/red] {error}")
-        raise typer.Exit(2) from None
+    with loading():
+        settings = _checked("worker", data_dir=data, worker_queues=queues)
     _refuse_without_tables(settings)
     if settings.celery_broker_url:
         with loading():
@@ -103,9 +148,9 @@ def worker(
 @app.command()
 def scheduler(data: Data = None) -> None:
     """Enqueue periodic tasks and tell workers of work that waits, until stopped. Safe to run more than once."""
+    settings = _checked("worker", data_dir=data)
     from hortus.main import serving  # noqa: PLC0415 - `hortus --help` stays quick
 
-    settings = _settings(data_dir=data)
     _refuse_without_tables(settings)
     run_for_long(serving.schedule(settings))
 
@@ -115,26 +160,32 @@ def migrate(data: Data = None) -> None:
     """Bring the database to the schema of this version; safe to repeat."""
     from hortus.main import schema  # noqa: PLC0415 - `hortus --help` stays quick
 
-    settings = _settings(data_dir=data)
+    settings = _checked("migration", data_dir=data)
     schema.upgrade(settings)
     console.print(f"The database is at revision [bold]{schema.head()}[/bold] or newer.")
 
 
 @app.command("create-admin")
 def create_admin(
-    email: Annotated[str, typer.Option(prompt=True, help="E-mail address of the new administrator.")],
+    address: Annotated[str | None, typer.Argument(help="E-mail address of the new administrator.")] = None,
+    email: Annotated[str | None, typer.Option(help="The same as an option.")] = None,
     data: Data = None,
 ) -> None:
     """Make an administrator. The password is asked for, or read from HORTUS_ADMIN_PASSWORD."""
+    settings = _checked(data_dir=data)
     from hortus.main import serving  # noqa: PLC0415 - `hortus --help` stays quick
 
+    email = address or email or typer.prompt("E-mail address")
     password = os.environ.get("HORTUS_ADMIN_PASSWORD")
+    if password is None and not sys.stdin.isatty():
+        _refuse("Set HORTUS_ADMIN_PASSWORD, or say this at a terminal, which asks for the password.")
+        raise typer.Exit(2)
     if password is None:
         password = getpass.getpass("Password: ")
         if password != getpass.getpass("Once more: "):
             console.print("[red]The two differ.[/red]")
             raise typer.Exit(1)
-    problem = asyncio.run(serving.create_admin(_settings(data_dir=data), email, password))
+    problem = asyncio.run(serving.create_admin(settings, email, password))
     if problem is not None:
         console.print(f"[red]Not made.[/red] {problem}")
         raise typer.Exit(1)
@@ -155,7 +206,7 @@ def verify_audit(
     """Prove that the audit log was not changed: nothing edited, nothing removed."""
     from hortus.main import proving  # noqa: PLC0415 - `hortus --help` stays quick
 
-    broken, line = asyncio.run(proving.prove_audit(_settings(data_dir=data), expect))
+    broken, line = asyncio.run(proving.prove_audit(_checked(data_dir=data), expect))
     for place in broken:
         console.print(f"[red]!![/red] {place}", highlight=False, soft_wrap=True)
     console.print(line, highlight=False, soft_wrap=True)
@@ -167,7 +218,7 @@ def verify(data: Data = None) -> None:
     """Prove that ledger, files and audit log are whole: after a restore, or every night."""
     from hortus.main import proving  # noqa: PLC0415 - `hortus --help` stays quick
 
-    broken, line = asyncio.run(proving.prove_all(_settings(data_dir=data)))
+    broken, line = asyncio.run(proving.prove_all(_checked(data_dir=data)))
     for place in broken:
         console.print(f"[red]!![/red] {place}", highlight=False, soft_wrap=True)
     console.print(line, highlight=False, soft_wrap=True)
@@ -210,14 +261,19 @@ def show_schema(
 @app.command()
 def doctor(data: Data = None) -> None:
     """Say what is configured, what is reachable and what is missing, one line each."""
+    from hortus.main import configuration  # noqa: PLC0415 - `hortus --help` stays quick
     from hortus.main import doctor as checks  # noqa: PLC0415 - `hortus --help` stays quick
 
-    settings = _settings(data_dir=data)
+    try:
+        settings = configuration.read_server(data_dir=data)
+        log.configure(settings.log_level, settings.log_format)
+        findings = asyncio.run(checks.examine(settings))
+    except BadSettings as error:
+        findings = checks.broken_settings(error.findings)
     table = Table("", "what", "how it stands", show_header=True, box=None)
-    findings = asyncio.run(checks.examine(settings))
     marks = {"ok": "[green]ok[/green]", "missing": "[yellow]--[/yellow]", "broken": "[red]!![/red]"}
     for finding in findings:
-        table.add_row(marks[finding.state], finding.what, finding.line)
+        table.add_row(marks[finding.state], finding.what, escape(finding.line))
     console.print(table)
     raise typer.Exit(int(any(finding.state == "broken" for finding in findings)))
 

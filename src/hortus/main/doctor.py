@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,11 +12,14 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, inspect, make_url, text
 
 from hortus import accounts, payments, routing, senders
+from hortus.core.configuration import BadSettings, Configuration
+from hortus.core.configuration import Finding as SettingFinding
 from hortus.core.http import Http
 from hortus.core.redis import Redis, RedisDown
-from hortus.core.settings import LOOPBACK, Settings, UnsafeSettings
-from hortus.main import schema
+from hortus.core.settings import LOOPBACK, Settings
+from hortus.main import configuration, schema
 from hortus.main.databases import open_database
+from hortus.main.preflight import reason_of
 from hortus.providers import Context, Registry, discover
 
 SMALL_DISK = 1024**3
@@ -32,7 +36,11 @@ class Finding:
 
 async def examine(settings: Settings) -> list[Finding]:
     """Look at everything; nothing is changed and no vendor is called."""
-    found = [_data(settings), await _database(settings), _secret(settings), await _redis(settings)]
+    read, wrong = configuration.examine(settings)
+    found = broken_settings(wrong)
+    found += _unread()
+    found += [_data(settings), await _database(settings), _secret(settings), _address(settings), await _redis(settings)]
+    found += _placeholders(read)
     async with Http() as http:
         registry = discover(Context(http, settings.data_dir))
         found += _providers(registry)
@@ -46,6 +54,31 @@ async def examine(settings: Settings) -> list[Finding]:
     return found
 
 
+def broken_settings(wrong: Iterable[SettingFinding]) -> list[Finding]:
+    """A line for each variable that breaks its rule; with one of them nothing starts."""
+    return [Finding("broken", "setting", each.sentence) for each in wrong]
+
+
+def _unread() -> list[Finding]:
+    """Variables that look like ours and that nothing reads."""
+    found = []
+    for name, near in configuration.unread():
+        hint = f"; did you mean {near}?" if near else ""
+        found.append(Finding("missing", "unread variable", f"nothing reads {name}{hint}"))
+    return found
+
+
+def _placeholders(read: Configuration) -> list[Finding]:
+    return [
+        Finding("missing", "placeholder", f"{name} is a placeholder from an example; set a value of your own")
+        for name in configuration.placeholders(read)
+    ]
+
+
+def _address(settings: Settings) -> Finding:
+    return Finding("ok", "address", f"HOST {settings.host}, PORT {settings.port}; links begin with {settings.origin}")
+
+
 def _data(settings: Settings) -> Finding:
     folder = settings.data_dir.resolve()
     existing = next(path for path in (folder, *folder.parents) if path.exists())
@@ -57,10 +90,7 @@ def _data(settings: Settings) -> Finding:
 
 
 async def _database(settings: Settings) -> Finding:
-    try:
-        database = open_database(settings, "console")
-    except ValueError as error:
-        return Finding("broken", "database", f"DATABASE_URL: {error}")
+    database = open_database(settings, "console")
     name = database.url.render_as_string(hide_password=True)
     if database.dialect == "sqlite" and not Path(database.url.database or "").exists():
         return Finding("missing", "database", f"{name} is made at the first `hortus up`")
@@ -69,7 +99,7 @@ async def _database(settings: Settings) -> Finding:
             await connection.execute(text("SELECT 1"))
             revision = await connection.run_sync(_revision)
     except Exception as error:  # any driver's any error is one line here
-        return Finding("broken", "database", f"{name} cannot be reached: {type(error).__name__}")
+        return Finding("broken", "database", f"{name} cannot be reached: {reason_of(error) or type(error).__name__}")
     finally:
         await database.close()
     if revision is None or revision < schema.head():
@@ -138,8 +168,8 @@ def _gateways(settings: Settings, http: Http) -> list[Finding]:
 def _offers(settings: Settings, registry: Registry) -> list[Finding]:
     try:
         catalog = routing.load(settings.catalog_path)
-    except routing.CatalogError as error:
-        return [Finding("broken", "catalogue", str(error).splitlines()[0])]
+    except routing.CatalogError:
+        return [Finding("broken", "catalogue", "not looked at: CATALOG_PATH must be corrected first")]
     found = [Finding("ok", "catalogue", f"dated {catalog.dated}, {len(catalog.models)} models")]
     for each in routing.standing(catalog, registry):
         name = f"  {each.model.id}"
@@ -151,10 +181,8 @@ def _offers(settings: Settings, registry: Registry) -> list[Finding]:
 def _senders(settings: Settings, http: Http) -> list[Finding]:
     try:
         chosen = senders.choose(settings, http)
-    except ValidationError as error:
-        given = [str(each["loc"][0]) for each in error.errors(include_input=False)]
-        names = ", ".join(name if name.isupper() else f"{error.title}{name}".upper() for name in given)
-        return [Finding("broken", "mail, SMS", f"correct the setting {names}")]
+    except ValidationError:
+        return [Finding("broken", "mail, SMS", "not looked at: a setting above must be corrected first")]
     found = []
     for what, sender, wish in (
         ("mail", chosen.mail, "set SMTP_HOST to send"),
@@ -173,8 +201,8 @@ def _senders(settings: Settings, http: Http) -> list[Finding]:
 def _issuers(settings: Settings) -> list[Finding]:
     try:
         providers = accounts.read_oidc_providers()
-    except UnsafeSettings as error:
-        return [Finding("broken", "sign-in", str(error))]
+    except BadSettings:
+        return [Finding("broken", "sign-in", "not looked at: a setting above must be corrected first")]
     if not providers:
         return [Finding("missing", "sign-in", "by password and codes only; set OIDC_GOOGLE_CLIENT_ID for Google")]
     found = []
@@ -182,6 +210,9 @@ def _issuers(settings: Settings) -> list[Finding]:
         line = f"{given.issuer}, which must know {settings.origin}/api/auth/oidc/{name}/callback"
         if not given.client_secret.get_secret_value():
             line += "; no CLIENT_SECRET, so as a public client"
+        if given.placeholders():
+            found.append(Finding("missing", f"sign-in with {name}", "off: its client is a placeholder from an example"))
+            continue
         found.append(Finding("ok", f"sign-in with {name}", line))
     return found
 

@@ -22,6 +22,7 @@ from hortus import (
 )
 from hortus.billing import jobs as billing_jobs
 from hortus.core import events, stamps
+from hortus.core.configuration import Configuration
 from hortus.core.db import Database, Tx
 from hortus.core.events import Bus
 from hortus.core.http import Http
@@ -38,6 +39,7 @@ from hortus.generation.running import TakeUp
 from hortus.generation.usage import usage_of
 from hortus.generation.watch import watching
 from hortus.main import company, counting, inventory, upkeep
+from hortus.main import configuration as configurations
 from hortus.main.databases import Role, open_database
 from hortus.main.reports import reported
 from hortus.main.traces import traced
@@ -74,13 +76,15 @@ def _observed(settings: Settings, resources: Resources, role: Role) -> AbstractA
 
 @asynccontextmanager
 async def _opened(settings: Settings, *, work: bool, registry: Registry | None, role: Role) -> AsyncIterator[Resources]:
+    configuration = configurations.read(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     database = open_database(settings, role)
-    async with Http() as http, _redis(settings) as redis, _relay(redis) as relay:
+    database.configure(configuration)
+    async with _closed(database), Http() as http, _redis(settings) as redis, _relay(redis) as relay:
         bus = Bus(relay)
         shared = _carried(database, bus, redis)
         resources = Resources(
-            settings,
+            *configuration,
             database,
             bus,
             chat.RoomLists(settings.chatroom_cache_ttl, shared),
@@ -88,7 +92,7 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
             Limiter(settings, redis),
             accounts.AccessTokens(settings),
             accounts.PasswordPool(),
-            accounts.NewPasswords(settings, http),
+            accounts.NewPasswords(settings, http, configuration.get(accounts.BreachSettings)),
             accounts.Throttle(settings),
             accounts.DeviceCookie(settings),
             accounts.PrincipalCache(_trust(settings), shared),
@@ -102,15 +106,7 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
         )
         if redis is not None:
             resources.add(redis)
-        outgoing = senders.choose(settings, http)
-        outgoing.outbox.carry(database)
-        issuers = accounts.OidcProviders(accounts.read_oidc_providers(), http)
-        issuers.carry(database)
-        resources.add(issuers)
-        resources.add(outgoing)
-        desk, which = accounts.Codes(settings), senders.which(resources)
-        accounts.Welcome(desk, real_mail=which.real_mail, real_sms=which.real_sms).carry(database)
-        resources.add(desk)
+        _add_messages(resources, configuration, database, http)
         resources.add(LocalStorage(settings.data_dir / "files"), Storage)
         resources.add(registry or discover(Context(http, settings.data_dir)), Registry)
         resources.add(billing.Press())
@@ -129,7 +125,7 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
             resources.add(engine, EmbeddedEngine)
             resources.add(StartText(database, settings, engine))
             async with database.transaction() as tx:
-                await quotas.ensure_plans(tx, settings)
+                await quotas.ensure_plans(tx, settings, configuration.get(quotas.PlanSettings))
                 await billing.ensure_packs(tx)
             async with (
                 routing.following(database, resources.get(routing.Health)),
@@ -140,7 +136,29 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
                 yield resources
             generation.ended.disconnect(replies)
             await resources.get(accounts.KeyUses).close()
-            await database.close()
+
+
+@asynccontextmanager
+async def _closed(database: Database) -> AsyncIterator[None]:
+    """Close the database at the end, also when something else cannot be opened: its threads would outlive the error."""
+    try:
+        yield
+    finally:
+        await database.close()
+
+
+def _add_messages(resources: Resources, configuration: Configuration, database: Database, http: Http) -> None:
+    """Senders, one-time codes and issuers, each of which every transaction may ask for."""
+    settings = configuration.get(Settings)
+    outgoing = senders.choose(settings, http)
+    outgoing.outbox.carry(database)
+    resources.add(outgoing)
+    issuers = accounts.OidcProviders(configurations.issuers(), http)
+    issuers.carry(database)
+    resources.add(issuers)
+    codes, which = accounts.Codes(settings, configuration.get(accounts.CodeSettings)), senders.which(resources)
+    accounts.Welcome(codes, real_mail=which.real_mail, real_sms=which.real_sms).carry(database)
+    resources.add(codes)
 
 
 def _connect_signals() -> None:

@@ -17,6 +17,7 @@ import hortus
 from hortus.core.errors import Unavailable
 from hortus.core.settings import Settings
 from hortus.main.databases import manners, open_database
+from hortus.main.preflight import reason_of
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -113,8 +114,12 @@ def begin_upgrade(settings: Settings) -> Callable[[], None]:
         try:
             upgrade(settings)
             code = 0
-        except BaseException:
-            sys.excepthook(*sys.exc_info())
+        except BaseException as error:
+            reason = reason_of(error)
+            if reason is None:
+                sys.excepthook(*sys.exc_info())
+            else:
+                sys.stderr.write(f"The migration failed: {reason}.\n")
         finally:
             sys.stdout.flush()
             sys.stderr.flush()

@@ -19,7 +19,7 @@ from hortus.core.errors import Problem
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.core.sse import Streams
-from hortus.main import schema
+from hortus.main import preflight, schema
 from hortus.main.app import create_app
 from hortus.main.doctor import summary
 from hortus.main.health import Duty
@@ -29,11 +29,19 @@ from hortus.providers import Registry
 log = structlog.get_logger()
 
 
-def serve(settings: Settings, *, work: bool, console: Console, migrated: Callable[[], None] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM, once `migrated` returns; the exit code."""
-    sockets = None
-    if settings.port == 0:  # any free one: links of ours must name it, so it is taken before anything is made
-        sockets = [socket.create_server((settings.host, 0))]
+def serve(
+    settings: Settings,
+    sockets: list[socket.socket],
+    *,
+    work: bool,
+    console: Console,
+    migrated: Callable[[], None] | None = None,
+) -> int:
+    """Serve on bound `sockets` until SIGINT or SIGTERM, once `migrated` returns; the exit code.
+
+    Raises NotStarted when another process began to listen there meanwhile.
+    """
+    if settings.port == 0:  # links of ours must name the port that was taken
         settings = settings.model_copy(update={"port": sockets[0].getsockname()[1]})
     duty, streams, greeting = Duty(), Streams(), Greeting(settings, console)
     config = uvicorn.Config(
@@ -56,6 +64,8 @@ def serve(settings: Settings, *, work: bool, console: Console, migrated: Callabl
             return 1
     server = _Server(config, settings, duty, streams, greeting)
     server.run(sockets)
+    if server.refused is not None:
+        raise preflight.cannot_listen(settings.host, settings.port, server.refused)
     return 0 if server.started else 1
 
 
@@ -84,6 +94,7 @@ class Greeting:
             told = self._settings.public_url.rstrip("/") or base  # behind a proxy nobody reaches where we listen
             self._line(f"  first run  make yourself administrator: POST {told}/api/auth/setup")
             self._line(f"             with this one-time token: {setup}")
+            self._line("             (it replaces the tokens of earlier starts: the newest is the one that works)")
         sys.stdout.flush()
 
     def _line(self, text: str) -> None:
@@ -98,21 +109,28 @@ class _Server(uvicorn.Server):
     ) -> None:
         super().__init__(config)
         self._settings, self._duty, self._streams, self._greeting = settings, duty, streams, greeting
+        self.refused: OSError | None = None
 
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen, then greet."""
-        await super().startup(sockets)  # type: ignore[arg-type]
+        try:
+            await super().startup(sockets)
+        except OSError as error:  # as uvicorn does where it makes the sockets itself
+            self.refused = error
+            await self.lifespan.shutdown()
+            self.should_exit = True
+            return
         if self.started:
             await self._greeting.say(self.servers[0].sockets[0].getsockname()[1])
 
-    async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve on while the load balancer learns that this server leaves, then stop."""
         self._duty.on = False
         until = time.monotonic() + self._settings.shutdown_drain_seconds
         while time.monotonic() < until and not self.force_exit:  # noqa: ASYNC110 - uvicorn sets a plain attribute
             await asyncio.sleep(0.1)
         self._streams.end()  # they would hold this server up, with nobody let in, until they are cut off
-        await super().shutdown(sockets)  # type: ignore[arg-type]
+        await super().shutdown(sockets)
 
 
 async def work(settings: Settings) -> None:
@@ -145,7 +163,7 @@ async def create_admin(settings: Settings, email: str, password: str) -> str | N
         address = TypeAdapter(Email).validate_python(email)
         accounts.check_strength(password, address)
     except ValidationError as error:
-        return str(error.errors()[0]["msg"])
+        return str(error.errors()[0]["msg"]).removeprefix("Value error, ")
     except Problem as problem:
         return problem.detail
     await asyncio.to_thread(schema.upgrade, settings)

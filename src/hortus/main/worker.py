@@ -12,7 +12,9 @@ from typing import Any
 from celery import Celery, signals
 
 from hortus.core import log
-from hortus.core.settings import Settings
+from hortus.core.configuration import BadSettings
+from hortus.core.settings import Settings, UnsafeSettings
+from hortus.main import configuration, preflight
 from hortus.main.opening import opened
 from hortus.tasks.engines.answering import CeleryWorker
 from hortus.tasks.engines.celery import PREFIX, make_app, set_tasks
@@ -30,8 +32,12 @@ def __getattr__(name: str) -> Any:
 
 @cache
 def _app_from_environment() -> Celery:
-    settings = Settings()
-    settings.refuse_unsafe()
+    try:
+        settings = configuration.read_server()
+        configuration.read(settings)
+        preflight.check(settings, "worker")
+    except (BadSettings, UnsafeSettings, preflight.NotStarted) as error:
+        raise SystemExit(f"Not started. {error}") from None
     if not settings.celery_broker_url:
         raise SystemExit("Set CELERY_BROKER_URL, or say `hortus worker`, which works without a broker.")
     return build(settings)

@@ -30,7 +30,7 @@ from hortus.payments.base import (
     SubscriptionRenewed,
     Unavailable,
 )
-from hortus.payments.registry import PLAY, Gateways, discover
+from hortus.payments.registry import PLAY, Gateways, discover, settings_groups
 
 __all__ = [
     "PLAY",
@@ -64,4 +64,5 @@ __all__ = [
     "SubscriptionRenewed",
     "Unavailable",
     "discover",
+    "settings_groups",
 ]

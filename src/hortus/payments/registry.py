@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from hortus import payments
 from hortus.core import adapters
+from hortus.core.configuration import SettingsGroup
 from hortus.payments.base import Context, Gateway
 
 ENTRY_POINTS = "hortus.payments"
@@ -31,6 +32,11 @@ class Gateways:
     def ready(self) -> tuple[Gateway, ...]:
         """Those that can be paid at."""
         return tuple(gateway for gateway in self.all() if gateway.missing() is None)
+
+
+def settings_groups() -> list[type[SettingsGroup]]:
+    """The settings of every adapter."""
+    return adapters.settings_groups(payments, ENTRY_POINTS)
 
 
 def discover(context: Context) -> Gateways:

@@ -3,5 +3,16 @@
 from hortus.privacy.consents import note_consent
 from hortus.privacy.deletion import note_reopened
 from hortus.privacy.rules import OTHERS, RULES, Blank, Kept, Rule, unmapped
+from hortus.privacy.settings import PrivacySettings
 
-__all__ = ["OTHERS", "RULES", "Blank", "Kept", "Rule", "note_consent", "note_reopened", "unmapped"]
+__all__ = [
+    "OTHERS",
+    "RULES",
+    "Blank",
+    "Kept",
+    "PrivacySettings",
+    "Rule",
+    "note_consent",
+    "note_reopened",
+    "unmapped",
+]

@@ -26,9 +26,9 @@ class Standing:
     current: str
 
 
-def current_versions() -> dict[str, str]:
+def current_versions(tx: Tx) -> dict[str, str]:
     """The texts in force, by kind."""
-    rules = PrivacySettings()
+    rules = tx.settings(PrivacySettings)
     return {"terms": rules.terms_version, "marketing": rules.marketing_consent_version}
 
 
@@ -39,7 +39,7 @@ async def note_consent(tx: Tx, said: accounts.Consent) -> None:
         "user_id": said.user_id,
         "kind": said.kind,
         "given": said.given,
-        "version": current_versions()[said.kind][:40],
+        "version": current_versions(tx)[said.kind][:40],
         "source": said.source,
         "network": said.network,
         "said_at": clock.now(),
@@ -54,7 +54,7 @@ async def standing_of(tx: Tx, user_id: str) -> dict[str, Standing]:
     said = {row.kind: row for row in rows}
     return {
         kind: Standing(row.given, row.version, row.said_at, current) if (row := said.get(kind)) else _silent(current)
-        for kind, current in current_versions().items()
+        for kind, current in current_versions(tx).items()
     }
 
 

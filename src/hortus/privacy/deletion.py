@@ -27,7 +27,7 @@ async def delete_account(tx: Tx, resources: Resources, user_id: str) -> AccountD
     await accounts.close_account(tx, user_id)
     await generation.stop_all(tx, resources.get(Bus), user_id)
     await billing.stop_auto_topup(tx, user_id)
-    now, days = clock.now(), PrivacySettings().account_deletion_grace_days
+    now, days = clock.now(), tx.settings(PrivacySettings).account_deletion_grace_days
     wish = {
         "id": ids.new(),
         "user_id": user_id,

@@ -38,7 +38,7 @@ async def ask(tx: Tx, user_id: str) -> DataExport:
         "user_id": user_id,
         "status": "building",
         "created_at": now,
-        "expires_at": now + timedelta(days=PrivacySettings().data_export_days),
+        "expires_at": now + timedelta(days=tx.settings(PrivacySettings).data_export_days),
     }
     try:
         async with tx.begin_nested():

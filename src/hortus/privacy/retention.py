@@ -15,9 +15,8 @@ from hortus.privacy.settings import PrivacySettings
 from hortus.privacy.whose import table_named
 
 
-async def sweep_old(database: Database) -> None:
+async def sweep_old(database: Database, rules: PrivacySettings) -> None:
     """Say all sweeps; again is fine."""
-    rules = PrivacySettings()
     await sweep_sessions(database, rules.retention_sessions_days)
     await sweep_uses(database, rules.retention_uses_days)
     await sweep_webhook_bodies(database, rules.retention_webhook_body_days)

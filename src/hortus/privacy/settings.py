@@ -1,27 +1,34 @@
 """How long things are kept, and which texts people agree to."""
 
-from pydantic import NonNegativeInt, PositiveInt
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from hortus.core.configuration import Days, SettingsGroup
+
+Version = Annotated[str, Field(max_length=40)]
+DaysAtLeastOne = Annotated[int, Field(ge=1, le=36_500)]
 
 
-class PrivacySettings(BaseSettings):
+class PrivacySettings(SettingsGroup):
     """Days, unless the name says otherwise. Every default keeps no longer than the product needs."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", populate_by_name=True)
+    heading: ClassVar[str] = "Privacy and retention"
 
-    terms_version: str = "1"
+    terms_version: Version = "1"
     """Change it with the text of the terms; who agreed to another version is shown as not up to date."""
-    marketing_consent_version: str = "1"
-    account_deletion_grace_days: NonNegativeInt = 30
+    marketing_consent_version: Version = "1"
+    """The same for the consent to marketing."""
+    account_deletion_grace_days: Days = 30
     """For how long somebody who deleted their account can come back by signing in; 0 erases at once."""
-    data_export_days: PositiveInt = 7
+    data_export_days: DaysAtLeastOne = 7
     """For how long an archive can be downloaded."""
 
-    retention_sessions_days: PositiveInt = 90
+    retention_sessions_days: DaysAtLeastOne = 90
     """Sessions that ended."""
-    retention_uses_days: PositiveInt = 62
+    retention_uses_days: DaysAtLeastOne = 62
     """Single uses counted against quotas and the budgets of keys; the sums of days and months stay."""
-    retention_webhook_body_days: PositiveInt = 90
+    retention_webhook_body_days: DaysAtLeastOne = 90
     """What gateways wrote. That they wrote, and when, stays: nothing is handled twice."""
-    retention_deleted_days: PositiveInt = 30
+    retention_deleted_days: DaysAtLeastOne = 30
     """What customers deleted themselves: the rows behind rooms and files."""

@@ -6,6 +6,7 @@ from hortus.core.resources import Resources
 from hortus.privacy.deletion import look_after
 from hortus.privacy.exports import sweep_exports, sweep_orphans
 from hortus.privacy.retention import sweep_old
+from hortus.privacy.settings import PrivacySettings
 from hortus.storage import Storage
 
 
@@ -13,7 +14,7 @@ async def _sweep(resources: Resources, _task: tasks.Claimed) -> None:
     while await sweep_exports(resources.get(Database), resources.get(Storage)):
         pass
     await sweep_orphans(resources.get(Database), resources.get(Storage))
-    await sweep_old(resources.get(Database))
+    await sweep_old(resources.get(Database), resources.get(PrivacySettings))
 
 
 PERIODIC = (

@@ -27,7 +27,7 @@ from hortus.providers.base import (
     Usage,
     VideoRequest,
 )
-from hortus.providers.registry import Registry, discover
+from hortus.providers.registry import Registry, discover, settings_groups
 
 __all__ = [
     "ChatMessage",
@@ -57,4 +57,5 @@ __all__ = [
     "Usage",
     "VideoRequest",
     "discover",
+    "settings_groups",
 ]

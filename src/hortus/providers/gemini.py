@@ -11,12 +11,13 @@ import asyncio
 import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import quote
 
-from pydantic import AliasChoices, BaseModel, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, AliasChoices, BaseModel, Field, SecretStr, ValidationError
+from pydantic_settings import SettingsConfigDict
 
+from hortus.core.configuration import Secret, SettingsGroup, WebAddress
 from hortus.providers.base import (
     Context,
     Delta,
@@ -45,25 +46,27 @@ VERSIONS = ("v1", "v1beta")
 RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")
 
 
-class Settings(BaseSettings):
+def _with_version(value: str) -> str:
+    value = value.rstrip("/")
+    return value if value.endswith(tuple(f"/{version}" for version in VERSIONS)) else f"{value}/{VERSIONS[0]}"
+
+
+class Settings(SettingsGroup):
     """A key from Google AI Studio; the address is for gateways and tests."""
 
-    model_config = SettingsConfigDict(env_prefix="GEMINI_", env_file=".env", env_ignore_empty=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="GEMINI_")
+    heading: ClassVar[str] = "Gemini"
 
-    api_key: SecretStr = Field(SecretStr(""), validation_alias=AliasChoices("GEMINI_API_KEY", "GOOGLE_API_KEY"))
-    base_url: str = Field(
+    api_key: Secret = Field(SecretStr(""), validation_alias=AliasChoices("GEMINI_API_KEY", "GOOGLE_API_KEY"))
+    """A key from Google AI Studio."""
+    base_url: Annotated[WebAddress, AfterValidator(_with_version)] = Field(
         GOOGLE, validate_default=True, validation_alias=AliasChoices("GEMINI_BASE_URL", "GOOGLE_GEMINI_BASE_URL")
     )
-    idle_timeout: float = Field(30.0, gt=0)
-    poll_seconds: float = Field(3.0, gt=0)
-
-    @field_validator("base_url")
-    @classmethod
-    def _an_address(cls, value: str) -> str:
-        if not value.startswith(("http://", "https://")):
-            raise ValueError(f"write an address such as {GOOGLE}")
-        value = value.rstrip("/")
-        return value if value.endswith(tuple(f"/{version}" for version in VERSIONS)) else f"{value}/{VERSIONS[0]}"
+    """For gateways and tests."""
+    idle_timeout: float = Field(30.0, gt=0, le=600)
+    """Seconds without a word after which a stream counts as broken."""
+    poll_seconds: float = Field(3.0, gt=0, le=60)
+    """Seconds between two looks at a video job."""
 
 
 class Wishes(BaseModel):
@@ -98,7 +101,7 @@ class Adapter:
         """None with a key."""
         if not self._settings.api_key.get_secret_value():
             return "Set GEMINI_API_KEY (or GOOGLE_API_KEY)."
-        return None
+        return self._settings.placeholder()
 
     def serves(self, model: str) -> bool:
         """Every model named, once there is a key; an unknown one turns out Unsupported."""

@@ -10,11 +10,12 @@ import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError
+from pydantic_settings import SettingsConfigDict
 
+from hortus.core.configuration import Secret, SettingsGroup, Text, WebAddress
 from hortus.core.http import form as new_form
 from hortus.providers import download
 from hortus.providers.base import (
@@ -54,24 +55,24 @@ ONLY_AT_OPENAI = ("gpt-", "sora-")
 MAX_PICTURE = 64 * 1024 * 1024
 
 
-class Settings(BaseSettings):
+class Settings(SettingsGroup):
     """A key for OpenAI, or the address of a server of one's own; or both."""
 
-    model_config = SettingsConfigDict(env_prefix="OPENAI_", env_file=".env", env_ignore_empty=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="OPENAI_")
+    heading: ClassVar[str] = "OpenAI and compatible servers"
 
-    api_key: SecretStr = SecretStr("")
-    base_url: str = OPENAI
-    model: str = ""
-    text_model: str = ""
-    image_model: str = ""
-    idle_timeout: float = Field(30.0, gt=0)
-
-    @field_validator("base_url")
-    @classmethod
-    def _an_address(cls, value: str) -> str:
-        if not value.startswith(("http://", "https://")):
-            raise ValueError("write an address such as http://localhost:11434/v1")
-        return value.rstrip("/")
+    api_key: Secret = SecretStr("")
+    """A key of OpenAI, or of the server at OPENAI_BASE_URL if it wants one."""
+    base_url: Annotated[WebAddress, AfterValidator(lambda value: value.rstrip("/"))] = OPENAI
+    """The address of a server of your own, such as http://127.0.0.1:11434/v1."""
+    model: Text = ""
+    """The model for texts; OPENAI_TEXT_MODEL comes first."""
+    text_model: Text = ""
+    """The model for texts; the first that the server lists when unset."""
+    image_model: Text = ""
+    """The model for images."""
+    idle_timeout: float = Field(30.0, gt=0, le=600)
+    """Seconds without a word after which a stream counts as broken."""
 
 
 class Wishes(BaseModel):
@@ -107,7 +108,8 @@ class Adapter:
         """None with a key, or with an address other than OpenAI's."""
         if self._at_openai and not self._settings.api_key.get_secret_value():
             return "Set OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own."
-        return None
+        # A server of one's own takes any key, and examples for such servers say "EMPTY" or "sk-xxxx".
+        return self._settings.placeholder() if self._at_openai else None
 
     def serves(self, model: str) -> bool:
         """`default` needs a text model or an own server, `default-image` an image model; see above for names."""

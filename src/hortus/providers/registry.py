@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from hortus import providers
 from hortus.core import adapters
+from hortus.core.configuration import SettingsGroup
 from hortus.providers.base import Context, Provider
 
 ENTRY_POINTS = "hortus.providers"
@@ -25,6 +26,11 @@ class Registry:
     def all(self) -> tuple[Provider, ...]:
         """Every adapter, configured or not, in the order of their ids."""
         return tuple(provider for _, provider in sorted(self._providers.items()))
+
+
+def settings_groups() -> list[type[SettingsGroup]]:
+    """The settings of every adapter."""
+    return adapters.settings_groups(providers, ENTRY_POINTS)
 
 
 def discover(context: Context) -> Registry:

@@ -3,10 +3,11 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
+from typing import Annotated, ClassVar
 
-from pydantic import Field, NonNegativeInt
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field
 
+from hortus.core.configuration import SettingsGroup
 from hortus.core.money import MICRO
 from hortus.core.settings import Settings
 from hortus.quotas.windows import Window
@@ -16,7 +17,10 @@ PRO = "pro"
 QUALITIES = ("economy", "balanced", "premium")
 
 
-class PlanSettings(BaseSettings):
+MinorUnits = Annotated[int, Field(ge=0, le=10_000_000_000)]
+
+
+class PlanSettings(SettingsGroup):
     """What an operator may set about prices: `PRO_PRICE_INR_MINOR` (paise), `PRO_PRICE_USD_MINOR` (cents),
     the same with `PRO_YEARLY_`, `PRO_MONTHLY_CREDITS` (whole credits), `PRO_TRIAL_DAYS`.
 
@@ -24,14 +28,20 @@ class PlanSettings(BaseSettings):
     400 for what else costs credits.
     """
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore")
+    heading: ClassVar[str] = "The plan Pro"
 
-    pro_price_inr_minor: NonNegativeInt = 500_00
-    pro_price_usd_minor: NonNegativeInt = 9_00
-    pro_yearly_price_inr_minor: NonNegativeInt = 5000_00
-    pro_yearly_price_usd_minor: NonNegativeInt = 90_00
-    pro_monthly_credits: NonNegativeInt = 2000
+    pro_price_inr_minor: MinorUnits = 500_00
+    """The price of a month in paise."""
+    pro_price_usd_minor: MinorUnits = 9_00
+    """The price of a month in cents."""
+    pro_yearly_price_inr_minor: MinorUnits = 5000_00
+    """The price of a year in paise."""
+    pro_yearly_price_usd_minor: MinorUnits = 90_00
+    """The price of a year in cents."""
+    pro_monthly_credits: int = Field(2000, ge=0, le=1_000_000_000)
+    """Whole credits that each month brings."""
     pro_trial_days: int = Field(0, ge=0, le=365)
+    """Days before the first payment; 0 sells no trial."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,13 +29,13 @@ class HeldPlan:
         return self.terms.name
 
 
-async def ensure_plans(tx: Tx, settings: Settings, plan_settings: PlanSettings | None = None) -> None:
+async def ensure_plans(tx: Tx, settings: Settings, plan_settings: PlanSettings) -> None:
     """Make the default plans, or a new version of one whose defaults changed since it was made.
 
     Safe at every start and in many processes at once. A version that an operator published
     stays the newest for as long as the defaults stay the same.
     """
-    for terms in default_terms(settings, plan_settings or PlanSettings()):
+    for terms in default_terms(settings, plan_settings):
         versions = select(Plan.version, Plan.defaults).where(Plan.name == terms.name).order_by(Plan.version.desc())
         # One look tells both: a second one could see the version that another process just made, and make one more.
         seen = (await tx.execute(versions)).all()

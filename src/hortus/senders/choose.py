@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from hortus.core.configuration import SettingsGroup
 from hortus.core.http import Http
 from hortus.core.resources import Resources
 from hortus.core.sealing import Seal
@@ -12,6 +13,9 @@ from hortus.senders.base import MailSender, SmsSender
 from hortus.senders.console import ConsoleMail, ConsoleSms
 from hortus.senders.outbox import Outbox, Senders, origin_of
 from hortus.senders.settings import Settings
+
+SETTINGS: tuple[type[SettingsGroup], ...] = (Settings, smtp.Settings, twilio.Settings, sms_http.Settings)
+"""The settings of every sender, and what they share."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,24 @@
 """What all messages share. Each sender's own settings stand beside it."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from hortus.core.configuration import Rule, SettingsGroup
 from hortus.core.text import line
 
 
-class Settings(BaseSettings):
+class Settings(SettingsGroup):
     """MESSAGE_BRAND is the name that messages speak in."""
 
-    model_config = SettingsConfigDict(
-        title="MESSAGE_", env_prefix="MESSAGE_", env_file=".env", env_ignore_empty=True, extra="ignore"
-    )
+    model_config = SettingsConfigDict(env_prefix="MESSAGE_")
+    heading: ClassVar[str] = "Messages"
 
-    brand: Annotated[str, AfterValidator(line)] = Field("Hortus", min_length=1, max_length=60)
+    brand: Annotated[
+        str,
+        Field(min_length=1, max_length=60),
+        AfterValidator(line),
+        Rule("1 to 60 characters without control characters"),
+    ] = "Hortus"
+    """The name that messages speak in."""

@@ -5,27 +5,35 @@ Settings: SMS_HTTP_URL, SMS_HTTP_HEADERS (a JSON object, such as {"X-Key": "k"})
 and 5xx are tried again, and so are 401, 403 and 404, for the operator to mend; everything else is final.
 """
 
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from hortus.core.configuration import Json, Rule, SettingsGroup, WebAddress
 from hortus.core.http import Http, HttpError
 from hortus.senders.base import NotSent, Refused, Sms
 from hortus.senders.web import wait_of
 
 
-class Settings(BaseSettings):
+class Settings(SettingsGroup):
     """The gateway and the shape of what it takes."""
 
-    model_config = SettingsConfigDict(
-        title="SMS_HTTP_", env_prefix="SMS_HTTP_", env_file=".env", env_ignore_empty=True, extra="ignore"
-    )
+    model_config = SettingsConfigDict(env_prefix="SMS_HTTP_")
+    heading: ClassVar[str] = "Text messages by any gateway that takes JSON"
 
-    url: str = Field("", pattern=r"^(https?://.+)?$")
-    headers: dict[str, SecretStr] = Field(default_factory=dict)
-    body: dict[str, Any] = Field(default_factory=lambda: {"to": "{to}", "text": "{text}"})
+    url: WebAddress = ""
+    """Where messages are posted to."""
+    headers: Annotated[dict[str, SecretStr], *Json, Rule('a JSON object of headers, such as {"X-Key": "k"}')] = Field(
+        default_factory=dict
+    )
+    """What the gateway knows you by."""
+    body: Annotated[dict[str, Any], *Json, Rule('a JSON object, such as {"to": "{to}", "text": "{text}"}')] = Field(
+        default_factory=lambda: {"to": "{to}", "text": "{text}"}
+    )
+    """What is posted; `{to}` and `{text}` stand for the number and the message."""
     timeout: float = Field(20.0, gt=0, le=50)
+    """Seconds for one message."""
 
 
 class HttpSms:
@@ -41,7 +49,7 @@ class HttpSms:
         shape = str(self._settings.body)
         if "{to}" not in shape or "{text}" not in shape:
             return "SMS_HTTP_BODY must hold {to} and {text}"
-        return None
+        return self._settings.placeholder()
 
     async def send(self, sms: Sms, message_id: str) -> None:
         """Hand the message over; `Idempotency-Key` lets a gateway that knows it drop a repeat."""

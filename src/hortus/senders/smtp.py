@@ -13,34 +13,50 @@ from email.message import EmailMessage
 from email.policy import SMTP as WIRE
 from email.utils import format_datetime
 from functools import cached_property
-from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, AliasChoices, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr, StringConstraints
+from pydantic_settings import SettingsConfigDict
 
 from hortus.core import clock, email_address
+from hortus.core.configuration import FilePath, Rule, Secret, SettingsGroup, Text
 from hortus.core.settings import LOOPBACK
 from hortus.core.text import line
 from hortus.senders.base import Mail, NotSent, Refused
 
 
-class Settings(BaseSettings):
+class Settings(SettingsGroup):
     """Where the server is and who we are there."""
 
-    model_config = SettingsConfigDict(
-        title="SMTP_", env_prefix="SMTP_", env_file=".env", env_ignore_empty=True, extra="ignore"
-    )
+    model_config = SettingsConfigDict(env_prefix="SMTP_")
+    heading: ClassVar[str] = "Mail by SMTP"
+    credentials: ClassVar[frozenset[str]] = frozenset({"username"})
 
-    host: str = Field("", validation_alias=AliasChoices("SMTP_HOST", "SMTP_SERVER"))
+    host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:_-]{0,253}$"), Rule("a host name or address")] = (
+        Field("", validation_alias=AliasChoices("SMTP_HOST", "SMTP_SERVER"))
+    )
+    """The mail server; without one, mails are shown on standard output."""
     port: int = Field(587, ge=1, le=65535)
-    username: str = Field("", validation_alias=AliasChoices("SMTP_USERNAME", "SMTP_USER"))
-    password: SecretStr = SecretStr("")
-    sender: str = Field("", validation_alias=AliasChoices("SMTP_FROM", "FROM_EMAIL", "SMTP_FROM_EMAIL"))
-    from_name: Annotated[str, AfterValidator(line)] = Field("", max_length=60)
+    """Its port."""
+    username: Text = Field("", validation_alias=AliasChoices("SMTP_USERNAME", "SMTP_USER"))
+    """Who signs in there."""
+    password: Secret = SecretStr("")
+    """The password of that user."""
+    sender: Text = Field("", validation_alias=AliasChoices("SMTP_FROM", "FROM_EMAIL", "SMTP_FROM_EMAIL"))
+    """The address that mails come from; the user name when that is an address."""
+    from_name: Annotated[
+        str,
+        Field(max_length=60),
+        AfterValidator(line),
+        Rule("at most 60 characters without control characters"),
+    ] = ""
+    """The name that mails come from; MESSAGE_BRAND when unset."""
     tls: Literal["auto", "starttls", "tls", "none"] = "auto"
-    ca_file: Path | None = None
+    """How the connection is encrypted; `auto` is tls on port 465 and starttls elsewhere."""
+    ca_file: FilePath | None = None
+    """The certificate of a server whose certificate is your own."""
     timeout: float = Field(20.0, gt=0, le=80)
+    """Seconds for one mail."""
 
     @property
     def security(self) -> Literal["starttls", "tls", "none"]:
@@ -75,7 +91,7 @@ class SmtpMail:
             return "SMTP_TLS=none would send the password in the clear; use starttls or tls"
         if given.ca_file is not None and not given.ca_file.is_file():
             return f"SMTP_CA_FILE: there is no file {given.ca_file}"
-        return None
+        return given.placeholder()
 
     async def send(self, mail: Mail, message_id: str) -> None:
         """Hand the mail to the server. What it says is never repeated: it may quote the address."""

@@ -5,11 +5,13 @@ TWILIO_MESSAGING_SERVICE_SID. TWILIO_BASE_URL is for tests and compatible servic
 """
 
 import base64
+from typing import ClassVar
 from urllib.parse import quote, urlencode
 
 from pydantic import AliasChoices, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from hortus.core.configuration import Secret, SettingsGroup, Text, WebAddress
 from hortus.core.http import Http, HttpError, Response
 from hortus.senders.base import NotSent, Refused, Sms
 from hortus.senders.web import wait_of
@@ -18,19 +20,25 @@ UNREACHABLE = {21211, 21214, 21217, 21408, 21610, 21612, 21614, 30003, 30004, 30
 """Twilio's codes for numbers that this message will never reach."""
 
 
-class Settings(BaseSettings):
+class Settings(SettingsGroup):
     """The account, and the number or service that messages come from."""
 
-    model_config = SettingsConfigDict(
-        title="TWILIO_", env_prefix="TWILIO_", env_file=".env", env_ignore_empty=True, extra="ignore"
-    )
+    model_config = SettingsConfigDict(env_prefix="TWILIO_")
+    heading: ClassVar[str] = "Text messages by Twilio"
+    credentials: ClassVar[frozenset[str]] = frozenset({"account_sid", "sender", "messaging_service_sid"})
 
-    account_sid: str = ""
-    auth_token: SecretStr = SecretStr("")
-    sender: str = Field("", validation_alias=AliasChoices("TWILIO_PHONE_NUMBER", "TWILIO_FROM"))
-    messaging_service_sid: str = ""
-    base_url: str = Field("https://api.twilio.com", pattern=r"^https?://")
+    account_sid: Text = ""
+    """The account (`AC…`)."""
+    auth_token: Secret = SecretStr("")
+    """Its token."""
+    sender: Text = Field("", validation_alias=AliasChoices("TWILIO_PHONE_NUMBER", "TWILIO_FROM"))
+    """The number that messages come from."""
+    messaging_service_sid: Text = ""
+    """The messaging service that sends, instead of a number."""
+    base_url: WebAddress = "https://api.twilio.com"
+    """For tests and compatible services."""
     timeout: float = Field(20.0, gt=0, le=50)
+    """Seconds for one message."""
 
 
 class TwilioSms:
@@ -48,7 +56,7 @@ class TwilioSms:
             return "TWILIO_AUTH_TOKEN is missing"
         if not given.sender and not given.messaging_service_sid:
             return "set TWILIO_PHONE_NUMBER or TWILIO_MESSAGING_SERVICE_SID"
-        return None
+        return given.placeholder()
 
     async def send(self, sms: Sms, message_id: str) -> None:
         """Hand the message over."""

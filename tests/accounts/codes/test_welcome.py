@@ -75,11 +75,13 @@ async def test_races_and_replaced_keys_welcome_once(database: Database, tmp_path
             await make_user(tx, Target("email", value), Said(), verified=True)
 
     try:
-        desk = accounts.Codes(Settings(data_dir=tmp_path, secret_key=old))
+        desk = accounts.Codes(Settings(data_dir=tmp_path, secret_key=old), accounts.CodeSettings())
         accounts.Welcome(desk, real_mail=True, real_sms=True).carry(database)
         await asyncio.gather(*(join(f"same+{number}@gmail.com") for number in range(10)))
         assert len(welcomed) == 1
-        rotated = accounts.Codes(Settings(data_dir=tmp_path, secret_key=new, secret_key_previous=[old]))
+        rotated = accounts.Codes(
+            Settings(data_dir=tmp_path, secret_key=new, secret_key_previous=[old]), accounts.CodeSettings()
+        )
         accounts.Welcome(rotated, real_mail=True, real_sms=True).carry(database)
         await join("s.a.m.e@gmail.com")
         assert len(welcomed) == 1

@@ -14,9 +14,9 @@ class Codes:
     Six digits are guessed from a plain digest in a moment; without the installation's key they are not.
     """
 
-    def __init__(self, settings: Settings, rules: CodeSettings | None = None) -> None:
+    def __init__(self, settings: Settings, rules: CodeSettings) -> None:
         self._keys = settings.keys_for("one-time codes")
-        self.rules = rules or CodeSettings()
+        self.rules = rules
         self.limits_enabled = settings.rate_limits_enabled
         self.links_base = (settings.frontend_base_url or settings.origin).rstrip("/")
 

@@ -1,35 +1,47 @@
 """What an operator may set about codes. Counts hold across processes: they live in the database."""
 
 from functools import cached_property
+from typing import Annotated, ClassVar
 
 import phonenumbers
-from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, Field
+
+from hortus.core.configuration import Json, Rule, SettingsGroup
 
 
-class CodeSettings(BaseSettings):
+def _region(value: str) -> str:
+    if value.upper() not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValueError("no country")
+    return value.upper()
+
+
+AtLeastOne = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Cap = Annotated[int, Field(ge=0, le=1_000_000_000)]
+
+
+class CodeSettings(SettingsGroup):
     """DEFAULT_PHONE_REGION reads national numbers; CODES_… cap how many codes are sent."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", populate_by_name=True)
+    heading: ClassVar[str] = "One-time codes"
 
-    default_phone_region: str = Field("IN", min_length=2, max_length=2)
-    codes_per_target: PositiveInt = 5
+    default_phone_region: Annotated[
+        str, AfterValidator(_region), Rule("a country of two letters, such as IN or US")
+    ] = "IN"
+    """The country of phone numbers that are written without one."""
+    codes_per_target: AtLeastOne = 5
     """To one address or number in ten minutes."""
-    codes_per_address: PositiveInt = 30
+    codes_per_address: AtLeastOne = 30
     """Asked for from one network address in ten minutes. Off with RATE_LIMITS_ENABLED=false."""
-    codes_per_country: NonNegativeInt = 2000
+    codes_per_country: Cap = 2000
     """Text messages to one country calling code in an hour; 0 sends none. Off with RATE_LIMITS_ENABLED=false."""
-    codes_by_country: dict[str, NonNegativeInt] = Field(default_factory=dict)
+    codes_by_country: Annotated[
+        dict[Annotated[str, Field(pattern=r"^[0-9]{1,4}$")], Cap],
+        *Json,
+        Rule('a JSON object of messages an hour by calling code, such as {"91": 20000, "1": 0}'),
+    ] = Field(default_factory=dict)
     """Overrides by calling code: `{"91": 20000, "1": 0}`. A 0 here holds even where rate limits are off."""
-    long_codes_after: PositiveInt = 50
+    long_codes_after: AtLeastOne = 50
     """Wrong codes for one address or number in a day; after them its codes have ten digits until the next."""
-
-    @field_validator("default_phone_region")
-    @classmethod
-    def _known_region(cls, value: str) -> str:
-        if value.upper() not in phonenumbers.SUPPORTED_REGIONS:
-            raise ValueError(f"{value!r} is not a country of two letters such as IN or US")
-        return value.upper()
 
     @cached_property
     def closed_countries(self) -> frozenset[str]:

@@ -18,11 +18,12 @@ from joserfc.jwk import Key
 
 from hortus.accounts.oidc import id_token
 from hortus.accounts.oidc.errors import OidcRefused, OidcUnavailable
-from hortus.accounts.oidc.settings import WELL_KNOWN, ProviderSettings, is_safe_url
+from hortus.accounts.oidc.settings import WELL_KNOWN, ProviderSettings
 from hortus.accounts.oidc.tables import ISSUERS
 from hortus.core import clock
 from hortus.core.db import Database
 from hortus.core.http import Http, HttpError, Response
+from hortus.core.settings import is_safe_url
 
 log = structlog.get_logger()
 FRESH = timedelta(hours=1)

@@ -6,75 +6,79 @@ for underscores. GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET stand for those of OI
 
 import os
 import re
-from typing import Literal
-from urllib.parse import urlsplit
+from typing import Annotated, ClassVar, Literal
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 
-from hortus.core.settings import LOOPBACK, UnsafeSettings
+from hortus.core.configuration import BadSettings, Finding, Json, Rule, Secret, SettingsGroup, Text, findings_of
+from hortus.core.settings import is_safe_url
 
 WELL_KNOWN = "/.well-known/openid-configuration"
 KNOWN = {"GOOGLE": {"issuer": "https://accounts.google.com", "title": "Google"}}
 _NAMED = re.compile(r"OIDC_([A-Z0-9]+(?:_[A-Z0-9]+){0,3})_CLIENT_ID")
 
 
-def is_safe_url(url: str) -> bool:
-    """Whether we may call it: https, or http to this machine itself."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return False
-    if not host or "@" in parts.netloc or parts.fragment:
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK)
+def _issuer(value: str) -> str:
+    value = value.removesuffix(WELL_KNOWN)
+    if not is_safe_url(value) or "?" in value:
+        raise ValueError("must be an https:// address")
+    return value
 
 
-class ProviderSettings(BaseSettings):
+def _with_openid(value: str) -> str:
+    wanted = value.replace(",", " ").split()
+    return " ".join(wanted if "openid" in wanted else ["openid", *wanted])
+
+
+class ProviderSettings(SettingsGroup):
     """One issuer and our standing there."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
+    heading: ClassVar[str] = "Sign-in with an OpenID Connect issuer"
+    credentials: ClassVar[frozenset[str]] = frozenset({"client_id"})
 
-    issuer: str = Field(max_length=300)
+    issuer: Annotated[str, Field(max_length=300), AfterValidator(_issuer), Rule("the https:// address of an issuer")]
     """Its issuer identifier, or the URL of its discovery document."""
     client_id: str = Field(min_length=1, max_length=300)
-    client_secret: SecretStr = SecretStr("")
+    """The client id that the issuer gave you."""
+    client_secret: Secret = SecretStr("")
+    """Its secret; without one Hortus is a public client."""
     title: str = Field("", max_length=60)
-    scopes: str = "openid email profile"
+    """The name of the issuer on sign-in pages."""
+    scopes: Annotated[Text, AfterValidator(_with_openid)] = "openid email profile"
+    """What is asked of the issuer."""
     signup: bool = True
     """Whether somebody whom nobody here knows gets an account."""
     link_by_email: bool = True
     """Whether an e-mail address that is verified on both sides connects the two accounts."""
-    role_claim: str = ""
+    role_claim: Text = ""
     """The claim that names roles or groups; a dotted path reaches into objects."""
-    roles: dict[str, Literal["user", "support", "admin"]] = Field(default_factory=dict)
+    roles: Annotated[
+        dict[str, Literal["user", "support", "admin"]],
+        *Json,
+        Rule('a JSON object of roles (user, support, admin) by the claim\'s values, such as {"staff": "support"}'),
+    ] = Field(default_factory=dict)
     """Which value of that claim gives which role here."""
     timeout: float = Field(10.0, gt=0, le=30)
-
-    @field_validator("issuer")
-    @classmethod
-    def _callable(cls, value: str) -> str:
-        value = value.removesuffix(WELL_KNOWN)
-        if not is_safe_url(value) or "?" in value:
-            raise ValueError("must be an https:// address")
-        return value
-
-    @field_validator("scopes")
-    @classmethod
-    def _with_openid(cls, value: str) -> str:
-        wanted = value.replace(",", " ").split()
-        return " ".join(wanted if "openid" in wanted else ["openid", *wanted])
+    """Seconds for one call."""
 
 
 def read_providers() -> dict[str, ProviderSettings]:
-    """Every configured provider by its name. Raises UnsafeSettings with the variable that must be corrected."""
+    """Every configured provider by its name. Raises BadSettings with each variable that must be corrected."""
     found = {name: value for name, value in {**dotenv_values(".env"), **os.environ}.items() if value}
     names = {match[1] for match in map(_NAMED.fullmatch, found) if match}
     if "GOOGLE_CLIENT_ID" in found:
         names.add("GOOGLE")
-    return {name.lower().replace("_", "-"): _read(name, found) for name in sorted(names)}
+    read: dict[str, ProviderSettings] = {}
+    wrong: list[Finding] = []
+    for name in sorted(names):
+        try:
+            read[name.lower().replace("_", "-")] = _read(name, found)
+        except BadSettings as error:
+            wrong += error.findings
+    if wrong:
+        raise BadSettings(wrong)
+    return read
 
 
 def _read(name: str, found: dict[str, str]) -> ProviderSettings:
@@ -93,5 +97,4 @@ def _read(name: str, found: dict[str, str]) -> ProviderSettings:
     try:
         return ProviderSettings(_env_prefix=prefix, **given)  # type: ignore[arg-type]
     except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        raise UnsafeSettings(f"{prefix}{str(first['loc'][0]).upper()}: {first['msg']}") from None
+        raise BadSettings(findings_of(ProviderSettings, error, prefix)) from None

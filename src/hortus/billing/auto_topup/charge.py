@@ -80,7 +80,7 @@ async def _order(resources: Resources, gateway: Gateway, row: AutoTopup) -> str 
                 raise _NotNow
             wanted = await orders.pack_wanted(tx, gateway, row.pack, row.currency)
             order = await orders.order_credits(tx, gateway, row.user_id, wanted, kind="auto_topup")
-            per_hour = sold.BillingSettings().auto_topup_per_hour
+            per_hour = tx.settings(sold.BillingSettings).auto_topup_per_hour
             if not await service.start(tx, row.user_id, order.id, order.amount_minor, order.currency, per_hour):
                 raise _NotNow
     except (_NotNow, NotForSale):

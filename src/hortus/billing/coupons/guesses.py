@@ -2,9 +2,11 @@
 
 from starlette.requests import HTTPConnection
 
+from hortus.core import limits
 from hortus.core.web import hit_limit, network_of
 
 BY_USER, BY_NETWORK = "10/hour", "60/hour"
+limits.declare("coupon", "coupon_network")
 
 
 async def count_guess(connection: HTTPConnection, user_id: str) -> None:

@@ -49,7 +49,7 @@ async def issue(tx: Tx, source: Source, row_id: str) -> None:
 
     A credit note issues the invoice that it corrects first, should that one still be missing.
     """
-    settings = InvoiceSettings()
+    settings = tx.settings(InvoiceSettings)
     if source == "payment":
         await _invoice(tx, settings, await _locked_payment(tx, row_id))
         return

@@ -3,83 +3,96 @@
 import re
 from datetime import date
 from functools import cached_property
+from typing import Annotated, ClassVar
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from hortus.billing.papers import tax_ids
 from hortus.billing.papers.states import code_of, name_of
+from hortus.core.configuration import Json, Rule, SettingsGroup, TimeZone
 from hortus.core.money import percent_to_points
 
 
-class InvoiceSettings(BaseSettings):
+def _upper(value: object) -> object:
+    return value.strip().upper() if isinstance(value, str) else value
+
+
+def _gstin(value: str) -> str:
+    return tax_ids.gstin(value) if value else ""
+
+
+def _vat_id(value: str) -> str:
+    return tax_ids.vat_id(value) if value else ""
+
+
+def _percent(value: str) -> str:
+    percent_to_points(value)
+    return value
+
+
+def _percent_of_gst(value: str) -> str:
+    if percent_to_points(value) % 2:
+        raise ValueError("must be halved between centre and state without a rest")
+    return value
+
+
+_NUMBER_PREFIX = Rule("one to three capital letters or digits")
+
+
+class InvoiceSettings(SettingsGroup):
     """`INVOICE_…`. With a GSTIN papers bear Indian GST, otherwise with a VAT id they bear VAT, otherwise no tax."""
 
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore", populate_by_name=True)
+    heading: ClassVar[str] = "Invoices"
 
     invoice_seller_name: str = Field("Hortus", max_length=200)
+    """Who sells, as invoices name them."""
     invoice_seller_address: str = Field("", max_length=500)
     """Lines are separated by `;` or new lines."""
-    invoice_seller_country: str = Field("", pattern=r"^([A-Z]{2})?$")
+    invoice_seller_country: Annotated[
+        str, BeforeValidator(_upper), Field(pattern=r"^([A-Z]{2})?$"), Rule("a country of two letters, such as IN")
+    ] = ""
+    """Where the seller is, unless the GSTIN or VAT id says it."""
     invoice_seller_state: str = Field("", max_length=80)
-    invoice_seller_gstin: str = ""
-    invoice_seller_vat_id: str = ""
+    """The seller's state in India, unless the GSTIN says it."""
+    invoice_seller_gstin: Annotated[
+        str, AfterValidator(_gstin), Rule("a GSTIN of 15 characters whose check character is right")
+    ] = ""
+    """With a GSTIN, invoices bear Indian GST."""
+    invoice_seller_vat_id: Annotated[
+        str, AfterValidator(_vat_id), Rule("a VAT id with its country's letters, such as DE123456789")
+    ] = ""
+    """With a VAT id and no GSTIN, invoices bear VAT."""
     invoice_seller_email: str = Field("", max_length=254)
-    invoice_prefix: str = Field("INV", pattern=r"^[A-Z0-9]{1,3}$")
-    invoice_credit_prefix: str = Field("CRN", pattern=r"^[A-Z0-9]{1,3}$")
-    invoice_tax_code: str = Field("998439", pattern=r"^[0-9]{2,8}$")
+    """The seller's address on invoices."""
+    invoice_prefix: Annotated[str, Field(pattern=r"^[A-Z0-9]{1,3}$"), _NUMBER_PREFIX] = "INV"
+    """The beginning of invoice numbers."""
+    invoice_credit_prefix: Annotated[str, Field(pattern=r"^[A-Z0-9]{1,3}$"), _NUMBER_PREFIX] = "CRN"
+    """The beginning of credit note numbers."""
+    invoice_tax_code: Annotated[str, Field(pattern=r"^[0-9]{2,8}$"), Rule("two to eight digits")] = "998439"
     """The HSN or SAC code of what is sold: other on-line contents."""
-    invoice_gst_rate: str = "18"
+    invoice_gst_rate: Annotated[
+        str, AfterValidator(_percent_of_gst), Rule("a percentage that can be halved, such as 18")
+    ] = "18"
+    """The rate of GST in percent."""
     invoice_lut: str = Field("", max_length=40)
     """The letter of undertaking under which services are exported without paying the tax first."""
-    invoice_vat_rates: dict[str, str] = Field(default_factory=dict)
+    invoice_vat_rates: Annotated[
+        dict[Annotated[str, Field(pattern=r"^[A-Z]{2}$")], Annotated[str, AfterValidator(_percent)]],
+        *Json,
+        Rule('a JSON object of percentages by country, such as {"DE": "19"}'),
+    ] = Field(default_factory=dict)
     """Percent by the buyer's country, such as `{"DE": "19", "FR": "20"}`; where nothing is said, no VAT."""
     invoice_reverse_charge: bool = False
     """Whether a VAT id from another country of the EU moves the tax to the buyer. Check ids at VIES first."""
     invoice_year_start: int = Field(0, ge=0, le=12)
     """The month in which numbers begin anew; 0 is April in India and January elsewhere."""
-    invoice_timezone: str = ""
+    invoice_timezone: TimeZone = ""
     """Whose calendar dates papers; that of quotas unless set."""
     invoice_footer: str = Field("", max_length=300)
-    quota_timezone: str = "UTC"
-
-    @field_validator("invoice_seller_country", mode="before")
-    @classmethod
-    def _upper(cls, value: object) -> object:
-        return value.strip().upper() if isinstance(value, str) else value
-
-    @field_validator("invoice_seller_gstin")
-    @classmethod
-    def _gstin(cls, value: str) -> str:
-        return tax_ids.gstin(value) if value else ""
-
-    @field_validator("invoice_seller_vat_id")
-    @classmethod
-    def _vat_id(cls, value: str) -> str:
-        return tax_ids.vat_id(value) if value else ""
-
-    @field_validator("invoice_gst_rate")
-    @classmethod
-    def _rate(cls, value: str) -> str:
-        if percent_to_points(value) % 2:
-            raise ValueError("must be halved between centre and state without a rest")
-        return value
-
-    @field_validator("invoice_vat_rates")
-    @classmethod
-    def _rates(cls, value: dict[str, str]) -> dict[str, str]:
-        for country, rate in value.items():
-            if not re.fullmatch(r"[A-Z]{2}", country):
-                raise ValueError(f"{country!r} is no country such as DE")
-            percent_to_points(rate)
-        return value
-
-    @field_validator("invoice_timezone")
-    @classmethod
-    def _zone(cls, value: str) -> str:
-        ZoneInfo(value or "UTC")
-        return value
+    """A line at the foot of every invoice."""
+    quota_timezone: TimeZone = "UTC"
+    """The calendar of daily and monthly limits."""
 
     @cached_property
     def zone(self) -> ZoneInfo:

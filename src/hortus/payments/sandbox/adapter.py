@@ -4,11 +4,10 @@ import hmac
 import json
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
-from typing import Literal
-
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from typing import ClassVar, Literal
 
 from hortus.core.clock import EPOCH
+from hortus.core.configuration import SettingsGroup
 from hortus.core.db import Tx
 from hortus.core.settings import LOOPBACK
 from hortus.core.settings import Settings as CoreSettings
@@ -43,21 +42,22 @@ WINDOW = timedelta(minutes=5)
 PAGE = 200
 
 
-class Settings(BaseSettings):
+class Settings(SettingsGroup):
     """PAYMENT_SANDBOX: `auto` is on where only this machine reaches the server; `on` and `off` say so.
 
     SANDBOX_DECLINES makes every card without a page say no.
     """
 
-    model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
+    heading: ClassVar[str] = "Sandbox payments"
 
     payment_sandbox: Literal["auto", "on", "off"] = "auto"
+    """Whether play money buys; `auto` is on where only this machine reaches the server."""
     sandbox_declines: bool = False
+    """Whether every card that is charged without a page is declined."""
 
 
-def is_on(settings: CoreSettings) -> bool:
+def is_on(settings: CoreSettings, chosen: Literal["auto", "on", "off"]) -> bool:
     """Whether play money may buy anything here. Off wherever strangers could reach it, unless an operator says so."""
-    chosen = Settings().payment_sandbox
     if chosen != "auto":
         return chosen == "on"
     return settings.host in LOOPBACK and not settings.public_url
@@ -72,15 +72,17 @@ class Adapter:
 
     def __init__(self, context: Context) -> None:
         self._settings = context.settings
+        own = Settings()
+        self._on, self._declines = is_on(context.settings, own.payment_sandbox), own.sandbox_declines
         self._database = context.database
 
     def missing(self) -> str | None:
-        if is_on(self._settings):
+        if self._on:
             return None
         return "PAYMENT_SANDBOX=on (off by itself where others can reach the server: it is play money)"
 
     def read(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Delivery:
-        if not is_on(self._settings):
+        if not self._on:
             raise NotConfigured("the sandbox is off")
         parts = dict(part.split("=", 1) for part in headers.get(HEADER.lower(), "").split(",") if "=" in part)
         stamp, given = parts.get("t", ""), parts.get("v1", "")
@@ -133,7 +135,7 @@ class Adapter:
 
     async def charge(self, order: Order) -> Subject:
         async with self._database.transaction() as tx:
-            return Subject("checkout", await vendor.charge(tx, order, declined=Settings().sandbox_declines))
+            return Subject("checkout", await vendor.charge(tx, order, declined=self._declines))
 
     async def preview(self, subscription: str, price: str) -> Proration:
         async with self._database.snapshot() as tx:

@@ -10,10 +10,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from hortus.core.db import Tx
 from hortus.core.errors import NotFound
-from hortus.core.settings import Settings
 from hortus.core.web import AllResources, ReadTx, WriteTx, make_router, public
+from hortus.payments.registry import PLAY, Gateways
 from hortus.payments.sandbox import store, vendor
-from hortus.payments.sandbox.adapter import is_on
 from hortus.payments.sandbox.store import Thing
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def _page() -> "Template":
 
 
 async def _checkout(tx: Tx, checkout_id: str, resources: AllResources) -> Thing:
-    found = await store.find(tx, "checkout", checkout_id) if is_on(resources.get(Settings)) else None
+    found = await store.find(tx, "checkout", checkout_id) if resources.get(Gateways).get(PLAY) is not None else None
     if found is None or "title" not in found.body:
         raise NotFound
     return found

@@ -1,54 +1,44 @@
 """What an operator sets for Stripe."""
 
-from typing import Annotated
-from urllib.parse import urlsplit
+from typing import Annotated, ClassVar
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AliasChoices, Field, SecretStr, StringConstraints
+from pydantic_settings import SettingsConfigDict
 
-from hortus.core.settings import LOOPBACK
+from hortus.core.configuration import CommaSeparated, Rule, Secret, SettingsGroup
+from hortus.core.settings import SecureAddress
 
 SECRET_KINDS = ("sk_", "rk_")
 
 
-class Settings(BaseSettings):
+Currencies = Annotated[
+    tuple[Annotated[str, StringConstraints(to_upper=True, pattern=r"^[A-Za-z]{3}$")], ...],
+    *CommaSeparated,
+    Field(min_length=1),
+    Rule("currencies of three letters with commas between them, such as USD,INR"),
+]
+
+
+class Settings(SettingsGroup):
     """STRIPE_SECRET_KEY (or STRIPE_API_KEY) and STRIPE_WEBHOOK_SECRET are needed; the rest has defaults.
 
     STRIPE_CURRENCIES lists what may be charged, the most fitting first. STRIPE_TIMEOUT is in seconds, for one call.
     STRIPE_API_BASE is for tests and proxies: https, or http on this machine.
     """
 
-    model_config = SettingsConfigDict(
-        title="STRIPE_", env_prefix="STRIPE_", env_file=".env", env_ignore_empty=True, extra="ignore"
-    )
+    model_config = SettingsConfigDict(env_prefix="STRIPE_")
+    heading: ClassVar[str] = "Stripe"
 
-    secret_key: SecretStr = Field(SecretStr(""), validation_alias=AliasChoices("STRIPE_SECRET_KEY", "STRIPE_API_KEY"))
-    webhook_secret: SecretStr = SecretStr("")
-    currencies: Annotated[tuple[str, ...], NoDecode] = ("USD", "EUR", "GBP", "INR")
-    api_base: str = "https://api.stripe.com"
+    secret_key: Secret = Field(SecretStr(""), validation_alias=AliasChoices("STRIPE_SECRET_KEY", "STRIPE_API_KEY"))
+    """A secret or restricted key (`sk_…` or `rk_…`)."""
+    webhook_secret: Secret = SecretStr("")
+    """The signing secret of the webhook endpoint (`whsec_…`)."""
+    currencies: Currencies = ("USD", "EUR", "GBP", "INR")
+    """What may be charged, the most fitting first."""
+    api_base: SecureAddress = "https://api.stripe.com"
+    """For tests and proxies: https, or http on this machine."""
     timeout: float = Field(20.0, gt=0, le=50)
-
-    @field_validator("currencies", mode="before")
-    @classmethod
-    def _split(cls, given: object) -> object:
-        return tuple(part.strip().upper() for part in given.split(",")) if isinstance(given, str) else given
-
-    @field_validator("currencies")
-    @classmethod
-    def _are_codes(cls, given: tuple[str, ...]) -> tuple[str, ...]:
-        if not given or not all(len(each) == 3 and each.isascii() and each.isalpha() for each in given):
-            raise ValueError("write currencies as codes of three letters, such as USD,INR")
-        return given
-
-    @field_validator("api_base")
-    @classmethod
-    def _is_safe(cls, given: str) -> str:
-        parts = urlsplit(given)
-        if not parts.hostname or (
-            parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK)
-        ):
-            raise ValueError("the secret key is sent there: https only, or http on this machine")
-        return given
+    """Seconds for one call."""
 
     @property
     def key(self) -> str:
@@ -71,4 +61,4 @@ class Settings(BaseSettings):
             return f"set {' and '.join(absent)}"
         if not self.key.startswith(SECRET_KINDS):
             return "STRIPE_SECRET_KEY must be a secret or restricted key (sk_… or rk_…)"
-        return None
+        return self.placeholder()

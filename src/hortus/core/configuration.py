@@ -1,0 +1,326 @@
+"""Settings groups, the rule of each variable, and the configuration that a process reads once, at start.
+
+Every package and adapter declares its settings as a subclass of `SettingsGroup`. `hortus.main.configuration` builds
+all of them before anything else is opened; a value that breaks its rule becomes a `Finding` with one sentence.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from annotated_types import Ge, Gt, Le, Lt, MaxLen
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, StringConstraints, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+G = TypeVar("G", bound="SettingsGroup")
+_PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+_SHOWN = 60
+"""Characters of a wrong value that a sentence repeats."""
+
+
+# Rules -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a value must be, in words that follow "must be"; for types whose constraints do not say it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """The value may hold a password, as URLs of servers do: it is never shown."""
+
+
+def _without_control_characters(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if len(text) > 4096 or not re.fullmatch(_PRINTABLE, text):
+        raise ValueError("control characters")
+    return value
+
+
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if value and (parts.scheme not in ("http", "https") or not parts.hostname or not value.isprintable()):
+        raise ValueError("no web address")
+    _ = parts.port  # raises ValueError for one that is no port
+    return value
+
+
+def _path(value: Path) -> Path:
+    if len(str(value)) > 4096 or not str(value).isprintable():
+        raise ValueError("no path")
+    return value
+
+
+def _time_zone(value: str) -> str:
+    if value:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError("no time zone") from error
+    return value
+
+
+def _parse_json(value: object) -> object:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+Text = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=300, pattern=_PRINTABLE),
+    Rule("at most 300 characters without control characters"),
+]
+Secret = Annotated[
+    SecretStr,
+    AfterValidator(_without_control_characters),
+    Rule("at most 4096 characters without control characters"),
+]
+WebAddress = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=2000),
+    AfterValidator(_web_address),
+    Rule("an http:// or https:// address, such as https://studio.example.com"),
+]
+TimeZone = Annotated[str, AfterValidator(_time_zone), Rule("a time zone, such as UTC or Asia/Kolkata")]
+FilePath = Annotated[Path, AfterValidator(_path), Rule("a path without control characters")]
+Days = Annotated[int, Field(ge=0, le=36_500)]
+Json = (NoDecode, BeforeValidator(_parse_json))
+"""Metadata of a field that is written as a JSON object: `Annotated[dict[str, int], *Json]`."""
+CommaSeparated = (NoDecode, BeforeValidator(_split))
+"""Metadata of a field that is a list with commas."""
+
+
+def rule_of(group: "type[SettingsGroup]", name: str) -> str:
+    """What the value of a field must be, in words that follow "must be"; empty when the field has no rule."""
+    field = group.model_fields[name]
+    kinds = [kind for kind in _alternatives(field.annotation) if kind is not type(None)]
+    if len(kinds) != 1:
+        return ""
+    kind, constraints = kinds[0], field.metadata
+    if get_origin(kind) is Annotated:  # of an `Annotated[…] | None`
+        kind, constraints = kind.__origin__, [*constraints, *kind.__metadata__]
+    said = next((each.text for each in constraints if isinstance(each, Rule)), "")
+    return said or _rule_of_type(kind, constraints)
+
+
+def _rule_of_type(kind: Any, constraints: list[Any]) -> str:
+    if kind is bool:
+        return "true or false"
+    if get_origin(kind) is Literal:
+        return "one of " + ", ".join(str(each) for each in get_args(kind))
+    if kind in (int, float):
+        return _rule_of_number("a whole number" if kind is int else "a number", constraints)
+    if kind is str and (longest := _longest(constraints)):
+        return f"at most {longest} characters"
+    return ""
+
+
+def _longest(constraints: Iterable[object]) -> int | None:
+    bounds = (each.max_length for each in constraints if isinstance(each, MaxLen | StringConstraints))
+    return next((bound for bound in bounds if bound), None)
+
+
+def _rule_of_number(what: str, constraints: Iterable[object]) -> str:
+    """Both ends are needed: a number without one is no rule."""
+    low = high = ""
+    for each in constraints:
+        match each:
+            case Ge(ge=bound):
+                low = f"from {bound}"
+            case Gt(gt=bound):
+                low = f"above {bound}"
+            case Le(le=bound):
+                high = f"to {bound}" if low.startswith("from") else f"and at most {bound}"
+            case Lt(lt=bound):
+                high = f"and below {bound}"
+    return f"{what} {low} {high}" if low and high else ""
+
+
+def _alternatives(annotation: Any) -> tuple[Any, ...]:
+    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+
+
+def _mentions_secret(annotation: Any) -> bool:
+    """Whether a value of that type is, or holds, a secret that must never be shown."""
+    return annotation is SecretStr or any(_mentions_secret(each) for each in get_args(annotation))
+
+
+# Groups ----------------------------------------------------------------------
+
+
+class SettingsGroup(BaseSettings):
+    """The settings of one package or adapter. An empty variable counts as unset.
+
+    Each field has a rule (`rule_of`), a docstring that describes it, and a default; `tests/arch/test_settings.py`
+    walks all of them.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_ignore_empty=True,
+        extra="ignore",
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
+    )
+    heading: ClassVar[str]
+    """The title of the group in `.env.example`."""
+    credentials: ClassVar[frozenset[str]] = frozenset()
+    """Fields that are no secrets but come from a vendor's account all the same, such as a key's id."""
+
+    def placeholders(self) -> list[str]:
+        """The variables whose value is an example's placeholder instead of a key of the operator's own."""
+        found = []
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if (_mentions_secret(field.annotation) or name in self.credentials) and _holds_placeholder(value):
+                found.append(variables_of(type(self), name)[0])
+        return found
+
+    def placeholder(self) -> str | None:
+        """One line on the first placeholder, None when there is none."""
+        return next((f"{name} is a placeholder; set the key of your own account" for name in self.placeholders()), None)
+
+
+def variables_of(group: type[SettingsGroup], name: str, prefix: str | None = None) -> tuple[str, ...]:
+    """The environment variables that a field is read from, the documented one first."""
+    field = group.model_fields[name]
+    alias = field.validation_alias
+    if alias is None:
+        return (f"{group.model_config.get('env_prefix', '') if prefix is None else prefix}{name}".upper(),)
+    given = alias.choices if isinstance(alias, AliasChoices) else [alias]
+    return tuple(dict.fromkeys(each.upper() for each in given if isinstance(each, str)))
+
+
+# Findings --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is wrong with one variable, in one sentence."""
+
+    variable: str
+    sentence: str
+
+
+class BadSettings(Exception):
+    """Some variables break their rules; each finding is one sentence for the operator."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        # Two groups may read the same variable: it is named once.
+        self.findings = tuple({each.variable: each for each in findings}.values())
+        super().__init__(" ".join(each.sentence for each in self.findings))
+
+
+def problem(variable: str, rule: str, shown: str | None) -> Finding:
+    """The sentence that names a variable, its rule and its value; None for a value that must not be shown."""
+    said = "; its value is a secret and not shown" if shown is None else f", not {shown}"
+    return Finding(variable, f"{variable} must be {rule}{said}.")
+
+
+def _without_secrets(field: FieldInfo, value: object) -> str | None:
+    """What may be shown of a wrong value: nothing of a secret, and of an address with a password its scheme."""
+    if _mentions_secret(field.annotation):
+        return None
+    text = value if isinstance(value, str) else str(value)
+    if any(isinstance(each, Hidden) for each in field.metadata):
+        scheme = re.match(r"[A-Za-z][A-Za-z0-9+.-]{0,20}://", text)
+        return f'"{scheme[0]}…"' if scheme else None
+    return json.dumps(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…", ensure_ascii=False)
+
+
+def findings_of(group: type[SettingsGroup], error: ValidationError, prefix: str | None = None) -> list[Finding]:
+    """One finding for each field that `error` complains about."""
+    found: dict[str, Finding] = {}
+    for line in error.errors(include_url=False):
+        name = _field_of(group, str(line["loc"][0]))
+        variable = _variable_at(group, name, line["loc"], prefix)
+        if variable not in found:
+            field = group.model_fields[name]
+            if line["type"] == "missing":  # its input is everything else that was given, secrets too
+                found[variable] = Finding(variable, f"{variable} must be set, to {rule_of(group, name)}.")
+            else:
+                found[variable] = problem(variable, rule_of(group, name), _without_secrets(field, line["input"]))
+    return list(found.values())
+
+
+def _variable_at(group: type[SettingsGroup], name: str, loc: tuple[int | str, ...], prefix: str | None) -> str:
+    if name == "rate_limits" and len(loc) > 1:
+        return f"RATE_LIMIT_{loc[1]}".upper()
+    return variables_of(group, name, prefix)[0]
+
+
+def _field_of(group: type[SettingsGroup], found: str) -> str:
+    """The field that a name in an error stands for: pydantic names an alias, the settings the variable."""
+    for name in group.model_fields:
+        if found.upper() in (name.upper(), *variables_of(group, name)):
+            return name
+    raise LookupError(found)
+
+
+# Placeholders ----------------------------------------------------------------
+
+_PLACEHOLDER = re.compile(
+    r"""
+    ^\s*(<.*>|\[.*\]|\{.*\}|\$\{?\w+\}?)\s*$                                     # <key>, [key], {key}, ${KEY}
+    | \.\.\. | …                                                                 # sk-...
+    | (^|[^a-z0-9])(your|insert|enter|add|put|paste|replace)[-_ ]             # your_api_key, insert-key-here
+    | (^|[^a-z0-9])(change|replace)[-_ ]?(me|this|it)([^a-z0-9]|$)               # changeme, change-this
+    | (^|[^a-z])(placeholder|example|dummy|todo|tbd|fixme|redacted)([^a-z]|$)
+    | [-_ ](goes[-_ ])?here$
+    | x{4,} | \*{3,}                                                             # sk-xxxx, ****
+    | ^(none|null|undefined|nil|xxx|n/a|-)$
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether a key or password is one that stands in examples: `your_api_key_here`, `sk-...`, `<key>`, `changeme`."""
+    return bool(_PLACEHOLDER.search(value))
+
+
+def _holds_placeholder(value: object) -> bool:
+    match value:
+        case SecretStr():
+            return is_placeholder(value.get_secret_value())
+        case str():
+            return is_placeholder(value)
+        case Mapping():
+            return any(_holds_placeholder(each) for each in value.values())
+        case list() | tuple():
+            return any(_holds_placeholder(each) for each in value)
+    return False
+
+
+# Configuration ---------------------------------------------------------------
+
+
+class Configuration:
+    """Every settings group of a process, read once. What runs later asks here and never reads the environment."""
+
+    def __init__(self, groups: Iterable[SettingsGroup]) -> None:
+        self._groups = {type(group): group for group in groups}
+
+    def __iter__(self) -> Iterator[SettingsGroup]:
+        return iter(self._groups.values())
+
+    def get(self, kind: type[G]) -> G:
+        """The group of that class; LookupError when it was not read at start."""
+        found = self._groups.get(kind)
+        if not isinstance(found, kind):
+            raise LookupError(f"{kind.__module__}.{kind.__name__} was not read at start")
+        return found
