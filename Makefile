@@ -63,9 +63,10 @@ test-faults: .venv/dev.stamp ## kill, freeze, cut and fill up, at full size; pri
 bench: .venv/dev.stamp ## measure, and write docs/PERFORMANCE.md
 	$(BIN)/python -m bench
 
-reference: setup ## write docs/API.md and the Postman collection from the schema
+reference: setup ## write docs/API.md, the Postman collection and .env.example from the code
 	$(BIN)/hortus schema --as page > docs/API.md
 	$(BIN)/hortus schema --as postman > deploy/postman/hortus.json
+	$(BIN)/hortus env-example > .env.example
 
 lock: $(UV) ## resolve the dependencies again; UPGRADE=--upgrade takes newer releases
 	$(compile) $(UPGRADE) pyproject.toml --extra local --extra build -o requirements.txt

@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -17,7 +18,7 @@ from hortus import accounts
 from hortus.core import limits
 from hortus.core.configuration import SettingsGroup, findings_of, is_placeholder, rule_of, variables_of
 from hortus.core.settings import Settings
-from hortus.main import configuration, routes
+from hortus.main import configuration, env_example, routes
 
 SOURCE = Path(hortus.__file__).parent
 PREFIX = "OIDC_ACME_"
@@ -25,6 +26,7 @@ READERS = {"main/configuration.py", "core/settings.py", "accounts/oidc/settings.
 """Where the environment is read: at start, by the settings and by the command line."""
 FOR_CHILDREN = {
     "providers/local/process.py",
+    "core/forked_worker.py",
     "files/bounded.py",
     "billing/papers/printing.py",
     "main/journey.py",
@@ -292,3 +294,30 @@ def test_a_placeholder_is_named_and_makes_nothing_ready(monkeypatch: pytest.Monk
         monkeypatch.setenv(name, value)
     read, _ = configuration.examine(Settings(_env_file=None))
     assert set(given) <= set(configuration.placeholders(read))
+
+
+# What is written about them ----------------------------------------------------
+
+
+def test_the_example_is_as_new_as_the_settings():
+    assert (SOURCE.parents[1] / ".env.example").read_text() == env_example.text(), "run `make reference`"
+
+
+def test_a_copy_of_the_example_changes_nothing_and_each_line_is_read(tmp_path: Path):
+    lines = env_example.text().splitlines()
+    assert all(line.startswith("#") or not line for line in lines)
+    given = dict(line[1:].split("=", 1) for line in lines if re.match(r"#[A-Z][A-Z0-9_]*=", line))
+    assert {name for name in given if not name.startswith("OIDC_GOOGLE_")} <= configuration.known_variables()
+    fields = {variables_of(group, name)[0] for group in configuration.groups() for name in group.model_fields}
+    assert fields - {"RATE_LIMITS"} <= set(given)
+    taken = tmp_path / ".env"
+    taken.write_text("\n".join(f"{name}='{value}'" for name, value in given.items() if "OIDC_" not in name))
+    for group in configuration.groups():
+        assert group(_env_file=taken) == group(_env_file=None), "each default is written as it is read"
+
+
+def test_the_readme_names_variables_that_are_read():
+    page = (SOURCE.parents[1] / "README.md").read_text()
+    named = set(re.findall(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)`", page))
+    assert named >= {"DATABASE_URL", "GEMINI_API_KEY"}
+    assert named <= configuration.known_variables()

@@ -258,6 +258,14 @@ def show_schema(
     sys.stdout.write(reference.describe(form))  # type: ignore[arg-type]
 
 
+@app.command("env-example")
+def show_env_example() -> None:
+    """Print .env.example: every setting with its default."""
+    from hortus.main import env_example  # noqa: PLC0415 - `hortus --help` stays quick
+
+    sys.stdout.write(env_example.text())
+
+
 @app.command()
 def doctor(data: Data = None) -> None:
     """Say what is configured, what is reachable and what is missing, one line each."""
