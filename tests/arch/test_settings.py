@@ -27,7 +27,6 @@ READERS = {"main/configuration.py", "core/settings.py", "accounts/oidc/settings.
 FOR_CHILDREN = {
     "providers/local/process.py",
     "core/forked_worker.py",
-    "files/bounded.py",
     "billing/papers/printing.py",
     "main/journey.py",
 }

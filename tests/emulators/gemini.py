@@ -39,6 +39,7 @@ class GeminiEmulator(Emulator):
         return [
             web.post(f"{model}:generateContent", self._generate),
             web.post(f"{model}:streamGenerateContent", self._stream),
+            web.get(version + "/models", self._models),
             web.post(version + "/interactions", self._start),
             web.get(version + "/interactions/{id}", self._look),
             web.delete(version + "/interactions/{id}", self._delete),
@@ -57,6 +58,9 @@ class GeminiEmulator(Emulator):
                 {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "ACCESS_TOKEN_TYPE_UNSUPPORTED"}
             )
         return {}, {"error": {"code": status, "message": message, "status": word, "details": details}}
+
+    async def _models(self, _: web.Request) -> web.Response:
+        return web.json_response({"models": [{"name": "models/gemini-flash"}, {"name": "models/gemini-pro"}]})
 
     # Text and pictures
 

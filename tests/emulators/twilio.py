@@ -33,7 +33,10 @@ class TwilioEmulator(Emulator):
     sent: list[dict[str, str]] = field(default_factory=list)
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.post("/2010-04-01/Accounts/{sid}/Messages.json", self._send)]
+        return [
+            web.post("/2010-04-01/Accounts/{sid}/Messages.json", self._send),
+            web.get("/2010-04-01/Accounts/{sid}.json", self._account),
+        ]
 
     def error(self, mode: str, status: int) -> tuple[dict[str, str], Any]:
         code, message = ERRORS[mode]
@@ -45,6 +48,12 @@ class TwilioEmulator(Emulator):
     def _refuse(self, mode: str, status: int) -> web.Response:
         _, body = self.error(mode, status)
         return web.json_response(body, status=status)
+
+    async def _account(self, request: web.Request) -> web.Response:
+        right = base64.b64encode(f"{self.account_sid}:{self.auth_token}".encode()).decode()
+        if request.headers.get("Authorization") != f"Basic {right}":
+            return self._refuse("unauthorized", 401)
+        return web.json_response({"sid": self.account_sid, "status": "active"})
 
     async def _send(self, request: web.Request) -> web.Response:
         right = base64.b64encode(f"{self.account_sid}:{self.auth_token}".encode()).decode()

@@ -79,6 +79,8 @@ async def _make_text(resources: Resources, wish: Wish, claim: idempotency.Claim 
     generation = await follow.wait_ended(resources, wish.user_id, started.generation_id)
     if generation.status != "succeeded" and generation.text is None:
         code = generation.error_code or generation.status
+        if code == "not_offered":
+            raise routing.NothingOffered(DETAILS[code], generation_id=generation.id)
         kind = GenerationFailed if code in ("unavailable", "interrupted", "cancelled") else PromptRefused
         raise kind(DETAILS.get(code), generation_id=generation.id, reason=code)
     return generation, started.task is None

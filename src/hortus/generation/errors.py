@@ -54,6 +54,7 @@ class PromptRefused(Problem):
 
 DETAILS = {
     "unavailable": "No provider delivered a result. Nothing was charged; try again in a little while.",
+    "not_offered": "No provider can do this until the operator of this service acts. Nothing was charged.",
     "policy": "The provider refused this prompt. Nothing was charged; change it and try again.",
     "bad_input": "The provider could not use this input. Nothing was charged.",
     "too_long": "The input is too long for every model that was tried. Nothing was charged.",

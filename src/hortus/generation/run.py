@@ -261,8 +261,9 @@ async def _work(resources: Resources, generation: Generation, sink: _Sink, workd
         return Outcome("failed", "source_missing", attempts=_attempts(generation, trace))
     except routing.Refused as refused:
         return Outcome("failed", refused.reason, attempts=_attempts(generation, trace))
-    except (routing.AllFailed, routing.NothingOffered):
-        return Outcome("failed", "unavailable", attempts=_attempts(generation, trace))
+    except (routing.AllFailed, routing.NothingOffered) as error:
+        lasting = isinstance(error, routing.AllFailed) and error.not_offered
+        return Outcome("failed", "not_offered" if lasting else "unavailable", attempts=_attempts(generation, trace))
     used, usage = _used(generation, result.usage, sink, result.finish)
     return Outcome(
         "succeeded",

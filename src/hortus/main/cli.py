@@ -267,7 +267,12 @@ def show_env_example() -> None:
 
 
 @app.command()
-def doctor(data: Data = None) -> None:
+def doctor(
+    data: Data = None,
+    check_vendors: Annotated[
+        bool, typer.Option("--check-vendors", help="Ask each configured vendor whether it accepts the key.")
+    ] = False,
+) -> None:
     """Say what is configured, what is reachable and what is missing, one line each."""
     from hortus.main import configuration  # noqa: PLC0415 - `hortus --help` stays quick
     from hortus.main import doctor as checks  # noqa: PLC0415 - `hortus --help` stays quick
@@ -275,7 +280,7 @@ def doctor(data: Data = None) -> None:
     try:
         settings = configuration.read_server(data_dir=data)
         log.configure(settings.log_level, settings.log_format)
-        findings = asyncio.run(checks.examine(settings))
+        findings = asyncio.run(checks.examine(settings, ask_vendors=check_vendors))
     except BadSettings as error:
         findings = checks.broken_settings(error.findings)
     table = Table("", "what", "how it stands", show_header=True, box=None)

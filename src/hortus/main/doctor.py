@@ -1,9 +1,10 @@
 """What is configured, what is reachable, what is missing: one line each, with what to do."""
 
+import asyncio
 import importlib.util
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,9 +12,10 @@ from typing import Literal
 from pydantic import ValidationError
 from sqlalchemy import Connection, inspect, make_url, text
 
-from hortus import accounts, payments, routing, senders
+from hortus import accounts, payments, providers, routing, senders
 from hortus.core.configuration import BadSettings, Configuration
 from hortus.core.configuration import Finding as SettingFinding
+from hortus.core.errors import Problem
 from hortus.core.http import Http
 from hortus.core.redis import Redis, RedisDown
 from hortus.core.settings import LOOPBACK, Settings
@@ -23,6 +25,8 @@ from hortus.main.preflight import reason_of
 from hortus.providers import Context, Registry, discover
 
 SMALL_DISK = 1024**3
+VENDOR_SECONDS = 30.0
+"""How long one vendor may take to answer `--check-vendors`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +38,8 @@ class Finding:
     line: str
 
 
-async def examine(settings: Settings) -> list[Finding]:
-    """Look at everything; nothing is changed and no vendor is called."""
+async def examine(settings: Settings, *, ask_vendors: bool = False) -> list[Finding]:
+    """Look at everything. Nothing is changed, and no vendor is called unless `ask_vendors`."""
     read, wrong = configuration.examine(settings)
     found = broken_settings(wrong)
     found += _unread()
@@ -44,9 +48,12 @@ async def examine(settings: Settings) -> list[Finding]:
     async with Http() as http:
         registry = discover(Context(http, settings.data_dir))
         found += _providers(registry)
+        found += await _refusals(settings)
         found += _offers(settings, registry)
         found += _senders(settings, http)
         found += _gateways(settings, http)
+        if ask_vendors:
+            found += await check_vendors(settings, registry, http)
     found += _issuers(settings)
     found += [
         Finding("missing", "virus scan", "no scanner in this version; uploads are decoded and encoded anew"),
@@ -152,6 +159,64 @@ def _providers(registry: Registry) -> list[Finding]:
     return found
 
 
+async def _refusals(settings: Settings) -> list[Finding]:
+    """The vendors that refused the key while the service ran."""
+    database = open_database(settings, "console")
+    if database.dialect == "sqlite" and not Path(database.url.database or "").exists():
+        return []
+    try:
+        async with database.snapshot() as tx:
+            refused = await routing.key_refusals(tx)
+    except Exception:  # a database that cannot be read has a line of its own
+        return []
+    finally:
+        await database.close()
+    return [
+        Finding("broken", provider, f"key refused since {since:%Y-%m-%d %H:%M} UTC; its offers are off until it works")
+        for provider, since in sorted(refused.items())
+    ]
+
+
+async def check_vendors(settings: Settings, registry: Registry, http: Http) -> list[Finding]:
+    """Ask every configured vendor for something that costs nothing, and say what it answered."""
+    checks: list[tuple[str, Callable[[], Awaitable[str]]]] = [
+        (each.id, each.check)
+        for each in registry.all()
+        if each.missing() is None and isinstance(each, providers.Checkable)
+    ]
+    database = open_database(settings, "console")
+    checks += [
+        (f"pay by {gateway.id}", gateway.check)
+        for gateway in payments.discover(payments.Context(http, settings, database)).ready()
+        if isinstance(gateway, payments.Checkable)
+    ]
+    try:
+        chosen = senders.choose(settings, http)
+        issuers = accounts.OidcProviders(configuration.issuers(), http)
+    except (ValidationError, BadSettings):
+        return []  # each wrong setting has a line of its own
+    for what, sender in (("mail", chosen.mail), ("SMS", chosen.sms)):
+        if sender.missing() is None and isinstance(sender, senders.Checkable):
+            checks.append((f"{what} through {sender.id}", sender.check))
+    checks += [(f"sign-in with {issuer.name}", issuer.check) for issuer in issuers.all()]
+    try:
+        return list(await asyncio.gather(*(_checked(f"ask {what}", check) for what, check in checks)))
+    finally:
+        await database.close()
+
+
+async def _checked(what: str, check: Callable[[], Awaitable[str]]) -> Finding:
+    try:
+        async with asyncio.timeout(VENDOR_SECONDS):
+            return Finding("ok", what, await check())
+    except providers.NotConfigured as error:
+        return Finding("broken", what, f"key refused: {error.detail[:200]}")
+    except TimeoutError:
+        return Finding("broken", what, f"no answer within {VENDOR_SECONDS:.0f} seconds")
+    except (providers.ProviderError, payments.GatewayError, senders.NotSent, Problem) as error:
+        return Finding("broken", what, f"{getattr(error, 'detail', error)}"[:250])
+
+
 def _gateways(settings: Settings, http: Http) -> list[Finding]:
     gateways = payments.discover(payments.Context(http, settings, open_database(settings, "console")))
     found = []
@@ -200,13 +265,13 @@ def _senders(settings: Settings, http: Http) -> list[Finding]:
 
 def _issuers(settings: Settings) -> list[Finding]:
     try:
-        providers = accounts.read_oidc_providers()
+        issuers = accounts.read_oidc_providers()
     except BadSettings:
         return [Finding("broken", "sign-in", "not looked at: a setting above must be corrected first")]
-    if not providers:
+    if not issuers:
         return [Finding("missing", "sign-in", "by password and codes only; set OIDC_GOOGLE_CLIENT_ID for Google")]
     found = []
-    for name, given in providers.items():
+    for name, given in issuers.items():
         line = f"{given.issuer}, which must know {settings.origin}/api/auth/oidc/{name}/callback"
         if not given.client_secret.get_secret_value():
             line += "; no CLIENT_SECRET, so as a public client"

@@ -19,8 +19,8 @@ from hortus.main.configuration import groups
 
 WIDTH = 118
 HEAD = """\
-Every setting of Hortus with its default. Copy this file to `.env`, and take the `#` from what you change; variables of \
-the environment come before those of the file. `hortus doctor` says what is wrong, missing, or read by nothing.
+Every setting of Hortus with its default. Copy this file to `.env`, and take the `#` from what you change; variables \
+of the environment come before those of the file. `hortus doctor` says what is wrong, missing, or read by nothing.
 Made by `make reference`: change the settings classes, not this file."""
 ISSUER = "OIDC_GOOGLE_"
 

@@ -132,6 +132,9 @@ class _Now(Collector):
             for provider, model in sorted(offers)
             for state in STATES
         }
+        about = "Whether the vendor refuses this installation's key; its offers are off until it accepts the key again."
+        refused = {(name,): int(health.key_is_refused(name)) for name in sorted({provider for provider, _ in offers})}
+        yield _gauge("hortus_provider_key_refused", about, ["provider"], refused)
         about = "The circuit breaker of each offer in this process: 1 at the state it is in."
         yield _gauge("hortus_breaker", about, ["provider", "model", "state"], states)
 

@@ -128,7 +128,7 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
                 await quotas.ensure_plans(tx, settings, configuration.get(quotas.PlanSettings))
                 await billing.ensure_packs(tx)
             async with (
-                routing.following(database, resources.get(routing.Health)),
+                routing.following(database, resources.get(routing.Health), resources.get(Registry)),
                 _working(engine, scheduler, schedule=work, grace=settings.shutdown_grace_seconds),
                 company.watched(bus, database, engine.worker) if work and redis is None else nullcontext(),
             ):

@@ -22,6 +22,14 @@ DisputeStatus = Literal["open", "won", "lost"]
 # What can go wrong -----------------------------------------------------------
 
 
+@runtime_checkable
+class Checkable(Protocol):
+    """A gateway that can ask its vendor whether the key is accepted, without touching money."""
+
+    async def check(self) -> str:
+        """What the vendor answered, in a few words. Raises GatewayError."""
+
+
 class GatewayError(Exception):
     """The gateway did not do it. The text is stored and logged: it repeats no secret and no personal data."""
 

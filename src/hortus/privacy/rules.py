@@ -158,6 +158,7 @@ OTHERS: dict[str, str] = {
     "coupons": "what is sold",
     "credit_packs": "what is sold",
     "invoice_series": "the last number given out",
+    "key_refusals": "which vendors do not accept the installation's key",
     "offers_off": "what is not sold now",
     "plan_windows": "what is sold",
     "plans": "what is sold",

@@ -2,6 +2,7 @@
 
 from hortus.providers.base import (
     ChatMessage,
+    Checkable,
     Context,
     Delta,
     Done,
@@ -9,6 +10,7 @@ from hortus.providers.base import (
     Forgetful,
     ImageRequest,
     JobStarted,
+    KeyRefused,
     Kind,
     Media,
     NotConfigured,
@@ -31,6 +33,7 @@ from hortus.providers.registry import Registry, discover, settings_groups
 
 __all__ = [
     "ChatMessage",
+    "Checkable",
     "Context",
     "Delta",
     "Done",
@@ -38,6 +41,7 @@ __all__ = [
     "Forgetful",
     "ImageRequest",
     "JobStarted",
+    "KeyRefused",
     "Kind",
     "Media",
     "NotConfigured",

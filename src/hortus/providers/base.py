@@ -47,6 +47,12 @@ class NotConfigured(ProviderError):
     code = "not_configured"
 
 
+class KeyRefused(NotConfigured):
+    """The vendor does not accept the key, or the account behind it: nothing will work before the operator acts."""
+
+    code = "key_refused"
+
+
 class Unsupported(ProviderError):
     """The vendor or model cannot do what was asked; another offer may."""
 
@@ -250,6 +256,14 @@ class Pollable(Protocol):
 
     async def cancel(self, handle: str) -> None:
         """Ask the vendor to stop the job; an unknown or ended job is no error."""
+
+
+@runtime_checkable
+class Checkable(Protocol):
+    """An adapter that can ask its vendor whether the key is accepted, without paid work."""
+
+    async def check(self) -> str:
+        """What the vendor answered, in a few words. Raises NotConfigured, Unavailable, RateLimited."""
 
 
 @runtime_checkable

@@ -37,7 +37,20 @@ from hortus.providers.base import (
 )
 from hortus.providers.gemini_video import Interactions
 from hortus.providers.gemini_wire import find_refusal, put_inline, read_usage
-from hortus.providers.wire import call, count, decode, deliver, describe, dig, embedded, items, parse, picture, stream
+from hortus.providers.wire import (
+    ask,
+    call,
+    count,
+    decode,
+    deliver,
+    describe,
+    dig,
+    embedded,
+    items,
+    parse,
+    picture,
+    stream,
+)
 
 GOOGLE = "https://generativelanguage.googleapis.com"
 VERSIONS = ("v1", "v1beta")
@@ -118,6 +131,11 @@ class Adapter:
     async def cancel(self, handle: str) -> None:
         """Stop a video job; an unknown or ended one is no error."""
         await self._jobs.cancel(handle)
+
+    async def check(self) -> str:
+        """Ask for one page of the list of models, which costs nothing."""
+        answer = await ask(self._http, f"{self._base}/models?pageSize=1000", self._headers)
+        return f"the key is accepted; {len(items(dig(answer, 'models')))} models"
 
     async def forget(self, handle: str) -> None:
         """Delete the job and its video at the vendor."""

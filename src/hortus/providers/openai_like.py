@@ -37,6 +37,7 @@ from hortus.providers.base import (
 )
 from hortus.providers.wire import (
     STREAM_END,
+    ask,
     call,
     count,
     decode,
@@ -163,6 +164,11 @@ class Adapter:
                     raise NotConfigured("the server lists no model; load one, or set OPENAI_MODEL")
                 self._first_model = name
             return self._first_model
+
+    async def check(self) -> str:
+        """Ask for the list of models, which costs nothing."""
+        answer = await ask(self._http, f"{self._settings.base_url}/models", self._headers())
+        return f"the key is accepted; {len(items(dig(answer, 'data')))} models"
 
     def _headers(self, idempotency_key: str | None = None) -> dict[str, str]:
         headers = {}

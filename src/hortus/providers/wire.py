@@ -16,6 +16,7 @@ from hortus.core.http import Http, HttpError, Response, StreamedResponse, sse_ev
 from hortus.providers.base import (
     Event,
     ImageRequest,
+    KeyRefused,
     NotConfigured,
     Output,
     ProviderError,
@@ -40,7 +41,11 @@ _TOO_LONG = re.compile(
     r"|exceeds the maximum (number of tokens|length)|token count .{0,40}exceeds|prompt is too long",
     re.IGNORECASE,
 )
-_BAD_KEY = re.compile(r"api_key_invalid|api key not valid|invalid_api_key|api key expired", re.IGNORECASE)
+_BAD_KEY = re.compile(
+    r"api_key_invalid|api key not valid|invalid_api_key|api key expired|reported as leaked|consumer_suspended"
+    r"|api key (was |has been )?(blocked|suspended|disabled|revoked)",
+    re.IGNORECASE,
+)
 _CANNOT = re.compile(
     r"model_not_found|unsupported|not supported|does not support|unknown_parameter|no such model", re.IGNORECASE
 )
@@ -79,6 +84,18 @@ async def call(http: Http, method: str, url: str, **options: Any) -> Any:
     if response.status != 200:
         raise failure(response.status, response.headers, response.body)
     return parse(response.body)
+
+
+CHECK_SECONDS = 15.0
+"""How long a vendor may take to say whether it accepts a key."""
+
+
+async def ask(http: Http, url: str, headers: Mapping[str, str]) -> Any:
+    """The JSON of a GET that costs nothing; raises one of the five errors, also for a vendor that is away."""
+    try:
+        return await call(http, "GET", url, headers=dict(headers), timeout=CHECK_SECONDS)
+    except (HttpError, OSError) as error:
+        raise Unavailable(f"{type(error).__name__}: {error}") from error
 
 
 async def stream(http: Http, url: str, **options: Any) -> AsyncGenerator[list[str], None]:
@@ -191,7 +208,9 @@ def failure(status: int, headers: Mapping[str, str], body: bytes | Any) -> Provi
     if violates_policy(words, message):
         return Rejected(detail, "policy")
     if status in {401, 402, 403} or _BAD_KEY.search(f"{words} {message}"):
-        return NotConfigured(detail)
+        # With 403 it may be this model alone that the key may not use.
+        whole = status != 403 or _BAD_KEY.search(f"{words} {message}")
+        return KeyRefused(detail) if whole else NotConfigured(detail)
     if status in {408, 409, 425} or (status >= 500 and status != 501):
         return Unavailable(detail)
     if status == 413 or _TOO_LONG.search(f"{words} {message}"):

@@ -6,7 +6,7 @@ from hortus.routing.errors import AllFailed, ModelNotOffered, NothingOffered, Re
 from hortus.routing.generate import Attempt, Job, Result, Sink, Trace, generate
 from hortus.routing.health import Health
 from hortus.routing.prices import Size, Used, charge, cost, estimate_tokens, price
-from hortus.routing.switches import following, switch_off, switch_on
+from hortus.routing.switches import following, forget_refusal, key_refusals, switch_off, switch_on
 
 __all__ = [
     "TIERS",
@@ -38,7 +38,9 @@ __all__ = [
     "durations_of",
     "estimate_tokens",
     "following",
+    "forget_refusal",
     "generate",
+    "key_refusals",
     "load",
     "price",
     "standing",

@@ -20,6 +20,7 @@ DEAREST_FALLBACK = 3
 
 
 SWITCHED_OFF = "switched off by an administrator"
+KEY_REFUSED = "key refused: the vendor does not accept it; `hortus doctor --check-vendors` asks again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def standing(
 ) -> list[Standing]:
     """Every offer of the catalogue with its reason for not being sold, if any.
 
-    With `health` that may also be an administrator's switch.
+    With `health` that may also be an administrator's switch, or a key that the vendor refused.
     """
     today = today or clock.now().date()
     return [
@@ -71,7 +72,11 @@ def standing(
 
 
 def _switch(offer: Offer, health: Health | None) -> str | None:
-    return SWITCHED_OFF if health is not None and health.is_off(offer.provider, offer.model) else None
+    if health is None:
+        return None
+    if health.key_is_refused(offer.provider):
+        return KEY_REFUSED
+    return SWITCHED_OFF if health.is_off(offer.provider, offer.model) else None
 
 
 def _reason(model: Model, offer: Offer, registry: Registry, today: date) -> str | None:
@@ -105,17 +110,23 @@ def choose(
     """The route for one piece of work, by models `among` those only. Raises ModelNotOffered or NothingOffered."""
     if model is not None and (named := catalog.model(model)) is None:
         raise ModelNotOffered(model=model)
-    on_sale = [
-        Choice(found.model, found.offer, prices.price(found.model.price, size))
+    fitting = [
+        found
         for found in standing(catalog, registry, health=health)
-        if found.reason is None
-        and operation in found.model.operations
+        if operation in found.model.operations
         and operation in _operations(registry, found.offer)
         and (model is None or found.model is named)
         and (among is None or found.model.id in among)
     ]
+    on_sale = [
+        Choice(found.model, found.offer, prices.price(found.model.price, size))
+        for found in fitting
+        if found.reason is None
+    ]
     real = [choice for choice in on_sale if not choice.model.sketch]
-    choices = real or on_sale
+    # Who sells a real model never sells a sketch in its place because a key was refused.
+    refused = any(found.reason == KEY_REFUSED and not found.model.sketch for found in fitting)
+    choices = real if real or refused else on_sale
     if not choices:
         if model is not None:
             raise ModelNotOffered(model=model)

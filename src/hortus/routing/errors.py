@@ -18,7 +18,14 @@ class NothingOffered(Problem):
 
 
 class AllFailed(Exception):
-    """Every offer failed technically, or the deadline passed; the attempts are in the trace."""
+    """Every offer failed technically, or the deadline passed; the attempts are in the trace.
+
+    `not_offered` when no offer can succeed before the operator acts: keys that vendors refuse, offers switched off.
+    """
+
+    def __init__(self, *, not_offered: bool = False) -> None:
+        super().__init__()
+        self.not_offered = not_offered
 
 
 class Refused(Exception):

@@ -15,6 +15,8 @@ from hortus.providers import (
     Done,
     Event,
     JobStarted,
+    KeyRefused,
+    NotConfigured,
     Output,
     Pollable,
     Progress,
@@ -28,11 +30,17 @@ from hortus.providers import (
 )
 from hortus.routing.choose import Choice, Route
 from hortus.routing.errors import AllFailed, Refused
-from hortus.routing.health import Health
+from hortus.routing.health import LONGEST_OPEN, Health
 
 log = structlog.get_logger()
+KEY_REFUSED = "key_refused"
+"""The code of an attempt that was skipped because the vendor does not accept the key."""
 LONGEST_WAIT = 10.0
 """How long a lone rate-limited offer is waited for, in seconds."""
+
+
+PERMANENT = frozenset({"not_configured", KEY_REFUSED, "switched_off"})
+"""Codes of attempts that the customer cannot mend by trying again: the operator must act first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +137,7 @@ async def generate(
             if last and not _any_tried(trace) and 0 < wait <= min(LONGEST_WAIT, left):
                 await asyncio.sleep(wait)
                 continue
-            code = "switched_off" if health.is_off(provider, model) else "circuit_open"
-            trace.attempts.append(Attempt(provider, model, "skipped", 0, code))
+            trace.attempts.append(Attempt(provider, model, "skipped", 0, _why_skipped(health, provider, model)))
             position += 1
             continue
         budget = left if last else left * 0.7
@@ -158,7 +165,13 @@ async def generate(
         meters.called(provider, model, "succeeded", seconds)
         trace.attempts.append(Attempt(provider, model, "succeeded", int(seconds * 1000), None))
         return result
-    raise AllFailed
+    raise AllFailed(not_offered=all(attempt.code in PERMANENT for attempt in trace.attempts))
+
+
+def _why_skipped(health: Health, provider: str, model: str) -> str:
+    if health.key_is_refused(provider):
+        return KEY_REFUSED
+    return "switched_off" if health.is_off(provider, model) else "circuit_open"
 
 
 def _any_tried(trace: Trace) -> bool:
@@ -176,6 +189,15 @@ def _record_failure(choice: Choice, error: ProviderError, started: float, health
         trace.attempts.append(Attempt(provider, model, "rejected", ms, error.reason))
         raise Refused(error.reason) from error
     trace.attempts.append(Attempt(provider, model, "failed", ms, error.code))
+    if isinstance(error, NotConfigured):
+        health.abandoned(provider, model)
+        if not health.key_is_refused(provider):
+            log.error("provider_key_refused", provider=provider, model=model, detail=error.detail[:500])
+        if isinstance(error, KeyRefused):
+            health.refuse_key(provider)
+        else:  # this model only: ask again when the breaker lets a probe through
+            health.failed(provider, model, LONGEST_OPEN)
+        return None
     if isinstance(error, RateLimited):
         wait = error.retry_after if error.retry_after is not None else 1.0
         health.failed(provider, model, wait)

@@ -39,6 +39,8 @@ class Health:
         self._clock = clock
         self._records: dict[tuple[str, str], _Record] = {}
         self._off: frozenset[tuple[str, str]] = frozenset()
+        self._refused: set[str] = set()
+        self._newly_refused: set[str] = set()
 
     def switch(self, off: frozenset[tuple[str, str]]) -> None:
         """Which offers (provider, model) an administrator switched off; all others are on."""
@@ -47,6 +49,25 @@ class Health:
     def is_off(self, provider: str, model: str) -> bool:
         """Whether an administrator switched this offer off."""
         return (provider, model) in self._off
+
+    def refuse_key(self, provider: str) -> None:
+        """The vendor refused the key: take all offers of the provider off, here now and elsewhere within seconds."""
+        if provider not in self._refused:
+            self._refused.add(provider)
+            self._newly_refused.add(provider)
+
+    def take_newly_refused(self) -> frozenset[str]:
+        """The providers refused here that other processes do not know of yet."""
+        found, self._newly_refused = frozenset(self._newly_refused), set()
+        return found
+
+    def follow_refusals(self, refused: frozenset[str]) -> None:
+        """Take over what all processes know; what was refused here meanwhile stays."""
+        self._refused = {*refused, *self._newly_refused}
+
+    def key_is_refused(self, provider: str) -> bool:
+        """Whether the vendor refused the key of this provider and has not accepted it since."""
+        return provider in self._refused
 
     def state(self, provider: str, model: str) -> State:
         """Where the breaker of an offer stands now."""
@@ -57,7 +78,7 @@ class Health:
 
     def admit(self, provider: str, model: str) -> bool:
         """Whether a call may be made. In the half-open state exactly one caller gets True until it reports."""
-        if self.is_off(provider, model):
+        if self.is_off(provider, model) or self.key_is_refused(provider):
             return False
         record = self._record(provider, model)
         state = self.state(provider, model)

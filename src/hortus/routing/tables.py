@@ -1,4 +1,4 @@
-"""Offers that an administrator switched off."""
+"""Offers that an administrator switched off, and vendors that refused our key."""
 
 from datetime import datetime
 
@@ -16,3 +16,14 @@ class OfferOff(Base):
     provider: Mapped[str] = mapped_column(String(80), primary_key=True)
     model: Mapped[str] = mapped_column(String(120), primary_key=True)
     since: Mapped[datetime]
+
+
+class KeyRefusal(Base):
+    """A provider whose vendor refused the key: nothing of it is sold until the vendor accepts the key again."""
+
+    __tablename__ = "key_refusals"
+
+    provider: Mapped[str] = mapped_column(String(80), primary_key=True)
+    since: Mapped[datetime]
+    checked_at: Mapped[datetime]
+    """When the vendor was last asked; one process asks for all."""

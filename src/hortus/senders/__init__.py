@@ -1,6 +1,6 @@
 """Mail and text messages: written in the caller's transaction, sealed while they wait, sent after it."""
 
-from hortus.senders.base import Mail, MailSender, NotSent, Refused, Sms, SmsSender
+from hortus.senders.base import Checkable, Mail, MailSender, NotSent, Refused, Sms, SmsSender
 from hortus.senders.choose import SETTINGS, Which, choose, configured, which
 from hortus.senders.outbox import Outbox, Senders, send_mail, send_sms
 from hortus.senders.render import LANGUAGES, TEMPLATES, language_of
@@ -9,6 +9,7 @@ __all__ = [
     "LANGUAGES",
     "SETTINGS",
     "TEMPLATES",
+    "Checkable",
     "Mail",
     "MailSender",
     "NotSent",

@@ -38,6 +38,14 @@ class Sms:
 
 
 @runtime_checkable
+class Checkable(Protocol):
+    """A sender that can ask its vendor whether it is let in, without sending anything."""
+
+    async def check(self) -> str:
+        """What the vendor answered, in a few words. Raises NotSent."""
+
+
+@runtime_checkable
 class MailSender(Protocol):
     """Sends mail. `real` is whether it reaches anybody but the operator."""
 

@@ -131,6 +131,33 @@ class SmtpMail:
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             raise NotSent(f"the mail server cannot be used: {type(error).__name__}") from None
 
+    async def check(self) -> str:
+        """Connect, encrypt and sign in as for a mail, and send none."""
+        import aiosmtplib  # noqa: PLC0415 - see `send`
+
+        given = self._settings
+        client = aiosmtplib.SMTP(
+            hostname=given.host,
+            port=given.port,
+            local_hostname=self._domain,
+            timeout=given.timeout,
+            use_tls=given.security == "tls",
+            start_tls=given.security == "starttls",
+            tls_context=None if given.security == "none" else self._trust,
+        )
+        try:
+            await client.connect()
+            if given.username:
+                await client.login(given.username, given.password.get_secret_value())
+            await client.quit()
+        except aiosmtplib.SMTPAuthenticationError as error:
+            raise NotSent(f"the mail server does not accept the user name and password ({error.code})") from None
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            raise NotSent(f"the mail server cannot be used: {type(error).__name__}") from None
+        finally:
+            client.close()
+        return "the user name and password are accepted" if given.username else "the server answers"
+
     @cached_property
     def _trust(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self._settings.ca_file)

@@ -69,15 +69,11 @@ class TwilioSms:
             if given.messaging_service_sid
             else {"From": given.sender}
         )
-        user = f"{given.account_sid}:{given.auth_token.get_secret_value()}"
         try:
             answer = await self._http.request(
                 "POST",
-                f"{given.base_url.rstrip('/')}/2010-04-01/Accounts/{quote(given.account_sid, safe='')}/Messages.json",
-                headers={
-                    "Authorization": f"Basic {base64.b64encode(user.encode()).decode()}",
-                    "Content-Type": "application/x-www-form-urlencoded",
-                },
+                f"{self._account}/Messages.json",
+                headers={**self._authorization, "Content-Type": "application/x-www-form-urlencoded"},
                 body=urlencode({"To": sms.to, "Body": sms.text, **sender}).encode(),
                 timeout=given.timeout,
                 max_bytes=64 * 1024,
@@ -86,6 +82,32 @@ class TwilioSms:
             raise NotSent(f"Twilio cannot be reached: {type(error).__name__}") from None
         if answer.status not in (200, 201):
             raise _failure(answer)
+
+    async def check(self) -> str:
+        """Ask for the account itself."""
+        try:
+            answer = await self._http.request(
+                "GET",
+                f"{self._account}.json",
+                headers=self._authorization,
+                timeout=self._settings.timeout,
+                max_bytes=64 * 1024,
+            )
+        except HttpError as error:
+            raise NotSent(f"Twilio cannot be reached: {type(error).__name__}") from None
+        if answer.status != 200:
+            raise NotSent(f"Twilio answered {answer.status}" + (": key refused" if answer.status in (401, 403) else ""))
+        return "the account is accepted"
+
+    @property
+    def _account(self) -> str:
+        given = self._settings
+        return f"{given.base_url.rstrip('/')}/2010-04-01/Accounts/{quote(given.account_sid, safe='')}"
+
+    @property
+    def _authorization(self) -> dict[str, str]:
+        user = f"{self._settings.account_sid}:{self._settings.auth_token.get_secret_value()}"
+        return {"Authorization": f"Basic {base64.b64encode(user.encode()).decode()}"}
 
 
 def _failure(answer: Response) -> NotSent | Refused:

@@ -197,6 +197,8 @@ class StripeEmulator(Emulator):
         return status, answer
 
     def _answer(self, method: str, path: str, asked: Form) -> tuple[int, Any]:
+        if (method, path) == ("GET", "balance"):
+            return 200, {"object": "balance", "livemode": False, "available": [], "pending": []}
         kind, rest = self._kind(path)
         if method == "GET":
             return 200, self._read(kind, rest, asked, f"/v1/{path}")

@@ -77,6 +77,11 @@ class Provider:
                 self._read_at = now
             return self._metadata
 
+    async def check(self) -> str:
+        """Read the discovery document. Raises OidcUnavailable."""
+        await self.metadata()
+        return "the discovery document is there"
+
     async def redeem(self, code: str, *, verifier: str, nonce: str, redirect_uri: str) -> Told:
         """Trade a code for what the issuer says. Raises OidcRefused, OidcUnavailable."""
         where = await self.metadata()

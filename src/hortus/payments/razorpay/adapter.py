@@ -59,6 +59,11 @@ class Adapter:
         with _of_known_form():
             return await facts_of(self._client, subject)
 
+    async def check(self) -> str:
+        """Ask for the newest payment."""
+        await self._client.get("payments", count=1)
+        return "the key is accepted"
+
     async def missed(self, since: datetime) -> AsyncIterator[Delivery]:
         with _of_known_form():
             async for delivery in news.missed(self._client, since):

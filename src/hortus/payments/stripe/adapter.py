@@ -54,6 +54,13 @@ class Adapter:
     def read(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Delivery:
         return news.read(self._settings.signing_secret, headers, body, now)
 
+    async def check(self) -> str:
+        """Ask for the balance, which every secret key may read."""
+        client = await self._client()
+        with asking("the balance"):
+            balance = await client.v1.balance.retrieve_async()
+        return f"the key is accepted ({'live' if balance.livemode else 'test'} mode)"
+
     async def missed(self, since: datetime) -> AsyncIterator[Delivery]:
         # Stripe lists the newest first; only ids and times are kept until the oldest is reached.
         client = await self._client()
