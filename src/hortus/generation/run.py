@@ -262,8 +262,7 @@ async def _work(resources: Resources, generation: Generation, sink: _Sink, workd
     except routing.Refused as refused:
         return Outcome("failed", refused.reason, attempts=_attempts(generation, trace))
     except (routing.AllFailed, routing.NothingOffered) as error:
-        lasting = isinstance(error, routing.AllFailed) and error.not_offered
-        return Outcome("failed", "not_offered" if lasting else "unavailable", attempts=_attempts(generation, trace))
+        return Outcome("failed", error.code, attempts=_attempts(generation, trace))
     used, usage = _used(generation, result.usage, sink, result.finish)
     return Outcome(
         "succeeded",

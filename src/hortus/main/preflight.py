@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from hortus.core.engines import is_away, sqlstate
+from hortus.core.engines import sqlstate
 from hortus.core.errors import Unavailable
 from hortus.core.settings import Settings
 from hortus.main.databases import Role, open_database
@@ -132,7 +132,7 @@ def reason_of(error: BaseException | None) -> str | None:
         if isinstance(error, OSError):
             place = f": {error.filename}" if error.filename else ""
             return f"{_strerror(error)}{place}"
-        if not (isinstance(error, SQLAlchemyError | Unavailable) or is_away(error)):
+        if not isinstance(error, SQLAlchemyError | Unavailable):
             return None
         if isinstance(error, DBAPIError) and not sqlstate(error) and error.__cause__ is None:
             error = error.orig

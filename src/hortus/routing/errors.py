@@ -1,5 +1,7 @@
 """What routing can refuse."""
 
+from typing import Literal
+
 from hortus.core.errors import Problem
 
 
@@ -20,12 +22,13 @@ class NothingOffered(Problem):
 class AllFailed(Exception):
     """Every offer failed technically, or the deadline passed; the attempts are in the trace.
 
-    `not_offered` when no offer can succeed before the operator acts: keys that vendors refuse, offers switched off.
+    `code` is what the customer is given: `not_offered` when nothing can succeed before the operator acts (keys that
+    vendors refuse, offers switched off), else `unavailable`.
     """
 
-    def __init__(self, *, not_offered: bool = False) -> None:
+    def __init__(self, code: Literal["unavailable", "not_offered"]) -> None:
         super().__init__()
-        self.not_offered = not_offered
+        self.code = code
 
 
 class Refused(Exception):

@@ -165,7 +165,8 @@ async def generate(
         meters.called(provider, model, "succeeded", seconds)
         trace.attempts.append(Attempt(provider, model, "succeeded", int(seconds * 1000), None))
         return result
-    raise AllFailed(not_offered=all(attempt.code in PERMANENT for attempt in trace.attempts))
+    lasting = bool(trace.attempts) and all(attempt.code in PERMANENT for attempt in trace.attempts)
+    raise AllFailed("not_offered" if lasting else "unavailable")
 
 
 def _why_skipped(health: Health, provider: str, model: str) -> str:
