@@ -5,8 +5,8 @@ from alembic import op
 
 import hortus.core.db
 
-revision = "0022"
-down_revision = "0021"
+revision = "0023"
+down_revision = "0022"
 
 MOMENT = hortus.core.db.Moment(timezone=True)
 
