@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 
 from hortus import generation
 from hortus.chat.cache import rooms_changed
-from hortus.chat.service import lock_rooms, move_rooms, topic_of
+from hortus.chat.service import lock_rooms, move_rooms, start_waiting, topic_of
 from hortus.chat.tables import Chatroom, Message
 from hortus.core import search
 from hortus.core.db import Tx
@@ -16,7 +16,7 @@ from hortus.core.rowset import SetStatement
 
 _FILL_REPLIES = SetStatement(
     "UPDATE messages SET content = d.said, search = d.search, status = d.outcome, error_code = d.why "
-    "FROM {rows} WHERE messages.id = d.wanted AND status = 'pending' RETURNING id, parent_id",
+    "FROM {rows} WHERE messages.id = d.wanted AND status = 'pending'",
     wanted="text", said="text", search="text", outcome="text", why="text",
 )  # fmt: skip
 
@@ -68,18 +68,14 @@ def _is_reply(work: generation.Ended | generation.TakenDown) -> bool:
 
 async def _end_replies(tx: Tx, replies: Sequence[generation.Ended]) -> None:
     """Give pending replies their text or their error, in the transaction that ends their generations."""
-    # The rooms first, as whoever writes to one or deletes it does; deleted ones are not among them.
-    rooms = await lock_rooms(tx, sorted({reply.asked["marks"]["room_id"] for reply in replies}))
-    told = [_filled(reply, is_open=reply.asked["marks"]["room_id"] in rooms) for reply in replies]
-    parents = {row.id: row.parent_id for row in await _FILL_REPLIES.run(tx, told)}
-    leaves: dict[str, str | None] = {}
-    for reply in replies:
-        room, message_id = rooms.get(reply.asked["marks"]["room_id"]), reply.asked["marks"]["message_id"]
-        if room is not None and reply.delivered:
-            leaf = leaves.setdefault(room.id, room.leaf_id)
-            if parents.get(message_id) is not None and parents[message_id] == leaf:
-                leaves[room.id] = message_id
-    await move_rooms(tx, leaves)
+    # The rooms first, as whoever writes to one or deletes it does; deleted ones too, for replies may wait in them.
+    rooms = await lock_rooms(tx, sorted({reply.asked["marks"]["room_id"] for reply in replies}), deleted=True)
+    written = {room.id for room in rooms.values() if room.is_open}
+    await _FILL_REPLIES.run(tx, [_filled(each, is_open=each.asked["marks"]["room_id"] in written) for each in replies])
+    used = {each.asked["marks"]["room_id"] for each in replies if each.delivered} & written
+    await move_rooms(tx, {room_id: rooms[room_id].leaf_id for room_id in used})
+    owners = {room.id: room.user_id for room in rooms.values()}
+    await start_waiting(tx, owners, {each.asked["marks"]["message_id"] for each in replies})
 
 
 def _filled(reply: generation.Ended, *, is_open: bool) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Integer, Select, bindparam, literal, literal_column, select, update
+from sqlalchemy.orm import aliased
 
-from hortus import generation, routing
+from hortus import generation, routing, tasks
 from hortus.accounts import Principal
 from hortus.chat.errors import MessageNotFound, RoomNotFound, WrongRole
 from hortus.chat.tables import Chatroom, Message
@@ -23,21 +24,15 @@ from hortus.routing import Size, Tier
 
 SYSTEM = "You are a helpful assistant. Answer in the language of the user, briefly unless asked for more."
 MAX_TOKENS = 1024
+IMAGE_TOKENS = 1000
+"""What a model reads of one picture, estimated."""
+DEEPEST_WAIT = 200
 
 
 _STORE = insert_of(
-    Message,
-    "id",
-    "room_id",
-    "parent_id",
-    "role",
-    "content",
-    "status",
-    "generation_id",
-    "error_code",
-    "created_at",
-    "search",
-)
+    Message, "id", "room_id", "parent_id", "role", "content", "status", "generation_id", "error_code", "waits_for",
+    "request_id", "created_at", "search",
+)  # fmt: skip
 _PENDING: ColumnElement[bool] = literal_column("messages.status = 'pending'")
 """Said literally, so that SQLite uses the partial index of this condition."""
 _MOVE_ROOMS = SetStatement(
@@ -99,6 +94,7 @@ class LockedRoom(NamedTuple):
     id: str
     user_id: str
     leaf_id: str | None
+    is_open: bool
 
 
 async def existing_rooms(tx: Tx, room_ids: Sequence[str]) -> set[str]:
@@ -107,10 +103,12 @@ async def existing_rooms(tx: Tx, room_ids: Sequence[str]) -> set[str]:
     return set((await tx.execute(query)).scalars())
 
 
-async def lock_rooms(tx: Tx, room_ids: Sequence[str]) -> dict[str, LockedRoom]:
-    """The rooms by id, whosever they are; unknown ones are left out."""
-    query = select(Chatroom.id, Chatroom.user_id, Chatroom.leaf_id)
-    query = query.where(among(Chatroom.id, room_ids), Chatroom.deleted_at.is_(None))
+async def lock_rooms(tx: Tx, room_ids: Sequence[str], *, deleted: bool = False) -> dict[str, LockedRoom]:
+    """The rooms by id, whosever they are; unknown ones are left out, and unless asked for also `deleted` ones."""
+    query = select(Chatroom.id, Chatroom.user_id, Chatroom.leaf_id, Chatroom.deleted_at.is_(None))
+    query = query.where(among(Chatroom.id, room_ids))
+    if not deleted:
+        query = query.where(Chatroom.deleted_at.is_(None))
     found = (await tx.execute(query.order_by(Chatroom.id).with_for_update())).all()
     return {row.id: LockedRoom(*row) for row in found}
 
@@ -224,6 +222,14 @@ class _Draft:
     wish: generation.Wish
 
 
+class Context(NamedTuple):
+    """What a reply is given to read, oldest message first, and the replies before it that are still being made."""
+
+    messages: list[dict[str, str]]
+    pending: list[str]
+    """Their ids, the nearest first."""
+
+
 def said(room: LockedRoom, parent_id: str | None, content: str) -> Message:
     """A message of the user that is not stored yet."""
     return _message(room, parent_id, "user", content, "done")
@@ -262,33 +268,65 @@ async def begin_many(tx: Tx, resources: Resources, starts: Sequence[Start]) -> l
     """
     settings = resources.get(Settings)
     asked = [start.message for start in starts]
-    histories = await contexts_of(tx, asked, settings.chat_context_messages, settings.chat_context_tokens)
-    drafts = [_draft(resources, start, history) for start, history in zip(starts, histories, strict=True)]
-    wishes = [draft.wish for draft in drafts if isinstance(draft, _Draft)]
-    problems = iter(await generation.submit_many(tx, settings, wishes, generation.RUN) if wishes else ())
+    contexts = await contexts_of(tx, settings, asked)
+    drafts = [_draft(resources, start, context) for start, context in zip(starts, contexts, strict=True)]
+    good = [draft for draft in drafts if isinstance(draft, _Draft)]
+    problems = iter(await generation.submit_many(tx, settings, [draft.wish for draft in good], None) if good else ())
     answers = [draft if isinstance(draft, Problem) else next(problems) or draft.reply for draft in drafts]
     rows: list[dict[str, Any]] = []
     leaves: dict[str, str | None] = {}
+    ready: list[tasks.Wanted] = []
     for start, reply in zip(starts, answers, strict=True):
         if isinstance(reply, Message):
             rows += [_row(each) for each in ((start.message, reply) if start.new else (reply,))]
-            leaves[start.room.id] = start.message.id
+            leaves[start.room.id] = reply.id  # the next message follows the reply, also while it is being made
+            if reply.waits_for is None:
+                ready.append(_task(reply.generation_id, start.room.user_id, start.request_id))
     if rows:
         await _STORE.run(tx, rows)
         await move_rooms(tx, leaves)
+        await tasks.enqueue_many(tx, ready)
     return answers
 
 
-def _draft(resources: Resources, start: Start, history: list[dict[str, str]]) -> _Draft | Problem:
+def _task(generation_id: str | None, user_id: str, request_id: str | None) -> tasks.Wanted:
+    payload = {"id": generation_id}
+    return tasks.Wanted(generation.RUN["chat"], payload, user_id=user_id, request_id=request_id or "")
+
+
+async def start_waiting(tx: Tx, user_ids: Mapping[str, str], ended: Collection[str]) -> None:
+    """Enqueue the replies that waited for one of those that `ended` and have no other to wait for.
+
+    `user_ids` are the owners of the rooms, which are locked.
+    """
+    columns = (Message.id, Message.room_id, Message.parent_id, Message.generation_id, Message.request_id)
+    query = select(*columns).where(_PENDING, among(Message.room_id, user_ids), among(Message.waits_for, ended))
+    waiting = (await tx.execute(query)).all()
+    if not waiting:
+        return
+    lines = await _lines_above(tx, [row.parent_id for row in waiting])
+    ready: list[tasks.Wanted] = []
+    for row in waiting:
+        earlier = next((each.id for each in lines[row.parent_id] if each.status == "pending"), None)
+        await tx.execute(update(Message).where(Message.id == row.id).values(waits_for=earlier))
+        if earlier is None:
+            ready.append(_task(row.generation_id, user_ids[row.room_id], row.request_id))
+    await tasks.enqueue_many(tx, ready)
+
+
+def _draft(resources: Resources, start: Start, context: Context) -> _Draft | Problem:
     turn, room = start.turn, start.room
-    size = Size(tokens=sum(routing.estimate_tokens(each["content"]) for each in history) + MAX_TOKENS)
+    size = size_of(resources.get(Settings), context, len(turn.attachments))
     try:
         route = generation.choose_route(resources, turn.caller, "chat", turn.quality, turn.model, size)
     except Problem as problem:
         return problem
     reply = _message(room, start.message.id, "assistant", "", "pending")
+    if context.pending:
+        reply.waits_for, reply.request_id = context.pending[0], start.request_id
     asked = {
-        "messages": history,
+        # What a reply that waits is given to read is known when it begins: see `read_conversation`.
+        **({} if context.pending else {"messages": context.messages}),
         "system": SYSTEM,
         "max_tokens": MAX_TOKENS,
         "attachments": list(turn.attachments),
@@ -319,6 +357,8 @@ def _message(room: LockedRoom, parent_id: str | None, role: str, content: str, s
         status=status,
         generation_id=None,
         error_code=None,
+        waits_for=None,
+        request_id=None,
         created_at=clock.now(),
         search=search.document(room.user_id, content),
     )
@@ -328,26 +368,49 @@ def _row(message: Message) -> dict[str, Any]:
     return {column.key: getattr(message, column.key) for column in Message.__table__.columns}
 
 
-async def contexts_of(tx: Tx, messages: Sequence[Message], most: int, tokens: int) -> list[list[dict[str, str]]]:
-    """For each message the last `most` up to and with it, oldest first, within `tokens` estimated tokens.
+def size_of(settings: Settings, context: Context, attachments: int) -> Size:
+    """How large a reply may become: what it reads, with the replies that are still being made, and what it writes."""
+    known = routing.estimate_tokens(SYSTEM) + sum(routing.estimate_tokens(each["content"]) for each in context.messages)
+    coming = min(len(context.pending) * MAX_TOKENS, settings.chat_context_tokens)
+    return Size(tokens=known + coming + attachments * IMAGE_TOKENS + MAX_TOKENS)
+
+
+async def contexts_of(tx: Tx, settings: Settings, messages: Sequence[Message]) -> list[Context]:
+    """For each message the last ones up to and with it, as many and as long as the settings allow.
 
     Only what was really said: replies that failed or are still pending are left out, and
     neighbours of one role become one, because some vendors insist on turns.
     """
+    # A message itself may not be stored yet, so the walk starts at its parent.
     parents = {message.parent_id for message in messages if message.parent_id is not None}
-    lines: dict[str, list[Any]] = {}
-    if parents:
-        # A message itself may not be stored yet, so the walk starts at its parent.
-        asked = {"parents": sorted(parents), "deepest": most * 2}
-        for row in await tx.execute(_chains(), asked):
-            lines.setdefault(row.start, []).append(row)
-    return [_context(message, lines.get(message.parent_id or "", ()), most, tokens) for message in messages]
+    lines = await _lines_above(tx, parents, settings.chat_context_messages * 2)
+    return [_context(message, lines.get(message.parent_id or "", ()), settings) for message in messages]
+
+
+async def read_conversation(tx: Tx, settings: Settings, message_id: str) -> list[dict[str, str]]:
+    """What a stored reply is given to read. Connected to `generation.Conversations` by `main`."""
+    parent = aliased(Message)
+    query = select(parent).join(Message, Message.parent_id == parent.id).where(Message.id == message_id)
+    found = (await tx.execute(query)).scalar_one_or_none()
+    if found is None:  # erased in the meantime
+        return []
+    (context,) = await contexts_of(tx, settings, [found])
+    return context.messages
+
+
+async def _lines_above(tx: Tx, starts: Collection[str], deepest: int = DEEPEST_WAIT) -> dict[str, list[Any]]:
+    """For each message itself and those above it in the tree, at most `deepest`, the nearest first."""
+    lines: dict[str, list[Any]] = {start: [] for start in starts}
+    if starts:
+        for row in await tx.execute(_chains(), {"parents": sorted(starts), "deepest": deepest}):
+            lines[row.start].append(row)
+    return lines
 
 
 @cache
 def _chains() -> Select[Any]:
     """What was said before, from each of some messages upwards."""
-    columns = (Message.parent_id, Message.role, Message.content, Message.status)
+    columns = (Message.id, Message.parent_id, Message.role, Message.content, Message.status)
     first = select(Message.id.label("start"), *columns, literal(1).label("depth"))
     chain = first.where(Message.id.in_(bindparam("parents", expanding=True))).cte("chain", recursive=True)
     older = (
@@ -356,10 +419,12 @@ def _chains() -> Select[Any]:
         .where(chain.c.depth < bindparam("deepest", type_=Integer()))
     )
     chain = chain.union_all(older)
-    return select(chain.c.start, chain.c.role, chain.c.content, chain.c.status).order_by(chain.c.start, chain.c.depth)
+    picked = (chain.c.start, chain.c.id, chain.c.role, chain.c.content, chain.c.status)
+    return select(*picked).order_by(chain.c.start, chain.c.depth)
 
 
-def _context(message: Message, older: Sequence[Any], most: int, tokens: int) -> list[dict[str, str]]:
+def _context(message: Message, older: Sequence[Any], settings: Settings) -> Context:
+    most, tokens = settings.chat_context_messages, settings.chat_context_tokens
     all_said = [(message.role, message.content)]
     all_said += [(row.role, row.content) for row in older if row.status == "done" and row.content]
     kept: list[dict[str, str]] = []
@@ -374,4 +439,4 @@ def _context(message: Message, older: Sequence[Any], most: int, tokens: int) -> 
             kept.append({"role": role, "content": content})
     if kept[-1]["role"] == "assistant":
         kept.pop()  # a conversation begins with the user
-    return kept[::-1]
+    return Context(kept[::-1], [row.id for row in older if row.status == "pending"])

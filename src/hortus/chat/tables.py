@@ -51,4 +51,8 @@ class Message(Searchable, Base):
     status: Mapped[str] = mapped_column(String(10))
     generation_id: Mapped[str | None] = mapped_column(id_type())
     error_code: Mapped[str | None] = mapped_column(String(40))
+    waits_for: Mapped[str | None] = mapped_column(id_type())
+    """Of a pending reply: the earlier one, also pending, that it will have as context. It begins when that ends."""
+    request_id: Mapped[str | None] = mapped_column(String(128))
+    """Of a reply that waits: the request that asked for it, for its task."""
     created_at: Mapped[datetime]

@@ -1,6 +1,7 @@
 """Generations: one piece of paid work each, from acceptance to one end."""
 
 from hortus.generation.closing import cancel_all
+from hortus.generation.conversations import Conversations
 from hortus.generation.ending import Ended, ended
 from hortus.generation.margins import Margin, margins
 from hortus.generation.proof import prove_holds
@@ -14,6 +15,7 @@ from hortus.generation.tasks import RUN
 
 __all__ = [
     "RUN",
+    "Conversations",
     "Ended",
     "GenerationOut",
     "Kind",

@@ -23,6 +23,7 @@ from hortus.core.events import Bus
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.generation import running
+from hortus.generation.conversations import Conversations
 from hortus.generation.ending import Outcome, end, topic_of
 from hortus.generation.finish import Finish, Finished
 from hortus.generation.running import TakeUp
@@ -245,6 +246,7 @@ async def _work(resources: Resources, generation: Generation, sink: _Sink, workd
     trace, settings = sink.trace, resources.get(Settings)
     seconds = {"image": settings.image_deadline_seconds, "video": settings.video_deadline_seconds}
     try:
+        await resources.get(Conversations).complete(generation)
         sources = await _read_sources(resources, generation)
         route = _thaw(resources, generation)
         result = await routing.generate(

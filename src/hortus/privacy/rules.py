@@ -79,7 +79,7 @@ RULES: dict[str, Rule] = {
     "consent_records": shown(by("user_id"), erase=Blank({"network": None})),
     "idempotency_keys": left_out(PASSING, by("scope")),
     # What they made
-    "messages": shown(through("room_id", "chatrooms"), "search"),
+    "messages": shown(through("room_id", "chatrooms"), "search", "waits_for", "request_id"),
     "chatrooms": shown(by("user_id"), "activity", "leaf_id", "search"),
     "files": shown(by("user_id"), "storage_key", "swept_at", "search"),
     "data_exports": shown(by("user_id")),
