@@ -24,7 +24,10 @@ async def test_an_offer_is_switched_off_and_on(hortus: Hortus, root):
     models = {each["id"]: each for each in (await root.get("/api/admin/models")).json()["items"]}
     (offer,) = models["sketch-image"]["offers"]
     assert (offer["enabled"], offer["on_sale"], offer["reason"]) == (False, False, "switched off by an administrator")
-    assert (offer["breaker"], models["sketch-image"]["price"]) == ("closed", {"per_image": "50000"})
+    assert (offer["breaker"], models["sketch-image"]["price"]) == (
+        "closed",
+        {"per_image": "30000", "per_megapixel": "20000"},
+    )
     assert models["sketch-text"]["offers"][0]["on_sale"]
     again = await root.post("/api/admin/offers/disable", json=PAINTER)
     assert (again.status_code, again.json()["code"]) == (409, "already_switched")

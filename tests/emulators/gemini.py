@@ -96,7 +96,11 @@ class GeminiEmulator(Emulator):
         known = getattr(self, "_prepared", None)
         if known is None or known[0] != (model, words):  # streams by the hundred must cost next to nothing
             thought = _sse(_answer(model, [{"text": "I should be brief.", "thought": True}], None))
-            known = ((model, words), [thought, *(_sse(_answer(model, [{"text": word}], None)) for word in words)])
+            said = (  # Google says with every piece what was used so far
+                _sse({**_answer(model, [{"text": word}], None), "usageMetadata": self._usage("", number)})
+                for number, word in enumerate(words, 1)
+            )
+            known = ((model, words), [thought, *said])
             self._prepared = known
         return known[1]
 

@@ -92,6 +92,7 @@ RULES = {
     "PATCH /api/chatroom/{room_id}": own(200, {"title": "Mine still"}),
     "GET /api/chatroom/{room_id}/events": own(200),
     "POST /api/chatroom/{room_id}/message": own(202, {"content": "Hello"}),
+    "POST /api/chatroom/{room_id}/quote": own(200, {"content": "Hello"}),
     "PATCH /api/chatroom/{room_id}/message/{message_id}": own(202, {"content": "Hello again"}),
     "POST /api/chatroom/{room_id}/message/{message_id}/regenerate": own(409, {}),
     "PATCH /api/auth/passkey/{passkey_id}": own(200, {"name": "Mine still"}),

@@ -3,13 +3,15 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 from sqlalchemy import text
+from tests.emulators.gemini import GeminiEmulator
 from tests.emulators.openai import OpenAIEmulator
-from tests.serving import Hortus, ended, events_of
+from tests.serving import Hortus, ended, events_of, serve
 
 WORDS = tuple(f"piece{number} " for number in range(40))
 PER_CALL, PER_1K_TOKENS = 50_000, 100_000
@@ -115,6 +117,32 @@ async def test_a_finished_text_settles_to_the_vendors_usage(hortus: Hortus, vend
     answer = (await client.post("/api/text/generate", json={"prompt": "Tell me"})).json()
     assert answer["usage"]["estimated"]
     assert int(answer["charged_credits"]) <= int(answer["price_credits"])
+
+
+async def test_a_stop_is_charged_by_the_vendors_own_usage_where_it_came(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("OPENAI_BASE_URL", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    async with GeminiEmulator(reply=WORDS, token_delay=0.1) as vendor:
+        monkeypatch.setenv("GEMINI_BASE_URL", vendor.url)
+        monkeypatch.setenv("GEMINI_API_KEY", "AIza-emulated")
+        async with serve(database_url, tmp_path) as hortus:
+            client = await hortus.customer()
+            generation_id, read = await leave_after(client, 5)
+            stopped = await ended(client, generation_id)
+            models = (await client.get("/api/models")).json()["items"]
+    pieces = stopped["text"].count(" ")
+    assert pieces >= read.count(" ") >= 5
+    # Eleven tokens are read and five thought, as the emulator says, and each piece is one.
+    assert stopped["usage"] == {
+        "input_tokens": 11,
+        "output_tokens": pieces + 5,
+        "finish": "stopped",
+        "estimated": False,
+    }
+    rates = next(model["price"] for model in models if model["id"] == stopped["model"])
+    assert int(stopped["charged_credits"]) == -(-int(rates["per_1k_tokens"]) * (11 + pieces + 5) // 1000)
 
 
 # Ways to stop a reply ---------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import Header, Query
 from fastapi.responses import JSONResponse
 
+from hortus import generation
 from hortus.accounts import Caller, limited_caller
 from hortus.chat import service
 from hortus.chat.cache import RoomLists, rooms_changed
@@ -154,11 +155,23 @@ async def send_message(
     resources: AllResources,
     once: OnceOnly,
 ) -> JSONResponse:
-    """Store a message; the reply is made in the background and streamed by `/events`."""
+    """Store a message; the reply is made in the background and streamed by `/events`.
+
+    While an earlier reply is still being made, the message follows it: its own reply begins when that one has ended.
+    """
     turn = Turn(caller, body.quality, body.model, tuple(body.attachments))
     claim = once.claim(caller.user_id, body)
     sent = await resources.get(SendMessages)(Sending(caller.user_id, room_id, body.content, turn, claim))
     return answered(sent)
+
+
+@router.post("/{room_id}/quote", openapi_extra=open_to_keys("chat"))
+async def quote_message(
+    room_id: Id, body: MessageIn, caller: Caller, tx: ReadTx, resources: AllResources
+) -> generation.QuoteOut:
+    """Price and time of the reply to a message, with the conversation that is sent along. Nothing is reserved."""
+    turn = Turn(caller, body.quality, body.model, tuple(body.attachments))
+    return await service.quote(tx, resources, room_id, body.content, turn)
 
 
 @router.post(

@@ -22,8 +22,7 @@ from hortus.core.rowset import SetStatement, among, insert_of
 from hortus.core.settings import Settings
 from hortus.routing import Size, Tier
 
-SYSTEM = "You are a helpful assistant. Answer in the language of the user, briefly unless asked for more."
-MAX_TOKENS = 1024
+SYSTEM, MAX_TOKENS = generation.CHAT_SYSTEM, generation.CHAT_MAX_TOKENS
 IMAGE_TOKENS = 1000
 """What a model reads of one picture, estimated."""
 DEEPEST_WAIT = 200
@@ -202,6 +201,17 @@ async def _find_message(tx: Tx, room: LockedRoom, message_id: str, role: str) ->
     return found
 
 
+async def quote(tx: Tx, resources: Resources, room_id: str, content: str, turn: Turn) -> generation.QuoteOut:
+    """What the reply to a message would cost now, and how long it would take; nothing is stored or reserved."""
+    room = await find_room(tx, turn.caller.user_id, room_id)
+    settings = resources.get(Settings)
+    message = said(LockedRoom(room.id, room.user_id, room.leaf_id, True), room.leaf_id, content)
+    (context,) = await contexts_of(tx, settings, [message])
+    size = size_of(settings, context, len(turn.attachments))
+    route = generation.choose_route(resources, turn.caller, "chat", turn.quality, turn.model, size)
+    return generation.show_quote(resources, route)
+
+
 # Turns -----------------------------------------------------------------------
 
 
@@ -372,7 +382,8 @@ def size_of(settings: Settings, context: Context, attachments: int) -> Size:
     """How large a reply may become: what it reads, with the replies that are still being made, and what it writes."""
     known = routing.estimate_tokens(SYSTEM) + sum(routing.estimate_tokens(each["content"]) for each in context.messages)
     coming = min(len(context.pending) * MAX_TOKENS, settings.chat_context_tokens)
-    return Size(tokens=known + coming + attachments * IMAGE_TOKENS + MAX_TOKENS)
+    read = known + coming + attachments * IMAGE_TOKENS
+    return Size(tokens=read + MAX_TOKENS, answer_tokens=MAX_TOKENS)
 
 
 async def contexts_of(tx: Tx, settings: Settings, messages: Sequence[Message]) -> list[Context]:

@@ -49,7 +49,8 @@ from hortus.generation.schemas import (
     VideoIn,
 )
 from hortus.generation.service import Wish
-from hortus.generation.show import show, show_text
+from hortus.generation.show import show, show_quote, show_text
+from hortus.generation.sizes import asked_size
 from hortus.generation.tables import LIVE, Generation
 from hortus.providers import Registry
 from hortus.routing import Catalog, Health
@@ -178,20 +179,15 @@ async def generate_video(
 
 @router.post("/generations/quote", tags=["generations"], openapi_extra=FOR_KEYS)
 async def quote(body: QuoteIn, caller: Caller, resources: AllResources) -> QuoteOut:
-    """Price and time of a piece of work before it starts. Nothing is reserved."""
-    operation, size = wishes.quote_of(body)
+    """Price and time of a piece of work before it starts, both by its size. Nothing is reserved.
+
+    Work that is accepted with the same inputs has the quoted price. `chat` is the first message of a room; later ones
+    also pay for the conversation that is sent along: POST /api/chatroom/{room_id}/quote.
+    """
+    async with resources.get(Database).snapshot() as tx:
+        operation, size = await wishes.quoted(tx, caller.user_id, body)
     route = choose_route(resources, caller, operation, body.quality, body.model, size)
-    first = route.choices[0]
-    times = routing.durations_of(resources.get(Health), first)
-    return QuoteOut(
-        price_credits=route.price,
-        provider=first.offer.provider,
-        model=first.model.id,
-        p50_seconds=round(times.p50, 2),
-        p95_seconds=round(times.p95, 2),
-        measured=times.samples,
-        fallbacks=[choice.model.id for choice in route.choices[1:]],
-    )
+    return show_quote(resources, route)
 
 
 async def _page(
@@ -330,7 +326,7 @@ async def retry(generation_id: Id, caller: Caller, resources: AllResources, once
     async with resources.get(Database).snapshot() as tx:
         old = await service.retryable(tx, caller.user_id, generation_id)
     demand_scope(caller, old.kind)
-    wish = wishes.retry_wish(resources, caller, old, wishes.size_of(old))
+    wish = wishes.retry_wish(resources, caller, old, asked_size(old.operation, old.prompt, old.asked))
     return await _accept(resources, wish, once.claim(caller.user_id, generation_id))
 
 

@@ -27,7 +27,7 @@ from hortus.generation.conversations import Conversations
 from hortus.generation.ending import Outcome, end, topic_of
 from hortus.generation.finish import Finish, Finished
 from hortus.generation.running import TakeUp
-from hortus.generation.sizes import input_tokens
+from hortus.generation.sizes import TEXT_VIDEO_SECONDS, asked_size, input_tokens
 from hortus.generation.tables import BY_USAGE, Generation
 from hortus.generation.watch import Watch
 from hortus.providers import (
@@ -286,13 +286,12 @@ def _stopped(generation: Generation, sink: _Sink) -> Outcome:
     if generation.kind not in BY_USAGE or sink.choice is None or not sink.text.strip():
         return Outcome("cancelled", attempts=attempts)
     used, usage = _used(generation, sink.reported or Usage(), sink, "stopped")
-    charge = _charge(generation, used)
     offer = sink.choice.offer
     return Outcome(
         "cancelled",
         text=sink.text,
         usage=usage,
-        charge=generation.price if charge is None else charge,
+        charge=_charge(generation, used) or 0,
         attempts=attempts,
         provider=offer.provider,
         model=sink.choice.model.id,
@@ -310,8 +309,9 @@ def job_of(generation: Generation) -> Job | None:
 
 def _thaw(resources: Resources, generation: Generation) -> Route:
     """The frozen route with the offers as the catalogue knows them now; retired ones are passed over."""
+    size = asked_size(generation.operation, generation.prompt, generation.asked)
     on_sale = {
-        (each.offer.provider, each.offer.model): Choice(each.model, each.offer, generation.price)
+        (each.offer.provider, each.offer.model): Choice(each.model, each.offer, generation.price, size)
         for each in routing.standing(resources.get(Catalog), resources.get(Registry))
         if each.reason is None
     }
@@ -376,6 +376,7 @@ def _request(
         voice=asked.get("voice"),
         language=asked.get("language", "en"),
         aspect_ratio=asked.get("aspect_ratio", "16:9"),
+        duration_s=asked.get("duration_s") or TEXT_VIDEO_SECONDS,
     )
 
 

@@ -5,12 +5,15 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from hortus.core.schemas import Body, Id, MicroCredits, Time
+from hortus.generation.sizes import LONGEST_VIDEO, SHORTEST_VIDEO
 from hortus.routing import Tier
 
 Prompt = Annotated[str, StringConstraints(min_length=1, max_length=20_000, strip_whitespace=True)]
 Script = Annotated[str, StringConstraints(min_length=1, max_length=5_000, strip_whitespace=True)]
+PixelSize = Annotated[str, StringConstraints(max_length=9, pattern=r"^[1-9][0-9]{1,3}x[1-9][0-9]{1,3}$")]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=60, strip_whitespace=True)]
 ModelId = Annotated[str, StringConstraints(min_length=1, max_length=80)]
+VideoSeconds = Annotated[int, Field(ge=SHORTEST_VIDEO, le=LONGEST_VIDEO)]
 Kind = Literal["text", "chat", "image", "video"]
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
@@ -41,15 +44,18 @@ class EnhanceOut(BaseModel):
     generation_id: str | None = None
 
 
+def _pixels(size: str) -> tuple[int, int]:
+    width, height = size.split("x")
+    return int(width), int(height)
+
+
 class ImageIn(Body):
     """Ask for pictures."""
 
     prompt: Annotated[str, StringConstraints(min_length=1, max_length=4_000, strip_whitespace=True)]
     style: Word | None = None
     color: Word | None = None
-    size: Annotated[str, StringConstraints(max_length=9, pattern=r"^[1-9][0-9]{1,3}x[1-9][0-9]{1,3}$")] = Field(
-        "1024x1024", description="Width x height in pixels, each from 64 to 2048"
-    )
+    size: PixelSize = Field("1024x1024", description="Width x height in pixels, each from 64 to 2048")
     count: int = Field(1, ge=1, le=4)
     quality: Tier = "balanced"
     model: ModelId | None = None
@@ -57,8 +63,7 @@ class ImageIn(Body):
     @property
     def pixels(self) -> tuple[int, int]:
         """Width and height."""
-        width, height = self.size.split("x")
-        return int(width), int(height)
+        return _pixels(self.size)
 
     @model_validator(mode="after")
     def _within_bounds(self) -> "ImageIn":
@@ -86,6 +91,9 @@ class VideoIn(Body):
     voice: Word | None = None
     language: Annotated[str, StringConstraints(max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
     aspect_ratio: Literal["16:9", "9:16", "1:1"] = "16:9"
+    duration_s: VideoSeconds | None = Field(
+        None, description="Of a video from a prompt; 6 without it. A talking photo lasts as long as its script"
+    )
     quality: Tier = "balanced"
     model: ModelId | None = None
 
@@ -109,11 +117,20 @@ class QuoteIn(Body):
     kind: Literal["text", "chat", "image", "video"]
     prompt: Annotated[str, StringConstraints(max_length=20_000)] = ""
     script: Annotated[str, StringConstraints(max_length=5_000)] | None = None
+    system: Annotated[str, StringConstraints(max_length=10_000)] | None = None
     operation: Literal["generate", "restyle", "enhance", "upscale", "remove_background"] = "generate"
+    size: PixelSize = Field("1024x1024", description="Of the image: the one to make, or the one to edit")
+    file_id: Id | None = Field(None, description="The image to edit, in place of its `size`")
     count: int = Field(1, ge=1, le=4)
+    duration_s: VideoSeconds | None = None
     max_tokens: int = Field(1024, ge=1, le=8192)
     quality: Tier = "balanced"
     model: ModelId | None = None
+
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """Width and height."""
+        return _pixels(self.size)
 
 
 class QuoteOut(BaseModel):
@@ -122,6 +139,7 @@ class QuoteOut(BaseModel):
     price_credits: MicroCredits
     provider: str
     model: str
+    duration_s: int | None = Field(description="How long the film will be, about; a script is spoken in this time")
     p50_seconds: float
     p95_seconds: float
     measured: int = Field(description="How many runs the times are measured from; 0 means the catalogue's figure")

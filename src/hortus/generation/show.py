@@ -1,10 +1,12 @@
 """Rows as customers see them."""
 
-from hortus import files
+from hortus import files, routing
+from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.generation.errors import DETAILS
-from hortus.generation.schemas import AttemptOut, ErrorOut, GenerationOut, OutputOut, TextOut, UsageOut
+from hortus.generation.schemas import AttemptOut, ErrorOut, GenerationOut, OutputOut, QuoteOut, TextOut, UsageOut
 from hortus.generation.tables import Generation
+from hortus.routing import Health, Route
 
 
 def show(generation: Generation, settings: Settings, *, staff: bool = False) -> GenerationOut:
@@ -45,6 +47,22 @@ def show(generation: Generation, settings: Settings, *, staff: bool = False) -> 
         usage=UsageOut(**generation.usage) if generation.usage else None,
         attempts=[AttemptOut.model_validate(attempt) for attempt in generation.attempts],
         error=error,
+    )
+
+
+def show_quote(resources: Resources, route: Route) -> QuoteOut:
+    """What work that takes this route costs, and how long it takes."""
+    first = route.choices[0]
+    times = routing.durations_of(resources.get(Health), first)
+    return QuoteOut(
+        price_credits=route.price,
+        provider=first.offer.provider,
+        model=first.model.id,
+        duration_s=first.size.seconds or None,
+        p50_seconds=round(times.p50, 2),
+        p95_seconds=round(times.p95, 2),
+        measured=times.samples,
+        fallbacks=[choice.model.id for choice in route.choices[1:]],
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from hortus import files, routing
+from hortus import files
 from hortus.accounts import Principal
 from hortus.core.db import Tx
 from hortus.core.resources import Resources
@@ -10,22 +10,10 @@ from hortus.generation.errors import NotAPicture
 from hortus.generation.route import choose_route
 from hortus.generation.schemas import ImageEditIn, ImageIn, QuoteIn, TextIn, VideoIn
 from hortus.generation.service import Wish
+from hortus.generation.sizes import CHAT_MAX_TOKENS, CHAT_SYSTEM, edit_size, image_size, text_size, video_size
 from hortus.generation.tables import Generation
 from hortus.providers import Operation
 from hortus.routing import Size, Tier
-
-SPOKEN_CHARACTERS_PER_SECOND = 12
-TEXT_VIDEO_SECONDS = 6
-
-
-def text_size(prompt: str, system: str | None, max_tokens: int) -> Size:
-    """Tokens of the input, estimated, plus the most the answer may have."""
-    return Size(tokens=routing.estimate_tokens(prompt) + routing.estimate_tokens(system or "") + max_tokens)
-
-
-def spoken_seconds(script: str) -> int:
-    """How long a script takes to say, rounded up."""
-    return max(1, -(-len(script) // SPOKEN_CHARACTERS_PER_SECOND))
 
 
 def text_wish(resources: Resources, caller: Principal, body: TextIn, **extra: Any) -> Wish:
@@ -39,7 +27,8 @@ def text_wish(resources: Resources, caller: Principal, body: TextIn, **extra: An
 def image_wish(resources: Resources, caller: Principal, body: ImageIn, **extra: Any) -> Wish:
     """A wish for pictures."""
     width, height = body.pixels
-    route = choose_route(resources, caller, "image.generate", body.quality, body.model, Size(images=body.count))
+    size = image_size(width, height, body.count)
+    route = choose_route(resources, caller, "image.generate", body.quality, body.model, size)
     asked = {"width": width, "height": height, "count": body.count, "style": body.style, "color": body.color}
     return Wish(
         caller,
@@ -58,7 +47,8 @@ async def edit_wish(tx: Tx, resources: Resources, caller: Principal, body: Image
     """A wish to change a picture. Raises FileNotFound for another's file."""
     source = await _picture(tx, caller.user_id, body.file_id)
     operation: Operation = f"image.{body.operation}"  # type: ignore[assignment]
-    route = choose_route(resources, caller, operation, body.quality, body.model, Size(images=1))
+    size = edit_size(operation, source.width or 0, source.height or 0)
+    route = choose_route(resources, caller, operation, body.quality, body.model, size)
     asked = {"file_id": source.id, "width": source.width, "height": source.height, "count": 1}
     return Wish(caller, operation, body.prompt, asked, body.quality, route, named=body.model is not None, **extra)
 
@@ -67,9 +57,9 @@ async def video_wish(tx: Tx, resources: Resources, caller: Principal, body: Vide
     """A wish for a video. Raises FileNotFound for another's photo."""
     if body.photo_file_id is not None:
         await _picture(tx, caller.user_id, body.photo_file_id)
-    seconds = spoken_seconds(body.script) if body.script else TEXT_VIDEO_SECONDS
-    route = choose_route(resources, caller, body.operation, body.quality, body.model, Size(seconds=seconds))
-    asked = body.model_dump(include={"script", "prompt", "voice", "language", "aspect_ratio"})
+    size = video_size(body.script, body.duration_s)
+    route = choose_route(resources, caller, body.operation, body.quality, body.model, size)
+    asked = body.model_dump(include={"script", "prompt", "voice", "language", "aspect_ratio", "duration_s"})
     asked["file_id"] = body.photo_file_id
     return Wish(
         caller,
@@ -99,22 +89,19 @@ def retry_wish(resources: Resources, caller: Principal, old: Generation, size: S
     return Wish(caller, operation, old.prompt, old.asked, quality, route, count=count, retry_of=old.id, **extra)
 
 
-def size_of(old: Generation) -> Size:
-    """The size of a wish that was accepted before."""
-    asked = old.asked
-    if old.kind == "image":
-        return Size(images=int(asked.get("count", 1)))
-    if old.kind == "video":
-        return Size(seconds=spoken_seconds(asked["script"]) if asked.get("script") else TEXT_VIDEO_SECONDS)
-    return text_size(old.prompt, asked.get("system"), int(asked.get("max_tokens", 1024)))
-
-
-def quote_of(body: QuoteIn) -> tuple[Operation, Size]:
-    """What a quote is about."""
+async def quoted(tx: Tx, user_id: str, body: QuoteIn) -> tuple[Operation, Size]:
+    """What a quote is about. Raises FileNotFound for another's file."""
     kind: Literal["text", "chat", "image", "video"] = body.kind
     if kind == "image":
-        return f"image.{body.operation}", Size(images=body.count)  # type: ignore[return-value]
+        operation: Operation = f"image.{body.operation}"  # type: ignore[assignment]
+        if operation == "image.generate":
+            return operation, image_size(*body.pixels, body.count)
+        if body.file_id is None:
+            return operation, edit_size(operation, *body.pixels)
+        source = await _picture(tx, user_id, body.file_id)
+        return operation, edit_size(operation, source.width or 0, source.height or 0)
     if kind == "video":
-        seconds = spoken_seconds(body.script) if body.script else TEXT_VIDEO_SECONDS
-        return ("video.talking_photo" if body.script else "video.text"), Size(seconds=seconds)
-    return kind, text_size(body.prompt, None, body.max_tokens)
+        return "video.talking_photo" if body.script else "video.text", video_size(body.script, body.duration_s)
+    if kind == "chat":
+        return kind, text_size(body.prompt, CHAT_SYSTEM, CHAT_MAX_TOKENS)
+    return kind, text_size(body.prompt, body.system, body.max_tokens)

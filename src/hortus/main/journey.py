@@ -185,7 +185,7 @@ class _Journey:
                 bar.update(task, completed=made["progress"])
         if made["status"] != "succeeded":
             raise DemoFailed(f"the {what} ended as {made['status']}: {(made['error'] or {}).get('detail', '')}")
-        price = credits_to_text(int(made["price_credits"]))
+        price = credits_to_text(int(made.get("charged_credits") or made["price_credits"]))
         self._console.print(f"[green]✓[/green] {what} by {made['provider']} ({made['model']}) for {price} credits")
         return made
 

@@ -1,7 +1,7 @@
 """Which provider serves which model, at what price, and how to carry it out."""
 
 from hortus.routing.catalog import TIERS, Catalog, CatalogError, Model, Offer, Price, Tier, load
-from hortus.routing.choose import Choice, Policy, Route, Standing, choose, durations_of, standing
+from hortus.routing.choose import Choice, Policy, Route, Standing, choose, durations_of, standing, typical_seconds
 from hortus.routing.errors import AllFailed, ModelNotOffered, NothingOffered, Refused
 from hortus.routing.generate import Attempt, Job, Result, Sink, Trace, generate
 from hortus.routing.health import Health
@@ -46,4 +46,5 @@ __all__ = [
     "standing",
     "switch_off",
     "switch_on",
+    "typical_seconds",
 ]

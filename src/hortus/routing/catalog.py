@@ -43,7 +43,11 @@ class Price(_Part):
     per_call: Micro = 0
     per_1k_tokens: Micro = 0
     per_image: Micro = 0
+    per_megapixel: Micro = 0
+    """A megapixel is 1024 x 1024 pixels of the result."""
     per_second: Micro = 0
+    """Of the film."""
+    minimum: Micro = 0
 
 
 class Cost(_Part):
@@ -64,6 +68,10 @@ class Offer(_Part):
     cost: Cost = Cost()
     retires: date | None = None
     typical_s: int = Field(10, ge=0)
+    """Seconds from start to result, whatever the size; the size adds the following milliseconds."""
+    typical_ms_per_token: int = Field(0, ge=0)
+    typical_ms_per_megapixel: int = Field(0, ge=0)
+    typical_ms_per_second: int = Field(0, ge=0)
 
 
 class Model(_Part):

@@ -11,7 +11,7 @@ from hortus.routing import prices
 from hortus.routing.catalog import TIERS, Catalog, Model, Offer, Tier
 from hortus.routing.errors import ModelNotOffered, NothingOffered
 from hortus.routing.health import Durations, Health
-from hortus.routing.prices import Size
+from hortus.routing.prices import MEGAPIXEL, Size
 
 Policy = Literal["cheapest", "fastest", "best", "balanced"]
 POLICY_OF: dict[Tier, Policy] = {"economy": "cheapest", "balanced": "balanced", "premium": "best"}
@@ -30,6 +30,7 @@ class Choice:
     model: Model
     offer: Offer
     price: int
+    size: Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +120,7 @@ def choose(
         and (among is None or found.model.id in among)
     ]
     on_sale = [
-        Choice(found.model, found.offer, prices.price(found.model.price, size))
+        Choice(found.model, found.offer, prices.price(found.model.price, size), size)
         for found in fitting
         if found.reason is None
     ]
@@ -144,8 +145,18 @@ def _operations(registry: Registry, offer: Offer) -> frozenset[Operation]:
 
 
 def durations_of(health: Health, choice: Choice) -> Durations:
-    """How long an offer takes, measured where possible."""
-    return health.durations(choice.offer.provider, choice.offer.model, choice.offer.typical_s)
+    """How long an offer takes for work of this size, measured where possible."""
+    return health.durations(choice.offer.provider, choice.offer.model, typical_seconds(choice.offer, choice.size))
+
+
+def typical_seconds(offer: Offer, size: Size) -> float:
+    """How long the catalogue says that an offer takes for work of that size."""
+    by_size = (
+        offer.typical_ms_per_token * size.answer_tokens
+        + offer.typical_ms_per_megapixel * size.pixels / MEGAPIXEL
+        + offer.typical_ms_per_second * size.seconds
+    )
+    return offer.typical_s + by_size / 1000
 
 
 def _rank(choice: Choice, quality: Tier, policy: Policy, health: Health) -> tuple[int, int, int, int]:

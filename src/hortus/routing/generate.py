@@ -28,7 +28,7 @@ from hortus.providers import (
     Unavailable,
     Usage,
 )
-from hortus.routing.choose import Choice, Route
+from hortus.routing.choose import Choice, Route, typical_seconds
 from hortus.routing.errors import AllFailed, Refused
 from hortus.routing.health import LONGEST_OPEN, Health
 
@@ -161,7 +161,7 @@ async def generate(
             trace.attempts.append(Attempt(provider, model, "stopped", int((time.monotonic() - started) * 1000), None))
             raise
         seconds = time.monotonic() - started
-        health.succeeded(provider, model, seconds)
+        health.succeeded(provider, model, seconds, typical_seconds(choice.offer, choice.size))
         meters.called(provider, model, "succeeded", seconds)
         trace.attempts.append(Attempt(provider, model, "succeeded", int(seconds * 1000), None))
         return result

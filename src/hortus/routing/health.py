@@ -10,6 +10,8 @@ FAILURES_TO_OPEN = 5
 OPEN_SECONDS = 30.0
 LONGEST_OPEN = 300.0
 KEPT_DURATIONS = 200
+LEAST_TYPICAL = 0.001
+"""Seconds, in place of a catalogue's 0."""
 
 State = Literal["closed", "open", "half_open"]
 
@@ -87,12 +89,12 @@ class Health:
         record.probing = state == "half_open"
         return True
 
-    def succeeded(self, provider: str, model: str, seconds: float) -> None:
-        """A call ended well: close the breaker."""
+    def succeeded(self, provider: str, model: str, seconds: float, typical: float) -> None:
+        """A call ended well: close the breaker. `typical` is what the catalogue says for work of its size."""
         record = self._record(provider, model)
         record.failures = record.opened = 0
         record.probing = False
-        record.durations.append(seconds)
+        record.durations.append(seconds / max(typical, LEAST_TYPICAL))
 
     def failed(self, provider: str, model: str, retry_after: float | None = None) -> None:
         """A call failed technically; `retry_after` opens the breaker for just that long."""
@@ -116,11 +118,16 @@ class Health:
         return max(0.0, record.open_until - self._clock()) if record.opened else 0.0
 
     def durations(self, provider: str, model: str, typical: float) -> Durations:
-        """Live p50 and p95; the catalogue's typical figure until there are five samples."""
+        """p50 and p95 of work for which the catalogue says `typical` seconds; that figure until there are five samples.
+
+        Runs are compared by how much longer or shorter they took than the catalogue says for their size.
+        """
         kept = sorted(self._record(provider, model).durations)
         if len(kept) < 5:
             return Durations(typical, typical * 3, len(kept))
-        return Durations(kept[len(kept) // 2], kept[min(len(kept) - 1, int(len(kept) * 0.95))], len(kept))
+        middle, slow = kept[len(kept) // 2], kept[min(len(kept) - 1, int(len(kept) * 0.95))]
+        base = max(typical, LEAST_TYPICAL)
+        return Durations(middle * base, slow * base, len(kept))
 
     def _record(self, provider: str, model: str) -> _Record:
         return self._records.setdefault((provider, model), _Record())

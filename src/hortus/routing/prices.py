@@ -5,14 +5,22 @@ from dataclasses import dataclass
 from hortus.core.money import multiply_up
 from hortus.routing.catalog import Cost, Price
 
+MEGAPIXEL = 1024 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Size:
     """How much is asked for, known before the start."""
 
     tokens: int = 0
+    """Input and, at most, answer."""
+    answer_tokens: int = 0
+    """Of these, those of the answer at most. They count for the time alone."""
     images: int = 0
+    pixels: int = 0
+    """Of all images together."""
     seconds: int = 0
+    """Of the film."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +35,13 @@ class Used:
 
 def price(of: Price, size: Size) -> int:
     """The price in micro-credits, frozen into the generation when it is accepted."""
-    return (
+    return max(
+        of.minimum,
         of.per_call
         + multiply_up(of.per_1k_tokens, size.tokens, 1000)
         + of.per_image * size.images
-        + of.per_second * size.seconds
+        + multiply_up(of.per_megapixel, size.pixels, MEGAPIXEL)
+        + of.per_second * size.seconds,
     )
 
 

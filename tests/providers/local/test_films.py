@@ -133,6 +133,14 @@ async def test_a_prompt_becomes_a_film_as_long_as_asked(adapter: Adapter, tmp_pa
     assert 4 * 25 <= len(frames_of(path)) < 12 * 25
 
 
+async def test_a_long_prompt_makes_the_film_no_longer_than_it_was_priced_for(adapter: Adapter, tmp_path: Path):
+    words = "A boat on a lake in the evening, and behind it a forest where nobody has ever been. " * 8
+    path = await film(
+        adapter, asking(tmp_path, operation="video.text", photo=None, script=None, prompt=words, duration_s=4)
+    )
+    assert 4 * 25 <= len(frames_of(path)) < 8 * 25
+
+
 @pytest.mark.parametrize(
     ("asked", "reason"),
     [

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from hortus import routing
+from hortus import generation, routing
 from hortus.accounts import Admin, Principal, Staff
 from hortus.admin.audit import actor_of, record
 from hortus.admin.callers import RecentAdmin
@@ -124,7 +124,9 @@ async def list_models(_caller: Admin, resources: AllResources) -> CatalogOut:
 
 def _show(each: Standing, health: Health) -> OfferOut:
     offer = each.offer
-    times = health.durations(offer.provider, offer.model, offer.typical_s)
+    times = health.durations(
+        offer.provider, offer.model, routing.typical_seconds(offer, generation.usual_size(each.model))
+    )
     return OfferOut(
         provider=offer.provider,
         model=offer.model,

@@ -23,6 +23,7 @@ LONGEST_S = 120
 _SCENE_S = 3.5
 _MOST_SCENES = 8
 _FADE_S = 0.6
+_CHARACTERS_PER_SECOND = 13
 _SPOKEN = 900
 """Characters of the prompt that are read aloud, about a minute."""
 
@@ -33,7 +34,7 @@ def film_story(
     """Write a film of at least `seconds` to `target`; answers how many it lasts."""
     if seconds > LONGEST_S:
         raise Refusal("rejected", f"a film of {seconds:.0f} s", "too_long")
-    speech = _narrate(script or _shorten(prompt), manner)
+    speech = _narrate(script or _shorten(prompt, seconds), manner)
     count = int(np.ceil(max(seconds, speech.seconds + 0.8 if speech else 0.0) * FPS))
     width, height = SIZES[aspect]
     scenes = _draw_scenes(prompt, count / FPS, width, height, tell)
@@ -46,13 +47,14 @@ def film_story(
     return count / FPS
 
 
-def _shorten(prompt: str) -> str:
-    text = prompt.strip()
-    if len(text) <= _SPOKEN:
+def _shorten(prompt: str, seconds: float) -> str:
+    """As much of the prompt as can be read aloud in about that time: the customer pays for the length asked for."""
+    text, most = prompt.strip(), min(_SPOKEN, int(seconds * _CHARACTERS_PER_SECOND))
+    if len(text) <= most:
         return text
-    cut = text[:_SPOKEN]
+    cut = text[:most]
     end = max(cut.rfind(mark) for mark in ".!?।")
-    return cut[: end + 1] if end > _SPOKEN // 3 else cut.rsplit(" ", 1)[0]
+    return cut[: end + 1] if end > most // 3 else cut.rsplit(" ", 1)[0]
 
 
 def _narrate(text: str, manner: Manner) -> Speech | None:
