@@ -103,7 +103,13 @@ async def _mine(resources: Resources, user_id: str) -> tuple[Subscription, Gatew
 
 
 async def _look(resources: Resources, gateway: Gateway, row: Subscription) -> None:
-    await _asked(refresh(resources, gateway, Subject("subscription", row.vendor_id)))
+    async def take() -> None:
+        try:
+            await refresh(resources, gateway, Subject("subscription", row.vendor_id))
+        except GatewayFailed:  # others kept taking newer states: what was done here is in them
+            log.info("subscription_read_by_others", gateway=gateway.id)
+
+    await _asked(take())
 
 
 async def _asked(call: Awaitable[T]) -> T:

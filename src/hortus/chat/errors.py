@@ -17,6 +17,13 @@ class MessageNotFound(NotFound):
     detail = "There is no such message in this chatroom."
 
 
+class ReplyPending(Conflict):
+    """One reply to a message, or to one edit of it, is made at a time; `message_id` and `generation_id` name it."""
+
+    code, title = "reply_pending", "A reply to this message is being made"
+    detail = "Wait for the reply that `message_id` names, or cancel the generation that `generation_id` names."
+
+
 class WrongRole(Conflict):
     """Replies are regenerated, own messages are edited."""
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 
 from hortus import generation, routing, tasks
 from hortus.accounts import Principal
-from hortus.chat.errors import MessageNotFound, RoomNotFound, WrongRole
+from hortus.chat.errors import MessageNotFound, ReplyPending, RoomNotFound, WrongRole
 from hortus.chat.tables import Chatroom, Message
 from hortus.core import clock, context, ids, search
 from hortus.core.db import Tx
@@ -251,6 +251,9 @@ async def edit(
     """Another version of the user's message beside the old one, with a reply of its own."""
     room = await _lock_room(tx, user_id, room_id)
     old = await _find_message(tx, room, message_id, "user")
+    same = [Message.role == "user", Message.content == content]
+    same.append(Message.parent_id.is_(None) if old.parent_id is None else Message.parent_id == old.parent_id)
+    await _refuse_second_reply(tx, room, select(Message.id).where(Message.room_id == room.id, *same))
     return await _begin(tx, resources, Start(room, said(room, old.parent_id, content), turn))
 
 
@@ -261,7 +264,18 @@ async def regenerate(
     room = await _lock_room(tx, user_id, room_id)
     old = await _find_message(tx, room, message_id, "assistant")
     message = await _find_message(tx, room, old.parent_id or "", "user")
+    await _refuse_second_reply(tx, room, select(literal(message.id)))
     return await _begin(tx, resources, Start(room, message, turn, new=False))
+
+
+async def _refuse_second_reply(tx: Tx, room: LockedRoom, messages: Select[Any]) -> None:
+    """Raise ReplyPending while a reply to one of these messages is being made. The room must be locked."""
+    query = select(Message.id, Message.generation_id).where(
+        Message.room_id == room.id, Message.status == "pending", Message.parent_id.in_(messages)
+    )
+    found = (await tx.execute(query.limit(1))).first()
+    if found is not None:
+        raise ReplyPending(message_id=found.id, generation_id=found.generation_id)
 
 
 async def _begin(tx: Tx, resources: Resources, start: Start) -> tuple[Message, Message]:

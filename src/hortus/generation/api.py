@@ -322,7 +322,10 @@ async def cancel(generation_id: Id, caller: Caller, resources: AllResources) -> 
     openapi_extra=open_to_keys("video"),
 )
 async def retry(generation_id: Id, caller: Caller, resources: AllResources, once: OnceOnly) -> JSONResponse:
-    """The same wish again, as a new generation at today's price."""
+    """The same request again, as a new generation at today's price.
+
+    One retry of a generation runs at a time: 409 `retry_running` names it.
+    """
     async with resources.get(Database).snapshot() as tx:
         old = await service.retryable(tx, caller.user_id, generation_id)
     demand_scope(caller, old.kind)

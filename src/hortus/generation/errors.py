@@ -24,6 +24,13 @@ class NotRetryable(Conflict):
     detail = "Only a failed or cancelled generation can be retried."
 
 
+class RetryRunning(Conflict):
+    """One retry of a generation runs at a time; `generation_id` names it."""
+
+    code, title = "retry_running", "A retry of this generation is running"
+    detail = "Follow the generation that `generation_id` names. Once it has ended, this one can be retried again."
+
+
 class NothingToDownload(Conflict):
     """There is no output (yet)."""
 

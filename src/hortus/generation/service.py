@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, literal_column, select, update
 
 from hortus import ledger, quotas, tasks
 from hortus.accounts import Budgets, Principal
@@ -19,8 +19,8 @@ from hortus.core.errors import Problem
 from hortus.core.paging import Page, Paging, newest
 from hortus.core.rowset import among, insert_of
 from hortus.core.settings import Settings
-from hortus.generation.errors import GenerationNotFound, NotRetryable
-from hortus.generation.tables import BY_USAGE, Generation
+from hortus.generation.errors import GenerationNotFound, NotRetryable, RetryRunning
+from hortus.generation.tables import BY_USAGE, LIVE, Generation
 from hortus.providers import Operation
 from hortus.routing import Route, Tier
 
@@ -29,6 +29,8 @@ _ACCEPT = insert_of(
     "route", "price", "rates", "model", "provider", "outputs", "attempts", "retry_of", "created_at",
     "search",
 )  # fmt: skip
+_IS_RETRY: ColumnElement[bool] = literal_column("generations.retry_of IS NOT NULL")
+"""The condition of the partial index, written as it stands there."""
 HOLD_LASTS = timedelta(hours=26)
 """Longer than any generation can live; what is held beyond is released by the ledger itself."""
 
@@ -76,7 +78,8 @@ async def submit_many(
 
     `kinds` names the task for each kind of generation; None leaves the task to the caller.
     """
-    refused = await _take_quota(tx, settings, wishes)
+    refused = await _running_retries(tx, wishes)
+    refused |= await _take_quota(tx, settings, [wish for wish in wishes if wish.id not in refused])
     over = await _spend_budgets(tx, settings, [wish for wish in wishes if wish.id not in refused])
     unpaid = await _hold(tx, [wish for wish in wishes if wish.id not in refused and wish.id not in over])
     await quotas.give_back_many(tx, [*over, *unpaid])
@@ -94,7 +97,30 @@ async def submit_many(
                     for wish in accepted
                 ],
             )
-    return [refused.get(wish.id) for wish in wishes]
+    return [_final(refused, wish.id) for wish in wishes]
+
+
+def _final(refused: Mapping[str, Problem], wish_id: str) -> Problem | None:
+    """Why a wish was refused. A retry that waited for an earlier one of its batch shares the refusal of that one."""
+    problem = refused.get(wish_id)
+    return refused.get(problem.extra["generation_id"], problem) if isinstance(problem, RetryRunning) else problem
+
+
+async def _running_retries(tx: Tx, wishes: Sequence[Wish]) -> dict[str, Problem]:
+    """Refuse each retry of a generation of which another retry is queued or running, or stands earlier in `wishes`."""
+    retries = [(wish, wish.retry_of) for wish in wishes if wish.retry_of is not None]
+    if not retries:
+        return {}
+    retried = {old for _, old in retries}
+    # The lock makes the answer true until the commit; a SQLite writer is alone already.
+    locked = select(Generation.id).where(among(Generation.id, retried)).order_by(Generation.id)
+    await tx.execute(locked.with_for_update(key_share=True))
+    query = select(Generation.retry_of, Generation.id).where(
+        among(Generation.retry_of, retried), _IS_RETRY, Generation.status.in_(LIVE)
+    )
+    running = {row.retry_of: row.id for row in await tx.execute(query)}
+    found = {wish.id: running.setdefault(old, wish.id) for wish, old in retries}
+    return {wish_id: RetryRunning(generation_id=other) for wish_id, other in found.items() if other != wish_id}
 
 
 # Each of these three tells the refused ones by id. Their order is the order of the locks.

@@ -11,6 +11,7 @@ from hortus.core.search import Searchable
 
 LIVE = ("queued", "running")
 _FAILED, _TAKEN_DOWN = text("status = 'failed'"), text("taken_down_at IS NOT NULL")
+_RETRY = text("retry_of IS NOT NULL")
 BY_USAGE = ("text", "chat")
 """The kinds that are charged by usage, and whose customers have something of them before the end."""
 ENDED = ("succeeded", "failed", "cancelled")
@@ -24,6 +25,7 @@ class Generation(Searchable, Base):
         Index("ix_generations_of_user", "user_id", "id"),
         Index("ix_generations_of_user_by_kind", "user_id", "kind", "id"),
         Index("ix_generations_by_kind", "kind", "id"),
+        Index("ix_generations_retries", "retry_of", postgresql_where=_RETRY, sqlite_where=_RETRY),
         Index("ix_generations_failed", "id", postgresql_where=_FAILED, sqlite_where=_FAILED),
         Index("ix_generations_taken_down", "id", postgresql_where=_TAKEN_DOWN, sqlite_where=_TAKEN_DOWN),
     )
