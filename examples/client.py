@@ -123,7 +123,12 @@ class Hortus:
     def register(self, email: str, password: str) -> None:
         """Make an account and be signed in."""
         body = {"email": email, "password": password, "accept_terms": True}
-        self._take(self._call("POST", "/api/auth/register", body))
+        try:
+            self._take(self._call("POST", "/api/auth/register", body))
+        except Problem as problem:
+            if problem.code != "already_done":  # the answer was lost on the way; tokens are never sent twice
+                raise
+            self.login(email, password)
 
     def login(self, email: str, password: str) -> None:
         """Be signed in."""
@@ -198,8 +203,9 @@ class Hortus:
         self._refresh_token = tokens["refresh_token"]
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        # One key for all tries: whatever happens to the line, it is done and paid once.
-        headers = {"Idempotency-Key": str(uuid.uuid4())} if method == "POST" else {}
+        # One key for all tries: whatever happens to the line, it is done and paid once. A sign-in may be done twice.
+        once = method == "POST" and path not in ("/api/auth/login", "/api/auth/refresh")
+        headers = {"Idempotency-Key": str(uuid.uuid4())} if once else {}
         for last in (False, False, True):
             try:
                 answer = self._http.request(method, path, json=body, headers=headers)

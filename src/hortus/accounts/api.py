@@ -7,10 +7,10 @@ from fastapi.responses import JSONResponse
 
 from hortus.accounts import by_password, service
 from hortus.accounts.auth import Caller
-from hortus.accounts.codes import Codes, Target
+from hortus.accounts.codes import Codes, Target, pending
 from hortus.accounts.codes.asking import ask_if_allowed, asked
-from hortus.accounts.codes.schemas import LoginIn
-from hortus.accounts.consents import change_consent
+from hortus.accounts.codes.schemas import CheckYourMailOut, LoginIn
+from hortus.accounts.consents import Said, change_consent
 from hortus.accounts.extras import ProfileExtras
 from hortus.accounts.new_passwords import NewPasswords
 from hortus.accounts.passwords import PasswordPool
@@ -26,14 +26,18 @@ from hortus.accounts.sign_in import SIGN_IN, SIGN_IN_AGAIN, sign_in
 from hortus.core.db import Database
 from hortus.core.errors import Problem
 from hortus.core.reads import Source
+from hortus.core.resources import Resources
+from hortus.core.settings import Settings
 from hortus.core.web import (
     AllResources,
+    Once,
     OnceOnly,
     WriteTx,
     coarse_network_of,
     limited,
     make_router,
     network_of,
+    no_resource,
     open_to_keys,
     public,
     resource,
@@ -47,19 +51,25 @@ Extras = Annotated[ProfileExtras, resource(ProfileExtras)]
     "/auth/register",
     status_code=201,
     tags=["auth"],
+    response_model=TokensOut | SecondFactorOut,
+    responses={202: {"model": CheckYourMailOut, "description": "A code is on its way (`SIGN_UP=verify_first`)"}},
     dependencies=[limited("register", "5/minute")],
     openapi_extra=public("signing up comes before signing in"),
 )
 async def register(
     body: RegisterIn, request: Request, resources: AllResources, once: OnceOnly
-) -> TokensOut | SecondFactorOut:
+) -> TokensOut | SecondFactorOut | JSONResponse:
     """Make an account and sign in; a mail asks to verify the address.
 
-    A repetition with its `Idempotency-Key` gets 409 `already_done` and no tokens: sign in then.
+    A repetition with its `Idempotency-Key` gets 409 `already_done` and no tokens: sign in then. With
+    `SIGN_UP=verify_first` the answer is 202 `check_your_mail` for every address: the account is made when the code that
+    was mailed there comes to POST /api/auth/verify-email.
     """
     await resources.get(NewPasswords).check(body.password, body.email, body.name)
     password_hash = await resources.get(PasswordPool).hash(body.password)
-    desk = resources.get(Codes)
+    desk, target = resources.get(Codes), Target("email", body.email)
+    if resources.get(Settings).sign_up == "verify_first":
+        return await _register_later(body, password_hash, request, resources, once)
     async with resources.get(Database).transaction() as tx:
         await once.first_only(tx, network_of(request), body, SIGN_IN)
         user_id = await service.register(
@@ -71,8 +81,31 @@ async def register(
             network=coarse_network_of(request),
             referral=body.referral,
         )
-        await ask_if_allowed(tx, desk, asked(request, "verify", Target("email", body.email)))
+        await ask_if_allowed(tx, desk, asked(request, "verify", target))
         return await sign_in(tx, request, resources, user_id)
+
+
+async def _register_later(
+    body: RegisterIn, password_hash: str, request: Request, resources: Resources, once: Once
+) -> JSONResponse:
+    """Send a code. Nothing here looks whether the address is known: answers and times are the same for all."""
+    said = Said(
+        body.name,
+        password_hash,
+        terms_accepted=True,
+        marketing_consent=body.marketing_consent,
+        network=coarse_network_of(request),
+        referral=body.referral,
+    )
+    mark = resources.get(Codes).sign_up_mark(body.model_dump_json())
+    wish = asked(request, "sign_up", Target("email", body.email), pending=pending.pack(said, mark))
+
+    async def send() -> CheckYourMailOut:
+        await ask_if_allowed(tx, resources.get(Codes), wish)
+        return CheckYourMailOut()
+
+    async with resources.get(Database).transaction() as tx:
+        return await once.answer(tx, network_of(request), body, send, again=no_resource, status=202)
 
 
 @router.post(

@@ -93,6 +93,9 @@ class TokensOut(BaseModel):
     refresh_token: Credential = Field(description="Empty when it travels in a cookie")
     token_type: Literal["bearer"] = "bearer"  # noqa: S105 - the type of a token, not one
     expires_in: int
+    password_required: bool = Field(
+        False, description="True after a sign-up that keeps no password: choose one at POST /api/auth/change-password"
+    )
 
 
 class SecondFactorOut(BaseModel):

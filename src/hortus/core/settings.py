@@ -244,6 +244,8 @@ class Settings(SettingsGroup):
     """Chat messages a day on the plan Pro; 1000 when unset."""
     rate_limits_enabled: bool = True
     """Short-term limits; quotas and credits are never turned off."""
+    sign_up: Literal["instant", "verify_first"] = "instant"
+    """`verify_first` makes the account once a mailed code came back, and answers all addresses alike."""
     rate_limits: Annotated[
         dict[str, Annotated[str, AfterValidator(_rate)]], *Json, Rule("a rate such as 5/minute or 100/hour")
     ] = Field(default_factory=_rate_limits_from_environment, validate_default=True)

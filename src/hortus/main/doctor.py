@@ -258,6 +258,9 @@ def _senders(settings: Settings, http: Http) -> list[Finding]:
             found.append(Finding("broken", what, f"{sender.id}: {lacking}"))
         elif sender.real:
             found.append(Finding("ok", what, f"sent through {sender.id}"))
+            if what == "mail" and settings.sign_up == "instant":
+                advice = "registration tells which addresses have accounts; set SIGN_UP=verify_first"
+                found.append(Finding("missing", "sign-up", advice))
         else:
             found.append(Finding("missing", what, f"shown on standard output only; {wish}"))
     return found

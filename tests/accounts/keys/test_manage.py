@@ -5,11 +5,12 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import time_machine
-from sqlalchemy import text
+from sqlalchemy import select, text
 from tests.accounts.keys.conftest import by_key, code_of, make_key
 from tests.serving import Hortus
 
 from hortus.accounts.keys.service import MOST_KEYS
+from hortus.core.tables import IdempotencyKey
 
 
 async def test_a_key_is_shown_once_and_kept_as_a_digest(hortus: Hortus):
@@ -47,7 +48,8 @@ async def test_a_repeated_request_makes_one_key_and_shows_its_secret_once(hortus
     other = await owner.post("/api/keys", json={"name": "another"}, headers=once)
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")
     async with hortus.database.snapshot() as tx:
-        assert (await tx.execute(text("SELECT status, answer FROM idempotency_keys"))).all() == [(409, "{}")]
+        kept = (await tx.execute(select(IdempotencyKey.status, IdempotencyKey.answer))).one()
+    assert (kept.status, kept.answer) == (409, {})
 
 
 async def test_many_at_once_never_make_more_than_may_be(hortus: Hortus):

@@ -4,8 +4,17 @@ from hortus.accounts.codes.deliver import tell_target, tell_user
 from hortus.accounts.codes.desk import Codes
 from hortus.accounts.codes.errors import BadCode, BadLink
 from hortus.accounts.codes.guesses import GAP
-from hortus.accounts.codes.links import Followed, cancel_links, follow_link
-from hortus.accounts.codes.service import LIFE, Asked, Proof, Purpose, ask, forget_codes, try_code
+from hortus.accounts.codes.links import Followed, cancel_links, follow_link, make_token
+from hortus.accounts.codes.service import (
+    LIFE,
+    Asked,
+    Proof,
+    Purpose,
+    ask,
+    forget_codes,
+    purpose_to_verify,
+    try_code,
+)
 from hortus.accounts.codes.sweeping import sweep
 from hortus.accounts.codes.targets import Target, mobile
 from hortus.accounts.codes.welcome import Welcome, user_welcomed, welcome
@@ -26,7 +35,9 @@ __all__ = [
     "cancel_links",
     "follow_link",
     "forget_codes",
+    "make_token",
     "mobile",
+    "purpose_to_verify",
     "sweep",
     "tell_target",
     "tell_user",

@@ -1,17 +1,23 @@
 """Routes that send codes and take them: sign up and in with a mobile number or an address, verify an address."""
 
-import json
-from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import Request
 from fastapi.responses import JSONResponse
 
-from hortus.accounts import codes, identifiers
+from hortus.accounts import codes, identifiers, service
 from hortus.accounts.auth import caller_if_any
-from hortus.accounts.codes import BadCode, BadLink, Codes, Target
+from hortus.accounts.codes import BadCode, BadLink, Codes, Target, pending
 from hortus.accounts.codes.asking import asked
-from hortus.accounts.codes.schemas import SendIn, SentOut, SignupIn, VerifiedOut, VerifyEmailIn, VerifyIn
+from hortus.accounts.codes.schemas import (
+    PasswordRequiredOut,
+    SendIn,
+    SentOut,
+    SignupIn,
+    VerifiedOut,
+    VerifyEmailIn,
+    VerifyIn,
+)
 from hortus.accounts.consents import Said
 from hortus.accounts.new_passwords import NewPasswords
 from hortus.accounts.passwords import PasswordPool
@@ -19,6 +25,7 @@ from hortus.accounts.schemas import SecondFactorOut, TokensOut
 from hortus.accounts.sign_in import SIGN_IN_AGAIN, sign_in
 from hortus.core.db import Database, Tx
 from hortus.core.errors import Problem, Unauthenticated
+from hortus.core.resources import Resources
 from hortus.core.web import (
     AllResources,
     OnceOnly,
@@ -33,6 +40,7 @@ from hortus.core.web import (
 )
 
 router = make_router("/api/auth", "auth")
+VERIFIED = "The address was verified, and what came with that was shown once. Sign in, or ask for a new password."
 Desk = Annotated[Codes, resource(Codes)]
 
 
@@ -64,7 +72,7 @@ async def signup(body: SignupIn, request: Request, resources: AllResources, once
         network=coarse_network_of(request),
         referral=body.referral,
     )
-    wish = asked(request, "sign_in", target, pending=json.dumps(asdict(said)))
+    wish = asked(request, "sign_in", target, pending=pending.pack(said, desk.sign_up_mark(body.model_dump_json())))
 
     async def send() -> SentOut:
         await codes.ask(tx, desk, wish)
@@ -125,9 +133,8 @@ async def verify_otp(
 
 
 def _said(body: VerifyIn, proof: codes.Proof, network: str) -> Said:
-    if proof.pending is not None:
-        return Said(**json.loads(proof.pending))
-    return Said(name=body.name, terms_accepted=body.accept_terms, network=network)
+    said = pending.unpack(proof.pending)
+    return said or Said(name=body.name, terms_accepted=body.accept_terms, network=network)
 
 
 @router.post(
@@ -135,39 +142,69 @@ def _said(body: VerifyIn, proof: codes.Proof, network: str) -> Said:
     dependencies=[limited("verify_email", "10/minute")],
     openapi_extra=public("the token or code is the right"),
 )
-async def verify_email(body: VerifyEmailIn, request: Request, resources: AllResources) -> VerifiedOut:
-    """Confirm an address by the token of the link, or by the code that came with it. Signs nobody in."""
+async def verify_email(
+    body: VerifyEmailIn, request: Request, resources: AllResources, once: OnceOnly
+) -> TokensOut | SecondFactorOut | PasswordRequiredOut | VerifiedOut:
+    """Confirm an address by the token of the link, or by the code that came with it.
+
+    The code of a sign-up (`SIGN_UP=verify_first`) makes the account and signs in. Else nobody is signed in by this, and
+    whoever confirms an address for the first time without being signed in must choose the password anew.
+    """
     caller = await caller_if_any(request)
+    caller_id = caller.user_id if caller else None
+    answer: TokensOut | SecondFactorOut | Target | Problem
+    token = None
     async with resources.get(Database).transaction() as tx:
+        await once.first_only(tx, network_of(request), body, VERIFIED)
         if body.token is not None:
-            answer = await _follow(tx, body.token)
+            followed = await codes.follow_link(tx, "verify", body.token)
+            if followed is None:
+                raise BadLink
+            answer = followed.target
+            token = await identifiers.verify(tx, followed.user_id, answer, caller_id, BadLink())
         else:
-            answer = await _confirm(tx, request, resources.get(Codes), body, caller.user_id if caller else None)
+            target = await _target(tx, body, caller_id)
+            purpose = await codes.purpose_to_verify(tx, target)
+            proof = await codes.try_code(tx, resources.get(Codes), asked(request, purpose, target), body.code or "")
+            if proof is None:
+                answer = BadCode()
+            elif purpose == "sign_up":
+                answer = await _complete_sign_up(tx, request, resources, proof, caller_id)
+            else:
+                answer = target
+                token = await identifiers.verify(tx, proof.user_id or "", target, caller_id, BadCode())
+        if isinstance(answer, Problem):
+            await once.give_up(tx, network_of(request), body)
     if isinstance(answer, Problem):
         raise answer
+    if not isinstance(answer, Target):
+        return answer
+    if token is not None:
+        return PasswordRequiredOut(email=answer.value, password_reset_token=token)
     return VerifiedOut(email=answer.value)
 
 
-async def _follow(tx: Tx, token: str) -> Target | Problem:
-    followed = await codes.follow_link(tx, "verify", token)
-    if followed is None or not await identifiers.mark_verified(tx, followed.user_id, followed.target):
-        return BadLink()
-    return followed.target
-
-
-async def _confirm(
-    tx: Tx, request: Request, desk: Codes, body: VerifyEmailIn, caller_id: str | None
-) -> Target | Problem:
+async def _target(tx: Tx, body: VerifyEmailIn, caller_id: str | None) -> Target:
+    """The address whose code this is; raises Unauthenticated and BadCode where the body does not name it."""
     if body.email is not None:
-        target = Target("email", body.email)
-    elif caller_id is None:
-        return Unauthenticated("Send `email` beside the code, or sign in.")
-    else:
-        found = await identifiers.first_unverified_email(tx, caller_id)
-        if found is None:
-            return BadCode()
-        target = found
-    proof = await codes.try_code(tx, desk, asked(request, "verify", target), body.code or "")
-    if proof is None or proof.user_id is None or not await identifiers.mark_verified(tx, proof.user_id, target):
-        return BadCode()
-    return target
+        return Target("email", body.email)
+    if caller_id is None:
+        raise Unauthenticated("Send `email` beside the code, or sign in.")
+    found = await identifiers.first_unverified_email(tx, caller_id)
+    if found is None:
+        raise BadCode
+    return found
+
+
+async def _complete_sign_up(
+    tx: Tx, request: Request, resources: Resources, proof: codes.Proof, caller_id: str | None
+) -> TokensOut | SecondFactorOut | Problem:
+    """Make the account of a sign-up whose code came back. Its password counts only where the same network sent it."""
+    said = pending.unpack(proof.pending) or Said(network=coarse_network_of(request))
+    entered = await identifiers.enter(tx, proof, said, caller_id)
+    if isinstance(entered, Problem):
+        return entered
+    tokens = await sign_in(tx, request, resources, entered, method="otp")
+    if isinstance(tokens, TokensOut) and await service.password_hash_of(tx, entered) is None:
+        return tokens.model_copy(update={"password_required": True})
+    return tokens

@@ -4,7 +4,7 @@ from fastapi import Request
 
 from hortus import senders
 from hortus.accounts.codes.desk import Codes
-from hortus.accounts.codes.service import Asked, Purpose, ask
+from hortus.accounts.codes.service import Asked, Purpose, ask, contest
 from hortus.accounts.codes.targets import Target
 from hortus.core.db import Tx
 from hortus.core.errors import RateLimited
@@ -20,9 +20,12 @@ def asked(
 
 
 async def ask_if_allowed(tx: Tx, codes: Codes, wish: Asked) -> None:
-    """Send a code beside something else that must happen anyway: over a cap, no code is sent and nothing is raised."""
+    """Send a code beside something else that must happen anyway: over a cap, no code is sent and nothing is raised.
+
+    Another sign-up than the one whose code is good now is contested by this one, also without a code of its own.
+    """
     try:
         async with tx.begin_nested():
             await ask(tx, codes, wish)
     except RateLimited:
-        pass
+        await contest(tx, wish)

@@ -1,5 +1,6 @@
 """Writes the messages, after the request was answered: only here is it looked up whether somebody has an account."""
 
+import secrets
 from typing import Any
 
 from sqlalchemy import select, update
@@ -17,6 +18,7 @@ from hortus.core.resources import Resources
 MINUTES = 10
 _MAIL = {
     "sign_in": "sign_in_code",
+    "sign_up": "sign_up_code",
     "verify": "verify_email",
     "link": "verify_email",
     "reset_password": "reset_password",
@@ -37,6 +39,9 @@ async def write_code(tx: Tx, codes: Codes, request_id: str) -> None:
         return
     target = Target(row.kind, row.target)  # type: ignore[arg-type]
     holder = await _holder(tx, target)
+    if row.purpose == "sign_up" and holder is not None and holder.verified_at is not None:
+        await _tell_known(tx, row, target, holder)
+        return
     if not _wanted(row.purpose, holder):
         return
     user_id = row.subject or (holder.id if holder is not None else None)
@@ -61,8 +66,16 @@ async def write_code(tx: Tx, codes: Codes, request_id: str) -> None:
     await _send(tx, target, template, row.language, values, user_id)
 
 
+async def _tell_known(tx: Tx, row: OneTimeCode, target: Target, holder: Any) -> None:
+    """Tell the owner of an account that somebody signs up with their address; once, and no code is good for it."""
+    nobody_knows = update(OneTimeCode).where(OneTimeCode.id == row.id, OneTimeCode.digest.is_(None))
+    marked = await tx.execute(nobody_knows.values(digest=secrets.token_hex(32)).returning(OneTimeCode.id))
+    if marked.first() is not None:
+        await _send(tx, target, "already_registered", row.language, {"name": holder.name}, holder.id)
+
+
 def _wanted(purpose: str, holder: Any) -> bool:
-    if purpose in ("sign_in", "link"):  # a code to sign in also signs up
+    if purpose in ("sign_in", "sign_up", "link"):  # a code to sign in also signs up
         return True
     if holder is None or holder.status not in MAY_ENTER:
         return False

@@ -41,6 +41,10 @@ class Codes:
         """All spellings of one address under one digest; under the key of today first, then under those before it."""
         return [_digest(key, "person", target.person()) for key in self._keys]
 
+    def sign_up_mark(self, body: str) -> str:
+        """By which two sign-ups are told apart; the body holds a password, which nobody can guess from this."""
+        return self._digest("sign-up", body)
+
     def _digest(self, *parts: str) -> str:
         return _digest(self._keys[0], *parts)
 

@@ -32,6 +32,11 @@ class Followed:
 
 async def make_link(tx: Tx, base: str, purpose: LinkPurpose, user_id: str, target: Target) -> str:
     """A fresh link. The token stands behind `#`, so that no server on the way logs it."""
+    return f"{base}{PATHS[purpose]}#token={await make_token(tx, purpose, user_id, target)}"
+
+
+async def make_token(tx: Tx, purpose: LinkPurpose, user_id: str, target: Target) -> str:
+    """The token of a fresh link."""
     secret = new_secret()
     row = {
         "digest": digest_of(secret),
@@ -42,7 +47,7 @@ async def make_link(tx: Tx, base: str, purpose: LinkPurpose, user_id: str, targe
         "expires_at": clock.now() + LIVES[purpose],
     }
     await tx.execute(insert(LinkToken), row)
-    return f"{base}{PATHS[purpose]}#token={secret}"
+    return secret
 
 
 async def follow_link(tx: Tx, purpose: LinkPurpose, token: str) -> Followed | None:

@@ -9,6 +9,7 @@ from hortus.accounts.codes.guesses import GAP
 from hortus.accounts.codes.service import LIFE, Purpose
 from hortus.accounts.codes.targets import Target, mobile
 from hortus.accounts.schemas import Email, Name, NewPassword, Password, Referral, Secret
+from hortus.core.credentials import Credential
 from hortus.core.schemas import Body, MustBeTrue
 from hortus.core.text import pasted
 
@@ -119,8 +120,26 @@ class SentOut(BaseModel):
     resend_after: int = Field(int(GAP.total_seconds()), description="Seconds until another code may be asked for")
 
 
+class CheckYourMailOut(SentOut):
+    """The same for every address: the mail says whether it has an account already."""
+
+    code: Literal["check_your_mail"] = "check_your_mail"
+    detail: str = "A mail is on its way. Send its code to POST /api/auth/verify-email to complete the sign-up."
+
+
 class VerifiedOut(BaseModel):
     """An address that is now known to be its user's."""
 
     email: str
     verified: Literal[True] = True
+
+
+class PasswordRequiredOut(VerifiedOut):
+    """An address that was verified for the first time, on an account that somebody may have made with a password.
+
+    That password does not work any more, and sessions, API keys, passkeys, second factors and connected accounts of
+    before are gone. Choose a new password at POST /api/auth/reset-password with the token.
+    """
+
+    password_required: Literal[True] = True
+    password_reset_token: Credential

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from sqlalchemy import and_, case, delete, or_, select, update
 
-from hortus.accounts.codes import caps, guesses
+from hortus.accounts.codes import caps, guesses, pending
 from hortus.accounts.codes.deliver import DELIVER, WARN
 from hortus.accounts.codes.desk import Codes
 from hortus.accounts.codes.tables import OneTimeCode
@@ -16,7 +16,7 @@ from hortus.core import clock, ids
 from hortus.core.db import Tx
 from hortus.tasks import enqueue
 
-Purpose = Literal["sign_in", "verify", "reset_password", "link"]
+Purpose = Literal["sign_in", "sign_up", "verify", "reset_password", "link"]
 LIFE = timedelta(minutes=10)
 _NOBODY = "0" * 64
 
@@ -51,6 +51,7 @@ async def ask(tx: Tx, codes: Codes, asked: Asked) -> None:
     Does the same for everybody: the message is written, or not, by the task. Of many calls at once one gets through.
     """
     now, target = clock.now(), asked.target
+    said = pending.CONTESTED if await is_contested(tx, asked) else asked.pending
     gap = guesses.gap_after(await guesses.wrong_today(tx, codes.target_digest(target)))
     fresh = {
         "id": ids.new(),
@@ -60,7 +61,7 @@ async def ask(tx: Tx, codes: Codes, asked: Asked) -> None:
         "stray_tries": 0,
         "asked_by": codes.address_digest(asked.address),
         "language": asked.language,
-        "pending": asked.pending,  # what was said with this code, and with no other
+        "pending": said,  # what was said with this code, and with no other
         "sent_at": now,
         "expires_at": now + LIFE,
         "used_at": None,
@@ -136,6 +137,40 @@ async def try_code(tx: Tx, codes: Codes, asked: Asked, code: str) -> Proof | Non
     assert row is not None  # noqa: S101 - a digest was compared
     await tx.execute(update(OneTimeCode).where(OneTimeCode.id == row.id).values(used_at=now, pending=None))
     return Proof(asked.purpose, asked.target, row.user_id, row.pending if row.asked_by == asker else None)
+
+
+async def is_contested(tx: Tx, asked: Asked) -> bool:
+    """Whether a sign-up says something else than the one whose code is good for the same target now."""
+    if asked.pending is None:
+        return False
+    query = select(OneTimeCode.pending).where(
+        _slot(asked), OneTimeCode.used_at.is_(None), OneTimeCode.expires_at > clock.now()
+    )
+    before = (await tx.execute(query)).scalar_one_or_none()
+    return before is not None and pending.differ(before, asked.pending)
+
+
+async def contest(tx: Tx, asked: Asked) -> None:
+    """Drop what was said with the code that is good now, if this sign-up says something else."""
+    if await is_contested(tx, asked):
+        await tx.execute(update(OneTimeCode).where(_slot(asked)).values(pending=pending.CONTESTED))
+
+
+async def purpose_to_verify(tx: Tx, target: Target) -> Purpose:
+    """What the newest code that confirms this address was sent for: `sign_up`, or `verify` where there is none."""
+    query = (
+        select(OneTimeCode.purpose)
+        .where(
+            OneTimeCode.purpose.in_(("sign_up", "verify")),
+            OneTimeCode.kind == target.kind,
+            OneTimeCode.target == target.value,
+            OneTimeCode.subject == "",
+            OneTimeCode.used_at.is_(None),
+        )
+        .order_by(OneTimeCode.sent_at.desc())
+        .limit(1)
+    )
+    return "sign_up" if (await tx.execute(query)).scalar_one_or_none() == "sign_up" else "verify"
 
 
 async def forget_codes(tx: Tx, purpose: Purpose, target: Target) -> None:

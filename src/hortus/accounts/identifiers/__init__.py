@@ -11,6 +11,7 @@ from hortus.accounts.identifiers.service import (
     mark_verified,
     may_have_another,
     remove,
+    verify,
     void_what_came_before,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     "mark_verified",
     "may_have_another",
     "remove",
+    "verify",
     "void_what_came_before",
 ]

@@ -24,6 +24,13 @@ class TooManyIdentifiers(Conflict):
     detail = "Remove one that you do not use, then add the new one."
 
 
+class SignInToVerify(Forbidden):
+    """The account was shown to be somebody's in another way: only who is signed in to it adds to what it has."""
+
+    code, title = "sign_in_to_verify", "Sign in to verify this address"
+    detail = "Sign in to the account that has this address, then follow the link or send the code again."
+
+
 class WrongCode(Forbidden):
     """The code of somebody who is signed in: wrong, expired, used or locked."""
 

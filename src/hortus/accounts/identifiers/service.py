@@ -10,8 +10,13 @@ from hortus.accounts.access import Ended, end_access
 from hortus.accounts.codes import BadCode, Proof, Target
 from hortus.accounts.consents import Said
 from hortus.accounts.errors import AccountSuspended
-from hortus.accounts.identifiers.errors import IdentifierNotFound, IdentifierTaken, TooManyIdentifiers
-from hortus.accounts.oidc.tables import ExternalAccount
+from hortus.accounts.identifiers.errors import (
+    IdentifierNotFound,
+    IdentifierTaken,
+    SignInToVerify,
+    TooManyIdentifiers,
+)
+from hortus.accounts.oidc.tables import ExternalAccount, OidcFlow
 from hortus.accounts.passkeys.tables import Passkey
 from hortus.accounts.tables import MAY_ENTER, Device, Identifier, User
 from hortus.accounts.ways_in import keep_a_way_in
@@ -50,26 +55,74 @@ async def enter(tx: Tx, proof: Proof, said: Said, caller_id: str | None) -> str 
     where the proof was given.
     """
     holder = await holder_of(tx, proof.target)
-    foreign = holder is not None and not holder.verified and holder.user_id != caller_id and proof.purpose == "sign_in"
-    if holder is not None and foreign and await is_proved(tx, holder.user_id):
-        await _take_away(tx, proof.target)  # it is the account of somebody who only said that this is theirs
-        holder = None
-    if holder is None and proof.purpose == "sign_in":
-        try:
-            async with tx.begin_nested():
-                return await service.make_user(tx, proof.target, said, verified=True)
-        except IntegrityError:  # somebody proved the same target in another way, just now
-            holder = await holder_of(tx, proof.target)
+    if proof.purpose in ("sign_in", "sign_up"):
+        if holder is not None and _is_foreign(holder, caller_id) and await is_proved(tx, holder.user_id):
+            await _take_away(tx, proof.target)  # it is the account of somebody who only said that this is theirs
+            holder = None
+        if holder is None:
+            try:
+                async with tx.begin_nested():
+                    return await service.make_user(tx, proof.target, said, verified=True)
+            except IntegrityError:  # somebody got the same target in another way, just now
+                holder = await holder_of(tx, proof.target)
+    return await _enter_existing(tx, proof, said, holder, caller_id)
+
+
+async def _enter_existing(
+    tx: Tx, proof: Proof, said: Said, holder: Holder | None, caller_id: str | None
+) -> str | Problem:
     if holder is None:
         return BadCode()
     if holder.status not in MAY_ENTER:
         return AccountSuspended()
-    if not holder.verified:
-        foreign = proof.purpose != "verify" and caller_id != holder.user_id
-        if foreign and await void_what_came_before(tx, holder.user_id) is None:
+    if _is_foreign(holder, caller_id):
+        if not await _claim(tx, holder.user_id, proof.target):
             return BadCode()
+        if proof.purpose == "sign_up" and said.password_hash is not None:  # it came with this very code
+            await service.set_password_hash(tx, holder.user_id, said.password_hash)
+    elif not holder.verified:
         await mark_verified(tx, holder.user_id, proof.target)
     return holder.user_id
+
+
+def _is_foreign(holder: Holder, caller_id: str | None) -> bool:
+    """Whether nobody has shown yet that the target is the holder's, and the holder is not who is signed in."""
+    return not holder.verified and holder.user_id != caller_id
+
+
+async def _claim(tx: Tx, user_id: str, target: Target) -> bool:
+    """Give the account to who has just proved the target, as the first to prove anything, and tell them.
+
+    False, and nothing happens, where `void_what_came_before` refuses.
+    """
+    if await void_what_came_before(tx, user_id) is None:
+        return False
+    await mark_verified(tx, user_id, target)
+    await codes.tell_user(tx, user_id, "account_claimed")
+    return True
+
+
+async def verify(tx: Tx, user_id: str, target: Target, caller_id: str | None, refusal: Problem) -> str | None:
+    """Note that the target is the user's, as a link or code that was sent there shows.
+
+    Raises `refusal` when they do not have it, AccountSuspended, and SignInToVerify. Whoever is signed in as that user
+    keeps everything. Else this may be the owner of an address with which somebody else signed up: what was set before
+    the first proof ends, and the answer is a token to choose a new password, where there was one.
+    """
+    holder = await holder_of(tx, target)
+    if holder is None or holder.user_id != user_id:
+        raise refusal
+    if holder.status not in MAY_ENTER:
+        raise AccountSuspended
+    if holder.verified:
+        return None
+    if caller_id == user_id:
+        await mark_verified(tx, user_id, target)
+        return None
+    had_password = await service.password_hash_of(tx, user_id) is not None
+    if not await _claim(tx, user_id, target):
+        raise SignInToVerify
+    return await codes.make_token(tx, "reset_password", user_id, target) if had_password else None
 
 
 async def is_proved(tx: Tx, user_id: str) -> bool:
@@ -100,6 +153,7 @@ async def void_what_came_before(tx: Tx, user_id: str) -> Ended | None:
     await tx.execute(delete(Device).where(Device.user_id == user_id))
     await tx.execute(delete(Passkey).where(Passkey.user_id == user_id))
     await tx.execute(delete(ExternalAccount).where(ExternalAccount.user_id == user_id))
+    await tx.execute(delete(OidcFlow).where(or_(OidcFlow.user_id == user_id, OidcFlow.link_user_id == user_id)))
     await factors.remove_factors(tx, user_id)
     return await end_access(tx, user_id, with_keys=True)
 

@@ -149,6 +149,7 @@ async def _by_email(tx: Tx, identity: Identity, rules: ProviderSettings) -> tupl
             return None
         await identifiers.void_what_came_before(tx, found.id)
         await identifiers.mark_verified(tx, found.id, Target("email", identity.email))
+        await codes.tell_user(tx, found.id, "account_claimed")
     log.info("oidc_linked_by_email", user_id=found.id, issuer=identity.issuer)
     return found.id, found.role
 

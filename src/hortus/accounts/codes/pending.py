@@ -1,0 +1,27 @@
+"""What a sign-up says about the user to be: it waits with the code that was sent for it.
+
+Whoever reads the code completes the sign-up, and need not be who sent it. So when two different sign-ups name one
+target while a code for it is good, what both said is dropped, and the user chooses a password once signed in.
+"""
+
+import json
+from dataclasses import asdict
+
+from hortus.accounts.consents import Said
+
+CONTESTED = "contested"
+
+
+def pack(said: Said, mark: str) -> str:
+    """The stored form. `mark` is a keyed digest of the request: two sign-ups are the same if theirs are."""
+    return json.dumps({"mark": mark, "said": asdict(said)})
+
+
+def unpack(pending: str | None) -> Said | None:
+    """What was said; None where nothing was, or where it was contested."""
+    return Said(**json.loads(pending)["said"]) if pending is not None and pending != CONTESTED else None
+
+
+def differ(before: str, now: str) -> bool:
+    """Whether two stored forms are of different sign-ups."""
+    return before == CONTESTED or json.loads(before)["mark"] != json.loads(now)["mark"]
