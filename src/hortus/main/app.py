@@ -2,10 +2,8 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
@@ -17,11 +15,12 @@ from hortus.core.events import Bus
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.core.sse import Streams
-from hortus.core.web import ProblemBody, install_problems
+from hortus.core.web import install_problems
 from hortus.main import health, metrics, routes
 from hortus.main.docs_pages import add_docs
 from hortus.main.finding import Index
 from hortus.main.health import Duty
+from hortus.main.openapi import OpenApi
 from hortus.main.opening import opened
 from hortus.providers import Registry
 
@@ -60,7 +59,6 @@ READ_BY_BROWSERS = [
     "X-Cache",
     "X-Request-ID",
 ]
-BEARER = {"type": "http", "description": "An access token from /api/auth/login, or an API key", "scheme": "bearer"}
 
 
 def create_app(
@@ -87,6 +85,7 @@ def create_app(
         ):
             resources.add(health.Checks(resources))
             resources.add(metrics.Metrics(resources))
+            resources.add(openapi)
             app.state.resources = resources
             if tell is not None:
                 tell(resources)
@@ -99,6 +98,7 @@ def create_app(
         license_info={"name": "MIT", "identifier": "MIT"},
         lifespan=lifespan,
         redirect_slashes=False,
+        openapi_url=None,  # `OpenApi` serves it
         docs_url=None,
         redoc_url=None,
     )
@@ -107,8 +107,8 @@ def create_app(
         # As they are: included, each would be worked out once more at the first request, and found more slowly.
         app.router.routes.extend(router.routes)
     add_docs(app)
+    openapi = OpenApi(app)
     app.router.routes.insert(0, Index(app.router.routes))
-    app.openapi = lambda: _schema(app)  # type: ignore[method-assign]
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.origins,
@@ -126,25 +126,3 @@ def create_app(
         max_upload=settings.max_upload_bytes + UPLOAD_OVERHEAD,
         streams=open_streams,
     )
-
-
-def _schema(app: FastAPI) -> dict[str, Any]:
-    if app.openapi_schema is None:
-        schema = get_openapi(
-            title=app.title,
-            version=app.version,
-            summary=app.summary,
-            license_info=app.license_info,
-            routes=app.routes,
-        )
-        shared = schema.setdefault("components", {})
-        shared.setdefault("schemas", {})["Problem"] = ProblemBody.model_json_schema()
-        # Said here, not by a dependency of its own: that would be worked out again for every request.
-        shared["securitySchemes"] = {"HTTPBearer": BEARER}
-        for operation in (each for path in schema["paths"].values() for each in path.values()):
-            if "x-public" not in operation:
-                operation["security"] = [{"HTTPBearer": []}]
-            streamed = operation["responses"].get("200", {}).get("content", {}).get("text/event-stream", {})
-            streamed.pop("schema", None)  # FastAPI's own: the whole stream as one string
-        app.openapi_schema = schema
-    return app.openapi_schema

@@ -13,10 +13,9 @@ from fastapi.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from hortus.core.web import public
-from hortus.main import error_page
+from hortus.main import error_page, openapi
 
 ASSETS = "/docs/assets"
-SCHEMA = "/openapi.json"
 _INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 
@@ -27,7 +26,7 @@ def add_docs(app: FastAPI) -> None:
     marked: dict[str, Any] = {"include_in_schema": False, "openapi_extra": public("documentation")}
     swagger = _page(
         get_swagger_ui_html(
-            openapi_url=SCHEMA,
+            openapi_url=openapi.PATH,
             title="Hortus API",
             swagger_js_url=f"{ASSETS}/swagger-ui-bundle.js",
             swagger_css_url=f"{ASSETS}/swagger-ui.css",
@@ -36,7 +35,7 @@ def add_docs(app: FastAPI) -> None:
     )
     redoc = _page(
         get_redoc_html(
-            openapi_url=SCHEMA,
+            openapi_url=openapi.PATH,
             title="Hortus API",
             redoc_js_url=f"{ASSETS}/redoc.standalone.js",
             redoc_favicon_url="/favicon.ico",

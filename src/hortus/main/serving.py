@@ -14,6 +14,7 @@ from rich.console import Console
 
 from hortus import accounts, tasks
 from hortus.accounts.schemas import Email
+from hortus.core.background import in_background
 from hortus.core.db import Database
 from hortus.core.errors import Problem
 from hortus.core.resources import Resources
@@ -23,6 +24,7 @@ from hortus.main import preflight, schema
 from hortus.main.app import create_app
 from hortus.main.doctor import summary
 from hortus.main.health import Duty
+from hortus.main.openapi import OpenApi
 from hortus.main.opening import opened
 from hortus.providers import Registry
 
@@ -74,21 +76,21 @@ class Greeting:
 
     def __init__(self, settings: Settings, console: Console) -> None:
         self._settings, self._console = settings, console
-        self._resources = Resources()
+        self.resources = Resources()
 
     def read_from(self, resources: Resources) -> None:
         """Tell what was opened."""
-        self._resources = resources
+        self.resources = resources
 
     async def say(self, port: int) -> None:
         """Where to go, what is configured, and on the first run how to become administrator."""
         base = f"http://{self._settings.host}:{port}"
-        async with self._resources.get(Database).transaction() as tx:
+        async with self.resources.get(Database).transaction() as tx:
             setup = await accounts.offer_setup(tx)
         self._line(f"\n[bold]Hortus is up[/bold] at {base}")
         self._line(f"  try it     {base}/docs   or   hortus demo --url {base}")
         self._line(f"  data       {self._settings.data_dir.resolve()}")
-        for what, line in summary(self._settings, self._resources.get(Registry)):
+        for what, line in summary(self._settings, self.resources.get(Registry)):
             self._line(f"  {what:<10} {line}")
         if setup is not None:
             told = self._settings.public_url.rstrip("/") or base  # behind a proxy nobody reaches where we listen
@@ -122,6 +124,8 @@ class _Server(uvicorn.Server):
             return
         if self.started:
             await self._greeting.say(self.servers[0].sockets[0].getsockname()[1])
+            # Now, so that nobody waits for it.
+            self._schema = in_background(self._greeting.resources.get(OpenApi).as_json())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Serve on while the load balancer learns that this server leaves, then stop."""
