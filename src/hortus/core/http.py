@@ -2,11 +2,14 @@
 
 Guarantees: no call is made while a transaction is open, redirects are never
 followed, a response is never read past its cap, the request id travels along,
-and every transport failure is one of two errors.
+and every transport failure is one of two errors. A call that met a connection
+which the vendor had closed is repeated once, on a new connection, where that is
+safe: its method or its `Idempotency-Key` allows it, or nothing of it was sent.
 """
 
 import asyncio
 import json as jsonlib
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 MAX_BODY = 64 * 1024 * 1024
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 
 @cache
@@ -99,6 +103,7 @@ class Http:
         self._connect_timeout = connect_timeout
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
+        self._unpooled: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -110,21 +115,48 @@ class Http:
 
     async def close(self) -> None:
         """Close every pooled connection. The client may not be used afterwards."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        for session in (self._session, self._unpooled):
+            if session is not None:
+                await session.close()
+        self._session = self._unpooled = None
 
     async def _open(self) -> "aiohttp.ClientSession":
         if self._session is None:
-            library = await asyncio.to_thread(_library)
-            # Another call may have opened it meanwhile.
-            self._session = self._session or library.ClientSession(
-                connector=library.TCPConnector(limit=self._connections, ttl_dns_cache=60),
-                cookie_jar=library.DummyCookieJar(),
-                auto_decompress=True,
-                read_bufsize=2**16,
-            )
+            await asyncio.to_thread(_library)
+            self._session = self._session or self._make_session()  # another call may have made it meanwhile
         return self._session
+
+    def _make_session(self, *, keeps_alive: bool = True) -> "aiohttp.ClientSession":
+        library = _library()
+        made: aiohttp.ClientSession = library.ClientSession(
+            connector=library.TCPConnector(limit=self._connections, ttl_dns_cache=60, force_close=not keeps_alive),
+            cookie_jar=library.DummyCookieJar(),
+            auto_decompress=True,
+            read_bufsize=2**16,
+        )
+        return made
+
+    async def _send(
+        self, method: str, url: str, timeout: float, idle_timeout: float | None, **sent: Any
+    ) -> "aiohttp.ClientResponse":
+        until = time.monotonic() + timeout
+
+        async def send(session: "aiohttp.ClientSession") -> "aiohttp.ClientResponse":
+            left = max(until - time.monotonic(), 0.001)
+            limits = _library().ClientTimeout(total=left, sock_connect=self._connect_timeout, sock_read=idle_timeout)
+            return await session.request(method, url, timeout=limits, allow_redirects=False, **sent)
+
+        session = await self._open()
+        library = _library()
+        try:
+            return await send(session)
+        except (library.ClientOSError, library.ServerDisconnectedError) as error:
+            is_new = isinstance(error, library.ClientConnectorError)  # it could not be reached at all
+            if is_new or isinstance(error, TimeoutError) or not _may_repeat(method, error, sent):
+                raise
+        if self._unpooled is None:
+            self._unpooled = self._make_session(keeps_alive=False)
+        return await send(self._unpooled)
 
     @asynccontextmanager
     async def stream(
@@ -151,12 +183,8 @@ class Http:
         if json is not None:
             data = jsonlib.dumps(json, separators=(",", ":")).encode()
             sent["Content-Type"] = "application/json"
-        session = await self._open()
-        limits = _library().ClientTimeout(total=timeout, sock_connect=self._connect_timeout, sock_read=idle_timeout)
         try:
-            response = await session.request(
-                method, url, data=data, headers=sent, timeout=limits, allow_redirects=False
-            )
+            response = await self._send(method, url, timeout, idle_timeout, data=data, headers=sent)
         except TimeoutError as error:
             raise HttpTimeout("no answer in time") from error
         except (_library().ClientError, OSError, ValueError) as error:
@@ -170,6 +198,16 @@ class Http:
         """Send one request and read the whole answer; the options are those of `stream`."""
         async with self.stream(method, url, **options) as response:
             return Response(response.status, response.headers, await response.read())
+
+
+def _may_repeat(method: str, error: Exception, sent: Mapping[str, Any]) -> bool:
+    """Whether the vendor does once what it is asked twice, or was not asked yet."""
+    if not isinstance(sent["data"], bytes | None):  # a form is read once
+        return False
+    if method in IDEMPOTENT or any(name.lower() == "idempotency-key" for name in sent["headers"]):
+        return True
+    refused = _library().ClientConnectionResetError  # the connection was closed before the first byte was written
+    return isinstance(error, refused) or isinstance(error.__cause__, refused)
 
 
 async def sse_events(
