@@ -300,9 +300,11 @@ def _outage_of(error: BaseException) -> Outage | None:
         is_network = error.errno is None or error.errno == errno.ENOENT or error.errno in _NETWORK
         return "unreachable" if is_network else None
     asyncpg = sys.modules.get("asyncpg")
-    if asyncpg is not None and isinstance(error, asyncpg.InterfaceError) and "closed" in str(error):
-        return "unreachable"
-    return None
+    if asyncpg is None:
+        return None
+    # The second is a connection that was told of its end, by a server that shuts down say, and is not closed yet.
+    is_over = isinstance(error, asyncpg.InterfaceError) and "closed" in str(error)
+    return "unreachable" if is_over or isinstance(error, asyncpg.InternalClientError) else None
 
 
 def sqlstate(error: BaseException) -> str | None:

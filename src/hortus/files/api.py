@@ -12,7 +12,7 @@ from starlette.datastructures import FormData, UploadFile
 from hortus.accounts import Caller, Principal, limited_caller
 from hortus.core import idempotency
 from hortus.core.db import Database
-from hortus.core.errors import Invalid, Problem, UnsupportedMediaType
+from hortus.core.errors import Invalid, Problem, Unavailable, UnsupportedMediaType
 from hortus.core.paging import Page
 from hortus.core.resources import Resources
 from hortus.core.schemas import FilterTimeIn, Id, Time
@@ -125,6 +125,8 @@ async def _upload(form: FormData, caller: Principal, resources: Resources, once:
     new = await service.store_upload(storage, caller.user_id, image, file.filename or "file")
     try:
         answer = await _keep(resources, claimed, new)
+    except Unavailable:
+        raise  # the row may be there all the same; if it is not, the blob is swept
     except Problem:
         await storage.delete(new.storage_key)  # the key belongs to another request, so this file never was
         raise

@@ -1,21 +1,40 @@
 """Blobs as files in a folder, through obstore, so that another store is a setting away."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
+import structlog
+
+from hortus.core.errors import Unavailable
 from hortus.storage.base import Blob, BlobNotFound, check_key
 
+log = structlog.get_logger()
 PIECE = 256 * 1024
 
 
 @cache
 def _library() -> Any:
     """obstore, loaded where the first blob is touched."""
-    import obstore.store  # noqa: PLC0415 - see above
+    import obstore.exceptions  # noqa: PLC0415 - see above
+    import obstore.store  # noqa: PLC0415 - likewise
 
     return obstore
+
+
+@contextmanager
+def _outages() -> Iterator[None]:
+    """Unavailable, which is 503, for a disk that is full, read-only or broken; a blob that is missing is none of it."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (_library().exceptions.BaseError, OSError) as error:
+        log.warning("storage_outage", error=f"{type(error).__name__}: {error}"[:300])
+        detail = "Try again in a little while, with the same `Idempotency-Key` if you sent one."
+        raise Unavailable(detail, headers={"Retry-After": "10"}, retry_after=10) from error
 
 
 class LocalStorage:
@@ -32,13 +51,15 @@ class LocalStorage:
 
     async def put(self, key: str, content: bytes | Path, mime_type: str) -> None:
         """Write a blob. A folder keeps no types; the row of the file knows it."""
-        await _library().put_async(self._store, check_key(key), content)
+        with _outages():
+            await _library().put_async(self._store, check_key(key), content)
 
     async def read(self, key: str) -> bytes:
         """The whole blob."""
         try:
-            found = await _library().get_async(self._store, check_key(key))
-            return bytes(await found.bytes_async())
+            with _outages():
+                found = await _library().get_async(self._store, check_key(key))
+                return bytes(await found.bytes_async())
         except FileNotFoundError as error:
             raise BlobNotFound(key) from error
 
@@ -58,14 +79,16 @@ class LocalStorage:
     async def size(self, key: str) -> int:
         """How many bytes the blob has."""
         try:
-            return int((await _library().head_async(self._store, check_key(key)))["size"])
+            with _outages():
+                return int((await _library().head_async(self._store, check_key(key)))["size"])
         except FileNotFoundError as error:
             raise BlobNotFound(key) from error
 
     async def delete(self, key: str) -> None:
         """Remove a blob."""
         try:
-            await _library().delete_async(self._store, check_key(key))
+            with _outages():
+                await _library().delete_async(self._store, check_key(key))
         except FileNotFoundError:
             return
 
