@@ -4,18 +4,13 @@ A process is started as an operator starts it, by executing the command; the par
 """
 
 import asyncio
-import contextlib
 import json
-import os
-import signal
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from tests.commands import WITHIN, process
 
-BIN = Path(sys.executable).parent
 EVERYTHING = """
 import importlib, json, pkgutil, sys
 import hortus
@@ -27,7 +22,6 @@ from hortus.main.inventory import settings
 from hortus.tasks.kinds import registry
 print(json.dumps({"tables": sorted(Base.metadata.tables), "tasks": sorted(registry.kinds), "settings": settings()}))
 """
-SERVING = ("up", "serve")
 STAYING = {
     "up": ["hortus", "up", "--port", "0"],
     "serve": ["hortus", "serve", "--port", "0"],
@@ -41,7 +35,6 @@ ENDING = {
     "verify": ["hortus", "verify"],
     "audit-verify": ["hortus", "audit", "verify"],
 }
-WITHIN = 120.0
 WHAT = ("tables", "tasks", "settings")
 
 
@@ -53,31 +46,6 @@ def everything() -> dict[str, list[str]]:
     told = subprocess.run([sys.executable, "-c", EVERYTHING], capture_output=True, check=True, text=True)
     found: dict[str, list[str]] = json.loads(told.stdout)
     return found
-
-
-@asynccontextmanager
-async def process(folder: Path, *command: str, **settings: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A command of an operator on its own; its output is in `folder/log`."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
-    environment = {**kept, "HORTUS_DATA": str(folder / "data"), "LOG_FORMAT": "json", "LOG_LEVEL": "debug", **settings}
-    program, *arguments = command
-    with (folder / "log").open("ab") as log:
-        made = await asyncio.create_subprocess_exec(
-            str(BIN / program), *arguments,
-            stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder, env=environment,
-        )  # fmt: skip
-    try:
-        yield made
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            made.send_signal(signal.SIGTERM)
-        try:
-            async with asyncio.timeout(WITHIN):
-                await made.wait()
-        except TimeoutError:
-            made.kill()
-            await made.wait()
-            raise
 
 
 async def inventory(folder: Path, made: asyncio.subprocess.Process) -> dict[str, list[str]]:

@@ -17,7 +17,7 @@ LOOK_EVERY = 5.0
 
 @asynccontextmanager
 async def watched(bus: Bus, database: Database, worker: str, every: float = LOOK_EVERY) -> AsyncIterator[None]:
-    """Keep `bus.alone` true until the end of the block: no process but `worker` was seen at work within a minute."""
+    """Keep `bus.alone` true until the end of the block: no process but `worker` was seen within a minute."""
     async with alongside(_keep_looking(bus, database, worker, every)):
         yield
 
@@ -26,7 +26,7 @@ async def _keep_looking(bus: Bus, database: Database, worker: str, every: float)
     while True:
         try:
             async with database.snapshot() as tx:
-                bus.alone = {each.name for each in await tasks.workers(tx)} == {worker}
+                bus.alone = {each.name for each in await tasks.processes(tx)} == {worker}
         except Exception:  # whoever follows will ask a database that is away, and be told
             log.info("company_unknown")
             bus.alone = False

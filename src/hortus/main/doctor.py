@@ -12,13 +12,14 @@ from typing import Literal
 from pydantic import ValidationError
 from sqlalchemy import Connection, inspect, make_url, text
 
-from hortus import accounts, payments, providers, routing, senders
+from hortus import accounts, payments, providers, routing, senders, tasks
 from hortus.core.configuration import BadSettings, Configuration
 from hortus.core.configuration import Finding as SettingFinding
 from hortus.core.errors import Problem
 from hortus.core.http import Http
 from hortus.core.redis import Redis, RedisDown
 from hortus.core.settings import LOOPBACK, Settings
+from hortus.core.shared_settings import differences
 from hortus.main import configuration, schema
 from hortus.main.databases import open_database
 from hortus.main.preflight import reason_of
@@ -55,6 +56,7 @@ async def examine(settings: Settings, *, ask_vendors: bool = False) -> list[Find
         if ask_vendors:
             found += await check_vendors(settings, registry, http)
     found += _issuers(settings)
+    found += await _processes(settings)
     found += [
         Finding("missing", "virus scan", "no scanner in this version; uploads are decoded and encoded anew"),
     ]
@@ -112,6 +114,24 @@ async def _database(settings: Settings) -> Finding:
     if revision is None or revision < schema.head():
         return Finding("broken", "database", f"{name} is at revision {revision}; run `hortus migrate`")
     return Finding("ok", "database", f"{name}, revision {revision}")
+
+
+async def _processes(settings: Settings) -> list[Finding]:
+    """In what this environment differs from the processes that run now."""
+    database = open_database(settings, "console")
+    try:
+        async with database.snapshot() as tx:
+            running = await tasks.processes(tx)
+    except Exception:  # what is wrong with the database is said by its own line
+        return []
+    finally:
+        await database.close()
+    found = [
+        Finding("broken", "settings", sentence)
+        for each in running
+        for sentence in differences(settings, each.settings or {}, f"the {each.kind} {each.name}")
+    ]
+    return found or [Finding("ok", "settings", f"agree with those of {len(running)} processes that run")]
 
 
 def _revision(connection: Connection) -> str | None:

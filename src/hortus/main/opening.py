@@ -21,7 +21,7 @@ from hortus import (
     tasks,
 )
 from hortus.billing import jobs as billing_jobs
-from hortus.core import events, stamps
+from hortus.core import events, shared_settings, stamps
 from hortus.core.configuration import Configuration
 from hortus.core.db import Database, Tx
 from hortus.core.events import Bus
@@ -120,7 +120,10 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
         room = rooms(settings.worker_queues, settings.worker_concurrency) if work else {}
         async with _bell(settings, resources) as remind, watching(database, bus) as watch:
             resources.add(watch)
-            engine = EmbeddedEngine(resources, room=room, lease=settings.lease_seconds)
+            kind = tasks.SERVER if role == "server" else None
+            engine = EmbeddedEngine(
+                resources, room=room, lease=settings.lease_seconds, kind=kind, settings=shared_settings.shared(settings)
+            )
             scheduler = tasks.Scheduler(database, upkeep.PERIODIC, poll=1.0 if remind else 5.0, remind=remind)
             resources.add(scheduler)
             resources.add(engine, EmbeddedEngine)
@@ -128,6 +131,7 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
             async with database.transaction() as tx:
                 await quotas.ensure_plans(tx, settings, configuration.get(quotas.PlanSettings))
                 await billing.ensure_packs(tx)
+            await _compare_settings(settings, database, role)
             async with (
                 routing.following(database, resources.get(routing.Health), resources.get(Registry)),
                 _working(engine, scheduler, schedule=work, grace=settings.shutdown_grace_seconds),
@@ -160,6 +164,17 @@ def _add_messages(resources: Resources, configuration: Configuration, database: 
     codes, which = accounts.Codes(settings, configuration.get(accounts.CodeSettings)), senders.which(resources)
     accounts.Welcome(codes, real_mail=which.real_mail, real_sms=which.real_sms).carry(database)
     resources.add(codes)
+
+
+async def _compare_settings(settings: Settings, database: Database, role: Role) -> None:
+    """Log each setting that must be equal in all processes and differs from that of a process which runs now."""
+    if role not in ("server", "worker"):
+        return
+    async with database.snapshot() as tx:
+        others = await tasks.processes(tx)
+    for other in others:
+        for sentence in shared_settings.differences(settings, other.settings or {}, f"the {other.kind} {other.name}"):
+            log.warning("settings_differ", hint=sentence)
 
 
 def _connect_signals() -> None:

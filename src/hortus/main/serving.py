@@ -19,6 +19,7 @@ from hortus.core.db import Database
 from hortus.core.errors import Problem
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
+from hortus.core.shared_settings import shared
 from hortus.core.sse import Streams
 from hortus.main import preflight, schema
 from hortus.main.app import create_app
@@ -153,7 +154,9 @@ async def schedule(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with opened(settings, work=False, role="worker") as resources:
-        leases = tasks.Leases(resources.get(Database), settings.lease_seconds, kind="scheduler")
+        leases = tasks.Leases(
+            resources.get(Database), settings.lease_seconds, kind="scheduler", settings=shared(settings)
+        )
         await leases.start()
         await resources.get(tasks.Scheduler).start()  # stopped by whoever opened it
         log.info("scheduler_started")
@@ -171,7 +174,7 @@ async def create_admin(settings: Settings, email: str, password: str) -> str | N
     except Problem as problem:
         return problem.detail
     await asyncio.to_thread(schema.upgrade, settings)
-    async with opened(settings, work=False) as resources:
+    async with opened(settings, work=False, role="console") as resources:
         hashed = await resources.get(accounts.PasswordPool).hash(password)
         try:
             async with resources.get(Database).transaction() as tx:

@@ -18,13 +18,14 @@ from hortus.tasks.oversight import (
     is_periodic,
     requeue,
 )
-from hortus.tasks.presence import workers
+from hortus.tasks.presence import SERVER, processes, workers
 from hortus.tasks.queue import Wanted, claim_now, counts, ended_well, enqueue, enqueue_many, finish, finish_many
 from hortus.tasks.run import run_one
 from hortus.tasks.scheduler import Remind, Scheduler
 
 __all__ = [
     "QUEUES",
+    "SERVER",
     "Claimed",
     "Dead",
     "Depth",
@@ -59,6 +60,7 @@ __all__ = [
     "finish_many",
     "hides_payload",
     "is_periodic",
+    "processes",
     "requeue",
     "run_one",
     "workers",

@@ -24,16 +24,22 @@ log = structlog.get_logger()
 class Leases:
     """Renews what this process holds, three times per lease of `seconds`; cancels what was taken over.
 
-    With a `kind` of process and its `room` by queue, it is also listed among the workers.
+    With a `kind` of process and its `room` by queue, it is also listed among the processes, with its `settings`.
     """
 
     def __init__(
-        self, database: Database, seconds: float, *, kind: str | None = None, room: Mapping[str, int] | None = None
+        self,
+        database: Database,
+        seconds: float,
+        *,
+        kind: str | None = None,
+        room: Mapping[str, int] | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self.worker = f"{socket.gethostname()[:30]}:{os.getpid()}:{ids.new()[-6:]}"
         self.seconds = seconds
         self._database = database
-        self._kind, self._room = kind, dict(room or {})
+        self._kind, self._room, self._settings = kind, dict(room or {}), dict(settings or {})
         self._running: dict[Claimed, asyncio.Task[None]] = {}
         self._heartbeat: asyncio.Task[None] | None = None
 
@@ -114,7 +120,7 @@ class Leases:
     async def _show(self) -> None:
         if self._kind is not None:
             async with self._database.transaction() as tx:
-                await presence.show(tx, self.worker, self._kind, self._room, len(self._running))
+                await presence.show(tx, self.worker, self._kind, self._room, len(self._running), self._settings)
 
     async def _renew(self) -> None:
         held = list(self._running)

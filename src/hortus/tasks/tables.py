@@ -73,13 +73,14 @@ class TaskSchedule(Base):
 
 
 class Worker(Base):
-    """A process that works or schedules, and when it was last alive."""
+    """A process that serves, works or schedules, when it was last alive, and the settings it shares with others."""
 
     __tablename__ = "task_workers"
 
     name: Mapped[str] = mapped_column(String(80), primary_key=True)
     kind: Mapped[str] = mapped_column(String(20))
     room: Mapped[dict[str, int]] = mapped_column(JSON)
+    settings: Mapped[dict[str, str] | None] = mapped_column(JSON)
     running: Mapped[int]
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime]

@@ -15,6 +15,8 @@ from hortus.core.background import run_for_long
 from hortus.core.batch import Batch
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
+from hortus.core.settings import Settings
+from hortus.core.shared_settings import shared
 from hortus.tasks import queue
 from hortus.tasks.engines.celery import Bell
 from hortus.tasks.kinds import QUEUES, Claimed
@@ -105,7 +107,8 @@ class CeleryWorker:
         self._stop = asyncio.Event()
         async with self._opened() as resources, contextlib.AsyncExitStack() as stack:
             self._resources, self._bell, database = resources, resources.get(Bell), resources.get(Database)
-            self._leases = Leases(database, self._lease, kind="celery", room=self._room)
+            settings = shared(resources.get(Settings))
+            self._leases = Leases(database, self._lease, kind="celery", room=self._room, settings=settings)
             self._claims: Batch[str, Claimed | None] = Batch(database, self._claim_many)
             self._scheduler = resources.get(Scheduler)
             await self._leases.start()

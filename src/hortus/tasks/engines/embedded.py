@@ -24,7 +24,7 @@ class EmbeddedEngine:
     """Start it once the database is migrated; stop it before the database closes. Seconds throughout.
 
     Without any room it claims nothing and only keeps the leases of what this process does itself. `periodic` is
-    enqueued by a scheduler of its own.
+    enqueued by a scheduler of its own. `kind` lists a process that has no room; `settings` are stored with it.
     """
 
     def __init__(
@@ -35,11 +35,14 @@ class EmbeddedEngine:
         lease: float = 30.0,
         poll: float = 1.0,
         periodic: Sequence[Periodic] = (),
+        kind: str | None = None,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self._resources = resources
         self._database = resources.get(Database)
         self._room: dict[str, int] = {name: room[name] for name in QUEUES if room.get(name)}
-        self.leases = Leases(self._database, lease, kind="embedded" if self._room else None, room=self._room)
+        listed_as = "embedded" if self._room else kind
+        self.leases = Leases(self._database, lease, kind=listed_as, room=self._room, settings=settings)
         self.worker, self.lease = self.leases.worker, lease
         self._scheduler = Scheduler(self._database, periodic, poll=poll * 5) if periodic else None
         self._poll = poll

@@ -1,0 +1,15 @@
+"""Each process stores the settings that must be equal in all of them."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0024"
+down_revision = "0023"
+
+
+def upgrade() -> None:
+    op.add_column("task_workers", sa.Column("settings", sa.JSON(), nullable=True))
+
+
+def downgrade() -> None:
+    op.drop_column("task_workers", "settings")
