@@ -1,6 +1,6 @@
 """What can go wrong with a generation, in words for customers."""
 
-from hortus.core.errors import Conflict, NotFound, Problem
+from hortus.core.errors import Conflict, Invalid, NotFound, Problem
 
 
 class GenerationNotFound(NotFound):
@@ -71,3 +71,9 @@ DETAILS = {
     "interrupted": "The work was interrupted too many times. Nothing was charged; try again.",
 }
 """What a customer reads for each `error.code` of a failed generation."""
+
+
+def unknown_option(field: str, offered: list[str]) -> Invalid:
+    """The error of an option that no provider of the route has; `offered` lists what they have."""
+    detail = f"This {field} is not offered. Choose one of `offered`."
+    return Invalid(errors=[{"field": field, "detail": detail}], offered=offered)

@@ -6,14 +6,14 @@ from hortus import files
 from hortus.accounts import Principal
 from hortus.core.db import Tx
 from hortus.core.resources import Resources
-from hortus.generation.errors import NotAPicture
+from hortus.generation.errors import NotAPicture, unknown_option
 from hortus.generation.route import choose_route
 from hortus.generation.schemas import ImageEditIn, ImageIn, QuoteIn, TextIn, VideoIn
 from hortus.generation.service import Wish
 from hortus.generation.sizes import CHAT_MAX_TOKENS, CHAT_SYSTEM, edit_size, image_size, text_size, video_size
 from hortus.generation.tables import Generation
-from hortus.providers import Operation
-from hortus.routing import Size, Tier
+from hortus.providers import Operation, Registry, Speaking
+from hortus.routing import Route, Size, Tier
 
 
 def text_wish(resources: Resources, caller: Principal, body: TextIn, **extra: Any) -> Wish:
@@ -59,6 +59,7 @@ async def video_wish(tx: Tx, resources: Resources, caller: Principal, body: Vide
         await _picture(tx, caller.user_id, body.photo_file_id)
     size = video_size(body.script, body.duration_s)
     route = choose_route(resources, caller, body.operation, body.quality, body.model, size)
+    _check_speech(resources.get(Registry), route, body)
     asked = body.model_dump(include={"script", "prompt", "voice", "language", "aspect_ratio", "duration_s"})
     asked["file_id"] = body.photo_file_id
     return Wish(
@@ -71,6 +72,18 @@ async def video_wish(tx: Tx, resources: Resources, caller: Principal, body: Vide
         named=body.model is not None,
         **extra,
     )
+
+
+def _check_speech(registry: Registry, route: Route, body: VideoIn) -> None:
+    """Raise Invalid, with what is offered, for a language or voice that no provider of the route has."""
+    adapters = [registry.get(choice.offer.provider) for choice in route.choices]
+    known = [offered for each in adapters if isinstance(each, Speaking) and (offered := each.speech()) is not None]
+    if len(known) < len(adapters):
+        return  # one of them cannot say what it speaks
+    if not any(each.speaks(body.language) for each in known):
+        raise unknown_option("language", sorted({name for each in known for name in each.languages}))
+    if body.voice is not None and not any(each.has_voice(body.voice) for each in known):
+        raise unknown_option("voice", sorted({name for each in known for name in each.voices}))
 
 
 async def _picture(tx: Tx, user_id: str, file_id: str) -> files.File:

@@ -247,6 +247,33 @@ class Provider(Protocol):
         """Do the work. Ends with Done, or raises one of the five errors."""
 
 
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """What a provider can speak: languages by BCP 47 in lower case, the voices it offers, and others it also knows."""
+
+    languages: tuple[str, ...]
+    voices: tuple[str, ...]
+    more_voices: frozenset[str] = frozenset()
+
+    def speaks(self, language: str) -> bool:
+        """Whether it has the language, in this or another region."""
+        tag = language.strip().lower()
+        return tag in self.languages or tag.partition("-")[0] in self.languages
+
+    def has_voice(self, voice: str) -> bool:
+        """Whether it has a voice of this name."""
+        name = voice.strip().lower()
+        return name in self.voices or name in self.more_voices
+
+
+@runtime_checkable
+class Speaking(Protocol):
+    """An adapter that can say which languages and voices its talking photos and videos have."""
+
+    def speech(self) -> Speech | None:
+        """What it offers now; None where it cannot say."""
+
+
 @runtime_checkable
 class Pollable(Protocol):
     """An adapter whose work is a job at the vendor that outlives our process."""

@@ -18,11 +18,12 @@ from hortus.providers.base import (
     Operation,
     Rejected,
     Request,
+    Speech,
     TextRequest,
     Unsupported,
     VideoRequest,
 )
-from hortus.providers.local import writing
+from hortus.providers.local import voices, writing
 from hortus.providers.local.process import Studio
 
 _TEXT, _IMAGE, _VIDEO = "sketch-text", "sketch-image", "sketch-video"
@@ -74,6 +75,10 @@ class Adapter:
     def serves(self, model: str) -> bool:
         """There are three models, one per kind of work."""
         return model in {_TEXT, _IMAGE, _VIDEO}
+
+    def speech(self) -> Speech | None:
+        """The languages and voices of espeak-ng."""
+        return voices.speech()
 
     async def generate(self, request: Request) -> AsyncIterator[Event]:
         """Write in this process; draw and film in a child process that dies with the iterator."""

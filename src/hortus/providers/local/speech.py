@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hortus.providers.local.refusal import Refusal
+from hortus.providers.local.voices import FEMALE, MALE, names_of
 
 MAX_SPEECH_S = 120.0
 MAX_SCRIPT = 6_000
@@ -26,10 +27,6 @@ _RATE, _PITCH = 1, 3
 _END_OF_EVENTS, _WORD, _PHONEME = 0, 1, 7
 _LONGEST_HOME = 140
 """Bytes; espeak-ng copies the path of its data into a short fixed buffer."""
-
-_FAMILIES = {"zh": "cmn", "no": "nb", "tl": "en", "fil": "en", "iw": "he", "in": "id", "en": "en-us", "pt-br": "pt-br"}
-_FEMALE = {"female", "woman", "girl", "f", "alloy", "nova", "shimmer", "aria", "priya", "asha", "maya", "emma"}
-_MALE = {"male", "man", "boy", "m", "onyx", "echo", "fable", "arjun", "ravi", "james", "david"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,10 +169,8 @@ def _open() -> tuple[ctypes.CDLL, int]:
 
 
 def _choose_voice(library: ctypes.CDLL, language: str, voice: str | None) -> None:
-    tag = language.strip().lower().replace("_", "-") or "en"
-    family = tag.split("-", maxsplit=1)[0]
     variant = _variant(voice)
-    for name in (_FAMILIES.get(tag, tag), _FAMILIES.get(family, family), family):
+    for name in names_of(language):
         if re.fullmatch(r"[a-z]{2,3}(-[a-z0-9]{2,8}){0,3}", name):
             for ending in (variant, ""):
                 if library.espeak_SetVoiceByName(f"{name}{ending}".encode()) == 0:
@@ -186,9 +181,9 @@ def _choose_voice(library: ctypes.CDLL, language: str, voice: str | None) -> Non
 def _variant(voice: str | None) -> str:
     """The colour of a voice by its name: our own names, those of espeak-ng, else the plain voice."""
     name = (voice or "").strip().lower()
-    if name in _FEMALE or (name.endswith("female") and name):
+    if name in FEMALE or (name.endswith("female") and name):
         return "+f3"
-    if name in _MALE or name.endswith("male"):
+    if name in MALE or name.endswith("male"):
         return "+m3"
     return f"+{name}" if re.fullmatch(r"[a-z0-9]{2,20}", name) and _is_variant(name) else ""
 
