@@ -80,7 +80,10 @@ async def test_the_collection_runs(server: Hortus, tmp_path: Path):
     results = json.loads(said)
     failed = [each for each in results if not all(test[1] for test in each["tests"])]
     assert failed == []
-    journey = len(json.loads(COLLECTION.read_text())["item"][0]["item"])
+    journey, errors = (len(folder["item"]) for folder in json.loads(COLLECTION.read_text())["item"][:2])
+    refusals = results[journey : journey + errors]
+    assert len(refusals) >= 3
+    assert all(each["code"] >= 400 and len(each["tests"]) >= 3 for each in refusals)
     assert sum(len(each["tests"]) for each in results[:journey]) >= journey
     assert len(results) > 100
     # As a customer with made-up bodies: much is refused, nothing breaks, and every route is there.

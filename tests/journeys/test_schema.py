@@ -1,4 +1,4 @@
-"""Schemathesis reads the schema and tries everything, as a customer and as nobody: never a 5xx."""
+"""Schemathesis reads the schema and tries everything, as a customer, as an administrator and as nobody: never a 5xx."""
 
 import asyncio
 import sys
@@ -9,7 +9,7 @@ from tests.emulators.openai import OpenAIEmulator
 from tests.serving import serve
 
 
-@pytest.mark.parametrize("role", ["customer", "anonymous"])
+@pytest.mark.parametrize("role", ["customer", "admin", "anonymous"])
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 async def test_no_request_makes_a_server_error(
     database_url: str, tmp_path, vendor: OpenAIEmulator, role: str, full: bool
@@ -17,8 +17,8 @@ async def test_no_request_makes_a_server_error(
     examples = "20" if full else "3"
     async with serve(database_url, tmp_path) as hortus:
         headers = []
-        if role == "customer":
-            client = await hortus.customer()
+        if role != "anonymous":
+            client = await (hortus.customer() if role == "customer" else hortus.staff("admin"))
             headers = ["--header", client.headers["Authorization"].join(["Authorization: ", ""])]
         tool = await asyncio.create_subprocess_exec(
             str(Path(sys.executable).parent / "st"), "run", f"{hortus.url}/openapi.json", *headers,

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from tests.emulators.openai import OpenAIEmulator
 from tests.serving import Hortus, serve
 
 from hortus.main import reference
@@ -177,3 +178,32 @@ async def test_what_is_said_of_wrong_input_is_short_and_plain(hortus: Hortus):
                         )
                         assert not said["detail"].startswith(("Value error", "Input should", "String should")), said
                         assert len(said["detail"]) <= 300
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_older_names_of_fields_are_read_too(hortus: Hortus, vendor: OpenAIEmulator):
+    """`image_size`, `message` and `otp` of the systems that Hortus replaces; two names for one field are refused."""
+    client = await hortus.customer()
+    for size, status in ((512, 202), ("512x256", 202), (5, 422), (True, 422), ("512", 422)):
+        answer = await client.post("/api/image/generate", json={"prompt": "a lake", "image_size": size})
+        assert answer.status_code == status, answer.text
+    room = (await client.post("/api/chatroom", json={})).json()["id"]
+    answer = await client.post(f"/api/chatroom/{room}/message", json={"message": "Hello"})
+    assert (answer.status_code, answer.json()["message"]["content"]) == (202, "Hello")
+    both = await client.post(f"/api/chatroom/{room}/message", json={"message": "Hello", "content": "Bye"})
+    assert both.status_code == 422
+    wrong = await client.post("/api/auth/verify-otp", json={"email": "a@example.com", "otp": "123456"})
+    assert wrong.json()["code"] != "invalid_request"
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+async def test_an_option_that_is_not_offered_is_refused_with_the_list(hortus: Hortus):
+    client = await hortus.customer()
+    for field, wrong, one in (("language", "xx", "hi"), ("voice", "nope", "priya")):
+        answer = await client.post("/api/video/generate", json={"prompt": "a lake", field: wrong})
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field), answer.text
+        assert one in answer.json()["offered"]
+        assert wrong not in answer.json()["offered"]
+    for language in ("en-GB", "pt-BR", "HI"):
+        answer = await client.post("/api/video/generate", json={"prompt": "", "language": language})
+        assert "offered" not in answer.json()

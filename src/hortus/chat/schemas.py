@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import AliasChoices, BaseModel, Field, StringConstraints
 
 from hortus.core.schemas import Body, Id, Line, Lines, Time
 from hortus.routing import Tier
@@ -32,7 +32,7 @@ class RoomChange(Body):
 class MessageIn(Body):
     """A message to answer. `attachments` are ids of pictures of yours."""
 
-    content: Content
+    content: Content = Field(validation_alias=AliasChoices("content", "message"), description="Also read as `message`")
     attachments: list[Id] = Field(default_factory=list, max_length=4)
     quality: Tier = "balanced"
     model: ModelId | None = None

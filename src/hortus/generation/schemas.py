@@ -1,8 +1,8 @@
 """What customers send and see."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, StringConstraints, model_validator
 
 from hortus.core.schemas import Body, Id, MicroCredits, Time
 from hortus.generation.sizes import LONGEST_VIDEO, SHORTEST_VIDEO
@@ -14,6 +14,13 @@ PixelSize = Annotated[str, StringConstraints(max_length=9, pattern=r"^[1-9][0-9]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=60, strip_whitespace=True)]
 ModelId = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 VideoSeconds = Annotated[int, Field(ge=SHORTEST_VIDEO, le=LONGEST_VIDEO)]
+
+
+def _square(value: Any) -> Any:
+    return f"{value}x{value}" if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+ImageSize = Annotated[PixelSize, BeforeValidator(_square, json_schema_input_type=PixelSize)]
 Kind = Literal["text", "chat", "image", "video"]
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
@@ -55,7 +62,11 @@ class ImageIn(Body):
     prompt: Annotated[str, StringConstraints(min_length=1, max_length=4_000, strip_whitespace=True)]
     style: Word | None = None
     color: Word | None = None
-    size: PixelSize = Field("1024x1024", description="Width x height in pixels, each from 64 to 2048")
+    size: ImageSize = Field(
+        "1024x1024",
+        validation_alias=AliasChoices("size", "image_size"),
+        description="Width x height in pixels, each from 64 to 2048. Also read as `image_size`; a number is a square",
+    )
     count: int = Field(1, ge=1, le=4)
     quality: Tier = "balanced"
     model: ModelId | None = None

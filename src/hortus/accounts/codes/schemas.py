@@ -93,7 +93,7 @@ class SendIn(TargetIn):
 class VerifyIn(SendIn):
     """Use a code; `purpose` is the one it was asked for."""
 
-    code: Code = Field(validation_alias=CODE_NAMES)
+    code: Code = Field(validation_alias=CODE_NAMES, description="Also read as `otp` or `otp_code`")
     name: Name | None = Field(None, description="Of a new account")
     accept_terms: bool = Field(False, description="By a new account")
 
@@ -103,7 +103,7 @@ class VerifyEmailIn(Body):
 
     token: Secret | None = None
     email: Email | None = None
-    code: Code | None = Field(None, validation_alias=CODE_NAMES)
+    code: Code | None = Field(None, validation_alias=CODE_NAMES, description="Also read as `otp` or `otp_code`")
 
     @model_validator(mode="after")
     def _one_proof(self) -> Self:

@@ -20,6 +20,10 @@ class Step:
     bearer: str | None = None
     """The variable with another token than the access token."""
     query: tuple[tuple[str, str], ...] = ()
+    code: str | None = None
+    """The error code of the answer, where it is a problem."""
+    anonymous: bool = False
+    """Sent without a token."""
 
 
 TOKENS = (("access_token", "access_token"), ("refresh_token", "refresh_token"))
@@ -56,3 +60,17 @@ JOURNEY = (
     Step("Remove the key", "remove_key", 204),
     Step("Prices", "price_list"),
 )
+
+ERRORS = (
+    Step("Without a token", "me", 401, code="unauthenticated", anonymous=True),
+    Step(
+        "With a wrong password",
+        "login",
+        401,
+        {"email": "nobody@example.com", "password": "not the password"},
+        code="bad_credentials",
+    ),
+    Step("With a field of another type", "create_room", 422, {"title": 7}, code="invalid_request"),
+    Step("With a page that is too long", "list_generations", 422, query=(("limit", "1000"),), code="invalid_request"),
+)
+"""What goes wrong, and how the answer says so."""

@@ -7,7 +7,7 @@ import json
 import uuid
 from typing import Any
 
-from hortus.main.reference.journey import JOURNEY, Step
+from hortus.main.reference.journey import ERRORS, JOURNEY, Step
 from hortus.main.reference.operations import Operation, operations, resolve
 
 VARIABLES = {
@@ -61,6 +61,7 @@ def collection(schema: dict[str, Any]) -> dict[str, Any]:
     for each in found.values():
         folders.setdefault(each.tag, []).append(_item(each, _sample_body(schema, each), _kept(each)))
     start = [_step(schema, found[step.id], step) for step in JOURNEY]
+    errors = [_step(schema, found[step.id], step) for step in ERRORS]
     return {
         "info": {
             "_postman_id": str(uuid.uuid5(uuid.NAMESPACE_URL, "https://hortus.invalid/collection")),
@@ -75,6 +76,7 @@ def collection(schema: dict[str, Any]) -> dict[str, Any]:
             "  pm.collectionVariables.set('email', 'u' + Date.now() + '@example.com');", "}"])],
         "item": [
             {"name": "Journey", "item": start},
+            {"name": "Errors", "item": errors},
             *[{"name": tag, "item": folders[tag]} for tag in sorted(folders)],
         ],
     }  # fmt: skip
@@ -84,6 +86,13 @@ def _step(schema: dict[str, Any], operation: Operation, step: Step) -> dict[str,
     body = step.body if step.body is not None else _sample_body(schema, operation)
     item = _item(operation, body, step.keeps, expected=step.status, until=step.until, query=step.query)
     item["name"] = step.name
+    if step.code is not None:
+        item["event"][0]["script"]["exec"] += [
+            f"pm.test('is {step.code}', () => pm.expect(pm.response.json().code).to.eql('{step.code}'));",
+            "pm.test('quotes its request', () => pm.expect(typeof pm.response.json().request_id).to.eql('string'));",
+        ]
+    if step.anonymous:
+        item["request"]["auth"] = {"type": "noauth"}
     if step.bearer:
         token = {"key": "token", "value": f"{{{{{step.bearer}}}}}", "type": "string"}
         item["request"]["auth"] = {"type": "bearer", "bearer": [token]}
