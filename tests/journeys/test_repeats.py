@@ -415,7 +415,8 @@ async def send(client: Client, sent: Sent, *, other: bool = False) -> httpx2.Res
 def credentials_in(found: Any, inside: bool = False) -> set[str]:
     """Every credential in an answer."""
     if isinstance(found, dict):
-        return set().union(*(credentials_in(each, inside or name in CREDENTIALS) for name, each in found.items()))
+        names = CREDENTIALS | ({"code"} if "hint" in found else set())  # of a coupon; problems have a `code` too
+        return set().union(*(credentials_in(each, inside or name in names) for name, each in found.items()))
     if isinstance(found, list):
         return set().union(*(credentials_in(each, inside) for each in found))
     return {found} if inside and isinstance(found, str) and found else set()
