@@ -22,6 +22,7 @@ from hortus.core.settings import LOOPBACK, Settings
 from hortus.core.shared_settings import differences
 from hortus.main import configuration, schema
 from hortus.main.databases import open_database
+from hortus.main.encryption import encryption
 from hortus.main.preflight import reason_of
 from hortus.providers import Context, Registry, discover
 
@@ -46,6 +47,7 @@ async def examine(settings: Settings, *, ask_vendors: bool = False) -> list[Find
     found += _unread()
     found += [_data(settings), await _database(settings), _secret(settings), _address(settings), await _redis(settings)]
     found += _placeholders(read)
+    found += [Finding("ok" if enough else "missing", "encryption", line) for enough, line in await encryption(settings)]
     async with Http() as http:
         registry = discover(Context(http, settings.data_dir))
         found += _providers(registry)
