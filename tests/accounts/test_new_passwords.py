@@ -1,6 +1,8 @@
 """What new passwords are refused, with the list of leaks there, away and misbehaving."""
 
+import hashlib
 import time
+import unicodedata
 from collections.abc import AsyncIterator
 
 import pytest
@@ -8,9 +10,10 @@ import structlog
 from tests.emulators.breaches import BreachEmulator, sha1
 from tests.serving import PASSWORD, serve
 
-from hortus.accounts import check_strength
+from hortus.accounts import check_strength, service_names
 from hortus.accounts.errors import WeakPassword
 from hortus.accounts.new_passwords import BreachSettings, NewPasswords
+from hortus.accounts.passwords import PasswordPool
 from hortus.core.db import Database
 from hortus.core.http import CallInsideTransaction, Http
 from hortus.core.settings import Settings
@@ -67,6 +70,86 @@ def test_judging_takes_no_time_whatever_is_sent():
     for password in ("@4({[<69!1|/3$5+70z2%%" * 6, "({[<1|" * 20, "1|!7+$" * 20):
         check_strength(password[:128])
     assert time.perf_counter() - started < 5
+
+
+MADE_OF_NAMES = (
+    "Hortus123!",
+    "hortus-server",
+    "H0rtu5-2026!",
+    "Hor7us#Admin",
+    "sutroh-2026x",
+    "h o r t u s 1 2 3",
+    "hortus-hortus-hortus",
+    "ImageGarden2026!",
+    "image-garden-login",
+    "Verdant-Labs-99",
+    "verdantstudio1!",
+    "asharao-2026!!",
+)
+
+
+@pytest.mark.parametrize("password", MADE_OF_NAMES)
+async def test_no_password_is_made_of_the_name_of_the_service_or_of_the_user(http: Http, password: str):
+    settings = Settings(secret_key="k" * 40, public_url="https://verdantstudio.example.com")
+    names = service_names(settings, "Image Garden", "Verdant Labs Private Limited")
+    judged = NewPasswords(settings, http, BreachSettings(check="off"), names)
+    with pytest.raises(WeakPassword) as refused:
+        await judged.check(password, "asha.rao@example.com", "Asha Rao")
+    assert refused.value.extra["feedback"]
+    await judged.check("hortus and seven violet umbrellas", "asha.rao@example.com", "Asha Rao")
+
+
+FORMS = ("NFC", "NFD", "NFKC", "NFKD")
+SPOKEN = "pâté für Łukasz, Ångström und Đặng"
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_a_password_is_the_same_however_its_letters_are_composed(form: str):
+    pool = PasswordPool()
+    stored = await pool.hash(unicodedata.normalize(form, SPOKEN))
+    for other in FORMS:
+        assert (await pool.verify(unicodedata.normalize(other, SPOKEN), stored)) == (True, None)
+    assert (await pool.verify(SPOKEN.replace("â", "a"), stored)) == (False, None)
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize("typed", ["NFC", "NFD"])
+async def test_an_old_hash_of_another_form_opens_and_is_replaced(form: str, typed: str):
+    raw = unicodedata.normalize(form, SPOKEN).encode()
+    salt = "saltsalt"
+    old = f"pbkdf2:sha256:1000${salt}${hashlib.pbkdf2_hmac('sha256', raw, salt.encode(), 1000).hex()}"
+    pool = PasswordPool()
+    good, fresh = await pool.verify(unicodedata.normalize(typed, SPOKEN), old)
+    assert good
+    assert fresh is not None
+    assert await pool.verify(unicodedata.normalize("NFC", SPOKEN), fresh) == (True, None)
+    assert await pool.verify("pâté", old) == (False, None)
+
+
+async def test_a_password_is_set_in_one_form_and_signs_in_by_the_other(database_url: str, tmp_path):
+    async with serve(database_url, tmp_path) as hortus:
+        client = hortus.anonymous()
+        composed, taken_apart = (unicodedata.normalize(form, SPOKEN) for form in ("NFC", "NFD"))
+        body = {"email": "a@example.com", "password": taken_apart, "accept_terms": True}
+        made = await client.post("/api/auth/register", json=body)
+        assert made.status_code == 201, made.text
+        for password in (composed, taken_apart):
+            answer = await client.post("/api/auth/login", json={"email": "a@example.com", "password": password})
+            assert answer.status_code == 200, answer.text
+        client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        new = unicodedata.normalize("NFD", "Ünübersehbar schöne Gärten")
+        change = {"current_password": composed, "new_password": new}
+        assert (await client.post("/api/user/change-password", json=change)).status_code == 200
+        answer = await client.post(
+            "/api/auth/login", json={"email": "a@example.com", "password": unicodedata.normalize("NFC", new)}
+        )
+        assert answer.status_code == 200
+        short = {"email": "b@example.com", "accept_terms": True}
+        for form in ("NFC", "NFD"):  # seven letters are seven, however many characters they are sent as
+            refused = await client.post(
+                "/api/auth/register", json={**short, "password": unicodedata.normalize(form, "é" * 7)}
+            )
+            assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request")
 
 
 async def test_a_leaked_password_is_refused_and_its_hash_never_leaves(http: Http, breaches: BreachEmulator):

@@ -3,7 +3,7 @@
 from hortus.accounts.access import of_active_user
 from hortus.accounts.auth import Admin, Caller, RecentCaller, Staff, limited_caller
 from hortus.accounts.closing import account_reopened, begin_erasure, close_account
-from hortus.accounts.codes import Codes, Welcome, tell_user, user_welcomed
+from hortus.accounts.codes import Codes, Welcome, moment, tell_user, user_welcomed
 from hortus.accounts.codes import sweep as sweep_codes
 from hortus.accounts.codes.settings import CodeSettings
 from hortus.accounts.consents import Consent, ConsentKind, change_consent, consent_said
@@ -50,7 +50,7 @@ from hortus.accounts.service import (
 )
 from hortus.accounts.sessions import authenticated_again, recently_authenticated
 from hortus.accounts.sessions import is_live as session_is_live
-from hortus.accounts.strength import check_strength
+from hortus.accounts.strength import check_strength, service_names
 from hortus.accounts.throttle import Throttle, sweep_lanes
 from hortus.accounts.tokens import AccessTokens
 from hortus.accounts.ways_in import WaysIn, keep_a_way_in, ways_in
@@ -103,6 +103,7 @@ __all__ = [
     "keys_since",
     "limited_caller",
     "lock_administrators",
+    "moment",
     "of_active_user",
     "offer_setup",
     "person_details",
@@ -114,6 +115,7 @@ __all__ = [
     "remove_passkeys",
     "revoke_keys",
     "role_given_by_issuer",
+    "service_names",
     "session_is_live",
     "sessions_changed",
     "sign_out_everywhere",

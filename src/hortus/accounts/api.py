@@ -23,6 +23,7 @@ from hortus.accounts.schemas import (
     TokensOut,
 )
 from hortus.accounts.sign_in import SIGN_IN, SIGN_IN_AGAIN, sign_in
+from hortus.core import limits
 from hortus.core.db import Database
 from hortus.core.errors import Problem
 from hortus.core.reads import Source
@@ -34,7 +35,9 @@ from hortus.core.web import (
     OnceOnly,
     WriteTx,
     coarse_network_of,
+    hit_limit,
     limited,
+    limited_failures,
     make_router,
     network_of,
     no_resource,
@@ -44,6 +47,7 @@ from hortus.core.web import (
 )
 
 router = make_router("/api")
+limits.declare("login_account")
 Extras = Annotated[ProfileExtras, resource(ProfileExtras)]
 
 
@@ -111,7 +115,7 @@ async def _register_later(
 @router.post(
     "/auth/login",
     tags=["auth"],
-    dependencies=[limited("login", "10/minute")],
+    dependencies=[limited_failures("login", "10/minute")],
     openapi_extra=public("this is signing in"),
 )
 async def login(
@@ -119,6 +123,8 @@ async def login(
 ) -> TokensOut | SecondFactorOut:
     """Sign in with e-mail address or mobile number, and password."""
     target = body.target(resources.get(Codes))
+    # Right passwords cost the same work as wrong ones: one account from one network has its own share of it.
+    await hit_limit(request, "login_account", "30/minute", f"{network_of(request)} {target.kind}:{target.value}")
     proved = await by_password.prove(request, resources, target.kind, target.value, body.password)
     answer: TokensOut | SecondFactorOut | Problem
     async with resources.get(Database).transaction() as tx:
@@ -138,7 +144,7 @@ async def login(
     "/auth/setup",
     status_code=201,
     tags=["auth"],
-    dependencies=[limited("setup", "5/minute")],
+    dependencies=[limited_failures("setup", "5/minute")],
     openapi_extra=public("the one-time setup token is the right"),
 )
 async def setup(

@@ -9,7 +9,10 @@ import asyncio
 import hashlib
 import re
 import time
+import unicodedata
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Annotated, ClassVar, Literal
 
 import structlog
@@ -17,7 +20,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from hortus.accounts.errors import WeakPassword
-from hortus.accounts.strength import check_strength
+from hortus.accounts.strength import PRODUCT, check_strength
 from hortus.core.configuration import Rule, SettingsGroup
 from hortus.core.http import Http, HttpError
 from hortus.core.settings import LOOPBACK, Settings
@@ -49,11 +52,14 @@ class BreachSettings(SettingsGroup):
 class NewPasswords:
     """Judges new passwords in a thread of its own."""
 
-    def __init__(self, settings: Settings, http: Http, breaches: BreachSettings) -> None:
+    def __init__(
+        self, settings: Settings, http: Http, breaches: BreachSettings, names: Sequence[str] = (PRODUCT,)
+    ) -> None:
         public = settings.host not in LOOPBACK or bool(settings.public_url)
         self._asks = breaches.check == "on" or (breaches.check == "auto" and public)
         self._url, self._seconds = breaches.url.rstrip("/") + "/", breaches.seconds
         self._http = http
+        self._names = names
         self._quiet_until = 0.0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="strength")
 
@@ -62,7 +68,9 @@ class NewPasswords:
 
         Never call it while a transaction is open: it may ask the list of leaks.
         """
-        await asyncio.get_running_loop().run_in_executor(self._thread, check_strength, password, *known)
+        password = unicodedata.normalize("NFC", password)
+        judge = partial(check_strength, password, *known, names=self._names)
+        await asyncio.get_running_loop().run_in_executor(self._thread, judge)
         if self._asks and await self._leaked(password):
             raise WeakPassword(LEAKED, feedback=["Choose one that you have used nowhere else."])
 

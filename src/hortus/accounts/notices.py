@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import case, select
 
-from hortus import senders
+from hortus.accounts import codes
 from hortus.accounts.tables import Identifier, User
 from hortus.core.db import Tx
 
@@ -28,11 +28,6 @@ async def tell_new_sign_in(tx: Tx, user_id: str, *, device: str, address: str, a
     if to is None:
         return
     values["name"] = to.name
-    if to.kind == "email":
-        await senders.send_mail(
-            tx, to=to.value, template="new_sign_in", language=LANGUAGE, values=values, user_id=user_id
-        )
-    elif to.verified_at is not None:
-        await senders.send_sms(
-            tx, to=to.value, template="new_sign_in", language=LANGUAGE, values=values, user_id=user_id
-        )
+    if to.kind == "email" or to.verified_at is not None:
+        target = codes.Target(to.kind, to.value)
+        await codes.tell_target(tx, target, "new_sign_in", user_id=user_id, language=LANGUAGE, **values)

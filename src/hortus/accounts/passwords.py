@@ -1,6 +1,11 @@
-"""Passwords: Argon2id with OWASP's parameters, in a small pool of threads, never on the event loop."""
+"""Passwords: Argon2id with OWASP's parameters, in a small pool of threads, never on the event loop.
+
+Passwords are hashed and compared in Unicode's form NFC: what a keyboard sends as one character or as a letter and an
+accent is one password. Hashes that were made of another form open too, and are replaced.
+"""
 
 import asyncio
+import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -39,16 +44,13 @@ class PasswordPool:
 
     async def hash(self, password: str) -> str:
         """The hash to store."""
-        return await self._run(lambda: _hashing.hash(password))
+        return await self._run(lambda: _hashing.hash(unicodedata.normalize("NFC", password)))
 
     async def verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
         """Whether it fits, and a fresh hash when the stored one is of older parameters or of another system.
 
         Without a stored hash the same work is done, and the answer is no.
         """
-        if stored is None:
-            await self._run(lambda: _hashing.verify(password, _nobodys_hash()))
-            return False, None
         return await self._run(lambda: _verify(password, stored))
 
     async def _run(self, job: Callable[[], T]) -> T:
@@ -67,9 +69,21 @@ class PasswordPool:
                 self._resting = loop.call_later(self._quiet, self._pool.submit, heap.give_back)
 
 
-def _verify(password: str, stored: str) -> tuple[bool, str | None]:
-    try:
-        return _hashing.verify_and_update(password, stored)
-    except (UnknownHashError, ValueError):  # damaged: the same work, the same answer
-        _hashing.verify(password, _nobodys_hash())
-        return False, None
+def _verify(password: str, stored: str | None) -> tuple[bool, str | None]:
+    """Try the password in NFC, then as it was sent and in NFD, which other systems may have hashed."""
+    normal = unicodedata.normalize("NFC", password)
+    for form in dict.fromkeys((normal, password, unicodedata.normalize("NFD", password))):
+        good, fresh = _verify_form(form, stored)
+        if good:
+            return True, fresh if form == normal else _hashing.hash(normal)
+    return False, None
+
+
+def _verify_form(password: str, stored: str | None) -> tuple[bool, str | None]:
+    if stored is not None:
+        try:
+            return _hashing.verify_and_update(password, stored)
+        except (UnknownHashError, ValueError):  # damaged: the same work, the same answer
+            pass
+    _hashing.verify(password, _nobodys_hash())
+    return False, None

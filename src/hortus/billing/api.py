@@ -88,8 +88,6 @@ async def subscribe(
 ) -> JSONResponse:
     """Start to buy a plan: the answer says where to pay. Limits and credit come when the gateway was paid."""
     wish = body or BuyPlan()
-    if wish.coupon is not None:
-        await coupons.count_guess(request, caller.user_id)
     gateway = orders.choose_gateway(resources.get(Gateways), wish.gateway, wish.currency, subscription=True)
 
     async def order(tx: Tx) -> Checkout:
@@ -98,7 +96,8 @@ async def subscribe(
         coupon = await _coupon(tx, resources, wish)
         return await orders.order_plan(tx, gateway, caller.user_id, plan, wish.interval, currency, coupon)
 
-    return await _checkout(resources, caller, once, wish, order)
+    async with coupons.guess_counted(request, caller.user_id, wish.coupon):
+        return await _checkout(resources, caller, once, wish, order)
 
 
 @router.post("/payment/topup", status_code=201, dependencies=[TOPUP], response_model=CheckoutOut)
@@ -106,8 +105,6 @@ async def top_up(
     body: BuyCredits, caller: Caller, request: Request, resources: AllResources, once: OnceOnly
 ) -> JSONResponse:
     """Start to buy credit: a pack, or for an amount of your choice. What a coupon makes free is `paid` at once."""
-    if body.coupon is not None:
-        await coupons.count_guess(request, caller.user_id)
     gateway = orders.choose_gateway(resources.get(Gateways), body.gateway, body.currency, subscription=False)
 
     async def order(tx: Tx) -> Checkout:
@@ -118,7 +115,8 @@ async def top_up(
         coupon = await _coupon(tx, resources, body)
         return await orders.order_credits(tx, gateway, caller.user_id, wanted, coupon)
 
-    return await _checkout(resources, caller, once, body, order)
+    async with coupons.guess_counted(request, caller.user_id, body.coupon):
+        return await _checkout(resources, caller, once, body, order)
 
 
 async def _coupon(tx: Tx, resources: Resources, wish: BuyPlan | BuyCredits) -> Coupon | None:

@@ -44,12 +44,15 @@ class Limiter:
         self._parsed: dict[str, RateLimitItem] = {}
         self._own = MovingWindowRateLimiter(MemoryStorage())
 
-    async def hit(self, name: str, default: str, who: str) -> dict[str, str]:
-        """Count one request of `who`; returns the `RateLimit-*` headers, raises RateLimited when over."""
+    async def hit(self, name: str, default: str, who: str, *, counts: bool = True) -> dict[str, str]:
+        """Count one request of `who`; returns the `RateLimit-*` headers, raises RateLimited when over.
+
+        Without `counts` it only looks: for limits that count failures, which are known afterwards.
+        """
         if not self._enabled:
             return {}
         limit = self._limit(name, default)
-        verdict = await self._shared(limit, name, who) or await self._alone(limit, name, who)
+        verdict = await self._shared(limit, name, who, counts) or await self._alone(limit, name, who, counts)
         wait = max(1, math.ceil(verdict.seconds))
         headers = {
             "RateLimit-Limit": str(limit.amount),
@@ -60,20 +63,20 @@ class Limiter:
             raise RateLimited(headers={**headers, "Retry-After": str(wait)}, retry_after=wait, limit=name)
         return headers
 
-    async def _shared(self, limit: RateLimitItem, name: str, who: str) -> Verdict | None:
+    async def _shared(self, limit: RateLimitItem, name: str, who: str, counts: bool) -> Verdict | None:
         """The verdict of all processes together; None when this one has to judge alone."""
         if self._redis is None or not self._redis.up or not await self._own.test(limit, name, who):
             return None
         try:
-            verdict = await windows.hit(self._redis, f"{name}:{who}", limit.amount, limit.get_expiry())
+            verdict = await windows.hit(self._redis, f"{name}:{who}", limit.amount, limit.get_expiry(), counts=counts)
         except RedisDown:
             return None
-        if verdict.allowed:
+        if verdict.allowed and counts:
             await self._own.hit(limit, name, who)
         return verdict
 
-    async def _alone(self, limit: RateLimitItem, name: str, who: str) -> Verdict:
-        allowed = await self._own.hit(limit, name, who)
+    async def _alone(self, limit: RateLimitItem, name: str, who: str, counts: bool) -> Verdict:
+        allowed = await (self._own.hit if counts else self._own.test)(limit, name, who)
         stats = await self._own.get_window_stats(limit, name, who)
         return Verdict(allowed, stats.remaining, stats.reset_time - time.time())
 

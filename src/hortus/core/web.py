@@ -5,6 +5,7 @@ response is sent.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from enum import Enum
 from functools import cache
 from typing import Annotated, Any, TypeVar, cast
@@ -251,9 +252,9 @@ def coarse_network_of(connection: HTTPConnection) -> str:
     return addresses.coarse_network_of(address_of(connection))
 
 
-async def hit_limit(connection: HTTPConnection, name: str, default: str, who: str) -> None:
-    """Count this request against a limit; of several limits the edge sends the headers of the tightest."""
-    headers = await resources_of(connection).get(Limiter).hit(name, default, who)
+async def hit_limit(connection: HTTPConnection, name: str, default: str, who: str, *, counts: bool = True) -> None:
+    """Count this request against a limit, or only look. The edge sends the headers of the tightest limit."""
+    headers = await resources_of(connection).get(Limiter).hit(name, default, who, counts=counts)
     state = connection.scope.setdefault("state", {})
     before = state.get("response_headers")
     if not before or (headers and int(headers["RateLimit-Remaining"]) <= int(before["RateLimit-Remaining"])):
@@ -268,6 +269,43 @@ def limited(name: str, default: str) -> Any:
         await hit_limit(connection, name, default, network_of(connection))
 
     return Depends(check)
+
+
+def limited_failures(name: str, default: str) -> Any:
+    """A dependency that limits how often a public route may fail for the network of its caller.
+
+    What succeeds is never counted: many people sign in from behind one address. Whoever counts failures bounds what
+    succeeds in another way, by account or session.
+    """
+    declare(name)
+
+    async def check(connection: HTTPConnection) -> AsyncIterator[None]:
+        async with failures_limited(connection, name, default, network_of(connection)):
+            yield
+
+    return Depends(check, scope="function")
+
+
+@asynccontextmanager
+async def failures_limited(connection: HTTPConnection, name: str, default: str, who: str) -> AsyncIterator[None]:
+    """Refuse `who` once the limit is full, and count what is raised inside as wrong: 401, 403 and 404."""
+    await hit_limit(connection, name, default, who, counts=False)
+    try:
+        yield
+    except Problem as failure:
+        if failure.status in _WRONG:
+            await count_failure(connection, name, default, who)
+        raise
+
+
+async def count_failure(connection: HTTPConnection, name: str, default: str, who: str) -> None:
+    """Count one failure of `who`; for routes that answer it without raising."""
+    with suppress(errors.RateLimited):  # the answer is decided; the next request is refused
+        await hit_limit(connection, name, default, who)
+
+
+_WRONG = (401, 403, 404)
+"""A secret or a name was wrong. What is malformed (422) was not looked at; overload (429, 5xx) is not the caller's."""
 
 
 # Problems --------------------------------------------------------------------

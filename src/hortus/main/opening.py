@@ -74,6 +74,12 @@ def _observed(settings: Settings, resources: Resources, role: Role) -> AbstractA
     return observed(settings, resources)
 
 
+def _service_names(settings: Settings, configuration: Configuration) -> list[str]:
+    """The names by which customers know this installation."""
+    brand, seller = configuration.get(senders.MessageSettings), configuration.get(billing.InvoiceSettings)
+    return accounts.service_names(settings, brand.brand, seller.invoice_seller_name)
+
+
 @asynccontextmanager
 async def _opened(settings: Settings, *, work: bool, registry: Registry | None, role: Role) -> AsyncIterator[Resources]:
     configuration = configurations.read(settings)
@@ -92,7 +98,9 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
             Limiter(settings, redis),
             accounts.AccessTokens(settings),
             accounts.PasswordPool(),
-            accounts.NewPasswords(settings, http, configuration.get(accounts.BreachSettings)),
+            accounts.NewPasswords(
+                settings, http, configuration.get(accounts.BreachSettings), _service_names(settings, configuration)
+            ),
             accounts.Throttle(settings),
             accounts.DeviceCookie(settings),
             accounts.PrincipalCache(_trust(settings), shared),

@@ -168,7 +168,7 @@ async def create_admin(settings: Settings, email: str, password: str) -> str | N
     """Make an administrator; the reason why not, or None."""
     try:
         address = TypeAdapter(Email).validate_python(email)
-        accounts.check_strength(password, address)
+        accounts.check_strength(password, address, names=accounts.service_names(settings))
     except ValidationError as error:
         return str(error.errors()[0]["msg"]).removeprefix("Value error, ")
     except Problem as problem:

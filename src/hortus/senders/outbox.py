@@ -47,8 +47,19 @@ class Senders:
     outbox: Outbox
 
 
+URGENT = -10
+"""The priority of what somebody waits for before a screen, such as a code: it goes before all other messages."""
+
+
 async def send_mail(
-    tx: Tx, *, to: str, template: str, language: str, values: Mapping[str, Any], user_id: str | None = None
+    tx: Tx,
+    *,
+    to: str,
+    template: str,
+    language: str,
+    values: Mapping[str, Any],
+    user_id: str | None = None,
+    priority: int = 0,
 ) -> None:
     """Send a mail once the transaction has committed. `render.TEMPLATES` says which values a template needs.
 
@@ -59,17 +70,24 @@ async def send_mail(
     outbox = _outbox(tx)
     _check_link(outbox, values)
     mail = render.mail(to, template, language, {**values, "brand": outbox.brand})
-    await tasks.enqueue(tx, MAIL, _sealed(outbox, mail), user_id=user_id)
+    await tasks.enqueue(tx, MAIL, _sealed(outbox, mail), user_id=user_id, priority=priority)
 
 
 async def send_sms(
-    tx: Tx, *, to: str, template: str, language: str, values: Mapping[str, Any], user_id: str | None = None
+    tx: Tx,
+    *,
+    to: str,
+    template: str,
+    language: str,
+    values: Mapping[str, Any],
+    user_id: str | None = None,
+    priority: int = 0,
 ) -> None:
     """Send a text message once the transaction has committed; `to` is in E.164. Otherwise as `send_mail`."""
     outbox = _outbox(tx)
     _check_link(outbox, values)
     sms = render.sms(to, template, language, {**values, "brand": outbox.brand})
-    await tasks.enqueue(tx, SMS, _sealed(outbox, sms), user_id=user_id)
+    await tasks.enqueue(tx, SMS, _sealed(outbox, sms), user_id=user_id, priority=priority)
 
 
 def origin_of(url: str) -> str:

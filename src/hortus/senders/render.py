@@ -34,7 +34,11 @@ TEMPLATES: Mapping[str, tuple[str, ...]] = {
     "identifier_added": ("identifier",),
     "identifier_removed": ("identifier",),
     "passkey_added": (),
+    "passkey_removed": ("time",),
     "second_factor_removed": (),
+    "session_reused": ("device", "time"),
+    "signed_out": ("time",),
+    "account_suspended": ("time",),
 }
 """What each template must be given; `name` and `link` may come to all of them and may be None."""
 

@@ -2,7 +2,7 @@
 
 from hortus.tasks.kinds import QUEUES
 
-SLOW = {"media": 2, "mail": 2, "maintenance": 1}
+SLOW = {"media": 2, "mail": 8, "maintenance": 1}
 
 
 def rooms(queues: str, concurrency: int) -> dict[str, int]:

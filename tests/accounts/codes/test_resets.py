@@ -83,7 +83,7 @@ async def test_known_and_unknown_get_the_same_answer_and_only_the_known_get_mail
                 ("/auth/forgot-password", {"email": email}),
                 ("/auth/send-otp", {"email": email, "purpose": "verify"}),
                 ("/auth/reset-password", {"email": email, "code": "12345678", "new_password": NEW}),
-                ("/auth/verify-otp", {"email": email, "code": "12345678", "purpose": "reset_password"}),
+                ("/auth/verify-otp", {"email": email, "code": "12345678"}),
             ):
                 answer = await client.post(path, json=body)
                 shown = {key: value for key, value in answer.json().items() if key != "request_id"}
@@ -135,10 +135,14 @@ async def test_resets_are_limited_to_three_an_hour(database_url, tmp_path):
     async with serve(database_url, tmp_path, rate_limits_enabled=True) as hortus:
         client = hortus.anonymous()
         paths = ["/auth/forgot-password", "/auth/request-password-reset"] * 2
-        bodies = [{"email": f"n{number}@example.com"} for number in range(4)]
-        answers = [await client.post(path, json=body) for path, body in zip(paths, bodies, strict=True)]
+        answers = []
+        for number, path in enumerate(paths):
+            with later(61 * number):
+                answers.append(await client.post(path, json={"email": ADDRESS}))
         assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
-        assert int(answers[-1].headers["retry-after"]) > 60
+        assert int(answers[-1].headers["retry-after"]) > 200
+        others = [await client.post(paths[0], json={"email": f"n{number}@example.com"}) for number in range(4)]
+        assert {answer.status_code for answer in others} == {200}  # colleagues behind the same address
 
 
 async def test_known_and_unknown_cost_the_same(hortus: Hortus, post: Post):

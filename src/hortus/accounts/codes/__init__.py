@@ -1,6 +1,6 @@
 """One-time codes and links: how somebody proves that an address or a number is theirs."""
 
-from hortus.accounts.codes.deliver import tell_target, tell_user
+from hortus.accounts.codes.deliver import moment, tell_target, tell_user
 from hortus.accounts.codes.desk import Codes
 from hortus.accounts.codes.errors import BadCode, BadLink
 from hortus.accounts.codes.guesses import GAP
@@ -37,6 +37,7 @@ __all__ = [
     "forget_codes",
     "make_token",
     "mobile",
+    "moment",
     "purpose_to_verify",
     "sweep",
     "tell_target",

@@ -32,6 +32,7 @@ from hortus.core.web import (
     WriteTx,
     coarse_network_of,
     limited,
+    limited_failures,
     make_router,
     network_of,
     no_resource,
@@ -104,7 +105,7 @@ async def send_otp(body: SendIn, request: Request, desk: Desk, tx: WriteTx, once
 
 @router.post(
     "/verify-otp",
-    dependencies=[limited("verify_otp", "60/minute")],
+    dependencies=[limited_failures("verify_otp", "60/minute")],
     openapi_extra=public("the code is the right"),
 )
 async def verify_otp(
@@ -113,7 +114,7 @@ async def verify_otp(
     """Sign in with a code; whoever is new gets an account. Five tries, one use, ten minutes."""
     caller = await caller_if_any(request)
     desk = resources.get(Codes)
-    wish = asked(request, body.means(), body.target(desk))
+    wish = asked(request, "sign_in", body.target(desk))
     async with resources.get(Database).transaction() as tx:
         await once.first_only(tx, network_of(request), body, SIGN_IN_AGAIN)
         proof = await codes.try_code(tx, desk, wish, body.code)
@@ -139,7 +140,7 @@ def _said(body: VerifyIn, proof: codes.Proof, network: str) -> Said:
 
 @router.post(
     "/verify-email",
-    dependencies=[limited("verify_email", "10/minute")],
+    dependencies=[limited_failures("verify_email", "10/minute")],
     openapi_extra=public("the token or code is the right"),
 )
 async def verify_email(

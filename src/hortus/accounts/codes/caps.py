@@ -1,8 +1,11 @@
-"""How many codes are sent: per target, per network address, per country. Counted in the sender's transaction."""
+"""Caps on messages and on tries of codes: per target, per network address, per country, per day.
 
-from datetime import timedelta
+They are counted in the transaction that sends or tries, in the database, so that they hold across processes.
+"""
 
-from sqlalchemy import case, delete, select
+from datetime import datetime, timedelta
+
+from sqlalchemy import case, delete, select, update
 
 from hortus.accounts.codes.desk import Codes
 from hortus.accounts.codes.errors import NotReached
@@ -12,9 +15,8 @@ from hortus.core import clock
 from hortus.core.db import Tx
 from hortus.core.errors import RateLimited
 
-TARGET_WINDOW = timedelta(minutes=10)
-COUNTRY_WINDOW = timedelta(hours=1)
-KEPT = timedelta(hours=2)
+HOUR = timedelta(hours=1)
+KEPT = timedelta(hours=25)
 
 
 def refused(name: str, seconds: float) -> RateLimited:
@@ -24,40 +26,85 @@ def refused(name: str, seconds: float) -> RateLimited:
 
 
 async def count_send(tx: Tx, codes: Codes, target: Target, address: str) -> None:
-    """Count one message; raises RateLimited or NotReached, and then nothing of this transaction may commit.
+    """Count one code; raises RateLimited or NotReached, and then nothing of this transaction may commit.
 
-    The rows are locked in one order by everybody: target, address, country.
+    All purposes count together, and so do all spellings of one mailbox. The rows are locked in one order by
+    everybody: target, address, country, all.
     """
-    code = target.calling_code
-    if code in codes.rules.closed_countries:
+    if target.calling_code in codes.rules.closed_countries:
         raise NotReached
-    await _count(tx, f"target:{codes.target_digest(target)}", codes.rules.codes_per_target, TARGET_WINDOW)
+    rules, person = codes.rules, codes.person_digests(target)[0]
+    await _in_an_hour(tx, "codes_per_target", f"target:{person}", rules.codes_per_target)
     if not codes.limits_enabled:
         return
-    await _count(tx, f"address:{codes.address_digest(address)}", codes.rules.codes_per_address, TARGET_WINDOW)
-    if code:
-        cap = codes.rules.cap_of(code)
-        if cap == 0:
-            raise NotReached
-        await _count(tx, f"country:{code}", cap, COUNTRY_WINDOW)
+    await _in_an_hour(tx, "codes_per_address", f"address:{codes.address_digest(address)}", rules.codes_per_address)
+    await _count_message(tx, codes, target)
 
 
-async def _count(tx: Tx, key: str, most: int, window: timedelta) -> None:
+async def count_try(tx: Tx, codes: Codes, target: Target) -> None:
+    """Count one code that is about to be checked, whatever it is for. Raises RateLimited instead of checking more."""
+    key = f"tries:{codes.target_digest(target)}"
+    await _in_an_hour(tx, "code_tries_per_target", key, codes.rules.code_tries_per_target)
+
+
+async def may_notify(tx: Tx, codes: Codes, target: Target) -> bool:
+    """Count one message that its reader has not asked for; False when it must not be sent."""
+    if target.calling_code in codes.rules.closed_countries:
+        return False
+    try:
+        async with tx.begin_nested():
+            key = f"notices:{codes.target_digest(target)}"
+            await _in_an_hour(tx, "notices_per_target", key, codes.rules.notices_per_target)
+            if codes.limits_enabled and target.kind == "mobile":
+                await _count_message(tx, codes, target)
+    except (RateLimited, NotReached):
+        return False
+    return True
+
+
+async def _count_message(tx: Tx, codes: Codes, target: Target) -> None:
+    code = target.calling_code
+    if not code:
+        await _in_a_day(tx, "mail_codes_per_day", "mail", codes.rules.mail_codes_per_day)
+        return
+    cap = codes.rules.cap_of(code)
+    if cap == 0:
+        raise NotReached
+    await _in_a_day(tx, "codes_per_country", f"country:{code}", cap)
+    await _in_a_day(tx, "codes_per_day", "texts", codes.rules.codes_per_day)
+
+
+async def _in_an_hour(tx: Tx, name: str, key: str, most: int) -> None:
+    """Count one event of `key`, of which any sixty minutes hold at most so many."""
     now = clock.now()
-    over = SendCount.since <= now - window
+    first = tx.insert(SendCount).values(key=key, since=now, sent=0, moments=[])
+    # An update that changes nothing: it locks the row and reads it in one statement.
+    locked = first.on_conflict_do_update(index_elements=["key"], set_={"key": key}).returning(SendCount.moments)
+    oldest = (now - HOUR).timestamp()
+    moments = [moment for moment in (await tx.execute(locked)).scalar_one() or [] if moment > oldest]
+    if len(moments) >= most:
+        raise refused(name, moments[-most] - oldest)
+    counted = {"since": now, "sent": len(moments) + 1, "moments": [*moments, now.timestamp()]}
+    await tx.execute(update(SendCount).where(SendCount.key == key).values(**counted))
+
+
+async def _in_a_day(tx: Tx, name: str, key: str, most: int) -> None:
+    """Count one event of `key`, of which a day in UTC holds at most so many."""
+    now = clock.now()
+    today = datetime(now.year, now.month, now.day, tzinfo=now.tzinfo)
+    over = SendCount.since < today
     statement = (
         tx.insert(SendCount)
-        .values(key=key, since=now, sent=1)
+        .values(key=key, since=today, sent=1, moments=[])
         .on_conflict_do_update(
             index_elements=["key"],
-            set_={"since": case((over, now), else_=SendCount.since), "sent": case((over, 1), else_=SendCount.sent + 1)},
+            set_={"since": today, "sent": case((over, 1), else_=SendCount.sent + 1)},
             where=over | (SendCount.sent < most),
         )
         .returning(SendCount.key)
     )
     if (await tx.execute(statement)).first() is None:
-        since = (await tx.execute(select(SendCount.since).where(SendCount.key == key))).scalar_one()
-        raise refused("codes_per_" + key.split(":", 1)[0], (since + window - now).total_seconds())
+        raise refused(name, (today + timedelta(days=1) - now).total_seconds())
 
 
 async def sweep(tx: Tx, limit: int = 1000) -> int:

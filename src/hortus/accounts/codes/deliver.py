@@ -3,11 +3,12 @@
 import secrets
 from typing import Any
 
+import structlog
 from sqlalchemy import select, update
 
 from hortus import senders, tasks
-from hortus.accounts.codes import guesses, links
-from hortus.accounts.codes.desk import Codes
+from hortus.accounts.codes import caps, guesses, links
+from hortus.accounts.codes.desk import Codes, carried
 from hortus.accounts.codes.tables import OneTimeCode
 from hortus.accounts.codes.targets import Target
 from hortus.accounts.tables import MAY_ENTER, Identifier, User
@@ -15,6 +16,7 @@ from hortus.core import clock
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
 
+log = structlog.get_logger()
 MINUTES = 10
 _MAIL = {
     "sign_in": "sign_in_code",
@@ -63,7 +65,18 @@ async def write_code(tx: Tx, codes: Codes, request_id: str) -> None:
     if target.kind == "email" and purpose is not None and user_id is not None:
         values["link"] = await links.make_link(tx, codes.links_base, purpose, user_id, target)
     template = (_MAIL if target.kind == "email" else _SMS)[row.purpose]
-    await _send(tx, target, template, row.language, values, user_id)
+    await _send(tx, target, template, row.language, values, user_id, senders.URGENT)
+
+
+async def _notify(
+    tx: Tx, target: Target, template: str, language: str, values: dict[str, Any], user_id: str | None
+) -> None:
+    """Write what nobody asked for, within the caps: an account cannot be used to flood its address or number."""
+    codes = carried(tx)
+    if codes is not None and not await caps.may_notify(tx, codes, target):
+        log.warning("notice_not_sent", template=template, kind=target.kind, user_id=user_id, reason="over a cap")
+        return
+    await _send(tx, target, template, language, values, user_id)
 
 
 async def _tell_known(tx: Tx, row: OneTimeCode, target: Target, holder: Any) -> None:
@@ -92,10 +105,17 @@ async def _holder(tx: Tx, target: Target) -> Any:
 
 
 async def _send(
-    tx: Tx, target: Target, template: str, language: str, values: dict[str, Any], user_id: str | None
+    tx: Tx,
+    target: Target,
+    template: str,
+    language: str,
+    values: dict[str, Any],
+    user_id: str | None,
+    priority: int = 0,
 ) -> None:
     send = senders.send_mail if target.kind == "email" else senders.send_sms
-    await send(tx, to=target.value, template=template, language=language, values=values, user_id=user_id)
+    to = target.value
+    await send(tx, to=to, template=template, language=language, values=values, user_id=user_id, priority=priority)
 
 
 async def tell_user(
@@ -110,14 +130,19 @@ async def tell_user(
         query = query.where((Identifier.kind != but.kind) | (Identifier.value != but.value))
     found = (await tx.execute(query.order_by(Identifier.verified_at.is_(None), Identifier.kind, Identifier.id))).first()
     if found is not None:
-        await _send(tx, Target(found.kind, found.value), template, language, values, user_id)
+        await _notify(tx, Target(found.kind, found.value), template, language, values, user_id)
+
+
+def moment() -> str:
+    """Now, as messages say it."""
+    return f"{clock.now():%d %B %Y, %H:%M} UTC"
 
 
 async def tell_target(
     tx: Tx, target: Target, template: str, *, user_id: str | None = None, language: str = "en", **values: Any
 ) -> None:
     """Write to an address or number."""
-    await _send(tx, target, template, language, values, user_id)
+    await _notify(tx, target, template, language, values, user_id)
 
 
 async def write_warning(tx: Tx, codes: Codes, request_id: str) -> None:
@@ -129,7 +154,7 @@ async def write_warning(tx: Tx, codes: Codes, request_id: str) -> None:
     holder = await _holder(tx, target)
     if holder is None or holder.verified_at is None or not await guesses.tell_once(tx, codes.target_digest(target)):
         return
-    await _send(tx, target, "wrong_codes", row.language, {"name": holder.name}, holder.id)
+    await _notify(tx, target, "wrong_codes", row.language, {"name": holder.name}, holder.id)
 
 
 async def _deliver(resources: Resources, task: tasks.Claimed) -> None:

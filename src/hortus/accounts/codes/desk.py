@@ -5,7 +5,10 @@ import secrets
 
 from hortus.accounts.codes.settings import CodeSettings
 from hortus.accounts.codes.targets import Target
+from hortus.core.db import Database, Tx
 from hortus.core.settings import Settings
+
+_CARRIED = "accounts.codes"
 
 
 class Codes:
@@ -19,6 +22,10 @@ class Codes:
         self.rules = rules
         self.limits_enabled = settings.rate_limits_enabled
         self.links_base = (settings.frontend_base_url or settings.origin).rstrip("/")
+
+    def carry(self, database: Database) -> None:
+        """Let every transaction of that database know the caps on messages."""
+        database.carried[_CARRIED] = self
 
     @staticmethod
     def new_code(digits: int) -> str:
@@ -47,6 +54,12 @@ class Codes:
 
     def _digest(self, *parts: str) -> str:
         return _digest(self._keys[0], *parts)
+
+
+def carried(tx: Tx) -> Codes | None:
+    """What `Codes.carry` gave the database of this transaction, if anything."""
+    found = tx.info.get(_CARRIED)
+    return found if isinstance(found, Codes) else None
 
 
 def _digest(key: bytes, *parts: str) -> str:

@@ -8,6 +8,7 @@ from sqlalchemy import delete, insert, select, update
 
 from hortus.accounts.codes.tables import LinkToken
 from hortus.accounts.codes.targets import Target
+from hortus.accounts.tables import User
 from hortus.accounts.tokens import digest_of, new_secret
 from hortus.core import clock
 from hortus.core.db import Tx
@@ -36,7 +37,10 @@ async def make_link(tx: Tx, base: str, purpose: LinkPurpose, user_id: str, targe
 
 
 async def make_token(tx: Tx, purpose: LinkPurpose, user_id: str, target: Target) -> str:
-    """The token of a fresh link."""
+    """The token of a fresh link; the links before it for the same purpose stop working."""
+    # Two links written at once would not see each other: the user's row lets one pass after the other.
+    await tx.execute(select(User.id).where(User.id == user_id).with_for_update())
+    await cancel_links(tx, user_id, purpose, None if purpose == "reset_password" else target)
     secret = new_secret()
     row = {
         "digest": digest_of(secret),

@@ -21,6 +21,8 @@ _PURPOSES: dict[str, Purpose] = {
     **dict.fromkeys(("verify_mobile", "mobile_verification", "verify_phone"), "sign_in"),
     **dict.fromkeys(("reset_password", "password_reset", "reset", "forgot_password"), "reset_password"),
 }
+_ROUTES: dict[Purpose, str] = {"verify": "/api/auth/verify-email", "reset_password": "/api/auth/reset-password"}
+"""Where codes that sign nobody in are used."""
 
 
 def _known_purpose(value: Any) -> Any:
@@ -91,11 +93,19 @@ class SendIn(TargetIn):
 
 
 class VerifyIn(SendIn):
-    """Use a code; `purpose` is the one it was asked for."""
+    """Sign in with a code that was sent for that. A code for another purpose is used at the route of its purpose."""
 
+    purpose: Why = Field("sign_in", description="login or signup; verify for a mobile number")
     code: Code = Field(validation_alias=CODE_NAMES, description="Also read as `otp` or `otp_code`")
     name: Name | None = Field(None, description="Of a new account")
     accept_terms: bool = Field(False, description="By a new account")
+
+    @model_validator(mode="after")
+    def _signs_in(self) -> Self:
+        route = _ROUTES.get(self.means())
+        if route is not None:
+            raise ValueError(f"a code sent to {self.purpose.replace('_', ' ')} is used at POST {route}")
+        return self
 
 
 class VerifyEmailIn(Body):

@@ -14,6 +14,7 @@ from hortus.accounts.codes.tables import OneTimeCode
 from hortus.accounts.codes.targets import Target
 from hortus.core import clock, ids
 from hortus.core.db import Tx
+from hortus.senders import URGENT
 from hortus.tasks import enqueue
 
 Purpose = Literal["sign_in", "sign_up", "verify", "reset_password", "link"]
@@ -81,7 +82,7 @@ async def ask(tx: Tx, codes: Codes, asked: Asked) -> None:
         sent_at = (await tx.execute(select(OneTimeCode.sent_at).where(_slot(asked)))).scalar_one()
         raise caps.refused("resend_code", (sent_at + gap - now).total_seconds())
     await caps.count_send(tx, codes, target, asked.address)
-    await enqueue(tx, DELIVER, {"id": request_id})
+    await enqueue(tx, DELIVER, {"id": request_id}, priority=URGENT)
 
 
 def _slot(asked: Asked) -> Any:
@@ -96,6 +97,7 @@ def _slot(asked: Asked) -> Any:
 async def try_code(tx: Tx, codes: Codes, asked: Asked, code: str) -> Proof | None:
     """Use up the newest code if this is it; None if not. Whatever the answer, commit: the try was counted.
 
+    Raises RateLimited, without checking, once twenty codes for the target were checked within an hour.
     Five tries in all, two of them from elsewhere than where the code was asked for, so that a flood of guesses
     leaves three to its owner. One conditional update counts the try and holds the row: of many right ones at once,
     one wins.
@@ -127,6 +129,8 @@ async def try_code(tx: Tx, codes: Codes, asked: Asked, code: str) -> Proof | Non
         )
     )
     row = (await tx.execute(counted)).one_or_none()
+    if row is not None:
+        await caps.count_try(tx, codes, asked.target)
     given = codes.code_digest(asked.purpose, asked.target, row.id if row else "", code)
     if not hmac.compare_digest(given, (row.digest if row else None) or _NOBODY):
         if row is not None:

@@ -29,15 +29,24 @@ class CodeSettings(SettingsGroup):
     ] = "IN"
     """The country of phone numbers that are written without one."""
     codes_per_target: AtLeastOne = 5
-    """To one address or number in ten minutes."""
-    codes_per_address: AtLeastOne = 30
-    """Asked for from one network address in ten minutes. Off with RATE_LIMITS_ENABLED=false."""
-    codes_per_country: Cap = 2000
-    """Text messages to one country calling code in an hour; 0 sends none. Off with RATE_LIMITS_ENABLED=false."""
+    """To one address or number in an hour, for all purposes together."""
+    code_tries_per_target: AtLeastOne = 20
+    """Codes for one address or number that are checked in an hour, for all purposes together."""
+    codes_per_address: AtLeastOne = 20
+    """Asked for from one network address in an hour. Off with RATE_LIMITS_ENABLED=false."""
+    codes_per_country: Cap = 200
+    """Text messages to one country calling code in a day (UTC); 0 sends none. Off with RATE_LIMITS_ENABLED=false."""
+    codes_per_day: AtLeastOne = 1000
+    """Text messages in a day (UTC), to all countries together. Off with RATE_LIMITS_ENABLED=false."""
+    mail_codes_per_day: AtLeastOne = 20_000
+    """Codes by mail in a day (UTC), to everybody together. Off with RATE_LIMITS_ENABLED=false."""
+    notices_per_target: AtLeastOne = 20
+    """Messages in an hour to one address or number that its owner has not asked for, such as that of a new sign-in.
+    More are not sent. By text message they also count towards CODES_PER_COUNTRY and CODES_PER_DAY."""
     codes_by_country: Annotated[
         dict[Annotated[str, Field(pattern=r"^[0-9]{1,4}$")], Cap],
         *Json,
-        Rule('a JSON object of messages an hour by calling code, such as {"91": 20000, "1": 0}'),
+        Rule('a JSON object of messages a day by calling code, such as {"91": 20000, "1": 0}'),
     ] = Field(default_factory=dict)
     """Overrides by calling code: `{"91": 20000, "1": 0}`. A 0 here holds even where rate limits are off."""
     long_codes_after: AtLeastOne = 50
@@ -49,5 +58,5 @@ class CodeSettings(SettingsGroup):
         return frozenset(code for code, cap in self.codes_by_country.items() if cap == 0)
 
     def cap_of(self, calling_code: str) -> int:
-        """How many text messages an hour a country may get."""
+        """How many text messages a day a country may get."""
         return self.codes_by_country.get(calling_code, self.codes_per_country)

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import ForeignKey, Index, SmallInteger, String, Text
+from sqlalchemy import JSON, ForeignKey, Index, SmallInteger, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hortus.core.db import Base, id_type
@@ -51,7 +51,7 @@ class LinkToken(Base):
 
 
 class SendCount(Base):
-    """How many codes were sent since `since` to a target, for an address, to a country."""
+    """How many messages or tries a cap has counted since `since`. Caps per hour keep each moment (Unix time)."""
 
     __tablename__ = "code_send_counts"
     __table_args__ = (Index("ix_code_send_counts_since", "since"),)
@@ -59,6 +59,7 @@ class SendCount(Base):
     key: Mapped[str] = mapped_column(String(80), primary_key=True)
     since: Mapped[datetime]
     sent: Mapped[int]
+    moments: Mapped[list[float] | None] = mapped_column(JSON)
 
 
 class WrongCodes(Base):

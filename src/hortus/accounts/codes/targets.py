@@ -1,5 +1,6 @@
 """Where a code goes: an e-mail address or a mobile number, in the one form we keep."""
 
+import contextlib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,12 +10,14 @@ from phonenumbers import PhoneNumberFormat, PhoneNumberType
 from hortus.core.errors import Invalid
 
 Kind = Literal["email", "mobile"]
-_REACHED_BY_SMS = (
-    PhoneNumberType.MOBILE,
-    PhoneNumberType.FIXED_LINE_OR_MOBILE,
-    PhoneNumberType.PERSONAL_NUMBER,
-    PhoneNumberType.UNKNOWN,
+_REACHED_BY_SMS = (PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
+_NO_COUNTRY = "001"
+"""The region of numbers that belong to no country: satellite networks and international services, dear to reach."""
+_SATELLITE = (
+    *("+3363800", "+3364000", "+3375076", "+3375077"),
+    *("+614201", "+614800", "+614808", "+614858", "+614899"),
 )
+"""Mobile ranges of countries that are satellite networks, by libphonenumber's carriers: Globalstar Europe, Pivotel."""
 _GMAIL = ("gmail.com", "googlemail.com")
 _TAGS = (
     *_GMAIL,
@@ -52,18 +55,18 @@ class Target:
 def mobile(number: str, region: str) -> Target:
     """The number in E.164; national numbers are read as `region`'s. Raises Invalid.
 
-    Its form must fit its country. Whether the range is in use today is the carrier's to say: numbering plans change
-    more often than we do. A number known to be no mobile (fixed, toll-free, premium-rate) is refused.
+    Only numbers in a mobile range of a country's numbering plan are taken. Fixed, toll-free, premium-rate, personal
+    and satellite numbers and numbers of unknown type are refused: messages to them are lost, or dear.
     """
-    try:
+    found = None
+    with contextlib.suppress(phonenumbers.NumberParseException):
         parsed = phonenumbers.parse(number, region)
-        good = (
-            phonenumbers.is_possible_number(parsed)
-            and not parsed.extension
+        if (
+            not parsed.extension
             and phonenumbers.number_type(parsed) in _REACHED_BY_SMS
-        )
-    except phonenumbers.NumberParseException:
-        good = False
-    if not good:
+            and phonenumbers.region_code_for_number(parsed) != _NO_COUNTRY
+        ):
+            found = phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
+    if found is None or found.startswith(_SATELLITE):
         raise Invalid(errors=[{"field": "mobile_number", "detail": "must be a mobile number such as +919876543210"}])
-    return Target("mobile", phonenumbers.format_number(parsed, PhoneNumberFormat.E164))
+    return Target("mobile", found)

@@ -30,8 +30,9 @@ class Welcome:
     real_sms: bool
 
     def carry(self, database: Database) -> None:
-        """Let this rule hold in every transaction of that database."""
+        """Let this rule, and the caps on messages, hold in every transaction of that database."""
         database.carried[_CARRIED] = self
+        self.codes.carry(database)
 
     def waits(self, target: Target) -> bool:
         """Whether nobody is welcomed for this target before it is verified."""

@@ -7,6 +7,7 @@ from typing import Literal
 from sqlalchemy import ColumnElement, and_, func, literal_column, select, update
 
 from hortus.accounts.access import end_access
+from hortus.accounts.codes import moment, tell_user
 from hortus.accounts.errors import LastAdministrator, NothingToChange, UserNotFound
 from hortus.accounts.passkeys.tables import Passkey
 from hortus.accounts.principal import user_changed
@@ -158,13 +159,14 @@ def keep_an_administrator(administrators: set[str], gone: str) -> None:
 
 
 async def suspend(tx: Tx, user_id: str) -> None:
-    """Refuse the user from the next call on, and end every session; API keys work again once the user may come back.
+    """Refuse the user from the next call on, end every session, and tell them.
 
-    Raises UserNotFound, NothingToChange, LastAdministrator.
+    API keys work again once the user may come back. Raises UserNotFound, NothingToChange, LastAdministrator.
     """
     keep_an_administrator(await lock_administrators(tx), user_id)
     await _move(tx, user_id, was="active", becomes="suspended")
     await end_access(tx, user_id, with_keys=False)
+    await tell_user(tx, user_id, "account_suspended", time=moment())
 
 
 async def unsuspend(tx: Tx, user_id: str) -> None:

@@ -22,7 +22,17 @@ from hortus.accounts.sign_in import SIGN_IN_AGAIN, complete_sign_in
 from hortus.core.db import Database
 from hortus.core.errors import Problem
 from hortus.core.settings import Settings
-from hortus.core.web import AllResources, OnceOnly, ReadTx, WriteTx, limited, make_router, network_of, public, resource
+from hortus.core.web import (
+    AllResources,
+    OnceOnly,
+    ReadTx,
+    WriteTx,
+    limited_failures,
+    make_router,
+    network_of,
+    public,
+    resource,
+)
 
 router = make_router("/api/auth/totp", "auth")
 Configured = Annotated[Settings, resource(Settings)]
@@ -93,7 +103,7 @@ async def totp_recovery_codes(
 
 @router.post(
     "/verify",
-    dependencies=[limited("totp_verify", "20/minute")],
+    dependencies=[limited_failures("totp_verify", "20/minute")],
     openapi_extra=public("the second half of signing in"),
 )
 async def totp_verify(body: TotpVerifyIn, request: Request, resources: AllResources, once: OnceOnly) -> TokensOut:

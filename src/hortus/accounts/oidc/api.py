@@ -42,7 +42,9 @@ from hortus.core.web import (
     ReadTx,
     WriteTx,
     coarse_network_of,
+    count_failure,
     limited,
+    limited_failures,
     make_router,
     network_of,
     public,
@@ -54,6 +56,7 @@ ProviderName = Annotated[str, Path(max_length=40)]
 Known = Annotated[Providers, resource(Providers)]
 CoreSettings = Annotated[Settings, resource(Settings)]
 TRIES = 3
+CALLBACKS = "30/minute"
 
 
 def _provider(known: Providers, name: str) -> Provider:
@@ -105,7 +108,7 @@ async def list_oidc_providers(known: Known, settings: CoreSettings) -> Page[Prov
     status_code=303,
     response_class=RedirectResponse,
     tags=["auth"],
-    dependencies=[limited("oidc", "30/minute")],
+    dependencies=[limited("oidc", "300/minute")],
     openapi_extra=public("this is signing in"),
 )
 async def start_oidc(
@@ -134,7 +137,7 @@ async def start_oidc(
     status_code=303,
     response_class=RedirectResponse,
     tags=["auth"],
-    dependencies=[limited("oidc_callback", "30/minute")],
+    dependencies=[limited_failures("oidc_callback", CALLBACKS)],
     openapi_extra=public("the issuer sends the browser here; state and cookie are the right"),
 )
 async def oidc_callback(
@@ -162,6 +165,7 @@ async def oidc_callback(
         response = browser.back(settings, flow.return_to, **{name: exchange_code})
         kept_for_exchange = True
     except Problem as problem:
+        await count_failure(request, "oidc_callback", CALLBACKS, network_of(request))
         response = browser.back(settings, flow.return_to, oidc_error=problem.code)
     if not kept_for_exchange:
         browser.forget(response, settings, digest_of(flow.secret))
@@ -199,7 +203,7 @@ async def _finish(
 @router.post(
     "/auth/oidc/exchange",
     tags=["auth"],
-    dependencies=[limited("oidc_exchange", "30/minute")],
+    dependencies=[limited_failures("oidc_exchange", "30/minute")],
     openapi_extra=public("the one-time code is the right"),
 )
 async def exchange_oidc_code(

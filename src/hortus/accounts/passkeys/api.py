@@ -37,6 +37,7 @@ from hortus.core.web import (
     ReadTx,
     WriteTx,
     limited,
+    limited_failures,
     make_router,
     network_of,
     public,
@@ -85,7 +86,7 @@ async def passkey_register(
 
 @router.post(
     "/login/options",
-    dependencies=[limited("passkey_options", "30/minute")],
+    dependencies=[limited("passkey_options", "300/minute")],
     openapi_extra=public("signing in begins here"),
 )
 async def passkey_login_options(tx: WriteTx, settings: Configured) -> PasskeyOptionsOut:
@@ -97,7 +98,7 @@ async def passkey_login_options(tx: WriteTx, settings: Configured) -> PasskeyOpt
 
 @router.post(
     "/login",
-    dependencies=[limited("passkey_login", "20/minute")],
+    dependencies=[limited_failures("passkey_login", "20/minute")],
     openapi_extra=public("this is signing in"),
 )
 async def passkey_login(body: PasskeyUseIn, request: Request, resources: AllResources, once: OnceOnly) -> TokensOut:
@@ -159,6 +160,7 @@ async def remove_passkey(passkey_id: Id, caller: RecentCaller, tx: WriteTx) -> N
     """Take it away; never the last way into the account."""
     await service.remove_passkey(tx, caller.user_id, passkey_id)
     await keep_a_way_in(tx, caller.user_id)
+    await codes.tell_user(tx, caller.user_id, "passkey_removed", time=codes.moment())
 
 
 async def _check(body: PasskeyUseIn, resources: Resources) -> tuple[bytes, service.Signed | None]:

@@ -13,13 +13,25 @@ from hortus.accounts.errors import BadPassword
 from hortus.accounts.new_passwords import NewPasswords
 from hortus.accounts.passwords import PasswordPool
 from hortus.accounts.resets.schemas import ChangedOut, ChangeIn, RequestResetIn, ResetIn
-from hortus.accounts.sessions import proved_by_code, recently_authenticated
+from hortus.accounts.sessions import recently_authenticated
 from hortus.accounts.throttle import Throttle
+from hortus.core import limits
 from hortus.core.db import Database, Tx
 from hortus.core.errors import Invalid, Problem
-from hortus.core.web import AllResources, OnceOnly, limited, make_router, network_of, no_resource, public
+from hortus.core.web import (
+    AllResources,
+    OnceOnly,
+    failures_limited,
+    hit_limit,
+    limited,
+    make_router,
+    network_of,
+    no_resource,
+    public,
+)
 
 router = make_router("/api")
+limits.declare("request_password_reset", "reset_password", "reset_password_link")
 _FORGOTTEN = public("whoever forgot their password cannot sign in")
 
 
@@ -27,14 +39,12 @@ _FORGOTTEN = public("whoever forgot their password cannot sign in")
     "/auth/forgot-password",
     tags=["auth"],
     operation_id="forgot_password",
-    dependencies=[limited("request_password_reset", "3/hour")],
     openapi_extra=_FORGOTTEN,
     response_model=SentOut,
 )
 @router.post(
     "/auth/request-password-reset",
     tags=["auth"],
-    dependencies=[limited("request_password_reset", "3/hour")],
     openapi_extra=_FORGOTTEN,
     response_model=SentOut,
 )
@@ -44,6 +54,7 @@ async def request_password_reset(
     """Send a link and a code to an address, or a code to a number, if it is somebody's. The answer does not tell."""
     desk = resources.get(Codes)
     wish = asked(request, "reset_password", body.target(desk))
+    await hit_limit(request, "request_password_reset", "3/hour", desk.target_digest(wish.target))
 
     async def send() -> SentOut:
         await codes.ask(tx, desk, wish)
@@ -56,7 +67,7 @@ async def request_password_reset(
 @router.post(
     "/auth/reset-password",
     tags=["auth"],
-    dependencies=[limited("reset_password", "3/hour")],
+    dependencies=[limited("reset_password_requests", "60/minute")],
     openapi_extra=public("the token or code is the right"),
 )
 async def reset_password(body: ResetIn, request: Request, resources: AllResources) -> ChangedOut:
@@ -67,18 +78,26 @@ async def reset_password(body: ResetIn, request: Request, resources: AllResource
         target = codes.mobile(body.mobile_number, desk.rules.default_phone_region)
     elif body.email is not None:
         target = Target("email", body.email)
-    await resources.get(NewPasswords).check(body.new_password, target.value if target else None)
-    password_hash = await resources.get(PasswordPool).hash(body.new_password)
-    async with resources.get(Database).transaction() as tx:
-        if body.token is not None:
-            answer = await _by_link(tx, body.token, password_hash)
-        else:
-            assert target is not None  # noqa: S101 - the schema demands it beside a code
-            proof = await codes.try_code(tx, desk, asked(request, "reset_password", target), body.code or "")
-            found = proof.user_id if proof is not None else None
-            answer = await resets.reset(tx, target, found, password_hash, BadCode()) if found else BadCode()
-    if isinstance(answer, Problem):
-        raise answer
+    network = network_of(request)
+    # A wrong code counts for its target alone: whoever else resets a password behind this address goes on.
+    limit = (
+        ("reset_password", "3/hour", f"{network} {desk.target_digest(target)}")
+        if target is not None
+        else ("reset_password_link", "20/hour", network)
+    )
+    async with failures_limited(request, *limit):
+        await resources.get(NewPasswords).check(body.new_password, target.value if target else None)
+        password_hash = await resources.get(PasswordPool).hash(body.new_password)
+        async with resources.get(Database).transaction() as tx:
+            if body.token is not None:
+                answer = await _by_link(tx, body.token, password_hash)
+            else:
+                assert target is not None  # noqa: S101 - the schema demands it beside a code
+                proof = await codes.try_code(tx, desk, asked(request, "reset_password", target), body.code or "")
+                found = proof.user_id if proof is not None else None
+                answer = await resets.reset(tx, target, found, password_hash, BadCode()) if found else BadCode()
+        if isinstance(answer, Problem):
+            raise answer
     detail = "The password was changed. Sign in with the new one."
     return ChangedOut(detail=detail, sessions_ended=answer.sessions, keys_ended=answer.keys)
 
@@ -100,14 +119,14 @@ async def _by_link(tx: Tx, token: str, password_hash: str) -> Ended | Problem:
 async def change_password(body: ChangeIn, caller: Caller, resources: AllResources) -> ChangedOut:
     """Replace the password by the current one. Every other session ends, and with `revoke_api_keys` every API key.
 
-    Who has no password yet, or signed in by a code within the last ten minutes, needs no current one.
+    Without the current password only an account that has none gets one; a forgotten one is reset by a link or code.
     """
     database, passwords = resources.get(Database), resources.get(PasswordPool)
     async with database.snapshot() as tx:
         stored = await service.password_hash_of(tx, caller.user_id)
         profile = await service.profile_of(tx, caller.user_id)
         if body.current_password is None:
-            if stored is not None and not await proved_by_code(tx, caller):
+            if stored is not None:
                 raise Invalid(errors=[{"field": "current_password", "detail": "is needed"}])
             await recently_authenticated(tx, caller)
     await resources.get(NewPasswords).check(body.new_password, profile.email, profile.name, profile.mobile_number)

@@ -2,7 +2,6 @@
 
 from hortus.accounts.sessions.recent import (
     authenticated_again,
-    proved_by_code,
     recently_authenticated,
     two_factors_proved,
 )
@@ -22,7 +21,6 @@ __all__ = [
     "live_sessions",
     "open_session",
     "principal_of",
-    "proved_by_code",
     "recently_authenticated",
     "refresh",
     "revoke",

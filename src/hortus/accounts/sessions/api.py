@@ -6,12 +6,14 @@ from fastapi import Request, Response
 
 from hortus.accounts import service, sessions, throttle, web_session
 from hortus.accounts.auth import Caller, limited_caller
+from hortus.accounts.codes import moment, tell_user
 from hortus.accounts.devices import device_name
 from hortus.accounts.errors import BadPassword
 from hortus.accounts.passwords import PasswordPool
 from hortus.accounts.schemas import ProvedOut, ReauthenticateIn, RefreshIn, SessionOut, TokensOut
 from hortus.accounts.sign_in import in_cookies, session_lasts, tokens_of
 from hortus.accounts.throttle import Throttle
+from hortus.core import limits
 from hortus.core.db import Database
 from hortus.core.errors import Invalid, Problem
 from hortus.core.paging import Page
@@ -24,20 +26,22 @@ from hortus.core.web import (
     ReadTx,
     WriteTx,
     address_of,
-    limited,
+    hit_limit,
+    limited_failures,
     make_router,
     network_of,
     public,
 )
 
 router = make_router("/api")
+limits.declare("refresh_session")
 REFRESHED = "The tokens were refreshed, and shown once. If that answer was lost, sign in again."
 
 
 @router.post(
     "/auth/refresh",
     tags=["auth"],
-    dependencies=[limited("refresh", "60/minute")],
+    dependencies=[limited_failures("refresh", "60/minute")],
     openapi_extra=public("the refresh token is the right"),
 )
 async def refresh(
@@ -57,6 +61,8 @@ async def refresh(
         answer = await sessions.refresh(
             tx, token, keys=keys, lasts=session_lasts(resources), address=address_of(request)
         )
+        if not isinstance(answer, Problem):  # over the limit nothing of this is kept
+            await hit_limit(request, "refresh_session", "30/minute", answer.session_id)
         tokens = answer if isinstance(answer, Problem) else await tokens_of(tx, resources, *astuple(answer))
         if given is None and not isinstance(tokens, Problem):
             tokens = in_cookies(tx, request, resources, tokens)
@@ -118,8 +124,9 @@ async def list_sessions(caller: Caller, tx: ReadTx, paging: PageOf) -> Page[Sess
 
 @router.delete("/user/sessions", status_code=204, tags=["user"])
 async def revoke_other_sessions(caller: Caller, tx: WriteTx) -> None:
-    """Sign out everywhere else."""
-    await sessions.revoke_others(tx, caller.user_id, caller.session_id)
+    """Sign out everywhere else. A message says so, where another device was signed in."""
+    if await sessions.revoke_others(tx, caller.user_id, caller.session_id):
+        await tell_user(tx, caller.user_id, "signed_out", time=moment())
 
 
 @router.delete("/user/sessions/{session_id}", status_code=204, tags=["user"], response_class=Response)

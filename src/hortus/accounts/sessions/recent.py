@@ -34,18 +34,6 @@ async def recently_authenticated(tx: Tx, caller: Principal, within: timedelta = 
         raise ReauthenticationRequired(within_seconds=seconds)
 
 
-async def proved_by_code(tx: Tx, caller: Principal, within: timedelta = RECENT) -> bool:
-    """Whether the caller's session proved itself by a one-time code within that time."""
-    query = select(Session.id).where(
-        Session.id == caller.session_id,
-        Session.user_id == caller.user_id,
-        Session.revoked_at.is_(None),
-        Session.authenticated_by == "otp",
-        Session.authenticated_at > clock.now() - within,
-    )
-    return (await tx.execute(query)).first() is not None
-
-
 async def authenticated_again(tx: Tx, caller: Principal, method: str) -> datetime:
     """Note that the session has just proved itself by `method` (`password`, `totp`, `passkey`, `otp`); when.
 

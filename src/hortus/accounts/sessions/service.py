@@ -10,6 +10,8 @@ from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
 
+from hortus.accounts.codes.deliver import moment, tell_user
+from hortus.accounts.devices import device_name
 from hortus.accounts.errors import AccountSuspended, BadRefreshToken, RefreshReused, SessionNotFound
 from hortus.accounts.principal import Principal, sessions_changed
 from hortus.accounts.tables import RefreshToken, Session, User
@@ -131,6 +133,8 @@ async def _again(
             return Refreshed(user_id, session_id, made[kept], used_at)
     with contextlib.suppress(SessionNotFound):  # somebody else noticed too
         await revoke(tx, user_id, session_id)
+        agent = (await tx.execute(select(Session.device).where(Session.id == session_id))).scalar_one()
+        await tell_user(tx, user_id, "session_reused", device=device_name(agent), time=moment())
     return RefreshReused()
 
 

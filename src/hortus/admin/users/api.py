@@ -79,8 +79,10 @@ async def give_role(
 
 @router.post("/{user_id}/sign-out", operation_id="admin_sign_out_user")
 async def sign_out(user_id: Id, body: ReasonIn, caller: RecentAdmin, tx: WriteTx) -> SignedOutOut:
-    """End every session of the user on every device."""
+    """End every session of the user on every device, and tell them."""
     ended = await accounts.sign_out_everywhere(tx, user_id)
+    if ended:
+        await accounts.tell_user(tx, user_id, "signed_out", time=accounts.moment())
     target = ("user", user_id)
     await record(tx, actor_of(caller), "user.signed_out", target, {"sessions": ended}, note=body.reason)
     return SignedOutOut(sessions_ended=ended)

@@ -2,7 +2,7 @@
 
 from hortus.billing.coupons.codes import mint, plain
 from hortus.billing.coupons.errors import CouponNotApplicable
-from hortus.billing.coupons.guesses import count_guess
+from hortus.billing.coupons.guesses import guess_counted
 from hortus.billing.coupons.service import (
     CouponTerms,
     discount_of,
@@ -23,13 +23,13 @@ __all__ = [
     "CouponNotApplicable",
     "CouponTerms",
     "Redemption",
-    "count_guess",
     "discount_of",
     "end",
     "find",
     "find_all",
     "give_gift",
     "good",
+    "guess_counted",
     "make",
     "mint",
     "plain",

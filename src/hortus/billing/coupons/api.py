@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 
 from hortus.accounts import Caller
 from hortus.billing.coupons import service
-from hortus.billing.coupons.guesses import count_guess
+from hortus.billing.coupons.guesses import guess_counted
 from hortus.billing.coupons.schemas import RedeemedOut, RedeemIn
 from hortus.core.settings import Settings
 from hortus.core.web import OnceOnly, WriteTx, make_router, no_resource, resource
@@ -21,7 +21,6 @@ async def redeem(
     body: RedeemIn, caller: Caller, request: Request, tx: WriteTx, settings: SettingsOf, once: OnceOnly
 ) -> JSONResponse:
     """Use a gift code: its credit is there at once. Of a discount, see what it will take off at checkout."""
-    await count_guess(request, caller.user_id)
 
     async def use() -> RedeemedOut:
         coupon = await service.good(tx, settings, body.code)
@@ -31,4 +30,5 @@ async def redeem(
         detail = "The credit is there."
         return RedeemedOut(kind="credit", applied=True, detail=detail, credits=coupon.credits, expires_at=until)
 
-    return await once.answer(tx, caller.user_id, body, use, again=no_resource)
+    async with guess_counted(request, caller.user_id, body.code):
+        return await once.answer(tx, caller.user_id, body, use, again=no_resource)

@@ -1,15 +1,26 @@
-"""Who tries codes one after the other is stopped: by customer, and by network over all customers."""
+"""Limits on codes that are tried one after the other: by customer, and by network for those that are wrong."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from starlette.requests import HTTPConnection
 
 from hortus.core import limits
-from hortus.core.web import hit_limit, network_of
+from hortus.core.web import failures_limited, hit_limit, network_of
 
 BY_USER, BY_NETWORK = "10/hour", "60/hour"
 limits.declare("coupon", "coupon_network")
 
 
-async def count_guess(connection: HTTPConnection, user_id: str) -> None:
-    """Count one code that somebody sent, before it is looked at. Raises RateLimited."""
-    await hit_limit(connection, "coupon_network", BY_NETWORK, network_of(connection))
+@asynccontextmanager
+async def guess_counted(connection: HTTPConnection, user_id: str, code: str | None) -> AsyncIterator[None]:
+    """Count one code that a customer sent, if they did, before it is looked at; a wrong one for their network too.
+
+    Raises RateLimited. Colleagues behind one address redeem as many good codes as they have.
+    """
+    if code is None:
+        yield
+        return
     await hit_limit(connection, "coupon", BY_USER, user_id)
+    async with failures_limited(connection, "coupon_network", BY_NETWORK, network_of(connection)):
+        yield

@@ -16,7 +16,7 @@ from hortus.tasks.leases import Leases
 from hortus.tasks.scheduler import Scheduler
 
 log = structlog.get_logger()
-ROOM: Mapping[str, int] = {"interactive": 16, "media": 2, "mail": 2, "maintenance": 1}
+ROOM: Mapping[str, int] = {"interactive": 16, "media": 2, "mail": 8, "maintenance": 1}
 """How many tasks of each queue run at once."""
 
 
