@@ -94,8 +94,8 @@ async def test_what_fits_no_order_waits_for_somebody(shop: Hortus, root):
     one, two = await buy(customer), await buy(customer, plan="pro", interval="year")
     await asyncio.gather(press(customer, one, "pay"), press(customer, two, "pay"))
     await quiet(shop)
-    found = [each for each in await payments(root) if each["kind"] == "unexpected"]
-    assert [each["id"] for each in await payments(root, status="unexpected")] == [each["id"] for each in found]
+    found = [each for each in await payments(root) if each["kind"] == "unmatched"]
+    assert [each["id"] for each in await payments(root, status="unmatched")] == [each["id"] for each in found]
     assert len(found) == 1
 
 

@@ -27,7 +27,7 @@ SEARCHES: dict[str, tuple[Callable[[Tx], Awaitable[Any]], str]] = {
     "a vendor's payment": (lambda tx: billing.find_payments(tx, Paging(), vendor_id="x"), "ix_payments_by_vendor_id"),
     "refunded": (lambda tx: billing.find_payments(tx, Paging(), status="refunded"), "ix_payments_refunded"),
     "disputed": (lambda tx: billing.find_payments(tx, Paging(), status="disputed"), "ix_payments_disputed"),
-    "unexpected": (lambda tx: billing.find_payments(tx, Paging(), status="unexpected"), "ix_payments_unexpected"),
+    "unmatched": (lambda tx: billing.find_payments(tx, Paging(), status="unmatched"), "ix_payments_unmatched"),
     "payments since": (lambda tx: billing.find_payments(tx, Paging(), since=clock.now()), PAYMENTS),
     "dead news": (lambda tx: billing.find_webhook_events(tx, Paging(), status="dead"), "ix_webhook_events_status_id"),
     "revenue": (lambda tx: billing.revenue(tx, clock.EPOCH, clock.now()), "ix_payments_paid_at"),

@@ -164,7 +164,7 @@ async def test_another_amount_grants_nothing(deaf_shop: Hortus):
             )
     await reconcile(shop.resources, None)  # type: ignore[arg-type]
     await handled(shop)
-    assert await rows(shop, "SELECT kind, credits FROM payments") == [("unexpected", 0)]
+    assert await rows(shop, "SELECT kind, credits FROM payments") == [("unmatched", 0)]
     assert await available(customer) == WELCOME
 
 

@@ -109,7 +109,7 @@ async def test_two_subscriptions_of_one_customer_leave_one_and_the_other_is_give
     kept = await rows(shop, "SELECT status, ended_at IS NULL FROM subscriptions ORDER BY status")
     assert [row[0] for row in kept] == ["active", "unwanted"]
     assert [bool(row[1]) for row in kept] == [True, False]
-    paid = await rows(shop, "SELECT amount_minor, refunded_minor, credits FROM payments WHERE kind = 'unexpected'")
+    paid = await rows(shop, "SELECT amount_minor, refunded_minor, credits FROM payments WHERE kind = 'unmatched'")
     assert [row[0] == row[1] and row[2] == 0 for row in paid] == [True]
     assert (await customer.post("/api/payment/subscription")).json()["code"] == "already_subscribed"
 

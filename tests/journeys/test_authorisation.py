@@ -123,6 +123,7 @@ RULES = {
     "GET /api/admin/payments": staff(200),
     "GET /api/admin/payments/{payment_id}": staff(200),
     "POST /api/admin/payments/{payment_id}/refund": admins(503, WHY),
+    "POST /api/admin/payments/{payment_id}/assign": admins(409, {"user_id": ids.new(), **WHY}),
     "GET /api/admin/webhook-events": staff(200),
     "GET /api/admin/webhook-events/{event_id}": admins(200),
     "POST /api/admin/webhook-events/{event_id}/replay": admins(200, WHY),

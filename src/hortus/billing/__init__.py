@@ -1,5 +1,6 @@
 """Selling: the price list, checkouts, subscriptions, payments, and what follows when money goes back."""
 
+from hortus.billing.assign import assign_to_checkout, assign_to_user
 from hortus.billing.auto_topup import turn_off as stop_auto_topup
 from hortus.billing.errors import (
     CannotChange,
@@ -19,6 +20,7 @@ from hortus.billing.oversight import (
     find_payments,
     find_webhook_events,
     look_at_payment,
+    unmatched_payments,
     webhook_event,
 )
 from hortus.billing.papers import InvoiceSettings, forget_details
@@ -54,6 +56,8 @@ __all__ = [
     "Press",
     "Revenue",
     "apply",
+    "assign_to_checkout",
+    "assign_to_user",
     "dispute_lost",
     "end_pack_sale",
     "end_subscription",
@@ -74,5 +78,6 @@ __all__ = [
     "revenue",
     "stop_auto_topup",
     "subscribers",
+    "unmatched_payments",
     "webhook_event",
 ]

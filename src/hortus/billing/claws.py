@@ -114,7 +114,7 @@ async def _claw(tx: Tx, payment: Payment, amount: int, cause: str) -> int:
 async def _restore(tx: Tx, payment: Payment, amount: int, number: int) -> None:
     await ledger.grant(
         tx,
-        payment.user_id,
+        payment.owner,
         amount,
         reference=references_of(payment.id, number)[-1],
         reason="Dispute won",

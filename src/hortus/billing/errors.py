@@ -101,6 +101,16 @@ class CannotRefund(Conflict):
     detail = "Refund at most what was paid and not refunded yet."
 
 
+class CannotAssign(Conflict):
+    """The payment is not unmatched any more, or the order cannot take it."""
+
+    code = "cannot_assign"
+    detail = (
+        "Only an unmatched payment of which nothing went back can be assigned: to an order of credit that is not "
+        "paid, or to a user whose account is not deleted."
+    )
+
+
 class BadSignature(Problem):
     """A webhook call that is not from the gateway."""
 

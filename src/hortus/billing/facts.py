@@ -11,6 +11,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy import select
 
+from hortus import accounts
 from hortus.billing import claws, grants, subscribed
 from hortus.billing.closing import close
 from hortus.billing.signals import payment_failed, payment_received, subscription_unwanted
@@ -42,7 +43,7 @@ class _Bought:
     """What a payment is for; without `credits` it grants nothing."""
 
     kind: str
-    user_id: str
+    user_id: str | None
     title: str
     credits: int = 0
     checkout_id: str | None = None
@@ -82,21 +83,30 @@ async def apply(tx: Tx, gateway: str, facts: Sequence[Fact], asked_at: datetime)
 
 async def _checkout_paid(tx: Tx, gateway: str, fact: CheckoutPaid) -> None:
     checkout = await _checkout(tx, gateway, fact.reference)
-    if checkout is None or checkout.kind == "subscription":
+    if checkout is None:
         log.warning("payment_without_order", gateway=gateway, reference=fact.reference[:40])
+        owner = await _owner_of(tx, gateway, fact.customer)
+        await _receive(tx, gateway, fact.payment, _Bought("unmatched", owner, "Payment without an order"))
         return
     if fact.customer is not None:
         await keep_customer(tx, checkout.user_id, gateway, fact.customer)
     fits = (fact.payment.amount_minor, fact.payment.currency) == (checkout.amount_minor, checkout.currency)
+    fits = fits and checkout.kind != "subscription" and await accounts.status_of(tx, checkout.user_id) != "deleted"
     first = fits and await close(tx, checkout.id, "paid")
     bought = _Bought(
-        checkout.kind if first else "unexpected",
+        checkout.kind if first else "unmatched",
         checkout.user_id,
         checkout.title,
         checkout.credits if first else 0,
         checkout_id=checkout.id,
     )
     await _receive(tx, gateway, fact.payment, bought)
+
+
+async def _owner_of(tx: Tx, gateway: str, customer: str | None) -> str | None:
+    """Whom the gateway calls so; None for nobody that is known here."""
+    query = select(Customer.user_id).where(Customer.gateway == gateway, Customer.vendor_id == customer)
+    return (await tx.execute(query)).scalar_one_or_none()
 
 
 async def _checkout_ended(tx: Tx, gateway: str, fact: CheckoutEnded) -> None:
@@ -117,19 +127,23 @@ async def _checkout(tx: Tx, gateway: str, reference: str) -> Checkout | None:
 
 async def _period_paid(tx: Tx, gateway: str, fact: SubscriptionRenewed) -> None:
     subscription = await subscribed.find(tx, gateway, fact.subscription, lock=True)
-    if subscription is None:
-        log.warning("period_without_subscription", gateway=gateway, subscription=fact.subscription)
-        return
     if await _known(tx, gateway, fact.payment.vendor_id):
         return
     sold = await sold_as(tx, gateway, fact.price)
+    if subscription is None:
+        log.warning("period_without_subscription", gateway=gateway, subscription=fact.subscription)
+        if (fact.reference is not None or sold is not None) and fact.payment.amount_minor:  # else none of ours
+            bought = _Bought("unmatched", None, "Payment without a subscription")
+            await _receive(tx, gateway, fact.payment, bought)
+        return
     wanted = subscription.status != "unwanted" and sold is not None and sold.currency == fact.payment.currency
     wanted = wanted and await _first_fits(tx, subscription, fact)
+    wanted = wanted and await accounts.status_of(tx, subscription.user_id) != "deleted"
     granted = 0
     if sold is not None and wanted:
         granted = await grants.credits_of_period(tx, subscription, sold, fact)
     bought = _Bought(
-        ("change" if fact.changed else "subscription") if wanted else "unexpected",
+        ("change" if fact.changed else "subscription") if wanted else "unmatched",
         subscription.user_id,
         sold.title if sold is not None else "Subscription",
         granted,
@@ -248,8 +262,8 @@ async def _receive(tx: Tx, gateway: str, paid: Paid, bought: _Bought) -> bool:
     )
     if made.first() is None:
         return False
-    if bought.kind == "unexpected":
-        log.error("payment_unexpected", gateway=gateway, payment=payment_id)
+    if bought.kind == "unmatched":
+        log.error("payment_unmatched", gateway=gateway, payment=payment_id)
     if bought.credits:
         await grants.grant_for(tx, payment_id)
     await payment_received.send(tx, payment_id)

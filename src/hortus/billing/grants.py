@@ -42,7 +42,7 @@ async def grant_for(tx: Tx, payment_id: str) -> None:
     row = (await tx.execute(select(Payment).where(Payment.id == payment_id))).scalar_one()
     await ledger.grant(
         tx,
-        row.user_id,
+        row.owner,
         row.credits,
         reference=references_of(row.id, 0)[0],
         reason=row.title,

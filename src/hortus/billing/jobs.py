@@ -12,6 +12,7 @@ from hortus.billing.refresh import refresh
 from hortus.billing.signals import (
     dispute_lost,
     payment_failed,
+    payment_matched,
     payment_received,
     payment_reversed,
     subscription_unwanted,
@@ -70,6 +71,8 @@ def connect_signals() -> None:
     """Let this package react to payments, refunds, disputes, grants and sign-ups; again is fine."""
     subscription_unwanted.connect(_enqueue_undo)
     payment_received.connect(papers.request_invoice)
+    payment_matched.connect(papers.request_invoice)
+    payment_matched.connect(referrals.hear_payment)
     payment_reversed.connect(papers.request_refund_note)
     dispute_lost.connect(papers.request_dispute_note)
     ledger.granted.connect(balance_watches.watch)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from hortus.billing.errors import PaymentNotFound
 from hortus.billing.inbox import EventNotFound
@@ -14,14 +14,14 @@ from hortus.core import ids
 from hortus.core.db import Tx
 from hortus.core.paging import Page, Paging, newest
 
-PaymentStatus = Literal["paid", "refunded", "partly_refunded", "disputed", "unexpected"]
+PaymentStatus = Literal["paid", "refunded", "partly_refunded", "disputed", "unmatched"]
 EventStatus = Literal["waiting", "handled", "kept", "dead"]
 _BY_STATUS: dict[str, tuple[Any, ...]] = {
-    "paid": (Payment.kind != "unexpected", Payment.refunded_minor == 0, Payment.disputed_minor == 0),
+    "paid": (Payment.kind != "unmatched", Payment.refunded_minor == 0, Payment.disputed_minor == 0),
     "refunded": (Payment.refunded_minor > 0, Payment.refunded_minor >= Payment.amount_minor),
     "partly_refunded": (Payment.refunded_minor > 0, Payment.refunded_minor < Payment.amount_minor),
     "disputed": (Payment.disputed_minor > 0,),
-    "unexpected": (Payment.kind == "unexpected",),
+    "unmatched": (Payment.kind == "unmatched",),
 }
 
 
@@ -46,6 +46,13 @@ async def find_payments(
     if until is not None:
         query = query.where(Payment.id < ids.lowest_at(until))
     return await newest(tx, query, paging, Payment.id)
+
+
+async def unmatched_payments(tx: Tx) -> int:
+    """How many payments fit no order and wait for an administrator to refund or assign them; counted up to 1,000."""
+    waiting = select(Payment.id).where(Payment.kind == "unmatched")
+    waiting = waiting.where(Payment.refunded_minor + Payment.disputed_minor < Payment.amount_minor).limit(1000)
+    return int((await tx.execute(select(func.count()).select_from(waiting.subquery()))).scalar_one())
 
 
 @dataclass(frozen=True, slots=True)

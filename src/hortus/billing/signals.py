@@ -4,6 +4,8 @@ from hortus.core.signals import Signal
 
 payment_received: Signal[str] = Signal("payment_received")
 """Money arrived and was booked: the payment's id, once per payment."""
+payment_matched: Signal[str] = Signal("payment_matched")
+"""An administrator assigned a payment that had fitted no order: the payment's id, once per payment."""
 payment_failed: Signal[str] = Signal("payment_failed")
 """A try to pay failed: the failed payment's id, once per try."""
 payment_reversed: Signal[str] = Signal("payment_reversed")

@@ -29,7 +29,7 @@ GATEWAY = String(40)
 CURRENCY = String(3)
 _PERIOD = text("kind = 'subscription'")
 _REFUNDED, _DISPUTED = text("refunded_minor > 0"), text("disputed_minor > 0")
-_UNEXPECTED = text("kind = 'unexpected'")
+_UNMATCHED = text("kind = 'unmatched'")
 LIVE = "status IN ('trialing', 'active', 'past_due')"
 
 
@@ -155,15 +155,15 @@ class Subscription(Base):
 class Payment(Base):
     """Money that arrived, once. What it granted is the ledger grant `payment:<id>`.
 
-    `unexpected` fits no order of ours (another amount, a second payment): it grants nothing and waits
-    for the operator. `clawed_wanted` is how much credit should have been taken back by now, for refunds
-    and disputes; `clawed_credits` how much was there to take.
+    `unmatched` fits no order of ours (another amount, a second payment, an order or account that is not there any
+    more): it grants nothing until an administrator refunds or assigns it. `clawed_wanted` is how much credit should
+    have been taken back by now, for refunds and disputes; `clawed_credits` how much was there to take.
     """
 
     __tablename__ = "payments"
     __table_args__ = (
         UniqueConstraint("gateway", "vendor_id"),
-        CheckConstraint("kind IN ('subscription', 'change', 'topup', 'auto_topup', 'unexpected')", "kind_is_known"),
+        CheckConstraint("kind IN ('subscription', 'change', 'topup', 'auto_topup', 'unmatched')", "kind_is_known"),
         CheckConstraint("0 <= refunded_minor AND 0 <= disputed_minor", "amounts_not_negative"),
         CheckConstraint("0 <= clawed_wanted AND clawed_wanted <= credits", "clawed_fits"),
         Index(None, "user_id", "id"),
@@ -174,11 +174,12 @@ class Payment(Base):
         Index("ix_payments_covering", "period_end", postgresql_where=_PERIOD, sqlite_where=_PERIOD),
         Index("ix_payments_refunded", "id", postgresql_where=_REFUNDED, sqlite_where=_REFUNDED),
         Index("ix_payments_disputed", "id", postgresql_where=_DISPUTED, sqlite_where=_DISPUTED),
-        Index("ix_payments_unexpected", "id", postgresql_where=_UNEXPECTED, sqlite_where=_UNEXPECTED),
+        Index("ix_payments_unmatched", "id", postgresql_where=_UNMATCHED, sqlite_where=_UNMATCHED),
     )
 
     id: Mapped[str] = mapped_column(id_type(), primary_key=True)
-    user_id: Mapped[str] = mapped_column(id_type())
+    user_id: Mapped[str | None] = mapped_column(id_type())
+    """None while it is unmatched and nobody is known to have paid it."""
     gateway: Mapped[str] = mapped_column(GATEWAY)
     vendor_id: Mapped[str] = mapped_column(VENDOR_ID)
     kind: Mapped[str] = mapped_column(String(20))
@@ -201,6 +202,13 @@ class Payment(Base):
     """How often credit was given back after a dispute was won; each time is a grant of its own."""
     paid_at: Mapped[datetime]
     created_at: Mapped[datetime]
+
+    @property
+    def owner(self) -> str:
+        """Who bought; a payment that granted anything has one. Raises ValueError while nobody is known."""
+        if self.user_id is None:
+            raise ValueError(f"nobody is known to have made payment {self.id}")
+        return self.user_id
 
 
 class FailedPayment(Base):

@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector, CollectorRegistry
 
 import hortus
-from hortus import tasks
+from hortus import billing, tasks
 from hortus.core import clock, proofs
 from hortus.core.db import Database
 from hortus.core.errors import Forbidden, Unauthenticated
@@ -46,6 +46,7 @@ class _Shared:
     up: bool = False
     depths: list[tasks.Depth] = field(default_factory=list)
     dead: int = 0
+    unmatched: int = 0
     workers: dict[str, int] = field(default_factory=dict)
     proved: list[Proved] = field(default_factory=list)
 
@@ -76,6 +77,7 @@ class Metrics:
                     up=True,
                     depths=await tasks.depths(tx, tasks.QUEUES),
                     dead=await tasks.dead(tx),
+                    unmatched=await billing.unmatched_payments(tx),
                     workers={kind: alive.count(kind) for kind in ("embedded", "celery", "scheduler")},
                     proved=await proofs.last(tx),
                 )
@@ -109,6 +111,8 @@ class _Now(Collector):
         yield _gauge("hortus_queue_lost", about, by, {(each.queue,): each.lost for each in depths})
         if self._shared.up:
             yield GaugeMetricFamily("hortus_dead_letters", "Tasks that were given up.", self._shared.dead)
+            about = "Payments that fit no order and wait to be refunded or assigned; counted up to 1000."
+            yield GaugeMetricFamily("hortus_payments_unmatched", about, self._shared.unmatched)
         about = "Processes alive in the last minute, by kind."
         yield _gauge("hortus_workers", about, ["kind"], {(kind,): n for kind, n in self._shared.workers.items()})
 

@@ -113,7 +113,7 @@ async def test_another_amount_or_currency_grants_nothing(
     answer = await customer.post(VERIFY, json=vendor.callback(payment, bought))
     assert answer.json()["status"] == "open"
     assert await available(customer) == WELCOME
-    assert [tuple(each) for each in await rows(shop, "SELECT kind, credits FROM payments")] == [("unexpected", 0)]
+    assert [tuple(each) for each in await rows(shop, "SELECT kind, credits FROM payments")] == [("unmatched", 0)]
 
 
 async def test_an_order_of_another_amount_or_owner_grants_nothing(shop: Hortus, vendor: RazorpayEmulator):

@@ -118,7 +118,7 @@ async def test_a_second_payment_of_one_order_grants_nothing(shop: Hortus, vendor
     await post.all()
     assert await available(customer) == WELCOME + SMALL
     kinds = await rows(shop, "SELECT kind FROM payments ORDER BY kind")
-    assert [kind for (kind,) in kinds] == ["topup", "unexpected"]
+    assert [kind for (kind,) in kinds] == ["topup", "unmatched"]
 
 
 async def test_a_lost_dispute_keeps_the_credit_and_a_question_takes_none(

@@ -13,6 +13,7 @@ from hortus.admin.audit import actor_of, record
 from hortus.admin.callers import RecentAdmin
 from hortus.admin.money import service
 from hortus.admin.money.schemas import (
+    AssignIn,
     BackOut,
     MarginList,
     MarginOut,
@@ -53,7 +54,7 @@ async def list_payments(
     since: DateTimeIn | None = None,
     until: DateTimeIn | None = None,
 ) -> Page[MoneyOut]:
-    """Payments, newest first. `status=unexpected` are those that fit no order; the times are those of the booking."""
+    """Payments, newest first. `status=unmatched` are those that fit no order; the times are those of the booking."""
     page = await billing.find_payments(
         tx, paging, user_id=user_id, vendor_id=vendor_id, status=status, since=since, until=until
     )
@@ -80,6 +81,19 @@ async def refund_payment(
         shown = await _look(tx, payment_id)
     headers = None if first else {"Idempotency-Replayed": "true"}
     return JSONResponse(shown.model_dump(mode="json"), headers=headers)
+
+
+@router.post("/payments/{payment_id}/assign", operation_id="admin_assign_payment")
+async def assign_payment(payment_id: Id, body: AssignIn, caller: RecentAdmin, tx: WriteTx) -> PaymentDetailsOut:
+    """Assign a payment that fits no order: to an unpaid order, whose credit is granted, or to a user without credit."""
+    if body.checkout_id is not None:
+        await billing.assign_to_checkout(tx, payment_id, body.checkout_id)
+    else:
+        await billing.assign_to_user(tx, payment_id, body.user_id or "")
+    shown = await _look(tx, payment_id)
+    details = {"user_id": shown.user_id, "checkout_id": shown.checkout_id}
+    await record(tx, actor_of(caller), "payment.assigned", ("payment", payment_id), details, note=body.reason)
+    return shown
 
 
 async def _look(tx: Tx, payment_id: str) -> PaymentDetailsOut:

@@ -3,10 +3,10 @@
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from hortus.admin.schemas import Reason
-from hortus.core.schemas import Body, MicroCredits, Time
+from hortus.core.schemas import Body, Id, MicroCredits, Time
 
 
 class RefundIn(Body):
@@ -16,15 +16,32 @@ class RefundIn(Body):
     reason: Reason
 
 
+class AssignIn(Body):
+    """Assign an unmatched payment to an unpaid order of credit, or to a user without credit: one of the two."""
+
+    checkout_id: Id | None = None
+    user_id: Id | None = None
+    reason: Reason
+
+    @model_validator(mode="after")
+    def _is_one(self) -> "AssignIn":
+        if (self.checkout_id is None) == (self.user_id is None):
+            raise ValueError("give either `checkout_id` or `user_id`")
+        return self
+
+
 class MoneyOut(BaseModel):
-    """A payment as staff sees it. `unexpected` fits no order: it granted nothing and waits for somebody to act."""
+    """A payment as staff sees it. `unmatched` fits no order: it granted nothing and waits for somebody to act.
+
+    `user_id` is null while nobody is known to have paid it.
+    """
 
     id: str
-    user_id: str
+    user_id: str | None
     gateway: str
     vendor_id: str
     kind: str
-    status: Literal["paid", "refunded", "partly_refunded", "disputed", "unexpected"]
+    status: Literal["paid", "refunded", "partly_refunded", "disputed", "unmatched"]
     title: str
     amount_minor: int
     currency: str
@@ -48,8 +65,8 @@ class MoneyOut(BaseModel):
             status = "disputed"
         elif row.refunded_minor:
             status = "refunded" if row.refunded_minor >= row.amount_minor else "partly_refunded"
-        elif row.kind == "unexpected":
-            status = "unexpected"
+        elif row.kind == "unmatched":
+            status = "unmatched"
         same = {name: getattr(row, name) for name in cls.model_fields if name != "status"}
         return cls.model_validate(same | {"status": status})
 

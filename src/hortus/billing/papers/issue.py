@@ -79,9 +79,9 @@ async def _invoice(tx: Tx, settings: InvoiceSettings, payment: Payment) -> Invoi
     """The invoice of a payment, issued now if it is missing; None when nothing was supplied for it."""
     query = select(Invoice).where(Invoice.payment_id == payment.id, Invoice.kind == "invoice")
     found = (await tx.execute(query)).scalar_one_or_none()
-    if found is not None or payment.kind == "unexpected" or payment.amount_minor <= 0:
+    if found is not None or payment.kind == "unmatched" or payment.amount_minor <= 0:
         return found
-    buyer = await buyer_of(tx, payment.user_id)
+    buyer = await buyer_of(tx, payment.owner)
     treatment = treat(settings, buyer, payment.currency)
     taxes = treatment.lines(payment.amount_minor)
     row = _amounts(payment.amount_minor, taxes) | {

@@ -62,7 +62,7 @@ async def waits(tx: Tx, payment_id: str) -> bool:
     """Whether a payment is by somebody who was brought and has not paid before."""
     query = select(Referral.user_id).join(Payment, Payment.user_id == Referral.user_id)
     query = query.where(Payment.id == payment_id, Referral.status == "waiting", Payment.amount_minor > 0)
-    return (await tx.execute(query.where(Payment.kind != "unexpected"))).first() is not None
+    return (await tx.execute(query.where(Payment.kind != "unmatched"))).first() is not None
 
 
 async def reward(tx: Tx, payment_id: str) -> bool:
