@@ -29,7 +29,7 @@ OPAQUE = {
     "prompt", "system", "script", "content", "text",
     # Addresses and numbers have a form of their own; so has what is looked up in a list.
     "email", "mobile_number", "gstin", "vat_id", "model", "voice", "style", "color", "addresses", "provider",
-    "file_id", "photo_file_id", "attachments",
+    "file_id", "photo_file_id", "checkout_id", "user_id", "attachments",
 }  # fmt: skip
 
 

@@ -303,10 +303,12 @@ async def test_a_hundred_events_that_were_never_sent_are_found(shop: Hortus, str
 
 async def test_stripe_that_fails_fails_the_checkout_and_nothing_else(shop: Hortus, stripe: StripeEmulator):
     customer = await shop.customer()
-    for mode in ("error", "rate_limited", "unauthorized", "garbage", "cut"):
+    passing, key, refusal = (502, "gateway_failed"), (503, "payments_not_configured"), (409, "gateway_refused")
+    said = {"error": passing, "rate_limited": passing, "garbage": passing, "cut": passing}
+    for mode, expected in (said | {"unauthorized": key, "bad_request": refusal}).items():
         stripe.fail(mode)
         answer = await customer.post("/api/payment/topup", json={"pack": "small"})
-        assert (answer.status_code, answer.json()["code"]) == (502, "gateway_failed"), answer.text
+        assert (answer.status_code, answer.json()["code"]) == expected, answer.text
         assert "Jane" not in json.dumps(answer.json())
         stripe.heal()
     assert (await buy(customer, "/api/payment/topup", pack="small"))["status"] == "open"

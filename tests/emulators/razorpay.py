@@ -19,6 +19,7 @@ import aiohttp
 from aiohttp import web
 
 from tests.emulators.base import Emulator, main
+from tests.emulators.limits import razorpay_refuses
 
 Entity = dict[str, Any]
 ERRORS = {400: "BAD_REQUEST_ERROR", 401: "BAD_REQUEST_ERROR", 429: "BAD_REQUEST_ERROR", 502: "GATEWAY_ERROR"}
@@ -152,7 +153,7 @@ class RazorpayEmulator(Emulator):
 
     async def _make_order(self, request: web.Request) -> Entity:
         body = await request.json()
-        _amount(body.get("amount"))
+        _amount(body.get("amount"), body.get("currency"))
         if len(body.get("receipt") or "") > 40:
             raise Wrong("The receipt may not be greater than 40 characters.", field="receipt")
         return self._order(body["amount"], body["currency"], body.get("receipt"), body.get("notes") or [])
@@ -219,7 +220,7 @@ class RazorpayEmulator(Emulator):
     async def _make_plan(self, request: web.Request) -> Entity:
         body = await request.json()
         item = body["item"]
-        _amount(item.get("amount"))
+        _amount(item.get("amount"), item.get("currency"))
         if body.get("period") not in MONTHS or body.get("interval") != 1:
             raise Wrong("Not a valid period")
         made = self._make("plan", "plan", interval=1, period=body["period"], notes=body.get("notes") or [], item={})
@@ -572,9 +573,12 @@ def _later(stamp: int, months: int) -> int:
     return int(start.replace(year=start.year + years, month=month + 1, day=day).timestamp())
 
 
-def _amount(amount: Any) -> None:
-    if not isinstance(amount, int) or isinstance(amount, bool) or amount < 100:
-        raise Wrong("The amount must be at least INR 1.00", field="amount")
+def _amount(amount: Any, currency: Any) -> None:
+    if not isinstance(amount, int) or isinstance(amount, bool):
+        raise Wrong("The amount must be an integer.", field="amount")
+    said = razorpay_refuses(amount, str(currency))
+    if said is not None:
+        raise Wrong(said, field="amount")
 
 
 def _collection(items: list[Entity]) -> Entity:

@@ -1,5 +1,6 @@
 """Selling: the price list, checkouts, subscriptions, payments, and what follows when money goes back."""
 
+from hortus.billing.amounts import require_prices
 from hortus.billing.assign import assign_to_checkout, assign_to_user
 from hortus.billing.auto_topup import turn_off as stop_auto_topup
 from hortus.billing.errors import (
@@ -75,6 +76,7 @@ __all__ = [
     "publish_pack",
     "refund",
     "replay",
+    "require_prices",
     "revenue",
     "stop_auto_topup",
     "subscribers",

@@ -12,7 +12,7 @@ from pydantic import StringConstraints
 from sqlalchemy import select
 
 from hortus.accounts import Caller, limited_caller
-from hortus.billing.errors import BadSignature, CheckoutNotFound, GatewayFailed, GatewayUnknown
+from hortus.billing.errors import BadSignature, CheckoutNotFound, GatewayUnknown, problem_of
 from hortus.billing.refresh import refresh
 from hortus.billing.schemas import CheckoutOut, GatewayId
 from hortus.billing.tables import Checkout
@@ -77,4 +77,4 @@ async def _look(resources: Resources, gateway: Gateway, subject: Subject, user_i
         await refresh(resources, gateway, subject, waits)
     except GatewayError as error:
         log.warning("callback_failed", gateway=gateway.id, reason=f"{type(error).__name__}: {error}")
-        raise GatewayFailed from error
+        raise problem_of(error) from error

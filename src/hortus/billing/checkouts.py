@@ -16,9 +16,8 @@ from hortus.billing.closing import close
 from hortus.billing.errors import (
     CheckoutNotFound,
     CheckoutPaidAlready,
-    GatewayFailed,
-    PaymentDeclined,
     PaymentsNotConfigured,
+    problem_of,
 )
 from hortus.billing.facts import keep_customer
 from hortus.billing.tables import Checkout, Customer
@@ -26,7 +25,7 @@ from hortus.core import clock
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.payments import Buyer, Declined, Gateway, GatewayError, Gateways, Order, Refused
+from hortus.payments import Buyer, Gateway, GatewayError, Gateways, Order, Refused
 
 log = structlog.get_logger()
 MakeOrder = Callable[[Tx], Awaitable[Checkout]]
@@ -45,7 +44,8 @@ class Return:
 async def begin(resources: Resources, checkout_id: str, back: Return) -> Checkout:
     """Open an order at its gateway; one that is open already stays as it is. Never inside a transaction.
 
-    Raises PaymentDeclined, GatewayFailed, and PaymentsNotConfigured when the gateway is gone.
+    Raises PaymentDeclined, AmountNotChargeable, GatewayRefused, GatewayFailed, and PaymentsNotConfigured when the
+    gateway is gone or its key is refused.
     """
     database = resources.get(Database)
     async with database.snapshot() as tx:
@@ -65,16 +65,12 @@ async def begin(resources: Resources, checkout_id: str, back: Return) -> Checkou
             price = await sold.vendor_price(database, gateway, plan, str(checkout.interval), checkout.currency)
         order = order_of(checkout, buyer, price, back, resources.get(Settings))
         started = await gateway.start(order)
-    except Declined as error:
-        raise PaymentDeclined from error
-    except Refused as error:  # it will never be opened: nothing waits for it any more
-        log.warning("checkout_refused", gateway=gateway.id, reason=str(error))
-        async with database.transaction() as tx:
-            await close(tx, checkout_id, "ended")
-        raise GatewayFailed from error
     except GatewayError as error:
         log.warning("checkout_failed", gateway=gateway.id, reason=f"{type(error).__name__}: {error}")
-        raise GatewayFailed from error
+        if isinstance(error, Refused):  # it will never be opened: nothing waits for it any more
+            async with database.transaction() as tx:
+                await close(tx, checkout_id, "ended")
+        raise problem_of(error) from error
     async with database.transaction() as tx:
         await tx.execute(
             update(Checkout)
@@ -140,10 +136,8 @@ async def cancel(resources: Resources, user_id: str, checkout_id: str) -> Checko
     if checkout.status in ("new", "open") and checkout.vendor_id is not None and gateway is not None:
         try:
             await gateway.close(checkout.vendor_id)
-        except Refused as error:
-            raise CheckoutPaidAlready from error
         except GatewayError as error:
-            raise GatewayFailed from error
+            raise problem_of(error, CheckoutPaidAlready()) from error
     async with database.transaction() as tx:
         await close(tx, checkout_id, "ended")
         closed = await _load(tx, checkout_id)

@@ -1,6 +1,7 @@
 """What can go wrong with buying, in words for customers."""
 
 from hortus.core.errors import Conflict, NotFound, Problem, Unavailable
+from hortus.payments import AmountRefused, Declined, GatewayError, NotConfigured, Refused
 
 
 class PaymentsNotConfigured(Unavailable):
@@ -80,6 +81,20 @@ class AmountNotOffered(Problem):
     detail = "`amounts` of `GET /api/payment/plans` says what may be bought in which currency."
 
 
+class AmountNotChargeable(Conflict):
+    """The gateway never charges such an amount."""
+
+    code, title = "amount_not_chargeable", "The gateway cannot charge this amount"
+    detail = "The amount is below what the payment gateway charges, above it, or between two of its steps."
+
+
+class GatewayRefused(Conflict):
+    """The gateway refused for good."""
+
+    code, title = "gateway_refused", "The payment gateway refused this"
+    detail = "Nothing was charged, and trying again does not help. Choose something else, or ask the operator."
+
+
 class NothingSaved(Conflict):
     """The customer never paid at a gateway that can charge them again."""
 
@@ -123,3 +138,21 @@ class NoPortal(NotFound):
 
     code = "no_portal"
     detail = "Your payment gateway has no such page. Use the routes under `/api/payment/subscription`."
+
+
+def problem_of(error: GatewayError, refused: Problem | None = None) -> Problem:
+    """A gateway's error in words for customers: what is refused for good is never shown as passing.
+
+    `refused` is what a refusal means where it has a name of its own.
+    """
+    match error:
+        case Declined():
+            return PaymentDeclined()
+        case AmountRefused():
+            return AmountNotChargeable()
+        case Refused():
+            return refused or GatewayRefused()
+        case NotConfigured():
+            return PaymentsNotConfigured()
+        case _:
+            return GatewayFailed()

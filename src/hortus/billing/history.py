@@ -5,8 +5,9 @@ from typing import Any
 import structlog
 from sqlalchemy import select
 
+from hortus.billing.amounts import rounded_up
 from hortus.billing.checkouts import shop_url
-from hortus.billing.errors import CannotRefund, GatewayFailed, NoPortal, PaymentNotFound, PaymentsNotConfigured
+from hortus.billing.errors import CannotRefund, NoPortal, PaymentNotFound, PaymentsNotConfigured, problem_of
 from hortus.billing.refresh import refresh
 from hortus.billing.tables import Customer, Payment
 from hortus.core.db import Database, Tx
@@ -39,14 +40,17 @@ async def refund(resources: Resources, payment_id: str, amount_minor: int | None
     amount = left if amount_minor is None else amount_minor
     if not 0 < amount <= left:
         raise CannotRefund(left_minor=left)
+    step = rounded_up(gateway, 1, row.currency)
+    if amount % step and amount != left:
+        raise CannotRefund(
+            f"This gateway refunds multiples of {step} minor units.", left_minor=left, multiple_minor=step
+        )
     try:
         await gateway.refund(row.vendor_id, amount, key=key)
         await refresh(resources, gateway, Subject("payment", row.vendor_id))
-    except Refused as error:
-        raise CannotRefund(left_minor=left) from error
     except GatewayError as error:
         log.warning("refund_failed", gateway=gateway.id, reason=f"{type(error).__name__}: {error}")
-        raise GatewayFailed from error
+        raise problem_of(error, CannotRefund(left_minor=left)) from error
 
 
 async def portal(resources: Resources, user_id: str, return_path: str) -> str:
@@ -61,5 +65,5 @@ async def portal(resources: Resources, user_id: str, return_path: str) -> str:
             except Refused:
                 continue
             except GatewayError as error:
-                raise GatewayFailed from error
+                raise problem_of(error) from error
     raise NoPortal

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import insert, select
 
 from hortus.billing import coupons, sold, subscribed
+from hortus.billing.amounts import require_chargeable, rounded_up
 from hortus.billing.closing import close
 from hortus.billing.coupons import Coupon, CouponNotApplicable
 from hortus.billing.errors import AlreadySubscribed, GatewayUnknown, NotForSale, PaymentsNotConfigured
@@ -53,7 +54,8 @@ async def order_plan(
     """Write down that a user wants a plan; a use of the coupon is held for it.
 
     A coupon that takes all off makes the first period a free one, after which the card is charged; one that takes
-    less comes instead of the plan's own trial. Raises AlreadySubscribed, NotForSale, and what coupons refuse.
+    less comes instead of the plan's own trial. Raises AlreadySubscribed, NotForSale, AmountNotChargeable, and what
+    coupons refuse.
     """
     if await subscribed.live_of(tx, user_id) is not None:
         raise AlreadySubscribed
@@ -62,11 +64,15 @@ async def order_plan(
     trial = given = 0
     if plan.terms.trial_days and gateway.can.trials and discount in (0, amount) and not await _had_one(tx, user_id):
         trial = plan.terms.trial_days
+    require_chargeable(gateway, amount, currency)  # what renewals cost
+    discount = _in_steps(gateway, amount, discount, currency)
     if discount == amount:
         discount, given = 0, sold.credits_of(plan, interval)
         trial += (clock.months_later(clock.now(), sold.MONTHS[interval]) - clock.now()).days
     if coupon is not None and not (gateway.can.discounts if discount else gateway.can.trials):
         raise CouponNotApplicable
+    if not trial:
+        require_chargeable(gateway, amount - discount, currency)
     order = await _insert(
         tx,
         user_id=user_id,
@@ -119,12 +125,15 @@ async def order_credits(
 ) -> Checkout:
     """Write down that a user wants credit; a use of the coupon is held for it.
 
-    What a coupon makes free is paid at once, without the gateway. Raises what coupons refuse.
+    What a coupon makes free is paid at once, without the gateway. Raises AmountNotChargeable, and what coupons refuse.
     """
     pack, discount = wanted.pack, 0
     if coupon is not None:
         name = pack.terms.name if pack is not None else None
         discount = coupons.discount_of(coupon, wanted.amount_minor, wanted.currency, pack=name)
+        discount = _in_steps(gateway, wanted.amount_minor, discount, wanted.currency)
+    if discount != wanted.amount_minor:
+        require_chargeable(gateway, wanted.amount_minor - discount, wanted.currency)
     order = await _insert(
         tx,
         user_id=user_id,
@@ -143,6 +152,16 @@ async def order_credits(
     if not order.amount_minor:
         await close(tx, order.id, "paid")
     return order
+
+
+def _in_steps(gateway: Gateway, amount: int, discount: int, currency: str) -> int:
+    """The discount that leaves an amount which the gateway can count. Raises CouponNotApplicable when none is left."""
+    if discount in (0, amount):
+        return discount
+    left = min(amount, rounded_up(gateway, amount - discount, currency))
+    if left == amount:
+        raise CouponNotApplicable
+    return amount - left
 
 
 async def _hold(tx: Tx, coupon: Coupon, order: Checkout) -> None:

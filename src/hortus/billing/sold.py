@@ -99,7 +99,10 @@ class FreeAmount:
         """Micro-credits for an amount; a fraction of one is not given away. Raises AmountNotOffered."""
         if not self.min_minor <= amount_minor <= self.max_minor:
             raise AmountNotOffered(currency=self.currency, min_minor=self.min_minor, max_minor=self.max_minor)
-        return amount_minor * self.credits_per_hundred // 100
+        worth = amount_minor * self.credits_per_hundred // 100
+        if not worth:  # rounded to nothing: that is not sold
+            raise AmountNotOffered(currency=self.currency, min_minor=self.min_minor, max_minor=self.max_minor)
+        return worth
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,13 @@ import structlog
 
 from hortus import quotas
 from hortus.billing import sold, subscribed
-from hortus.billing.errors import CannotChange, GatewayFailed, NoSubscription, PaymentDeclined, PaymentsNotConfigured
+from hortus.billing.amounts import require_chargeable
+from hortus.billing.errors import CannotChange, NoSubscription, PaymentsNotConfigured, problem_of
 from hortus.billing.refresh import refresh
 from hortus.billing.tables import Subscription
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
-from hortus.payments import Declined, Gateway, GatewayError, Gateways, Refused, Subject
+from hortus.payments import Gateway, GatewayError, Gateways, Subject
 from hortus.quotas import HeldPlan
 
 log = structlog.get_logger()
@@ -41,7 +42,7 @@ async def details(tx: Tx, user_id: str) -> tuple[HeldPlan, Subscription | None]:
 
 
 async def propose(resources: Resources, user_id: str, plan_name: str, interval: str) -> Change:
-    """What changing to a plan would cost. Raises NoSubscription, NotForSale, CannotChange."""
+    """What changing to a plan would cost. Raises NoSubscription, NotForSale, CannotChange, AmountNotChargeable."""
     row, gateway = await _mine(resources, user_id)
     database = resources.get(Database)
     async with database.snapshot() as tx:
@@ -54,6 +55,8 @@ async def propose(resources: Resources, user_id: str, plan_name: str, interval: 
         return Change(plan, interval, False, 0, 0, row.currency, amount, row.period_end)
     price = await _asked(sold.vendor_price(database, gateway, plan, interval, row.currency))
     owed = await _asked(gateway.preview(row.vendor_id, price))
+    if owed.due_minor:
+        require_chargeable(gateway, owed.due_minor, owed.currency)
     return Change(plan, interval, True, owed.due_minor, owed.unused_minor, owed.currency, amount, None)
 
 
@@ -116,11 +119,6 @@ async def _asked(call: Awaitable[T]) -> T:
     """The gateway's answer, its errors in words for customers."""
     try:
         return await call
-    except Declined as error:
-        raise PaymentDeclined from error
-    except Refused as error:
-        log.warning("gateway_refused", reason=str(error))
-        raise CannotChange from error
     except GatewayError as error:
         log.warning("gateway_failed", reason=f"{type(error).__name__}: {error}")
-        raise GatewayFailed from error
+        raise problem_of(error, CannotChange()) from error

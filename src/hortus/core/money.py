@@ -35,18 +35,28 @@ WITHOUT_MINOR = (
     "PYG",
     "RWF",
     "UGX",
+    "UYI",
     "VND",
     "VUV",
     "XAF",
     "XOF",
+    "XPF",
 )
 WITH_THREE = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
+WITH_FOUR = ("CLF", "UYW")
 """Currencies whose minor unit is not a hundredth (ISO 4217)."""
+
+
+def minor_digits(currency: str) -> int:
+    """In how many decimals the minor unit of a currency counts (ISO 4217)."""
+    if currency in WITHOUT_MINOR:
+        return 0
+    return 3 if currency in WITH_THREE else 4 if currency in WITH_FOUR else 2
 
 
 def money_to_text(amount_minor: int, currency: str) -> str:
     """Money for people: `(50000, "INR")` -> `"INR 500.00"`."""
-    places = 0 if currency in WITHOUT_MINOR else 3 if currency in WITH_THREE else 2
+    places = minor_digits(currency)
     return f"{currency} {Decimal(amount_minor).scaleb(-places):.{places}f}"
 
 

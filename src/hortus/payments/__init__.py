@@ -1,8 +1,10 @@
 """Payment vendors, one file each, behind one seam."""
 
+from hortus.payments.amounts import AmountRule
 from hortus.payments.base import (
     Abilities,
     Agreement,
+    AmountRefused,
     Buyer,
     Callback,
     Checkable,
@@ -37,6 +39,8 @@ __all__ = [
     "PLAY",
     "Abilities",
     "Agreement",
+    "AmountRefused",
+    "AmountRule",
     "Buyer",
     "Callback",
     "Checkable",

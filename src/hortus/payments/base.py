@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 from hortus.core.db import Database
 from hortus.core.http import Http
 from hortus.core.settings import Settings
+from hortus.payments.amounts import EVERY_AMOUNT, Amounts
 
 Interval = Literal["month", "year"]
 SubscriptionStatus = Literal["trialing", "active", "past_due", "ended"]
@@ -40,6 +41,10 @@ class NotConfigured(GatewayError):
 
 class Refused(GatewayError):
     """The gateway will never do this as asked; asking again does not help."""
+
+
+class AmountRefused(Refused):
+    """The gateway charges no such amount in this currency: it is too small, too large, or not one of its steps."""
 
 
 class Declined(GatewayError):
@@ -270,6 +275,8 @@ class Abilities:
     portal: bool = False
     resume: bool = True
     """Whether it can be taken back that a subscription ends with its period."""
+    amounts: Amounts = EVERY_AMOUNT
+    """Which amounts it charges; every amount unless it says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from tests.emulators.stripe.books import Books, Thing
 from tests.emulators.stripe.wire import Problem, declined, flag, missing, whole
 
 DAY = 86_400
-LEAST = {"usd": 50, "eur": 50, "gbp": 30, "inr": 50}
 
 
 class Desk:
@@ -44,7 +43,7 @@ class Desk:
             product=product,
             recurring={"interval": wish["recurring"]["interval"], "interval_count": 1, "usage_type": "licensed"},
             type="recurring",
-            unit_amount=whole(wish, "unit_amount"),
+            unit_amount=till.charged(whole(wish, "unit_amount"), wish["currency"]),
         )
 
     def update_price(self, price: Thing, wish: Thing) -> Thing:
@@ -83,11 +82,11 @@ class Desk:
         else:
             asked = bought["price_data"]
             whole_price, currency = whole(asked, "unit_amount"), asked["currency"]
-            if 0 < whole_price < LEAST[currency]:
-                raise Problem(400, "amount_too_small", "The Checkout Session's total amount is too small.")
         coupons = [self.books.get("coupon", each["coupon"]) for each in wish.get("discounts", ())]
         off = sum(each["amount_off"] for each in coupons)
         trial = wish.get("subscription_data", {}).get("trial_period_days")
+        if not trial and whole_price > off:
+            till.charged(whole_price - off, currency)
         session = self.books.add(
             "checkout.session",
             mode=wish["mode"],
@@ -126,7 +125,7 @@ class Desk:
             raise Problem(400, "payment_method_unexpected_state", "The PaymentMethod belongs to another customer.")
         intent = till.intend(
             self.books,
-            whole(wish, "amount", least=1),
+            till.charged(whole(wish, "amount", least=1), wish["currency"]),
             wish["currency"],
             customer,
             metadata=wish.get("metadata", {}),

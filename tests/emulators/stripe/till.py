@@ -1,7 +1,16 @@
 """Money at the vendor: intents, charges, what goes back, what a bank questions."""
 
+from tests.emulators.limits import stripe_refuses
 from tests.emulators.stripe.books import Books, Thing
 from tests.emulators.stripe.wire import Problem
+
+
+def charged(amount: int, currency: str) -> int:
+    """An amount that may be charged."""
+    refused = stripe_refuses(amount, currency)
+    if refused is not None:
+        raise Problem(400, refused, f"Stripe charges no {amount} {currency}.", param="amount")
+    return amount
 
 
 def intend(books: Books, amount: int, currency: str, customer: str | None, **more: object) -> Thing:
@@ -69,6 +78,10 @@ def refund(books: Books, payment: Thing, amount: int, *, status: str = "succeede
     charge = charge_of(books, payment)
     if charge["refunded"]:
         raise Problem(400, "charge_already_refunded", f"Charge {charge['id']} has already been refunded.")
+    if stripe_refuses(amount, charge["currency"], back=True) is not None:
+        raise Problem(
+            400, "invalid_charge_amount", "The amount is not a multiple of the smallest unit.", param="amount"
+        )
     if not charge["paid"] or not 0 < amount <= charge["amount"] - charge["amount_refunded"]:
         raise Problem(400, "amount_too_large", "Refund amount is greater than unrefunded amount.", param="amount")
     charge["amount_refunded"] += amount

@@ -1,7 +1,7 @@
 """Routes of `/api/admin/plans` and `/api/admin/packs`."""
 
 from dataclasses import asdict
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi.responses import JSONResponse
 
@@ -13,9 +13,11 @@ from hortus.admin.schemas import ReasonIn
 from hortus.admin.selling.schemas import Name, PackIn, PackVersionOut, PlanIn, PlanVersionOut, SaleOut
 from hortus.core.db import Tx
 from hortus.core.errors import Conflict
-from hortus.core.web import OnceOnly, ReadTx, WriteTx, make_router, no_resource
+from hortus.core.web import OnceOnly, ReadTx, WriteTx, make_router, no_resource, resource
+from hortus.payments import Gateways
 
 router = make_router("/api/admin", "admin")
+GatewaysOf = Annotated[Gateways, resource(Gateways)]
 
 
 # Plans -----------------------------------------------------------------------
@@ -28,10 +30,17 @@ async def list_plans(_caller: Staff, tx: ReadTx) -> list[PlanVersionOut]:
 
 
 @router.post("/plans", status_code=201, operation_id="admin_publish_plan", response_model=PlanVersionOut)
-async def publish_plan(body: PlanIn, caller: RecentAdmin, tx: WriteTx, once: OnceOnly) -> JSONResponse:
-    """Make a new version of a plan. It is sold from now on; whoever has an older one keeps it until they renew."""
+async def publish_plan(
+    body: PlanIn, caller: RecentAdmin, tx: WriteTx, once: OnceOnly, gateways: GatewaysOf
+) -> JSONResponse:
+    """Make a new version of a plan. It is sold from now on; whoever has an older one keeps it until they renew.
+
+    A price that a gateway which is ready cannot charge is refused (`amount_not_chargeable`).
+    """
 
     async def make() -> PlanVersionOut:
+        billing.require_prices(gateways.ready(), body.prices)
+        billing.require_prices(gateways.ready(), body.yearly_prices)
         terms = quotas.PlanTerms(
             body.name,
             body.title,
@@ -79,10 +88,16 @@ async def list_packs(_caller: Staff, tx: ReadTx) -> list[PackVersionOut]:
 
 
 @router.post("/packs", status_code=201, operation_id="admin_publish_pack", response_model=PackVersionOut)
-async def publish_pack(body: PackIn, caller: RecentAdmin, tx: WriteTx, once: OnceOnly) -> JSONResponse:
-    """Make a new version of a pack, which is sold from now on."""
+async def publish_pack(
+    body: PackIn, caller: RecentAdmin, tx: WriteTx, once: OnceOnly, gateways: GatewaysOf
+) -> JSONResponse:
+    """Make a new version of a pack, which is sold from now on.
+
+    A price that a gateway which is ready cannot charge is refused (`amount_not_chargeable`).
+    """
 
     async def make() -> PackVersionOut:
+        billing.require_prices(gateways.ready(), body.prices)
         terms = billing.PackTerms(body.name, body.title, int(body.credits), dict(body.prices))
         made = await billing.publish_pack(tx, terms)
         details = {"version": made.version, "credits": body.credits, "prices": body.prices}

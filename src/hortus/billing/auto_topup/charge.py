@@ -14,7 +14,7 @@ from hortus.billing.auto_topup import service
 from hortus.billing.auto_topup.tables import AutoTopup
 from hortus.billing.checkouts import Return, buyer_of, order_of
 from hortus.billing.closing import close
-from hortus.billing.errors import GatewayFailed, NotForSale
+from hortus.billing.errors import AmountNotChargeable, GatewayFailed, NotForSale
 from hortus.billing.refresh import refresh
 from hortus.billing.tables import Checkout
 from hortus.core import clock
@@ -84,6 +84,10 @@ async def _order(resources: Resources, gateway: Gateway, row: AutoTopup) -> str 
             if not await service.start(tx, row.user_id, order.id, order.amount_minor, order.currency, per_hour):
                 raise _NotNow
     except (_NotNow, NotForSale):
+        return None
+    except AmountNotChargeable:
+        async with resources.get(Database).transaction() as tx:
+            await service.stop(tx, row.user_id, "refused")
         return None
     return order.id
 

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import sys
+from copy import copy
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import structlog
 
 from hortus.billing.papers.errors import NotPrinted
 from hortus.billing.papers.tables import Invoice
+from hortus.core.money import minor_digits
 
 log = structlog.get_logger()
 SECONDS = 20
@@ -25,11 +27,13 @@ _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TMP
 
 def money(amount_minor: int, currency: str) -> str:
     """An amount for people, such as `₹1,180.00`, without any float."""
-    from babel.numbers import format_currency, get_currency_precision  # noqa: PLC0415 - loaded by the first paper
+    from babel import Locale  # noqa: PLC0415 - loaded by the first paper
 
-    digits = get_currency_precision(currency)
-    locale = "en_IN" if currency == "INR" else "en_US"
-    return format_currency(Decimal(amount_minor).scaleb(-digits), currency, locale=locale)
+    locale = Locale.parse("en_IN" if currency == "INR" else "en_US")
+    pattern = copy(locale.currency_formats["standard"])
+    digits = minor_digits(currency)  # ISO 4217: CLDR shows fewer decimals than some currencies are counted in
+    pattern.frac_prec = (digits, digits)
+    return str(pattern.apply(Decimal(amount_minor).scaleb(-digits), locale, currency=currency, currency_digits=False))
 
 
 def laid_out(row: Invoice) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from hortus.core import clock
 from hortus.core.clock import iso
 from hortus.core.db import Tx
 from hortus.core.errors import Invalid
+from hortus.core.money import minor_digits
 from hortus.ledger import Moved
 from hortus.quotas import Spent
 
@@ -80,9 +81,7 @@ def _amounts(paid: Payment, tax: int | None) -> tuple[int | None, ...]:
 
 def decimal(amount_minor: int, currency: str) -> str:
     """`118000`, `INR` -> `1180.00`."""
-    from babel.numbers import get_currency_precision  # noqa: PLC0415 - loaded by the first paper
-
-    return format(Decimal(amount_minor).scaleb(-get_currency_precision(currency)), "f")
+    return format(Decimal(amount_minor).scaleb(-minor_digits(currency)), "f")
 
 
 def to_csv(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

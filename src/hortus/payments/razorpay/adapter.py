@@ -22,7 +22,7 @@ from hortus.payments.base import (
 from hortus.payments.razorpay import news, subscriptions
 from hortus.payments.razorpay.client import Absent, Client, Entity
 from hortus.payments.razorpay.facts import close_order, facts_of, refund
-from hortus.payments.razorpay.settings import Settings
+from hortus.payments.razorpay.settings import AMOUNTS, Settings
 
 LATE_MINUTES = 7200
 """For so long Razorpay takes by itself what a bank authorised late: five days, its longest. After that it goes back."""
@@ -37,7 +37,9 @@ class Adapter:
     def __init__(self, context: Context) -> None:
         self._settings = Settings()
         self._client = Client(context.http, self._settings)
-        self.can = Abilities(currencies=self._settings.currencies, discounts=False, off_session=False, resume=False)
+        self.can = Abilities(
+            currencies=self._settings.currencies, discounts=False, off_session=False, resume=False, amounts=AMOUNTS
+        )
 
     def missing(self) -> str | None:
         return self._settings.missing()

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from urllib.parse import urlencode
 
 from hortus.core.http import Http, HttpError, Response
-from hortus.payments.base import Declined, NotConfigured, Refused, Unavailable
+from hortus.payments.base import AmountRefused, Declined, NotConfigured, Refused, Unavailable
 from hortus.payments.razorpay.settings import Settings
 
 Entity = dict[str, Any]
@@ -21,6 +21,7 @@ _WORD = re.compile(r"[A-Za-z_]{1,60}")
 _DECLINED = re.compile(
     r"payment_(failed|declined|cancelled|timed_out)|insufficient_funds|card_\w+|authentication_failed"
 )
+_AMOUNT = re.compile(r"amount must be at least|amount exceeds maximum|currency is not supported")
 _ABSENT = ("does not exist", "not a valid id", "no db records found")
 
 
@@ -116,6 +117,8 @@ def _fail(answer: Response) -> NoReturn:
         raise Absent(said)
     if code == "GATEWAY_ERROR" or _DECLINED.fullmatch(reason):
         raise Declined(said)
+    if _AMOUNT.search(text.lower()):
+        raise AmountRefused(said)
     raise Refused(said)
 
 

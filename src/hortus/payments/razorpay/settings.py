@@ -2,11 +2,15 @@
 
 from typing import Annotated, ClassVar
 
-from pydantic import Field, SecretStr, StringConstraints
+from pydantic import Field, SecretStr, StringConstraints, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from hortus.core.configuration import CommaSeparated, Rule, Secret, SettingsGroup
 from hortus.core.settings import SecureAddress
+from hortus.payments.amounts import load
+
+AMOUNTS = load("hortus.payments.razorpay")
+"""Razorpay's table of currencies. Its units are those of ISO 4217 in every currency that it documents."""
 
 Currencies = Annotated[
     tuple[Annotated[str, StringConstraints(to_upper=True, pattern=r"^[A-Za-z]{3}$")], ...],
@@ -37,6 +41,14 @@ class Settings(SettingsGroup):
     """Seconds to wait for an answer."""
     currencies: Currencies = ("INR",)
     """What the account may charge, the first by default. Others than INR must be activated at Razorpay first."""
+
+    @field_validator("currencies")
+    @classmethod
+    def _have_known_units(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        for each in given:
+            if AMOUNTS.rule(each) is None:
+                raise ValueError(f"Razorpay does not document in which units it charges {each}")
+        return given
 
     @property
     def root(self) -> str:

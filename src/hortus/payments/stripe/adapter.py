@@ -19,6 +19,7 @@ from hortus.payments.base import (
     Subject,
 )
 from hortus.payments.stripe import changes, checkouts, news
+from hortus.payments.stripe.currencies import AMOUNTS
 from hortus.payments.stripe.facts import facts_of
 from hortus.payments.stripe.failures import asking
 from hortus.payments.stripe.settings import Settings
@@ -40,7 +41,7 @@ class Adapter:
         self._settings = Settings()
         self._http = context.http
         self._connected: StripeClient | None = None
-        self.can = Abilities(currencies=self._settings.currencies, portal=True)
+        self.can = Abilities(currencies=self._settings.currencies, portal=True, amounts=AMOUNTS)
 
     async def _client(self) -> "StripeClient":
         """The client; the first time its library is loaded beside the loop, not in it."""

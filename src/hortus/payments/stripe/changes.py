@@ -7,6 +7,7 @@ begin and charge the new period at once. Any other change, and a cancellation, r
 from typing import TYPE_CHECKING, cast
 
 from hortus.payments.base import Interval, Proration, Refused
+from hortus.payments.stripe.currencies import minor
 from hortus.payments.stripe.failures import is_missing
 from hortus.payments.stripe.wire import id_of
 
@@ -29,7 +30,8 @@ async def preview(client: "StripeClient", subscription: str, price: str) -> Pror
         }
     )
     unused = -sum(line.amount for line in shown.lines.data if line.amount < 0)
-    return Proration(max(0, shown.amount_due), unused, shown.currency.upper())
+    due, currency = max(0, shown.amount_due), shown.currency
+    return Proration(minor(due, currency), minor(unused, currency), currency.upper())
 
 
 async def change(client: "StripeClient", subscription: str, price: str, *, now: bool, key: str) -> None:

@@ -9,6 +9,7 @@ import json
 from typing import TYPE_CHECKING
 
 from hortus.payments.base import Buyer, Declined, Order, RecurringPrice, Refused, Started
+from hortus.payments.stripe.currencies import units
 from hortus.payments.stripe.failures import is_missing
 from hortus.payments.stripe.wire import REFERENCE
 
@@ -33,7 +34,7 @@ async def make_price(client: "StripeClient", price: RecurringPrice) -> str:
             "lookup_key": price.id,
             "nickname": price.id,
             "currency": price.currency.lower(),
-            "unit_amount": price.amount_minor,
+            "unit_amount": units(price.amount_minor, price.currency),
             "recurring": {"interval": price.interval},
             "product_data": {"name": price.title, "metadata": {"hortus_price": price.id}},
             "metadata": {"hortus_price": price.id},
@@ -45,7 +46,7 @@ async def make_price(client: "StripeClient", price: RecurringPrice) -> str:
 
 def _is_same(found: "Price", price: RecurringPrice) -> bool:
     interval = found.recurring.interval if found.recurring is not None else None
-    terms = (price.amount_minor, price.currency.lower(), price.interval)
+    terms = (units(price.amount_minor, price.currency), price.currency.lower(), price.interval)
     return (found.unit_amount, found.currency, interval) == terms
 
 
@@ -111,7 +112,7 @@ async def _open(client: "StripeClient", order: Order, customer: str) -> Started:
             {
                 "price_data": {
                     "currency": order.currency.lower(),
-                    "unit_amount": order.amount_minor,
+                    "unit_amount": units(order.amount_minor, order.currency),
                     "product_data": {"name": order.title},
                 },
                 "quantity": 1,
@@ -128,7 +129,7 @@ async def _open(client: "StripeClient", order: Order, customer: str) -> Started:
 async def _make_coupon(client: "StripeClient", order: Order) -> str:
     made = await client.v1.coupons.create_async(
         {
-            "amount_off": order.discount_minor,
+            "amount_off": units(order.discount_minor, order.currency),
             "currency": order.currency.lower(),
             "duration": "once",
             "max_redemptions": 1,
@@ -162,7 +163,7 @@ async def charge(client: "StripeClient", order: Order) -> None:
         raise Refused("the customer is not known at Stripe")
     made = await client.v1.payment_intents.create_async(
         {
-            "amount": order.amount_minor,
+            "amount": units(order.amount_minor, order.currency),
             "currency": order.currency.lower(),
             "customer": customer,
             "payment_method": await _method(client, customer),
@@ -195,6 +196,10 @@ async def refund(client: "StripeClient", payment: str, amount_minor: int, *, key
     if payment.startswith(("in_", "cs_")):
         raise Refused("nothing was charged for it")
     if payment.startswith(("ch_", "py_")):
-        await client.v1.refunds.create_async({"charge": payment, "amount": amount_minor}, {"idempotency_key": key})
+        charge = await client.v1.charges.retrieve_async(payment)
+        amount = units(amount_minor, charge.currency.upper())
+        await client.v1.refunds.create_async({"charge": payment, "amount": amount}, {"idempotency_key": key})
         return
-    await client.v1.refunds.create_async({"payment_intent": payment, "amount": amount_minor}, {"idempotency_key": key})
+    intent = await client.v1.payment_intents.retrieve_async(payment)
+    amount = units(amount_minor, intent.currency.upper())
+    await client.v1.refunds.create_async({"payment_intent": payment, "amount": amount}, {"idempotency_key": key})

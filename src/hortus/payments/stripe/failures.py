@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from hortus.payments.base import Declined, GatewayError, NotConfigured, Refused, Unavailable
+from hortus.payments.base import AmountRefused, Declined, GatewayError, NotConfigured, Refused, Unavailable
 
 if TYPE_CHECKING:
     from stripe import StripeError
 
 MISSING = "resource_missing"
+AMOUNT_CODES = ("amount_too_small", "amount_too_large", "invalid_charge_amount")
 LONGEST_WAIT = 3600.0
 
 
@@ -42,6 +43,8 @@ def _translated(what: str, error: "StripeError") -> GatewayError:
             return Unavailable(said, _wait(error))
         case stripe.AuthenticationError() | stripe.PermissionError():
             return NotConfigured(f"{said}; look at STRIPE_SECRET_KEY and what it may do")
+        case stripe.InvalidRequestError() if error.code in AMOUNT_CODES:
+            return AmountRefused(said)
         case stripe.InvalidRequestError() | stripe.IdempotencyError():
             return Refused(said)
         case _:

@@ -12,6 +12,7 @@ from hortus.payments.base import (
     PaymentFailed,
     Refunded,
 )
+from hortus.payments.stripe.currencies import minor
 from hortus.payments.stripe.wire import PAGE, id_of, moment, reference_of
 
 if TYPE_CHECKING:
@@ -53,7 +54,9 @@ def _of_nothing_due(session: "Session", reference: str) -> list[Fact]:
     """A discount may leave nothing to pay, and then there is no payment at Stripe."""
     if session.mode != "payment" or session.status != "complete" or session.payment_status == "unpaid":
         return []
-    paid = Paid(session.id, session.amount_total or 0, (session.currency or "").upper(), moment(session.created))
+    currency = session.currency or ""
+    total = minor(session.amount_total or 0, currency)
+    paid = Paid(session.id, total, currency.upper(), moment(session.created))
     return [CheckoutPaid(reference, paid, id_of(session.customer))]
 
 
@@ -63,9 +66,8 @@ async def of_intent(client: "StripeClient", intent: "PaymentIntent", reference: 
     if isinstance(charge, str):
         raise ValueError("the charge was not expanded")
     if intent.status == "succeeded" and charge is not None:
-        paid = Paid(
-            intent.id, intent.amount_received, intent.currency.upper(), moment(charge.created), method_of(charge)
-        )
+        received = minor(intent.amount_received, intent.currency)
+        paid = Paid(intent.id, received, intent.currency.upper(), moment(charge.created), method_of(charge))
         return [CheckoutPaid(reference, paid, id_of(intent.customer)), *await undone(client, charge, intent.id)]
     if intent.last_payment_error is not None:
         error = intent.last_payment_error
@@ -81,14 +83,21 @@ async def undone(client: "StripeClient", charge: "Charge", payment: str) -> list
     if charge.amount_refunded:
         refunds = await client.v1.refunds.list_async({"charge": charge.id, "limit": PAGE})
         facts += [
-            Refunded(each.id, payment, each.amount, each.currency.upper(), moment(each.created))
+            Refunded(each.id, payment, minor(each.amount, each.currency), each.currency.upper(), moment(each.created))
             async for each in refunds.auto_paging_iter()
             if each.status not in NOT_BACK
         ]
     if charge.disputed:
         disputes = await client.v1.disputes.list_async({"charge": charge.id, "limit": PAGE})
         facts += [
-            Disputed(each.id, payment, each.amount, each.currency.upper(), DISPUTES[each.status], moment(each.created))
+            Disputed(
+                each.id,
+                payment,
+                minor(each.amount, each.currency),
+                each.currency.upper(),
+                DISPUTES[each.status],
+                moment(each.created),
+            )
             async for each in disputes.auto_paging_iter()
             if each.status in DISPUTES
         ]

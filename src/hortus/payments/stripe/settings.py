@@ -2,11 +2,12 @@
 
 from typing import Annotated, ClassVar
 
-from pydantic import AliasChoices, Field, SecretStr, StringConstraints
+from pydantic import AliasChoices, Field, SecretStr, StringConstraints, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from hortus.core.configuration import CommaSeparated, Rule, Secret, SettingsGroup
 from hortus.core.settings import SecureAddress
+from hortus.payments.stripe.currencies import AMOUNTS
 
 SECRET_KINDS = ("sk_", "rk_")
 
@@ -39,6 +40,14 @@ class Settings(SettingsGroup):
     """For tests and proxies: https, or http on this machine."""
     timeout: float = Field(20.0, gt=0, le=50)
     """Seconds for one call."""
+
+    @field_validator("currencies")
+    @classmethod
+    def _are_charged(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        for each in given:
+            if AMOUNTS.rule(each) is None:
+                raise ValueError(f"Stripe charges nothing in {each}")
+        return given
 
     @property
     def key(self) -> str:

@@ -17,6 +17,7 @@ from hortus.payments.base import (
     SubscriptionRenewed,
     SubscriptionStatus,
 )
+from hortus.payments.stripe.currencies import minor
 from hortus.payments.stripe.payments import method_of, undone
 from hortus.payments.stripe.wire import PAGE, id_of, moment, reference_of, sure_id
 
@@ -118,7 +119,7 @@ def _renewed(
         reference,
         Paid(
             payment,
-            invoice.amount_paid,
+            minor(invoice.amount_paid, invoice.currency),
             invoice.currency.upper(),
             moment(paid_at),
             method_of(taken) if taken is not None else None,

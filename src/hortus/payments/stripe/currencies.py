@@ -1,0 +1,18 @@
+"""Stripe's table of currencies, and amounts in its units."""
+
+from hortus.payments.amounts import load
+from hortus.payments.base import AmountRefused
+
+AMOUNTS = load("hortus.payments.stripe")
+
+
+def units(amount_minor: int, currency: str) -> int:
+    """An amount in Stripe's units. Raises AmountRefused for a currency whose units Stripe does not document."""
+    if AMOUNTS.rule(currency) is None:
+        raise AmountRefused(f"Stripe charges nothing in {currency}")
+    return AMOUNTS.to_units(amount_minor, currency)
+
+
+def minor(given: int, currency: str) -> int:
+    """An amount of Stripe's in minor units of ISO 4217; `currency` as Stripe writes it, in small letters."""
+    return AMOUNTS.from_units(given, currency.upper())
