@@ -2,11 +2,17 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text, update
 from tests.billing.conftest import available, buy, press, quiet, rows
 from tests.serving import Hortus
+
+from hortus.billing.checkouts import give_up
+from hortus.billing.tables import Checkout
+from hortus.core import clock
+from hortus.payments.sandbox import vendor
 
 CREDIT = 1_000_000
 MUMBAI = "27AAPFU0939F1ZV"
@@ -131,3 +137,22 @@ async def test_a_fact_that_cannot_be_booked_holds_up_no_other_of_its_payment(sho
     await hurry(shop)
     await until(shop, "SELECT amount_minor FROM refunds", [(700,)])
     await quiet(shop)
+
+
+async def test_an_order_that_cannot_be_closed_holds_up_no_other_sweep(shop: Hortus):
+    customer = await shop.customer()
+    orders = [await buy(customer, "/api/payment/topup", pack="small", currency="INR") for _ in range(3)]
+    stuck, free, paid = (order["checkout_id"] for order in orders)
+    async with shop.database.transaction() as tx:
+        days = iter((9, 8, 7))
+        for checkout_id in (stuck, free, paid):
+            made = clock.now() - timedelta(days=next(days))
+            await tx.execute(update(Checkout).where(Checkout.id == checkout_id).values(created_at=made))
+        await vendor.pay(tx, (await tx.execute(select(Checkout.vendor_id).where(Checkout.id == paid))).scalar_one())
+    await forbid(shop, "checkouts", f"OLD.id = '{stuck}'", on="UPDATE")
+    await give_up(shop.resources)
+    states = "SELECT status FROM checkouts ORDER BY created_at"
+    await until(shop, states, [("open",), ("ended",), ("paid",)])
+    await allow(shop, "checkouts")
+    await give_up(shop.resources)
+    await until(shop, states, [("ended",), ("ended",), ("paid",)])

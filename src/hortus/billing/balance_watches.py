@@ -4,6 +4,7 @@ Whoever has enough is watched; a watch ends with the mail, and begins again when
 asked of the hot path, and those who never had enough are left in peace.
 """
 
+import structlog
 from sqlalchemy import delete, select
 
 from hortus import accounts, ledger, tasks
@@ -17,6 +18,7 @@ from hortus.core.money import MICRO, credits_to_text
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 
+log = structlog.get_logger()
 PAGE = 500
 
 
@@ -40,8 +42,11 @@ async def sweep(resources: Resources, _task: tasks.Claimed) -> None:
             users = (await tx.execute(watched.order_by(BalanceWatch.user_id).limit(PAGE))).scalars().all()
             low = await ledger.below(tx, dict.fromkeys(users, least))
         for user_id in low:
-            async with database.transaction() as tx:
-                await _tell(tx, user_id, least, shop_url(resources.get(Settings), "/billing"))
+            try:
+                async with database.transaction() as tx:
+                    await _tell(tx, user_id, least, shop_url(resources.get(Settings), "/billing"))
+            except Exception:  # the others are written to all the same
+                log.exception("low_balance_mail_failed", user_id=user_id)
         if len(users) < PAGE:
             return
         after = users[-1]

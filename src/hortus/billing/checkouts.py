@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import and_, or_, select, update
 
 from hortus import accounts, quotas
 from hortus.billing import sold
@@ -20,15 +20,17 @@ from hortus.billing.errors import (
     problem_of,
 )
 from hortus.billing.facts import keep_customer
+from hortus.billing.refresh import refresh
 from hortus.billing.tables import Checkout, Customer
 from hortus.core import clock
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.payments import Buyer, Gateway, GatewayError, Gateways, Order, Refused
+from hortus.payments import Buyer, Gateway, GatewayError, Gateways, Order, Refused, Subject
 
 log = structlog.get_logger()
 MakeOrder = Callable[[Tx], Awaitable[Checkout]]
+PAGE = 200
 GIVEN_UP = timedelta(days=3)
 """An order nobody paid by then is closed here; should its money still come, it counts."""
 
@@ -152,22 +154,37 @@ async def _load(tx: Tx, checkout_id: str) -> Checkout:
 
 
 async def give_up(resources: Resources) -> int:
-    """Close orders that nobody paid in time, here and at their gateways; how many."""
-    closed = 0
+    """Close orders that nobody paid in time, here and at their gateways; how many.
+
+    What one order does keeps no other from its turn. An order that the gateway says was paid is booked.
+    """
+    closed, last, after = 0, clock.EPOCH, ""
+    old = (Checkout.status.in_(("new", "open")), Checkout.created_at < clock.now() - GIVEN_UP)
     database = resources.get(Database)
-    async with database.snapshot() as tx:
-        old = select(Checkout).where(Checkout.status.in_(("new", "open")), Checkout.created_at < clock.now() - GIVEN_UP)
-        waiting = (await tx.execute(old.order_by(Checkout.created_at).limit(200))).scalars().all()
-    for checkout in waiting:
-        gateway = resources.get(Gateways).get(checkout.gateway)
+    while True:
+        later = or_(Checkout.created_at > last, and_(Checkout.created_at == last, Checkout.id > after))
+        query = select(Checkout).where(*old, later).order_by(Checkout.created_at, Checkout.id).limit(PAGE)
+        async with database.snapshot() as tx:
+            waiting = (await tx.execute(query)).scalars().all()
+        for checkout in waiting:
+            try:
+                closed += await _give_up(resources, checkout)
+            except GatewayError as error:
+                log.warning("checkout_not_closed", gateway=checkout.gateway, reason=str(error))
+            except Exception:
+                log.exception("checkout_not_closed", gateway=checkout.gateway, checkout=checkout.id)
+        if len(waiting) < PAGE:
+            return closed
+        last, after = waiting[-1].created_at, waiting[-1].id
+
+
+async def _give_up(resources: Resources, checkout: Checkout) -> bool:
+    gateway = resources.get(Gateways).get(checkout.gateway)
+    if gateway is not None and checkout.vendor_id is not None:
         try:
-            if gateway is not None and checkout.vendor_id is not None:
-                await gateway.close(checkout.vendor_id)
-        except Refused:
-            continue  # it was paid: the news of that is on its way
-        except GatewayError as error:
-            log.warning("checkout_not_closed", gateway=checkout.gateway, reason=str(error))
-            continue
-        async with database.transaction() as tx:
-            closed += await close(tx, checkout.id, "ended")
-    return closed
+            await gateway.close(checkout.vendor_id)
+        except Refused:  # it was paid, and nobody has said so within days
+            await refresh(resources, gateway, Subject("checkout", checkout.vendor_id))
+            return False
+    async with resources.get(Database).transaction() as tx:
+        return await close(tx, checkout.id, "ended")

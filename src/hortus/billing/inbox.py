@@ -149,6 +149,9 @@ async def _reconcile(resources: Resources, gateway: Gateway) -> int:
             known = (await tx.execute(query)).first() is not None
         if known:
             continue
-        async with resources.get(Database).transaction() as tx:
-            found += await receive(tx, gateway.id, delivery, None) and not delivery.made_up
+        try:
+            async with resources.get(Database).transaction() as tx:
+                found += await receive(tx, gateway.id, delivery, None) and not delivery.made_up
+        except Exception:  # those that follow it are found all the same
+            log.exception("missed_event_not_written", gateway=gateway.id, event=delivery.event_id[:80])
     return found
