@@ -10,7 +10,7 @@ import structlog
 from hortus import quotas
 from hortus.billing import sold, subscribed
 from hortus.billing.amounts import require_chargeable
-from hortus.billing.errors import CannotChange, NoSubscription, PaymentsNotConfigured, problem_of
+from hortus.billing.errors import CannotChange, GatewayFailed, NoSubscription, PaymentsNotConfigured, problem_of
 from hortus.billing.refresh import refresh
 from hortus.billing.tables import Subscription
 from hortus.core.db import Database, Tx

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0023"
-down_revision = "0022"
+revision = "0028"
+down_revision = "0027"
 
 BEFORE = "kind IN ('subscription', 'change', 'topup', 'auto_topup', 'unexpected')"
 AFTER = "kind IN ('subscription', 'change', 'topup', 'auto_topup', 'unmatched')"
