@@ -194,7 +194,7 @@ def seller(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> l
 
 
 async def test_ledger_documents_and_vendor_agree_after_any_history(database: Database, seller: list[int], full: bool):
-    jobs.define_all()
+    jobs.connect_signals()
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(number: int) -> int:
