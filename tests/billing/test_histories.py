@@ -193,7 +193,7 @@ def seller(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> l
     return RATES[request.param]
 
 
-async def test_ledger_documents_and_vendor_agree_after_any_history(database: Database, seller: list[int], full: bool):
+async def test_ledger_documents_and_vendor_agree_after_any_history(seller: list[int], database: Database, full: bool):
     jobs.connect_signals()
     gate = asyncio.Semaphore(AT_ONCE)
 
