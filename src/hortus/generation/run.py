@@ -7,7 +7,6 @@ a vendor is remembered the moment it is known.
 import asyncio
 import shutil
 import tempfile
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict
@@ -23,8 +22,9 @@ from hortus.core.events import Bus
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.generation import running
+from hortus.generation.collector import Collector, RoutingSink, job_of
 from hortus.generation.conversations import Conversations
-from hortus.generation.ending import Outcome, end, topic_of
+from hortus.generation.ending import Outcome, end
 from hortus.generation.finish import Finish, Finished
 from hortus.generation.running import TakeUp
 from hortus.generation.sizes import TEXT_VIDEO_SECONDS, asked_size, input_tokens
@@ -34,131 +34,21 @@ from hortus.providers import (
     ChatMessage,
     ImageRequest,
     Media,
-    Output,
     Pollable,
     Registry,
     Request,
     TextRequest,
-    Unavailable,
     Usage,
     VideoRequest,
 )
-from hortus.routing import Catalog, Choice, Health, Job, Route, Trace, Used
+from hortus.routing import Catalog, Choice, Health, Route, Trace, Used
 from hortus.storage import BlobNotFound, Storage
 
 log = structlog.get_logger()
-PROGRESS_SECONDS = 1.0
-LONGEST_TEXT = 200_000
 
 
 class SourceMissing(Exception):
     """The picture to work on was deleted in the meantime."""
-
-
-class _Sink:
-    """Collects what an offer delivers, verifies it, and tells the news."""
-
-    def __init__(self, resources: Resources, generation: Generation) -> None:
-        self._database = resources.get(Database)
-        self._storage = resources.get(Storage)
-        self._settings = resources.get(Settings)
-        self._bus = resources.get(Bus)
-        self._generation = generation
-        self._topics = [topic_of(generation.id), *generation.asked.get("topics", ())]
-        self._marks = dict(generation.asked.get("marks", {}))
-        self._noted = 0.0
-        self.trace = Trace()
-        self.choice: Choice | None = None
-        self.pieces: list[str] = []
-        self.length = 0
-        self.reported: Usage | None = None
-        """What the vendor says was used for exactly these pieces; None where it has not said."""
-        self.files: list[files.NewFile] = []
-        self.job = job_of(generation)
-
-    @property
-    def text(self) -> str:
-        return "".join(self.pieces)
-
-    async def attempt(self, choice: Choice) -> None:
-        if self.pieces:
-            self._tell("restart", {})
-        await self.discard()
-        self.choice = choice
-        self._tell("progress", {"progress": self._generation.progress, "provider": choice.offer.provider})
-
-    async def job_started(self, choice: Choice, handle: str) -> None:
-        self.job = Job(choice.offer.provider, choice.offer.model, handle)
-        async with self._database.transaction() as tx:
-            await running.note_job(tx, self._generation.id, choice.offer.provider, choice.offer.model, handle)
-
-    async def progress(self, percent: int) -> None:
-        shown = min(percent, 99)
-        self._tell("progress", {"progress": shown})
-        if time.monotonic() - self._noted >= PROGRESS_SECONDS:
-            self._noted = time.monotonic()
-            async with self._database.transaction() as tx:
-                await running.note_progress(tx, self._generation.id, shown)
-
-    async def delta(self, text: str, usage: Usage | None) -> None:
-        # PostgreSQL keeps no null bytes, and nobody wants them.
-        clean = text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
-        self.length += len(clean)
-        if self.length > LONGEST_TEXT:
-            raise Unavailable("the answer never ends")
-        self.pieces.append(clean)
-        self.reported = usage
-        self._tell("delta", {"text": clean})
-
-    async def output(self, output: Output) -> None:
-        expected = "video" if self._generation.kind == "video" else "image"
-        number = len(self.files) + 1
-        try:
-            kept = await files.prepare_output(
-                self._storage,
-                self._settings,
-                user_id=self._generation.user_id,
-                content=output.content,
-                expected=expected,
-                generation_id=self._generation.id,
-                filename=f"{self._generation.kind}-{self._generation.id[-8:]}-{number}",
-            )
-        except files.NotMedia as error:
-            raise Unavailable(f"the provider's {expected} is none: {error}") from error
-        self.files.append(kept)
-
-    async def complete(self) -> None:
-        kind = self._generation.kind
-        if kind in ("text", "chat") and not self.text.strip():
-            raise Unavailable("the answer is empty")
-        wanted = self._generation.asked.get("count", 1) if kind == "image" else 1
-        if kind in ("image", "video") and len(self.files) < wanted:
-            raise Unavailable(f"{len(self.files)} of {wanted} outputs arrived")
-        del self.files[wanted:]
-
-    async def discard(self) -> None:
-        """Throw away what an attempt left behind."""
-        self.pieces.clear()
-        self.length, self.reported = 0, None
-        for kept in self.files:
-            await self._storage.delete(kept.storage_key)
-        self.files.clear()
-
-    def _tell(self, name: str, data: dict[str, Any]) -> None:
-        for topic in self._topics:
-            self._bus.publish(topic, name, {"generation_id": self._generation.id, **self._marks, **data})
-
-
-class _RoutingSink:
-    """The shape `routing.generate` speaks to."""
-
-    def __init__(self, sink: _Sink) -> None:
-        self.attempt = sink.attempt
-        self.job = sink.job_started
-        self.progress = sink.progress
-        self.delta = sink.delta
-        self.output = sink.output
-        self.complete = sink.complete
 
 
 async def run(resources: Resources, task: tasks.Claimed) -> None:
@@ -168,7 +58,7 @@ async def run(resources: Resources, task: tasks.Claimed) -> None:
         generation = await _take_up(resources, task)
         if generation is None:
             return
-        sink = _Sink(resources, generation)
+        sink = Collector(resources, generation)
         keep = False
         try:
             async with _workdir(generation.kind) as workdir:
@@ -211,7 +101,7 @@ async def _workdir(kind: str) -> AsyncIterator[Path]:
 
 
 async def _work_unless(
-    ended: asyncio.Future[None], resources: Resources, generation: Generation, sink: _Sink, workdir: Path
+    ended: asyncio.Future[None], resources: Resources, generation: Generation, sink: Collector, workdir: Path
 ) -> Outcome:
     """The end of the work, or what was delivered when somebody stopped it; the vendor's work is stopped then."""
     if generation.stop_requested_at is not None:  # whoever was asked to stop it died: what they did is lost
@@ -230,7 +120,7 @@ async def _work_unless(
         await asyncio.wait((work,))
 
 
-async def _cancel_job(resources: Resources, sink: _Sink) -> None:
+async def _cancel_job(resources: Resources, sink: Collector) -> None:
     if sink.job is None:
         return
     provider = resources.get(Registry).get(sink.job.provider)
@@ -242,7 +132,7 @@ async def _cancel_job(resources: Resources, sink: _Sink) -> None:
             log.exception("vendor_cancel_failed", provider=sink.job.provider)
 
 
-async def _work(resources: Resources, generation: Generation, sink: _Sink, workdir: Path) -> Outcome:
+async def _work(resources: Resources, generation: Generation, sink: Collector, workdir: Path) -> Outcome:
     trace, settings = sink.trace, resources.get(Settings)
     seconds = {"image": settings.image_deadline_seconds, "video": settings.video_deadline_seconds}
     try:
@@ -252,7 +142,7 @@ async def _work(resources: Resources, generation: Generation, sink: _Sink, workd
         result = await routing.generate(
             route,
             lambda choice, timeout: _request(generation, choice, timeout, sources, workdir),
-            _RoutingSink(sink),
+            RoutingSink(sink),
             resources.get(Registry),
             resources.get(Health),
             deadline=seconds.get(generation.kind, settings.text_deadline_seconds),
@@ -280,7 +170,7 @@ async def _work(resources: Resources, generation: Generation, sink: _Sink, workd
     )
 
 
-def _stopped(generation: Generation, sink: _Sink) -> Outcome:
+def _stopped(generation: Generation, sink: Collector) -> Outcome:
     """Text that reached the customer stays theirs and is charged by usage; anything else counts for nothing."""
     attempts = _attempts(generation, sink.trace)
     if generation.kind not in BY_USAGE or sink.choice is None or not sink.text.strip():
@@ -298,13 +188,6 @@ def _stopped(generation: Generation, sink: _Sink) -> Outcome:
         cost=routing.cost(offer.cost, used),
         cost_currency=offer.cost.currency,
     )
-
-
-def job_of(generation: Generation) -> Job | None:
-    """The vendor's job that an earlier process started."""
-    if generation.job_handle and generation.job_provider and generation.job_model:
-        return Job(generation.job_provider, generation.job_model, generation.job_handle)
-    return None
 
 
 def _thaw(resources: Resources, generation: Generation) -> Route:
@@ -380,7 +263,7 @@ def _request(
     )
 
 
-def _used(generation: Generation, usage: Usage, sink: _Sink, finish: str) -> tuple[Used, dict[str, Any]]:
+def _used(generation: Generation, usage: Usage, sink: Collector, finish: str) -> tuple[Used, dict[str, Any]]:
     """What was used, and how that is shown: by our own estimate, marked as one, where the vendor said nothing."""
     read, written = usage.input_tokens, usage.output_tokens
     estimated = generation.kind in BY_USAGE and not (read and written)
