@@ -26,7 +26,6 @@ ALIASES = ("/auth/", "/user/", "/chatroom", "/subscription/", "/subscribe/pro", 
 
 _GIVEN_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _HOST = re.compile(r"(?P<name>[A-Za-z0-9.\-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?")
-PROBED = ("/health", "/metrics")
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32 * 1024
 MAX_TARGET_BYTES = 8 * 1024
@@ -146,7 +145,7 @@ class Edge:
         if not length.isdigit() or int(length[:18]) > most:
             return PayloadTooLarge(max_bytes=most)
         host = next((value for name, value in headers if name == b"host"), None)
-        probed = scope["path"].startswith(PROBED)
+        probed = scope["path"].startswith(PROBES)
         if host is None and probed and scope["http_version"] == "1.0":  # load balancers still ask so
             return None
         host = host or b""

@@ -179,22 +179,31 @@ def _hide_values(engine: Engine) -> None:
             context.sqlalchemy_exception.args = (text,)
 
 
+_MESSAGES_WITH_VALUES = ("22", "42601")
+"""States (or their classes) whose message repeats a value: a wrong form, and the syntax of a text search."""
+
+
 def hide_values(error: BaseException) -> None:
     """Reduce an error of asyncpg, or SQLAlchemy's wrapper of one, to words that hold none of the row's values.
 
     PostgreSQL repeats values in DETAIL (`Key (email)=(…) already exists`), and in the message itself where a value has
-    the wrong form (class 22 and asyncpg's own DataError).
+    the wrong form; asyncpg does in its own errors, and in the errors that caused those.
     """
-    cause = error if hasattr(error, "detail") else error.__cause__
     asyncpg = sys.modules.get("asyncpg")
-    if asyncpg is None or not isinstance(cause, asyncpg.PostgresError | asyncpg.InterfaceError):
+    if asyncpg is None:
         return
-    cause.detail = cause.context = None
+    wrapper = None if isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError) else error
+    cause = error if wrapper is None else wrapper.__cause__
+    if not isinstance(cause, asyncpg.PostgresError | asyncpg.InterfaceError):
+        return
+    cause.detail = cause.hint = cause.context = None
     state = getattr(cause, "sqlstate", None)
-    if isinstance(cause, ValueError) or (state or "").startswith("22"):
+    if isinstance(cause, ValueError) or (state or "").startswith(_MESSAGES_WITH_VALUES):
         cause.args = (f"a value has the wrong form ({type(cause).__name__}, {state})",)
-    if error is not cause:
-        error.args = (f"{type(cause)}: {cause}",)
+        cause.__cause__ = cause.__context__ = None
+    if wrapper is not None:
+        wrapper.args = (f"{type(cause)}: {cause}",)
+        wrapper.detail = None  # type: ignore[attr-defined] # SQLAlchemy copies it from the driver's error
 
 
 def _say_at_each_begin(engine: AsyncEngine, settings: dict[str, str]) -> None:
