@@ -12,6 +12,8 @@ install = echo "Installing $$(cat $(1) | grep -c '==') packages into .venv: abou
 compile = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-annotate \
 	--no-header --no-emit-index-url
 .DEFAULT_GOAL := help
+# uv installs no bytecode: the first start writes it, so that later ones do not compile every library again
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help setup run demo doctor test test-faults check bench reference lock clean
 
 help: ## list the targets
