@@ -343,7 +343,7 @@ OWN = {
     ),
     "cancel_subscription": Case(_subscribed("/api/payment/subscription/cancel", {"at": "period_end"}, {"at": "now"})),
     "resume_subscription": Case(_subscribed("/api/payment/subscription/resume", None)),
-    "ask_for_data": Case(_simple("/api/user/data-export")),
+    "ask_for_data": Case(_simple("/api/user/data-export"), anew=True),
 }
 
 

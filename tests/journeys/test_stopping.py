@@ -298,6 +298,7 @@ async def test_the_budget_of_a_key_follows_the_same_rule(hortus: Hortus):
     made = (
         await owner.post("/api/keys", json={"name": "k", "scopes": ["*"], "budgets": {"daily_credits": "5000000"}})
     ).json()
+    assert "secret" in made, made
     machine = hortus.anonymous()
     machine.headers["Authorization"] = f"Bearer {made['secret']}"
     generation_id, _ = await leave_after(machine, 4)

@@ -1,7 +1,9 @@
 """Ask a gateway what is true, and take note of it. Whatever happened, this is how it becomes known."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from weakref import WeakValueDictionary
 
 import structlog
 from sqlalchemy import select
@@ -28,6 +30,17 @@ async def refresh(
     what `also` did is rolled back.
     """
     database = resources.get(Database)
+    async with _one_at_a_time.setdefault((gateway.id, subject), asyncio.Lock()):
+        return await _refresh(database, gateway, subject, also)
+
+
+_one_at_a_time: WeakValueDictionary[tuple[str, Subject], asyncio.Lock] = WeakValueDictionary()
+"""Events of one object arrive together; of those that read it at once, all but one would have to read it again."""
+
+
+async def _refresh(
+    database: Database, gateway: Gateway, subject: Subject, also: Callable[[Tx], Awaitable[bool]] | None
+) -> bool:
     for _ in range(TRIES):
         async with database.snapshot() as tx:
             asked_at = (await tx.execute(select(db_now()))).scalar_one()

@@ -1,8 +1,8 @@
 """Rooms, messages and replies."""
 
 from hortus.chat.cache import RoomLists, rooms_changed
+from hortus.chat.context import read_conversation
 from hortus.chat.replies import Replies, taken_down
 from hortus.chat.sending import SendMessages
-from hortus.chat.service import read_conversation
 
 __all__ = ["Replies", "RoomLists", "SendMessages", "read_conversation", "rooms_changed", "taken_down"]

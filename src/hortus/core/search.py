@@ -120,7 +120,7 @@ def _pairs(run: str) -> list[str]:
 
 def _indexed_ids(tx: Tx, table_class: Any, wanted: list[str]) -> Select[Any]:
     """The ids that the index finds, perhaps of other owners too."""
-    name = table_class.__tablename__
+    name = table_class.__table__.name
     if tx.dialect == "postgresql":
         query = " & ".join(f"'{term}':*" for term in wanted)
         hit = table(name, column("id"), column("search")).alias("hit")

@@ -1,9 +1,18 @@
 """What people send to make and change keys, and what they see."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, Field, PlainSerializer, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 from hortus.accounts.keys.addresses import network_of
 from hortus.accounts.keys.scopes import EVERYTHING, Scope
@@ -14,6 +23,7 @@ from hortus.core.credentials import Credential
 from hortus.core.schemas import Body, DateTimeIn, Time
 
 MOST = 10**15
+DECIMAL = re.compile(r"^(0|[1-9][0-9]{0,15})$")
 
 
 def _network(text: str) -> str:
@@ -21,6 +31,10 @@ def _network(text: str) -> str:
         return str(network_of(text))
     except ValueError as error:
         raise ValueError("must be an address or a network such as 192.0.2.0/24 or 2001:db8::/32") from error
+
+
+def _from_decimal(value: Any) -> Any:
+    return int(value) if isinstance(value, str) and DECIMAL.fullmatch(value) else value
 
 
 def _in_future(moment: datetime) -> datetime:
@@ -36,7 +50,14 @@ Address = Annotated[str, StringConstraints(min_length=2, max_length=50), AfterVa
 Addresses = Annotated[list[Address], Field(min_length=1, max_length=50)]
 Future = Annotated[DateTimeIn, AfterValidator(_in_future)]
 Calls = Annotated[int, Field(ge=0, le=MOST)]
-Credits = Annotated[int, Field(ge=0, le=MOST), PlainSerializer(str, return_type=str, when_used="json")]
+Credits = Annotated[
+    int,
+    Field(ge=0, le=MOST),
+    BeforeValidator(_from_decimal),
+    PlainSerializer(str, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "maxLength": 16, "pattern": DECIMAL.pattern}),
+]
+"""Micro-credits: a decimal string, as everywhere on the wire; a request may also send an integer."""
 
 
 class BudgetsIn(Body):

@@ -1,0 +1,102 @@
+"""What a reply is given to read: the messages above it in the tree, and how large that makes it."""
+
+from collections.abc import Collection, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import Integer, Select, bindparam, literal, select
+from sqlalchemy.orm import aliased
+
+from hortus import generation, routing
+from hortus.chat.tables import Message
+from hortus.core.db import Tx
+from hortus.core.settings import Settings
+from hortus.routing import Size
+
+SYSTEM, MAX_TOKENS = generation.CHAT_SYSTEM, generation.CHAT_MAX_TOKENS
+IMAGE_TOKENS = 1000
+"""What a model reads of one image, estimated."""
+DEEPEST_WAIT = 200
+
+
+class Context(NamedTuple):
+    """What a reply is given to read, oldest message first, and the replies before it that are still being made."""
+
+    messages: list[dict[str, str]]
+    pending: list[str]
+    """Their ids, the nearest first."""
+
+
+def size_of(settings: Settings, context: Context, attachments: int) -> Size:
+    """How large a reply may become: what it reads, with the replies that are still being made, and what it writes."""
+    known = routing.estimate_tokens(SYSTEM) + sum(routing.estimate_tokens(each["content"]) for each in context.messages)
+    coming = min(len(context.pending) * MAX_TOKENS, settings.chat_context_tokens)
+    read = known + coming + attachments * IMAGE_TOKENS
+    return Size(tokens=read + MAX_TOKENS, answer_tokens=MAX_TOKENS)
+
+
+async def contexts_of(tx: Tx, settings: Settings, messages: Sequence[Message]) -> list[Context]:
+    """For each message the last ones up to and with it, as many and as long as the settings allow.
+
+    Only what was really said: replies that failed or are still pending are left out, and
+    neighbours of one role become one, because some vendors insist on turns.
+    """
+    # A message itself may not be stored yet, so the walk starts at its parent.
+    parents = {message.parent_id for message in messages if message.parent_id is not None}
+    lines = await lines_above(tx, parents, settings.chat_context_messages * 2)
+    return [_context(message, lines.get(message.parent_id or "", ()), settings) for message in messages]
+
+
+async def read_conversation(tx: Tx, settings: Settings, message_id: str) -> list[dict[str, str]]:
+    """What a stored reply is given to read. Connected to `generation.Conversations` by `main`."""
+    parent = aliased(Message)
+    query = select(parent).join(Message, Message.parent_id == parent.id).where(Message.id == message_id)
+    found = (await tx.execute(query)).scalar_one_or_none()
+    if found is None:  # erased in the meantime
+        return []
+    (context,) = await contexts_of(tx, settings, [found])
+    return context.messages
+
+
+async def lines_above(tx: Tx, starts: Collection[str], deepest: int = DEEPEST_WAIT) -> dict[str, list[Any]]:
+    """For each message itself and those above it in the tree, at most `deepest`, the nearest first."""
+    lines: dict[str, list[Any]] = {start: [] for start in starts}
+    if starts:
+        for row in await tx.execute(_chains(), {"parents": sorted(starts), "deepest": deepest}):
+            lines[row.start].append(row)
+    return lines
+
+
+@cache
+def _chains() -> Select[Any]:
+    """What was said before, from each of some messages upwards."""
+    columns = (Message.id, Message.parent_id, Message.role, Message.content, Message.status)
+    first = select(Message.id.label("start"), *columns, literal(1).label("depth"))
+    chain = first.where(Message.id.in_(bindparam("parents", expanding=True))).cte("chain", recursive=True)
+    older = (
+        select(chain.c.start, *columns, chain.c.depth + 1)
+        .join(chain, Message.id == chain.c.parent_id)
+        .where(chain.c.depth < bindparam("deepest", type_=Integer()))
+    )
+    chain = chain.union_all(older)
+    picked = (chain.c.start, chain.c.id, chain.c.role, chain.c.content, chain.c.status)
+    return select(*picked).order_by(chain.c.start, chain.c.depth)
+
+
+def _context(message: Message, older: Sequence[Any], settings: Settings) -> Context:
+    most, tokens = settings.chat_context_messages, settings.chat_context_tokens
+    all_said = [(message.role, message.content)]
+    all_said += [(row.role, row.content) for row in older if row.status == "done" and row.content]
+    kept: list[dict[str, str]] = []
+    left = tokens
+    for role, content in all_said[:most]:
+        left -= routing.estimate_tokens(content)
+        if kept and left < 0:
+            break
+        if kept and kept[-1]["role"] == role:
+            kept[-1]["content"] = f"{content}\n\n{kept[-1]['content']}"
+        else:
+            kept.append({"role": role, "content": content})
+    if kept[-1]["role"] == "assistant":
+        kept.pop()  # a conversation begins with the user
+    return Context(kept[::-1], [row.id for row in older if row.status == "pending"])
