@@ -140,6 +140,7 @@ RULES = {
     "POST /api/admin/offers/disable": admins(200, {"provider": "local", "model": "sketch-video", **WHY}),
     "POST /api/admin/offers/enable": admins(200, {"provider": "local", "model": "sketch-video", **WHY}),
     "GET /api/admin/settings": admins(200),
+    "GET /api/admin/doctor": admins(200),
     "GET /api/admin/audit": admins(200),
     "GET /api/admin/audit/verify": admins(200),
     "PATCH /api/keys/{key_id}": own(200, {"name": "Mine still"}),

@@ -5,5 +5,6 @@ administrator does stands in the audit log, written in the same transaction.
 """
 
 from hortus.admin.audit import CONSOLE, Actor, Proof, erase_notes, record, verify
+from hortus.admin.doctor.service import Doctor, Finding
 
-__all__ = ["CONSOLE", "Actor", "Proof", "erase_notes", "record", "verify"]
+__all__ = ["CONSOLE", "Actor", "Doctor", "Finding", "Proof", "erase_notes", "record", "verify"]

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -9,6 +10,7 @@ from starlette.types import ASGIApp
 
 import hortus
 from hortus import accounts
+from hortus.admin import Doctor
 from hortus.core.db import Database
 from hortus.core.edge import Edge
 from hortus.core.events import Bus
@@ -16,7 +18,7 @@ from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.core.sse import Streams
 from hortus.core.web import install_problems
-from hortus.main import health, metrics, routes
+from hortus.main import doctor, health, metrics, routes
 from hortus.main.docs_pages import add_docs
 from hortus.main.finding import Index
 from hortus.main.health import Duty
@@ -86,6 +88,7 @@ def create_app(
             resources.add(health.Checks(resources))
             resources.add(metrics.Metrics(resources))
             resources.add(openapi)
+            resources.add(Doctor(partial(doctor.examine, settings)))
             app.state.resources = resources
             if tell is not None:
                 tell(resources)

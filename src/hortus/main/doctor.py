@@ -5,7 +5,6 @@ import importlib.util
 import os
 import shutil
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, inspect, make_url, text
 
 from hortus import accounts, payments, providers, routing, senders, tasks
+from hortus.admin import Finding
 from hortus.core.configuration import BadSettings, Configuration
 from hortus.core.configuration import Finding as SettingFinding
 from hortus.core.errors import Problem
@@ -29,15 +29,6 @@ from hortus.providers import Context, Registry, discover
 SMALL_DISK = 1024**3
 VENDOR_SECONDS = 30.0
 """How long one vendor may take to answer `--check-vendors`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the report."""
-
-    state: Literal["ok", "missing", "broken"]
-    what: str
-    line: str
 
 
 async def examine(settings: Settings, *, ask_vendors: bool = False) -> list[Finding]:

@@ -13,6 +13,7 @@ from hortus.admin.audit import api as audit
 from hortus.admin.content import api as content
 from hortus.admin.coupons import api as admin_coupons
 from hortus.admin.credits import api as given_credits
+from hortus.admin.doctor import api as doctor
 from hortus.admin.money import api as money
 from hortus.admin.offers import api as offers
 from hortus.admin.selling import api as selling
@@ -44,6 +45,7 @@ ALL = (
     codes,
     content,
     coupons,
+    doctor,
     factors,
     files,
     generation,
