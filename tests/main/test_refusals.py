@@ -33,6 +33,17 @@ async def run(command: str, folder: Path, **environment: str) -> tuple[int, str]
     return child.returncode, said.decode()
 
 
+async def run_all(commands: list[tuple[str, dict[str, str]]], folder: Path) -> list[tuple[int, str]]:
+    """The same for several commands, two at a time."""
+    places = asyncio.Semaphore(2)
+
+    async def one(command: str, environment: dict[str, str]) -> tuple[int, str]:
+        async with places:
+            return await run(command, folder, **environment)
+
+    return list(await asyncio.gather(*(one(*each) for each in commands)))
+
+
 def check(code: int, said: str, expected: int, *words: str) -> None:
     assert code == expected, said
     assert "Traceback" not in said
@@ -42,17 +53,17 @@ def check(code: int, said: str, expected: int, *words: str) -> None:
         assert word in said
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-async def test_every_process_reads_all_settings_at_start(command: str, tmp_path: Path):
-    code, said = await run(command, tmp_path, PAYMENT_GRACE_DAYS="three", BASIC_DAILY_LIMIT="-1", STRIPE_TIMEOUT="x")
-    assert code == 2, said
-    assert "Traceback" not in said
-    for sentence in (
-        'PAYMENT_GRACE_DAYS must be a whole number from 0 to 36500, not "three".',
-        'BASIC_DAILY_LIMIT must be a whole number from 0 to 1000000000, not "-1".',
-        'STRIPE_TIMEOUT must be a number above 0 and at most 50, not "x".',
-    ):
-        assert sentence in said
+async def test_every_process_reads_all_settings_at_start(tmp_path: Path):
+    wrong = {"PAYMENT_GRACE_DAYS": "three", "BASIC_DAILY_LIMIT": "-1", "STRIPE_TIMEOUT": "x"}
+    for code, said in await run_all([(command, wrong) for command in COMMANDS], tmp_path):
+        assert code == 2, said
+        assert "Traceback" not in said
+        for sentence in (
+            'PAYMENT_GRACE_DAYS must be a whole number from 0 to 36500, not "three".',
+            'BASIC_DAILY_LIMIT must be a whole number from 0 to 1000000000, not "-1".',
+            'STRIPE_TIMEOUT must be a number above 0 and at most 50, not "x".',
+        ):
+            assert sentence in said
     assert not (tmp_path / "hortus-data").exists(), "nothing is touched before"
 
 
@@ -71,28 +82,29 @@ def closed_port() -> Iterator[int]:
         yield taken.getsockname()[1]
 
 
-@pytest.mark.parametrize("command", ["up", "serve", "worker", "migrate"])
-async def test_a_database_that_is_down(command: str, tmp_path: Path, closed_port: int):
+async def test_a_database_that_is_down(tmp_path: Path, closed_port: int):
     url = f"postgresql://hortus:opensesame@127.0.0.1:{closed_port}/hortus"
-    code, said = await run(command, tmp_path, DATABASE_URL=url)
-    check(code, said, 1, f"127.0.0.1:{closed_port}/hortus cannot be used", "Start it, or correct DATABASE_URL")
-    assert "opensesame" not in said
+    commands = ("up", "serve", "worker", "migrate")
+    for code, said in await run_all([(command, {"DATABASE_URL": url}) for command in commands], tmp_path):
+        check(code, said, 1, f"127.0.0.1:{closed_port}/hortus cannot be used", "Start it, or correct DATABASE_URL")
+        assert "opensesame" not in said
 
 
-@pytest.mark.parametrize(
-    ("environment", "words"),
-    [
-        ({"DATABASE_URL": "mysql://root:opensesame@db/x"}, ("DATABASE_URL must be", '"mysql://…"')),
+async def test_a_setting_that_cannot_be(tmp_path: Path):
+    listed = {"DATABASE_URL": "mysql://root:opensesame@db/x", "QUOTA_TIMEZONE": "Mars/Olympus"}
+    alone: list[tuple[dict[str, str], tuple[str, ...]]] = [
         ({"CATALOG_PATH": "/nowhere/catalog.toml"}, ("CATALOG_PATH must be", "No such file")),
-        ({"QUOTA_TIMEZONE": "Mars/Olympus"}, ("QUOTA_TIMEZONE must be a time zone", "Mars/Olympus")),
         ({"SECRET_KEY": "short", "HOST": "0.0.0.0"}, ("SECRET_KEY is short",)),
         ({"HOST": "host.invalid"}, ("HOST host.invalid is not an address of this machine",)),
-    ],
-)
-async def test_a_setting_that_cannot_be(environment: dict[str, str], words: tuple[str, ...], tmp_path: Path):
-    code, said = await run("up", tmp_path, **environment)
-    check(code, said, 2, *words)
-    assert "opensesame" not in said
+    ]
+    several, *each = await run_all([("up", listed), *(("up", environment) for environment, _ in alone)], tmp_path)
+    code, said = several
+    assert code == 2, said
+    for word in ("DATABASE_URL must be", '"mysql://…"', "QUOTA_TIMEZONE must be a time zone", "Mars/Olympus"):
+        assert word in said
+    assert ("Traceback" in said, "opensesame" in said, len(said.strip().splitlines())) == (False, False, 3), said
+    for (_, words), (code, said) in zip(alone, each, strict=True):
+        check(code, said, 2, *words)
 
 
 async def test_a_folder_that_is_a_file(tmp_path: Path):
@@ -158,8 +170,7 @@ async def test_host_and_port_are_read_alike(source: str, tmp_path: Path):
         else:
             environment |= {"HOST": "127.0.0.3", "PORT": "1"}
             options = f" --host 127.0.0.2 --port {port}"
-        for command in ("up", "serve"):
-            code, said = await run(command + options, tmp_path, **environment)
+        for code, said in await run_all([(f"{each}{options}", environment) for each in ("up", "serve")], tmp_path):
             check(code, said, 1, f"Port {port} on 127.0.0.2 is in use")
         if not options:
             _, said = await run("doctor", tmp_path, **environment)
