@@ -174,7 +174,8 @@ async def test_a_list_that_fails_lets_the_password_through_and_is_left_alone(
         for _ in range(3):
             await chosen.check(LEAKED)
     assert [line["event"] for line in lines] == ["breach_check_skipped"]
-    assert breaches.counts["calls"] <= 2  # the client itself asks again when a connection ends within the head
+    # A safe call is repeated once on a fresh connection, and the client itself repeats each when its connection is cut.
+    assert breaches.counts["calls"] <= 4
     with pytest.raises(WeakPassword):
         await chosen.check("password1")
 

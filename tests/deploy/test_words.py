@@ -11,6 +11,7 @@ import yaml
 from tests.deploy.known import ROOT, ecs_containers, is_read, variables
 from typer.main import get_command
 
+from hortus.main import configuration
 from hortus.main.cli import app
 
 OURS = ("api", "worker", "scheduler", "migrate")
@@ -104,9 +105,9 @@ def test_no_registry_and_no_machine_of_ours(path: Path):
     assert not re.search(r"(?i)(secret_key|password|api_key)[=:] *[\w/+-]{12,}", text)
 
 
-def test_platforms_that_give_a_port_are_listened_to(monkeypatch: pytest.MonkeyPatch):
+def test_platforms_that_give_a_port_are_listened_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """Render and Railway say by PORT where they look for the server."""
     monkeypatch.setenv("PORT", "8123")
-    for name in ("up", "serve"):
-        assert COMMANDS[name].make_context(name, []).params["port"] == 8123
-        assert COMMANDS[name].make_context(name, ["--port", "9"]).params["port"] == 9
+    monkeypatch.setenv("HORTUS_DATA", str(tmp_path))
+    for given, port in ((None, 8123), (9, 9)):
+        assert configuration.read_server(port=given).port == port

@@ -22,7 +22,7 @@ from hortus.storage import LocalStorage, Storage
 async def hortus(database_url: str, tmp_path: Path) -> AsyncIterator[Hortus]:
     """A running server that takes a megabyte and four megapixels."""
     async with serve(
-        database_url, tmp_path, max_upload_bytes=1024 * 1024, max_image_pixels=4_000_000, principal_cache_seconds=3600.0
+        database_url, tmp_path, max_upload_bytes=1024 * 1024, max_image_pixels=4_000_000, principal_cache_seconds=300.0
     ) as running:
         yield running
 
@@ -143,7 +143,7 @@ async def test_links_cannot_be_forged_and_run_out(hortus: Hortus):
         url.copy_set_param("sig", "é" * 43),
         url.copy_set_param("exp", str(int(url.params["exp"]) + 300)),
         url.copy_set_param("exp", "soon"),
-        url.copy_add_param("download", "1"),
+        url.copy_add_param("download", "true"),
         httpx2.URL(file["url"].replace(file["id"], ids.new())),
         httpx2.URL(file["url"].replace(file["id"], "..%2f..%2fetc%2fpasswd")),
         httpx2.URL(f"/api/files/{file['id']}"),

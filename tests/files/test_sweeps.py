@@ -143,9 +143,9 @@ async def test_lists_are_filtered_and_paged(database: Database, storage: LocalSt
         async def names_of(**filters) -> int:
             return len((await service.find_all(tx, user_id, Paging(50), **filters)).items)
 
-        assert await names_of(name_contains="ROSE") == 5
-        assert await names_of(name_contains="_") == 5
-        assert await names_of(name_contains="e%x") == 0
+        assert await names_of(words="ROSE") == 5
+        assert await names_of(words="_") == 0
+        assert await names_of(words="ose") == 0
         assert await names_of(purpose="output") == 0
         assert await names_of(mime_type="image/") == 6
         assert await names_of(mime_type="video/mp4") == 0

@@ -12,7 +12,7 @@ from hortus import accounts
 async def test_the_shape_of_tokens_and_the_profile(hortus: Hortus, vendor: OpenAIEmulator):
     client = await hortus.customer("Asha@Example.COM")
     tokens = client.tokens
-    assert set(tokens) == {"user", "access_token", "refresh_token", "token_type", "expires_in"}
+    assert set(tokens) == {"user", "access_token", "refresh_token", "token_type", "expires_in", "password_required"}
     assert tokens["user"]["email"] == "asha@example.com"
     assert (tokens["user"]["plan"], tokens["user"]["role"], tokens["expires_in"]) == ("basic", "user", 900)
     me = (await client.get("/user/me/")).json()
@@ -117,7 +117,7 @@ async def test_registration_is_limited_by_address(database_url, tmp_path, vendor
 
     async with serve(database_url, tmp_path, rate_limits_enabled=True) as hortus:
         client = hortus.anonymous()
-        body = {"email": "x", "password": "x", "accept_terms": True}
+        body = {"email": "nobody@example.com", "password": "wrong"}
         answers = [await client.post("/api/auth/login", json=body) for _ in range(12)]
         limited = answers[-1]
         assert (limited.status_code, limited.json()["code"]) == (429, "rate_limited")

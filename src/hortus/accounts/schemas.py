@@ -14,12 +14,12 @@ from hortus.core.schemas import Body, Line, MustBeTrue, Time
 Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(normal)]
 NewPassword = Annotated[
     str,
-    StringConstraints(max_length=LONGEST * 4, strip_whitespace=False),
+    StringConstraints(max_length=LONGEST * 2, strip_whitespace=False),
     AfterValidator(partial(unicodedata.normalize, "NFC")),
     Field(min_length=SHORTEST, max_length=LONGEST),
 ]
 """A password to be set, in NFC; its length is counted so."""
-Password = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST * 4, strip_whitespace=False)]
+Password = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST * 2, strip_whitespace=False)]
 """A password to be compared: as it was typed, which may be longer than it is in NFC."""
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100), Line]
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=200)]

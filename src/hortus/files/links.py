@@ -33,4 +33,4 @@ def check_link(
 
 
 def _kind(*, download: bool, staff: bool) -> str:
-    return ("&download=1" if download else "") + ("&staff=1" if staff else "")
+    return ("&download=true" if download else "") + ("&staff=true" if staff else "")
