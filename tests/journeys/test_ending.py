@@ -124,22 +124,23 @@ async def test_two_replies_of_a_room_end_at_once(idle: Hortus):
     client = await idle.customer()
     room, gone = await room_of(client), await room_of(client)
     first, unread = [await send(client, each) for each in (room, gone)]
-    reply = (await client.get(room)).json()["messages"][1]["id"]
-    second = (await client.post(f"{room}/message/{reply}/regenerate")).json()["generation_id"]
+    message = (await client.get(room)).json()["messages"][0]["id"]
+    edited = await client.patch(f"{room}/message/{message}", json={"content": "How wide is it?"})
+    second = edited.json()["generation_id"]
     held = await claim(idle)
     assert (await client.delete(gone)).status_code == 204
     words = {first: "One.", second: "Two.", unread: "Three."}
     batch = [Finished(held[each], each, good(words[each])) for each in words]
     assert await finish(idle, batch) == [True, True, False]  # the third ended with its room
-    question = ("user", "done", "How tall is it?")
     assert await said(client, room) == [
-        question,
+        ("user", "done", "How tall is it?"),
         ("assistant", "done", "One."),
+        ("user", "done", "How wide is it?"),
         ("assistant", "done", "Two."),
     ]
     await send(client, room)
     messages = (await client.get(room)).json()["messages"]
-    assert messages[3]["parent_id"] == messages[2]["id"]  # it follows the newest of the two
+    assert messages[4]["parent_id"] == messages[3]["id"]  # it follows the newest of the two
     async with idle.database.snapshot() as tx:
         kept = await tx.execute(text("SELECT content FROM messages WHERE generation_id = :id"), {"id": unread})
         assert kept.scalar_one() == ""

@@ -230,7 +230,6 @@ async def test_bad_bodies(hortus: Hortus):
     client = await hortus.customer()
     for path, body in (
         ("confirm", {"code": "12345"}),
-        ("confirm", {"code": "１２３４５６"}),
         ("confirm", {"code": 123456}),
         ("disable", {}),
         ("disable", {"code": "123456", "recovery_code": "abcde-fghjk"}),
@@ -240,7 +239,8 @@ async def test_bad_bodies(hortus: Hortus):
         ("reauthenticate", {"recovery_code": "x" * 1000}),
     ):
         assert code_of(await client.post(f"/api/auth/totp/{path}", json=body)) == (422, "invalid_request"), (path, body)
-    assert code_of(await client.post("/api/auth/totp/confirm", json={"code": "123456"})) == (409, "totp_not_active")
+    for code in ("123456", "１２３４５６", "123 456."):
+        assert code_of(await client.post("/api/auth/totp/confirm", json={"code": code})) == (409, "totp_not_active")
 
 
 def test_a_recovery_code_is_the_same_however_it_is_pasted():

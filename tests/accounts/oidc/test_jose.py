@@ -3,10 +3,11 @@
 import base64
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import time_machine
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
@@ -17,6 +18,13 @@ from hortus.accounts.oidc.errors import OidcRefused
 NOW = int(time.time())
 ISSUER, CLIENT, NONCE = "https://issuer.example.com", "hortus", "n" * 43
 CLAIMS = {"iss": ISSUER, "aud": CLIENT, "sub": "u1", "nonce": NONCE, "iat": NOW, "exp": NOW + 600}
+
+
+@pytest.fixture(autouse=True)
+def at_the_time_of_the_claims() -> Iterator[None]:
+    """The module may have been loaded long before the test runs."""
+    with time_machine.travel(NOW, tick=False):
+        yield
 
 
 def b64(data: bytes) -> str:
