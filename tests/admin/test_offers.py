@@ -10,6 +10,7 @@ from tests.serving import Hortus, serve
 from hortus import routing
 from hortus.core.db import Database
 from hortus.core.errors import Conflict
+from hortus.providers import Registry
 
 PAINTER = {"provider": "local", "model": "sketch-image", "reason": "It draws cats only"}
 
@@ -45,7 +46,7 @@ async def test_what_the_catalogue_does_not_know_cannot_be_switched_off(root):
 async def test_every_process_follows_a_switch(database: Database):
     catalog = routing.load()
     here, there = routing.Health(), routing.Health()
-    async with routing.following(database, there, every=0.02):
+    async with routing.following(database, there, Registry(), every=0.02):
         for switched_off in (True, False):
             async with database.transaction() as tx:
                 if switched_off:
@@ -65,7 +66,7 @@ async def test_a_process_knows_from_its_start_what_is_off(database: Database):
     async with database.transaction() as tx:
         await routing.switch_off(tx, routing.load(), routing.Health(), "local", "sketch-image")
     health = routing.Health()
-    async with routing.following(database, health):
+    async with routing.following(database, health, Registry()):
         assert health.is_off("local", "sketch-image")
 
 

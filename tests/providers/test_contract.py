@@ -23,6 +23,7 @@ from hortus.providers import (
     Context,
     Delta,
     Done,
+    KeyRefused,
     NotConfigured,
     Pollable,
     Provider,
@@ -78,7 +79,7 @@ VENDORS = {
 
 ANSWERED = {
     "bad_request": (Rejected, "bad_input"),
-    "unauthorized": (NotConfigured, None),
+    "unauthorized": (KeyRefused, None),
     "forbidden": (NotConfigured, None),
     "unknown_model": (Unsupported, None),
     "timeout": (Unavailable, None),

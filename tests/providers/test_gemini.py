@@ -18,7 +18,7 @@ from hortus.providers import (
     Context,
     Done,
     JobStarted,
-    NotConfigured,
+    KeyRefused,
     Progress,
     RateLimited,
     Rejected,
@@ -201,7 +201,7 @@ async def test_a_wrong_key_is_no_bad_input(emulator) -> None:
     from hortus.providers.wire import failure
 
     said = b'{"error":{"code":400,"message":"API key not valid.","status":"INVALID_ARGUMENT"}}'
-    assert type(failure(400, {}, said)) is NotConfigured
+    assert type(failure(400, {}, said)) is KeyRefused
 
 
 # Video
@@ -248,7 +248,7 @@ async def test_a_video_of_words(adapter, emulator, tmp_path, delivery: str) -> N
     ("mode", "error", "reason"),
     [
         ("bad_request", Rejected, "bad_input"),
-        ("unauthorized", NotConfigured, None),
+        ("unauthorized", KeyRefused, None),
         ("unknown_model", Unsupported, None),
         ("rate_limited", RateLimited, None),
         ("error", Unavailable, None),

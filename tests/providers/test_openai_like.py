@@ -262,7 +262,7 @@ async def test_the_wait_may_be_a_date_or_missing(build, emulator, tmp_path) -> N
     [
         (400, b'{"error": "model does not support tools"}', Unsupported),
         (400, b'{"error":{"code":"content_filter","message":"x"}}', Rejected),
-        (402, b"", wire.NotConfigured),
+        (402, b"", wire.KeyRefused),
         (404, b"<html>", Unsupported),
         (413, b"", Rejected),
         (422, b'{"detail": [{"msg": "field required"}]}', Rejected),
@@ -271,7 +271,7 @@ async def test_the_wait_may_be_a_date_or_missing(build, emulator, tmp_path) -> N
         (529, b"\xff" * 9, Unavailable),
         (400, b"[" * 100_000, Rejected),
         (400, b'[{"error": {"message": 7, "details": 8}}]', Rejected),
-        (401, b"null", wire.NotConfigured),
+        (401, b"null", wire.KeyRefused),
     ],
 )
 def test_errors_of_every_shape(status: int, body: bytes, error: type[Exception]) -> None:
