@@ -9,7 +9,6 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     Field,
-    PlainSerializer,
     StringConstraints,
     WithJsonSchema,
 )
@@ -20,7 +19,7 @@ from hortus.accounts.keys.service import LONGEST_OVERLAP_HOURS, scope_words
 from hortus.accounts.schemas import Name
 from hortus.core import clock
 from hortus.core.credentials import Credential
-from hortus.core.schemas import Body, DateTimeIn, Time
+from hortus.core.schemas import Body, DateTimeIn, MicroCredits, Time
 
 MOST = 10**15
 DECIMAL = re.compile(r"^(0|[1-9][0-9]{0,15})$")
@@ -34,7 +33,9 @@ def _network(text: str) -> str:
 
 
 def _from_decimal(value: Any) -> Any:
-    return int(value) if isinstance(value, str) and DECIMAL.fullmatch(value) else value
+    if not isinstance(value, str) or not DECIMAL.fullmatch(value):
+        raise ValueError('must be a decimal string of micro-credits, such as "1000000"')
+    return int(value)
 
 
 def _in_future(moment: datetime) -> datetime:
@@ -54,10 +55,9 @@ Credits = Annotated[
     int,
     Field(ge=0, le=MOST),
     BeforeValidator(_from_decimal),
-    PlainSerializer(str, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "maxLength": 16, "pattern": DECIMAL.pattern}),
 ]
-"""Micro-credits: a decimal string, as everywhere on the wire; a request may also send an integer."""
+"""Micro-credits on the wire: a decimal string."""
 
 
 class BudgetsIn(Body):
@@ -123,8 +123,8 @@ class BudgetsOut(BaseModel):
 
     daily_calls: int | None
     monthly_calls: int | None
-    daily_credits: Credits | None
-    monthly_credits: Credits | None
+    daily_credits: MicroCredits | None
+    monthly_credits: MicroCredits | None
 
 
 class KeyOut(BaseModel):
