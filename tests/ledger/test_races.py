@@ -14,6 +14,8 @@ from hortus import ledger
 from hortus.core import ids
 from hortus.core.batch import Batch
 from hortus.core.db import Database
+from hortus.core.settings import Settings
+from hortus.main.configuration import read as read_configuration
 
 LASTS = timedelta(minutes=5)
 ROOM = 5
@@ -23,6 +25,8 @@ ROOM = 5
 async def databases(database_url: str) -> AsyncIterator[list[Database]]:
     """Three pools on one database, as three processes would have."""
     opened = [Database(database_url, pool_size=4) for _ in range(3)]
+    for each in opened:
+        each.configure(read_configuration(Settings(_env_file=None)))
     yield opened
     for database in opened:
         await database.close()
