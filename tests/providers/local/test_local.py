@@ -117,7 +117,11 @@ async def test_a_worker_dies_at_its_time_limit_and_when_nobody_waits(adapter: Ad
 
 
 def workers() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children(recursive=True) if "hortus.providers.local.worker" in child.cmdline()]
+    return [
+        child
+        for child in psutil.Process().children(recursive=True)
+        if "hortus.providers.local.worker" in child.cmdline()
+    ]
 
 
 async def test_pictures_have_the_size_asked_for_and_differ(adapter: Adapter, tmp_path: Path):
