@@ -53,7 +53,7 @@ async def test_vendors_are_asked_only_on_demand_and_no_secret_is_shown(
         }.items():  # fmt: skip
             monkeypatch.setenv(name, value)
         vendor.fail("unauthorized")
-        async with serve(database_url, tmp_path, secret_key=f"{SECRET}-" * 3) as hortus:
+        async with serve(database_url, tmp_path, work=False, secret_key=f"{SECRET}-" * 3) as hortus:
             root = await hortus.staff("admin")
             asked = len(vendor.calls)
             quiet = await root.get(ROUTE)

@@ -52,3 +52,8 @@ async def test_a_database_elsewhere_that_cannot_be_reached():
     enough, line = await encryption._database(settings)
     assert not enough
     assert "not reached" in line
+
+
+async def test_the_doctor_makes_no_database(tmp_path: Path):
+    await examine(Settings(data_dir=tmp_path))
+    assert not (tmp_path / "hortus.db").exists()

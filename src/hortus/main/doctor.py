@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 from sqlalchemy import Connection, inspect, make_url, text
@@ -15,6 +15,7 @@ from hortus import accounts, payments, providers, routing, senders, tasks
 from hortus.admin import Finding
 from hortus.core.configuration import BadSettings, Configuration
 from hortus.core.configuration import Finding as SettingFinding
+from hortus.core.db import Tx
 from hortus.core.errors import Problem
 from hortus.core.http import Http
 from hortus.core.redis import Redis, RedisDown
@@ -26,6 +27,7 @@ from hortus.main.encryption import encryption
 from hortus.main.preflight import reason_of
 from hortus.providers import Context, Registry, discover
 
+T = TypeVar("T")
 SMALL_DISK = 1024**3
 VENDOR_SECONDS = 30.0
 """How long one vendor may take to answer `--check-vendors`."""
@@ -109,16 +111,25 @@ async def _database(settings: Settings) -> Finding:
     return Finding("ok", "database", f"{name}, revision {revision}")
 
 
-async def _processes(settings: Settings) -> list[Finding]:
-    """In what this environment differs from the processes that run now."""
+async def _read(settings: Settings, question: Callable[[Tx], Awaitable[T]]) -> T | None:
+    """What the database answers. None where it cannot be read, which has a line of its own, or is not made yet."""
     database = open_database(settings, "console")
     try:
+        if database.dialect == "sqlite" and not Path(database.url.database or "").exists():
+            return None
         async with database.snapshot() as tx:
-            running = await tasks.processes(tx)
-    except Exception:  # what is wrong with the database is said by its own line
-        return []
+            return await question(tx)
+    except Exception:  # any driver's any error; `_database` says which
+        return None
     finally:
         await database.close()
+
+
+async def _processes(settings: Settings) -> list[Finding]:
+    """In what this environment differs from the processes that run now."""
+    running = await _read(settings, tasks.processes)
+    if running is None:
+        return []
     found = [
         Finding("broken", "settings", sentence)
         for each in running
@@ -174,16 +185,7 @@ def _providers(registry: Registry) -> list[Finding]:
 
 async def _refusals(settings: Settings) -> list[Finding]:
     """The vendors that refused the key while the service ran."""
-    database = open_database(settings, "console")
-    if database.dialect == "sqlite" and not Path(database.url.database or "").exists():
-        return []
-    try:
-        async with database.snapshot() as tx:
-            refused = await routing.key_refusals(tx)
-    except Exception:  # a database that cannot be read has a line of its own
-        return []
-    finally:
-        await database.close()
+    refused = await _read(settings, routing.key_refusals) or {}
     return [
         Finding("broken", provider, f"key refused since {since:%Y-%m-%d %H:%M} UTC; its offers are off until it works")
         for provider, since in sorted(refused.items())
