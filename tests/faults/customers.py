@@ -11,6 +11,8 @@ import httpx2
 from hortus import ledger, quotas
 from hortus.core.db import Database
 from hortus.core.money import MICRO
+from hortus.core.settings import Settings
+from hortus.main.configuration import read as read_configuration
 
 PASSWORD = "a long enough passphrase 7"
 
@@ -20,6 +22,7 @@ async def customers(
     url: str, database: Database, number: int, timeout: float = 15, name: str = "u"
 ) -> AsyncIterator[list[httpx2.AsyncClient]]:
     """Signed-in clients on the plan `pro`, with more credit than they can spend."""
+    database.configure(read_configuration(Settings(_env_file=None)))
     clients = [httpx2.AsyncClient(base_url=url, timeout=timeout) for _ in range(number)]
     try:
         for place, client in enumerate(clients):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 from tests.emulators.openai import OpenAIEmulator
 from tests.plans import plan_of
 from tests.serving import Hortus, ended
@@ -113,6 +113,14 @@ async def test_only_those_days_are_read(sold: Database):
         if "generations" in statement:
             said.append((statement, parameters))
 
+    now = datetime.now(UTC)
+    async with sold.transaction() as tx:  # enough rows of enough customers, or any index is as good as another
+        tx.add_all(
+            [work(now - timedelta(hours=n), user_id=user) for user in (ME, *map(str, range(9))) for n in range(60)]
+        )
+        await tx.flush()
+        await tx.execute(text("ANALYZE generations"))
+    said.clear()
     async with sold.transaction() as tx:
         await dashboard_of(tx, Settings(), ME, 30)
     ((statement, given),) = said
