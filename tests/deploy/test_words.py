@@ -84,7 +84,7 @@ def commands() -> list[list[str]]:
     for path in (ROOT / "deploy/systemd").glob("*.service"):
         command = shlex.split(re.search(r"^ExecStart=(.+)$", path.read_text(), re.MULTILINE)[1].replace("%i", "8001"))
         found.append(["hortus", *command[1:]])
-    text = (ROOT / "docs/DEPLOYING.md").read_text() if (ROOT / "docs/DEPLOYING.md").exists() else ""
+    text = (ROOT / "docs/operators/deploying.md").read_text()
     found += [shlex.split(each) for each in re.findall(r"^(hortus [a-z][^#\n]*)", text, re.MULTILINE)]
     return found
 

@@ -1,4 +1,4 @@
-"""The shapes of docs/SCALING.md, started as written there."""
+"""The shapes of docs/operators/scaling.md, started as written there."""
 
 import asyncio
 import random

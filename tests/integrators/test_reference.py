@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 COLLECTION = ROOT / "deploy/postman/hortus.json"
 
 
-@pytest.mark.parametrize(("form", "path"), [("page", ROOT / "docs/API.md"), ("postman", COLLECTION)])
+@pytest.mark.parametrize(("form", "path"), [("page", ROOT / "docs/integrators/api.md"), ("postman", COLLECTION)])
 def test_it_is_not_stale(form: Any, path: Path):
     assert path.read_text() == reference.describe(form), f"{path.name} is stale: say `make reference`"
 
@@ -57,7 +57,7 @@ def test_the_collection_is_whole_and_names_only_its_own_variables():
 
 
 def test_every_operation_stands_on_the_page():
-    text = (ROOT / "docs/API.md").read_text()
+    text = (ROOT / "docs/integrators/api.md").read_text()
     for each in operations(reference.schema()):
         assert f"### {each.method} {each.path}\n" in text
 

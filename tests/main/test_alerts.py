@@ -94,7 +94,7 @@ def test_rules_are_whole():
         assert re.fullmatch(r"\d+[smh]", rule.get("for", "1m"))
         assert rule["labels"]["severity"] in ("page", "ticket")
         assert rule["annotations"]["summary"]
-    guide = (ROOT / "docs" / "OPERATING.md").read_text()
+    guide = (ROOT / "docs/operators/operations.md").read_text()
     assert [rule["alert"] for rule in ALERTS if f"`{rule['alert']}`" not in guide] == []
 
 

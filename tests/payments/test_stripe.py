@@ -300,7 +300,7 @@ async def test_what_is_offered_is_left_to_stripe_and_only_cards_are_kept(bench: 
 
 
 def test_the_manual_lists_the_events_that_are_understood():
-    manual = (Path(__file__).parents[2] / "docs" / "PAYMENTS.md").read_text()
+    manual = (Path(__file__).parents[2] / "docs/operators/payments.md").read_text()
     section = manual.split("## Stripe", 1)[1].split("## ", 1)[0]
     listed = [line.strip() for line in section.split("```")[1].splitlines() if line.strip()]
     assert listed == list(KINDS)

@@ -1,4 +1,4 @@
-"""Flower itself, as docs/SCALING.md starts it, before real workers."""
+"""Flower itself, as docs/operators/scaling.md starts it, before real workers."""
 
 import asyncio
 import importlib.util
@@ -121,7 +121,7 @@ async def test_flower_sees_workers_queues_and_answered_bells(
                 assert (await client.get(page)).status_code == 401
             assert (await client.get("/api/workers")).status_code == 401
             assert (await client.get("/api/tasks", auth=("ops", "guess"))).status_code == 401
-            # What docs/SCALING.md warns of: these two ask nobody for a password.
+            # What docs/operators/scaling.md warns of: these two ask nobody for a password.
             assert (await client.get("/healthcheck")).text == "OK"
             metrics = (await client.get("/metrics")).text
             assert f'flower_events_total{{task="hortus.run",type="task-succeeded",worker="{name}"}}' in metrics

@@ -164,7 +164,7 @@ class Settings(SettingsGroup):
     database_replica_url: Annotated[
         str, _scheme("postgresql", "postgresql+asyncpg", "postgres"), Rule("a postgresql:// address"), Hidden()
     ] = ""
-    """A streaming replica for older pages of histories; what it may answer is in docs/POSTGRESQL.md."""
+    """A streaming replica for older pages of histories; what it may answer is in docs/operators/postgresql.md."""
     redis_url: Annotated[
         str, _scheme("redis", "rediss", "unix"), Rule("a redis://, rediss:// (TLS) or unix:// address"), Hidden()
     ] = Field("", validation_alias=AliasChoices("REDIS_URL", "redis_url"))

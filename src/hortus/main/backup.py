@@ -43,7 +43,7 @@ def back_up(settings: Settings, folder: Path, now: datetime) -> tuple[Path, list
 def _database(settings: Settings, target: Path) -> str:
     url = make_url(settings.database)
     if not url.drivername.startswith("sqlite"):
-        return "no database: PostgreSQL is backed up by its own means, see docs/DEPLOYING.md"
+        return "no database: PostgreSQL is backed up by its own means, see docs/operators/deploying.md"
     path = Path(url.database or "").resolve()
     with (
         closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as source,

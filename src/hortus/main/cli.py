@@ -246,7 +246,7 @@ def backup(
 
 @app.command("schema")
 def show_schema(
-    form: Annotated[str, typer.Option("--as", help="openapi, postman, or page (docs/API.md).")] = "openapi",
+    form: Annotated[str, typer.Option("--as", help="openapi, postman, or page (docs/integrators/api.md).")] = "openapi",
 ) -> None:
     """Print the description of the API: for tools, for Postman, for people."""
     from typing import get_args  # noqa: PLC0415 - used here only

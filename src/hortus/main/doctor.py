@@ -162,7 +162,9 @@ async def _redis(settings: Settings) -> Finding:
     try:
         await redis.open()
         if await redis.state() == "down":
-            return Finding("broken", "redis", f"{name} does not answer; the service goes on, see docs/REDIS.md")
+            return Finding(
+                "broken", "redis", f"{name} does not answer; the service goes on, see docs/operators/redis.md"
+            )
         ms = await redis.round_trip() * 1000
         return Finding("ok", "redis", f"{name} answers in {ms:.1f} ms; shares limits, caches and live events")
     except (RedisDown, ValueError) as error:

@@ -28,7 +28,10 @@ def _disk(folder: Path, blocks: Path) -> tuple[bool, str]:
     uuid = blocks / f"{os.major(device)}:{os.minor(device)}" / "dm" / "uuid"
     if uuid.exists() and uuid.read_text().startswith("CRYPT-"):
         return True, "files: the disk of the data folder is encrypted"
-    return False, "files: no encryption of the disk is visible from here; encrypt the volume (docs/ENCRYPTION.md)"
+    return (
+        False,
+        "files: no encryption of the disk is visible from here; encrypt the volume (docs/operators/encryption.md)",
+    )
 
 
 async def _database(settings: Settings) -> tuple[bool, str]:

@@ -22,7 +22,7 @@ def schema() -> dict[str, Any]:
 
 
 def describe(form: Form) -> str:
-    """The schema as JSON, as a Postman collection, or as the page docs/API.md."""
+    """The schema as JSON, as a Postman collection, or as the page docs/integrators/api.md."""
     if form == "page":
         return page(schema())
     found = schema() if form == "openapi" else collection(schema())

@@ -1,4 +1,4 @@
-"""The reference page docs/API.md."""
+"""The reference page docs/integrators/api.md."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ Made from the schema by `make reference`; do not edit. The same is served at `/o
 
 `Authorization: Bearer <access token or API key>` unless an entry says *public*. *Key* names the scopes of which an API
 key needs one; where none is named, only a signed-in person gets in. Errors are `application/problem+json`
-([ERRORS.md](ERRORS.md)); lists take `limit` and `cursor` and answer `{items, next_cursor}`; an `Idempotency-Key` makes
+([errors.md](errors.md)); lists take `limit` and `cursor` and answer `{items, next_cursor}`; an `Idempotency-Key` makes
 a POST safe to repeat for 24 hours. Required fields are bold.
 """
 
