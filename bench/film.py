@@ -13,7 +13,7 @@ from PIL import Image
 from hortus.core import ids
 from hortus.core.http import Http
 from hortus.providers import Context, Media, Output, VideoRequest
-from hortus.providers.local import Adapter
+from hortus_local import Adapter
 
 WHAT = "a talking photo of about 5 seconds, median of 3"
 SCRIPT = "Good morning. The first light falls through the leaves, and the day can begin."
@@ -21,7 +21,7 @@ SCRIPT = "Good morning. The first light falls through the leaves, and the day ca
 
 async def measure() -> list[Figure]:
     """From the request to the finished file."""
-    if importlib.util.find_spec("hortus.providers.local.film") is None:
+    if importlib.util.find_spec("hortus_local.film") is None:
         return [missing(WHAT, "this version cannot film on its own")]
     picture = io.BytesIO()
     Image.radial_gradient("L").resize((1024, 1024)).convert("RGB").save(picture, "JPEG")

@@ -12,6 +12,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import AsyncIterator, Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import asyncpg
@@ -26,6 +27,14 @@ from tests.broker import Valkey
 from tests.clones import TEMPLATE, Clones, execute, on_server
 
 DIALECTS = ("sqlite", "postgresql")
+
+
+def pytest_configure() -> None:
+    """Refuse to run on an editable install that is older than the entry points of `pyproject.toml`."""
+    if not entry_points(group="hortus.providers", name="local"):
+        raise pytest.UsageError(
+            "the provider `local` is not installed: touch pyproject.toml and run make .venv/dev.stamp"
+        )
 
 
 @pytest.fixture

@@ -25,7 +25,6 @@ PREFIX = "OIDC_ACME_"
 READERS = {"main/configuration.py", "core/settings.py", "accounts/oidc/settings.py", "main/cli.py"}
 """Where the environment is read: at start, by the settings and by the command line."""
 FOR_CHILDREN = {
-    "providers/local/process.py",
     "core/forked_worker.py",
     "billing/papers/printing.py",
     "main/journey.py",
@@ -39,7 +38,7 @@ def all_groups() -> list[type[SettingsGroup]]:
     """Every subclass in the source, found by importing every module."""
     found = []
     for module in pkgutil.walk_packages([str(SOURCE)], "hortus."):
-        if module.name.endswith("__main__") or module.name.startswith("hortus.providers.local"):
+        if module.name.endswith("__main__"):
             continue
         for _, kind in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
             if issubclass(kind, SettingsGroup) and kind is not SettingsGroup and kind not in found:

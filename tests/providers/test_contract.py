@@ -315,9 +315,9 @@ async def test_without_a_key_it_says_what_is_missing(
 
 @pytest.mark.parametrize("operation", ["text", "chat"])
 async def test_the_local_adapter_keeps_the_same_promises(operation: str, tmp_path: Path) -> None:
-    if importlib.util.find_spec("hortus.providers.local.adapter") is None:
+    if importlib.util.find_spec("hortus_local.adapter") is None:
         pytest.skip("there is no local adapter in this installation")
-    from hortus.providers.local import Adapter
+    from hortus_local import Adapter
 
     async with Http() as http:
         adapter = Adapter(Context(http, tmp_path))

@@ -17,11 +17,12 @@ import aiohttp
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+import hortus
 from hortus.core.money import credits_to_text
-from hortus.providers.local import sample_portrait
 
 IMAGE_PROMPT = "A quiet mountain lake at dawn with a small sailing boat"
 SCRIPT = "Hello! I am a photograph that learned to speak. Hortus made this video on your own machine."
+SAMPLE_PORTRAIT = Path(hortus.__file__).parent / "assets" / "portrait.png"
 LONGEST_WAIT = 180.0
 
 
@@ -86,7 +87,7 @@ class _Journey:
         await self._sign_up()
         image = await self._make("image", "api/image/generate", {"prompt": IMAGE_PROMPT, "size": "1024x1024"})
         await self._save(image, "image")
-        photo = await self._upload(sample_portrait())
+        photo = await self._upload(SAMPLE_PORTRAIT)
         asked = {"photo_file_id": photo["id"], "script": SCRIPT, "aspect_ratio": "1:1"}
         video = await self._make("talking video", "api/video/generate", asked)
         await self._save(video, "video")
