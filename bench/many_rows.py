@@ -20,7 +20,7 @@ from hortus.core.db import Base, Database, Tx
 from hortus.core.paging import Paging
 from hortus.core.settings import Settings
 from hortus.generation import service as generations
-from hortus.generation.show import show
+from hortus.generation.serialize import show
 from hortus.generation.tables import Generation
 from hortus.generation.usage import usage_of
 from hortus.ledger.tables import CreditGrant, Entry

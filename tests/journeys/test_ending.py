@@ -1,4 +1,4 @@
-"""Works that end in one transaction end each in its own way; whoever works on one that has ended is told."""
+"""Generations that end in one transaction have an outcome each; the process that runs a cancelled one notices."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -12,9 +12,9 @@ from tests.serving import Hortus, serve
 from hortus import ledger, tasks
 from hortus.core.background import alongside
 from hortus.core.events import Bus
-from hortus.generation.ending import Outcome, end
-from hortus.generation.finish import Finish, Finished
-from hortus.generation.watch import LOOK_SECONDS, Watch
+from hortus.generation.batches import Finished, GenerationBatches
+from hortus.generation.cancellation import POLL_SECONDS, CancellationWatcher
+from hortus.generation.transitions import Outcome, end
 from hortus.tasks import queue
 
 LEASES_RUN_OUT = text("UPDATE tasks SET lease_until = created_at WHERE id = :id")
@@ -71,7 +71,7 @@ def good(words: str) -> Outcome:
 
 
 async def finish(hortus: Hortus, finished: Sequence[Finished]) -> list[bool | BaseException]:
-    ends = hortus.resources.get(Finish)
+    ends = hortus.resources.get(GenerationBatches).finish
     return await asyncio.gather(*(ends(each) for each in finished), return_exceptions=True)
 
 
@@ -146,19 +146,19 @@ async def test_two_replies_of_a_room_end_at_once(idle: Hortus):
         assert kept.scalar_one() == ""
 
 
-@pytest.mark.parametrize("told", [True, False])
-async def test_whoever_works_on_what_was_cancelled_notices(idle: Hortus, told: bool):
+@pytest.mark.parametrize("published", [True, False])
+async def test_the_process_that_runs_a_cancelled_generation_notices(idle: Hortus, published: bool):
     client = await idle.customer()
-    over, goes_on = [await send(client, await room_of(client)) for _ in range(2)]
+    cancelled, running = [await send(client, await room_of(client)) for _ in range(2)]
     bus = Bus()
-    watch = Watch(idle.database, bus)
-    async with alongside(watch.follow()):
-        with watch.over(over) as ended, watch.over(goes_on) as going:
+    watcher = CancellationWatcher(idle.database, bus)
+    async with alongside(watcher.watch()):
+        with watcher.cancelled(cancelled) as first, watcher.cancelled(running) as second:
             await asyncio.sleep(0)
             async with idle.database.transaction() as tx:
-                assert await end(tx, bus if told else Bus(), over, Outcome("cancelled"))
-            async with asyncio.timeout(LOOK_SECONDS / 2 if told else LOOK_SECONDS * 3):
-                await ended
-            assert not going.done()
+                assert await end(tx, bus if published else Bus(), cancelled, Outcome("cancelled"))
+            async with asyncio.timeout(POLL_SECONDS / 2 if published else POLL_SECONDS * 3):
+                await first
+            assert not second.done()
     async with idle.database.transaction() as tx:
-        await end(tx, bus, goes_on, Outcome("cancelled"))
+        await end(tx, bus, running, Outcome("cancelled"))

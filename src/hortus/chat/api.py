@@ -23,9 +23,9 @@ from hortus.chat.schemas import (
     RoomOut,
     SentOut,
 )
-from hortus.chat.sending import Sending, SendMessages
+from hortus.chat.send_batch import Sending, SendMessages
+from hortus.chat.serialize import show_line, show_message, show_turn
 from hortus.chat.service import Turn
-from hortus.chat.show import show_line, show_message, show_turn
 from hortus.core.db import Database, Tx
 from hortus.core.events import Bus
 from hortus.core.paging import Page, Paging

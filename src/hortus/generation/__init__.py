@@ -1,29 +1,33 @@
 """Generations: one piece of paid work each, from acceptance to one end."""
 
-from hortus.generation.closing import cancel_all
+from hortus.generation.batches import GenerationBatches
+from hortus.generation.cancellation import CancellationWatcher, cancel_all, request_stop, stop_all, watch_cancellations
 from hortus.generation.conversations import Conversations
-from hortus.generation.ending import Ended, ended
 from hortus.generation.margins import Margin, margins
+from hortus.generation.pick_route import choose_route
 from hortus.generation.proof import prove_holds
-from hortus.generation.route import choose_route
+from hortus.generation.rate_limits import PlanNames
 from hortus.generation.schemas import GenerationOut, Kind, QuoteOut
+from hortus.generation.serialize import show as shown
+from hortus.generation.serialize import show_quote
 from hortus.generation.service import Wish, submit_many
-from hortus.generation.show import show as shown
-from hortus.generation.show import show_quote
 from hortus.generation.sizes import CHAT_MAX_TOKENS, CHAT_SYSTEM, usual_size
-from hortus.generation.stopping import request_stop, stop_all
 from hortus.generation.takedown import TakenDown, find_any, find_anybodys, take_down, taken_down
 from hortus.generation.tasks import RUN
+from hortus.generation.transitions import Ended, ended
 
 __all__ = [
     "CHAT_MAX_TOKENS",
     "CHAT_SYSTEM",
     "RUN",
+    "CancellationWatcher",
     "Conversations",
     "Ended",
+    "GenerationBatches",
     "GenerationOut",
     "Kind",
     "Margin",
+    "PlanNames",
     "QuoteOut",
     "TakenDown",
     "Wish",
@@ -42,4 +46,5 @@ __all__ = [
     "take_down",
     "taken_down",
     "usual_size",
+    "watch_cancellations",
 ]

@@ -28,11 +28,11 @@ from hortus.core.web import (
     open_to_keys,
     shape_of,
 )
-from hortus.generation import enhance, follow, service, stopping, wishes
-from hortus.generation.accept import Accept, Asked, StartText
+from hortus.generation import build, cancellation, enhance, service, stream
+from hortus.generation.batches import GenerationBatches, Submission
 from hortus.generation.errors import DETAILS, AlreadyEnded, GenerationFailed, NothingToDownload, PromptRefused
-from hortus.generation.limits import limit_basic
-from hortus.generation.route import choose_route
+from hortus.generation.pick_route import choose_route
+from hortus.generation.rate_limits import limit_basic
 from hortus.generation.schemas import (
     EnhanceIn,
     EnhanceOut,
@@ -48,8 +48,8 @@ from hortus.generation.schemas import (
     TextOut,
     VideoIn,
 )
+from hortus.generation.serialize import show, show_quote, show_text
 from hortus.generation.service import Wish
-from hortus.generation.show import show, show_quote, show_text
 from hortus.generation.sizes import asked_size
 from hortus.generation.tables import LIVE, Generation
 from hortus.providers import Registry
@@ -74,10 +74,10 @@ LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", max_length=30)
 
 async def _make_text(resources: Resources, wish: Wish, claim: idempotency.Claim | None) -> tuple[Generation, bool]:
     """The ended generation, and whether it was asked for before. Raises why there is no text."""
-    started = await resources.get(StartText)(Asked(wish, claim))
+    started = await resources.get(GenerationBatches).start_text(Submission(wish, claim))
     if started.task is not None:
-        await follow.work_inline(resources, started.task)
-    generation = await follow.wait_ended(resources, wish.user_id, started.generation_id)
+        await stream.work_inline(resources, started.task)
+    generation = await stream.wait_ended(resources, wish.user_id, started.generation_id)
     if generation.status != "succeeded" and generation.text is None:
         code = generation.error_code or generation.status
         if code == "not_offered":
@@ -96,13 +96,13 @@ async def _make_text(resources: Resources, wish: Wish, claim: idempotency.Claim 
 )
 async def generate_text(body: TextIn, caller: Caller, resources: AllResources, once: OnceOnly) -> Response:
     """Text for a prompt: at once, or with `stream: true` as server-sent events while it is written."""
-    wish = wishes.text_wish(resources, caller, body)
+    wish = build.text_wish(resources, caller, body)
     claim = once.claim(caller.user_id, body)
     if body.stream:
-        started = await resources.get(StartText)(Asked(wish, claim))
+        started = await resources.get(GenerationBatches).start_text(Submission(wish, claim))
         if started.task is None:
-            return EventStream(follow.follow(resources, caller.user_id, started.generation_id, 0), caller)
-        return EventStream(follow.stream_inline(resources, started.task, caller.user_id), caller)
+            return EventStream(stream.follow(resources, caller.user_id, started.generation_id, 0), caller)
+        return EventStream(stream.stream_inline(resources, started.task, caller.user_id), caller)
     generation, repeated = await _make_text(resources, wish, claim)
     shown = show_text(generation).model_dump(mode="json")
     return answered(Answer(200, shown, replayed=repeated))
@@ -112,7 +112,7 @@ async def generate_text(body: TextIn, caller: Caller, resources: AllResources, o
 async def enhance_prompt(body: EnhanceIn, caller: Caller, resources: AllResources, once: OnceOnly) -> JSONResponse:
     """A better prompt and why. By rules and free of charge where no text model is configured."""
     asked = TextIn(prompt=body.prompt, system=enhance.SYSTEM.format(kind=body.kind), max_tokens=400)
-    wish = wishes.text_wish(resources, caller, asked)
+    wish = build.text_wish(resources, caller, asked)
     if wish.route.choices[0].model.sketch:
         return JSONResponse(enhance.enhance_by_rules(body.prompt, body.kind).model_dump(mode="json"))
     generation, repeated = await _make_text(resources, wish, once.claim(caller.user_id, body))
@@ -124,7 +124,7 @@ async def enhance_prompt(body: EnhanceIn, caller: Caller, resources: AllResource
 
 
 async def _accept(resources: Resources, wish: Wish, claim: idempotency.Claim | None) -> JSONResponse:
-    answer = await resources.get(Accept)(Asked(wish, claim))
+    answer = await resources.get(GenerationBatches).submit(Submission(wish, claim))
     return answered(answer, Location=f"/api/generations/{wish.id}")
 
 
@@ -140,7 +140,7 @@ async def generate_image(
 ) -> JSONResponse:
     """Pictures for a prompt, made in the background."""
     await limit_basic(request, caller.user_id, "image")
-    wish = wishes.image_wish(resources, caller, body)
+    wish = build.image_wish(resources, caller, body)
     return await _accept(resources, wish, once.claim(caller.user_id, body))
 
 
@@ -153,7 +153,7 @@ async def edit_image(
     """Restyle, enhance, upscale, or remove the background of a picture of yours."""
     await limit_basic(request, caller.user_id, "image")
     async with resources.get(Database).snapshot() as tx:
-        wish = await wishes.edit_wish(tx, resources, caller, body)
+        wish = await build.edit_wish(tx, resources, caller, body)
     return await _accept(resources, wish, once.claim(caller.user_id, body))
 
 
@@ -170,7 +170,7 @@ async def generate_video(
     """A talking photo from `photo_file_id` and `script`, or a video from a prompt alone."""
     await limit_basic(request, caller.user_id, "video")
     async with resources.get(Database).snapshot() as tx:
-        wish = await wishes.video_wish(tx, resources, caller, body)
+        wish = await build.video_wish(tx, resources, caller, body)
     return await _accept(resources, wish, once.claim(caller.user_id, body))
 
 
@@ -185,7 +185,7 @@ async def quote(body: QuoteIn, caller: Caller, resources: AllResources) -> Quote
     also pay for the conversation that is sent along: POST /api/chatroom/{room_id}/quote.
     """
     async with resources.get(Database).snapshot() as tx:
-        operation, size = await wishes.quoted(tx, caller.user_id, body)
+        operation, size = await build.quoted(tx, caller.user_id, body)
     route = choose_route(resources, caller, operation, body.quality, body.model, size)
     return show_quote(resources, route)
 
@@ -261,7 +261,7 @@ async def follow_generation(
         if found.status not in LIVE:
             return Response(status_code=204)
         after = 0  # no id of this stream: it has not ended
-    return EventStream(follow.follow(resources, caller.user_id, generation_id, after), caller)
+    return EventStream(stream.follow(resources, caller.user_id, generation_id, after), caller)
 
 
 @router.get(
@@ -302,7 +302,7 @@ async def cancel(generation_id: Id, caller: Caller, resources: AllResources) -> 
     """
     async with resources.get(Database).snapshot() as tx:
         await _found(tx, caller, generation_id)
-    found = await stopping.stop(resources, caller.user_id, generation_id)
+    found = await cancellation.stop(resources, caller.user_id, generation_id)
     return show(found, resources.get(Settings))
 
 
@@ -329,7 +329,7 @@ async def retry(generation_id: Id, caller: Caller, resources: AllResources, once
     async with resources.get(Database).snapshot() as tx:
         old = await service.retryable(tx, caller.user_id, generation_id)
     demand_scope(caller, old.kind)
-    wish = wishes.retry_wish(resources, caller, old, asked_size(old.operation, old.prompt, old.asked))
+    wish = build.retry_wish(resources, caller, old, asked_size(old.operation, old.prompt, old.asked))
     return await _accept(resources, wish, once.claim(caller.user_id, generation_id))
 
 
@@ -339,7 +339,7 @@ async def delete(generation_id: Id, caller: Caller, resources: AllResources) -> 
     async with resources.get(Database).snapshot() as tx:
         await _found(tx, caller, generation_id)
     with suppress(AlreadyEnded):
-        await stopping.stop(resources, caller.user_id, generation_id)
+        await cancellation.stop(resources, caller.user_id, generation_id)
     async with resources.get(Database).transaction() as tx:
         file_ids = await service.delete(tx, caller.user_id, generation_id)
         if file_ids:

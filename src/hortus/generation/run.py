@@ -21,15 +21,14 @@ from hortus.core.db import Database, Tx
 from hortus.core.events import Bus
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.generation import running
-from hortus.generation.collector import Collector, RoutingSink, job_of
+from hortus.generation import transitions
+from hortus.generation.batches import Finished, GenerationBatches
+from hortus.generation.cancellation import CancellationWatcher
+from hortus.generation.collect import ResultCollector, job_of
 from hortus.generation.conversations import Conversations
-from hortus.generation.ending import Outcome, end
-from hortus.generation.finish import Finish, Finished
-from hortus.generation.running import TakeUp
 from hortus.generation.sizes import TEXT_VIDEO_SECONDS, asked_size, input_tokens
 from hortus.generation.tables import BY_USAGE, Generation
-from hortus.generation.watch import Watch
+from hortus.generation.transitions import Outcome, end
 from hortus.providers import (
     ChatMessage,
     ImageRequest,
@@ -54,32 +53,32 @@ class SourceMissing(Exception):
 async def run(resources: Resources, task: tasks.Claimed) -> None:
     """The task behind every generation. Returns when it has ended, by whomever."""
     generation_id = task.payload["id"]
-    with resources.get(Watch).over(generation_id) as ended:
+    with resources.get(CancellationWatcher).cancelled(generation_id) as cancelled:
         generation = await _take_up(resources, task)
         if generation is None:
             return
-        sink = Collector(resources, generation)
+        collector = ResultCollector(resources, generation)
         keep = False
         try:
             async with _workdir(generation.kind) as workdir:
-                outcome = await _work_unless(ended, resources, generation, sink, workdir)
+                outcome = await _work_unless(cancelled, resources, generation, collector, workdir)
                 keep = True  # until we know: a commit whose answer was lost may have been one
-                done = Finished(task, generation_id, outcome, sink.files, sink.job)
-                keep = await resources.get(Finish)(done) and outcome.status == "succeeded"
+                done = Finished(task, generation_id, outcome, collector.files, collector.job)
+                keep = await resources.get(GenerationBatches).finish(done) and outcome.status == "succeeded"
         except tasks.LeaseLost:
             keep = False
             raise
         finally:
             if not keep:
                 with suppress(Exception):
-                    await asyncio.shield(sink.discard())
+                    await asyncio.shield(collector.discard())
 
 
 async def _take_up(resources: Resources, task: tasks.Claimed) -> Generation | None:
     if not task.payload.get("running"):
-        return await resources.get(TakeUp)(task.payload["id"])
+        return await resources.get(GenerationBatches).mark_running(task.payload["id"])
     async with resources.get(Database).snapshot() as tx:  # marked when it was accepted: there is nothing to write
-        return await running.find_live(tx, task.payload["id"])
+        return await transitions.find_live(tx, task.payload["id"])
 
 
 @cache
@@ -101,39 +100,43 @@ async def _workdir(kind: str) -> AsyncIterator[Path]:
 
 
 async def _work_unless(
-    ended: asyncio.Future[None], resources: Resources, generation: Generation, sink: Collector, workdir: Path
+    cancelled: asyncio.Future[None],
+    resources: Resources,
+    generation: Generation,
+    collector: ResultCollector,
+    workdir: Path,
 ) -> Outcome:
     """The end of the work, or what was delivered when somebody stopped it; the vendor's work is stopped then."""
     if generation.stop_requested_at is not None:  # whoever was asked to stop it died: what they did is lost
         return Outcome("cancelled")
-    work = asyncio.ensure_future(_work(resources, generation, sink, workdir))
+    work = asyncio.ensure_future(_work(resources, generation, collector, workdir))
     try:
-        await asyncio.wait((work, ended), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((work, cancelled), return_when=asyncio.FIRST_COMPLETED)
         if work.done():
             return work.result()
         work.cancel()
         await asyncio.wait((work,))
-        await _cancel_job(resources, sink)
-        return _stopped(generation, sink)
+        await _cancel_job(resources, collector)
+        return _stopped(generation, collector)
     finally:
         work.cancel()
         await asyncio.wait((work,))
 
 
-async def _cancel_job(resources: Resources, sink: Collector) -> None:
-    if sink.job is None:
+async def _cancel_job(resources: Resources, collector: ResultCollector) -> None:
+    if collector.job is None:
         return
-    provider = resources.get(Registry).get(sink.job.provider)
+    provider = resources.get(Registry).get(collector.job.provider)
     if isinstance(provider, Pollable):
         try:
             async with asyncio.timeout(10):
-                await provider.cancel(sink.job.handle)
+                await provider.cancel(collector.job.handle)
         except Exception:
-            log.exception("vendor_cancel_failed", provider=sink.job.provider)
+            log.exception("vendor_cancel_failed", provider=collector.job.provider)
 
 
-async def _work(resources: Resources, generation: Generation, sink: Collector, workdir: Path) -> Outcome:
-    trace, settings = sink.trace, resources.get(Settings)
+async def _work(resources: Resources, generation: Generation, collector: ResultCollector, workdir: Path) -> Outcome:
+    trace, settings = collector.trace, resources.get(Settings)
     seconds = {"image": settings.image_deadline_seconds, "video": settings.video_deadline_seconds}
     try:
         await resources.get(Conversations).complete(generation)
@@ -142,7 +145,7 @@ async def _work(resources: Resources, generation: Generation, sink: Collector, w
         result = await routing.generate(
             route,
             lambda choice, timeout: _request(generation, choice, timeout, sources, workdir),
-            RoutingSink(sink),
+            collector,
             resources.get(Registry),
             resources.get(Health),
             deadline=seconds.get(generation.kind, settings.text_deadline_seconds),
@@ -155,11 +158,11 @@ async def _work(resources: Resources, generation: Generation, sink: Collector, w
         return Outcome("failed", refused.reason, attempts=_attempts(generation, trace))
     except (routing.AllFailed, routing.NothingOffered) as error:
         return Outcome("failed", error.code, attempts=_attempts(generation, trace))
-    used, usage = _used(generation, result.usage, sink, result.finish)
+    used, usage = _used(generation, result.usage, collector, result.finish)
     return Outcome(
         "succeeded",
-        text=sink.text or None,
-        outputs=tuple(_output_of(kept) for kept in sink.files),
+        text=collector.text or None,
+        outputs=tuple(_output_of(kept) for kept in collector.files),
         usage=usage,
         charge=_charge(generation, used),
         attempts=_attempts(generation, trace),
@@ -170,21 +173,21 @@ async def _work(resources: Resources, generation: Generation, sink: Collector, w
     )
 
 
-def _stopped(generation: Generation, sink: Collector) -> Outcome:
+def _stopped(generation: Generation, collector: ResultCollector) -> Outcome:
     """Text that reached the customer stays theirs and is charged by usage; anything else counts for nothing."""
-    attempts = _attempts(generation, sink.trace)
-    if generation.kind not in BY_USAGE or sink.choice is None or not sink.text.strip():
+    attempts = _attempts(generation, collector.trace)
+    if generation.kind not in BY_USAGE or collector.choice is None or not collector.text.strip():
         return Outcome("cancelled", attempts=attempts)
-    used, usage = _used(generation, sink.reported or Usage(), sink, "stopped")
-    offer = sink.choice.offer
+    used, usage = _used(generation, collector.reported or Usage(), collector, "stopped")
+    offer = collector.choice.offer
     return Outcome(
         "cancelled",
-        text=sink.text,
+        text=collector.text,
         usage=usage,
         charge=_charge(generation, used) or 0,
         attempts=attempts,
         provider=offer.provider,
-        model=sink.choice.model.id,
+        model=collector.choice.model.id,
         cost=routing.cost(offer.cost, used),
         cost_currency=offer.cost.currency,
     )
@@ -263,18 +266,18 @@ def _request(
     )
 
 
-def _used(generation: Generation, usage: Usage, sink: Collector, finish: str) -> tuple[Used, dict[str, Any]]:
+def _used(generation: Generation, usage: Usage, collector: ResultCollector, finish: str) -> tuple[Used, dict[str, Any]]:
     """What was used, and how that is shown: by our own estimate, marked as one, where the vendor said nothing."""
     read, written = usage.input_tokens, usage.output_tokens
     estimated = generation.kind in BY_USAGE and not (read and written)
     if estimated:
         read = read or input_tokens(generation.prompt, generation.asked)
-        written = written or routing.estimate_tokens(sink.text)
-    shown = sum(kept.duration_ms or 0 for kept in sink.files)
+        written = written or routing.estimate_tokens(collector.text)
+    shown = sum(kept.duration_ms or 0 for kept in collector.files)
     used = Used(
         input_tokens=read,
         output_tokens=written,
-        images=len(sink.files) if generation.kind == "image" else 0,
+        images=len(collector.files) if generation.kind == "image" else 0,
         milliseconds=shown or int(usage.seconds * 1000),
     )
     return used, {"input_tokens": read, "output_tokens": written, "finish": finish, "estimated": estimated}

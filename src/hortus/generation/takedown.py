@@ -12,9 +12,9 @@ from hortus.core.errors import Conflict
 from hortus.core.events import Bus
 from hortus.core.paging import Page, Paging, newest
 from hortus.core.signals import Signal
-from hortus.generation.ending import Outcome, end
 from hortus.generation.errors import GenerationNotFound
 from hortus.generation.tables import Generation
+from hortus.generation.transitions import Outcome, end
 
 # Said literally, so that SQLite uses the partial indexes of these conditions.
 _FAILED: ColumnElement[bool] = literal_column("generations.status = 'failed'")

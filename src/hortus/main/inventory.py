@@ -14,8 +14,8 @@ from hortus.billing import auto_topup, dunning, inbox
 from hortus.billing import jobs as billing_tasks
 from hortus.billing.referrals import jobs as referral_tasks
 from hortus.files import tasks as files_tasks
-from hortus.generation import forget as vendor_tasks
 from hortus.generation import tasks as generation_tasks
+from hortus.generation import vendor_cleanup as vendor_tasks
 from hortus.main import invariants, tables, upkeep
 from hortus.payments.sandbox import deliver as sandbox_tasks
 from hortus.payments.sandbox import turn as sandbox_clock

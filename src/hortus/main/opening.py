@@ -32,12 +32,7 @@ from hortus.core.relay import RedisRelay
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.core.stamps import LEASE_SECONDS, OwnStamps, SharedStamps, Stamps
-from hortus.generation.accept import Accept, StartText
-from hortus.generation.finish import Finish
-from hortus.generation.limits import PlanNames
-from hortus.generation.running import TakeUp
 from hortus.generation.usage import usage_of
-from hortus.generation.watch import watching
 from hortus.main import company, counting, inventory, upkeep
 from hortus.main import configuration as configurations
 from hortus.main.databases import Role, open_database
@@ -107,10 +102,8 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
             accounts.ProfileExtras(_usage_extra(settings)),
             routing.load(settings.catalog_path),
             routing.Health(),
-            Accept(database, settings),
             generation.Conversations(database, settings, chat.read_conversation),
-            TakeUp(database),
-            PlanNames(shared),
+            generation.PlanNames(shared),
             accounts.KeyUses(database),
         )
         if redis is not None:
@@ -120,14 +113,13 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
         resources.add(registry or discover(Context(http, settings.data_dir)), Registry)
         resources.add(billing.Press())
         resources.add(payments.discover(payments.Context(http, settings, database)))
-        resources.add(Finish(database, resources))
         resources.add(chat.SendMessages(database, resources))
         replies = chat.Replies(bus)
         generation.ended.connect(replies)
         _connect_signals()
         room = rooms(settings.worker_queues, settings.worker_concurrency) if work else {}
-        async with _bell(settings, resources) as remind, watching(database, bus) as watch:
-            resources.add(watch)
+        async with _bell(settings, resources) as remind, generation.watch_cancellations(database, bus) as watcher:
+            resources.add(watcher)
             kind = tasks.SERVER if role == "server" else None
             engine = EmbeddedEngine(
                 resources, room=room, lease=settings.lease_seconds, kind=kind, settings=shared_settings.shared(settings)
@@ -135,7 +127,9 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
             scheduler = tasks.Scheduler(database, upkeep.PERIODIC, poll=1.0 if remind else 5.0, remind=remind)
             resources.add(scheduler)
             resources.add(engine, EmbeddedEngine)
-            resources.add(StartText(database, settings, engine))
+            resources.add(
+                generation.GenerationBatches(database, settings, bus, resources.get(Registry), generation.RUN, engine)
+            )
             async with database.transaction() as tx:
                 await quotas.ensure_plans(tx, settings, configuration.get(quotas.PlanSettings))
                 await billing.ensure_packs(tx)

@@ -1,17 +1,18 @@
 """Which provider serves which model, at what price, and how to carry it out."""
 
+from hortus.routing.breaker import Health
+from hortus.routing.carry_out import Attempt, AttemptListener, Job, Result, Trace, generate
 from hortus.routing.catalog import TIERS, Catalog, CatalogError, Model, Offer, Price, Tier, load
 from hortus.routing.choose import Choice, Policy, Route, Standing, choose, durations_of, standing, typical_seconds
 from hortus.routing.errors import AllFailed, ModelNotOffered, NothingOffered, Refused
-from hortus.routing.generate import Attempt, Job, Result, Sink, Trace, generate
-from hortus.routing.health import Health
+from hortus.routing.offer_toggles import following, forget_refusal, key_refusals, switch_off, switch_on
 from hortus.routing.prices import Size, Used, charge, cost, estimate_tokens, price
-from hortus.routing.switches import following, forget_refusal, key_refusals, switch_off, switch_on
 
 __all__ = [
     "TIERS",
     "AllFailed",
     "Attempt",
+    "AttemptListener",
     "Catalog",
     "CatalogError",
     "Choice",
@@ -26,7 +27,6 @@ __all__ = [
     "Refused",
     "Result",
     "Route",
-    "Sink",
     "Size",
     "Standing",
     "Tier",

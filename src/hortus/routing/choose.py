@@ -8,9 +8,9 @@ from typing import Literal
 from hortus.core import clock
 from hortus.providers import Operation, Registry
 from hortus.routing import prices
+from hortus.routing.breaker import Durations, Health
 from hortus.routing.catalog import TIERS, Catalog, Model, Offer, Tier
 from hortus.routing.errors import ModelNotOffered, NothingOffered
-from hortus.routing.health import Durations, Health
 from hortus.routing.prices import MEGAPIXEL, Size
 
 Policy = Literal["cheapest", "fastest", "best", "balanced"]

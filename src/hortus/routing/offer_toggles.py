@@ -13,8 +13,8 @@ from hortus.core.background import alongside
 from hortus.core.db import Database, Tx
 from hortus.core.errors import Conflict, NotFound
 from hortus.providers import Checkable, ProviderError, Registry
+from hortus.routing.breaker import Health
 from hortus.routing.catalog import Catalog
-from hortus.routing.health import Health
 from hortus.routing.tables import KeyRefusal, OfferOff
 
 log = structlog.get_logger()

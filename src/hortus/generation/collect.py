@@ -1,4 +1,4 @@
-"""What an offer delivers for one generation, as it arrives."""
+"""Collects what an offer delivers for one generation, and publishes it as it arrives."""
 
 import time
 from typing import Any
@@ -8,11 +8,11 @@ from hortus.core.db import Database
 from hortus.core.events import Bus
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.generation import running
-from hortus.generation.ending import topic_of
+from hortus.generation import transitions
 from hortus.generation.tables import Generation
+from hortus.generation.transitions import topic_of
 from hortus.providers import Output, Unavailable, Usage
-from hortus.routing import Choice, Job, Trace
+from hortus.routing import AttemptListener, Choice, Job, Trace
 from hortus.storage import Storage
 
 PROGRESS_SECONDS = 1.0
@@ -21,8 +21,8 @@ LONGEST_TEXT = 200_000
 """Characters after which an answer is refused as endless."""
 
 
-class Collector:
-    """Collects what an offer delivers, verifies it, and tells the news."""
+class ResultCollector(AttemptListener):
+    """Collects and verifies the text and the files of each attempt, and publishes its events."""
 
     def __init__(self, resources: Resources, generation: Generation) -> None:
         self._database = resources.get(Database)
@@ -32,55 +32,61 @@ class Collector:
         self._generation = generation
         self._topics = [topic_of(generation.id), *generation.asked.get("topics", ())]
         self._marks = dict(generation.asked.get("marks", {}))
-        self._noted = 0.0
+        self._stored_progress_at = 0.0
         self.trace = Trace()
         self.choice: Choice | None = None
         self.pieces: list[str] = []
         self.length = 0
         self.reported: Usage | None = None
-        """What the vendor says was used for exactly these pieces; None where it has not said."""
+        """The usage that the vendor reported for exactly these pieces; None where it reported none."""
         self.files: list[files.NewFile] = []
         self.job = job_of(generation)
 
     @property
     def text(self) -> str:
+        """The text so far."""
         return "".join(self.pieces)
 
-    async def attempt(self, choice: Choice) -> None:
+    async def on_attempt(self, choice: Choice) -> None:
+        """Discard what an earlier attempt delivered."""
         if self.pieces:
-            self._tell("restart", {})
+            self._publish("restart", {})
         await self.discard()
         self.choice = choice
-        self._tell("progress", {"progress": self._generation.progress, "provider": choice.offer.provider})
+        self._publish("progress", {"progress": self._generation.progress, "provider": choice.offer.provider})
 
-    async def job_started(self, choice: Choice, handle: str) -> None:
+    async def on_job(self, choice: Choice, handle: str) -> None:
+        """Store the vendor's job id."""
         self.job = Job(choice.offer.provider, choice.offer.model, handle)
         async with self._database.transaction() as tx:
-            await running.note_job(tx, self._generation.id, choice.offer.provider, choice.offer.model, handle)
+            await transitions.store_job(tx, self._generation.id, choice.offer.provider, choice.offer.model, handle)
 
-    async def progress(self, percent: int) -> None:
+    async def on_progress(self, percent: int) -> None:
+        """Publish it, and store it once a second."""
         shown = min(percent, 99)
-        self._tell("progress", {"progress": shown})
-        if time.monotonic() - self._noted >= PROGRESS_SECONDS:
-            self._noted = time.monotonic()
+        self._publish("progress", {"progress": shown})
+        if time.monotonic() - self._stored_progress_at >= PROGRESS_SECONDS:
+            self._stored_progress_at = time.monotonic()
             async with self._database.transaction() as tx:
-                await running.note_progress(tx, self._generation.id, shown)
+                await transitions.store_progress(tx, self._generation.id, shown)
 
-    async def delta(self, text: str, usage: Usage | None) -> None:
-        # PostgreSQL keeps no null bytes, and nobody wants them.
+    async def on_delta(self, text: str, usage: Usage | None) -> None:
+        """Append and publish a piece of text. Raises Unavailable where the text grows without end."""
+        # PostgreSQL stores no null bytes.
         clean = text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
         self.length += len(clean)
         if self.length > LONGEST_TEXT:
             raise Unavailable("the answer never ends")
         self.pieces.append(clean)
         self.reported = usage
-        self._tell("delta", {"text": clean})
+        self._publish("delta", {"text": clean})
 
-    async def output(self, output: Output) -> None:
+    async def on_output(self, output: Output) -> None:
+        """Put an image or a video into storage. Raises Unavailable where it is neither."""
         expected = "video" if self._generation.kind == "video" else "image"
         number = len(self.files) + 1
         try:
-            kept = await files.prepare_output(
+            stored = await files.prepare_output(
                 self._storage,
                 self._settings,
                 user_id=self._generation.user_id,
@@ -91,40 +97,29 @@ class Collector:
             )
         except files.NotMedia as error:
             raise Unavailable(f"the provider's {expected} is none: {error}") from error
-        self.files.append(kept)
+        self.files.append(stored)
 
-    async def complete(self) -> None:
+    async def on_complete(self) -> None:
+        """Check that nothing is missing, and drop outputs beyond the requested number."""
         kind = self._generation.kind
         if kind in ("text", "chat") and not self.text.strip():
             raise Unavailable("the answer is empty")
-        wanted = self._generation.asked.get("count", 1) if kind == "image" else 1
-        if kind in ("image", "video") and len(self.files) < wanted:
-            raise Unavailable(f"{len(self.files)} of {wanted} outputs arrived")
-        del self.files[wanted:]
+        count = self._generation.asked.get("count", 1) if kind == "image" else 1
+        if kind in ("image", "video") and len(self.files) < count:
+            raise Unavailable(f"{len(self.files)} of {count} outputs arrived")
+        del self.files[count:]
 
     async def discard(self) -> None:
-        """Throw away what an attempt left behind."""
+        """Delete what an attempt left behind."""
         self.pieces.clear()
         self.length, self.reported = 0, None
-        for kept in self.files:
-            await self._storage.delete(kept.storage_key)
+        for stored in self.files:
+            await self._storage.delete(stored.storage_key)
         self.files.clear()
 
-    def _tell(self, name: str, data: dict[str, Any]) -> None:
+    def _publish(self, name: str, data: dict[str, Any]) -> None:
         for topic in self._topics:
             self._bus.publish(topic, name, {"generation_id": self._generation.id, **self._marks, **data})
-
-
-class RoutingSink:
-    """The shape `routing.generate` speaks to."""
-
-    def __init__(self, sink: Collector) -> None:
-        self.attempt = sink.attempt
-        self.job = sink.job_started
-        self.progress = sink.progress
-        self.delta = sink.delta
-        self.output = sink.output
-        self.complete = sink.complete
 
 
 def job_of(generation: Generation) -> Job | None:

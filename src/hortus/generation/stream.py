@@ -12,12 +12,11 @@ from hortus.core.events import Bus
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.core.sse import FINAL_ID, KEEP_ALIVE, frame
-from hortus.generation import service, show
-from hortus.generation.ending import Outcome, topic_of
-from hortus.generation.finish import Finish, Finished
-from hortus.generation.stopping import SETTLES_WITHIN
+from hortus.generation import serialize, service
+from hortus.generation.batches import Finished, GenerationBatches
+from hortus.generation.cancellation import SETTLES_WITHIN, CancellationWatcher
 from hortus.generation.tables import LIVE, Generation
-from hortus.generation.watch import Watch
+from hortus.generation.transitions import Outcome, topic_of
 
 log = structlog.get_logger()
 LOOK_SECONDS = 2.0
@@ -51,7 +50,7 @@ async def follow(
                 yield KEEP_ALIVE
     generation = generation or await _look(resources, user_id, generation_id)
     name = "done" if generation.status == "succeeded" else "error"
-    shown = show.show(generation, resources.get(Settings)).model_dump(mode="json")
+    shown = serialize.show(generation, resources.get(Settings)).model_dump(mode="json")
     yield frame(name, shown, FINAL_ID)
 
 
@@ -75,7 +74,7 @@ async def stream_inline(resources: Resources, claimed: tasks.Claimed, user_id: s
                 yield one
         await asyncio.wait((work,))
     finally:
-        if not work.done() and resources.get(Watch).stop(generation_id):
+        if not work.done() and resources.get(CancellationWatcher).stop(generation_id):
             await asyncio.wait((work,), timeout=SETTLES_WITHIN)
         if not work.done():
             work.cancel()
@@ -101,6 +100,6 @@ async def wait_ended(resources: Resources, user_id: str, generation_id: str) -> 
 async def _abandon(resources: Resources, claimed: tasks.Claimed) -> None:
     generation_id = claimed.payload["id"]
     try:
-        await resources.get(Finish)(Finished(claimed, generation_id, Outcome("cancelled")))
+        await resources.get(GenerationBatches).finish(Finished(claimed, generation_id, Outcome("cancelled")))
     except tasks.LeaseLost:
         log.info("abandoned_generation_taken_over", generation_id=generation_id)

@@ -7,8 +7,8 @@ from hortus import files
 from hortus.chat import service
 from hortus.chat.cache import rooms_changed
 from hortus.chat.errors import RoomNotFound
+from hortus.chat.serialize import show_turn
 from hortus.chat.service import LockedRoom, Start, Turn
-from hortus.chat.show import show_turn
 from hortus.chat.tables import Message
 from hortus.core import context, idempotency
 from hortus.core.batch import Batch

@@ -28,9 +28,9 @@ from hortus.providers import (
     Unavailable,
     Usage,
 )
+from hortus.routing.breaker import LONGEST_OPEN, Health
 from hortus.routing.choose import Choice, Route, typical_seconds
 from hortus.routing.errors import AllFailed, Refused
-from hortus.routing.health import LONGEST_OPEN, Health
 
 log = structlog.get_logger()
 KEY_REFUSED = "key_refused"
@@ -79,32 +79,32 @@ class Result:
     finish: Literal["stop", "length"]
 
 
-class Sink(Protocol):
-    """Where the news of running work goes. Each verb may write to the database; none is in a transaction."""
+class AttemptListener(Protocol):
+    """Receives what running work delivers. Each method may write to the database; none is in a transaction."""
 
-    async def attempt(self, choice: Choice) -> None:
+    async def on_attempt(self, choice: Choice) -> None:
         """An offer is about to be tried; whatever an earlier one delivered is void."""
 
-    async def job(self, choice: Choice, handle: str) -> None:
+    async def on_job(self, choice: Choice, handle: str) -> None:
         """The vendor's id of a paid job: must be durable on return."""
 
-    async def progress(self, percent: int) -> None:
+    async def on_progress(self, percent: int) -> None:
         """0 to 100."""
 
-    async def delta(self, text: str, usage: Usage | None) -> None:
+    async def on_delta(self, text: str, usage: Usage | None) -> None:
         """A piece of text, with what its vendor says was used up to and with it."""
 
-    async def output(self, output: Output) -> None:
+    async def on_output(self, output: Output) -> None:
         """A picture or video. Raises Unavailable when it is not what it claims to be."""
 
-    async def complete(self) -> None:
+    async def on_complete(self) -> None:
         """The offer says it is done. Raises Unavailable when something is missing."""
 
 
 async def generate(
     route: Route,
     make: Callable[[Choice, float], Request],
-    sink: Sink,
+    listener: AttemptListener,
     registry: Registry,
     health: Health,
     *,
@@ -146,7 +146,7 @@ async def generate(
             with spans.span(
                 f"provider {provider}", "client", {"gen_ai.system": provider, "gen_ai.request.model": model}
             ):
-                result = await _try(choice, make(choice, budget), sink, registry, budget, resumed)
+                result = await _try(choice, make(choice, budget), listener, registry, budget, resumed)
         except ProviderError as error:
             resume = None
             retry = _record_failure(choice, error, started, health, trace)
@@ -208,12 +208,12 @@ def _record_failure(choice: Choice, error: ProviderError, started: float, health
 
 
 async def _try(
-    choice: Choice, request: Request, sink: Sink, registry: Registry, budget: float, resumed: Job | None
+    choice: Choice, request: Request, listener: AttemptListener, registry: Registry, budget: float, resumed: Job | None
 ) -> Result:
     provider = registry.get(choice.offer.provider)
     if provider is None:
         raise Unavailable(f"the provider {choice.offer.provider} is gone")
-    await sink.attempt(choice)
+    await listener.on_attempt(choice)
     if resumed is not None and isinstance(provider, Pollable):
         started = provider.poll(resumed.handle, request)
     else:
@@ -224,15 +224,15 @@ async def _try(
             async for event in events:
                 match event:
                     case Delta(text=text, usage=used):
-                        await sink.delta(text, used)
+                        await listener.on_delta(text, used)
                     case Progress(percent=percent):
-                        await sink.progress(max(0, min(100, percent)))
+                        await listener.on_progress(max(0, min(100, percent)))
                     case JobStarted(handle=handle):
-                        await sink.job(choice, handle)
+                        await listener.on_job(choice, handle)
                     case Output():
-                        await sink.output(event)
+                        await listener.on_output(event)
                     case Done(usage=usage, finish=finish):
-                        await sink.complete()
+                        await listener.on_complete()
                         return Result(choice, usage, finish)
     except TimeoutError as error:
         raise Unavailable("no result in time") from error

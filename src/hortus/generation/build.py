@@ -7,7 +7,7 @@ from hortus.accounts import Principal
 from hortus.core.db import Tx
 from hortus.core.resources import Resources
 from hortus.generation.errors import NotAPicture, unknown_option
-from hortus.generation.route import choose_route
+from hortus.generation.pick_route import choose_route
 from hortus.generation.schemas import ImageEditIn, ImageIn, QuoteIn, TextIn, VideoIn
 from hortus.generation.service import Wish
 from hortus.generation.sizes import CHAT_MAX_TOKENS, CHAT_SYSTEM, edit_size, image_size, text_size, video_size

@@ -1,0 +1,163 @@
+"""Group commits of generations: calls that arrive together share one transaction, each with its own answer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hortus import files, tasks
+from hortus.core import idempotency
+from hortus.core.batch import Batch
+from hortus.core.db import Database, Tx
+from hortus.core.errors import Problem
+from hortus.core.events import Bus
+from hortus.core.idempotency import Answer, Claim
+from hortus.core.settings import Settings
+from hortus.generation import service, transitions, vendor_cleanup
+from hortus.generation.errors import GenerationNotFound
+from hortus.generation.serialize import show
+from hortus.generation.service import Wish
+from hortus.generation.tables import Generation
+from hortus.generation.transitions import Outcome
+from hortus.providers import Registry
+from hortus.routing import Job
+
+TaskTypes = Mapping[str, tasks.Kind]
+"""The task that runs each kind of generation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A request for work with the idempotency claim of its HTTP request, if any."""
+
+    wish: Wish
+    claim: Claim | None
+
+
+@dataclass(frozen=True, slots=True)
+class StartedText:
+    """A text that was accepted: its claimed task, to be run in this process; None for a repeated request."""
+
+    generation_id: str
+    task: tasks.Claimed | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Work that is done, under the lease of its task: the outcome, its stored files, and the vendor's job if any."""
+
+    task: tasks.Claimed
+    generation_id: str
+    outcome: Outcome
+    outputs: Sequence[files.NewFile] = ()
+    job: Job | None = None
+
+
+class GenerationBatches:
+    """The batches of this process. Each is awaited with one item and answers or raises once that is durable."""
+
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        bus: Bus,
+        registry: Registry,
+        task_types: TaskTypes,
+        engine: tasks.EmbeddedEngine,
+    ) -> None:
+        async def submit(tx: Tx, items: Sequence[Submission]) -> list[Answer | Exception]:
+            return await submit_many(tx, settings, items, task_types)
+
+        async def start_text(tx: Tx, items: Sequence[Submission]) -> list[StartedText | Exception]:
+            answers = await submit_many(tx, settings, items, None)
+            return await _start_texts(tx, items, answers, task_types["text"], engine)
+
+        async def finish(tx: Tx, items: Sequence[Finished]) -> list[bool | Exception]:
+            return await finish_many(tx, bus, registry, items)
+
+        self.submit: Batch[Submission, Answer] = Batch(database, submit)
+        """Accepts work for the workers; the 202 answer."""
+        self.start_text: Batch[Submission, StartedText] = Batch(database, start_text)
+        """Accepts a text that this process runs itself, and claims its task."""
+        self.mark_running: Batch[str, Generation | None] = Batch(database, transitions.mark_running_many)
+        """Marks the generation of that id as running; None where it has ended."""
+        self.finish: Batch[Finished, bool] = Batch(database, finish)
+        """Ends a generation and its task; False where it had ended before.
+
+        Raises LeaseLost when another worker holds the task: then nothing of the outcome counts. Where an earlier try
+        committed and its answer was lost, that one counts.
+        """
+
+
+async def submit_many(
+    tx: Tx, settings: Settings, items: Sequence[Submission], task_types: TaskTypes | None
+) -> list[Answer | Exception]:
+    """The answer to each: the stored one for a repeat, a new one, or the refusal.
+
+    With None for `task_types` no task is enqueued: the caller does that.
+    """
+
+    async def make(places: Sequence[int]) -> list[Answer | Problem]:
+        wishes = [items[place].wish for place in places]
+        problems = await service.submit_many(tx, settings, wishes, task_types)
+        return [problem or Answer(202, _shown(wish, settings)) for wish, problem in zip(wishes, problems, strict=True)]
+
+    async def check(stored: Mapping[int, Answer]) -> dict[int, Problem]:
+        existing = await service.existing(tx, [answer.body["id"] for answer in stored.values()])
+        return {place: GenerationNotFound() for place, answer in stored.items() if answer.body["id"] not in existing}
+
+    return await idempotency.answer_many(tx, [item.claim for item in items], make, check)
+
+
+def _shown(wish: Wish, settings: Settings) -> dict[str, Any]:
+    return show(Generation(**service.row_of(wish)), settings).model_dump(mode="json")
+
+
+async def _start_texts(
+    tx: Tx,
+    items: Sequence[Submission],
+    answers: Sequence[Answer | Exception],
+    task_type: tasks.Kind,
+    engine: tasks.EmbeddedEngine,
+) -> list[StartedText | Exception]:
+    accepted = {answer.body["id"] for answer in answers if isinstance(answer, Answer)}
+    fresh = [item.wish for item in items if item.wish.id in accepted]
+    await transitions.mark_queued_running(tx, [wish.id for wish in fresh])
+    wanted = [
+        tasks.Wanted(task_type, {"id": wish.id, "running": True}, user_id=wish.user_id, request_id=wish.request_id)
+        for wish in fresh
+    ]
+    claimed = await tasks.claim_now(tx, wanted, worker=engine.worker, lease=engine.lease)
+    task_of = {task.payload["id"]: task for task in claimed}
+    return [
+        answer if isinstance(answer, Exception) else StartedText(answer.body["id"], _own(item, answer, task_of))
+        for item, answer in zip(items, answers, strict=True)
+    ]
+
+
+def _own(item: Submission, answer: Answer, task_of: Mapping[str, tasks.Claimed]) -> tasks.Claimed | None:
+    return task_of[item.wish.id] if answer.body["id"] == item.wish.id else None
+
+
+async def finish_many(tx: Tx, bus: Bus, registry: Registry, items: Sequence[Finished]) -> list[bool | Exception]:
+    """The answer to each, or LeaseLost in its place."""
+    held = await tasks.finish_many(tx, [item.task for item in items])
+    outcomes = {item.generation_id: item.outcome for item in items if item.task.id in held}
+    ended = await transitions.end_many(tx, bus, outcomes)
+    answers: list[bool | Exception] = []
+    for item in items:
+        if item.task.id not in held:
+            answers.append(await _was_finished(tx, item))
+            continue
+        answers.append(item.generation_id in ended)
+        if item.generation_id in ended and item.outcome.status == "succeeded":
+            for new in item.outputs:
+                await files.insert_file(tx, new)
+            await vendor_cleanup.enqueue_deletion(tx, registry, item.job)
+    return answers
+
+
+async def _was_finished(tx: Tx, item: Finished) -> bool | tasks.LeaseLost:
+    """The answer of an earlier try under the same lease, whose commit was not confirmed to this process."""
+    if not await tasks.ended_well(tx, item.task):
+        return tasks.LeaseLost(item.task.name)
+    return await transitions.status_of(tx, item.generation_id) == item.outcome.status
