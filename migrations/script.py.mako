@@ -2,7 +2,6 @@
 
 from alembic import op
 import sqlalchemy as sa
-import hortus.core.db
 ${imports if imports else ""}
 
 revision = ${repr(up_revision)}

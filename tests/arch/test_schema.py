@@ -1,20 +1,21 @@
 """The migrations make the schema that the code expects, and the ledger cannot be rewritten."""
 
 import asyncio
+import shutil
+from pathlib import Path
 
 import asyncpg
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from hortus.core.db import Database
 from hortus.core.engines import Manners
 from hortus.core.search import is_compared
-from hortus.main.schema import config
+from hortus.main.schema import config, folder, head
 from hortus.main.tables import metadata
 
 
@@ -40,17 +41,29 @@ async def test_the_ledger_is_append_only(database: Database, statement: str):
             await tx.execute(text(statement))
 
 
+NEXT = f"""
+revision = "r9999"
+down_revision = "{head()}"
+
+
+def upgrade():
+    pass
+"""
+
+
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-async def test_a_migration_steps_back_for_who_has_the_table_and_tries_again(database_url: str):
-    """Were it to wait in the queue for the lock, everybody who reads the table would wait behind it."""
+async def test_a_migration_gives_up_a_lock_that_is_held_and_tries_again(database_url: str, tmp_path: Path):
+    """If it waited in the queue for the lock, every reader of the table would wait behind it."""
     made = config(database_url)
     made.attributes["manners"] = Manners(role="migration", lock=0.2)
+    shutil.copytree(folder(), tmp_path / "migrations")
+    (tmp_path / "migrations" / "versions" / "9999_next.py").write_text(NEXT)
+    made.set_main_option("script_location", str(tmp_path / "migrations"))
     database = Database(database_url)
     async with database.engine.begin() as connection:
         await connection.execute(text("DROP SCHEMA public CASCADE"))
         await connection.execute(text("CREATE SCHEMA public"))
-    _newest, one_before, *_ = ScriptDirectory.from_config(made).walk_revisions()
-    await asyncio.to_thread(command.upgrade, made, one_before.revision)
+    await asyncio.to_thread(command.upgrade, made, head())
     holder = await asyncpg.connect(database_url)
     async with holder.transaction():
         await holder.execute("SELECT version_num FROM alembic_version FOR UPDATE")

@@ -7,12 +7,11 @@ import random
 import subprocess
 import sys
 import tarfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
-from alembic.util import CommandError
 from sqlalchemy import text
 from tests.emulators.openai import OpenAIEmulator
 from tests.faults.books import all_ended, audit
@@ -22,7 +21,8 @@ from tests.faults.town import of_openai
 
 from hortus.core.db import Database
 from hortus.core.settings import Settings
-from hortus.main.schema import folder, head, upgrade
+from hortus.main.preflight import NotStarted
+from hortus.main.schema import begin_upgrade, folder, head, require_current, require_migrated, revisions, upgrade
 
 ROOT = Path(__file__).parents[2]
 NOW = ROOT / "src"
@@ -37,6 +37,8 @@ def git(*arguments: str) -> bytes:
 def before(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sources of the last commit that did not know the newest migration."""
     newest = max(folder().joinpath("versions").glob("[0-9]*.py"))
+    if len(revisions()) == 1:
+        pytest.skip("no version is older than the initial revision")
     added = git("log", "--follow", "--diff-filter=A", "--format=%H", "--", str(newest)).decode().split()
     packed = git("archive", f"{added[-1]}^", "src", "migrations") if added else b""
     if not packed:
@@ -90,18 +92,43 @@ async def working(folder: Path, settings: dict[str, str]) -> AsyncIterator[None]
         await process.wait()
 
 
-def test_a_newer_schema_is_left_alone(database_url: str, tmp_path: Path):
-    """`hortus up` of the version before starts on it; what nobody knows is refused."""
-    settings = Settings(data_dir=tmp_path, database_url=database_url)
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path, database_url=database_url)
 
-    async def put(revision: str) -> None:
-        database = Database(database_url)
+
+def stamp(settings: Settings, revision: str) -> None:
+    """Make the database one of that revision."""
+
+    async def put() -> None:
+        database = Database(settings.database)
         async with database.transaction() as tx:
             await tx.execute(text("UPDATE alembic_version SET version_num = :it"), {"it": revision})
         await database.close()
 
-    asyncio.run(put(f"{int(head()) + 1:04}"))
+    asyncio.run(put())
+
+
+def test_a_newer_schema_is_left_alone(settings: Settings):
+    """`hortus up` of the version before starts on it."""
+    stamp(settings, f"r{int(head()[1:]) + 1:04}")
     upgrade(settings)
-    asyncio.run(put("ffff"))
-    with pytest.raises(CommandError):
-        upgrade(settings)
+    begin_upgrade(settings)()
+    require_migrated(settings)
+
+
+@pytest.mark.parametrize("revision", ["0001", "0028", "ffff"])
+@pytest.mark.parametrize("start", [upgrade, begin_upgrade, require_migrated])
+def test_a_schema_of_an_unknown_revision_is_refused(
+    settings: Settings, revision: str, start: Callable[[Settings], object]
+):
+    """The revisions from before the initial one had numbers without a letter."""
+    stamp(settings, revision)
+    with pytest.raises(NotStarted, match=f"is at revision {revision}, which this version cannot upgrade"):
+        start(settings)
+
+
+def test_a_schema_of_an_older_revision_is_not_served():
+    """`serve` names the command that upgrades it."""
+    with pytest.raises(NotStarted, match="revision r0001, older than r0002: run `hortus migrate` first"):
+        require_current("r0001", ("r0001", "r0002"))

@@ -3,9 +3,11 @@
 import asyncio
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -141,6 +143,17 @@ async def test_a_database_file_that_is_none(tmp_path: Path):
     (tmp_path / "data" / "hortus.db").write_bytes(b"something else " * 400)
     code, said = await run("up --data data", tmp_path)
     check(code, said, 1, "hortus.db cannot be used", "file is not a database")
+
+
+async def test_a_database_of_an_unknown_revision(tmp_path: Path):
+    code, said = await run("migrate --data data", tmp_path)
+    assert code == 0, said
+    with closing(sqlite3.connect(tmp_path / "data" / "hortus.db")) as database:
+        database.execute("UPDATE alembic_version SET version_num = '0028'")
+        database.commit()
+    commands = ("up", "serve", "worker", "scheduler", "migrate")
+    for code, said in await run_all([(f"{command} --data data", {}) for command in commands], tmp_path):
+        check(code, said, 2, "The database is at revision 0028, which this version cannot upgrade")
 
 
 async def test_a_port_that_is_in_use(tmp_path: Path):

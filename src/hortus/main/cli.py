@@ -88,13 +88,10 @@ def _checked(role: "Role" = "console", **overrides: object) -> Settings:
     return settings
 
 
-def _refuse_without_tables(settings: Settings) -> None:
+def _require_migrated(settings: Settings) -> None:
     from hortus.main import schema  # noqa: PLC0415 - `hortus --help` stays quick
 
-    if schema.is_empty(settings):
-        hint = "Run [bold]hortus migrate[/bold] first; [bold]hortus up[/bold] does so by itself."
-        console.print(f"[red]Not started.[/red] The database has no tables yet. {hint}")
-        raise typer.Exit(2)
+    schema.require_migrated(settings)
 
 
 @app.command()
@@ -121,7 +118,7 @@ def serve(host: Host = None, port: Port = None, data: Data = None) -> None:
 
         sockets = preflight.bind(settings.host, settings.port)
         preflight.check(settings)
-    _refuse_without_tables(settings)
+    _require_migrated(settings)
     raise typer.Exit(serving.serve(settings, sockets, work=False, console=console))
 
 
@@ -133,7 +130,7 @@ def worker(
     """Do background work, including periodic tasks, until stopped: Celery's worker where CELERY_BROKER_URL is set."""
     with loading():
         settings = _checked("worker", data_dir=data, worker_queues=queues)
-    _refuse_without_tables(settings)
+    _require_migrated(settings)
     if settings.celery_broker_url:
         with loading():
             from hortus.main import worker as celery  # noqa: PLC0415 - Celery is loaded only where it is used
@@ -151,7 +148,7 @@ def scheduler(data: Data = None) -> None:
     settings = _checked("worker", data_dir=data)
     from hortus.main import serving  # noqa: PLC0415 - `hortus --help` stays quick
 
-    _refuse_without_tables(settings)
+    _require_migrated(settings)
     run_for_long(serving.schedule(settings))
 
 

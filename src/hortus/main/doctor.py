@@ -24,7 +24,7 @@ from hortus.core.shared_settings import differences
 from hortus.main import configuration, schema
 from hortus.main.databases import open_database
 from hortus.main.encryption import encryption
-from hortus.main.preflight import reason_of
+from hortus.main.preflight import NotStarted, reason_of
 from hortus.providers import Context, Registry, discover
 
 T = TypeVar("T")
@@ -106,6 +106,10 @@ async def _database(settings: Settings) -> Finding:
         return Finding("broken", "database", f"{name} cannot be reached: {reason_of(error) or type(error).__name__}")
     finally:
         await database.close()
+    try:
+        schema.refuse_unknown(revision)
+    except NotStarted as error:
+        return Finding("broken", "database", str(error))
     if revision is None or revision < schema.head():
         return Finding("broken", "database", f"{name} is at revision {revision}; run `hortus migrate`")
     return Finding("ok", "database", f"{name}, revision {revision}")

@@ -2,9 +2,10 @@
 
 import asyncio
 import os
+import re
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,13 +18,14 @@ import hortus
 from hortus.core.errors import Unavailable
 from hortus.core.settings import Settings
 from hortus.main.databases import manners, open_database
-from hortus.main.preflight import reason_of
+from hortus.main.preflight import NotStarted, reason_of
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 
 log = structlog.get_logger()
+_REVISION = re.compile(r"r[0-9]{4}")
 
 
 class NotMigrated(Exception):
@@ -49,36 +51,59 @@ def config(url: str) -> "Config":
 
 
 def upgrade(settings: Settings) -> None:
-    """Bring the database to the newest revision; one that a newer version made stays as it is."""
+    """Bring the database to the newest revision; the schema of a newer version is left unchanged.
+
+    Raises NotStarted for a revision that is in no chain of this version.
+    """
     from alembic import command  # noqa: PLC0415 - see `config`
-    from alembic.util import CommandError  # noqa: PLC0415 - likewise
 
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    made = config(settings.database)
-    made.attributes["manners"] = manners(settings, "migration")
-    try:
-        command.upgrade(made, "head")
-    except CommandError:
-        found = asyncio.run(_revision(settings))
-        if found is None or not found.isdecimal() or found <= head():
-            raise
+    found = asyncio.run(_revision(settings))
+    refuse_unknown(found)
+    if found is not None and found > head():
         # The version before works on a newer schema: that is how one goes back.
         log.warning("schema_is_newer", revision=found, own=head())
+        return
+    made = config(settings.database)
+    made.attributes["manners"] = manners(settings, "migration")
+    command.upgrade(made, "head")
 
 
-def is_empty(settings: Settings) -> bool:
-    """Whether the database answers and nothing was ever migrated there."""
+def require_migrated(settings: Settings) -> None:
+    """Raise NotStarted unless the database has the schema of this version, or of a newer one."""
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        return asyncio.run(_read_revision(settings)) is None
+        found = asyncio.run(_read_revision(settings))
     except DBAPIError:  # no such table
-        return True
+        found = None
     except Unavailable:
-        return False
+        return
+    if found is None:
+        sentence = "The database has no tables yet. Run `hortus migrate` first; `hortus up` does so by itself."
+        raise NotStarted(sentence, 2)
+    require_current(found, revisions())
+
+
+def refuse_unknown(found: str | None) -> None:
+    """Raise NotStarted if `found` is neither a revision of this version nor a later one."""
+    if found is not None and found not in revisions() and not (_REVISION.fullmatch(found) and found > head()):
+        raise NotStarted(
+            f"The database is at revision {found}, which this version cannot upgrade: "
+            "set DATABASE_URL or HORTUS_DATA to a new database, or run the version that made this one.",
+            2,
+        )
+
+
+def require_current(found: str, known: Sequence[str]) -> None:
+    """Raise NotStarted if `found` is older than the last of the `known` revisions, or unknown."""
+    refuse_unknown(found)
+    if found < known[-1]:
+        sentence = f"The database is at revision {found}, older than {known[-1]}: run `hortus migrate` first."
+        raise NotStarted(sentence, 2)
 
 
 async def _revision(settings: Settings) -> str | None:
-    """The revision of the database; None where there is none, or it cannot be asked."""
+    """The revision of the database; None if it has no tables or does not answer."""
     try:
         return await _read_revision(settings)
     except (DBAPIError, Unavailable):
@@ -97,11 +122,14 @@ async def _read_revision(settings: Settings) -> str | None:
 def begin_upgrade(settings: Settings) -> Callable[[], None]:
     """Begin an `upgrade` in a process that ends with it, so that a server neither waits idly nor keeps what it needs.
 
-    Returns what waits for its end and raises NotMigrated. Where processes cannot fork, or have threads already, all
-    of it happens here; where the database is up to date, nothing does.
+    Returns a function that waits for its end and raises NotMigrated. If processes cannot fork, or have threads
+    already, the upgrade runs here; if the database is up to date, nothing runs. Raises NotStarted for an unknown
+    revision.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if asyncio.run(_revision(settings)) == head():
+    found = asyncio.run(_revision(settings))
+    refuse_unknown(found)
+    if found == head():
         return _nothing
     if not hasattr(os, "fork") or threading.active_count() > 1:
         upgrade(settings)
@@ -138,6 +166,11 @@ def _nothing() -> None:
 
 
 @cache
+def revisions() -> tuple[str, ...]:
+    """The revisions of this version, oldest first, by the names of the files: `0001_initial.py` is `r0001`."""
+    return tuple(sorted(f"r{path.name[:4]}" for path in folder().joinpath("versions").glob("[0-9]*.py")))
+
+
 def head() -> str:
-    """The newest revision, by the names of the files: migrations are numbered in one chain."""
-    return max(path.name[:4] for path in folder().joinpath("versions").glob("[0-9]*.py"))
+    """The newest revision of this version."""
+    return revisions()[-1]

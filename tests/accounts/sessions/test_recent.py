@@ -1,18 +1,13 @@
 """What is dangerous asks for a fresh proof."""
 
-import asyncio
 import time
 
 import pytest
 import time_machine
-from alembic import command
-from sqlalchemy import text
 from tests.serving import PASSWORD, Hortus
 
 from hortus import accounts
 from hortus.accounts.errors import ReauthenticationRequired
-from hortus.core.db import Database
-from hortus.main import schema
 
 
 async def caller_of(hortus: Hortus, client) -> accounts.Principal:
@@ -59,29 +54,3 @@ async def test_refreshing_is_no_proof(hortus: Hortus):
         async with hortus.database.snapshot() as tx:
             with pytest.raises(ReauthenticationRequired):
                 await accounts.recently_authenticated(tx, caller)
-
-
-NOW = "'2026-01-02 00:00:00.000000'"
-OLD_ROWS = f"""
-INSERT INTO users (id, role, status, marketing_consent, created_at, updated_at)
-VALUES ('u', 'user', 'active', 0, {NOW}, {NOW});
-INSERT INTO sessions (id, user_id, device, address, created_at, last_used_at, expires_at)
-VALUES ('s', 'u', 'd', 'a', {NOW}, {NOW}, {NOW});
-INSERT INTO refresh_tokens (digest, session_id, created_at) VALUES ('t', 's', {NOW})
-"""
-
-
-async def test_sessions_from_before_the_migration_proved_themselves_when_they_began(tmp_path):
-    url = f"sqlite:///{tmp_path / 'old.db'}"
-    await asyncio.to_thread(command.upgrade, schema.config(url), "0001")
-    database = Database(url)
-    async with database.transaction() as tx:
-        for statement in OLD_ROWS.split(";"):
-            await tx.execute(text(statement))
-    await database.close()
-    await asyncio.to_thread(command.upgrade, schema.config(url), "head")
-    database = Database(url)
-    async with database.snapshot() as tx:
-        row = (await tx.execute(text("SELECT authenticated_at, authenticated_by FROM sessions"))).one()
-        assert tuple(row) == ("2026-01-02 00:00:00.000000", "password")
-    await database.close()
