@@ -19,7 +19,7 @@ from hortus.files.sweeps import sweep_orphans
 from hortus.files.tables import File
 from hortus.generation.tables import LIVE, Generation
 from hortus.ledger.tables import CreditReservation, Entry
-from hortus.quotas.tables import QuotaTake
+from hortus.quotas.tables import QuotaUseRow
 from hortus.storage import LocalStorage
 
 QUIET = 60.0
@@ -71,7 +71,7 @@ async def audit(
         generations = list((await tx.execute(select(Generation))).scalars())
         holds = {row.reference: row for row in (await tx.execute(select(CreditReservation))).scalars()}
         entries = list((await tx.execute(select(Entry))).scalars())
-        takes = {row.reference: row for row in (await tx.execute(select(QuotaTake))).scalars()}
+        takes = {row.reference: row for row in (await tx.execute(select(QuotaUseRow))).scalars()}
         rows = {row.id: row for row in (await tx.execute(select(File))).scalars()}
         messages = list((await tx.execute(select(Message))).scalars())
     assert sum(entry.amount for entry in entries) == 0

@@ -11,15 +11,15 @@ from hortus.core.batch import Batch
 from hortus.core.db import Database, Tx
 
 
-async def work(tx: Tx, takes: Sequence[quotas.Take]) -> Sequence[Exception | None]:
-    return await quotas.take_many(tx, takes, zone=UTC)
+async def work(tx: Tx, takes: Sequence[quotas.QuotaUse]) -> Sequence[Exception | None]:
+    return await quotas.consume_many(tx, takes, zone=UTC)
 
 
 async def main(url: str, user_id: str, tries: int) -> None:
     database = Database(url)
     take = Batch(database, work, max_items=8)
     await asyncio.to_thread(sys.stdin.readline)  # all racers start together
-    takes = [quotas.Take(ids.new(), user_id, "image") for _ in range(tries)]
+    takes = [quotas.QuotaUse(ids.new(), user_id, "image") for _ in range(tries)]
     answers = await asyncio.gather(*(take(each) for each in takes), return_exceptions=True)
     strange = [answer for answer in answers if not isinstance(answer, quotas.QuotaExceeded | None)]
     assert not strange, strange

@@ -25,12 +25,12 @@ async def databases(database_url: str, database: Database) -> AsyncIterator[list
         await each.close()
 
 
-async def spend_many(tx: Tx, spends: Sequence[quotas.Spend]) -> Sequence[Exception | None]:
-    return await quotas.spend_many(tx, spends, zone=UTC)
+async def consume_budgets(tx: Tx, spends: Sequence[quotas.BudgetUse]) -> Sequence[Exception | None]:
+    return await quotas.consume_budgets(tx, spends, zone=UTC)
 
 
 async def spend(tx: Tx, key: str, reference: str, credits_: int, budgets: Budgets, at: datetime = NOON):
-    (answer,) = await quotas.spend_many(tx, [quotas.Spend(reference, key, credits_, budgets)], zone=UTC, at=at)
+    (answer,) = await quotas.consume_budgets(tx, [quotas.BudgetUse(reference, key, credits_, budgets)], zone=UTC, at=at)
     return answer
 
 
@@ -47,24 +47,24 @@ async def test_single_transactions_let_exactly_ten_of_100_through(
 
     async def attempt(number: int) -> Exception | None:
         async with databases[number % 3].transaction() as tx:
-            return (await spend_many(tx, [quotas.Spend(f"{key}{number}", key, price, budgets)]))[0]
+            return (await consume_budgets(tx, [quotas.BudgetUse(f"{key}{number}", key, price, budgets)]))[0]
 
     answers = await asyncio.gather(*(attempt(number) for number in range(100)))
     assert sum(answer is None for answer in answers) == room
     assert sum(isinstance(answer, quotas.KeyBudgetExceeded) for answer in answers) == 90
     found = (await history(databases[0], key)).current["month"]
-    assert found == quotas.Spent(accepted=room, calls=room, credits=room * price)
+    assert found == quotas.KeyUsage(accepted=room, calls=room, credits=room * price)
 
 
 async def test_batches_of_several_keys_let_exactly_ten_of_each_through_and_give_back_once(databases: list[Database]):
     keys = [ids.new() for _ in range(4)]
-    spending = [Batch(database, spend_many, max_items=16) for database in databases]
-    returning = [Batch(database, quotas.unspend_many, max_items=4) for database in databases]
-    spends = [quotas.Spend(f"{keys[n % 4]}{n}", keys[n % 4], 3, TEN_CALLS) for n in range(160)]
+    spending = [Batch(database, consume_budgets, max_items=16) for database in databases]
+    returning = [Batch(database, quotas.restore_budgets, max_items=4) for database in databases]
+    spends = [quotas.BudgetUse(f"{keys[n % 4]}{n}", keys[n % 4], 3, TEN_CALLS) for n in range(160)]
     answers = await asyncio.gather(*(spending[n % 3](each) for n, each in enumerate(spends)), return_exceptions=True)
     through = [each for each, answer in zip(spends, answers, strict=True) if answer is None]
     assert [sum(each.key_id == key for each in through) for key in keys] == [10] * 4
-    back = [quotas.Unspend(each.reference, failed=True) for each in through[::2]] * 3
+    back = [quotas.BudgetRestore(each.reference, failed=True) for each in through[::2]] * 3
     given = await asyncio.gather(*(returning[n % 3](each) for n, each in enumerate(back)))
     assert sum(given) == 20
     months = [(await history(databases[0], key)).current["month"] for key in keys]
@@ -89,7 +89,7 @@ async def test_the_refusal_says_which_budget_and_when_it_opens(database: Databas
         dear = await spend(tx, key, "c", 101, both)
         assert isinstance(dear, quotas.KeyBudgetExceeded)
         assert (dear.extra["budget"], dear.extra["window"], dear.extra["limit"]) == ("credits", "month", "100")
-        assert isinstance(await spend(tx, key, "a", 0, Budgets()), quotas.AlreadyTaken)
+        assert isinstance(await spend(tx, key, "a", 0, Budgets()), quotas.AlreadyConsumed)
         assert await spend(tx, key, "d", 0, Budgets()) is None
         assert isinstance(await spend(tx, key, "e", 0, Budgets(daily_calls=0)), quotas.KeyBudgetExceeded)
 
@@ -101,19 +101,19 @@ async def test_what_is_given_back_goes_to_the_day_it_was_counted_in(database: Da
             assert await spend(tx, key, reference, 5, Budgets(daily_calls=4)) is None, failed
     async with database.transaction() as tx:
         returns = [
-            quotas.Unspend("failed", failed=True),
-            quotas.Unspend("never", accepted=False),
-            quotas.Unspend("seen", failed=True, keep_call=True),
+            quotas.BudgetRestore("failed", failed=True),
+            quotas.BudgetRestore("never", accepted=False),
+            quotas.BudgetRestore("seen", failed=True, keep_call=True),
         ]
-        assert await quotas.unspend_many(tx, returns) == [True] * 3
-        assert await quotas.unspend_many(tx, [*returns, quotas.Unspend("unknown")]) == [False] * 4
+        assert await quotas.restore_budgets(tx, returns) == [True] * 3
+        assert await quotas.restore_budgets(tx, [*returns, quotas.BudgetRestore("unknown")]) == [False] * 4
         assert await spend(tx, key, "next day", 5, Budgets(daily_calls=1), late) is None
     found = await history(database, key, late, days=3)
     assert found.days == {
-        date(2026, 11, 29): quotas.Spent(),
-        date(2026, 11, 30): quotas.Spent(accepted=3, calls=2, credits=5, failures=2),
-        date(2026, 12, 1): quotas.Spent(accepted=1, calls=1, credits=5),
+        date(2026, 11, 29): quotas.KeyUsage(),
+        date(2026, 11, 30): quotas.KeyUsage(accepted=3, calls=2, credits=5, failures=2),
+        date(2026, 12, 1): quotas.KeyUsage(accepted=1, calls=1, credits=5),
     }
-    assert found.current["month"] == quotas.Spent(accepted=1, calls=1, credits=5)
+    assert found.current["month"] == quotas.KeyUsage(accepted=1, calls=1, credits=5)
     left = {(each.kind, each.window): each.remaining for each in quotas.budgets_left(Budgets(3, 0, 4, None), found)}
     assert left == {("calls", "day"): 2, ("credits", "day"): 0, ("calls", "month"): 0, ("credits", "month"): None}

@@ -16,7 +16,7 @@ from hortus.quotas.tables import Plan, PlanWindow
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
-def allowed(plan: quotas.HeldPlan) -> dict[tuple[str, str], int | None]:
+def allowed(plan: quotas.PlanVersion) -> dict[tuple[str, str], int | None]:
     return {(each.kind, each.window): each.limit for each in plan.terms.windows}
 
 
@@ -86,14 +86,14 @@ async def test_a_plan_ends_by_itself(planned: Database):
             assert (await quotas.set_plan(tx, user, name="pro", until=until)).until == until
             assert (await quotas.plan_of(tx, user)).until == until
             for n in range(6):
-                await quotas.take(tx, user, "chat", reference=f"c{n}", zone=UTC)
+                await quotas.consume(tx, user, "chat", reference=f"c{n}", zone=UTC)
             clock.move_to(until)
             assert (await quotas.plan_of(tx, user)).name == "basic"
             assert (await quotas.usage(tx, user, zone=UTC)).plan == "basic"
             for n in range(5):
-                await quotas.take(tx, user, "chat", reference=f"d{n}", zone=UTC)
+                await quotas.consume(tx, user, "chat", reference=f"d{n}", zone=UTC)
             with pytest.raises(quotas.QuotaExceeded):
-                await quotas.take(tx, user, "chat", reference="d5", zone=UTC)
+                await quotas.consume(tx, user, "chat", reference="d5", zone=UTC)
 
 
 async def test_a_version_can_be_set_by_its_id(planned: Database):
@@ -114,4 +114,4 @@ async def test_a_version_can_be_set_by_its_id(planned: Database):
 async def test_without_plans_nothing_is_allowed(database: Database):
     async with database.transaction() as tx:
         with pytest.raises(quotas.UnknownPlan, match="ensure_plans"):
-            await quotas.take(tx, ids.new(), "chat", reference="r", zone=UTC)
+            await quotas.consume(tx, ids.new(), "chat", reference="r", zone=UTC)

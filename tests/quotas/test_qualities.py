@@ -14,15 +14,17 @@ async def test_a_quality_that_the_plan_lacks_is_refused_and_takes_nothing(planne
     async with planned.transaction() as tx:
         terms = (await quotas.plan_of(tx, "u")).terms
         await quotas.publish_plan(tx, replace(terms, qualities=("economy",)))
-        takes = [quotas.Take(f"r{number}", "u", "image", 1, quality) for number, quality in enumerate(quotas.QUALITIES)]
-        answers = await quotas.take_many(tx, [*takes, quotas.Take("none", "u", "image")], zone=UTC)
+        uses = [
+            quotas.QuotaUse(f"r{number}", "u", "image", 1, quality) for number, quality in enumerate(quotas.QUALITIES)
+        ]
+        answers = await quotas.consume_many(tx, [*uses, quotas.QuotaUse("none", "u", "image")], zone=UTC)
         assert [getattr(answer, "code", None) for answer in answers] == [
             None, "quality_not_in_plan", "quality_not_in_plan", None,
         ]  # fmt: skip
         used = {window.kind: window.used for window in (await quotas.usage(tx, "u", zone=UTC)).windows}
         assert used["image"] == 2
         await quotas.set_plan(tx, "u", name="pro")
-        (answer,) = await quotas.take_many(tx, [quotas.Take("more", "u", "image", 1, "premium")], zone=UTC)
+        (answer,) = await quotas.consume_many(tx, [quotas.QuotaUse("more", "u", "image", 1, "premium")], zone=UTC)
         assert answer is None
 
 

@@ -27,8 +27,8 @@ async def databases(database_url: str, planned: Database) -> AsyncIterator[list[
         await database.close()
 
 
-async def take_images(tx: Tx, takes: Sequence[quotas.Take]) -> Sequence[Exception | None]:
-    return await quotas.take_many(tx, takes, zone=UTC)
+async def take_images(tx: Tx, takes: Sequence[quotas.QuotaUse]) -> Sequence[Exception | None]:
+    return await quotas.consume_many(tx, takes, zone=UTC)
 
 
 async def images(database: Database, user: str) -> int:
@@ -43,7 +43,7 @@ async def test_single_transactions_let_exactly_five_of_200_through(databases: li
     async def attempt(number: int) -> bool:
         try:
             async with databases[number % 3].transaction() as tx:
-                await quotas.take(tx, user, "image", reference=f"r{number}", zone=UTC)
+                await quotas.consume(tx, user, "image", reference=f"r{number}", zone=UTC)
         except quotas.QuotaExceeded:
             return False
         return True
@@ -55,7 +55,7 @@ async def test_single_transactions_let_exactly_five_of_200_through(databases: li
 async def test_batches_let_exactly_five_of_200_through(databases: list[Database]):
     user = ids.new()
     batches = [Batch(database, take_images, max_items=16) for database in databases]
-    calls = (batches[number % 3](quotas.Take(f"r{number}", user, "image")) for number in range(200))
+    calls = (batches[number % 3](quotas.QuotaUse(f"r{number}", user, "image")) for number in range(200))
     answers = await asyncio.gather(*calls, return_exceptions=True)
     assert sum(answer is None for answer in answers) == ROOM
     assert sum(isinstance(answer, quotas.QuotaExceeded) for answer in answers) == 195
@@ -65,9 +65,9 @@ async def test_batches_let_exactly_five_of_200_through(databases: list[Database]
 async def test_a_take_is_given_back_once(databases: list[Database]):
     user = ids.new()
     async with databases[0].transaction() as tx:
-        await quotas.take(tx, user, "image", reference="r", zone=UTC, count=2)
-        await quotas.take(tx, user, "image", reference="other", zone=UTC)
-    batches = [Batch(database, quotas.give_back_many, max_items=4) for database in databases]
+        await quotas.consume(tx, user, "image", reference="r", zone=UTC, count=2)
+        await quotas.consume(tx, user, "image", reference="other", zone=UTC)
+    batches = [Batch(database, quotas.restore_many, max_items=4) for database in databases]
     assert sum(await asyncio.gather(*(batches[n % 3]("r") for n in range(30)))) == 1
     assert await images(databases[0], user) == 1
 
@@ -80,14 +80,14 @@ async def test_batches_over_the_same_users_do_not_deadlock(databases: list[Datab
 
     async def work(database: Database) -> None:
         for _ in range(8):
-            takes = [quotas.Take(ids.new(), user, kind) for user in users for kind in ("image", "speech")]
+            takes = [quotas.QuotaUse(ids.new(), user, kind) for user in users for kind in ("image", "speech")]
             chance.shuffle(takes)
             try:
                 async with database.transaction() as tx:
-                    answers = await quotas.take_many(tx, takes, zone=UTC)
+                    answers = await quotas.consume_many(tx, takes, zone=UTC)
                 counted = [take.reference for take, answer in zip(takes, answers, strict=True) if answer is None]
                 async with database.transaction() as tx:
-                    given.extend(await quotas.give_back_many(tx, counted))
+                    given.extend(await quotas.restore_many(tx, counted))
             except Exception as error:
                 failures.append(error)
 

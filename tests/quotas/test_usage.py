@@ -26,7 +26,7 @@ async def test_usage_shows_every_window(planned: Database):
     user = ids.new()
     with time_machine.travel(datetime(2026, 11, 21, 12, tzinfo=UTC)):
         async with planned.transaction() as tx:
-            await quotas.take(tx, user, "text", reference="a", zone=UTC, count=2)
+            await quotas.consume(tx, user, "text", reference="a", zone=UTC, count=2)
             shown = await quotas.usage(tx, user, zone=UTC)
     midnight, december = datetime(2026, 11, 22, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
     assert shown == quotas.PlanUsage(
@@ -45,9 +45,9 @@ async def test_the_limit_tells_when_it_opens_again(planned: Database):
     user = ids.new()
     with time_machine.travel(datetime(2026, 11, 21, 23, 59, 30, tzinfo=UTC), tick=False):
         async with planned.transaction() as tx:
-            await quotas.take(tx, user, "text", reference="a", zone=UTC, count=4)
+            await quotas.consume(tx, user, "text", reference="a", zone=UTC, count=4)
             with pytest.raises(quotas.QuotaExceeded) as caught:
-                await quotas.take(tx, user, "text", reference="b", zone=UTC, count=2)
+                await quotas.consume(tx, user, "text", reference="b", zone=UTC, count=2)
             assert caught.value.status == 429
             assert caught.value.headers == {"Retry-After": "30"}
             assert caught.value.extra == {
@@ -59,7 +59,7 @@ async def test_the_limit_tells_when_it_opens_again(planned: Database):
                 "retry_after": 30,
                 "upgrade_url": "/api/payment/plans",
             }
-            await quotas.take(tx, user, "text", reference="b", zone=UTC)
+            await quotas.consume(tx, user, "text", reference="b", zone=UTC)
             assert await used(tx, user, "text") == {"day": 5, "month": 5}
 
 
@@ -67,25 +67,25 @@ async def test_a_batch_is_first_come_first_served(planned: Database):
     one, two = ids.new(), ids.new()
     async with planned.transaction() as tx:
         wanted = [("a", one, 1), ("b", one, 1), ("c", two, 1), ("a", one, 1), ("d", one, 0)]
-        answers = await quotas.take_many(tx, [quotas.Take(r, u, "video", n) for r, u, n in wanted], zone=UTC)
+        answers = await quotas.consume_many(tx, [quotas.QuotaUse(r, u, "video", n) for r, u, n in wanted], zone=UTC)
         kinds = [type(answer) for answer in answers]
-        assert kinds == [type(None), quotas.QuotaExceeded, type(None), quotas.AlreadyTaken, type(None)]
-        assert await quotas.take_many(tx, [], zone=UTC) == await quotas.give_back_many(tx, []) == []
-        with pytest.raises(quotas.AlreadyTaken):
-            await quotas.take(tx, one, "video", reference="a", zone=UTC)
-        assert await quotas.give_back_many(tx, ["a", "a", "?", "b", "d"]) == [True, False, False, False, True]
-        await quotas.take(tx, one, "video", reference="b", zone=UTC)
+        assert kinds == [type(None), quotas.QuotaExceeded, type(None), quotas.AlreadyConsumed, type(None)]
+        assert await quotas.consume_many(tx, [], zone=UTC) == await quotas.restore_many(tx, []) == []
+        with pytest.raises(quotas.AlreadyConsumed):
+            await quotas.consume(tx, one, "video", reference="a", zone=UTC)
+        assert await quotas.restore_many(tx, ["a", "a", "?", "b", "d"]) == [True, False, False, False, True]
+        await quotas.consume(tx, one, "video", reference="b", zone=UTC)
 
 
 async def test_a_kind_without_a_window_is_unlimited_and_so_is_a_null_limit(planned: Database):
     user = ids.new()
     async with planned.transaction() as tx:
-        await quotas.take(tx, user, "speech", reference="a", zone=UTC, count=10**6)
+        await quotas.consume(tx, user, "speech", reference="a", zone=UTC, count=10**6)
         await quotas.publish_plan(
             tx, quotas.PlanTerms("free", "Free", {}, 0, (quotas.WindowTerms("chat", "day", None),))
         )
         await quotas.set_plan(tx, user, name="free")
-        await quotas.take(tx, user, "chat", reference="b", zone=UTC, count=10**6)
+        await quotas.consume(tx, user, "chat", reference="b", zone=UTC, count=10**6)
         (window,) = (await quotas.usage(tx, user, zone=UTC)).windows
         assert (window.limit, window.used, window.remaining) == (None, 10**6, None)
 
@@ -94,14 +94,14 @@ async def test_what_was_used_counts_in_the_next_plan_too(planned: Database):
     user = ids.new()
     async with planned.transaction() as tx:
         await quotas.set_plan(tx, user, name="pro")
-        await quotas.take(tx, user, "text", reference="a", zone=UTC, count=60)
+        await quotas.consume(tx, user, "text", reference="a", zone=UTC, count=60)
         await quotas.set_plan(tx, user, name="basic")
         assert await used(tx, user, "text") == {"day": 60, "month": 60}
         assert all(
             each.remaining == 0 for each in (await quotas.usage(tx, user, zone=UTC)).windows if each.kind == "text"
         )
         with pytest.raises(quotas.QuotaExceeded) as caught:
-            await quotas.take(tx, user, "text", reference="b", zone=UTC)
+            await quotas.consume(tx, user, "text", reference="b", zone=UTC)
         assert caught.value.extra["window"] == "month"  # waiting for tomorrow would not help
 
 
@@ -111,19 +111,19 @@ async def test_windows_turn_over_at_local_midnight(planned: Database):
     with time_machine.travel(last_evening, tick=False) as clock:
         async with planned.transaction() as tx:
             for n in range(5):
-                await quotas.take(tx, user, "text", reference=f"a{n}", zone=KOLKATA)
+                await quotas.consume(tx, user, "text", reference=f"a{n}", zone=KOLKATA)
             with pytest.raises(quotas.QuotaExceeded) as caught:
-                await quotas.take(tx, user, "text", reference="b", zone=KOLKATA)
+                await quotas.consume(tx, user, "text", reference="b", zone=KOLKATA)
             assert caught.value.extra["resets_at"] == "2026-11-30T18:30:00Z"
             assert caught.value.extra["retry_after"] == 10
             clock.shift(10)
             assert await used(tx, user, "text", KOLKATA) == {"day": 0, "month": 0}
-            await quotas.take(tx, user, "text", reference="b", zone=KOLKATA)
-            assert await quotas.give_back(tx, "a0")  # into November, where it was counted
+            await quotas.consume(tx, user, "text", reference="b", zone=KOLKATA)
+            assert await quotas.restore(tx, "a0")  # into November, where it was counted
             assert await used(tx, user, "text", KOLKATA) == {"day": 1, "month": 1}
             clock.shift(-10)
             assert await used(tx, user, "text", KOLKATA) == {"day": 4, "month": 4}
-            assert not await quotas.give_back(tx, "a0")
+            assert not await quotas.restore(tx, "a0")
 
 
 @pytest.mark.parametrize(
@@ -187,13 +187,13 @@ async def test_never_above_the_limit_and_given_back_once(planned: Database, step
             elif verb == "back":
                 if taken:
                     reference, day, count = taken.pop(number % len(taken))
-                    assert await quotas.give_back(tx, reference)
-                    assert not await quotas.give_back(tx, reference)
+                    assert await quotas.restore(tx, reference)
+                    assert not await quotas.restore(tx, reference)
                     counted[day] -= count
             else:
                 reference = ids.new()
-                (problem,) = await quotas.take_many(
-                    tx, [quotas.Take(reference, user, "text", number)], zone=NEW_YORK, at=now
+                (problem,) = await quotas.consume_many(
+                    tx, [quotas.QuotaUse(reference, user, "text", number)], zone=NEW_YORK, at=now
                 )
                 fits = number == 0 or counted.get(day, 0) + number <= 5
                 assert fits is (problem is None)

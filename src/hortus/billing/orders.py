@@ -16,7 +16,7 @@ from hortus.core import clock, ids
 from hortus.core.db import Tx
 from hortus.core.money import credits_to_text
 from hortus.payments import Gateway, Gateways
-from hortus.quotas import HeldPlan
+from hortus.quotas import PlanVersion
 
 
 def choose_gateway(gateways: Gateways, wish: str | None, currency: str | None, *, subscription: bool) -> Gateway:
@@ -49,7 +49,13 @@ def choose_currency(tx: Tx, gateway: Gateway, wish: str | None, prices: dict[str
 
 
 async def order_plan(
-    tx: Tx, gateway: Gateway, user_id: str, plan: HeldPlan, interval: str, currency: str, coupon: Coupon | None = None
+    tx: Tx,
+    gateway: Gateway,
+    user_id: str,
+    plan: PlanVersion,
+    interval: str,
+    currency: str,
+    coupon: Coupon | None = None,
 ) -> Checkout:
     """Write down that a user wants a plan; a use of the coupon is held for it.
 

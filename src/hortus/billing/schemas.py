@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field, StringConstraints, model_validator
 from hortus.billing.tables import Checkout, Payment, Subscription
 from hortus.core.schemas import Body, Id, MicroCredits, Time
 from hortus.payments import Gateway
-from hortus.quotas import HeldPlan
+from hortus.quotas import PlanVersion
 
 Currency = Annotated[str, StringConstraints(max_length=3, pattern=r"^[A-Za-z]{3}$", to_upper=True)]
 Name = Annotated[str, StringConstraints(max_length=20, pattern=r"^[A-Za-z0-9_-]{1,20}$")]
@@ -107,7 +107,7 @@ class PlanOut(BaseModel):
     trial_days: int
 
     @classmethod
-    def of(cls, plan: HeldPlan) -> "PlanOut":
+    def of(cls, plan: PlanVersion) -> "PlanOut":
         """From one version of a plan."""
         terms = plan.terms
         intervals: tuple[Interval, ...] = ("month", "year")

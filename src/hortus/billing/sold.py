@@ -18,7 +18,7 @@ from hortus.core.configuration import Days, Json, Rule, SettingsGroup
 from hortus.core.db import Database, Tx
 from hortus.core.money import MICRO
 from hortus.payments import Gateway, Interval, RecurringPrice
-from hortus.quotas import HeldPlan
+from hortus.quotas import PlanVersion
 
 log = structlog.get_logger()
 MONTHS: dict[str, int] = {"month": 1, "year": 12}
@@ -209,7 +209,7 @@ async def pack_named(tx: Tx, name: str) -> Pack:
 # Plans -----------------------------------------------------------------------
 
 
-def price_of(plan: HeldPlan, interval: str, currency: str) -> int:
+def price_of(plan: PlanVersion, interval: str, currency: str) -> int:
     """What a period of a plan costs, above zero. Raises NotForSale."""
     amount = plan.terms.prices_per(interval).get(currency)
     if not amount:
@@ -217,7 +217,7 @@ def price_of(plan: HeldPlan, interval: str, currency: str) -> int:
     return amount
 
 
-async def plan_named(tx: Tx, name: str) -> HeldPlan:
+async def plan_named(tx: Tx, name: str) -> PlanVersion:
     """The plan on sale under that name. Raises NotForSale."""
     for plan in await quotas.offered_plans(tx):
         if plan.name == name:
@@ -225,12 +225,12 @@ async def plan_named(tx: Tx, name: str) -> HeldPlan:
     raise NotForSale
 
 
-def credits_of(plan: HeldPlan, interval: str) -> int:
+def credits_of(plan: PlanVersion, interval: str) -> int:
     """The credit that one period of a plan brings."""
     return plan.terms.monthly_credits * MONTHS[interval]
 
 
-async def vendor_price(database: Database, gateway: Gateway, plan: HeldPlan, interval: str, currency: str) -> str:
+async def vendor_price(database: Database, gateway: Gateway, plan: PlanVersion, interval: str, currency: str) -> str:
     """The gateway's id of a price, made there if it has none yet. Never inside a transaction.
 
     Two first buyers at once get the same one: that which was kept first.
@@ -257,7 +257,7 @@ async def vendor_price(database: Database, gateway: Gateway, plan: HeldPlan, int
         return str(await _kept_price(tx, gateway, plan, interval, currency))
 
 
-async def _kept_price(tx: Tx, gateway: Gateway, plan: HeldPlan, interval: str, currency: str) -> str | None:
+async def _kept_price(tx: Tx, gateway: Gateway, plan: PlanVersion, interval: str, currency: str) -> str | None:
     found = await tx.execute(
         select(VendorPrice.vendor_id).where(
             VendorPrice.gateway == gateway.id,

@@ -16,7 +16,7 @@ from hortus.billing.tables import Subscription
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
 from hortus.payments import Gateway, GatewayError, Gateways, Subject
-from hortus.quotas import HeldPlan
+from hortus.quotas import PlanVersion
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -26,7 +26,7 @@ T = TypeVar("T")
 class Change:
     """What a change would do. An upgrade happens now and costs `due_minor`; anything else from `effective_at` on."""
 
-    plan: HeldPlan
+    plan: PlanVersion
     interval: str
     now: bool
     due_minor: int
@@ -36,7 +36,7 @@ class Change:
     effective_at: datetime | None
 
 
-async def details(tx: Tx, user_id: str) -> tuple[HeldPlan, Subscription | None]:
+async def details(tx: Tx, user_id: str) -> tuple[PlanVersion, Subscription | None]:
     """The plan a user has, and the subscription behind it."""
     return await quotas.plan_of(tx, user_id), await subscribed.live_of(tx, user_id)
 
@@ -86,7 +86,7 @@ async def resume(resources: Resources, user_id: str, *, key: str) -> None:
     await _look(resources, gateway, row)
 
 
-def _is_more(before: HeldPlan, interval_before: str, plan: HeldPlan, interval: str, currency: str) -> bool:
+def _is_more(before: PlanVersion, interval_before: str, plan: PlanVersion, interval: str, currency: str) -> bool:
     """Whether a change is to something dearer: per month, or the same for longer."""
     had, wanted = before.terms.prices_per(interval_before).get(currency, 0), sold.price_of(plan, interval, currency)
     if plan.name == before.name:

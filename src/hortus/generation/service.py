@@ -82,9 +82,9 @@ async def submit_many(
     refused |= await _take_quota(tx, settings, [wish for wish in wishes if wish.id not in refused])
     over = await _spend_budgets(tx, settings, [wish for wish in wishes if wish.id not in refused])
     unpaid = await _hold(tx, [wish for wish in wishes if wish.id not in refused and wish.id not in over])
-    await quotas.give_back_many(tx, [*over, *unpaid])
+    await quotas.restore_many(tx, [*over, *unpaid])
     spent = [wish.id for wish in wishes if wish.id in unpaid and wish.caller.key_id is not None]
-    await quotas.unspend_many(tx, [quotas.Unspend(reference, accepted=False) for reference in spent])
+    await quotas.restore_budgets(tx, [quotas.BudgetRestore(reference, accepted=False) for reference in spent])
     refused |= over | unpaid
     accepted = [wish for wish in wishes if wish.id not in refused]
     if accepted:
@@ -127,8 +127,8 @@ async def _running_retries(tx: Tx, wishes: Sequence[Wish]) -> dict[str, Problem]
 
 
 async def _take_quota(tx: Tx, settings: Settings, wishes: Sequence[Wish]) -> dict[str, Problem]:
-    takes = [quotas.Take(wish.id, wish.user_id, wish.kind, wish.count, wish.needs) for wish in wishes]
-    return _refused(wishes, await quotas.take_many(tx, takes, zone=settings.zone))
+    uses = [quotas.QuotaUse(wish.id, wish.user_id, wish.kind, wish.count, wish.needs) for wish in wishes]
+    return _refused(wishes, await quotas.consume_many(tx, uses, zone=settings.zone))
 
 
 async def _spend_budgets(tx: Tx, settings: Settings, wishes: Sequence[Wish]) -> dict[str, Problem]:
@@ -136,10 +136,10 @@ async def _spend_budgets(tx: Tx, settings: Settings, wishes: Sequence[Wish]) -> 
     if not by_key:
         return {}
     spends = [
-        quotas.Spend(wish.id, wish.caller.key_id or "", wish.route.price, wish.caller.budgets or Budgets())
+        quotas.BudgetUse(wish.id, wish.caller.key_id or "", wish.route.price, wish.caller.budgets or Budgets())
         for wish in by_key
     ]
-    return _refused(by_key, await quotas.spend_many(tx, spends, zone=settings.zone))
+    return _refused(by_key, await quotas.consume_budgets(tx, spends, zone=settings.zone))
 
 
 async def _hold(tx: Tx, wishes: Sequence[Wish]) -> dict[str, Problem]:

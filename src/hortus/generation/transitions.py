@@ -167,10 +167,10 @@ async def end_many(tx: Tx, bus: Bus, outcomes: dict[str, Outcome]) -> set[str]:
     endings = [_ended(row, outcomes[row.id]) for row in moved]
     # Locks are taken in the order in which acceptance takes them: rooms, quotas, budgets, credit.
     await ended.send(tx, endings)
-    await quotas.give_back_many(tx, [row.id for row in moved if not outcomes[row.id].counts])
+    await quotas.restore_many(tx, [row.id for row in moved if not outcomes[row.id].counts])
     spent = [row for row in moved if row.key_id is not None]
     returned = [row for row in spent if row.charged < row.price or not outcomes[row.id].counts]
-    await quotas.unspend_many(tx, [_unspend(row, outcomes[row.id]) for row in returned])
+    await quotas.restore_budgets(tx, [_budget_restore(row, outcomes[row.id]) for row in returned])
     closed = await ledger.close_many(tx, [_closing(row, outcomes[row.id]) for row in moved])
     for problem in closed:
         if isinstance(problem, Exception):
@@ -200,8 +200,10 @@ def _ended(row: Any, outcome: Outcome) -> Ended:
     return Ended(row.id, row.user_id, row.kind, outcome.status, outcome.text, outcome.error_code, row.asked)
 
 
-def _unspend(row: Any, outcome: Outcome) -> quotas.Unspend:
-    return quotas.Unspend(row.id, charged=row.charged, failed=outcome.status == "failed", keep_call=outcome.counts)
+def _budget_restore(row: Any, outcome: Outcome) -> quotas.BudgetRestore:
+    return quotas.BudgetRestore(
+        row.id, charged=row.charged, failed=outcome.status == "failed", keep_call=outcome.counts
+    )
 
 
 def _closing(row: Any, outcome: Outcome) -> ledger.Settlement | ledger.Release:

@@ -1,22 +1,22 @@
-"""Quotas: what a plan allows. Limits that are not money, per kind and per calendar day and month.
+"""Quotas: plans and their limits per kind and calendar day and month, and budgets of API keys.
 
-Every verb works in the caller's transaction and never commits.
+Every function works in the caller's transaction and never commits.
 """
 
-from hortus.quotas.budgets import Spend, Unspend, spend_many, unspend_many
+from hortus.quotas.budgets import BudgetRestore, BudgetUse, consume_budgets, restore_budgets
 from hortus.quotas.defaults import BASIC, PRO, QUALITIES, PlanSettings, PlanTerms, WindowTerms
 from hortus.quotas.errors import (
-    AlreadyTaken,
+    AlreadyConsumed,
     KeyBudgetExceeded,
     QualityNotInPlan,
     QuotaBroken,
     QuotaExceeded,
     UnknownPlan,
 )
-from hortus.quotas.history import BudgetLeft, KeyHistory, Spent, budgets_left, histories, month_of_keys
+from hortus.quotas.history import BudgetLeft, KeyHistory, KeyUsage, budgets_left, histories, month_of_keys
 from hortus.quotas.plans import (
-    HeldPlan,
-    PlanMade,
+    PlanVersion,
+    PlanVersionRow,
     end_plan,
     end_sale,
     ensure_plans,
@@ -30,12 +30,12 @@ from hortus.quotas.plans import (
 )
 from hortus.quotas.usage import (
     PlanUsage,
-    Take,
+    QuotaUse,
     WindowUsage,
-    give_back,
-    give_back_many,
-    take,
-    take_many,
+    consume,
+    consume_many,
+    restore,
+    restore_many,
     usage,
 )
 from hortus.quotas.windows import days_before
@@ -44,32 +44,33 @@ __all__ = [
     "BASIC",
     "PRO",
     "QUALITIES",
-    "AlreadyTaken",
+    "AlreadyConsumed",
     "BudgetLeft",
-    "HeldPlan",
+    "BudgetRestore",
+    "BudgetUse",
     "KeyBudgetExceeded",
     "KeyHistory",
-    "PlanMade",
+    "KeyUsage",
     "PlanSettings",
     "PlanTerms",
     "PlanUsage",
+    "PlanVersion",
+    "PlanVersionRow",
     "QualityNotInPlan",
     "QuotaBroken",
     "QuotaExceeded",
-    "Spend",
-    "Spent",
-    "Take",
+    "QuotaUse",
     "UnknownPlan",
-    "Unspend",
     "WindowTerms",
     "WindowUsage",
     "budgets_left",
+    "consume",
+    "consume_budgets",
+    "consume_many",
     "days_before",
     "end_plan",
     "end_sale",
     "ensure_plans",
-    "give_back",
-    "give_back_many",
     "histories",
     "month_of_keys",
     "offered_plans",
@@ -78,10 +79,9 @@ __all__ = [
     "plan_version",
     "plan_versions",
     "publish_plan",
+    "restore",
+    "restore_budgets",
+    "restore_many",
     "set_plan",
-    "spend_many",
-    "take",
-    "take_many",
-    "unspend_many",
     "usage",
 ]

@@ -1,4 +1,4 @@
-"""What the two plans allow on a new installation."""
+"""Terms of the two default plans, and the settings that change them."""
 
 import hashlib
 import json
@@ -21,11 +21,10 @@ MinorUnits = Annotated[int, Field(ge=0, le=10_000_000_000)]
 
 
 class PlanSettings(SettingsGroup):
-    """What an operator may set about prices: `PRO_PRICE_INR_MINOR` (paise), `PRO_PRICE_USD_MINOR` (cents),
-    the same with `PRO_YEARLY_`, `PRO_MONTHLY_CREDITS` (whole credits), `PRO_TRIAL_DAYS`.
+    """Settings of the plan Pro: prices, monthly credits and trial.
 
-    2000 credits let a customer use all 1600 images of a month at one credit each and leave
-    400 for what else costs credits.
+    The default of 2000 credits pays for all 1600 images of a month at one credit each and leaves 400 credits
+    for other generations.
     """
 
     heading: ClassVar[str] = "The plan Pro"
@@ -55,9 +54,9 @@ class WindowTerms:
 
 @dataclass(frozen=True, slots=True)
 class PlanTerms:
-    """All that is sold under a name. `prices` are minor units a month by currency, credits are micro-credits.
+    """Terms of one version of a plan. `prices` are minor units per month by currency, credits are micro-credits.
 
-    `features` are words for price lists; `qualities` are those that may be asked for.
+    `features` are texts for price lists; `qualities` are the qualities that its users may request.
     """
 
     name: str
@@ -71,7 +70,7 @@ class PlanTerms:
     trial_days: int = 0
 
     def prices_per(self, interval: str) -> dict[str, int]:
-        """Minor units by currency for a `month` or a `year`; empty when it is not sold so."""
+        """Minor units by currency for a `month` or a `year`; empty when the plan is not sold for that interval."""
         return self.yearly_prices if interval == "year" else self.prices
 
     def digest(self) -> str:
@@ -80,7 +79,7 @@ class PlanTerms:
 
 
 def default_terms(settings: Settings, plan_settings: PlanSettings) -> tuple[PlanTerms, ...]:
-    """The defaults with what the operator set."""
+    """The default plans, with the values of the settings."""
     basic_chat = 5 if settings.basic_daily_limit is None else settings.basic_daily_limit
     pro_chat = 1000 if settings.pro_daily_limit is None else settings.pro_daily_limit
     return (

@@ -1,4 +1,4 @@
-"""What can go wrong with quotas."""
+"""Errors of quotas and budgets."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ UPGRADE_URL = "/api/payment/plans"
 
 
 class QuotaExceeded(Problem):
-    """A window of the plan is used up. Tells which, and when it opens again."""
+    """A limit of the plan is reached. Names its kind and window, and when the window resets."""
 
     code, status, title = "quota_exceeded", 429, "The limit of your plan is reached"
 
@@ -32,7 +32,7 @@ class QuotaExceeded(Problem):
 
 
 class QualityNotInPlan(Problem):
-    """The plan does not bring the quality that was asked for."""
+    """The plan does not include the requested quality."""
 
     code, status, title = "quality_not_in_plan", 403, "Your plan does not bring this quality"
     detail = "Ask for one of `qualities`, or choose a larger plan at `upgrade_url`."
@@ -42,7 +42,7 @@ class QualityNotInPlan(Problem):
 
 
 class KeyBudgetExceeded(Problem):
-    """A budget of the API key is used up. Tells which, and when it opens again."""
+    """A budget of the API key is used up. Names it, and when it resets."""
 
     code, status, title = "key_budget_exceeded", 429, "The budget of this API key is used up"
     detail = "Wait until `resets_at`, or raise the budget of the key in your account."
@@ -60,18 +60,18 @@ class KeyBudgetExceeded(Problem):
         )
 
 
-class AlreadyTaken(Conflict):
-    """Quota was taken under this reference before, whatever became of it."""
+class AlreadyConsumed(Conflict):
+    """A use with this reference was counted before."""
 
-    code, title = "already_taken", "This was counted before"
+    code, title = "already_consumed", "This was counted before"
 
     def __init__(self, reference: str) -> None:
         super().__init__("This was counted before; read its state.", reference=reference)
 
 
 class UnknownPlan(LookupError):
-    """There is no such plan: a programming error, or `ensure_plans` never ran."""
+    """No plan has this name or id: a programming error, or `ensure_plans` never ran."""
 
 
 class QuotaBroken(RuntimeError):
-    """A row changed under its lock. Nothing of the transaction may be committed."""
+    """A row changed despite its lock. The transaction must be rolled back."""

@@ -1,4 +1,4 @@
-"""What API keys have used, day by day, and what their budgets leave."""
+"""Usage of API keys per day and month, and what is left of their budgets."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from hortus.quotas.windows import WINDOWS, Window, periods_at
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
-    """What a key used in one day or month: accepted calls, and what of them counts against its budgets."""
+class KeyUsage:
+    """Usage of a key in one day or month: accepted calls, and the calls and credits that count against its budgets."""
 
     accepted: int = 0
     calls: int = 0
@@ -25,16 +25,16 @@ class Spent:
 
 @dataclass(frozen=True, slots=True)
 class KeyHistory:
-    """The last days of a key, oldest first, what it used in the current day and month, and when those end."""
+    """Usage of a key: the last days, oldest first, and the current day and month with the times they end."""
 
-    days: dict[date, Spent]
-    current: dict[Window, Spent]
+    days: dict[date, KeyUsage]
+    current: dict[Window, KeyUsage]
     ends: dict[Window, datetime]
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetLeft:
-    """One budget in its current day or month; a null limit does not limit. Credits are micro-credits."""
+    """One budget in its current day or month; a null limit is unlimited. Credits are micro-credits."""
 
     kind: Literal["calls", "credits"]
     window: Window
@@ -47,17 +47,17 @@ class BudgetLeft:
 async def histories(
     tx: Tx, key_ids: Sequence[str], *, zone: tzinfo, days: int, at: datetime | None = None
 ) -> dict[str, KeyHistory]:
-    """What each key used on each of the last `days` days and in this month, in one query."""
+    """Usage of each key on each of the last `days` days and in this month, in one query."""
     periods = periods_at(at or clock.now(), zone)
     today, month = periods.starts["day"], periods.starts["month"]
     shown = [today - timedelta(days=ago) for ago in reversed(range(days))]
     keys: list[tuple[Window, date]] = [*(("day", day) for day in shown), ("month", month)]
-    rows = [{"who": key_id, "period": window, "since": since} for key_id in key_ids for window, since in keys]
+    rows = [{"key_id": key_id, "period": window, "starts_on": since} for key_id in key_ids for window, since in keys]
     found = {
-        (key_id, window, since): Spent(*numbers)
+        (key_id, window, since): KeyUsage(*numbers)
         for key_id, window, since, *numbers in await statements.BUDGET_SERIES.run(tx, rows)
     }
-    nothing = Spent()
+    nothing = KeyUsage()
     return {
         key_id: KeyHistory(
             days={day: found.get((key_id, "day", day), nothing) for day in shown},
@@ -68,20 +68,20 @@ async def histories(
     }
 
 
-async def month_of_keys(tx: Tx, key_ids: Sequence[str], month: date) -> dict[str, Spent]:
-    """What each key used in the month that begins on `month`, in the calendar of quotas; one query."""
-    rows = [{"who": key_id, "period": "month", "since": month} for key_id in key_ids]
+async def month_of_keys(tx: Tx, key_ids: Sequence[str], month: date) -> dict[str, KeyUsage]:
+    """Usage of each key in the month that begins on `month`, in the calendar of quotas, in one query."""
+    rows = [{"key_id": key_id, "period": "month", "starts_on": month} for key_id in key_ids]
     found: Iterable[Any] = await statements.BUDGET_SERIES.run(tx, rows) if rows else ()
-    spent = {key_id: Spent(*numbers) for key_id, _window, _since, *numbers in found}
-    return {key_id: spent.get(key_id, Spent()) for key_id in key_ids}
+    usage = {key_id: KeyUsage(*numbers) for key_id, _window, _since, *numbers in found}
+    return {key_id: usage.get(key_id, KeyUsage()) for key_id in key_ids}
 
 
 def budgets_left(budgets: Budgets, history: KeyHistory) -> Iterator[BudgetLeft]:
-    """Every budget of a key, limited or not."""
+    """All budgets of a key, including unlimited ones."""
     for window in WINDOWS:
-        spent, (calls, paid) = history.current[window], limits_in(budgets, window)
-        yield _left("calls", window, calls, spent.calls, history)
-        yield _left("credits", window, paid, spent.credits, history)
+        usage, (calls, amount) = history.current[window], limits_in(budgets, window)
+        yield _left("calls", window, calls, usage.calls, history)
+        yield _left("credits", window, amount, usage.credits, history)
 
 
 def _left(

@@ -1,4 +1,4 @@
-"""Plans are versioned: a buyer keeps the version they bought until it is set anew."""
+"""Plans and their versions. A customer keeps the version they bought until they are given another one."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,12 +11,12 @@ from hortus.core.db import Tx
 from hortus.core.settings import Settings
 from hortus.quotas.defaults import BASIC, PlanSettings, PlanTerms, WindowTerms, default_terms
 from hortus.quotas.errors import UnknownPlan
-from hortus.quotas.tables import Plan, PlanHolder, PlanWindow
+from hortus.quotas.tables import Plan, PlanWindow, UserPlan
 
 
 @dataclass(frozen=True, slots=True)
-class HeldPlan:
-    """One version of a plan; `until` is when the user who was asked about loses it, if ever."""
+class PlanVersion:
+    """One version of a plan. For the plan of a user, `until` is when it ends; None is unlimited."""
 
     id: str
     version: int
@@ -30,34 +30,34 @@ class HeldPlan:
 
 
 async def ensure_plans(tx: Tx, settings: Settings, plan_settings: PlanSettings) -> None:
-    """Make the default plans, or a new version of one whose defaults changed since it was made.
+    """Insert the default plans, or a new version of a plan whose defaults changed since it was inserted.
 
     Safe at every start and in many processes at once. A version that an operator published
-    stays the newest for as long as the defaults stay the same.
+    stays the newest for as long as the defaults do not change.
     """
     for terms in default_terms(settings, plan_settings):
         versions = select(Plan.version, Plan.defaults).where(Plan.name == terms.name).order_by(Plan.version.desc())
-        # One look tells both: a second one could see the version that another process just made, and make one more.
-        seen = (await tx.execute(versions)).all()
-        digest = next((row.defaults for row in seen if row.defaults is not None), None)
+        # One query for both values: a second one could read the version that another process just inserted.
+        rows = (await tx.execute(versions)).all()
+        digest = next((row.defaults for row in rows if row.defaults is not None), None)
         if digest != terms.digest():
-            await _insert_version(tx, terms, seen[0].version + 1 if seen else 1, terms.digest())
+            await _insert_version(tx, terms, rows[0].version + 1 if rows else 1, terms.digest())
 
 
-async def publish_plan(tx: Tx, terms: PlanTerms) -> HeldPlan:
-    """Make these terms the newest version of their plan; holders of older versions keep theirs."""
+async def publish_plan(tx: Tx, terms: PlanTerms) -> PlanVersion:
+    """Publish these terms as the newest version of their plan; users with older versions keep theirs."""
     newest = select(func.coalesce(func.max(Plan.version), 0)).where(Plan.name == terms.name)
     while True:
         version = (await tx.execute(newest)).scalar_one() + 1
         published = await _insert_version(tx, terms, version, None)
-        if published is not None:  # otherwise another process published in the same moment: take the number after it
+        if published is not None:  # otherwise another process inserted this version number: retry with the next
             return published
 
 
-async def _insert_version(tx: Tx, terms: PlanTerms, version: int, defaults: str | None) -> HeldPlan | None:
+async def _insert_version(tx: Tx, terms: PlanTerms, version: int, defaults: str | None) -> PlanVersion | None:
     plan_id = ids.new()
     row = tx.insert(Plan)
-    made = await tx.execute(
+    inserted = await tx.execute(
         row.values(
             id=plan_id,
             name=terms.name,
@@ -76,17 +76,17 @@ async def _insert_version(tx: Tx, terms: PlanTerms, version: int, defaults: str 
         .on_conflict_do_nothing(index_elements=["name", "version"])
         .returning(Plan.id)
     )
-    if made.first() is None:
+    if inserted.first() is None:
         return None
     windows = [
         {"plan_id": plan_id, "kind": each.kind, "window": each.window, "limit": each.limit} for each in terms.windows
     ]
     if windows:
         await tx.execute(insert(PlanWindow), windows)
-    return HeldPlan(plan_id, version, terms)
+    return PlanVersion(plan_id, version, terms)
 
 
-async def offered_plans(tx: Tx) -> list[HeldPlan]:
+async def offered_plans(tx: Tx) -> list[PlanVersion]:
     """The newest active version of each plan, by name."""
     newest = select(Plan.name, func.max(Plan.version).label("version")).where(Plan.active).group_by(Plan.name)
     latest = newest.subquery()
@@ -95,31 +95,31 @@ async def offered_plans(tx: Tx) -> list[HeldPlan]:
 
 
 @dataclass(frozen=True, slots=True)
-class PlanMade:
-    """One version of a plan with whether it may be sold, and when it was made."""
+class PlanVersionRow:
+    """One version of a plan, whether it is on sale, and when it was created."""
 
-    plan: HeldPlan
+    plan: PlanVersion
     active: bool
     created_at: datetime
 
 
-async def plan_versions(tx: Tx, name: str | None = None) -> list[PlanMade]:
-    """Every version of every plan, or of one, by name, the newest first; at most 500."""
+async def plan_versions(tx: Tx, name: str | None = None) -> list[PlanVersionRow]:
+    """All versions of all plans, or of the named one, by name and newest first; at most 500."""
     query = select(Plan).order_by(Plan.name, Plan.version.desc()).limit(500)
     if name is not None:
         query = query.where(Plan.name == name)
     plans = {plan.id: plan for plan in (await tx.execute(query)).scalars()}
     loaded = await _load(tx, query)
-    return [PlanMade(each, plans[each.id].active, plans[each.id].created_at) for each in loaded]
+    return [PlanVersionRow(each, plans[each.id].active, plans[each.id].created_at) for each in loaded]
 
 
 async def end_sale(tx: Tx, name: str) -> bool:
-    """Sell no version of a plan any more; whether one was on sale. Holders keep theirs."""
+    """Stop selling all versions of a plan; False when none was on sale. Users who have it keep it."""
     ended = update(Plan).where(Plan.name == name, Plan.active).values(active=False).returning(Plan.id)
     return bool((await tx.execute(ended)).all())
 
 
-async def plan_version(tx: Tx, plan_id: str) -> HeldPlan:
+async def plan_version(tx: Tx, plan_id: str) -> PlanVersion:
     """One version of a plan, on sale or not. Raises UnknownPlan."""
     found = await _load(tx, select(Plan).where(Plan.id == plan_id))
     if not found:
@@ -128,31 +128,31 @@ async def plan_version(tx: Tx, plan_id: str) -> HeldPlan:
 
 
 async def end_plan(tx: Tx, user_id: str, plan_id: str) -> bool:
-    """Take a plan that was given until some moment away now; whether the user held that version so.
+    """End a user's temporary plan now; False when the user does not have this version temporarily.
 
-    One that was given for good, or another one, stays.
+    An unlimited plan or another version stays.
     """
     ended = await tx.execute(
-        update(PlanHolder)
-        .where(PlanHolder.user_id == user_id, PlanHolder.plan_id == plan_id, PlanHolder.until > clock.now())
+        update(UserPlan)
+        .where(UserPlan.user_id == user_id, UserPlan.plan_id == plan_id, UserPlan.until > clock.now())
         .values(until=clock.now())
-        .returning(PlanHolder.user_id)
+        .returning(UserPlan.user_id)
     )
     stamps.changed(tx, plan_stamp(user_id), wait=False)
     return ended.first() is not None
 
 
-async def plan_of(tx: Tx, user_id: str) -> HeldPlan:
-    """The user's plan now: what was set and has not run out, otherwise the newest `basic`."""
+async def plan_of(tx: Tx, user_id: str) -> PlanVersion:
+    """The user's current plan: the assigned one until it ends, otherwise the newest `basic`."""
     now = clock.now()
-    held = select(PlanHolder.plan_id, PlanHolder.until).where(
-        PlanHolder.user_id == user_id, or_(PlanHolder.until.is_(None), PlanHolder.until > now)
+    assigned = select(UserPlan.plan_id, UserPlan.until).where(
+        UserPlan.user_id == user_id, or_(UserPlan.until.is_(None), UserPlan.until > now)
     )
-    row = (await tx.execute(held)).one_or_none()
+    row = (await tx.execute(assigned)).one_or_none()
     if row is None:
         return await _newest(tx, BASIC)
     (plan,) = await _load(tx, select(Plan).where(Plan.id == row.plan_id))
-    return HeldPlan(plan.id, plan.version, plan.terms, row.until)
+    return PlanVersion(plan.id, plan.version, plan.terms, row.until)
 
 
 def plan_stamp(user_id: str) -> str:
@@ -162,18 +162,18 @@ def plan_stamp(user_id: str) -> str:
 
 async def set_plan(
     tx: Tx, user_id: str, *, name: str | None = None, plan_id: str | None = None, until: datetime | None = None
-) -> HeldPlan:
-    """Give the user a plan until some moment (None: for good): the newest of `name`, or the version `plan_id`.
+) -> PlanVersion:
+    """Assign a plan to the user `until` a time (None: unlimited): the newest of `name`, or the version `plan_id`.
 
     Raises UnknownPlan.
     """
     if (name is None) == (plan_id is None):
-        raise ValueError("give either name or plan_id")
+        raise ValueError("pass either name or plan_id")
     if plan_id is not None:
         plan = await plan_version(tx, plan_id)
     else:
         plan = await _newest(tx, str(name))
-    row = tx.insert(PlanHolder)
+    row = tx.insert(UserPlan)
     values = row.values(user_id=user_id, plan_id=plan.id, until=until)
     await tx.execute(
         values.on_conflict_do_update(
@@ -181,10 +181,10 @@ async def set_plan(
         )
     )
     stamps.changed(tx, plan_stamp(user_id), wait=False)
-    return HeldPlan(plan.id, plan.version, plan.terms, until)
+    return PlanVersion(plan.id, plan.version, plan.terms, until)
 
 
-async def _newest(tx: Tx, name: str) -> HeldPlan:
+async def _newest(tx: Tx, name: str) -> PlanVersion:
     query = select(Plan).where(Plan.name == name, Plan.active).order_by(Plan.version.desc()).limit(1)
     found = await _load(tx, query)
     if not found:
@@ -192,7 +192,7 @@ async def _newest(tx: Tx, name: str) -> HeldPlan:
     return found[0]
 
 
-async def _load(tx: Tx, query: Select[Any]) -> list[HeldPlan]:
+async def _load(tx: Tx, query: Select[Any]) -> list[PlanVersion]:
     plans = list((await tx.execute(query)).scalars())
     rows = await tx.execute(
         select(PlanWindow.plan_id, PlanWindow.kind, PlanWindow.window, PlanWindow.limit)
@@ -203,7 +203,7 @@ async def _load(tx: Tx, query: Select[Any]) -> list[HeldPlan]:
     for plan_id, kind, window, limit in rows:
         windows[plan_id].append(WindowTerms(kind, "day" if window == "day" else "month", limit))
     return [
-        HeldPlan(
+        PlanVersion(
             plan.id,
             plan.version,
             PlanTerms(

@@ -1,6 +1,6 @@
-"""Plans, and how much of them each user has used.
+"""Tables of plans, quota usage and budget usage.
 
-`user_id` is no foreign key: what was used outlives the user, like the ledger.
+`user_id` is not a foreign key: usage rows outlive the user, like the ledger.
 """
 
 from datetime import date, datetime
@@ -12,15 +12,15 @@ from hortus.core.db import Base, id_type
 
 REFERENCE = String(120).with_variant(String(120, collation="C"), "postgresql")
 WORD = String(20).with_variant(String(20, collation="C"), "postgresql")
-ROOM_TO_UPDATE = {"fillfactor": 80}  # updates stay on their page and touch no index
+HOT_UPDATES = {"fillfactor": 80}  # leaves space for heap-only updates, which touch no index
 
 
 class Plan(Base):
-    """One version of a plan. A version that was sold never changes; a change is a new version.
+    """One version of a plan. Versions are immutable; a change inserts a new version.
 
     `prices` are per month and `yearly_prices` per year, in the minor unit by currency; `monthly_credits`
-    are micro-credits. `features` are words for price lists, `qualities` those that may be asked for.
-    `defaults` is a digest of the defaults this version was made from, null when an operator made it.
+    are micro-credits. `features` are texts for price lists, `qualities` the qualities that its users may request.
+    `defaults` is a digest of the defaults this version was created from, null when an operator published it.
     """
 
     __tablename__ = "plans"
@@ -45,7 +45,7 @@ class Plan(Base):
 
 
 class PlanWindow(Base):
-    """How often a kind may be made per day or month; a null limit is unlimited, and so is a kind without a row."""
+    """Limit of a kind of generation per day or month. A null limit is unlimited, and so is a kind without a row."""
 
     __tablename__ = "plan_windows"
     __table_args__ = (
@@ -59,8 +59,8 @@ class PlanWindow(Base):
     limit: Mapped[int | None]
 
 
-class PlanHolder(Base):
-    """The plan a user has until some moment (null: for good). Without a row it is the newest `basic`."""
+class UserPlan(Base):
+    """The plan assigned to a user until a time (null: unlimited). A user without a row has the newest `basic`."""
 
     __tablename__ = "plan_holders"
     __table_args__ = (Index(None, "plan_id"),)
@@ -71,10 +71,10 @@ class PlanHolder(Base):
 
 
 class QuotaUsage(Base):
-    """How often a user made a kind in the day or month that begins on `starts_on`, in the quota calendar."""
+    """How many generations of a kind a user started in the day or month from `starts_on`, in the quota calendar."""
 
     __tablename__ = "quota_usage"
-    __table_args__ = (CheckConstraint("used >= 0", "used_not_negative"), {"postgresql_with": ROOM_TO_UPDATE})
+    __table_args__ = (CheckConstraint("used >= 0", "used_not_negative"), {"postgresql_with": HOT_UPDATES})
 
     user_id: Mapped[str] = mapped_column(id_type(), primary_key=True)
     kind: Mapped[str] = mapped_column(WORD, primary_key=True)
@@ -83,15 +83,15 @@ class QuotaUsage(Base):
     used: Mapped[int] = mapped_column(Integer)
 
 
-class QuotaTake(Base):
-    """One use, and the periods it was counted in, so that it can be given back there, once."""
+class QuotaUseRow(Base):
+    """One use of quota and the periods it was counted in, so that it can be restored there, once."""
 
     __tablename__ = "quota_takes"
     __table_args__ = (
         CheckConstraint("status IN ('taken', 'given_back')", "status_is_known"),
         CheckConstraint("count >= 0", "count_not_negative"),
         Index(None, "user_id"),
-        {"postgresql_with": ROOM_TO_UPDATE},
+        {"postgresql_with": HOT_UPDATES},
     )
 
     reference: Mapped[str] = mapped_column(REFERENCE, primary_key=True)
@@ -105,17 +105,17 @@ class QuotaTake(Base):
 
 
 class BudgetUsage(Base):
-    """What an API key used in the day or month that begins on `starts_on`, in the quota calendar.
+    """Usage of an API key in the day or month that begins on `starts_on`, in the quota calendar.
 
-    `calls` and `credits` (micro-credits) count against its budgets and fall when work is given back; `accepted`
-    and `failures` are history, and do not.
+    `calls` and `credits` (micro-credits) count against its budgets and are reduced when a use is restored;
+    `accepted` and `failures` are history and are not.
     """
 
     __tablename__ = "budget_usage"
     __table_args__ = (
         CheckConstraint("calls >= 0", "calls_not_negative"),
         CheckConstraint("credits >= 0", "credits_not_negative"),
-        {"postgresql_with": ROOM_TO_UPDATE},
+        {"postgresql_with": HOT_UPDATES},
     )
 
     key_id: Mapped[str] = mapped_column(id_type(), primary_key=True)
@@ -127,15 +127,15 @@ class BudgetUsage(Base):
     failures: Mapped[int] = mapped_column(BigInteger)
 
 
-class BudgetTake(Base):
-    """One call of a key, and the periods it was counted in, so that it can be given back there, once."""
+class BudgetUseRow(Base):
+    """One call of a key and the periods it was counted in, so that it can be restored there, once."""
 
     __tablename__ = "budget_takes"
     __table_args__ = (
         CheckConstraint("status IN ('taken', 'given_back')", "status_is_known"),
         CheckConstraint("calls >= 0", "calls_not_negative"),
         CheckConstraint("credits >= 0", "credits_not_negative"),
-        {"postgresql_with": ROOM_TO_UPDATE},
+        {"postgresql_with": HOT_UPDATES},
     )
 
     reference: Mapped[str] = mapped_column(REFERENCE, primary_key=True)

@@ -1,4 +1,4 @@
-"""Count uses against the limits of the plan, give them back, and show them."""
+"""Quota uses: count them against the limits of the user's plan, restore them, and list what is left."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,28 +11,28 @@ from hortus.core import clock
 from hortus.core.db import Tx
 from hortus.core.reads import Source
 from hortus.quotas import statements
-from hortus.quotas.errors import AlreadyTaken, QualityNotInPlan, QuotaBroken, QuotaExceeded, UnknownPlan
+from hortus.quotas.errors import AlreadyConsumed, QualityNotInPlan, QuotaBroken, QuotaExceeded, UnknownPlan
 from hortus.quotas.windows import WINDOWS, Periods, Window, periods_at
 
-Refusal = QuotaExceeded | QualityNotInPlan | AlreadyTaken
+Refusal = QuotaExceeded | QualityNotInPlan | AlreadyConsumed
 Key = tuple[str, str, Window]
 """User, kind and window of one usage row of the current periods."""
 
 
 @dataclass(frozen=True, slots=True)
-class Take:
-    """A wish to use `count` of `kind` under a reference that counts once."""
+class QuotaUse:
+    """`count` uses of `kind` by one user. A `reference` is counted once."""
 
     reference: str
     user_id: str
     kind: str
     count: int = 1
     quality: str | None = None
-    """The quality that the plan must bring; None asks for none."""
+    """The quality that the plan must include; None requires none."""
 
     def __post_init__(self) -> None:
         if self.count < 0:
-            raise ValueError("nobody takes less than nothing")
+            raise ValueError("count must be >= 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,52 +49,54 @@ class WindowUsage:
 
 @dataclass(frozen=True, slots=True)
 class PlanUsage:
-    """Every window of the user's plan, used or not."""
+    """All windows of the user's plan, including unused ones."""
 
     plan: str
     windows: list[WindowUsage]
 
 
-async def take(
+async def consume(
     tx: Tx, user_id: str, kind: str, *, reference: str, zone: tzinfo, count: int = 1, at: datetime | None = None
 ) -> None:
-    """Count one use; raises QuotaExceeded or AlreadyTaken."""
-    (problem,) = await take_many(tx, [Take(reference, user_id, kind, count)], zone=zone, at=at)
+    """Count `count` uses of `kind`. Raises QuotaExceeded or AlreadyConsumed."""
+    (problem,) = await consume_many(tx, [QuotaUse(reference, user_id, kind, count)], zone=zone, at=at)
     if problem is not None:
         raise problem
 
 
-async def take_many(tx: Tx, takes: Sequence[Take], *, zone: tzinfo, at: datetime | None = None) -> list[Refusal | None]:
-    """Count each in turn: first come, first served. None where it fits, otherwise why not.
+async def consume_many(
+    tx: Tx, uses: Sequence[QuotaUse], *, zone: tzinfo, at: datetime | None = None
+) -> list[Refusal | None]:
+    """Count the uses in order, first come, first served: None where one fits, otherwise the error.
 
-    A use counts in its day and in its month, whatever windows the plan has, so that changing
-    the plan loses nothing. N parallel calls against a limit of k let exactly k through.
+    A use counts in its day and in its month, whichever windows the plan has, so usage survives a change of plan.
+    Of N parallel calls against a limit of k, exactly k succeed.
     """
     now = at or clock.now()
     periods = periods_at(now, zone)
-    limits, brings = await _limits(tx, {take.user_id for take in takes}, now)
-    used = await _lock_usage(tx, {(take.user_id, take.kind) for take in takes}, periods)
-    found = await statements.KNOWN.run(tx, [{"id": take.reference} for take in takes])
+    limits, qualities = await _limits(tx, {use.user_id for use in uses}, now)
+    used = await _lock_usage(tx, {(use.user_id, use.kind) for use in uses}, periods)
+    found = await statements.KNOWN.run(tx, [{"id": use.reference} for use in uses])
     known = set(found.scalars())
     answers: list[Refusal | None] = []
     changed: dict[Key, int] = {}
     rows: list[dict[str, Any]] = []
-    for take in takes:
-        keys: list[Key] = [(take.user_id, take.kind, window) for window in WINDOWS]
+    for use in uses:
+        keys: list[Key] = [(use.user_id, use.kind, window) for window in WINDOWS]
         problem: Refusal | None
-        if take.reference in known:
-            problem = AlreadyTaken(take.reference)
-        elif take.quality is not None and take.quality not in brings[take.user_id]:
-            problem = QualityNotInPlan(take.quality, brings[take.user_id])
+        if use.reference in known:
+            problem = AlreadyConsumed(use.reference)
+        elif use.quality is not None and use.quality not in qualities[use.user_id]:
+            problem = QualityNotInPlan(use.quality, qualities[use.user_id])
         else:
-            problem = _exceeded(take.count, keys, limits, used, periods, now)
+            problem = _exceeded(use.count, keys, limits, used, periods, now)
         answers.append(problem)
         if problem is None:
-            known.add(take.reference)
-            rows.append({"id": take.reference, "who": take.user_id, "what": take.kind, "number": take.count})
+            known.add(use.reference)
+            rows.append({"reference": use.reference, "user_id": use.user_id, "kind": use.kind, "amount": use.count})
             for key in keys:
-                used[key] += take.count
-                changed[key] = changed.get(key, 0) + take.count
+                used[key] += use.count
+                changed[key] = changed.get(key, 0) + use.count
     counts = [
         {**_row(key, periods.starts[key[2]]), "change": change, "most": limits.get(key)}
         for key, change in sorted(changed.items())
@@ -103,50 +105,50 @@ async def take_many(tx: Tx, takes: Sequence[Take], *, zone: tzinfo, at: datetime
     await _count(tx, counts)
     if rows:
         calendar = {"day": periods.starts["day"], "month": periods.starts["month"], "now": now}
-        if (await statements.INSERT_TAKES.run(tx, rows, **calendar)).rowcount != len(rows):
-            # Another transaction took one of the references since we looked; a repeat will see which.
-            raise AlreadyTaken(str(rows[0]["id"]) if len(rows) == 1 else "")
+        if (await statements.INSERT_USES.run(tx, rows, **calendar)).rowcount != len(rows):
+            # Another transaction inserted one of the references after our SELECT; a retry finds out which.
+            raise AlreadyConsumed(str(rows[0]["reference"]) if len(rows) == 1 else "")
     return answers
 
 
-async def give_back(tx: Tx, reference: str) -> bool:
-    """Take a use off the day and month it was counted in; True the first time, otherwise False."""
-    return (await give_back_many(tx, [reference]))[0]
+async def restore(tx: Tx, reference: str) -> bool:
+    """Subtract a use from the day and month it was counted in. True the first time, otherwise False."""
+    return (await restore_many(tx, [reference]))[0]
 
 
-async def give_back_many(tx: Tx, references: Sequence[str]) -> list[bool]:
-    """`give_back` for each; a reference that comes twice is given back at the first."""
+async def restore_many(tx: Tx, references: Sequence[str]) -> list[bool]:
+    """Restore each reference. One that occurs twice is restored at its first occurrence."""
     ids = [{"id": reference} for reference in sorted(set(references))]
     if not ids:
         return []
     if tx.dialect == "postgresql":
-        (await statements.LOCK_TAKES.run(tx, ids)).all()
-    open_references: set[str] = set()
+        (await statements.LOCK_USES.run(tx, ids)).all()
+    restored: set[str] = set()
     changes: dict[tuple[str, str, Window, date], int] = {}
-    for reference, user_id, kind, count, day, month in await statements.GIVE_BACK.run(tx, ids):
-        open_references.add(reference)
-        for window, since in zip(WINDOWS, (day, month), strict=True):
-            key = (user_id, kind, window, since)
+    for reference, user_id, kind, count, day, month in await statements.RESTORE.run(tx, ids):
+        restored.add(reference)
+        for window, starts_on in zip(WINDOWS, (day, month), strict=True):
+            key = (user_id, kind, window, starts_on)
             changes[key] = changes.get(key, 0) - count
     rows = [{**_row(key[:3], key[3]), "change": change} for key, change in sorted(changes.items()) if change]
     if rows:
-        (await statements.READ.run(tx, rows)).all()  # locks them in order
+        (await statements.READ.run(tx, rows)).all()  # locks the rows in order
     await _count(tx, rows)
     answers: list[bool] = []
     for reference in references:
-        answers.append(reference in open_references)
-        open_references.discard(reference)
+        answers.append(reference in restored)
+        restored.discard(reference)
     return answers
 
 
 async def usage(source: Source, user_id: str, *, zone: tzinfo, at: datetime | None = None) -> PlanUsage:
-    """What the user's plan allows and what is used of it in the current day and month."""
+    """The limits of the user's plan, and how much of each is used in the current day and month."""
     now = at or clock.now()
     periods = periods_at(now, zone)
     starts = periods.starts
     rows = await source.read(statements.USAGE, user_id=user_id, day=starts["day"], month=starts["month"], now=now)
     if not rows:
-        raise UnknownPlan("there is no plan `basic`: run ensure_plans at start-up")
+        raise UnknownPlan("there is no plan `basic`; call ensure_plans at start-up")
     windows: list[WindowUsage] = []
     for _, kind, window, limit, used in rows:
         if kind is not None:
@@ -158,7 +160,7 @@ async def usage(source: Source, user_id: str, *, zone: tzinfo, at: datetime | No
 def _exceeded(
     count: int, keys: Sequence[Key], limits: Mapping[Key, int], used: Mapping[Key, int], periods: Periods, now: datetime
 ) -> QuotaExceeded | None:
-    # The month comes last: when both are full, waiting for the day would not help.
+    # The month is checked first: when both are used up, waiting for the next day does not help.
     for key in reversed(keys):
         limit = limits.get(key)
         if limit is not None and count and used[key] + count > limit:
@@ -170,21 +172,21 @@ def _exceeded(
 
 
 async def _limits(tx: Tx, user_ids: Iterable[str], now: datetime) -> tuple[dict[Key, int], dict[str, tuple[str, ...]]]:
-    """The limits of the users' plans, and the qualities that these bring."""
+    """The limits of the users' plans, and the qualities that these include."""
     limits: dict[Key, int] = {}
-    brings: dict[str, tuple[str, ...]] = {}
+    included: dict[str, tuple[str, ...]] = {}
     rows = [{"id": user_id} for user_id in user_ids]
     for user_id, plan_id, kind, window, limit, qualities in await statements.LIMITS.run(tx, rows, now=now):
         if plan_id is None:
-            raise UnknownPlan("there is no plan `basic`: run ensure_plans at start-up")
+            raise UnknownPlan("there is no plan `basic`; call ensure_plans at start-up")
         if limit is not None:
             limits[user_id, kind, window] = limit
-        brings[user_id] = _read_list(qualities)
-    return limits, brings
+        included[user_id] = _parse_list(qualities)
+    return limits, included
 
 
 @lru_cache(maxsize=256)
-def _read_list(text: str) -> tuple[str, ...]:
+def _parse_list(text: str) -> tuple[str, ...]:
     return tuple(json.loads(text))
 
 
@@ -192,7 +194,7 @@ async def _lock_usage(tx: Tx, uses: Iterable[tuple[str, str]], periods: Periods)
     rows = [
         _row((user_id, kind, window), periods.starts[window]) for user_id, kind in sorted(uses) for window in WINDOWS
     ]
-    # All rows exist before any is locked, so that two batches always lock in the same order.
+    # Create all rows before locking any, so that concurrent batches lock in the same order.
     await statements.OPEN.run(tx, rows)
     found = await statements.READ.run(tx, rows)
     return {(user_id, kind, window): used for user_id, kind, window, used in found}
@@ -200,9 +202,9 @@ async def _lock_usage(tx: Tx, uses: Iterable[tuple[str, str]], periods: Periods)
 
 async def _count(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
     if rows and (await statements.COUNT.run(tx, rows)).rowcount != len(rows):
-        raise QuotaBroken(f"{len(rows)} usage rows were expected to change, and not all did")
+        raise QuotaBroken(f"expected to update {len(rows)} usage rows, updated fewer")
 
 
-def _row(key: Key, since: date) -> dict[str, Any]:
+def _row(key: Key, starts_on: date) -> dict[str, Any]:
     user_id, kind, window = key
-    return {"who": user_id, "what": kind, "period": window, "since": since}
+    return {"user_id": user_id, "kind": kind, "period": window, "starts_on": starts_on}

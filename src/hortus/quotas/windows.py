@@ -1,4 +1,4 @@
-"""The calendar of the limits: days and months in one time zone, which turn over by themselves."""
+"""Calendar of quotas: days and months in one time zone."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -10,14 +10,14 @@ WINDOWS: Final[tuple[Window, ...]] = ("day", "month")
 
 @dataclass(frozen=True, slots=True)
 class Periods:
-    """The day and the month that hold one moment, and the UTC moments at which they end."""
+    """The day and the month that contain a time, and the UTC times at which they end."""
 
     starts: dict[Window, date]
     ends: dict[Window, datetime]
 
 
 def periods_at(moment: datetime, zone: tzinfo) -> Periods:
-    """The periods of `moment` in `zone`; right also on days of 23 or 25 hours and where midnight is skipped."""
+    """The periods of `moment` in `zone`; handles days of 23 or 25 hours and zones that skip midnight."""
     day = moment.astimezone(zone).date()
     month = day.replace(day=1)
     next_month = (month + timedelta(days=31)).replace(day=1)
@@ -28,12 +28,12 @@ def periods_at(moment: datetime, zone: tzinfo) -> Periods:
 
 
 def days_before(moment: datetime, zone: tzinfo, days: int) -> list[tuple[date, datetime, datetime]]:
-    """The last `days` days, oldest first, that of `moment` included: each with the moments it begins and ends at."""
+    """The last `days` days up to that of `moment`, oldest first, each with the times it begins and ends."""
     today = moment.astimezone(zone).date()
     starts = [today - timedelta(days=ago) for ago in reversed(range(days))]
     return [(day, _start_of(day, zone), _start_of(day + timedelta(days=1), zone)) for day in starts]
 
 
 def _start_of(day: date, zone: tzinfo) -> datetime:
-    # A skipped midnight is read with the offset before the jump, which is the very moment of the jump.
+    # Python resolves a skipped midnight with the offset before the jump, which is the time of the jump.
     return datetime.combine(day, time(), zone).astimezone(UTC)

@@ -72,7 +72,7 @@ async def end_plan(plan_name: Name, body: ReasonIn, caller: RecentAdmin, tx: Wri
     return SaleOut(name=plan_name, on_sale=False)
 
 
-def _show_plan(made: quotas.PlanMade) -> PlanVersionOut:
+def _show_plan(made: quotas.PlanVersionRow) -> PlanVersionOut:
     plan = made.plan
     same = {"id": plan.id, "version": plan.version, "active": made.active, "created_at": made.created_at}
     return PlanVersionOut.model_validate(asdict(plan.terms) | same)

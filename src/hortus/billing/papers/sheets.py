@@ -19,7 +19,7 @@ from hortus.core.db import Tx
 from hortus.core.errors import Invalid
 from hortus.core.money import minor_digits
 from hortus.ledger import Moved
-from hortus.quotas import Spent
+from hortus.quotas import KeyUsage
 
 MOST = 10_000
 """Rows of one table."""
@@ -118,7 +118,7 @@ class Month:
     money: dict[str, Money]
     papers: list[Invoice]
     credits: list[Moved]
-    keys: list[tuple[NamedKey, Spent]] = field(default_factory=list)
+    keys: list[tuple[NamedKey, KeyUsage]] = field(default_factory=list)
 
 
 async def month_of(tx: Tx, user_id: str, first: date, zone: tzinfo) -> Month:
