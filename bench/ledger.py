@@ -22,8 +22,8 @@ from typing import Any
 
 from hortus import ledger
 from hortus.core import ids
-from hortus.core.batch import Batch
 from hortus.core.db import Base, Database
+from hortus.core.db.batch import Batch
 
 CALLERS = 64
 USERS = 500

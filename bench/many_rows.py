@@ -17,7 +17,7 @@ from hortus.chat import service as chat
 from hortus.chat.tables import Chatroom, Message
 from hortus.core import clock, ids
 from hortus.core.db import Base, Database, Tx
-from hortus.core.paging import Paging
+from hortus.core.db.paging import Paging
 from hortus.core.settings import Settings
 from hortus.generation import service as generations
 from hortus.generation.serialize import show

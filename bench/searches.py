@@ -14,8 +14,8 @@ from sqlalchemy import insert, text
 from tests.faults.child import Child
 
 from hortus.chat.tables import Chatroom, Message
-from hortus.core import clock, ids, search
-from hortus.core.db import Database
+from hortus.core import clock, ids
+from hortus.core.db import Database, search
 from hortus.files.tables import File
 from hortus.generation.tables import Generation
 

@@ -9,8 +9,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from hortus.core.db import Database
-from hortus.core.engines import CLASHED, Manners, sqlstate
-from hortus.core.search import is_compared
+from hortus.core.db.engines import CLASHED, Manners, sqlstate
+from hortus.core.db.search import is_compared
 
 LOCK = 4_807_526_976  # any number, the same for every process that migrates
 TRIES = 20

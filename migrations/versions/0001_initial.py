@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from hortus.core.db import Moment, append_only_statements
-from hortus.core.search import search_ddl
+from hortus.core.db.search import search_ddl
 
 revision = "r0001"
 down_revision = None

@@ -23,7 +23,7 @@ from hortus.accounts import Principal, streams_checked
 from hortus.core import clock
 from hortus.core.db import Database
 from hortus.core.events import Bus
-from hortus.core.sse import Streams
+from hortus.core.web.sse import Streams
 
 NEW = "quite another passphrase 9"
 SOON = 20.0

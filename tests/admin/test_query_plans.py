@@ -11,7 +11,7 @@ from tests.plans import plan_of
 from hortus import accounts, billing, generation, tasks
 from hortus.core import clock, ids
 from hortus.core.db import Database, Tx
-from hortus.core.paging import Paging
+from hortus.core.db.paging import Paging
 
 PAYMENTS = "payments"  # by their ids: the key of the table
 SEARCHES: dict[str, tuple[Callable[[Tx], Awaitable[Any]], str]] = {

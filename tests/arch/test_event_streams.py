@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 
 import hortus
 from hortus.core.settings import Settings
-from hortus.core.sse import EventStream
+from hortus.core.web.sse import EventStream
 from hortus.main.app import create_app
 
 APP: Any = create_app(Settings(data_dir=Path("unused"), secret_key="k" * 40)).app  # type: ignore[attr-defined]
@@ -47,6 +47,6 @@ def test_a_stream_is_made_in_one_place_and_never_without_its_reader():
         for path in SOURCE.rglob("*.py")
         if re.search(r"media_type\s*=\s*\"text/event-stream|StreamingResponse|EventSourceResponse", path.read_text())
     ]
-    assert elsewhere == ["core/sse.py"]
+    assert elsewhere == ["core/web/sse.py"]
     reader = inspect.signature(EventStream).parameters["reader"]
     assert reader.default is inspect.Parameter.empty

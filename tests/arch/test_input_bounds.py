@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from hortus.core.body_bounds import SMALLEST, Unbounded, bounds_of
-from hortus.core.strict_route import StrictRoute
+from hortus.core.web.body_bounds import SMALLEST, Unbounded, bounds_of
+from hortus.core.web.strict_route import StrictRoute
 from hortus.main import reference, routes
 
 ROUTES = [each for api in routes.ALL for each in api.router.routes]

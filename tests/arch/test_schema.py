@@ -13,8 +13,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from hortus.core.db import Database
-from hortus.core.engines import Manners
-from hortus.core.search import is_compared
+from hortus.core.db.engines import Manners
+from hortus.core.db.search import is_compared
 from hortus.main.schema import config, folder, head
 from hortus.main.tables import metadata
 

@@ -15,7 +15,7 @@ from pydantic import SecretStr, ValidationError
 
 import hortus
 from hortus import accounts
-from hortus.core import limits
+from hortus.core import rate_limits
 from hortus.core.configuration import SettingsGroup, findings_of, is_placeholder, rule_of, variables_of
 from hortus.core.settings import Settings
 from hortus.main import configuration, env_example, routes
@@ -209,7 +209,7 @@ def test_every_rate_limit_is_declared():
         if getattr(call.func, "id", "") == "hit_limit" and isinstance(call.args[1], ast.Constant)
     }
     assert named
-    assert named | {"register", "image", "video"} <= limits.declared()
+    assert named | {"register", "image", "video"} <= rate_limits.declared()
 
 
 # Variables that nothing reads, and placeholders --------------------------------

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import select, text
 
 from hortus.core import context
-from hortus.core.batch import Batch
 from hortus.core.db import Database, NestedTransaction, Tx, db_now, normalise_url
+from hortus.core.db.batch import Batch
 from hortus.core.http import CallInsideTransaction, Http
 
 

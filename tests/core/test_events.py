@@ -12,8 +12,8 @@ from redis.asyncio import Redis as Client
 from tests.broker import Valkey
 
 from hortus.core.events import KEPT_EVENTS, Bus, Event
+from hortus.core.events.redis_transport import STREAM_EVENTS, STREAM_SECONDS, RedisRelay
 from hortus.core.redis import Redis
-from hortus.core.relay import STREAM_EVENTS, STREAM_SECONDS, RedisRelay
 
 Buses = tuple[Bus, Bus]
 

@@ -16,9 +16,9 @@ from sqlalchemy import BigInteger, bindparam, insert, literal_column, select, te
 from tests.serving import serve
 
 from hortus.accounts.tables import Identifier, User
-from hortus.core import log
 from hortus.core.db import Database
-from hortus.core.reads import Read
+from hortus.core.db.compiled_select import Read
+from hortus.core.telemetry import log
 
 SECRET = "hush-opensesame"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

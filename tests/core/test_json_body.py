@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hortus.core import json_body
 from hortus.core.errors import Invalid
+from hortus.core.web import json_body
 
 MOST = 100
 

@@ -5,9 +5,9 @@ import asyncio
 import pytest
 from sqlalchemy import text
 
-from hortus.core.batch import Batch
 from hortus.core.db import Database, Tx
-from hortus.core.engines import Manners
+from hortus.core.db.batch import Batch
+from hortus.core.db.engines import Manners
 from hortus.core.errors import Unavailable
 from hortus.core.settings import Settings
 from hortus.main.databases import Role, manners

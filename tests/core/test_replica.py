@@ -13,10 +13,10 @@ from tests.faults.postgres import own_server, standby_of
 
 from hortus.core import ids
 from hortus.core.db import Database
-from hortus.core.engines import Manners
-from hortus.core.paging import Paging, encode_cursor
-from hortus.core.replica import SETTLED, Replica
-from hortus.core.web import _history
+from hortus.core.db.engines import Manners
+from hortus.core.db.paging import Paging, encode_cursor
+from hortus.core.db.replica import SETTLED, Replica
+from hortus.core.web.deps import _history
 from hortus.main import routes
 
 OLD = timedelta(minutes=5)

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import delete, event, insert, select, text, update
 from tests.plans import plan_of
 
-from hortus.core import clock, ids, search
-from hortus.core.db import Database
-from hortus.core.paging import Paging
+from hortus.core import clock, ids
+from hortus.core.db import Database, search
+from hortus.core.db.paging import Paging
 from hortus.files.tables import File
 
 ADA, EVE = ids.new(), ids.new()

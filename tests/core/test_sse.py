@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI
 
-from hortus.core.edge import Edge
 from hortus.core.errors import NotFound
-from hortus.core.sse import EventStream, Streams, frame
+from hortus.core.web.edge import Edge
+from hortus.core.web.sse import EventStream, Streams, frame
 
 SCOPE = {
     "type": "http",

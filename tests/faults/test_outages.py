@@ -23,8 +23,7 @@ from tests.faults.customers import PASSWORD
 from tests.faults.postgres import SOCKET, Server, own_server
 from tests.files.draw import noise
 
-from hortus.core import engines
-from hortus.core.db import Database
+from hortus.core.db import Database, engines
 from hortus.core.errors import Unavailable
 
 HEALS = 10.0

@@ -19,10 +19,10 @@ from tests.faults.child import Child
 from tests.serving import PASSWORD
 
 from hortus import accounts, ledger
-from hortus.core import stamps
+from hortus.core import cache
+from hortus.core.cache import SharedStamps
 from hortus.core.db import Database
 from hortus.core.redis import Redis
-from hortus.core.stamps import SharedStamps
 
 WORDS = tuple(f"word{number} " for number in range(40))
 HANGS = 5.0
@@ -257,7 +257,7 @@ async def suspend(database: Database, redis_url: str, user_id: str) -> None:
     """What an operator does, from a process of their own."""
     redis = Redis(redis_url)
     await redis.open()
-    stamps.carry(database, SharedStamps(redis))
+    cache.carry(database, SharedStamps(redis))
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(redis.close)
         tx = await stack.enter_async_context(database.transaction())

@@ -10,7 +10,7 @@ from tests.files import draw
 from hortus import files
 from hortus.core import clock, ids
 from hortus.core.db import Database
-from hortus.core.paging import Paging
+from hortus.core.db.paging import Paging
 from hortus.core.settings import Settings
 from hortus.files import service
 from hortus.files.image import Image

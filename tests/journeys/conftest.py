@@ -9,7 +9,7 @@ from tests.serving import Hortus, serve
 
 from hortus import ledger
 from hortus.chat.tables import Chatroom, Message
-from hortus.core import search
+from hortus.core.db import search
 from hortus.files.tables import File
 from hortus.generation.tables import Generation
 

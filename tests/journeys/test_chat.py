@@ -8,7 +8,8 @@ from tests.emulators.openai import OpenAIEmulator
 from tests.serving import Hortus
 
 from hortus.chat.tables import Chatroom, Message
-from hortus.core import clock, ids, search
+from hortus.core import clock, ids
+from hortus.core.db import search
 from hortus.core.events import Bus
 from hortus.tasks import EmbeddedEngine, presence
 

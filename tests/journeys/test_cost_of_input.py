@@ -20,7 +20,7 @@ import httpx2
 import pytest
 from tests.serving import serve
 
-from hortus.core.strict_route import StrictRoute
+from hortus.core.web.strict_route import StrictRoute
 from hortus.main import reference, routes
 
 LIMIT = 0.020

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import REGISTRY
 from tests.serving import Hortus, serve
 
-from hortus.core.web import CLIENT_LEFT
+from hortus.core.web.problems import CLIENT_LEFT
 
 NOBODY = "0190aaaa-0000-7000-8000-000000000000"
 SECRETS = {"stripe_secret_key": "sk_test_1", "stripe_webhook_secret": "whsec_1"}

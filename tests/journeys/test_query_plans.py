@@ -13,7 +13,7 @@ from hortus.billing import history
 from hortus.chat import service as chat
 from hortus.core import ids
 from hortus.core.db import Database, Tx
-from hortus.core.paging import Paging, encode_cursor
+from hortus.core.db.paging import Paging, encode_cursor
 
 ME = ids.new()
 LISTS: dict[str, tuple[Callable[[Tx, Paging], Awaitable[Any]], str]] = {

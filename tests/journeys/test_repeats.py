@@ -502,7 +502,9 @@ async def test_every_field_that_sounds_like_a_credential_is_marked_as_one(world:
             sounds = re.search(r"token|secret|password|recovery|challenge|otpauth", field_name)
             if sounds and not _bears_credentials(schema, rule) and f"{name}.{field_name}" not in NOT_ONE:
                 unmarked.append(f"{name}.{field_name}")
-    assert not unmarked, f"type them `Credential` (hortus.core.credentials), or say in NOT_ONE why not: {unmarked}"
+    assert not unmarked, (
+        f"type them `Credential` (hortus.core.security.credentials), or say in NOT_ONE why not: {unmarked}"
+    )
 
 
 NOT_ONE = {

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from hortus import ledger
 from hortus.core import ids
-from hortus.core.batch import Batch
 from hortus.core.db import Database
+from hortus.core.db.batch import Batch
 
 
 async def main(url: str, user_id: str, tries: int) -> None:

@@ -8,7 +8,7 @@ from tests.plans import plan_of
 
 from hortus.core import ids
 from hortus.core.db import Database, Tx
-from hortus.core.rowset import SetStatement
+from hortus.core.db.bulk import SetStatement
 from hortus.ledger import accounts, balances, entries, grants, reservations
 
 TABLES = "credit_accounts|credit_grants|credit_reservations|reservation_parts|ledger_entries"

@@ -12,8 +12,8 @@ import pytest
 
 from hortus import ledger
 from hortus.core import ids
-from hortus.core.batch import Batch
 from hortus.core.db import Database
+from hortus.core.db.batch import Batch
 from hortus.core.settings import Settings
 from hortus.main.configuration import read as read_configuration
 

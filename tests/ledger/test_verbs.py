@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from hortus import ledger
 from hortus.core import ids
 from hortus.core.db import Database, Tx
-from hortus.core.paging import Paging
+from hortus.core.db.paging import Paging
 
 LASTS = timedelta(minutes=5)
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from tests.emulators.openai import OpenAIEmulator
 from tests.serving import ended, serve
 
-from hortus.core import log
+from hortus.core.telemetry import log
 from hortus.main.reports import scrub
 from hortus.main.traces import trace_id_of
 

@@ -202,7 +202,7 @@ def log_lines(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[io.StringIO]:
 
     import structlog
 
-    from hortus.core import log
+    from hortus.core.telemetry import log
 
     lines, root = io.StringIO(), logging.getLogger()
     before = root.handlers[:], root.level

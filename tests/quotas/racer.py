@@ -7,8 +7,8 @@ from datetime import UTC
 
 from hortus import quotas
 from hortus.core import ids
-from hortus.core.batch import Batch
 from hortus.core.db import Database, Tx
+from hortus.core.db.batch import Batch
 
 
 async def work(tx: Tx, takes: Sequence[quotas.QuotaUse]) -> Sequence[Exception | None]:

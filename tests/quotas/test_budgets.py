@@ -9,8 +9,8 @@ import pytest
 from hortus import quotas
 from hortus.accounts import Budgets
 from hortus.core import ids
-from hortus.core.batch import Batch
 from hortus.core.db import Database, Tx
+from hortus.core.db.batch import Batch
 
 TEN_CALLS, THIRTY_CREDITS = Budgets(daily_calls=10), Budgets(monthly_credits=30)
 NOON = datetime(2026, 11, 30, 12, tzinfo=UTC)

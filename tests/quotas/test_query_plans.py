@@ -9,7 +9,7 @@ from tests.plans import plan_of
 from hortus import quotas
 from hortus.core import ids
 from hortus.core.db import Database, Tx
-from hortus.core.rowset import SetStatement
+from hortus.core.db.bulk import SetStatement
 from hortus.quotas import statements
 
 FILL = (

@@ -12,8 +12,8 @@ import pytest
 
 from hortus import quotas
 from hortus.core import ids
-from hortus.core.batch import Batch
 from hortus.core.db import Database, Tx
+from hortus.core.db.batch import Batch
 
 ROOM = 5  # images a month in `basic`
 

@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 from hortus import tasks
 from hortus.core import ids
 from hortus.core.db import Database, Tx
-from hortus.core.paging import Paging
+from hortus.core.db.paging import Paging
 from hortus.core.resources import Resources
 from hortus.tasks import queue
 from hortus.tasks.kinds import Claimed, Kind, Periodic

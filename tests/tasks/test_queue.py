@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from hortus import tasks
 from hortus.core import clock, context
 from hortus.core.db import Database, db_now
-from hortus.core.paging import Paging
+from hortus.core.db.paging import Paging
 from hortus.core.resources import Resources
 from hortus.tasks import queue
 from hortus.tasks.kinds import Claimed

@@ -23,13 +23,13 @@ from hortus.accounts.schemas import (
     TokensOut,
 )
 from hortus.accounts.sign_in import SIGN_IN, SIGN_IN_AGAIN, sign_in
-from hortus.core import limits
+from hortus.core import rate_limits
 from hortus.core.db import Database
+from hortus.core.db.compiled_select import Source
 from hortus.core.errors import Problem
-from hortus.core.reads import Source
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.core.web import (
+from hortus.core.web.deps import (
     AllResources,
     Once,
     OnceOnly,
@@ -38,16 +38,14 @@ from hortus.core.web import (
     hit_limit,
     limited,
     limited_failures,
-    make_router,
     network_of,
     no_resource,
-    open_to_keys,
-    public,
     resource,
 )
+from hortus.core.web.openapi import make_router, open_to_keys, public
 
 router = make_router("/api")
-limits.declare("login_account")
+rate_limits.declare("login_account")
 Extras = Annotated[ProfileExtras, resource(ProfileExtras)]
 
 

@@ -10,22 +10,22 @@ from hortus.accounts.factors.errors import SecondFactorRequired
 from hortus.accounts.principal import Principal, PrincipalCache
 from hortus.accounts.sessions import principal_of, recently_authenticated
 from hortus.accounts.tokens import AccessTokens
-from hortus.core import limits
+from hortus.core import rate_limits
 from hortus.core.db import Database
 from hortus.core.errors import Forbidden, Problem, Unauthenticated
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.core.web import address_of, hit_limit, resources_of, scopes_of
+from hortus.core.web.deps import address_of, hit_limit, resources_of, scopes_of
 
 KEY_LIMIT = "600/minute"
-limits.declare("api_key")
+rate_limits.declare("api_key")
 """How often one API key may call, whatever it calls; `RATE_LIMIT_API_KEY` overrides it."""
 
 
 async def authenticate(connection: HTTPConnection) -> Principal:
     """The caller, by access token or API key; raises Unauthenticated. Asks the database at most once.
 
-    A key passes only where the route is open to keys (`core.web.open_to_keys`) and the key has one of its scopes.
+    A key passes only where the route is open to keys (`open_to_keys`) and the key has one of its scopes.
     """
     token = _token_of(connection)
     resources = resources_of(connection)
@@ -112,7 +112,7 @@ RecentCaller = Annotated[Principal, Depends(_recent)]
 
 def limited_caller(name: str, default: str) -> Any:
     """A dependency that limits a route by its caller."""
-    limits.declare(name)
+    rate_limits.declare(name)
 
     async def check(connection: HTTPConnection, caller: Annotated[Principal, Depends(authenticate)]) -> None:
         await hit_limit(connection, name, default, caller.user_id)

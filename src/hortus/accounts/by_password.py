@@ -13,7 +13,7 @@ from hortus.accounts.tables import MAY_ENTER
 from hortus.accounts.throttle import Lane, Throttle
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
-from hortus.core.web import network_of
+from hortus.core.web.deps import network_of
 
 
 @dataclass(frozen=True, slots=True)

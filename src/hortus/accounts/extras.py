@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from hortus.core.reads import Source
+from hortus.core.db.compiled_select import Source
 
 Extra = Callable[[Source, str], Awaitable[dict[str, Any]]]
 

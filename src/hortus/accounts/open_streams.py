@@ -20,9 +20,9 @@ from hortus.accounts.tables import Session, User
 from hortus.core import clock
 from hortus.core.background import alongside
 from hortus.core.db import Database, Tx
+from hortus.core.db.bulk import among
 from hortus.core.events import Bus
-from hortus.core.rowset import among
-from hortus.core.sse import Streams
+from hortus.core.web.sse import Streams
 
 log = structlog.get_logger()
 CHECK_SECONDS = 1.0

@@ -17,7 +17,7 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 
 from hortus.accounts.errors import Busy
 from hortus.accounts.old_hashes import Bcrypt, Werkzeug
-from hortus.core import heap
+from hortus.core import malloc
 
 T = TypeVar("T")
 SHORTEST, LONGEST = 8, 128
@@ -66,7 +66,7 @@ class PasswordPool:
         finally:
             self._waiting -= 1
             if not self._waiting:
-                self._resting = loop.call_later(self._quiet, self._pool.submit, heap.give_back)
+                self._resting = loop.call_later(self._quiet, self._pool.submit, malloc.give_back)
 
 
 def _verify(password: str, stored: str | None) -> tuple[bool, str | None]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
 
-from hortus.core import events, stamps
+from hortus.core import cache, events
+from hortus.core.cache import Remembered, Stamps
 from hortus.core.db import Tx
-from hortus.core.stamps import Remembered, Stamps
 
 ALL_SCOPES = frozenset({"*"})
 KEPT_SECRETS = 10_000
@@ -68,7 +68,7 @@ def _changed(tx: Tx, *names: str) -> None:
     if names:
         # First: stamps may hold the answer back.
         events.announce(tx, ACCESS_CHANGED, "changed", {"digests": [digest_of_name(name) for name in names]})
-        stamps.changed(tx, *names)
+        cache.changed(tx, *names)
 
 
 def digest_of_name(name: str) -> str:

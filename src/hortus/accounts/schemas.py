@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from hortus.accounts.passwords import LONGEST, SHORTEST
-from hortus.core.credentials import Credential
 from hortus.core.email_address import normal
 from hortus.core.schemas import Body, Line, MustBeTrue, Time
+from hortus.core.security.credentials import Credential
 
 Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(normal)]
 NewPassword = Annotated[

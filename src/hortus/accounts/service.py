@@ -13,7 +13,7 @@ from hortus.accounts.tables import MAY_ENTER, Identifier, SetupToken, User
 from hortus.accounts.tokens import digest_of, new_secret
 from hortus.core import clock, ids
 from hortus.core.db import Tx
-from hortus.core.reads import Read, Source
+from hortus.core.db.compiled_select import Read, Source
 from hortus.core.signals import Signal
 
 user_registered: Signal[str] = Signal("accounts.user_registered")

@@ -15,7 +15,7 @@ from hortus.core import clock
 from hortus.core.db import Tx
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.core.web import address_of, network_of
+from hortus.core.web.deps import address_of, network_of
 
 SIGN_IN = "The account was made, and its tokens were shown once. Sign in at POST /api/auth/login."
 SIGN_IN_AGAIN = "The sign-in was completed, and its tokens were shown once. Sign in again with a new proof."

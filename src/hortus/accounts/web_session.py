@@ -12,9 +12,9 @@ from starlette.requests import HTTPConnection
 
 from hortus.accounts.errors import CrossSiteRequest
 from hortus.accounts.schemas import TokensOut
-from hortus.core import cookies
 from hortus.core.settings import Settings
-from hortus.core.web import resources_of
+from hortus.core.web import cookies
+from hortus.core.web.deps import resources_of
 
 HEADER, BY_COOKIE = "hortus-session", "cookie"
 ACCESS, REFRESH = "access", "refresh"

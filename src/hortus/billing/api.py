@@ -35,11 +35,12 @@ from hortus.billing.schemas import (
 from hortus.billing.tables import Checkout
 from hortus.core import idempotency, ids
 from hortus.core.db import Database, Tx
-from hortus.core.paging import Page
+from hortus.core.db.paging import Page
 from hortus.core.resources import Resources
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web import AllResources, Once, OnceOnly, PageOf, ReadTx, answered, make_router, public, resource
+from hortus.core.web.deps import AllResources, Once, OnceOnly, PageOf, ReadTx, answered, resource
+from hortus.core.web.openapi import make_router, public
 from hortus.payments import Gateways
 
 router = make_router("/api", "payment")

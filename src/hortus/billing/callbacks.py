@@ -18,7 +18,8 @@ from hortus.billing.schemas import CheckoutOut, GatewayId
 from hortus.billing.tables import Checkout
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
-from hortus.core.web import AllResources, make_router
+from hortus.core.web.deps import AllResources
+from hortus.core.web.openapi import make_router
 from hortus.payments import Callback, Forged, Gateway, GatewayError, Gateways, NotConfigured, Subject
 
 log = structlog.get_logger()

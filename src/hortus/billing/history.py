@@ -11,7 +11,7 @@ from hortus.billing.errors import CannotRefund, NoPortal, PaymentNotFound, Payme
 from hortus.billing.refresh import refresh
 from hortus.billing.tables import Customer, Payment
 from hortus.core.db import Database, Tx
-from hortus.core.paging import Page, Paging, newest
+from hortus.core.db.paging import Page, Paging, newest
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.payments import GatewayError, Gateways, Refused, Subject

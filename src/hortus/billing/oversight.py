@@ -12,7 +12,7 @@ from hortus.billing.papers.tables import Invoice
 from hortus.billing.tables import Dispute, Payment, Refund, WebhookEvent
 from hortus.core import ids
 from hortus.core.db import Tx
-from hortus.core.paging import Page, Paging, newest
+from hortus.core.db.paging import Page, Paging, newest
 
 PaymentStatus = Literal["paid", "refunded", "partly_refunded", "disputed", "unmatched"]
 EventStatus = Literal["waiting", "handled", "kept", "dead"]

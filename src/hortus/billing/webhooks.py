@@ -6,7 +6,8 @@ from hortus.billing import inbox
 from hortus.billing.schemas import GatewayId, Received
 from hortus.core.db import Database
 from hortus.core.errors import PayloadTooLarge
-from hortus.core.web import AllResources, make_router, public
+from hortus.core.web.deps import AllResources
+from hortus.core.web.openapi import make_router, public
 from hortus.payments import Gateways
 
 MOST = 512 * 1024

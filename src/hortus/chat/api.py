@@ -27,24 +27,13 @@ from hortus.chat.send_batch import Sending, SendMessages
 from hortus.chat.serialize import show_line, show_message, show_turn
 from hortus.chat.service import Turn
 from hortus.core.db import Database, Tx
+from hortus.core.db.paging import Page, Paging
 from hortus.core.events import Bus
-from hortus.core.paging import Page, Paging
 from hortus.core.resources import Resources
 from hortus.core.schemas import Id
-from hortus.core.sse import KEEP_ALIVE, EventStream, frame, last_event_id
-from hortus.core.web import (
-    AllResources,
-    OnceOnly,
-    PageOf,
-    ReadTx,
-    WriteTx,
-    answered,
-    event_data,
-    event_stream,
-    make_router,
-    open_to_keys,
-    resource,
-)
+from hortus.core.web.deps import AllResources, OnceOnly, PageOf, ReadTx, WriteTx, answered, resource
+from hortus.core.web.openapi import event_data, event_stream, make_router, open_to_keys
+from hortus.core.web.sse import KEEP_ALIVE, EventStream, frame, last_event_id
 
 router = make_router("/api/chatroom", "chat")
 Lists = Annotated[RoomLists, resource(RoomLists)]

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from hortus.core import stamps
+from hortus.core import cache
+from hortus.core.cache import Look, Remembered, Stamps
 from hortus.core.db import Tx
-from hortus.core.stamps import Look, Remembered, Stamps
 
 
 class RoomLists:
@@ -24,7 +24,7 @@ class RoomLists:
 
 def rooms_changed(tx: Tx, user_id: str) -> None:
     """Drop the user's lists once `tx` has committed."""
-    stamps.changed(tx, *_names(user_id), wait=False)
+    cache.changed(tx, *_names(user_id), wait=False)
 
 
 def _names(user_id: str) -> tuple[str, ...]:

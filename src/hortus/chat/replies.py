@@ -9,10 +9,9 @@ from hortus import generation
 from hortus.chat.cache import rooms_changed
 from hortus.chat.service import lock_rooms, move_rooms, start_waiting, topic_of
 from hortus.chat.tables import Chatroom, Message
-from hortus.core import search
-from hortus.core.db import Tx
+from hortus.core.db import Tx, search
+from hortus.core.db.bulk import SetStatement
 from hortus.core.events import Bus
-from hortus.core.rowset import SetStatement
 
 _FILL_REPLIES = SetStatement(
     "UPDATE messages SET content = d.said, search = d.search, status = d.outcome, error_code = d.why "

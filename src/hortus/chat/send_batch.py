@@ -11,8 +11,8 @@ from hortus.chat.serialize import show_turn
 from hortus.chat.service import LockedRoom, Start, Turn
 from hortus.chat.tables import Message
 from hortus.core import context, idempotency
-from hortus.core.batch import Batch
 from hortus.core.db import Database, Tx
+from hortus.core.db.batch import Batch
 from hortus.core.errors import Problem
 from hortus.core.idempotency import Answer, Claim
 from hortus.core.resources import Resources

@@ -11,13 +11,13 @@ from hortus.accounts import Principal
 from hortus.chat.context import MAX_TOKENS, SYSTEM, Context, contexts_of, lines_above, size_of
 from hortus.chat.errors import MessageNotFound, ReplyPending, RoomNotFound, WrongRole
 from hortus.chat.tables import Chatroom, Message
-from hortus.core import clock, context, ids, search
-from hortus.core.db import Tx
+from hortus.core import clock, context, ids
+from hortus.core.db import Tx, search
+from hortus.core.db.bulk import SetStatement, among, insert_of
+from hortus.core.db.paging import Page, Paging, newest
 from hortus.core.errors import Problem
 from hortus.core.events import Bus
-from hortus.core.paging import Page, Paging, newest
 from hortus.core.resources import Resources
-from hortus.core.rowset import SetStatement, among, insert_of
 from hortus.core.settings import Settings
 from hortus.routing import Tier
 

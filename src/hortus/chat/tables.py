@@ -6,7 +6,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hortus.core.db import Base, id_type
-from hortus.core.search import Searchable
+from hortus.core.db.search import Searchable
 
 _DELETED, _PENDING = text("deleted_at IS NOT NULL"), text("status = 'pending'")
 

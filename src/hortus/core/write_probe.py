@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from sqlalchemy import delete, insert, text
 
-from hortus.core import clock, engines, ids
-from hortus.core.db import Database
-from hortus.core.engines import Outage
+from hortus.core import clock, ids
+from hortus.core.db import Database, engines
+from hortus.core.db.engines import Outage
 from hortus.core.errors import Unavailable
 from hortus.core.tables import IdempotencyKey
 

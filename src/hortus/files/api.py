@@ -12,23 +12,13 @@ from starlette.datastructures import FormData, UploadFile
 from hortus.accounts import Caller, Principal, limited_caller
 from hortus.core import idempotency
 from hortus.core.db import Database
+from hortus.core.db.paging import Page
 from hortus.core.errors import Invalid, Problem, Unavailable, UnsupportedMediaType
-from hortus.core.paging import Page
 from hortus.core.resources import Resources
 from hortus.core.schemas import FilterTimeIn, Id, Time
 from hortus.core.settings import Settings
-from hortus.core.web import (
-    AllResources,
-    Once,
-    OnceOnly,
-    PageOf,
-    ReadTx,
-    WriteTx,
-    answered,
-    make_router,
-    open_to_keys,
-    resource,
-)
+from hortus.core.web.deps import AllResources, Once, OnceOnly, PageOf, ReadTx, WriteTx, answered, resource
+from hortus.core.web.openapi import make_router, open_to_keys
 from hortus.files import service, tables
 from hortus.files.errors import FileTooLarge
 from hortus.files.links import check_link, link

@@ -10,9 +10,9 @@ from typing import Any, Literal
 from sqlalchemy import insert, select, update
 
 from hortus.accounts import of_active_user
-from hortus.core import clock, ids, search
-from hortus.core.db import Tx
-from hortus.core.paging import Page, Paging, newest
+from hortus.core import clock, ids
+from hortus.core.db import Tx, search
+from hortus.core.db.paging import Page, Paging, newest
 from hortus.core.settings import Settings
 from hortus.files.errors import EmptyFile, FileNotFound, FileTooLarge
 from hortus.files.image import Image, clean_image

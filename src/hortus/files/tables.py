@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hortus.core.db import Base, id_type
-from hortus.core.search import Searchable
+from hortus.core.db.search import Searchable
 
 _DELETED = text("deleted_at IS NOT NULL AND swept_at IS NULL")
 _SWEPT = text("swept_at IS NOT NULL")

@@ -10,24 +10,14 @@ from hortus import files, routing
 from hortus.accounts import Caller, demand_scope
 from hortus.core import idempotency
 from hortus.core.db import Database, Tx
+from hortus.core.db.paging import Page
 from hortus.core.idempotency import Answer
-from hortus.core.paging import Page
 from hortus.core.resources import Resources
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.sse import FINAL_ID, EventStream, last_event_id
-from hortus.core.web import (
-    AllResources,
-    OnceOnly,
-    PageOf,
-    ReadTx,
-    answered,
-    event_data,
-    event_stream,
-    make_router,
-    open_to_keys,
-    shape_of,
-)
+from hortus.core.web.deps import AllResources, OnceOnly, PageOf, ReadTx, answered
+from hortus.core.web.openapi import event_data, event_stream, make_router, open_to_keys, shape_of
+from hortus.core.web.sse import FINAL_ID, EventStream, last_event_id
 from hortus.generation import build, cancellation, enhance, service, stream
 from hortus.generation.batches import GenerationBatches, Submission
 from hortus.generation.errors import DETAILS, AlreadyEnded, GenerationFailed, NothingToDownload, PromptRefused

@@ -6,8 +6,8 @@ from typing import Any
 
 from hortus import files, tasks
 from hortus.core import idempotency
-from hortus.core.batch import Batch
 from hortus.core.db import Database, Tx
+from hortus.core.db.batch import Batch
 from hortus.core.errors import Problem
 from hortus.core.events import Bus
 from hortus.core.idempotency import Answer, Claim

@@ -16,9 +16,9 @@ from sqlalchemy import func, select, update
 from hortus.core import clock
 from hortus.core.background import alongside
 from hortus.core.db import Database, Tx
+from hortus.core.db.bulk import among
 from hortus.core.events import Bus
 from hortus.core.resources import Resources
-from hortus.core.rowset import among
 from hortus.generation import service, transitions
 from hortus.generation.errors import AlreadyEnded
 from hortus.generation.tables import BY_USAGE, LIVE, Generation

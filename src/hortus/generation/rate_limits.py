@@ -3,15 +3,15 @@
 from starlette.requests import Request
 
 from hortus import quotas
-from hortus.core import limits
+from hortus.core import rate_limits
+from hortus.core.cache import Remembered, Stamps
 from hortus.core.db import Database
 from hortus.core.settings import Settings
-from hortus.core.stamps import Remembered, Stamps
-from hortus.core.web import hit_limit, resources_of
+from hortus.core.web.deps import hit_limit, resources_of
 
 LIMITED_PLAN, DEFAULT = "basic", "10/hour"
 KEPT_SECONDS = 30.0
-limits.declare("image", "video")
+rate_limits.declare("image", "video")
 
 
 class PlanNames:

@@ -13,11 +13,11 @@ from sqlalchemy import ColumnElement, literal_column, select, update
 
 from hortus import ledger, quotas, tasks
 from hortus.accounts import Budgets, Principal
-from hortus.core import clock, context, ids, search
-from hortus.core.db import Tx
+from hortus.core import clock, context, ids
+from hortus.core.db import Tx, search
+from hortus.core.db.bulk import among, insert_of
+from hortus.core.db.paging import Page, Paging, newest
 from hortus.core.errors import Problem
-from hortus.core.paging import Page, Paging, newest
-from hortus.core.rowset import among, insert_of
 from hortus.core.settings import Settings
 from hortus.generation.errors import GenerationNotFound, NotRetryable, RetryRunning
 from hortus.generation.tables import BY_USAGE, LIVE, Generation

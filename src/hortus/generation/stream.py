@@ -11,7 +11,7 @@ from hortus.core.db import Database
 from hortus.core.events import Bus
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.core.sse import FINAL_ID, KEEP_ALIVE, frame
+from hortus.core.web.sse import FINAL_ID, KEEP_ALIVE, frame
 from hortus.generation import serialize, service
 from hortus.generation.batches import Finished, GenerationBatches
 from hortus.generation.cancellation import SETTLES_WITHIN, CancellationWatcher

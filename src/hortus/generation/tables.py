@@ -7,7 +7,7 @@ from sqlalchemy import JSON, BigInteger, ColumnElement, Index, String, Text, cas
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hortus.core.db import Base, id_type
-from hortus.core.search import Searchable
+from hortus.core.db.search import Searchable
 
 LIVE = ("queued", "running")
 _FAILED, _TAKEN_DOWN = text("status = 'failed'"), text("taken_down_at IS NOT NULL")

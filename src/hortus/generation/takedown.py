@@ -8,9 +8,9 @@ from sqlalchemy import ColumnElement, literal_column, select, update
 from hortus import files
 from hortus.core import clock
 from hortus.core.db import Tx
+from hortus.core.db.paging import Page, Paging, newest
 from hortus.core.errors import Conflict
 from hortus.core.events import Bus
-from hortus.core.paging import Page, Paging, newest
 from hortus.core.signals import Signal
 from hortus.generation.errors import GenerationNotFound
 from hortus.generation.tables import Generation

@@ -13,8 +13,8 @@ from sqlalchemy import JSON, func, select, update
 from hortus import ledger, quotas
 from hortus.core import clock
 from hortus.core.db import Tx
+from hortus.core.db.bulk import SetStatement, among
 from hortus.core.events import Bus
-from hortus.core.rowset import SetStatement, among
 from hortus.core.signals import Signal
 from hortus.generation.tables import LIVE, Generation
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from hortus.core.db import Tx
-from hortus.core.rowset import SetStatement
+from hortus.core.db.bulk import SetStatement
 from hortus.ledger.errors import LedgerBroken
 
 _LOCK = SetStatement(

@@ -6,7 +6,7 @@ from sqlalchemy import BigInteger, String, bindparam, text
 
 from hortus.core import clock
 from hortus.core.db import Moment
-from hortus.core.reads import Read, Source
+from hortus.core.db.compiled_select import Read, Source
 
 _BALANCE = Read(
     text(

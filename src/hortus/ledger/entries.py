@@ -9,8 +9,8 @@ from sqlalchemy import func, select
 
 from hortus.core import ids
 from hortus.core.db import Tx
-from hortus.core.paging import Paging, newest_first, page_of
-from hortus.core.rowset import SetStatement
+from hortus.core.db.bulk import SetStatement
+from hortus.core.db.paging import Paging, newest_first, page_of
 from hortus.ledger.errors import LedgerBroken
 from hortus.ledger.tables import Entry
 

@@ -7,8 +7,8 @@ from sqlalchemy import bindparam, text
 
 from hortus.core import clock, ids
 from hortus.core.db import Moment, Tx
+from hortus.core.db.bulk import SetStatement
 from hortus.core.money import MICRO
-from hortus.core.rowset import SetStatement
 from hortus.ledger.accounts import Changes, apply, lock, open_account, pay_debts
 from hortus.ledger.entries import CLAWED_BACK, EXPIRED, ISSUED, Movement, post
 from hortus.ledger.errors import UnknownGrant

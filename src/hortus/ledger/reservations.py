@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, text
 
-from hortus.core import clock, meters
+from hortus.core import clock
 from hortus.core.db import Moment, Tx
-from hortus.core.rowset import SetStatement
+from hortus.core.db.bulk import SetStatement
+from hortus.core.telemetry import metrics
 from hortus.ledger.accounts import Changes, Free, apply, burn, free_credit, lock, pay_debts
 from hortus.ledger.entries import REVENUE, Movement, post
 from hortus.ledger.errors import AlreadyReserved, InsufficientCredits, UnknownReservation
@@ -263,4 +264,4 @@ async def _move(tx: Tx, reserved: dict[str, _Reserved], closings: Sequence[_Clos
     await post(tx, movements, now)
     settled = sum(movement.amount for movement in movements)
     if settled:
-        tx.after_commit(lambda: meters.SETTLED.inc(settled))
+        tx.after_commit(lambda: metrics.SETTLED.inc(settled))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from hortus.core.db import Tx
-from hortus.core.rowset import SetStatement
+from hortus.core.db.bulk import SetStatement
 from hortus.core.signals import Signal
 
 granted: Signal[str] = Signal("ledger.granted")

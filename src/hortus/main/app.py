@@ -12,12 +12,12 @@ import hortus
 from hortus import accounts
 from hortus.admin import Doctor
 from hortus.core.db import Database
-from hortus.core.edge import Edge
 from hortus.core.events import Bus
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.core.sse import Streams
-from hortus.core.web import install_problems
+from hortus.core.web.edge import Edge
+from hortus.core.web.problems import install_problems
+from hortus.core.web.sse import Streams
 from hortus.main import doctor, health, metrics, routes
 from hortus.main.docs_pages import add_docs
 from hortus.main.finding import Index

@@ -14,11 +14,11 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperGroup
 
-from hortus.core import log
 from hortus.core.background import run_for_long
 from hortus.core.configuration import BadSettings
-from hortus.core.loading import loading
+from hortus.core.gc_tuning import loading
 from hortus.core.settings import Settings, UnsafeSettings
+from hortus.core.telemetry import log
 
 if TYPE_CHECKING:
     from hortus.main.databases import Role

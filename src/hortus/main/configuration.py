@@ -12,7 +12,7 @@ from dotenv.parser import parse_stream
 from pydantic import ValidationError
 
 from hortus import accounts, billing, payments, privacy, providers, quotas, routing, senders
-from hortus.core import limits
+from hortus.core import rate_limits
 from hortus.core.configuration import (
     BadSettings,
     Configuration,
@@ -147,7 +147,7 @@ def _env_file_problem() -> Finding | None:
 def known_variables() -> frozenset[str]:
     """Every variable that something reads, except those of issuers."""
     fields = {name for group in groups() for field in group.model_fields for name in variables_of(group, field)}
-    rates = {f"{RATE_LIMIT}{name}".upper() for name in limits.declared()}
+    rates = {f"{RATE_LIMIT}{name}".upper() for name in rate_limits.declared()}
     return frozenset(fields | rates | ALSO_READ)
 
 

@@ -3,29 +3,29 @@
 from collections.abc import Sequence
 
 from hortus import accounts, billing, generation
-from hortus.core import meters
 from hortus.core.db import Tx
+from hortus.core.telemetry import metrics
 
 
 async def _signed_up(tx: Tx, _user_id: str) -> None:
-    tx.after_commit(meters.SIGN_UPS.inc)
+    tx.after_commit(metrics.SIGN_UPS.inc)
 
 
 async def _ended(tx: Tx, what: Sequence[generation.Ended]) -> None:
     for each in what:
-        tx.after_commit(meters.GENERATIONS.labels(each.kind, each.status).inc)
+        tx.after_commit(metrics.GENERATIONS.labels(each.kind, each.status).inc)
 
 
 async def _received(tx: Tx, _id: str) -> None:
-    tx.after_commit(meters.PAYMENTS.labels("received").inc)
+    tx.after_commit(metrics.PAYMENTS.labels("received").inc)
 
 
 async def _failed(tx: Tx, _id: str) -> None:
-    tx.after_commit(meters.PAYMENTS.labels("failed").inc)
+    tx.after_commit(metrics.PAYMENTS.labels("failed").inc)
 
 
 async def _reversed(tx: Tx, _id: str) -> None:
-    tx.after_commit(meters.PAYMENTS.labels("reversed").inc)
+    tx.after_commit(metrics.PAYMENTS.labels("reversed").inc)
 
 
 def connect() -> None:

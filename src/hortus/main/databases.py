@@ -3,7 +3,7 @@
 from typing import Literal
 
 from hortus.core.db import Database
-from hortus.core.engines import Manners
+from hortus.core.db.engines import Manners
 from hortus.core.settings import Settings
 
 Role = Literal["server", "worker", "migration", "console"]

@@ -12,7 +12,7 @@ from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from fastapi.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
-from hortus.core.web import public
+from hortus.core.web.openapi import public
 from hortus.main import error_page, openapi
 
 ASSETS = "/docs/assets"

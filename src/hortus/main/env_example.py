@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from hortus import accounts
-from hortus.core import limits
+from hortus.core import rate_limits
 from hortus.core.configuration import SettingsGroup, variables_of
 from hortus.core.settings import RATE_LIMIT, Settings
 from hortus.main import routes
@@ -94,7 +94,7 @@ def _plain(value: Decimal) -> str:
 def _rate_limits() -> Iterator[str]:
     assert routes.ALL  # noqa: S101 - every module that declares a limit is imported
     yield _comment("One variable for each limit, as in RATE_LIMIT_REGISTER=5/minute; the names:")
-    yield _comment(", ".join(f"{RATE_LIMIT}{name}".upper() for name in sorted(limits.declared())))
+    yield _comment(", ".join(f"{RATE_LIMIT}{name}".upper() for name in sorted(rate_limits.declared())))
 
 
 def _issuer(seen: set[str]) -> Iterator[str]:

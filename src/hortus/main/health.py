@@ -24,7 +24,8 @@ from hortus.core.db import Database
 from hortus.core.redis import Redis
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.core.web import AllResources, operation_id, public
+from hortus.core.web.deps import AllResources
+from hortus.core.web.openapi import operation_id, public
 from hortus.core.write_probe import find_outage
 from hortus.main.schema import head
 from hortus.storage import Storage

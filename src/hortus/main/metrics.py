@@ -24,7 +24,8 @@ from hortus.core.proofs import Proved
 from hortus.core.redis import Redis
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.core.web import AllResources, address_of, operation_id, public, resources_of
+from hortus.core.web.deps import AllResources, address_of, resources_of
+from hortus.core.web.openapi import operation_id, public
 from hortus.routing import Catalog, Health
 
 log = structlog.get_logger()

@@ -9,10 +9,10 @@ import uvicorn
 from fastapi import FastAPI
 
 from hortus.core.background import in_background
-from hortus.core.edge import Edge
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.core.web import install_problems
+from hortus.core.web.edge import Edge
+from hortus.core.web.problems import install_problems
 from hortus.main import health, metrics
 from hortus.main.health import Duty
 

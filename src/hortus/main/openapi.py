@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import Response
 
-from hortus.core.web import ProblemBody
+from hortus.core.web.openapi import ProblemBody
 
 PATH = "/openapi.json"
 BEARER = {"type": "http", "description": "An access token from /api/auth/login, or an API key", "scheme": "bearer"}

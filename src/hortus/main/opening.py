@@ -21,17 +21,17 @@ from hortus import (
     tasks,
 )
 from hortus.billing import jobs as billing_jobs
-from hortus.core import events, shared_settings, stamps
+from hortus.core import cache, events, shared_settings
+from hortus.core.cache import LEASE_SECONDS, OwnStamps, SharedStamps, Stamps
 from hortus.core.configuration import Configuration
 from hortus.core.db import Database, Tx
 from hortus.core.events import Bus
+from hortus.core.events.redis_transport import RedisRelay
 from hortus.core.http import Http
-from hortus.core.limits import Limiter
+from hortus.core.rate_limits import Limiter
 from hortus.core.redis import Redis
-from hortus.core.relay import RedisRelay
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.core.stamps import LEASE_SECONDS, OwnStamps, SharedStamps, Stamps
 from hortus.generation.usage import usage_of
 from hortus.main import company, counting, inventory, upkeep
 from hortus.main import configuration as configurations
@@ -194,7 +194,7 @@ def _connect_signals() -> None:
 def _carried(database: Database, bus: Bus, redis: Redis | None) -> Stamps:
     """The stamps of this process; every transaction changes them and announces on the bus."""
     shared: Stamps = OwnStamps() if redis is None else SharedStamps(redis)
-    stamps.carry(database, shared)
+    cache.carry(database, shared)
     events.carry(database, bus)
     return shared
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from hortus.core.engines import sqlstate
+from hortus.core.db.engines import sqlstate
 from hortus.core.errors import Unavailable
 from hortus.core.settings import Settings
 from hortus.main.databases import Role, open_database

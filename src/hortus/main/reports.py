@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import hortus
-from hortus.core import log
 from hortus.core.settings import Settings, UnsafeSettings
+from hortus.core.telemetry import log
 
 TOLD: Final = ("request_id", "task", "id", "method", "proof", "provider", "model", "code", "attempt", "dependency")
 """What of a log line is sent as tags; everything else stays here."""

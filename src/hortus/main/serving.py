@@ -20,7 +20,7 @@ from hortus.core.errors import Problem
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.core.shared_settings import shared
-from hortus.core.sse import Streams
+from hortus.core.web.sse import Streams
 from hortus.main import preflight, schema
 from hortus.main.app import create_app
 from hortus.main.doctor import summary

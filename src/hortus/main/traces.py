@@ -12,8 +12,9 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import hortus
-from hortus.core import context, spans
+from hortus.core import context
 from hortus.core.settings import Settings, UnsafeSettings
+from hortus.core.telemetry import tracing
 
 _HEX = re.compile(r"[0-9a-f]{32}")
 
@@ -33,11 +34,11 @@ async def traced(settings: Settings) -> AsyncIterator[None]:
         yield
         return
     provider = _provider(settings)
-    spans.trace_with(_opener(provider))
+    tracing.trace_with(_opener(provider))
     try:
         yield
     finally:
-        spans.trace_with(None)
+        tracing.trace_with(None)
         await asyncio.to_thread(provider.shutdown)
 
 
@@ -70,7 +71,7 @@ def _provider(settings: Settings) -> Any:
     return provider
 
 
-def _opener(provider: Any) -> spans.Open:
+def _opener(provider: Any) -> tracing.Open:
     from opentelemetry import trace  # noqa: PLC0415 - loaded only where wanted
     from opentelemetry.trace.propagation.tracecontext import (  # noqa: PLC0415 - as above
         TraceContextTextMapPropagator,
@@ -84,7 +85,7 @@ def _opener(provider: Any) -> spans.Open:
     }
 
     @contextmanager
-    def span(name: str, kind: spans.Kind, attributes: Mapping[str, Any], carrier: Mapping[str, str]) -> Iterator[Any]:
+    def span(name: str, kind: tracing.Kind, attributes: Mapping[str, Any], carrier: Mapping[str, str]) -> Iterator[Any]:
         caused_by = propagator.extract(carrier) if "traceparent" in carrier else None
         told = {**attributes, "hortus.request_id": context.request_id.get()}
         # What an exception says may be a customer's words: its class is enough.

@@ -11,9 +11,9 @@ from typing import Any
 
 from celery import Celery, signals
 
-from hortus.core import log
 from hortus.core.configuration import BadSettings
 from hortus.core.settings import Settings, UnsafeSettings
+from hortus.core.telemetry import log
 from hortus.main import configuration, preflight
 from hortus.main.opening import opened
 from hortus.tasks.engines.answering import CeleryWorker

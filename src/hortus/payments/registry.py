@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from hortus import payments
-from hortus.core import adapters
+from hortus.core import plugins
 from hortus.core.configuration import SettingsGroup
 from hortus.payments.base import Context, Gateway
 
@@ -36,10 +36,10 @@ class Gateways:
 
 def settings_groups() -> list[type[SettingsGroup]]:
     """The settings of every adapter."""
-    return adapters.settings_groups(payments, ENTRY_POINTS)
+    return plugins.settings_groups(payments, ENTRY_POINTS)
 
 
 def discover(context: Context) -> Gateways:
     """Build every adapter there is. Never fails: what cannot be imported or built is kept as broken."""
-    found, broken = adapters.discover(payments, ENTRY_POINTS, Gateway, context)
+    found, broken = plugins.discover(payments, ENTRY_POINTS, Gateway, context)
     return Gateways(*found.values(), broken=broken)

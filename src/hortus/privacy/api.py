@@ -10,21 +10,11 @@ from hortus import files
 from hortus.accounts import Caller, Principal, RecentCaller, change_consent, limited_caller, signed_out
 from hortus.core import clock
 from hortus.core.db import Database, Tx
-from hortus.core.paging import Page
+from hortus.core.db.paging import Page
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web import (
-    AllResources,
-    OnceOnly,
-    PageOf,
-    ReadTx,
-    WriteTx,
-    coarse_network_of,
-    limited,
-    make_router,
-    public,
-    resource,
-)
+from hortus.core.web.deps import AllResources, OnceOnly, PageOf, ReadTx, WriteTx, coarse_network_of, limited, resource
+from hortus.core.web.openapi import make_router, public
 from hortus.privacy import consents, deletion, exports, links
 from hortus.privacy.schemas import (
     ConsentOut,

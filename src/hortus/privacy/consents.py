@@ -9,7 +9,7 @@ from sqlalchemy import func, insert, select
 from hortus import accounts
 from hortus.core import clock, ids
 from hortus.core.db import Tx
-from hortus.core.paging import Page, Paging, newest
+from hortus.core.db.paging import Page, Paging, newest
 from hortus.privacy.settings import PrivacySettings
 from hortus.privacy.tables import ConsentRecord
 

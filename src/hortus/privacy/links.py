@@ -2,8 +2,8 @@
 
 import time
 
+from hortus.core.security.signing import is_signed, sign
 from hortus.core.settings import Settings
-from hortus.core.signing import is_signed, sign
 from hortus.privacy.errors import ExportLinkExpired, NoDataExport
 
 _PURPOSE = "data export links"

@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from hortus.core.credentials import Credential
 from hortus.core.schemas import Body, MustBeTrue, Time
+from hortus.core.security.credentials import Credential
 
 
 class ConsentOut(BaseModel):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from hortus import providers
-from hortus.core import adapters
+from hortus.core import plugins
 from hortus.core.configuration import SettingsGroup
 from hortus.providers.base import Context, Provider
 
@@ -30,10 +30,10 @@ class Registry:
 
 def settings_groups() -> list[type[SettingsGroup]]:
     """The settings of every adapter."""
-    return adapters.settings_groups(providers, ENTRY_POINTS)
+    return plugins.settings_groups(providers, ENTRY_POINTS)
 
 
 def discover(context: Context) -> Registry:
     """Build every adapter there is. Never fails: what cannot be imported or built is kept as broken."""
-    found, broken = adapters.discover(providers, ENTRY_POINTS, Provider, context)
+    found, broken = plugins.discover(providers, ENTRY_POINTS, Provider, context)
     return Registry(*found.values(), broken=broken)

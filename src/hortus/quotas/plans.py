@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Select, and_, func, insert, or_, select, update
 
-from hortus.core import clock, ids, stamps
+from hortus.core import cache, clock, ids
 from hortus.core.db import Tx
 from hortus.core.settings import Settings
 from hortus.quotas.defaults import BASIC, PlanSettings, PlanTerms, WindowTerms, default_terms
@@ -138,7 +138,7 @@ async def end_plan(tx: Tx, user_id: str, plan_id: str) -> bool:
         .values(until=clock.now())
         .returning(UserPlan.user_id)
     )
-    stamps.changed(tx, plan_stamp(user_id), wait=False)
+    cache.changed(tx, plan_stamp(user_id), wait=False)
     return ended.first() is not None
 
 
@@ -156,7 +156,7 @@ async def plan_of(tx: Tx, user_id: str) -> PlanVersion:
 
 
 def plan_stamp(user_id: str) -> str:
-    """The name under which a process may remember what the user's plan is (see `core.stamps`)."""
+    """The name under which a process may remember what the user's plan is (see `core.cache`)."""
     return f"plan:{user_id}"
 
 
@@ -180,7 +180,7 @@ async def set_plan(
             index_elements=["user_id"], set_={"plan_id": values.excluded.plan_id, "until": values.excluded.until}
         )
     )
-    stamps.changed(tx, plan_stamp(user_id), wait=False)
+    cache.changed(tx, plan_stamp(user_id), wait=False)
     return PlanVersion(plan.id, plan.version, plan.terms, until)
 
 

@@ -3,8 +3,8 @@
 from sqlalchemy import BigInteger, Date, Integer, String, bindparam, text
 
 from hortus.core.db import Moment
-from hortus.core.reads import Read
-from hortus.core.rowset import SetStatement
+from hortus.core.db.bulk import SetStatement
+from hortus.core.db.compiled_select import Read
 
 KNOWN = SetStatement("SELECT reference FROM quota_takes WHERE reference IN (SELECT d.id FROM {rows})", id="text")
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from hortus.core import clock
 from hortus.core.db import Tx
-from hortus.core.reads import Source
+from hortus.core.db.compiled_select import Source
 from hortus.quotas import statements
 from hortus.quotas.errors import AlreadyConsumed, QualityNotInPlan, QuotaBroken, QuotaExceeded, UnknownPlan
 from hortus.quotas.windows import WINDOWS, Periods, Window, periods_at

@@ -9,7 +9,7 @@ from typing import Literal, Protocol, cast
 
 import structlog
 
-from hortus.core import meters, spans
+from hortus.core.telemetry import metrics, tracing
 from hortus.providers import (
     Delta,
     Done,
@@ -143,7 +143,7 @@ async def generate(
         budget = left if last else left * 0.7
         started = time.monotonic()
         try:
-            with spans.span(
+            with tracing.span(
                 f"provider {provider}", "client", {"gen_ai.system": provider, "gen_ai.request.model": model}
             ):
                 result = await _try(choice, make(choice, budget), listener, registry, budget, resumed)
@@ -162,7 +162,7 @@ async def generate(
             raise
         seconds = time.monotonic() - started
         health.succeeded(provider, model, seconds, typical_seconds(choice.offer, choice.size))
-        meters.called(provider, model, "succeeded", seconds)
+        metrics.called(provider, model, "succeeded", seconds)
         trace.attempts.append(Attempt(provider, model, "succeeded", int(seconds * 1000), None))
         return result
     lasting = bool(trace.attempts) and all(attempt.code in PERMANENT for attempt in trace.attempts)
@@ -183,7 +183,7 @@ def _record_failure(choice: Choice, error: ProviderError, started: float, health
     provider, model = choice.offer.provider, choice.offer.model
     seconds = time.monotonic() - started
     ms = int(seconds * 1000)
-    meters.called(provider, model, error.code, seconds)
+    metrics.called(provider, model, error.code, seconds)
     log.warning("attempt_failed", provider=provider, model=model, code=error.code, detail=error.detail[:500], ms=ms)
     if isinstance(error, Rejected):
         health.abandoned(provider, model)

@@ -6,7 +6,7 @@ from typing import Literal
 from hortus.core.configuration import SettingsGroup
 from hortus.core.http import Http
 from hortus.core.resources import Resources
-from hortus.core.sealing import Seal
+from hortus.core.security.encryption import Seal
 from hortus.core.settings import Settings as CoreSettings
 from hortus.senders import sms_http, smtp, twilio
 from hortus.senders.base import MailSender, SmsSender

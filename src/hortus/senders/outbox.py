@@ -15,7 +15,7 @@ import structlog
 from hortus import tasks
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
-from hortus.core.sealing import BrokenSeal, Seal
+from hortus.core.security.encryption import BrokenSeal, Seal
 from hortus.senders import render
 from hortus.senders.base import Mail, MailSender, NotSent, Refused, Sms, SmsSender
 

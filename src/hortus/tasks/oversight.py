@@ -8,8 +8,8 @@ from sqlalchemy.exc import IntegrityError
 
 from hortus.core import clock
 from hortus.core.db import Tx, db_now
+from hortus.core.db.paging import Page, Paging, newest
 from hortus.core.errors import Conflict, NotFound
-from hortus.core.paging import Page, Paging, newest
 from hortus.core.resources import Resources
 from hortus.tasks.kinds import Claimed, registry
 from hortus.tasks.queue import ring

@@ -30,9 +30,9 @@ from sqlalchemy import (
 
 from hortus.core import clock, context, ids
 from hortus.core.db import Tx, db_now
-from hortus.core.reads import Read, Source
+from hortus.core.db.bulk import SetStatement, insert_of
+from hortus.core.db.compiled_select import Read, Source
 from hortus.core.resources import Resources
-from hortus.core.rowset import SetStatement, insert_of
 from hortus.tasks import laps
 from hortus.tasks.kinds import Claimed, Kind, LeaseLost, Periodic, registry
 from hortus.tasks.tables import QUEUED, RUNNING, Task, TaskSchedule

@@ -5,9 +5,10 @@ import time
 
 import structlog
 
-from hortus.core import context, meters, spans
+from hortus.core import context
 from hortus.core.db import Database
 from hortus.core.resources import Resources
+from hortus.core.telemetry import metrics, tracing
 from hortus.tasks import queue
 from hortus.tasks.kinds import Claimed, Dead, LeaseLost, Retry, registry
 
@@ -23,7 +24,7 @@ async def run_one(resources: Resources, task: Claimed) -> None:
     mark = context.request_id.set(task.request_id)
     started, outcome = time.monotonic(), "handed_back"
     try:
-        with spans.span(f"task {task.name}", "consumer", {"hortus.task": task.name, "hortus.attempt": task.attempt}):
+        with tracing.span(f"task {task.name}", "consumer", {"hortus.task": task.name, "hortus.attempt": task.attempt}):
             error, delay = await _call(resources, task)
         if error is None and task.closed:
             outcome = "done"
@@ -48,7 +49,7 @@ async def run_one(resources: Resources, task: Claimed) -> None:
         log.exception("task_not_closed", task=task.name, id=task.id)
     finally:
         known = task.name if task.name in registry.kinds else "unknown"
-        meters.ran(known, outcome, time.monotonic() - started)
+        metrics.ran(known, outcome, time.monotonic() - started)
         context.request_id.reset(mark)
 
 

@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from tests.serving import Hortus
 
 from hortus import accounts
-from hortus.core.web import install_problems
+from hortus.core.web.problems import install_problems
 
 
 async def admin_route(hortus: Hortus, token: str) -> tuple[int, str]:

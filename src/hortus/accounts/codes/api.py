@@ -26,19 +26,18 @@ from hortus.accounts.sign_in import SIGN_IN_AGAIN, sign_in
 from hortus.core.db import Database, Tx
 from hortus.core.errors import Problem, Unauthenticated
 from hortus.core.resources import Resources
-from hortus.core.web import (
+from hortus.core.web.deps import (
     AllResources,
     OnceOnly,
     WriteTx,
     coarse_network_of,
     limited,
     limited_failures,
-    make_router,
     network_of,
     no_resource,
-    public,
     resource,
 )
+from hortus.core.web.openapi import make_router, public
 
 router = make_router("/api/auth", "auth")
 VERIFIED = "The address was verified, and what came with that was shown once. Sign in, or ask for a new password."

@@ -8,7 +8,7 @@ from hortus.accounts.codes.service import Asked, Purpose, ask, contest
 from hortus.accounts.codes.targets import Target
 from hortus.core.db import Tx
 from hortus.core.errors import RateLimited
-from hortus.core.web import network_of
+from hortus.core.web.deps import network_of
 
 
 def asked(

@@ -9,8 +9,8 @@ from hortus.accounts.codes.guesses import GAP
 from hortus.accounts.codes.service import LIFE, Purpose
 from hortus.accounts.codes.targets import Target, mobile
 from hortus.accounts.schemas import Email, Name, NewPassword, Password, Referral, Secret
-from hortus.core.credentials import Credential
 from hortus.core.schemas import Body, MustBeTrue
+from hortus.core.security.credentials import Credential
 from hortus.core.text import pasted
 
 Number = Annotated[str, StringConstraints(min_length=4, max_length=40)]

@@ -5,8 +5,9 @@ import hmac
 
 from starlette.requests import HTTPConnection
 
-from hortus.core import cookies, ids
+from hortus.core import ids
 from hortus.core.settings import Settings
+from hortus.core.web import cookies
 
 NAME = "device"
 LASTS = 400 * 24 * 3600

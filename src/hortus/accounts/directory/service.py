@@ -14,8 +14,8 @@ from hortus.accounts.principal import user_changed
 from hortus.accounts.tables import Identifier, Session, User
 from hortus.core import clock, ids
 from hortus.core.db import Tx
+from hortus.core.db.paging import Page, Paging, newest
 from hortus.core.errors import Conflict
-from hortus.core.paging import Page, Paging, newest
 
 Role = Literal["user", "support", "admin"]
 # Said literally, so that SQLite uses the partial indexes of these conditions.

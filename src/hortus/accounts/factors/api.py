@@ -22,17 +22,8 @@ from hortus.accounts.sign_in import SIGN_IN_AGAIN, complete_sign_in
 from hortus.core.db import Database
 from hortus.core.errors import Problem
 from hortus.core.settings import Settings
-from hortus.core.web import (
-    AllResources,
-    OnceOnly,
-    ReadTx,
-    WriteTx,
-    limited_failures,
-    make_router,
-    network_of,
-    public,
-    resource,
-)
+from hortus.core.web.deps import AllResources, OnceOnly, ReadTx, WriteTx, limited_failures, network_of, resource
+from hortus.core.web.openapi import make_router, public
 
 router = make_router("/api/auth/totp", "auth")
 Configured = Annotated[Settings, resource(Settings)]

@@ -11,7 +11,7 @@ from datetime import datetime
 
 import pyotp
 
-from hortus.core.sealing import BrokenSeal, Seal
+from hortus.core.security.encryption import BrokenSeal, Seal
 from hortus.core.text import pasted
 
 STEP_SECONDS = 30

@@ -6,8 +6,8 @@ from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_
 
 from hortus.accounts.factors.service import Proof
 from hortus.accounts.schemas import Secret
-from hortus.core.credentials import Credential
 from hortus.core.schemas import Body, Time
+from hortus.core.security.credentials import Credential
 from hortus.core.text import pasted
 
 

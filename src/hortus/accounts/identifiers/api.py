@@ -13,10 +13,11 @@ from hortus.accounts.codes.schemas import SentOut
 from hortus.accounts.identifiers.errors import WrongCode
 from hortus.accounts.identifiers.schemas import AddIn, IdentifierOut, ProveIn
 from hortus.core.db import Database
+from hortus.core.db.paging import Page
 from hortus.core.errors import Problem
-from hortus.core.paging import Page
 from hortus.core.schemas import Id
-from hortus.core.web import AllResources, OnceOnly, ReadTx, WriteTx, make_router, no_resource, resource
+from hortus.core.web.deps import AllResources, OnceOnly, ReadTx, WriteTx, no_resource, resource
+from hortus.core.web.openapi import make_router
 
 router = make_router("/api/user/identifiers", "user")
 

@@ -8,10 +8,11 @@ from hortus.accounts.keys import service
 from hortus.accounts.keys.schemas import BudgetsOut, KeyChange, KeyIn, KeyOut, NewKeyOut, RotateIn
 from hortus.accounts.keys.tables import ApiKey
 from hortus.core import clock
-from hortus.core.paging import Page
+from hortus.core.db.paging import Page
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web import OnceOnly, PageOf, ReadTx, WriteTx, make_router, resource
+from hortus.core.web.deps import OnceOnly, PageOf, ReadTx, WriteTx, resource
+from hortus.core.web.openapi import make_router
 
 router = make_router("/api/keys", "keys")
 SettingsOf = Annotated[Settings, resource(Settings)]

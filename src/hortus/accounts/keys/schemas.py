@@ -18,8 +18,8 @@ from hortus.accounts.keys.scopes import EVERYTHING, Scope
 from hortus.accounts.keys.service import LONGEST_OVERLAP_HOURS, scope_words
 from hortus.accounts.schemas import Name
 from hortus.core import clock
-from hortus.core.credentials import Credential
 from hortus.core.schemas import Body, DateTimeIn, MicroCredits, Time
+from hortus.core.security.credentials import Credential
 
 MOST = 10**15
 DECIMAL = re.compile(r"^(0|[1-9][0-9]{0,15})$")

@@ -17,8 +17,8 @@ from hortus.accounts.principal import Budgets, Principal, keys_changed
 from hortus.accounts.tables import User
 from hortus.core import clock, ids
 from hortus.core.db import Tx
-from hortus.core.paging import Page, Paging, newest
-from hortus.core.reads import Read, Source
+from hortus.core.db.compiled_select import Read, Source
+from hortus.core.db.paging import Page, Paging, newest
 from hortus.core.settings import Settings
 
 MOST_KEYS = 25

@@ -11,9 +11,9 @@ import structlog
 
 from hortus.core import clock
 from hortus.core.background import in_background
-from hortus.core.batch import Batch
 from hortus.core.db import Database, Tx
-from hortus.core.rowset import SetStatement
+from hortus.core.db.batch import Batch
+from hortus.core.db.bulk import SetStatement
 
 log = structlog.get_logger()
 EVERY = timedelta(seconds=60)

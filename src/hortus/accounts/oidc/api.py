@@ -30,12 +30,12 @@ from hortus.accounts.schemas import SecondFactorOut, TokensOut
 from hortus.accounts.sign_in import SIGN_IN_AGAIN, sign_in
 from hortus.accounts.tokens import digest_of
 from hortus.core.db import Database
+from hortus.core.db.paging import Page
 from hortus.core.errors import Problem
-from hortus.core.paging import Page
 from hortus.core.resources import Resources
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web import (
+from hortus.core.web.deps import (
     AllResources,
     OnceOnly,
     PageOf,
@@ -45,11 +45,10 @@ from hortus.core.web import (
     count_failure,
     limited,
     limited_failures,
-    make_router,
     network_of,
-    public,
     resource,
 )
+from hortus.core.web.openapi import make_router, public
 
 router = make_router("/api")
 ProviderName = Annotated[str, Path(max_length=40)]

@@ -29,8 +29,8 @@ from hortus.accounts.tables import MAY_ENTER, Identifier, User
 from hortus.accounts.ways_in import keep_a_way_in
 from hortus.core import clock, ids
 from hortus.core.db import Tx
+from hortus.core.db.paging import Page, Paging, newest
 from hortus.core.email_address import normal
-from hortus.core.paging import Page, Paging, newest
 from hortus.core.text import is_line
 
 log = structlog.get_logger()

@@ -25,12 +25,12 @@ from hortus.accounts.schemas import ProvedOut, TokensOut
 from hortus.accounts.sign_in import SIGN_IN_AGAIN, complete_sign_in
 from hortus.accounts.ways_in import keep_a_way_in
 from hortus.core.db import Database, Tx
+from hortus.core.db.paging import Page
 from hortus.core.errors import Problem
-from hortus.core.paging import Page
 from hortus.core.resources import Resources
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web import (
+from hortus.core.web.deps import (
     AllResources,
     OnceOnly,
     PageOf,
@@ -38,11 +38,10 @@ from hortus.core.web import (
     WriteTx,
     limited,
     limited_failures,
-    make_router,
     network_of,
-    public,
     resource,
 )
+from hortus.core.web.openapi import make_router, public
 
 router = make_router("/api/auth/passkey", "auth")
 Configured = Annotated[Settings, resource(Settings)]

@@ -19,8 +19,8 @@ from hortus.accounts.passkeys.tables import Passkey, PasskeyChallenge
 from hortus.accounts.tables import MAY_ENTER, User
 from hortus.core import clock, ids
 from hortus.core.db import Tx
+from hortus.core.db.paging import Page, Paging, newest
 from hortus.core.errors import Problem
-from hortus.core.paging import Page, Paging, newest
 
 log = structlog.get_logger()
 MOST = 20

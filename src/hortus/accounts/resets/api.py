@@ -15,23 +15,14 @@ from hortus.accounts.passwords import PasswordPool
 from hortus.accounts.resets.schemas import ChangedOut, ChangeIn, RequestResetIn, ResetIn
 from hortus.accounts.sessions import recently_authenticated
 from hortus.accounts.throttle import Throttle
-from hortus.core import limits
+from hortus.core import rate_limits
 from hortus.core.db import Database, Tx
 from hortus.core.errors import Invalid, Problem
-from hortus.core.web import (
-    AllResources,
-    OnceOnly,
-    failures_limited,
-    hit_limit,
-    limited,
-    make_router,
-    network_of,
-    no_resource,
-    public,
-)
+from hortus.core.web.deps import AllResources, OnceOnly, failures_limited, hit_limit, limited, network_of, no_resource
+from hortus.core.web.openapi import make_router, public
 
 router = make_router("/api")
-limits.declare("request_password_reset", "reset_password", "reset_password_link")
+rate_limits.declare("request_password_reset", "reset_password", "reset_password_link")
 _FORGOTTEN = public("whoever forgot their password cannot sign in")
 
 

@@ -13,13 +13,13 @@ from hortus.accounts.passwords import PasswordPool
 from hortus.accounts.schemas import ProvedOut, ReauthenticateIn, RefreshIn, SessionOut, TokensOut
 from hortus.accounts.sign_in import in_cookies, session_lasts, tokens_of
 from hortus.accounts.throttle import Throttle
-from hortus.core import limits
+from hortus.core import rate_limits
 from hortus.core.db import Database
+from hortus.core.db.paging import Page
 from hortus.core.errors import Invalid, Problem
-from hortus.core.paging import Page
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web import (
+from hortus.core.web.deps import (
     AllResources,
     OnceOnly,
     PageOf,
@@ -28,13 +28,12 @@ from hortus.core.web import (
     address_of,
     hit_limit,
     limited_failures,
-    make_router,
     network_of,
-    public,
 )
+from hortus.core.web.openapi import make_router, public
 
 router = make_router("/api")
-limits.declare("refresh_session")
+rate_limits.declare("refresh_session")
 REFRESHED = "The tokens were refreshed, and shown once. If that answer was lost, sign in again."
 
 

@@ -18,9 +18,9 @@ from hortus.accounts.tables import RefreshToken, Session, User
 from hortus.accounts.tokens import digest_of, new_secret
 from hortus.core import clock, ids
 from hortus.core.db import Tx
+from hortus.core.db.compiled_select import Read, Source
+from hortus.core.db.paging import Page, Paging, newest
 from hortus.core.errors import Problem, Unauthenticated
-from hortus.core.paging import Page, Paging, newest
-from hortus.core.reads import Read, Source
 
 GRACE = timedelta(seconds=10)
 """How long a used refresh token still works: its answer may have been lost on the way."""

@@ -7,9 +7,10 @@ from pydantic import BaseModel, Field
 
 from hortus.accounts import Admin
 from hortus.admin.audit import service
-from hortus.core.paging import Page
+from hortus.core.db.paging import Page
 from hortus.core.schemas import Time
-from hortus.core.web import PageOf, ReadTx, make_router
+from hortus.core.web.deps import PageOf, ReadTx
+from hortus.core.web.openapi import make_router
 
 router = make_router("/api/admin/audit", "admin")
 Word = Annotated[str | None, Query(max_length=200, pattern=r"^[\x21-\x7e]+$")]

@@ -15,8 +15,8 @@ from hortus.accounts import Principal
 from hortus.admin.audit.tables import AuditEvent, AuditHead, AuditNote
 from hortus.core import clock, context
 from hortus.core.db import Tx
+from hortus.core.db.paging import Page, Paging, page_of
 from hortus.core.errors import Invalid
-from hortus.core.paging import Page, Paging, page_of
 
 log = structlog.get_logger()
 GENESIS = "0" * 64

@@ -9,11 +9,12 @@ from hortus.accounts import Admin, Staff
 from hortus.admin.audit import actor_of, record
 from hortus.admin.callers import RecentAdmin
 from hortus.admin.schemas import ReasonIn
+from hortus.core.db.paging import Page
 from hortus.core.events import Bus
-from hortus.core.paging import Page
 from hortus.core.schemas import Id, MicroCredits, Time
 from hortus.core.settings import Settings
-from hortus.core.web import PageOf, ReadTx, WriteTx, make_router, resource
+from hortus.core.web.deps import PageOf, ReadTx, WriteTx, resource
+from hortus.core.web.openapi import make_router
 
 router = make_router("/api/admin/generations", "admin")
 SettingsOf = Annotated[Settings, resource(Settings)]

@@ -8,10 +8,11 @@ from hortus.admin.callers import RecentAdmin
 from hortus.admin.coupons.schemas import CouponIn, CouponOut, NewCouponOut, NewCouponsOut, RedemptionOut
 from hortus.admin.schemas import ReasonIn
 from hortus.billing import coupons
-from hortus.core.paging import Page
+from hortus.core.db.paging import Page
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web import OnceOnly, PageOf, ReadTx, WriteTx, make_router, resource
+from hortus.core.web.deps import OnceOnly, PageOf, ReadTx, WriteTx, resource
+from hortus.core.web.openapi import make_router
 
 router = make_router("/api/admin/coupons", "admin")
 SettingsOf = Annotated[Settings, resource(Settings)]

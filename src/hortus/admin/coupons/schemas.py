@@ -6,8 +6,8 @@ from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from hortus.admin.schemas import Reason
 from hortus.core import clock
-from hortus.core.credentials import Credential
 from hortus.core.schemas import Body, DateTimeIn, Line, MicroCredits, Time
+from hortus.core.security.credentials import Credential
 
 CouponKind = Literal["percent", "amount", "credit"]
 Micro = Annotated[str, StringConstraints(max_length=15, pattern=r"^[1-9][0-9]{0,14}$")]

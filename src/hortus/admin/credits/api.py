@@ -13,11 +13,12 @@ from hortus.admin.credits.schemas import CreditRequestOut, CreditsOut, GiveIn, R
 from hortus.admin.credits.tables import CreditRequest
 from hortus.admin.schemas import ReasonIn
 from hortus.core.clock import iso
+from hortus.core.db.paging import Page
 from hortus.core.money import MICRO
-from hortus.core.paging import Page
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web import OnceOnly, PageOf, ReadTx, WriteTx, make_router, resource
+from hortus.core.web.deps import OnceOnly, PageOf, ReadTx, WriteTx, resource
+from hortus.core.web.openapi import make_router
 
 router = make_router("/api/admin", "admin")
 SettingsOf = Annotated[Settings, resource(Settings)]

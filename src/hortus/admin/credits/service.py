@@ -13,8 +13,8 @@ from hortus.admin.credits.errors import AlreadyDecided, CreditRequestNotFound, S
 from hortus.admin.credits.tables import CreditRequest
 from hortus.core import clock, ids
 from hortus.core.db import Tx
+from hortus.core.db.paging import Page, Paging, newest
 from hortus.core.errors import Conflict, Forbidden
-from hortus.core.paging import Page, Paging, newest
 
 ALONE_WITHIN = timedelta(hours=24)
 """What one administrator gave alone within this time counts together: many small grants are a large one."""

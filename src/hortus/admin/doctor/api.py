@@ -7,7 +7,8 @@ from pydantic import BaseModel, Field
 
 from hortus.accounts import Admin
 from hortus.admin.doctor.service import Doctor
-from hortus.core.web import make_router, resource
+from hortus.core.web.deps import resource
+from hortus.core.web.openapi import make_router
 
 router = make_router("/api/admin/doctor", "admin")
 

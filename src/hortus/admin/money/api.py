@@ -29,10 +29,11 @@ from hortus.admin.money.schemas import (
 from hortus.admin.schemas import ReasonIn
 from hortus.core import clock, ids
 from hortus.core.db import Database, Tx
-from hortus.core.paging import Page
+from hortus.core.db.paging import Page
 from hortus.core.schemas import DateTimeIn, Id
 from hortus.core.settings import Settings
-from hortus.core.web import AllResources, OnceOnly, PageOf, ReadTx, WriteTx, make_router, resource
+from hortus.core.web.deps import AllResources, OnceOnly, PageOf, ReadTx, WriteTx, resource
+from hortus.core.web.openapi import make_router
 
 router = make_router("/api/admin", "admin")
 SettingsOf = Annotated[Settings, resource(Settings)]

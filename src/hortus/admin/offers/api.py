@@ -12,7 +12,8 @@ from hortus.admin.callers import RecentAdmin
 from hortus.admin.schemas import Reason
 from hortus.core.db import Tx
 from hortus.core.schemas import Body, MicroCredits
-from hortus.core.web import AllResources, WriteTx, make_router
+from hortus.core.web.deps import AllResources, WriteTx
+from hortus.core.web.openapi import make_router
 from hortus.providers import Registry
 from hortus.routing import Catalog, Health, Standing
 

@@ -13,7 +13,8 @@ from hortus.admin.schemas import ReasonIn
 from hortus.admin.selling.schemas import Name, PackIn, PackVersionOut, PlanIn, PlanVersionOut, SaleOut
 from hortus.core.db import Tx
 from hortus.core.errors import Conflict
-from hortus.core.web import OnceOnly, ReadTx, WriteTx, make_router, no_resource, resource
+from hortus.core.web.deps import OnceOnly, ReadTx, WriteTx, no_resource, resource
+from hortus.core.web.openapi import make_router
 from hortus.payments import Gateways
 
 router = make_router("/api/admin", "admin")

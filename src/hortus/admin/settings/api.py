@@ -7,7 +7,8 @@ from pydantic import BaseModel
 from hortus.accounts import Admin
 from hortus.admin.settings import service
 from hortus.core.settings import Settings
-from hortus.core.web import make_router, resource
+from hortus.core.web.deps import resource
+from hortus.core.web.openapi import make_router
 
 router = make_router("/api/admin/settings", "admin")
 

@@ -20,10 +20,11 @@ from hortus.admin.users.schemas import (
     StatusName,
 )
 from hortus.core.db import Tx
-from hortus.core.paging import Page
+from hortus.core.db.paging import Page
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web import PageOf, ReadTx, WriteTx, make_router, resource
+from hortus.core.web.deps import PageOf, ReadTx, WriteTx, resource
+from hortus.core.web.openapi import make_router
 
 router = make_router("/api/admin/users", "admin")
 SettingsOf = Annotated[Settings, resource(Settings)]

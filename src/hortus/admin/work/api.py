@@ -9,9 +9,10 @@ from hortus import tasks
 from hortus.accounts import Admin, Staff
 from hortus.admin.audit import actor_of, record
 from hortus.admin.schemas import ReasonIn
-from hortus.core.paging import Page
+from hortus.core.db.paging import Page
 from hortus.core.schemas import Id, Time
-from hortus.core.web import AllResources, PageOf, ReadTx, WriteTx, make_router
+from hortus.core.web.deps import AllResources, PageOf, ReadTx, WriteTx
+from hortus.core.web.openapi import make_router
 
 router = make_router("/api/admin", "admin")
 TaskStatus = Literal["queued", "running", "done", "dead", "cancelled"]

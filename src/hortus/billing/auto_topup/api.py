@@ -12,7 +12,8 @@ from hortus.billing.errors import NothingSaved
 from hortus.billing.tables import Customer, Payment
 from hortus.core.db import Tx
 from hortus.core.errors import Invalid
-from hortus.core.web import ReadTx, WriteTx, make_router, resource
+from hortus.core.web.deps import ReadTx, WriteTx, resource
+from hortus.core.web.openapi import make_router
 from hortus.payments import Gateway, Gateways
 
 router = make_router("/api/payment/auto-topup", "payment")

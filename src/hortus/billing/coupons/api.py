@@ -10,7 +10,8 @@ from hortus.billing.coupons import service
 from hortus.billing.coupons.guesses import guess_counted
 from hortus.billing.coupons.schemas import RedeemedOut, RedeemIn
 from hortus.core.settings import Settings
-from hortus.core.web import OnceOnly, WriteTx, make_router, no_resource, resource
+from hortus.core.web.deps import OnceOnly, WriteTx, no_resource, resource
+from hortus.core.web.openapi import make_router
 
 router = make_router("/api", "payment")
 SettingsOf = Annotated[Settings, resource(Settings)]

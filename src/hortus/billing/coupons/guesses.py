@@ -5,11 +5,11 @@ from contextlib import asynccontextmanager
 
 from starlette.requests import HTTPConnection
 
-from hortus.core import limits
-from hortus.core.web import failures_limited, hit_limit, network_of
+from hortus.core import rate_limits
+from hortus.core.web.deps import failures_limited, hit_limit, network_of
 
 BY_USER, BY_NETWORK = "10/hour", "60/hour"
-limits.declare("coupon", "coupon_network")
+rate_limits.declare("coupon", "coupon_network")
 
 
 @asynccontextmanager

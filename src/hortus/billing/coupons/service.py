@@ -16,7 +16,7 @@ from hortus.billing.coupons.errors import CouponCodeTaken, CouponNotApplicable, 
 from hortus.billing.coupons.tables import Coupon, CouponHolder, Redemption
 from hortus.core import clock, ids
 from hortus.core.db import Tx
-from hortus.core.paging import Page, Paging, newest
+from hortus.core.db.paging import Page, Paging, newest
 from hortus.core.settings import Settings
 
 Kind = Literal["percent", "amount", "credit"]

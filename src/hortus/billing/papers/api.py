@@ -23,10 +23,11 @@ from hortus.billing.papers.schemas import (
 )
 from hortus.core import clock
 from hortus.core.db import Database
-from hortus.core.paging import Page
+from hortus.core.db.paging import Page
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web import AllResources, PageOf, ReadTx, WriteTx, make_router, resource
+from hortus.core.web.deps import AllResources, PageOf, ReadTx, WriteTx, resource
+from hortus.core.web.openapi import make_router
 
 router = make_router("/api/payment", "payment")
 SettingsOf = Annotated[Settings, resource(Settings)]

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from hortus.billing.papers.errors import InvoiceNotFound
 from hortus.billing.papers.tables import Invoice
 from hortus.core.db import Tx
-from hortus.core.paging import Page, Paging, newest
+from hortus.core.db.paging import Page, Paging, newest
 
 
 async def invoices_of(tx: Tx, user_id: str, paging: Paging) -> Page[Any]:

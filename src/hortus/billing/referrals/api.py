@@ -12,7 +12,8 @@ from hortus.core.db import Tx
 from hortus.core.money import MICRO
 from hortus.core.schemas import Body, MicroCredits
 from hortus.core.settings import Settings
-from hortus.core.web import WriteTx, make_router, resource
+from hortus.core.web.deps import WriteTx, resource
+from hortus.core.web.openapi import make_router
 
 router = make_router("/api/payment/referral", "payment")
 SettingsOf = Annotated[Settings, resource(Settings)]

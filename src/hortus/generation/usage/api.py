@@ -8,9 +8,10 @@ from fastapi import Query
 from hortus import ledger
 from hortus.accounts import Caller
 from hortus.core.clock import iso
-from hortus.core.paging import Page
+from hortus.core.db.paging import Page
 from hortus.core.settings import Settings
-from hortus.core.web import HistoryTx, PageOf, ReadTx, make_router, open_to_keys, resource
+from hortus.core.web.deps import HistoryTx, PageOf, ReadTx, resource
+from hortus.core.web.openapi import make_router, open_to_keys
 from hortus.generation.usage import charts, keys, service
 from hortus.generation.usage.schemas import DashboardOut, KeysUsageOut
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from hortus import ledger, quotas
 from hortus.core.clock import iso
-from hortus.core.reads import Source
+from hortus.core.db.compiled_select import Source
 from hortus.core.settings import Settings
 
 

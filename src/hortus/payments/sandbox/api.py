@@ -10,7 +10,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from hortus.core.db import Tx
 from hortus.core.errors import NotFound
-from hortus.core.web import AllResources, ReadTx, WriteTx, make_router, public
+from hortus.core.web.deps import AllResources, ReadTx, WriteTx
+from hortus.core.web.openapi import make_router, public
 from hortus.payments.registry import PLAY, Gateways
 from hortus.payments.sandbox import store, vendor
 from hortus.payments.sandbox.store import Thing

@@ -12,8 +12,8 @@ from functools import partial
 import structlog
 
 from hortus.core.background import run_for_long
-from hortus.core.batch import Batch
 from hortus.core.db import Database, Tx
+from hortus.core.db.batch import Batch
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.core.shared_settings import shared

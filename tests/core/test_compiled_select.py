@@ -9,8 +9,8 @@ from sqlalchemy import JSON, BigInteger, Boolean, Date, Integer, String, bindpar
 
 from hortus.core.background import in_background
 from hortus.core.db import Database, Moment, NestedTransaction
+from hortus.core.db.compiled_select import Read
 from hortus.core.errors import Unavailable
-from hortus.core.reads import Read
 from hortus.routing.tables import OfferOff
 
 MOMENT = datetime(2026, 11, 21, 12, 30, 15, 123456, UTC)

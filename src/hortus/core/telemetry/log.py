@@ -12,7 +12,8 @@ from typing import Any
 
 import structlog
 
-from hortus.core import context, meters
+from hortus.core import context
+from hortus.core.telemetry import metrics
 
 Report = Callable[[dict[str, Any]], None]
 _report: Report | None = None
@@ -39,7 +40,7 @@ def report_to(report: Report | None) -> None:
 
 def _note_errors(_logger: Any, _name: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     if line.get("level") in ("error", "critical"):
-        meters.LOG_ERRORS.inc()
+        metrics.LOG_ERRORS.inc()
         if _report is not None:
             with contextlib.suppress(Exception):  # a report that fails must not take the line with it
                 _report(dict(line))

@@ -8,10 +8,10 @@ import pytest
 from redis.asyncio import Redis as Client
 from tests.broker import Valkey
 
-from hortus.core import stamps
+from hortus.core import cache
+from hortus.core.cache import OwnStamps, Remembered, SharedStamps, Stamps
 from hortus.core.db import Database
 from hortus.core.redis import Redis
-from hortus.core.stamps import OwnStamps, Remembered, SharedStamps, Stamps
 
 NAMES = ("session:1", "user:1")
 
@@ -125,17 +125,17 @@ async def test_a_transaction_changes_stamps_when_it_commits_and_only_then(
 ):
     reader, writer = both
     known: Remembered[str] = Remembered(reader, 60)
-    stamps.carry(database, writer)
+    cache.carry(database, writer)
     truth = Truth()
     await known.get(NAMES, truth.read)
     with pytest.raises(LookupError):
         async with database.transaction() as tx:
-            stamps.changed(tx, "session:1")
+            cache.changed(tx, "session:1")
             raise LookupError
     assert (await known.look(NAMES)).value == "old"
     async with database.transaction() as tx:
-        stamps.changed(tx, "session:1")
-        stamps.changed(tx, "user:1")
+        cache.changed(tx, "session:1")
+        cache.changed(tx, "user:1")
         assert (await known.look(NAMES)).value == "old"
     assert (await known.look(NAMES)).value is None
 

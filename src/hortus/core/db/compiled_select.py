@@ -13,7 +13,7 @@ from sqlalchemy import Dialect, Engine, Select, TextualSelect
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import greenlet_spawn
 
-from hortus.core.engines import hide_values, outage
+from hortus.core.db.engines import hide_values, outage
 
 Convert = Callable[[Any], Any]
 

@@ -13,9 +13,11 @@ import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hortus.core import context, ids, meters, spans, sse
+from hortus.core import context, ids
 from hortus.core.errors import Invalid, MethodNotAllowed, PayloadTooLarge, Problem
-from hortus.core.web import problem_response
+from hortus.core.telemetry import metrics, tracing
+from hortus.core.web import sse
+from hortus.core.web.problems import problem_response
 
 log = structlog.get_logger()
 PROBES = ("/health", "/metrics")
@@ -79,7 +81,7 @@ class Edge:
         mark = context.request_id.set(request_id)
         started = time.perf_counter()
         status, headed = 0, started
-        meters.IN_PROGRESS.inc()
+        metrics.IN_PROGRESS.inc()
 
         async def send_out(message: Message) -> None:
             nonlocal status, headed
@@ -94,7 +96,7 @@ class Edge:
                 await problem_response(refusal)(scope, receive, send_out)
                 return
             scope["path"] = _canonical(scope["path"])
-            answer = self._traced if spans.is_on() else self._answer
+            answer = self._traced if tracing.is_on() else self._answer
             await answer(scope, self._bounded(scope, receive), send_out)
         except Exception:
             log.exception("request_failed", method=scope["method"], path=scope["path"])
@@ -103,16 +105,16 @@ class Edge:
         finally:
             ended = time.perf_counter()
             took = round((ended - started) * 1000, 1)
-            meters.IN_PROGRESS.dec()
+            metrics.IN_PROGRESS.dec()
             if status:  # else the caller went away before there was an answer
-                meters.answered(scope["method"], _template(scope), status, headed - started)
+                metrics.answered(scope["method"], _template(scope), status, headed - started)
             say = log.debug if scope["path"].startswith(PROBES) and status < 500 else log.info
             say("request", method=scope["method"], path=scope["path"], status=status, ms=took)
             context.request_id.reset(mark)
 
     async def _traced(self, scope: Scope, receive: Receive, send: Send) -> None:
         caused = {name.decode(): value.decode("latin-1") for name, value in scope["headers"] if name == b"traceparent"}
-        with spans.span("request", "server", {"http.request.method": scope["method"]}, caused) as span:
+        with tracing.span("request", "server", {"http.request.method": scope["method"]}, caused) as span:
 
             async def send_on(message: Message) -> None:
                 if message["type"] == "http.response.start" and span is not None:
@@ -217,7 +219,7 @@ def _oversized(scope: Scope) -> Problem | None:
 
 def _template(scope: Scope) -> str:
     """The path as its route is written: there are only so many."""
-    path: str = getattr(scope.get("route"), "path", meters.UNMATCHED)
+    path: str = getattr(scope.get("route"), "path", metrics.UNMATCHED)
     return path
 
 

@@ -17,8 +17,8 @@ from sqlalchemy import Select, String, Text, and_, cast, column, func, literal, 
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hortus.core.db import Tx
-from hortus.core.paging import Page, Paging, newest, newest_first
+from hortus.core.db.paging import Page, Paging, newest, newest_first
+from hortus.core.db.tx import Tx
 
 RECENT = 256
 """So many newest rows are looked through first: what many rows contain is found there."""

@@ -32,7 +32,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.expression import FunctionElement
 
-from hortus.core.db import Base, Moment, Tx, clock_sql
+from hortus.core.db.tx import Tx
+from hortus.core.db.types import Base, Moment, clock_sql
 
 LOCK: Final = {"postgresql": "FOR UPDATE", "sqlite": ""}  # a SQLite writer is alone already
 SKIP_LOCKED: Final = {"postgresql": "FOR UPDATE SKIP LOCKED", "sqlite": ""}

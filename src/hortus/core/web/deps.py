@@ -1,4 +1,4 @@
-"""The edge between HTTP and the features: transactions, problems, idempotency, limits.
+"""Dependencies of handlers: resources, transactions, pages, idempotency keys and rate limits.
 
 The edge commits: a handler takes `tx: WriteTx`, and the one commit happens before the
 response is sent.
@@ -6,28 +6,24 @@ response is sent.
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from enum import Enum
 from functools import cache
 from typing import Annotated, Any, TypeVar, cast
 
 import structlog
-from fastapi import APIRouter, Depends, FastAPI, Header, Query, Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
-from fastapi.routing import APIRoute
+from fastapi import Depends, Header, Query, Request
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, HTTPConnection
+from starlette.requests import HTTPConnection
 
-from hortus.core import addresses, context, errors, idempotency, invalid_input
-from hortus.core.credentials import bears_credentials
+from hortus.core import errors, idempotency
 from hortus.core.db import Database, Tx
+from hortus.core.db.paging import MAX_LIMIT, Paging
 from hortus.core.errors import Problem
-from hortus.core.limits import Limiter, declare
-from hortus.core.paging import MAX_LIMIT, Paging
+from hortus.core.rate_limits import Limiter, declare
 from hortus.core.resources import Resources
+from hortus.core.security.credentials import bears_credentials
 from hortus.core.settings import Settings
-from hortus.core.strict_route import StrictRoute
+from hortus.core.web import client_ip
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -91,47 +87,6 @@ async def _history(connection: HTTPConnection, paging: PageOf) -> AsyncIterator[
 
 HistoryTx = Annotated[Tx, Depends(_history, scope="function")]
 """An open transaction that only reads a list of rows that are only ever added, in the order of their ids."""
-
-
-def public(reason: str) -> dict[str, Any]:
-    """Marks a route that needs nobody signed in, and says why: `openapi_extra=public("…")`."""
-    return {"x-public": reason}
-
-
-def open_to_keys(*scopes: str) -> dict[str, Any]:
-    """Lets API keys with any of `scopes` use a route: `openapi_extra=open_to_keys("text")`. Without it none may."""
-    return {"x-scopes": list(scopes)}
-
-
-def event_stream(**events: dict[str, Any]) -> dict[str, Any]:
-    """What the schema says of a 200 that is a stream of server-sent events: the JSON schema of each event's data."""
-    return {
-        "description": "Server-sent events",
-        "content": {"text/event-stream": {"itemSchema": {"oneOf": [_event(*each) for each in events.items()]}}},
-    }
-
-
-def _event(name: str, data: dict[str, Any]) -> dict[str, Any]:
-    properties = {
-        "id": {"type": "string"},
-        "event": {"const": name},
-        "data": {"type": "string", "contentMediaType": "application/json", "contentSchema": data},
-    }
-    return {"type": "object", "title": name, "required": ["event", "data"], "properties": properties}
-
-
-def event_data(**fields: str) -> dict[str, Any]:
-    """A JSON schema of the data of an event: its fields and their JSON types."""
-    return {
-        "type": "object",
-        "required": list(fields),
-        "properties": {name: {"type": kind} for name, kind in fields.items()},
-    }
-
-
-def shape_of(model: type[BaseModel]) -> dict[str, Any]:
-    """The JSON schema of a model that another route of the schema answers with."""
-    return {"$ref": f"#/components/schemas/{model.__name__}"}
 
 
 def scopes_of(connection: HTTPConnection) -> Sequence[str]:
@@ -233,7 +188,7 @@ def address_of(connection: HTTPConnection) -> str:
     proxies, forwarded = resources_of(connection).get(Settings).proxies, connection.headers.getlist("x-forwarded-for")
     if forwarded and not proxies:
         _say_once_that_nobody_is_trusted()
-    return addresses.caller_of(peer, forwarded, proxies)
+    return client_ip.caller_of(peer, forwarded, proxies)
 
 
 @cache
@@ -244,12 +199,12 @@ def _say_once_that_nobody_is_trusted() -> None:
 
 def network_of(connection: HTTPConnection) -> str:
     """Whom to count the caller as: their IPv4 address, or the /64 of their IPv6 address."""
-    return addresses.network_of(address_of(connection))
+    return client_ip.network_of(address_of(connection))
 
 
 def coarse_network_of(connection: HTTPConnection) -> str:
     """Roughly where the caller is, for records that outlive the session: the /24 or /48 of their address."""
-    return addresses.coarse_network_of(address_of(connection))
+    return client_ip.coarse_network_of(address_of(connection))
 
 
 async def hit_limit(connection: HTTPConnection, name: str, default: str, who: str, *, counts: bool = True) -> None:
@@ -306,114 +261,3 @@ async def count_failure(connection: HTTPConnection, name: str, default: str, who
 
 _WRONG = (401, 403, 404)
 """A secret or a name was wrong. What is malformed (422) was not looked at; overload (429, 5xx) is not the caller's."""
-
-
-# Problems --------------------------------------------------------------------
-
-
-def problem_response(problem: Problem) -> JSONResponse:
-    """RFC 9457. Nothing but the class's own words and `extra` reaches the caller."""
-    body = {
-        "type": f"/docs/errors#{problem.code}",
-        "title": problem.title,
-        "status": problem.status,
-        "code": problem.code,
-        "detail": problem.detail,
-        "request_id": context.request_id.get(),
-        **problem.extra,
-    }
-    return JSONResponse(body, problem.status, headers=problem.headers, media_type="application/problem+json")
-
-
-async def _on_problem(_request: Request, error: Exception) -> JSONResponse:
-    return problem_response(cast("Problem", error))
-
-
-async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
-    found = cast("RequestValidationError", error).errors()
-    body_expected = any(item["loc"] and item["loc"][0] == "body" for item in found)
-    content_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    sent_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
-    known = content_type.endswith("json") or content_type == "multipart/form-data"
-    if body_expected and sent_body and not known:
-        return problem_response(errors.UnsupportedMediaType())
-    return problem_response(errors.Invalid(errors=invalid_input.listed(found)))
-
-
-CLIENT_LEFT = 499
-"""Logged and counted for a caller who left while we read their body; nginx's own number. Nobody receives it."""
-_BY_STATUS: dict[int, type[Problem]] = {
-    400: errors.Invalid,
-    401: errors.Unauthenticated,
-    403: errors.Forbidden,
-    404: errors.NotFound,
-    405: errors.MethodNotAllowed,
-    413: errors.PayloadTooLarge,
-    415: errors.UnsupportedMediaType,
-    503: errors.Unavailable,
-}
-
-
-async def _on_left(_request: Request, _error: Exception) -> Response:
-    return Response(status_code=CLIENT_LEFT)
-
-
-async def _on_http(request: Request, error: Exception) -> Response:
-    raised = cast("HTTPException", error)
-    if isinstance(raised.__cause__, ClientDisconnect):  # FastAPI says 400 to whatever goes wrong while a body is read
-        return await _on_left(request, raised.__cause__)
-    if isinstance(raised.__cause__, Problem):
-        return problem_response(raised.__cause__)
-    kind = _BY_STATUS.get(raised.status_code, errors.Invalid if raised.status_code < 500 else Problem)
-    problem = kind()
-    problem.headers = {**problem.headers, **(raised.headers or {})}
-    return problem_response(problem)
-
-
-async def _on_unexpected(_request: Request, _error: Exception) -> JSONResponse:
-    return problem_response(Problem())  # the edge logs it: it is raised again after this answer
-
-
-def install_problems(app: FastAPI) -> None:
-    """Make every error of `app` a problem+json."""
-    app.add_exception_handler(Problem, _on_problem)
-    app.add_exception_handler(RequestValidationError, _on_invalid)
-    app.add_exception_handler(HTTPException, _on_http)
-    app.add_exception_handler(ClientDisconnect, _on_left)
-    app.add_exception_handler(Exception, _on_unexpected)
-
-
-PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
-    "4XX": {
-        "description": "A problem the caller can act on",
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
-}
-
-
-def operation_id(route: APIRoute) -> str:
-    """The name of a route in the schema: its own, or its function's."""
-    return route.operation_id or route.name
-
-
-def make_router(prefix: str, tag: str | None = None) -> APIRouter:
-    """Routes under `prefix` whose schema says what every problem looks like. Only `main` mounts them."""
-    tags: list[str | Enum] | None = [tag] if tag is not None else None
-    return APIRouter(
-        prefix=prefix,
-        tags=tags,
-        responses=PROBLEM_RESPONSES,
-        generate_unique_id_function=operation_id,
-        route_class=StrictRoute,
-    )
-
-
-class ProblemBody(BaseModel):
-    """The shape of every error."""
-
-    type: str
-    title: str
-    status: int
-    code: str
-    detail: str
-    request_id: str

@@ -14,105 +14,21 @@ from functools import partial
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import (
-    BindParameter,
-    DateTime,
-    Dialect,
-    Double,
-    MetaData,
-    String,
-    TypeDecorator,
-    literal,
-    make_url,
-)
+from sqlalchemy import make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.orm import DeclarativeBase
-from sqlalchemy.sql.expression import FunctionElement
 
-from hortus.core import context, engines
-from hortus.core.append_only import append_only as append_only  # noqa: PLC0414 - migrations know it by this name
-from hortus.core.append_only import append_only_statements as append_only_statements  # noqa: PLC0414 - likewise
+from hortus.core import context
 from hortus.core.configuration import Configuration
-from hortus.core.engines import Manners
+from hortus.core.db import engines
+from hortus.core.db.compiled_select import InlineSource, PostgresSource, Read
+from hortus.core.db.engines import Manners
+from hortus.core.db.replica import SETTLED, Replica
+from hortus.core.db.tx import CONFIGURATION, InlineTx, Tx
 from hortus.core.errors import Unavailable
-from hortus.core.reads import InlineSource, PostgresSource, Read
-from hortus.core.replica import SETTLED, Replica
-from hortus.core.tx import CONFIGURATION, InlineTx
-from hortus.core.tx import Tx as Tx  # noqa: PLC0414 - the front door
 
 log = structlog.get_logger()
 T = TypeVar("T")
-
-
-class Moment(TypeDecorator[datetime]):
-    """An aware UTC datetime on both databases (SQLite keeps it as sortable text)."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse naive times; store UTC."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a naive datetime never enters the database")
-        utc = value.astimezone(UTC)
-        return utc if dialect.name == "postgresql" else utc.replace(tzinfo=None)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give back an aware time."""
-        if value is None:
-            return None
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-
-
-def id_type() -> String:
-    """The column type of ids: 36 characters, compared by bytes so that order is order of birth."""
-    return String(36).with_variant(String(36, collation="C"), "postgresql")
-
-
-class Base(DeclarativeBase):
-    """The base of every table class."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "ck": "ck_%(table_name)s_%(constraint_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {datetime: Moment}  # noqa: RUF012 - SQLAlchemy's own name and shape
-
-
-class db_now(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL function it is
-    """The database's clock plus `seconds`, for leases: hosts may disagree on the time, one database does not.
-
-    `seconds` may be a `bindparam` of type Double.
-    """
-
-    type = Moment()
-    inherit_cache = True  # the seconds are a parameter: a statement is compiled once, whatever they are
-
-    def __init__(self, seconds: "float | BindParameter[float]" = 0.0) -> None:
-        super().__init__(seconds if isinstance(seconds, BindParameter) else literal(float(seconds), Double))
-
-
-def clock_sql(dialect: str, seconds: str) -> str:
-    """SQL for the database's clock plus an expression of seconds."""
-    if dialect == "postgresql":
-        return f"(clock_timestamp() + make_interval(secs => {seconds}))"
-    # Three zeros: stored times have microseconds and are compared as text.
-    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', printf('%+.3f seconds', {seconds})) || '000')"
-
-
-@compiles(db_now, "postgresql")
-@compiles(db_now, "sqlite")
-def _now(element: db_now, compiler: Any, **given: Any) -> str:
-    return clock_sql(compiler.dialect.name, compiler.process(element.clauses, **given))
 
 
 _PLAIN: dict[str, Any] = {"synchronize_session": False}

@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hortus.core.configuration import Configuration, G
-from hortus.core.reads import Read
+from hortus.core.db.compiled_select import Read
 
 CONFIGURATION = "configuration"
 AfterCommit = Callable[[], Awaitable[None] | None]

@@ -4,7 +4,7 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hortus.core import heap
+from hortus.core import malloc
 
 
 @contextmanager
@@ -14,7 +14,7 @@ def loading() -> Iterator[None]:
     What is there afterwards stays until the end, and is never looked through again: the pauses for garbage depend
     on what requests leave behind, not on the size of the program.
     """
-    heap.share()
+    malloc.share()
     gc.disable()
     try:
         yield

@@ -9,7 +9,7 @@ from tests.plans import plan_of
 
 from hortus.core import clock, ids
 from hortus.core.db import Database
-from hortus.core.rowset import among, insert_of
+from hortus.core.db.bulk import among, insert_of
 from hortus.generation.tables import Generation
 from hortus.tasks.tables import Task, TaskSchedule
 

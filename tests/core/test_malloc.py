@@ -14,7 +14,7 @@ from hortus.core.db import Database
 HASHING = """
 import asyncio
 from pathlib import Path
-from hortus.core.loading import loading
+from hortus.core.gc_tuning import loading
 with loading():
     from hortus.accounts import PasswordPool
 

@@ -15,10 +15,10 @@ from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
-from hortus.core import meters
 from hortus.core.background import in_background
 from hortus.core.db import Database, Tx
 from hortus.core.redis import Redis, RedisDown
+from hortus.core.telemetry import metrics
 
 V = TypeVar("V")
 KEPT_NAMES = 50_000
@@ -200,7 +200,7 @@ class Remembered(Generic[V]):
     def __init__(
         self, stamps: Stamps, seconds: float, *, size: int = 10_000, parts: int = 20, name: str = "other"
     ) -> None:
-        self._looks = meters.Looks(name)
+        self._looks = metrics.Looks(name)
         self._stamps, self.seconds = stamps, seconds
         self._size, self._parts = size, parts
         self._known: OrderedDict[tuple[str, ...], _Entry[V]] = OrderedDict()

@@ -5,7 +5,7 @@ neighbouring host can plant them (`__Host-`).
 from starlette.requests import HTTPConnection
 
 from hortus.core.settings import Settings
-from hortus.core.web import resources_of
+from hortus.core.web.deps import resources_of
 
 
 def read(connection: HTTPConnection, name: str) -> str | None:

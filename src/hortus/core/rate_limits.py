@@ -15,11 +15,11 @@ from limits import RateLimitItem, parse
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 
-from hortus.core import windows
+from hortus.core import redis_rate_limit
 from hortus.core.errors import RateLimited
 from hortus.core.redis import Redis, RedisDown
+from hortus.core.redis_rate_limit import Verdict
 from hortus.core.settings import Settings
-from hortus.core.windows import Verdict
 
 _names: set[str] = set()
 
@@ -68,7 +68,9 @@ class Limiter:
         if self._redis is None or not self._redis.up or not await self._own.test(limit, name, who):
             return None
         try:
-            verdict = await windows.hit(self._redis, f"{name}:{who}", limit.amount, limit.get_expiry(), counts=counts)
+            verdict = await redis_rate_limit.hit(
+                self._redis, f"{name}:{who}", limit.amount, limit.get_expiry(), counts=counts
+            )
         except RedisDown:
             return None
         if verdict.allowed and counts:

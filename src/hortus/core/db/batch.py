@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 from hortus.core.background import in_background
-from hortus.core.db import Database, Tx
+from hortus.core.db.database import Database
+from hortus.core.db.tx import Tx
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")

@@ -10,7 +10,7 @@ from redis.asyncio import Redis as Client
 from tests.broker import Valkey
 
 from hortus.core.errors import RateLimited
-from hortus.core.limits import Limiter
+from hortus.core.rate_limits import Limiter
 from hortus.core.redis import Redis
 from hortus.core.settings import Settings
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from sqlalchemy import ColumnElement, Select, literal, tuple_
 
 from hortus.core import ids
-from hortus.core.db import Tx
+from hortus.core.db.tx import Tx
 from hortus.core.errors import Invalid
 
 T = TypeVar("T")

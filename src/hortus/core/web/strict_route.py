@@ -13,9 +13,9 @@ from pydantic import TypeAdapter
 from pydantic.fields import FieldInfo
 from starlette.requests import Request
 
-from hortus.core import json_body
-from hortus.core.body_bounds import SMALLEST, Bounds, bounds_of
 from hortus.core.errors import Invalid, PayloadTooLarge
+from hortus.core.web import json_body
+from hortus.core.web.body_bounds import SMALLEST, Bounds, bounds_of
 
 _WRITTEN = {
     "integer": (re.compile(r"-?[0-9]{1,19}"), "Must be an integer."),

@@ -7,8 +7,8 @@ import pytest
 from pydantic import ValidationError
 from tests.serving import serve
 
-from hortus.core.addresses import caller_of, network_of
 from hortus.core.settings import Settings
+from hortus.core.web.client_ip import caller_of, network_of
 
 TRUSTED = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
 

@@ -1,0 +1,23 @@
+"""The database: transactions, column types, engines, statements over many rows, pages and search.
+
+The front door has what every feature uses; the rest is imported by the name of its module.
+"""
+
+from hortus.core.db.append_only import append_only, append_only_statements
+from hortus.core.db.database import Database, NestedTransaction, normalise_url
+from hortus.core.db.tx import Tx
+from hortus.core.db.types import Base, Moment, clock_sql, db_now, id_type
+
+__all__ = [
+    "Base",
+    "Database",
+    "Moment",
+    "NestedTransaction",
+    "Tx",
+    "append_only",
+    "append_only_statements",
+    "clock_sql",
+    "db_now",
+    "id_type",
+    "normalise_url",
+]

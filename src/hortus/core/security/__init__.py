@@ -1,0 +1,1 @@
+"""Encryption at rest, signatures, and the marking of credentials in answers."""

@@ -1,0 +1,1 @@
+"""Metrics, tracing spans and structured logs of a process."""
