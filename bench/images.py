@@ -1,4 +1,4 @@
-"""How many pictures a second can be ordered: quota taken, credit held, task and answer durable."""
+"""How many images a second can be ordered: quota taken, credit held, task and answer durable."""
 
 import asyncio
 import itertools
@@ -45,6 +45,6 @@ async def measure(folder: Path, database_url: str) -> list[Figure]:
             await asyncio.sleep(0)
     times = [each for _, found in rounds for each in found]
     return [
-        at_least("pictures accepted, PostgreSQL, 64 clients", statistics.median(rate for rate, _ in rounds), 300, "/s"),
+        at_least("images accepted, PostgreSQL, 64 clients", statistics.median(rate for rate, _ in rounds), 300, "/s"),
         known("... median time to the answer", percentile(times, 50) * 1000, "ms"),
     ]

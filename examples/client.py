@@ -1,6 +1,6 @@
 """A typed client of Hortus to start from: sign up, make an image, wait for it, download it, chat, use an API key.
 
-    python examples/client.py http://127.0.0.1:8000 picture.png
+    python examples/client.py http://127.0.0.1:8000 image.png
 
 It needs `httpx2` only. `Hortus` is what to copy; `main` shows a whole visit.
 """
@@ -246,7 +246,7 @@ class Hortus:
         )
 
 
-def main(base_url: str, picture: Path) -> None:
+def main(base_url: str, image: Path) -> None:
     """A whole visit."""
     with Hortus(base_url) as client:
         client.register(f"visitor-{secrets.token_hex(4)}@example.com", secrets.token_urlsafe(16))
@@ -256,8 +256,8 @@ def main(base_url: str, picture: Path) -> None:
         made = client.wait_for(asked["id"])
         if made["error"] is not None:
             raise SystemExit(f"no image: {made['error']['detail']}")
-        picture.write_bytes(client.download(made))
-        print(f"{picture}: {made['outputs'][0]['bytes']} bytes")
+        image.write_bytes(client.download(made))
+        print(f"{image}: {made['outputs'][0]['bytes']} bytes")
 
         room = client.open_room("From Python")
         print("reply:", "".join(client.chat(room, "Hello, who are you?")))
@@ -278,5 +278,5 @@ def main(base_url: str, picture: Path) -> None:
 if __name__ == "__main__":
     main(
         sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8000",
-        Path(sys.argv[2] if len(sys.argv) > 2 else "picture.png"),
+        Path(sys.argv[2] if len(sys.argv) > 2 else "image.png"),
     )

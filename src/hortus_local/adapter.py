@@ -23,14 +23,14 @@ from hortus.providers import (
     Unsupported,
     VideoRequest,
 )
-from hortus_local import voices, writing
-from hortus_local.process import Studio
+from hortus_local import text_sketch, voices
+from hortus_local.worker_pool import WorkerPool
 
 _TEXT, _IMAGE, _VIDEO = "sketch-text", "sketch-image", "sketch-video"
 _LIBRARIES = ("av", "cv2", "espeakng_loader", "fontpkg_noto_sans", "fontpkg_noto_sans_devanagari", "numpy", "PIL")
-_LARGEST_SIDE = 2048
-_MOST_PICTURES = 8
-_LONGEST_PROMPT = 4_000
+_MAX_SIDE = 2048
+_MAX_IMAGES = 8
+_MAX_PROMPT = 4_000
 
 
 @cache
@@ -47,7 +47,7 @@ class LocalOptions(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    seed: int | None = Field(None, ge=0, lt=2**31, description="Draw the same picture again; else the prompt decides")
+    seed: int | None = Field(None, ge=0, lt=2**31, description="Draw the same image again; else the prompt decides")
     subtitles: bool = Field(True, description="Show the words while they are said")
     words_per_minute: int = Field(160, ge=80, le=300, description="How fast the voice speaks")
 
@@ -66,7 +66,7 @@ class Adapter:
     Options: ClassVar[type[BaseModel]] = LocalOptions
 
     def __init__(self, context: Context) -> None:
-        self._studio = Studio()
+        self._workers = WorkerPool()
 
     def missing(self) -> str | None:
         """One line on what to install; text works without, but half a provider is none."""
@@ -82,11 +82,11 @@ class Adapter:
         return None if known is None else Speech(*known)
 
     async def generate(self, request: Request) -> AsyncIterator[Event]:
-        """Write in this process; draw and film in a child process that dies with the iterator."""
+        """Write in this process; draw and render video in a child process that dies with the iterator."""
         options = _read_options(request)
         if isinstance(request, TextRequest):
             _expect(request, _TEXT)
-            for event in writing.write(request):
+            for event in text_sketch.write(request):
                 yield event
                 await asyncio.sleep(0)
             return
@@ -95,10 +95,10 @@ class Adapter:
             job = await asyncio.to_thread(_plan_images, request)
         elif isinstance(request, VideoRequest):
             _expect(request, _VIDEO)
-            job = await asyncio.to_thread(_plan_film, request)
+            job = await asyncio.to_thread(_plan_video, request)
         else:
             raise Unsupported(f"a {type(request).__name__} is nothing to sketch")
-        events = self._studio.run(job | options.model_dump(), request.workdir, request.timeout)
+        events = self._workers.run(job | options.model_dump(), request.workdir, request.timeout)
         async with aclosing(events):
             async for event in events:
                 yield event
@@ -117,20 +117,20 @@ def _expect(request: Request, model: str) -> None:
 
 
 def _plan_images(request: ImageRequest) -> dict[str, Any]:
-    if not (16 <= request.width <= _LARGEST_SIDE and 16 <= request.height <= _LARGEST_SIDE):
-        raise Rejected(f"pictures have 16 to {_LARGEST_SIDE} pixels a side", "bad_input")
-    if not 1 <= request.count <= _MOST_PICTURES:
-        raise Rejected(f"1 to {_MOST_PICTURES} pictures at a time", "bad_input")
+    if not (16 <= request.width <= _MAX_SIDE and 16 <= request.height <= _MAX_SIDE):
+        raise Rejected(f"images have 16 to {_MAX_SIDE} pixels a side", "bad_input")
+    if not 1 <= request.count <= _MAX_IMAGES:
+        raise Rejected(f"1 to {_MAX_IMAGES} images at a time", "bad_input")
     job: dict[str, Any] = {
-        "operation": request.operation, "prompt": request.prompt[:_LONGEST_PROMPT], "style": request.style,
+        "operation": request.operation, "prompt": request.prompt[:_MAX_PROMPT], "style": request.style,
         "color": request.color, "width": request.width, "height": request.height, "count": request.count,
     }  # fmt: skip
     if request.operation != "image.generate":
-        job["source"] = _lay_down(request.source, request.workdir, "source")
+        job["source"] = _write_source(request.source, request.workdir, "source")
     return job
 
 
-def _plan_film(request: VideoRequest) -> dict[str, Any]:
+def _plan_video(request: VideoRequest) -> dict[str, Any]:
     job: dict[str, Any] = {
         "operation": request.operation, "script": request.script, "voice": request.voice, "language": request.language,
         "aspect_ratio": request.aspect_ratio, "duration_s": request.duration_s,
@@ -138,16 +138,16 @@ def _plan_film(request: VideoRequest) -> dict[str, Any]:
     if request.operation == "video.talking_photo":
         if not request.script or not request.script.strip():
             raise Rejected("a talking photo needs a script", "bad_input")
-        job["photo"] = _lay_down(request.photo, request.workdir, "photo")
+        job["photo"] = _write_source(request.photo, request.workdir, "photo")
     else:
         if not request.prompt or not request.prompt.strip():
-            raise Rejected("a film needs a prompt", "bad_input")
-        job["prompt"] = request.prompt[:_LONGEST_PROMPT]
+            raise Rejected("a video needs a prompt", "bad_input")
+        job["prompt"] = request.prompt[:_MAX_PROMPT]
     return job
 
 
-def _lay_down(media: Media | None, workdir: Path, name: str) -> str:
-    """Write the customer's picture where the worker finds it."""
+def _write_source(media: Media | None, workdir: Path, name: str) -> str:
+    """Write the customer's image where the worker finds it."""
     if media is None:
         raise Rejected(f"the {name} is missing", "bad_input")
     path = workdir / name

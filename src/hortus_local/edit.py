@@ -1,4 +1,4 @@
-"""Changing a picture somebody sent: style, light, size, background."""
+"""Changing an image somebody sent: style, light, size, background."""
 
 import contextlib
 from pathlib import Path
@@ -8,35 +8,35 @@ import numpy as np
 
 from hortus_local.drawing.canvas import Floats
 from hortus_local.drawing.palette import at_brightness, read_colour
-from hortus_local.drawing.treat import treat
+from hortus_local.drawing.render_style import apply_style
 from hortus_local.face import find_face
-from hortus_local.pictures import Pixels, read_picture
+from hortus_local.images import Pixels, read_image
 
 _WORKED_AT = 1536
 _LARGEST = 4096
-"""Pixels of the longer side that an upscaled picture may have."""
+"""Pixels of the longer side that an upscaled image may have."""
 
 
 def restyle(source: Path, prompt: str, style: str | None, color: str | None, take: int = 0) -> Pixels:
-    """The picture rendered in the style, at most 1536 pixels long, drawn towards the colour if one is given."""
-    picture = _to_floats(read_picture(source, _WORKED_AT))
+    """The image rendered in the style, at most 1536 pixels long, drawn towards the colour if one is given."""
+    image = _to_floats(read_image(source, _WORKED_AT))
     wish = read_colour(color)
     if wish is not None:
-        grey = picture @ np.array((0.30, 0.59, 0.11), np.float32)
+        grey = image @ np.array((0.30, 0.59, 0.11), np.float32)
         table = np.array([at_brightness(wish, v / 255) for v in range(256)], np.float32)
-        picture = picture * 0.5 + table[np.clip(grey * 255, 0, 255).astype(int)] * 0.5
-    return _to_pixels(treat(picture, style, prompt, 1000 + take))
+        image = image * 0.5 + table[np.clip(grey * 255, 0, 255).astype(int)] * 0.5
+    return _to_pixels(apply_style(image, style, prompt, 1000 + take))
 
 
 def enhance(source: Path) -> Pixels:
     """Balanced colours, opened shadows, local contrast, less noise, sharper edges; the size stays (up to 4096)."""
-    pixels = read_picture(source, _LARGEST)
-    picture = _to_floats(pixels)
-    means = picture.reshape(-1, 3).mean(axis=0)
+    pixels = read_image(source, _LARGEST)
+    image = _to_floats(pixels)
+    means = image.reshape(-1, 3).mean(axis=0)
     gains = np.clip(means.mean() / np.maximum(means, 1e-3), 0.85, 1.18) ** 0.5
-    low, high = np.percentile(picture[::4, ::4], (0.5, 99.5))
-    picture = np.clip((picture * gains - low) / max(float(high - low), 0.2), 0, 1).astype(np.float32)
-    lab = cv2.cvtColor(_to_pixels(picture), cv2.COLOR_RGB2LAB)
+    low, high = np.percentile(image[::4, ::4], (0.5, 99.5))
+    image = np.clip((image * gains - low) / max(float(high - low), 0.2), 0, 1).astype(np.float32)
+    lab = cv2.cvtColor(_to_pixels(image), cv2.COLOR_RGB2LAB)
     light = cv2.createCLAHE(clipLimit=1.6, tileGridSize=(8, 8)).apply(lab[:, :, 0])
     lab[:, :, 0] = cv2.addWeighted(lab[:, :, 0], 0.45, light, 0.55, 0)
     better = cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)
@@ -48,7 +48,7 @@ def enhance(source: Path) -> Pixels:
 
 def upscale(source: Path) -> Pixels:
     """Twice the size, but no side over 4096 pixels, with crisp edges; transparency is kept."""
-    pixels = read_picture(source, _LARGEST, alpha=True)
+    pixels = read_image(source, _LARGEST, alpha=True)
     height, width = pixels.shape[:2]
     factor = min(2.0, _LARGEST / max(height, width))
     size = (round(width * factor), round(height * factor))
@@ -64,8 +64,8 @@ def upscale(source: Path) -> Pixels:
 
 
 def remove_background(source: Path) -> Pixels:
-    """The main thing of the picture with everything else transparent: a person if there is one, else what stands out."""
-    pixels = read_picture(source, _WORKED_AT)
+    """The main thing of the image with everything else transparent: a person if there is one, else what stands out."""
+    pixels = read_image(source, _WORKED_AT)
     height, width = pixels.shape[:2]
     scale = min(360 / max(height, width), 1.0)
     small = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -74,7 +74,7 @@ def remove_background(source: Path) -> Pixels:
         marks = _mark_salient(small)
     back, front = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(1)
-    with contextlib.suppress(cv2.error):  # a flat picture has nothing to tell apart
+    with contextlib.suppress(cv2.error):  # a flat image has nothing to tell apart
         cv2.grabCut(cv2.cvtColor(small, cv2.COLOR_RGB2BGR), marks, (0, 0, 1, 1), back, front, 5, cv2.GC_INIT_WITH_MASK)
     mask = np.where((marks == cv2.GC_FGD) | (marks == cv2.GC_PR_FGD), 255, 0).astype(np.uint8)
     mask = _keep_large(cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)))
@@ -153,5 +153,5 @@ def _to_floats(pixels: Pixels) -> Floats:
     return pixels.astype(np.float32) * np.float32(1 / 255)
 
 
-def _to_pixels(picture: Floats) -> Pixels:
-    return np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8)
+def _to_pixels(image: Floats) -> Pixels:
+    return np.clip(image * 255 + 0.5, 0, 255).astype(np.uint8)

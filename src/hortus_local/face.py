@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from hortus_local.pictures import Pixels
+from hortus_local.images import Pixels
 
 _SEEN_AT = 480
 """Pixels of the longer side at which faces are sought; more is slower and finds no better."""
@@ -22,7 +22,7 @@ class Eye:
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """Where the parts of a face are, in pixels of the picture it was found in."""
+    """Where the parts of a face are, in pixels of the image it was found in."""
 
     x: float
     y: float

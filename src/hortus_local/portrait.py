@@ -21,8 +21,8 @@ def draw_portrait(path: Path, looks: Looks | None = None) -> None:
     draw_person(canvas, (SIDE * 2 - side) / 2, SIDE * 2 - side, side, chosen)
     grain = np.random.default_rng(1).normal(0, 0.008, (SIDE, SIDE, 1)).astype(np.float32)
     small = cv2.resize(canvas.rgb, (SIDE, SIDE), interpolation=cv2.INTER_AREA) + grain
-    picture = np.clip(small * 255 + 0.5, 0, 255).astype(np.uint8)
-    cv2.imwrite(str(path), picture[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    image = np.clip(small * 255 + 0.5, 0, 255).astype(np.uint8)
+    cv2.imwrite(str(path), image[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
 
 
 def draw_backdrop(canvas: Canvas, light: Colour, dark: Colour, leaf: Colour, seed: int) -> None:

@@ -61,7 +61,7 @@ class Speech:
         return len(self.samples) / self.rate
 
     def loudness(self, fps: int, frames: int) -> NDArray[np.float64]:
-        """How loud each of `frames` pictures is, 0 to 1."""
+        """How loud each of `frames` images is, 0 to 1."""
         edges = (np.arange(frames + 1) * self.rate / fps).astype(int)
         levels = np.zeros(frames)
         for i in range(frames):

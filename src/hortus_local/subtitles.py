@@ -1,4 +1,4 @@
-"""Words on the picture, shown while they are said."""
+"""Words on the image, shown while they are said."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-from hortus_local.pictures import Pixels
+from hortus_local.images import Pixels
 from hortus_local.speech import Word
 
 _NOTHING = "\U000ffffe"

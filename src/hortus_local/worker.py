@@ -13,7 +13,7 @@ import sys
 import threading
 
 MEMORY = 2 * 1024**3
-"""Bytes of address space; libraries and a film of the largest size take about half."""
+"""Bytes of address space; libraries and a video of the largest size take about half."""
 _LARGEST_FILE = 512 * 1024**2
 _PR_SET_PDEATHSIG = 1
 
@@ -23,7 +23,7 @@ def main() -> None:
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)  # a library that prints must not garble our lines
 
-    def say(**line: object) -> None:
+    def send(**line: object) -> None:
         out.write(json.dumps(line) + "\n")
 
     _die_with_parent()
@@ -35,13 +35,13 @@ def main() -> None:
     try:
         from hortus_local import jobs  # noqa: PLC0415 - heavy, and after the bounds are set
 
-        usage = jobs.run(job, say)
+        usage = jobs.run(job, send)
     except Refusal as refusal:
-        say(refusal=refusal.code, reason=refusal.reason, detail=refusal.detail)
+        send(refusal=refusal.code, reason=refusal.reason, detail=refusal.detail)
     except MemoryError:
-        say(refusal="unavailable", reason="", detail="out of memory")
+        send(refusal="unavailable", reason="", detail="out of memory")
     else:
-        say(usage=usage)
+        send(usage=usage)
     out.flush()
     os._exit(0)  # nothing is left to save; tearing down the libraries takes longer than some jobs
 

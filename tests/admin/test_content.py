@@ -16,7 +16,7 @@ async def take_down(client: httpx2.AsyncClient, generation_id: str) -> httpx2.Re
     return await client.post(f"/api/admin/generations/{generation_id}/take-down", json=WHY)
 
 
-async def test_a_picture_is_taken_down(hortus: Hortus, root):
+async def test_an_image_is_taken_down(hortus: Hortus, root):
     customer, support = await hortus.customer(), await hortus.staff("support")
     made = await ended(customer, (await customer.post("/api/image/generate", json={"prompt": "kite"})).json()["id"])
     url = made["outputs"][0]["url"]

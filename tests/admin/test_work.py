@@ -54,7 +54,7 @@ async def test_what_cannot_be_requeued_or_cancelled_is_a_conflict(hortus: Hortus
     assert (await do(root, done, "cancel")).json()["code"] == "task_ended"
     twin, _live = await put(hortus.database, key="k"), await put(hortus.database, key="k", status="queued")
     answer = await do(root, twin, "requeue")
-    assert (answer.status_code, answer.json()["code"]) == (409, "task_is_there")
+    assert (answer.status_code, answer.json()["code"]) == (409, "task_already_queued")
     assert (await do(root, ids.new(), "requeue")).json()["code"] == "task_not_found"
     assert await audit_of(root) == []  # nothing was done
 

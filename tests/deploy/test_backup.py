@@ -35,7 +35,7 @@ async def vendor(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OpenAIEmulato
 
 
 async def work(running: Hortus) -> str:
-    """A customer with a picture, paid for; the address of the customer."""
+    """A customer with an image, paid for; the address of the customer."""
     client = await running.customer()
     made = await client.post("/api/image/generate", json={"prompt": "A lake at dawn"})
     assert (await ended(client, made.json()["id"]))["status"] == "succeeded"
@@ -84,8 +84,8 @@ async def test_sqlite_comes_back_whole(tmp_path: Path, vendor: OpenAIEmulator):
         client = running.anonymous()
         client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
         (made,) = (await client.get("/api/generations")).json()["items"]
-        picture = await client.get(made["outputs"][0]["url"])
-        assert (picture.status_code, len(picture.content)) == (200, made["outputs"][0]["bytes"])
+        image = await client.get(made["outputs"][0]["url"])
+        assert (image.status_code, len(image.content)) == (200, made["outputs"][0]["bytes"])
 
 
 async def test_verify_finds_what_a_restore_forgot(tmp_path: Path, vendor: OpenAIEmulator):
@@ -95,8 +95,8 @@ async def test_verify_finds_what_a_restore_forgot(tmp_path: Path, vendor: OpenAI
         await work(running)
         async with running.database.transaction() as tx:
             await tx.execute(text("UPDATE credit_accounts SET balance = balance + 1"))
-    (picture,) = [path for path in (data / "files").rglob("*") if path.is_file()]
-    picture.unlink()
+    (image,) = [path for path in (data / "files").rglob("*") if path.is_file()]
+    image.unlink()
     code, said = await hortus("verify", HORTUS_DATA=str(data))
     assert code == 1
     assert "it is gone" in said

@@ -68,7 +68,7 @@ async def test_old_and_new_processes_share_a_schema(
                 named = customers(server.url, database, 1, name=f"of{wishes}-")
                 (client,) = await stack.enter_async_context(named)
                 for place in range(4):
-                    await wish(client, wishes + place, dice, films=False)
+                    await wish(client, wishes + place, dice, videos=False)
                 wishes += 4
                 await all_ended(database, wishes)
                 assert (await client.get("/health/ready")).status_code == 200

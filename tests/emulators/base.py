@@ -47,7 +47,7 @@ OTHER_FAILURES = (
     "wrong_usage",  # numbers no vendor should send
     "refusal",  # 200, and a refusal by policy
     "empty",  # 200, and nothing in it
-    "text_for_image",  # words where a picture should be
+    "text_for_image",  # words where an image should be
     "job_failed",
     "job_refused",
 )
@@ -318,11 +318,11 @@ def png(width: int, height: int) -> bytes:
 
 @cache
 def mp4() -> bytes:
-    """A real MP4: 12 pictures of 160 x 90, half a second."""
+    """A real MP4: 12 images of 160 x 90, half a second."""
     import av
 
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "film.mp4"
+        path = Path(folder) / "video.mp4"
         with av.open(path, "w", options={"movflags": "faststart"}) as container:
             track = container.add_stream("libx264", rate=24)
             track.width, track.height, track.pix_fmt = 160, 90, "yuv420p"

@@ -62,7 +62,7 @@ class GeminiEmulator(Emulator):
     async def _models(self, _: web.Request) -> web.Response:
         return web.json_response({"models": [{"name": "models/gemini-flash"}, {"name": "models/gemini-pro"}]})
 
-    # Text and pictures
+    # Text and images
 
     async def _generate(self, request: web.Request) -> web.Response:
         asked = await request.json()

@@ -1,4 +1,4 @@
-"""OpenAI's REST as of late 2026: models, chat completions, pictures made and edited."""
+"""OpenAI's REST as of late 2026: models, chat completions, images made and edited."""
 
 import base64
 import json
@@ -29,10 +29,10 @@ ERRORS = {
 
 @dataclass(kw_only=True)
 class OpenAIEmulator(Emulator):
-    """Its API is at `url + "/v1"`. `models` is what it lists; `picture_links` makes it answer URLs, not base64."""
+    """Its API is at `url + "/v1"`. `models` is what it lists; `image_links` makes it answer URLs, not base64."""
 
     models: tuple[str, ...] = ("house-1", "house-2")
-    picture_links: bool = False
+    image_links: bool = False
     ignores_n: bool = False
 
     def routes(self) -> list[web.RouteDef]:
@@ -84,22 +84,22 @@ class OpenAIEmulator(Emulator):
         return known[1]
 
     async def _generate(self, request: web.Request) -> web.Response:
-        return self._pictures(request, await request.json())
+        return self._images(request, await request.json())
 
     async def _edit(self, request: web.Request) -> web.Response:
         form = await request.post()
         if not isinstance(form.get("image"), web.FileField):
             return web.json_response(self.error("bad_request", 400)[1], status=400)
-        return self._pictures(request, form)
+        return self._images(request, form)
 
-    def _pictures(self, request: web.Request, asked: Any) -> web.Response:
+    def _images(self, request: web.Request, asked: Any) -> web.Response:
         mode = request[MODE]
         size = str(asked["size"])
         width, height = map(int, size.split("x"))
         number = 1 if self.ignores_n else int(asked.get("n", 1))
         data = b"I would rather talk about it." if mode == "text_for_image" else png(width, height)
         one = {"b64_json": base64.b64encode(data).decode()}
-        if self.picture_links:
+        if self.image_links:
             one = {"url": f"{self.url}/made/{size}.png"}
         usage = {"input_tokens": 9, "output_tokens": 1056 * number, "total_tokens": 9 + 1056 * number}
         if mode == "wrong_usage":

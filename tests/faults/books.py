@@ -15,7 +15,7 @@ from sqlalchemy import func, select, text
 from hortus import ledger
 from hortus.chat.tables import Message
 from hortus.core.db import Database
-from hortus.files.sweeps import sweep_orphans
+from hortus.files.cleanup import sweep_orphans
 from hortus.files.tables import File
 from hortus.generation.tables import LIVE, Generation
 from hortus.ledger.tables import CreditReservation, Entry

@@ -66,11 +66,11 @@ async def insist(
 
 
 async def wish(
-    client: httpx2.AsyncClient, place: int, dice: random.Random, failed: list[str] | None = None, films: bool = True
+    client: httpx2.AsyncClient, place: int, dice: random.Random, failed: list[str] | None = None, videos: bool = True
 ) -> None:
-    """One generation, accepted: a chat message, pictures, or now and then a film."""
-    if films and place % 5 == 4:
-        await insist(client, "/api/video/generate", {"prompt": f"Kite {place}"}, f"film-{place}", dice, failed)
+    """One generation, accepted: a chat message, images, or now and then a video."""
+    if videos and place % 5 == 4:
+        await insist(client, "/api/video/generate", {"prompt": f"Kite {place}"}, f"video-{place}", dice, failed)
     elif place % 2:
         body = {"prompt": f"Kite {place}", "size": "256x256", "count": 1 + place % 3}
         await insist(client, "/api/image/generate", body, f"image-{place}", dice, failed)

@@ -38,7 +38,7 @@ async def nothing(_: Resources, __: tasks.Claimed) -> None:
 
 
 PROBE = tasks.define("probe", probe, attempts=5)
-FILM = tasks.define("probe.film", probe, queue="media", attempts=5)
+VIDEO = tasks.define("probe.video", probe, queue="media", attempts=5)
 EFFECT = tasks.define("probe.effect", nothing, queue="maintenance")
 
 if __name__ == "__main__":

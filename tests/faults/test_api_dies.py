@@ -39,7 +39,7 @@ async def test_the_api_dies_around_the_commit_of_a_generation(
             for turn in range(times):
                 await server.end(signal.SIGTERM)
                 await server.start(API_POINTS[turn % 2])
-                asked = asyncio.create_task(wish(client, turn * 2 + 1, dice, films=False))
+                asked = asyncio.create_task(wish(client, turn * 2 + 1, dice, videos=False))
                 assert await server.gone() == -signal.SIGKILL
                 await server.start()
                 await asked
@@ -147,7 +147,7 @@ async def test_a_frozen_worker_comes_back_too_late(
             for turn in range(times):
                 (late,) = await here.add_workers(1)
                 before = vendor.counts["calls"]
-                await wish(client, turn * 2 + 1, dice, films=False)
+                await wish(client, turn * 2 + 1, dice, videos=False)
                 await _asked(vendor, before)
                 late.send(signal.SIGSTOP)
                 (other,) = await here.add_workers(1)

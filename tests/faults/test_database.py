@@ -66,7 +66,7 @@ async def test_a_connection_is_cut_after_commit(
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-async def test_a_lost_answer_to_the_last_commit_loses_no_picture(
+async def test_a_lost_answer_to_the_last_commit_loses_no_image(
     database: Database, database_url: str, tmp_path: Path, dice: random.Random
 ):
     async with AsyncExitStack() as stack:

@@ -51,4 +51,4 @@ async def test_a_full_disk(
         took = await all_ended(database, 3)
         books = await audit(database, here.files)
     assert books.statuses == {"failed": 1, "succeeded": 2}
-    record("disk full", "1 picture refused and not charged, then room again", took)
+    record("disk full", "1 image refused and not charged, then room again", took)

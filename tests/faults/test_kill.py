@@ -53,7 +53,7 @@ async def test_generations_survive_a_killer(database_url: str, database: Databas
 
 
 async def submit(client: httpx2.AsyncClient, place: int, dice: random.Random, within: float) -> None:
-    """A picture or a chat message, some time in the first seconds."""
+    """An image or a chat message, some time in the first seconds."""
     await asyncio.sleep(dice.uniform(0, within))
     if place % 2:
         wish = {"prompt": f"Kite {place}", "size": "256x256", "count": 1 + place % 3}
@@ -83,7 +83,7 @@ async def test_a_bought_video_is_not_bought_again_after_a_kill(database_url: str
         async with Child(tmp_path / "server", **settings) as server:
             async with customers(server.url, database, 1) as (client,):
                 wish = {"prompt": "A kite over the sea"}
-                made = await insist(client, "/api/video/generate", wish, "film", random.Random(1))
+                made = await insist(client, "/api/video/generate", wish, "video", random.Random(1))
             handle = await bought(database, made["id"])
             await server.kill()
             looks = vendor.counts[f"GET /v1/interactions/{handle}"]

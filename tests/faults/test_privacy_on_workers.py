@@ -18,7 +18,7 @@ from tests.broker import Valkey
 from tests.faults.customers import PASSWORD
 from tests.faults.deaths import PRIVACY_POINTS
 from tests.faults.town import Process, town
-from tests.files.draw import picture
+from tests.files.draw import make_image
 
 from hortus.accounts.tables import User
 from hortus.core.db import Database
@@ -79,7 +79,7 @@ async def person(client: httpx2.AsyncClient, email: str) -> dict[str, Any]:
     }
     headers = made["headers"]
     assert (await client.post("/api/chatroom", json={"title": email}, headers=headers)).status_code == 201
-    upload = {"file": ("mine.jpg", picture())}
+    upload = {"file": ("mine.jpg", make_image())}
     assert (await client.post("/api/upload/file", files=upload, headers=headers)).status_code == 201
     return made
 

@@ -32,8 +32,8 @@ async def test_a_worker_dies_at_every_point(
     failed: list[str] = []
     async with AsyncExitStack() as stack:
         words = await stack.enter_async_context(OpenAIEmulator(delay=0.2, token_delay=0.05))
-        films = await stack.enter_async_context(GeminiEmulator(job_seconds=1.0))
-        settings = {**of_openai(words), **of_gemini(films), "CELERY_BROKER_URL": valkey.url}
+        videos = await stack.enter_async_context(GeminiEmulator(job_seconds=1.0))
+        settings = {**of_openai(words), **of_gemini(videos), "CELERY_BROKER_URL": valkey.url}
         here = await stack.enter_async_context(town(database, database_url, tmp_path / "town", **settings))
         server = await here.add("serve")
         clients = await stack.enter_async_context(customers(server.url, database, users))
@@ -59,14 +59,14 @@ async def test_a_worker_dies_at_every_point(
 
 @pytest.mark.parametrize("point", ["noted", "storing", "committing", "ended"])
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-async def test_a_film_that_was_paid_for_is_never_lost(
+async def test_a_video_that_was_paid_for_is_never_lost(
     database: Database, database_url: str, tmp_path: Path, dice: random.Random, point: str, full: bool
 ):
     if not full and point != "committing":
         pytest.skip("with FAULTS=full")
     async with AsyncExitStack() as stack:
-        films = await stack.enter_async_context(GeminiEmulator(job_seconds=1.0))
-        async with town(database, database_url, tmp_path / "town", **of_gemini(films)) as here:
+        videos = await stack.enter_async_context(GeminiEmulator(job_seconds=1.0))
+        async with town(database, database_url, tmp_path / "town", **of_gemini(videos)) as here:
             server = await here.add("serve")
             worker = await here.add("worker", die_at=point)
             async with customers(server.url, database, 1) as (client,):
@@ -76,9 +76,9 @@ async def test_a_film_that_was_paid_for_is_never_lost(
                 await all_ended(database, 1)
             books = await audit(database, here.files)
             assert books.statuses["succeeded"] == 1
-            assert list(films.bought().values()) == [1]
+            assert list(videos.bought().values()) == [1]
             async with asyncio.timeout(10):
-                while not films.jobs[0].deleted:  # the vendor keeps nothing of it
+                while not videos.jobs[0].deleted:  # the vendor keeps nothing of it
                     await asyncio.sleep(0.1)
 
 

@@ -152,7 +152,7 @@ async def town(database: Database, database_url: str, folder: Path, **settings: 
 
 
 def of_openai(vendor: OpenAIEmulator) -> dict[str, str]:
-    """The settings with which texts and pictures come from this vendor."""
+    """The settings with which texts and images come from this vendor."""
     return {
         "OPENAI_BASE_URL": f"{vendor.url}/v1",
         "OPENAI_API_KEY": "sk-emulated",
@@ -162,5 +162,5 @@ def of_openai(vendor: OpenAIEmulator) -> dict[str, str]:
 
 
 def of_gemini(vendor: GeminiEmulator) -> dict[str, str]:
-    """The settings with which films come from this vendor."""
+    """The settings with which videos come from this vendor."""
     return {"GEMINI_BASE_URL": vendor.url, "GEMINI_API_KEY": "AIza-emulated", "GEMINI_POLL_SECONDS": "0.2"}

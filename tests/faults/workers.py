@@ -137,15 +137,18 @@ class Site:
                 while True:
                     async with self.database.snapshot() as tx:
                         found = list((await tx.execute(query)).all())
-                    if sum(name in ("probe", "probe.film") and status == "done" for name, status, _ in found) >= number:
+                    if (
+                        sum(name in ("probe", "probe.video") and status == "done" for name, status, _ in found)
+                        >= number
+                    ):
                         break
                     await asyncio.sleep(0.05)
         except TimeoutError:
             states = Counter((name, status) for name, status, _ in found)
             raise AssertionError(f"{states}\n{Process('', self.folder).log()}") from None
-        assert {status for name, status, _ in found if name in ("probe", "probe.film")} == {"done"}
+        assert {status for name, status, _ in found if name in ("probe", "probe.video")} == {"done"}
         effects = Counter(payload["n"] for name, _, payload in found if name == "probe.effect")
-        assert effects == Counter(payload["n"] for name, _, payload in found if name in ("probe", "probe.film"))
+        assert effects == Counter(payload["n"] for name, _, payload in found if name in ("probe", "probe.video"))
 
 
 @asynccontextmanager

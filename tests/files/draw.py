@@ -1,4 +1,4 @@
-"""Pictures and films for tests, honest and hostile."""
+"""Images and videos for tests, honest and hostile."""
 
 import io
 import struct
@@ -13,24 +13,24 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 PDF = b"%PDF-1.7\n1 0 obj<</Type/Catalog>>endobj\n%%EOF"
 
 
-def picture(
+def make_image(
     kind: str = "JPEG", size: tuple[int, int] = (64, 48), mode: str = "RGB", color: Any = (200, 40, 40), **more: Any
 ) -> bytes:
-    """A picture of one colour."""
+    """An image of one colour."""
     out = io.BytesIO()
     Image.new(mode, size, color).save(out, kind, **more)
     return out.getvalue()
 
 
 def noise(kind: str, size: tuple[int, int]) -> bytes:
-    """A picture that does not compress to nothing."""
+    """An image that does not compress to nothing."""
     out = io.BytesIO()
     Image.merge("RGB", [Image.effect_noise(size, spread) for spread in (20, 60, 90)]).save(out, kind)
     return out.getvalue()
 
 
 def opened(data: bytes) -> Image.Image:
-    """The decoded picture."""
+    """The decoded image."""
     image = Image.open(io.BytesIO(data))
     image.load()
     return image
@@ -67,7 +67,7 @@ def exif(orientation: int = 1) -> bytes:
 
 
 def lab_profile() -> bytes:
-    """A colour profile that does not fit pictures in RGB."""
+    """A colour profile that does not fit images in RGB."""
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
 
 
@@ -103,8 +103,8 @@ def box(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I4s", 8 + len(content), name) + content
 
 
-def film(path: Path, *, kind: str = "mp4", frames: int = 12, size: tuple[int, int] = (96, 64)) -> Path:
-    """A real film of half a second."""
+def make_video(path: Path, *, kind: str = "mp4", frames: int = 12, size: tuple[int, int] = (96, 64)) -> Path:
+    """A real video of half a second."""
     import av
 
     with av.open(str(path), "w", format=kind, options={"movflags": "faststart"} if kind == "mp4" else {}) as out:
@@ -118,7 +118,7 @@ def film(path: Path, *, kind: str = "mp4", frames: int = 12, size: tuple[int, in
 
 
 def turned(path: Path, degrees: int) -> Path:
-    """The same film with a display matrix that turns it by a multiple of 90 degrees clockwise."""
+    """The same video with a display matrix that turns it by a multiple of 90 degrees clockwise."""
     cosine, sine = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
     matrix = struct.pack(">9i", cosine << 16, sine << 16, 0, -sine << 16, cosine << 16, 0, 0, 0, 1 << 30)
     content = bytearray(path.read_bytes())

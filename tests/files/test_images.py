@@ -1,4 +1,4 @@
-"""Uploaded pictures: what is kept was made by our encoder; what is hostile is refused, cheaply."""
+"""Uploaded images: what is kept was made by our encoder; what is hostile is refused, cheaply."""
 
 import asyncio
 import io
@@ -38,8 +38,8 @@ async def cleaned(data: bytes, *, enhance: bool = False) -> tuple[images.Image, 
         (draw.HTML, "text/html"),
         (draw.SVG, "image/svg+xml"),
         (draw.PDF, "application/pdf"),
-        (draw.picture("TIFF"), "image/tiff"),
-        (draw.picture("BMP"), "image/x-ms-bmp"),
+        (draw.make_image("TIFF"), "image/tiff"),
+        (draw.make_image("BMP"), "image/x-ms-bmp"),
         (b"GIF", None),
         (b"\x00" * 200, None),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "application/postscript"),
@@ -47,7 +47,7 @@ async def cleaned(data: bytes, *, enhance: bool = False) -> tuple[images.Image, 
     ],
     ids=["html", "svg", "pdf", "tiff", "bmp", "stub", "zeros", "eps", "ppm"],
 )
-async def test_what_is_no_picture_of_ours_is_refused_by_its_content(data: bytes, found: str | None):
+async def test_what_is_no_image_of_ours_is_refused_by_its_content(data: bytes, found: str | None):
     with pytest.raises(UnsupportedFileType) as refused:
         await clean_image(data, PIXELS)
     assert found is None or refused.value.extra["found"] == found
@@ -66,7 +66,7 @@ async def test_what_is_no_picture_of_ours_is_refused_by_its_content(data: bytes,
     ],
     ids=["cut jpeg", "cut png", "cut webp", "html as jpeg", "html as png", "bad data", "html as gif"],
 )
-async def test_damaged_pictures_are_refused(data: bytes):
+async def test_damaged_images_are_refused(data: bytes):
     with pytest.raises((DamagedImage, UnsupportedFileType)):
         await clean_image(data, PIXELS)
 
@@ -112,30 +112,30 @@ def test_memory_is_bounded(worker: ForkedWorker):
     """Four hundred megabytes of pixels meet a limit of two hundred: that process fails, we do not."""
     with pytest.raises(WorkerDied):
         worker.call("clean", str(10**9), "0", content=draw.bomb(20_000, 20_000), seconds=20, memory=200_000_000)
-    assert worker.call("clean", "100", "0", content=draw.picture("PNG", (8, 8)), seconds=20, memory=10**9).data
+    assert worker.call("clean", "100", "0", content=draw.make_image("PNG", (8, 8)), seconds=20, memory=10**9).data
 
 
 def test_time_is_bounded(worker: ForkedWorker):
     with pytest.raises(WorkerDied, match="within"):
         worker.call("clean", str(10**9), "0", content=draw.bomb(12_000, 12_000), seconds=0.3, memory=4 * 10**9)
-    assert worker.call("clean", "100", "0", content=draw.picture("PNG", (8, 8)), seconds=20, memory=10**9).data
+    assert worker.call("clean", "100", "0", content=draw.make_image("PNG", (8, 8)), seconds=20, memory=10**9).data
 
 
 def test_a_call_starts_no_python(worker: ForkedWorker):
     """Every call is a fork of one template, which is there again after it was killed."""
     parents = set()
     for _ in range(3):
-        worker.call("measure", "100", "0", content=draw.picture("PNG", (8, 8)), seconds=20, memory=10**9)
+        worker.call("measure", "100", "0", content=draw.make_image("PNG", (8, 8)), seconds=20, memory=10**9)
         parents.add(worker._template.pid)
     assert len(parents) == 1
     os.killpg(parents.pop(), signal.SIGKILL)
     worker._template.wait()
-    assert worker.call("measure", "100", "0", content=draw.picture("PNG", (8, 8)), seconds=20, memory=10**9).facts
+    assert worker.call("measure", "100", "0", content=draw.make_image("PNG", (8, 8)), seconds=20, memory=10**9).facts
 
 
 def test_calls_run_at_once_and_know_nothing_of_each_other(worker: ForkedWorker):
     def call(side: int) -> int:
-        data = draw.picture("PNG", (side, side))
+        data = draw.make_image("PNG", (side, side))
         return worker.call("measure", "100000", "0", content=data, seconds=60, memory=10**9).facts["width"]
 
     with ThreadPoolExecutor(8) as threads:
@@ -149,7 +149,7 @@ def test_the_decoder_is_told_no_secret(monkeypatch: pytest.MonkeyPatch):
 
 
 async def test_a_polyglot_loses_its_other_self():
-    data = draw.picture() + draw.HTML + b"PK\x03\x04" + b"x" * 100
+    data = draw.make_image() + draw.HTML + b"PK\x03\x04" + b"x" * 100
     kept, image = await cleaned(data)
     assert b"script" not in kept.data
     assert b"PK\x03\x04" not in kept.data
@@ -159,7 +159,7 @@ async def test_a_polyglot_loses_its_other_self():
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("enhance", [False, True])
 async def test_place_and_camera_are_forgotten(kind: str, enhance: bool):
-    data = draw.picture(kind, exif=draw.exif())
+    data = draw.make_image(kind, exif=draw.exif())
     assert b"SecretCamera" in data
     kept, image = await cleaned(data, enhance=enhance)
     assert b"SecretCamera" not in kept.data
@@ -168,9 +168,9 @@ async def test_place_and_camera_are_forgotten(kind: str, enhance: bool):
 
 
 async def test_comments_and_texts_are_forgotten():
-    jpeg = draw.picture(comment=b"private words")
+    jpeg = draw.make_image(comment=b"private words")
     text = draw.chunk(b"tEXt", b"Author\x00private words")
-    plain = draw.picture("PNG")
+    plain = draw.make_image("PNG")
     for data in (jpeg, plain[:33] + text + plain[33:]):
         assert b"private words" in data
         kept, _ = await cleaned(data)
@@ -179,7 +179,7 @@ async def test_comments_and_texts_are_forgotten():
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-async def test_pictures_are_turned_upright(kind: str, orientation: int):
+async def test_images_are_turned_upright(kind: str, orientation: int):
     """A red corner that the camera put somewhere is at the top left again."""
     upright = Image.new("RGB", (64, 32), (0, 0, 200))
     upright.paste((220, 0, 0), (0, 0, 24, 12))
@@ -195,7 +195,7 @@ async def test_pictures_are_turned_upright(kind: str, orientation: int):
 
 
 async def test_broken_exif_is_no_reason_to_refuse():
-    plain = draw.picture()
+    plain = draw.make_image()
     broken = (
         b"\xff\xe1" + (2 + 6 + 40).to_bytes(2, "big") + b"Exif\x00\x00" + b"MM\x00\x2a\xff\xff\xff\xff" + b"\xff" * 32
     )
@@ -203,7 +203,7 @@ async def test_broken_exif_is_no_reason_to_refuse():
 
 
 async def test_cmyk_becomes_rgb():
-    kept, image = await cleaned(draw.picture(mode="CMYK", color=(0, 255, 255, 0)))
+    kept, image = await cleaned(draw.make_image(mode="CMYK", color=(0, 255, 255, 0)))
     assert kept.mime_type == "image/jpeg"
     red, green, _ = image.convert("RGB").getpixel((5, 5))
     assert image.mode == "RGB"
@@ -239,7 +239,7 @@ async def test_palette_transparency_is_kept():
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
 async def test_transparency_is_kept_in_its_own_format(kind: str):
-    kept, image = await cleaned(draw.picture(kind, mode="RGBA", color=(10, 200, 10, 90)))
+    kept, image = await cleaned(draw.make_image(kind, mode="RGBA", color=(10, 200, 10, 90)))
     assert kept.mime_type == Image.MIME[kind]
     assert abs(image.getpixel((3, 3))[3] - 90) <= 2
 
@@ -254,7 +254,7 @@ async def test_of_an_animation_the_first_frame_is_kept():
     assert image.convert("RGB").getpixel((3, 3)) == (254, 0, 0) or image.convert("RGB").getpixel((3, 3)) == (255, 0, 0)
 
 
-async def test_pictures_of_phones_with_several_images_are_jpegs():
+async def test_images_of_phones_with_several_images_are_jpegs():
     out = io.BytesIO()
     frames = [Image.new("RGB", (30, 30), color) for color in ("red", "lime")]
     frames[0].save(out, "MPO", save_all=True, append_images=frames[1:])
@@ -267,7 +267,7 @@ async def test_pictures_of_phones_with_several_images_are_jpegs():
 
 async def test_a_broken_colour_profile_is_ignored():
     for profile in (b"garbage" * 50, draw.lab_profile()):
-        _, image = await cleaned(draw.picture(icc_profile=profile))
+        _, image = await cleaned(draw.make_image(icc_profile=profile))
         assert image.convert("RGB").getpixel((5, 5))[0] > 150
 
 
@@ -276,7 +276,7 @@ async def test_colours_are_shown_as_their_profile_means_them(kind: str):
     for mode, color in (("RGB", (230, 20, 20)), ("RGBA", (230, 20, 20, 120))):
         if kind == "JPEG" and mode == "RGBA":
             continue
-        _, image = await cleaned(draw.picture(kind, mode=mode, color=color, icc_profile=draw.swapped_profile()))
+        _, image = await cleaned(draw.make_image(kind, mode=mode, color=color, icc_profile=draw.swapped_profile()))
         red, _, blue, *alpha = image.getpixel((5, 5))
         assert blue > 200
         assert red < 60
@@ -285,7 +285,7 @@ async def test_colours_are_shown_as_their_profile_means_them(kind: str):
 
 async def test_an_srgb_profile_changes_nothing():
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    _, image = await cleaned(draw.picture("PNG", icc_profile=profile))
+    _, image = await cleaned(draw.make_image("PNG", icc_profile=profile))
     assert image.getpixel((5, 5)) == (200, 40, 40)
 
 
@@ -305,7 +305,7 @@ async def test_enhancing_keeps_the_size_and_stretches_the_levels():
 async def test_colours_follow_the_curves_of_a_profile_not_its_name():
     linear = draw.linear_profile()
     for kind, mode, color in (("PNG", "RGB", (55, 55, 55)), ("PNG", "RGBA", (55, 55, 55, 200)), ("JPEG", "L", 55)):
-        _, image = await cleaned(draw.picture(kind, mode=mode, color=color, icc_profile=linear))
+        _, image = await cleaned(draw.make_image(kind, mode=mode, color=color, icc_profile=linear))
         assert abs(image.convert("RGB").getpixel((5, 5))[0] - 128) <= 2
 
 
@@ -346,7 +346,7 @@ LONG = b"metadata" * 300_000
 )
 @pytest.mark.parametrize("after", [False, True], ids=["before pixels", "after pixels"])
 async def test_metadata_of_a_png_never_decides(extra: bytes, after: bool):
-    plain = draw.picture("PNG")
+    plain = draw.make_image("PNG")
     cut = len(plain) - 12 if after else 33
     kept, image = await cleaned(plain[:cut] + extra + plain[cut:])
     assert image.getpixel((5, 5)) == (200, 40, 40)
@@ -372,26 +372,26 @@ def segment(number: int, content: bytes) -> bytes:
     ids=["photoshop", "part of a profile", "MPF", "XMP", "Adobe", "comment", "JFXX"],
 )
 async def test_metadata_of_a_jpeg_never_decides(extra: bytes):
-    plain = draw.picture()
+    plain = draw.make_image()
     _, image = await cleaned(plain[:20] + extra + plain[20:])
     assert abs(image.getpixel((5, 5))[0] - 200) < 6
 
 
 @pytest.mark.parametrize(("orientation", "size"), [(1, (40, 30)), (3, (40, 30)), (6, (30, 40)), (8, (30, 40))])
 async def test_a_made_image_is_measured_as_it_is_shown(orientation: int, size: tuple[int, int]):
-    data = draw.picture("JPEG", (40, 30), exif=draw.exif(orientation))
+    data = draw.make_image("JPEG", (40, 30), exif=draw.exif(orientation))
     found = await verify_media(data, "image", Settings())
     assert (found.width, found.height) == size
 
 
 async def test_enhancing_never_scales_up():
-    _, image = await cleaned(draw.picture(size=(100, 50)), enhance=True)
+    _, image = await cleaned(draw.make_image(size=(100, 50)), enhance=True)
     assert image.size == (100, 50)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9000), (9000, 1)])
 async def test_extreme_shapes(size: tuple[int, int]):
-    kept = await clean_image(draw.picture(size=size), PIXELS, enhance=True, max_side=2048)
+    kept = await clean_image(draw.make_image(size=size), PIXELS, enhance=True, max_side=2048)
     assert max(kept.width, kept.height) == min(2048, max(size))
     assert min(kept.width, kept.height) == 1
 
@@ -405,7 +405,7 @@ async def test_sizes_are_checked_first():
     assert refused.value.extra["max_bytes"] == 1000
 
 
-async def test_the_loop_goes_on_while_pictures_are_decoded():
+async def test_the_loop_goes_on_while_images_are_decoded():
     work = asyncio.gather(*(clean_image(draw.noise("PNG", (900, 900)), PIXELS) for _ in range(3)))
     longest, last = 0.0, time.perf_counter()
     while not work.done():
@@ -421,13 +421,13 @@ async def test_the_loop_goes_on_while_pictures_are_decoded():
     [b"I cannot draw that.", draw.HTML, b"", draw.noise("PNG", (99, 99))[:-500]],
     ids=["words", "html", "empty", "cut"],
 )
-async def test_text_for_a_picture_is_no_media(content: bytes):
+async def test_text_for_an_image_is_no_media(content: bytes):
     with pytest.raises(NotMedia):
         await verify_media(content, "image", Settings())
 
 
-async def test_a_made_picture_is_measured(tmp_path):
-    data = draw.picture("WEBP", (40, 30))
+async def test_a_made_image_is_measured(tmp_path):
+    data = draw.make_image("WEBP", (40, 30))
     path = tmp_path / "made"
     path.write_bytes(data)
     for content in (data, path):

@@ -40,7 +40,7 @@ async def blobs(hortus: Hortus) -> int:
 
 async def test_a_file_from_upload_to_deletion(hortus: Hortus):
     ada, eve, anyone = await hortus.customer(), await hortus.customer(), hortus.anonymous()
-    answer = await upload(ada, draw.picture(size=(80, 60), exif=draw.exif()), "../Кот «1».jpeg")
+    answer = await upload(ada, draw.make_image(size=(80, 60), exif=draw.exif()), "../Кот «1».jpeg")
     assert answer.status_code == 201, answer.text
     file = answer.json()
     assert file["filename"] == "Кот «1».jpg"
@@ -90,33 +90,33 @@ async def test_what_is_refused_says_why_and_leaves_nothing(hortus: Hortus):
     assert (await upload(ada, b"x" * (3 * 1024 * 1024))).status_code == 413  # refused before it is read
     bad_forms = [
         {"files": {"file": (None, "just words")}},
-        {"files": {"picture": ("a.png", draw.picture())}},
+        {"files": {"image": ("a.png", draw.make_image())}},
         {"content": b"--x\r\nnonsense", "headers": {"Content-Type": "multipart/form-data; boundary=x"}},
-        {"files": {"file": ("a.png", draw.picture())}, "data": {"enhance": "perhaps"}},
+        {"files": {"file": ("a.png", draw.make_image())}, "data": {"enhance": "perhaps"}},
     ]
     for form in bad_forms:
         answer = await ada.post("/api/upload/file", **form)
         assert answer.status_code == 422, answer.text
-    assert (await upload(hortus.anonymous(), draw.picture())).status_code == 401
+    assert (await upload(hortus.anonymous(), draw.make_image())).status_code == 401
     assert await blobs(hortus) == 0
 
 
 async def test_the_content_decides_whatever_the_name_says(hortus: Hortus):
     ada = await hortus.customer()
-    file = (await upload(ada, draw.picture("PNG"), "invoice.pdf.exe")).json()
+    file = (await upload(ada, draw.make_image("PNG"), "invoice.pdf.exe")).json()
     assert (file["filename"], file["mime_type"]) == ("invoice.pdf.png", "image/png")
-    enhanced = (await upload(ada, draw.picture("PNG", (2500, 500)), enhance="true")).json()
+    enhanced = (await upload(ada, draw.make_image("PNG", (2500, 500)), enhance="true")).json()
     assert (enhanced["width"], enhanced["height"]) == (2500, 500)
 
 
 async def test_an_upload_happens_once(hortus: Hortus):
-    ada, eve, data = await hortus.customer(), await hortus.customer(), draw.picture()
+    ada, eve, data = await hortus.customer(), await hortus.customer(), draw.make_image()
     first = await upload(ada, data, key="k-1")
     again = await upload(ada, data, key="k-1")
     assert again.json() == first.json()
     assert (again.status_code, again.headers["idempotency-replayed"]) == (201, "true")
     changed = [
-        (draw.picture(size=(9, 9)), "cat.jpg", {}),
+        (draw.make_image(size=(9, 9)), "cat.jpg", {}),
         (data, "dog.jpg", {}),
         (data, "cat.jpg", {"enhance": "true"}),
     ]
@@ -133,7 +133,7 @@ async def test_an_upload_happens_once(hortus: Hortus):
 
 async def test_links_cannot_be_forged_and_run_out(hortus: Hortus):
     ada, anyone = await hortus.customer(), hortus.anonymous()
-    file = (await upload(ada, draw.picture())).json()
+    file = (await upload(ada, draw.make_image())).json()
     url = httpx2.URL(file["url"])
     signature = url.params["sig"]
     bad = [
@@ -215,7 +215,7 @@ async def test_ranges(hortus: Hortus):
 
 async def test_a_lost_blob_is_not_found(hortus: Hortus):
     ada, anyone = await hortus.customer(), hortus.anonymous()
-    file = (await upload(ada, draw.picture())).json()
+    file = (await upload(ada, draw.make_image())).json()
     await hortus.resources.get(Storage).delete(f"uploads/{file['id']}")
     lost = await anyone.get(file["url"])
     assert (lost.status_code, lost.json()["code"]) == (404, "file_not_found")
@@ -226,7 +226,7 @@ async def test_lists_by_page_and_filter(hortus: Hortus):
     made = []
     for number in range(5):
         kind = "PNG" if number % 2 else "JPEG"
-        made.append((await upload(ada, draw.picture(kind), f"rose {number}.x")).json()["id"])
+        made.append((await upload(ada, draw.make_image(kind), f"rose {number}.x")).json()["id"])
     first = (await ada.get("/api/upload/files", params={"limit": 3})).json()
     rest = (await ada.get("/api/upload/files", params={"limit": 3, "cursor": first["next_cursor"]})).json()
     assert [item["id"] for item in first["items"] + rest["items"]] == made[::-1]
@@ -265,9 +265,9 @@ async def test_uploads_are_limited_by_caller(tmp_path: Path):
     url = f"sqlite+aiosqlite:///{tmp_path / 'limited.db'}"
     async with serve(url, tmp_path, fresh=True, rate_limits_enabled=True, rate_limits={"upload": "2/minute"}) as hortus:
         ada, eve = await hortus.customer(), await hortus.customer()
-        statuses = [(await upload(ada, draw.picture())).status_code for _ in range(3)]
+        statuses = [(await upload(ada, draw.make_image())).status_code for _ in range(3)]
         assert statuses == [201, 201, 429]
-        assert (await upload(eve, draw.picture())).status_code == 201
+        assert (await upload(eve, draw.make_image())).status_code == 201
 
 
 async def test_nobody_reads_on_for_a_caller_who_left(hortus: Hortus):
@@ -285,7 +285,7 @@ async def test_nobody_reads_on_for_a_caller_who_left(hortus: Hortus):
     await storage.put(f"outputs/{file_id}", b"x" * 50_000_000, "video/mp4")
     row = files.File(
         id=file_id,
-        filename="film.mp4",
+        filename="video.mp4",
         mime_type="video/mp4",
         bytes=50_000_000,
         sha256="0" * 64,

@@ -1,4 +1,4 @@
-"""Pictures drawn and changed by the local provider."""
+"""Images drawn and changed by the local provider."""
 
 import io
 from pathlib import Path
@@ -14,9 +14,9 @@ from hortus.providers.base import Context, ImageRequest, Media, Output, Rejected
 from hortus_local import Adapter
 from hortus_local.drawing.canvas import Canvas
 from hortus_local.drawing.draw import draw
+from hortus_local.drawing.render_style import find_style, watercolour
 from hortus_local.drawing.scene import read_scene
 from hortus_local.drawing.sky import paint_sky
-from hortus_local.drawing.treat import find_treatment, watercolour
 from hortus_local.portrait import draw_portrait
 
 PORTRAIT = Path(hortus.__file__).parent / "assets" / "portrait.png"
@@ -29,22 +29,22 @@ async def adapter(tmp_path: Path):
         yield Adapter(Context(http, tmp_path))
 
 
-async def pictures(adapter: Adapter, tmp_path: Path, **asked) -> list[Image.Image]:
+async def images(adapter: Adapter, tmp_path: Path, **asked) -> list[Image.Image]:
     usual = {"id": "g", "model": "sketch-image", "timeout": 60, "workdir": tmp_path, "operation": "image.generate"}
     request = ImageRequest(**{**usual, "prompt": "a cat by the sea", "width": 240, "height": 130, **asked})
     paths = [event.content async for event in adapter.generate(request) if isinstance(event, Output)]
     return [Image.open(io.BytesIO(path.read_bytes())) for path in paths]
 
 
-async def test_pictures_have_the_size_asked_for_and_differ(adapter: Adapter, tmp_path: Path):
-    made = await pictures(adapter, tmp_path, count=3)
+async def test_images_have_the_size_asked_for_and_differ(adapter: Adapter, tmp_path: Path):
+    made = await images(adapter, tmp_path, count=3)
     assert [(p.size, p.format) for p in made] == [((240, 130), "PNG")] * 3
     assert len({p.tobytes() for p in made}) == 3
 
 
-async def test_the_largest_picture_and_the_smallest(adapter: Adapter, tmp_path: Path):
-    (large,) = await pictures(adapter, tmp_path, width=2048, height=2048)
-    (small,) = await pictures(adapter, tmp_path, width=16, height=2048)
+async def test_the_largest_image_and_the_smallest(adapter: Adapter, tmp_path: Path):
+    (large,) = await images(adapter, tmp_path, width=2048, height=2048)
+    (small,) = await images(adapter, tmp_path, width=16, height=2048)
     assert (large.size, small.size) == ((2048, 2048), (16, 2048))
 
 
@@ -68,7 +68,7 @@ async def test_the_largest_picture_and_the_smallest(adapter: Adapter, tmp_path: 
         "x" * 4000,
     ],
 )
-def test_any_prompt_draws_the_same_picture_twice(prompt: str):
+def test_any_prompt_draws_the_same_image_twice(prompt: str):
     first, second = draw(prompt, 160, 90), draw(prompt, 160, 90)
     assert first.shape == (90, 160, 3)
     assert (first == second).all()
@@ -85,8 +85,8 @@ def test_every_style_looks_different(style: str):
 
 
 def test_a_skyline_is_no_line_drawing():
-    assert find_treatment("a city skyline") is None
-    assert find_treatment("Watercolor of a cat") is watercolour
+    assert find_style("a city skyline") is None
+    assert find_style("Watercolor of a cat") is watercolour
 
 
 def test_colour_decides_the_mood():
@@ -117,23 +117,23 @@ async def test_editing_keeps_or_doubles_the_size(adapter: Adapter, tmp_path: Pat
     for operation, side in (("restyle", 768), ("enhance", 768), ("upscale", 1536), ("remove_background", 768)):
         folder = tmp_path / operation
         folder.mkdir()
-        (made,) = await pictures(adapter, folder, operation=f"image.{operation}", source=PHOTO, style="comic")
+        (made,) = await images(adapter, folder, operation=f"image.{operation}", source=PHOTO, style="comic")
         assert made.size == (side, side)
         assert made.convert("RGB").resize((768, 768)).tobytes() != Image.open(PORTRAIT).tobytes()
 
 
 async def test_the_background_goes_and_the_person_stays(adapter: Adapter, tmp_path: Path):
-    (made,) = await pictures(adapter, tmp_path, operation="image.remove_background", source=PHOTO)
+    (made,) = await images(adapter, tmp_path, operation="image.remove_background", source=PHOTO)
     alpha = np.asarray(made.getchannel("A"))
     assert alpha[:140, :140].mean() < 20
     assert alpha[:140, -140:].mean() < 20
     assert alpha[250:450, 300:460].mean() > 240
 
 
-async def test_a_large_picture_is_not_upscaled_past_the_cap(adapter: Adapter, tmp_path: Path):
+async def test_a_large_image_is_not_upscaled_past_the_cap(adapter: Adapter, tmp_path: Path):
     out = io.BytesIO()
     Image.linear_gradient("L").resize((3000, 300)).convert("RGBA").save(out, "PNG")
-    (made,) = await pictures(adapter, tmp_path, operation="image.upscale", source=Media(out.getvalue(), "image/png"))
+    (made,) = await images(adapter, tmp_path, operation="image.upscale", source=Media(out.getvalue(), "image/png"))
     assert made.size == (4096, 410)
 
 
@@ -150,13 +150,13 @@ async def test_a_large_picture_is_not_upscaled_past_the_cap(adapter: Adapter, tm
 )
 async def test_what_cannot_be_drawn_is_refused(adapter: Adapter, tmp_path: Path, asked: dict):
     with pytest.raises(Rejected) as refusal:
-        await pictures(adapter, tmp_path, **asked)
+        await images(adapter, tmp_path, **asked)
     assert refusal.value.reason == "bad_input"
 
 
 async def test_a_wrong_model_is_unsupported(adapter: Adapter, tmp_path: Path):
     with pytest.raises(Unsupported):
-        await pictures(adapter, tmp_path, model="sketch-video")
+        await images(adapter, tmp_path, model="sketch-video")
 
 
 def test_the_sample_portrait_is_what_its_code_draws_and_has_one_face(tmp_path: Path):

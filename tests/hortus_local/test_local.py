@@ -1,4 +1,4 @@
-"""The provider of this machine: real pictures, a photo that really speaks, and workers that die when told."""
+"""The provider of this machine: real images, a photo that really speaks, and workers that die when told."""
 
 import asyncio
 import io
@@ -67,11 +67,11 @@ async def test_a_photo_speaks(adapter: Adapter, tmp_path: Path):
     percents = [event.percent for event in events if isinstance(event, Progress)]
     assert percents == sorted(percents)
     (output,) = [event for event in events if isinstance(event, Output)]
-    with av.open(str(output.content)) as film:
-        assert film.streams.video[0].codec_context.name == "h264"
-        assert film.streams.audio[0].codec_context.name == "aac"
-        assert 2 < film.duration / 1e6 < 8
-        frames = np.stack([frame.to_ndarray(format="gray").astype(np.int16) for frame in film.decode(video=0)])
+    with av.open(str(output.content)) as clip:
+        assert clip.streams.video[0].codec_context.name == "h264"
+        assert clip.streams.audio[0].codec_context.name == "aac"
+        assert 2 < clip.duration / 1e6 < 8
+        frames = np.stack([frame.to_ndarray(format="gray").astype(np.int16) for frame in clip.decode(video=0)])
     assert frames.shape[1:] == (512, 512)
     moving = np.abs(np.diff(frames, axis=0)).mean(axis=0)
     mouth, forehead = moving[285:335, 210:300].mean(), moving[130:170, 220:290].mean()
@@ -87,7 +87,7 @@ async def test_a_photo_without_a_face_is_narrated_in_hindi(adapter: Adapter, tmp
     assert any(isinstance(event, Output) for event in events)
 
 
-async def test_a_prompt_becomes_a_film(adapter: Adapter, tmp_path: Path):
+async def test_a_prompt_becomes_a_video(adapter: Adapter, tmp_path: Path):
     asked = {"operation": "video.text", "photo": None, "prompt": "A boat on a lake", "duration_s": 3}
     events = await run(adapter, video(tmp_path, **asked))
     assert any(isinstance(event, Output) for event in events)
@@ -96,11 +96,11 @@ async def test_a_prompt_becomes_a_film(adapter: Adapter, tmp_path: Path):
 @pytest.mark.parametrize(
     ("asked", "reason"),
     [
-        ({"photo": Media(b"not a picture", "image/png"), "script": "Hello"}, "bad_input"),
+        ({"photo": Media(b"not an image", "image/png"), "script": "Hello"}, "bad_input"),
         ({"script": "word " * 3000}, "too_long"),
     ],
 )
-async def test_what_cannot_be_filmed_is_refused(adapter: Adapter, tmp_path: Path, asked: dict, reason: str):
+async def test_what_cannot_become_a_video_is_refused(adapter: Adapter, tmp_path: Path, asked: dict, reason: str):
     with pytest.raises(Rejected) as refusal:
         await run(adapter, video(tmp_path, **asked))
     assert refusal.value.reason == reason
@@ -122,28 +122,28 @@ def workers() -> list[psutil.Process]:
     return [child for child in psutil.Process().children(recursive=True) if "hortus_local.worker" in child.cmdline()]
 
 
-async def test_pictures_have_the_size_asked_for_and_differ(adapter: Adapter, tmp_path: Path):
+async def test_images_have_the_size_asked_for_and_differ(adapter: Adapter, tmp_path: Path):
     request = ImageRequest(
         id="g", model="sketch-image", timeout=60, workdir=tmp_path, operation="image.generate",
         prompt="A cat by the sea at night, watercolour", width=200, height=120, count=2, color="blue",
     )  # fmt: skip
     outputs = [event for event in await run(adapter, request) if isinstance(event, Output)]
-    pictures = [Image.open(io.BytesIO(output.content.read_bytes())).convert("RGB") for output in outputs]
-    assert [picture.size for picture in pictures] == [(200, 120)] * 2
-    assert pictures[0].tobytes() != pictures[1].tobytes()
+    images = [Image.open(io.BytesIO(output.content.read_bytes())).convert("RGB") for output in outputs]
+    assert [image.size for image in images] == [(200, 120)] * 2
+    assert images[0].tobytes() != images[1].tobytes()
 
 
 @pytest.mark.parametrize("operation", ["restyle", "enhance", "upscale", "remove_background"])
-async def test_pictures_are_edited(adapter: Adapter, tmp_path: Path, operation: str):
+async def test_images_are_edited(adapter: Adapter, tmp_path: Path, operation: str):
     request = ImageRequest(
         id="g", model="sketch-image", timeout=60, workdir=tmp_path, operation=f"image.{operation}",
         prompt="pencil", width=768, height=768, source=PHOTO,
     )  # fmt: skip
     (output,) = [event for event in await run(adapter, request) if isinstance(event, Output)]
-    picture = Image.open(io.BytesIO(output.content.read_bytes()))
-    assert picture.width == (1536 if operation == "upscale" else 768)
+    image = Image.open(io.BytesIO(output.content.read_bytes()))
+    assert image.width == (1536 if operation == "upscale" else 768)
     if operation == "remove_background":
-        alpha = np.asarray(picture.getchannel("A"))
+        alpha = np.asarray(image.getchannel("A"))
         assert alpha[:60, :60].mean() < 60
         assert alpha[300:400, 330:440].mean() > 200
 

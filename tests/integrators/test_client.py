@@ -25,14 +25,14 @@ def test_the_client_is_typed_strictly(tmp_path: Path):
 
 
 async def test_the_client_makes_its_visit(server: Hortus, tmp_path: Path):
-    picture = tmp_path / "picture.png"
+    image = tmp_path / "image.png"
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-W", "error", str(CLIENT), server.url, str(picture),
+        sys.executable, "-W", "error", str(CLIENT), server.url, str(image),
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     said, wrong = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 0, wrong.decode()
-    with Image.open(picture) as image:
+    with Image.open(image) as image:
         image.load()
     lines = dict(line.split(": ", 1) for line in said.decode().splitlines() if ": " in line)
     assert "house" in lines["reply"] or len(lines["reply"]) > 5

@@ -123,11 +123,11 @@ async def test_larger_work_costs_more_and_takes_longer(client: httpx2.AsyncClien
     assert other["p95_seconds"] > one["p95_seconds"]
 
 
-async def test_a_quote_says_how_long_the_film_will_be(client: httpx2.AsyncClient):
+async def test_a_quote_says_how_long_the_video_will_be(client: httpx2.AsyncClient):
     assert 50 <= (await price(client, kind="video", script=SCRIPT))["duration_s"] <= 70
     assert (await price(client, kind="video", prompt="A kite", duration_s=9))["duration_s"] == 9
     assert (await price(client, kind="image"))["duration_s"] is None
-    # The least that is charged for a film.
+    # The least that is charged for a video.
     tiny = await price(client, kind="video", script="A.")
     models = (await client.get("/api/models")).json()["items"]
     rates = next(model["price"] for model in models if model["id"] == tiny["model"])

@@ -29,7 +29,7 @@ from tests.accounts.passkeys.authenticator import ORIGIN, Authenticator, asked, 
 from tests.billing.conftest import buy, press, quiet
 from tests.emulators.oidc import OidcEmulator
 from tests.emulators.openai import OpenAIEmulator
-from tests.files.draw import picture
+from tests.files.draw import make_image
 from tests.serving import PASSWORD, Hortus, ended, serve
 
 from hortus import accounts
@@ -226,12 +226,12 @@ async def _passkey(_world: World, client: Client) -> Sent:
 
 
 async def _upload(_world: World, _client: Client) -> Sent:
-    files = [{"file": ("cat.jpg", picture(color=color))} for color in ((1, 2, 3), (90, 2, 3))]
+    files = [{"file": ("cat.jpg", make_image(color=color))} for color in ((1, 2, 3), (90, 2, 3))]
     return Sent("/api/upload/file", files=files[0], other=files[1])
 
 
 async def _image_edit(_world: World, client: Client) -> Sent:
-    answer = await client.post("/api/upload/file", files={"file": ("cat.jpg", picture())})
+    answer = await client.post("/api/upload/file", files={"file": ("cat.jpg", make_image())})
     body = {"file_id": answer.json()["id"], "operation": "upscale"}
     return Sent("/api/image/edit", body, {**body, "operation": "enhance"})
 

@@ -16,7 +16,7 @@ from tests.accounts.codes.conftest import Post, deliver_to
 from tests.accounts.passkeys.authenticator import ORIGIN, Authenticator, make_passkey
 from tests.billing.conftest import buy, press, quiet
 from tests.emulators.openai import OpenAIEmulator
-from tests.files.draw import picture
+from tests.files.draw import make_image
 from tests.journeys.conftest import vendor
 from tests.serving import PASSWORD, Hortus, ended, serve
 
@@ -88,7 +88,7 @@ async def live(hortus: Hortus, post: Post) -> Person:
 
     image = await _good(client.post("/api/image/generate", json={"prompt": SAID}), 202)
     await ended(client, image["id"])
-    upload = {"file": (f"{NAME}.png", picture())}
+    upload = {"file": (f"{NAME}.png", make_image())}
     person.links.append((await _good(client.post("/api/upload/file", files=upload), 201))["url"])
     room = await _good(client.post("/api/chatroom", json={"title": SAID}), 201)
     sent = await _good(client.post(f"/api/chatroom/{room['id']}/message", json={"content": SAID}), 202)

@@ -35,7 +35,7 @@ def text(model: str, workdir: Path, **changes: Any) -> TextRequest:
 
 
 def image(model: str, workdir: Path, **changes: Any) -> ImageRequest:
-    """A wish for a picture."""
+    """A wish for an image."""
     given: dict[str, Any] = {
         "operation": "image.generate",
         "prompt": "a lotus pond",
@@ -69,7 +69,7 @@ def words(events: list[Event]) -> list[str]:
 
 
 def outputs(events: list[Event]) -> list[Output]:
-    """The pictures and videos."""
+    """The images and videos."""
     return [event for event in events if isinstance(event, Output)]
 
 

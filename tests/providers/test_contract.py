@@ -190,7 +190,7 @@ async def test_pieces_arrive_as_they_are_said(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("operation", ["image.generate", "image.restyle"])
-async def test_pictures(stage: Stage, operation: str) -> None:
+async def test_images(stage: Stage, operation: str) -> None:
     events = await ask.collect(stage.adapter.generate(stage.request(operation, count=3)))
     assert [output.mime_type for output in ask.outputs(events)] == ["image/png"] * 3
     assert isinstance(events[-1], Done)

@@ -28,7 +28,7 @@ from hortus.providers import (
     gemini,
 )
 
-TEXT, DRAW, FILM = "gemini-3.8-flash", "gemini-nano-banana-2.1", "gemini-omni-1.2-flash"
+TEXT, DRAW, VIDEO = "gemini-3.8-flash", "gemini-nano-banana-2.1", "gemini-omni-1.2-flash"
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ async def test_the_sdk_reads_texts(sdk, emulator) -> None:
 
 
 @of_the_sdk
-async def test_the_sdk_reads_pictures(sdk, emulator) -> None:
+async def test_the_sdk_reads_images(sdk, emulator) -> None:
     from google.genai import types
 
     config = types.GenerateContentConfig(
@@ -112,7 +112,7 @@ async def test_the_sdk_reads_failures(sdk, emulator) -> None:
 async def test_the_sdk_reads_video_jobs(sdk, emulator) -> None:
     emulator.job_seconds = 0.1
     asked = {
-        "model": FILM,
+        "model": VIDEO,
         "input": [{"type": "text", "text": "a pond"}],
         "response_format": {"type": "video", "aspect_ratio": "16:9", "duration": "4s", "delivery": "uri"},
         "generation_config": {"video_config": {"task": "text_to_video"}},
@@ -140,7 +140,7 @@ async def test_the_sdk_reads_video_jobs(sdk, emulator) -> None:
         await sdk.interactions.create(**asked, store=False)
 
 
-# Text and pictures
+# Text and images
 
 
 async def test_nothing_is_stored_and_thoughts_are_not_said(adapter, emulator, tmp_path) -> None:
@@ -172,7 +172,7 @@ async def test_shapes(adapter, emulator, tmp_path, width: int, height: int, rati
     assert sent["store"] is False
 
 
-async def test_several_pictures_are_drawn_side_by_side(adapter, emulator, tmp_path) -> None:
+async def test_several_images_are_drawn_side_by_side(adapter, emulator, tmp_path) -> None:
     emulator.delay = 0.3
     async with asyncio.timeout(0.9):
         events = await ask.collect(adapter.generate(ask.image(DRAW, tmp_path, count=4)))
@@ -180,14 +180,14 @@ async def test_several_pictures_are_drawn_side_by_side(adapter, emulator, tmp_pa
     assert events[-1].usage == Usage(input_tokens=44, output_tokens=4500, images=4)
 
 
-async def test_one_picture_that_fails_ends_all(adapter, emulator, tmp_path) -> None:
+async def test_one_image_that_fails_ends_all(adapter, emulator, tmp_path) -> None:
     emulator.fail("policy", times=1)
     with pytest.raises(Rejected):
         await ask.collect(adapter.generate(ask.image(DRAW, tmp_path, count=3)))
     await ask.until(lambda: emulator.active == 0)
 
 
-async def test_enhancing_needs_no_prompt_but_a_picture(adapter, emulator, tmp_path) -> None:
+async def test_enhancing_needs_no_prompt_but_an_image(adapter, emulator, tmp_path) -> None:
     request = ask.image(DRAW, tmp_path, operation="image.enhance", prompt="", source=ask.PHOTO)
     assert ask.outputs(await ask.collect(adapter.generate(request)))
     parts = emulator.calls[-1].json["contents"][0]["parts"]
@@ -198,7 +198,7 @@ async def test_enhancing_needs_no_prompt_but_a_picture(adapter, emulator, tmp_pa
 
 
 async def test_a_wrong_key_is_no_bad_input(emulator) -> None:
-    from hortus.providers.wire import failure
+    from hortus.providers.http_helpers import failure
 
     said = b'{"error":{"code":400,"message":"API key not valid.","status":"INVALID_ARGUMENT"}}'
     assert type(failure(400, {}, said)) is KeyRefused
@@ -208,7 +208,7 @@ async def test_a_wrong_key_is_no_bad_input(emulator) -> None:
 
 
 async def test_a_talking_photo(adapter, emulator, tmp_path) -> None:
-    request = ask.video(FILM, tmp_path, language="hi-IN", voice="warm", aspect_ratio="9:16", duration_s=8)
+    request = ask.video(VIDEO, tmp_path, language="hi-IN", voice="warm", aspect_ratio="9:16", duration_s=8)
     events = await ask.collect(adapter.generate(request))
 
     assert events[0] == JobStarted("job-1")
@@ -228,7 +228,7 @@ async def test_a_talking_photo(adapter, emulator, tmp_path) -> None:
     assert photo == {"type": "image", "mime_type": "image/png", "data": base64.b64encode(ask.PHOTO.data).decode()}
     assert '"Good morning."' in words["text"]
     assert emulator.bought() == {request.id: 1}
-    assert not emulator.jobs[0].deleted  # a crash before our commit would lose a film that was paid for
+    assert not emulator.jobs[0].deleted  # a crash before our commit would lose a video that was paid for
     await adapter.forget(emulator.jobs[0].id)
     await adapter.forget(emulator.jobs[0].id)
     assert emulator.jobs[0].deleted
@@ -238,7 +238,7 @@ async def test_a_talking_photo(adapter, emulator, tmp_path) -> None:
 async def test_a_video_of_words(adapter, emulator, tmp_path, delivery: str) -> None:
     emulator.delivery = delivery
     emulator.file_seconds = 0.1
-    request = ask.video(FILM, tmp_path, operation="video.text", photo=None, script=None, prompt="A pond at dawn.")
+    request = ask.video(VIDEO, tmp_path, operation="video.text", photo=None, script=None, prompt="A pond at dawn.")
     events = await ask.collect(adapter.generate(request))
     assert ask.outputs(events)[0].content.read_bytes() == mp4()
     assert emulator.calls[0].json["generation_config"] == {"video_config": {"task": "text_to_video"}}
@@ -269,7 +269,7 @@ async def test_every_failure_of_a_job_is_one_of_the_five(
     emulator.job_seconds = 0.1
     emulator.fail(mode)
     with pytest.raises(error) as caught:
-        await ask.collect(adapter.generate(ask.video(FILM, tmp_path, timeout=1.0)))
+        await ask.collect(adapter.generate(ask.video(VIDEO, tmp_path, timeout=1.0)))
     assert type(caught.value) is error
     assert getattr(caught.value, "reason", None) == reason
     await ask.until(lambda: emulator.active == 0)
@@ -281,13 +281,13 @@ async def test_a_stumble_on_the_way_does_not_lose_the_job(adapter, emulator, tmp
     emulator.retry_after = "0"
     emulator.fail(mode, times=3, path="/interactions/")
     emulator.fail(mode, times=2, path="/files/job-1")
-    events = await ask.collect(adapter.generate(ask.video(FILM, tmp_path)))
+    events = await ask.collect(adapter.generate(ask.video(VIDEO, tmp_path)))
     assert ask.outputs(events)
     assert len(emulator.jobs) == 1
 
 
 async def test_a_job_outlives_the_process_that_started_it(adapter, emulator, tmp_path) -> None:
-    request = ask.video(FILM, tmp_path)
+    request = ask.video(VIDEO, tmp_path)
     async with aclosing(adapter.generate(request)) as events:
         started = await anext(events)
     assert isinstance(started, JobStarted)
@@ -301,19 +301,19 @@ async def test_a_job_outlives_the_process_that_started_it(adapter, emulator, tmp
 
 async def test_a_job_that_is_gone_is_unavailable(adapter, tmp_path) -> None:
     with pytest.raises(Unavailable):
-        await ask.collect(adapter.poll("../files/x", ask.video(FILM, tmp_path)))
+        await ask.collect(adapter.poll("../files/x", ask.video(VIDEO, tmp_path)))
 
 
 async def test_the_deadline_ends_a_long_job(adapter, emulator, tmp_path) -> None:
     emulator.job_seconds = 60
     with pytest.raises(Unavailable, match="in time"):
-        await ask.collect(adapter.generate(ask.video(FILM, tmp_path, timeout=0.3)))
+        await ask.collect(adapter.generate(ask.video(VIDEO, tmp_path, timeout=0.3)))
     assert not emulator.jobs[0].deleted
 
 
 async def test_cancelling(adapter, emulator, tmp_path) -> None:
     emulator.job_seconds = 60
-    async with aclosing(adapter.generate(ask.video(FILM, tmp_path))) as events:
+    async with aclosing(adapter.generate(ask.video(VIDEO, tmp_path))) as events:
         handle = (await anext(events)).handle
     await adapter.cancel(handle)
     assert emulator.jobs[0].cancelled
@@ -327,7 +327,7 @@ async def test_cancelling(adapter, emulator, tmp_path) -> None:
 async def test_what_no_video_can_be_made_of(adapter, emulator, tmp_path) -> None:
     for changes in ({"photo": None}, {"script": ""}, {"operation": "video.text", "prompt": ""}):
         with pytest.raises(Rejected):
-            await ask.collect(adapter.generate(ask.video(FILM, tmp_path, **changes)))
+            await ask.collect(adapter.generate(ask.video(VIDEO, tmp_path, **changes)))
     with pytest.raises(Unsupported):
-        await ask.collect(adapter.generate(ask.video(FILM, tmp_path, aspect_ratio="1:1")))
+        await ask.collect(adapter.generate(ask.video(VIDEO, tmp_path, aspect_ratio="1:1")))
     assert emulator.calls == []

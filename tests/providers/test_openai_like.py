@@ -23,8 +23,8 @@ from hortus.providers import (
     Unsupported,
     Usage,
     download,
+    http_helpers,
     openai_like,
-    wire,
 )
 
 NAMES = ("API_KEY", "BASE_URL", "MODEL", "TEXT_MODEL", "IMAGE_MODEL", "IDLE_TIMEOUT")
@@ -86,7 +86,7 @@ async def test_the_sdk_reads_texts(sdk, emulator) -> None:
     assert [model.id async for model in sdk.models.list()] == ["house-1", "house-2"]
 
 
-async def test_the_sdk_reads_pictures(sdk, emulator) -> None:
+async def test_the_sdk_reads_images(sdk, emulator) -> None:
     made = await sdk.images.generate(model="painter", prompt="a pond", n=2, size="256x128")
     assert len(made.data) == 2
     assert Image.open(io.BytesIO(base64.b64decode(made.data[0].b64_json))).size == (256, 128)
@@ -165,7 +165,7 @@ async def test_a_server_of_ones_own_gets_the_names_every_server_knows(build, emu
     assert "Authorization" not in sent.headers
 
 
-async def test_a_picture_in_a_message_travels_along(build, emulator, tmp_path) -> None:
+async def test_an_image_in_a_message_travels_along(build, emulator, tmp_path) -> None:
     messages = (ChatMessage("user", "What is this?", (ask.PHOTO,)),)
     await ask.collect(build(API_KEY="sk-x").generate(ask.text("default", tmp_path, messages=messages)))
     part = emulator.calls[-1].json["messages"][0]["content"][1]
@@ -173,7 +173,7 @@ async def test_a_picture_in_a_message_travels_along(build, emulator, tmp_path) -
     assert emulator.calls[-1].headers["Authorization"] == "Bearer sk-x"
 
 
-async def test_a_picture_to_restyle_is_uploaded(build, emulator, tmp_path) -> None:
+async def test_an_image_to_restyle_is_uploaded(build, emulator, tmp_path) -> None:
     request = ask.image("painter", tmp_path, operation="image.restyle", source=ask.PHOTO, style="ink", color="teal")
     events = await ask.collect(build(IMAGE_MODEL="painter").generate(request))
     form = emulator.calls[-1].form
@@ -199,7 +199,7 @@ def test_sizes(width: int, height: int, free: bool, expected: str, tmp_path: Pat
 # What comes back
 
 
-async def test_too_few_pictures_are_asked_for_again(build, emulator, tmp_path) -> None:
+async def test_too_few_images_are_asked_for_again(build, emulator, tmp_path) -> None:
     emulator.ignores_n = True
     request = ask.image("painter", tmp_path, count=3)
     events = await ask.collect(build(IMAGE_MODEL="painter").generate(request))
@@ -210,7 +210,7 @@ async def test_too_few_pictures_are_asked_for_again(build, emulator, tmp_path) -
 
 
 async def test_a_link_to_the_same_server_is_followed(build, emulator, tmp_path) -> None:
-    emulator.picture_links = True
+    emulator.image_links = True
     events = await ask.collect(build(IMAGE_MODEL="p").generate(ask.image("p", tmp_path, width=48, height=32)))
     assert Image.open(io.BytesIO(ask.outputs(events)[0].content)).size == (48, 32)
 
@@ -262,7 +262,7 @@ async def test_the_wait_may_be_a_date_or_missing(build, emulator, tmp_path) -> N
     [
         (400, b'{"error": "model does not support tools"}', Unsupported),
         (400, b'{"error":{"code":"content_filter","message":"x"}}', Rejected),
-        (402, b"", wire.KeyRefused),
+        (402, b"", http_helpers.KeyRefused),
         (404, b"<html>", Unsupported),
         (413, b"", Rejected),
         (422, b'{"detail": [{"msg": "field required"}]}', Rejected),
@@ -271,11 +271,11 @@ async def test_the_wait_may_be_a_date_or_missing(build, emulator, tmp_path) -> N
         (529, b"\xff" * 9, Unavailable),
         (400, b"[" * 100_000, Rejected),
         (400, b'[{"error": {"message": 7, "details": 8}}]', Rejected),
-        (401, b"null", wire.KeyRefused),
+        (401, b"null", http_helpers.KeyRefused),
     ],
 )
 def test_errors_of_every_shape(status: int, body: bytes, error: type[Exception]) -> None:
-    assert type(wire.failure(status, {}, body)) is error
+    assert type(http_helpers.failure(status, {}, body)) is error
 
 
 @pytest.mark.parametrize(
@@ -283,9 +283,9 @@ def test_errors_of_every_shape(status: int, body: bytes, error: type[Exception])
     [(7, 7), ("12", 12), (3.9, 3), (-1, 0), (True, 0), (None, 0), ("x", 0), ([], 0), (float("nan"), 0)],
 )
 def test_numbers(said: object, believed: int) -> None:
-    assert wire.count(said) == believed
-    assert wire.count(float("inf")) == 0
-    assert wire.count(10**30) == wire.MOST
+    assert http_helpers.count(said) == believed
+    assert http_helpers.count(float("inf")) == 0
+    assert http_helpers.count(10**30) == http_helpers.MOST
 
 
 async def test_nobody_listens(build, tmp_path) -> None:

@@ -64,7 +64,7 @@ def test_the_adapters_of_the_folder_are_found(context: Context) -> None:
     assert all(isinstance(provider, Provider) for provider in registry.all())
     assert registry.get("gemini") is not None
     assert registry.get("nobody") is None
-    assert not {"base", "registry", "wire", "download"} & (found | registry.broken.keys())
+    assert not {"base", "registry", "http_helpers", "download"} & (found | registry.broken.keys())
 
 
 def test_a_registry_can_be_made_by_hand(context: Context) -> None:

@@ -47,10 +47,10 @@ async def test_what_was_put_is_read_in_whole_and_in_part(storage: LocalStorage):
 
 
 async def test_a_file_is_stored_as_it_is(storage: LocalStorage, tmp_path: Path):
-    film = tmp_path / "film"
-    film.write_bytes(b"0123456789" * 2_000_000)
+    video = tmp_path / "video"
+    video.write_bytes(b"0123456789" * 2_000_000)
     name = key()
-    await storage.put(name, film, "video/mp4")
+    await storage.put(name, video, "video/mp4")
     assert await storage.size(name) == 20_000_000
     assert b"".join(await pieces(storage, name, 19_999_995, 20_000_000)) == b"56789"
 

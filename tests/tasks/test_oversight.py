@@ -43,7 +43,7 @@ async def requeued(database: Database, task_id: str) -> bool:
     try:
         async with database.transaction() as tx:
             await tasks.requeue(tx, task_id)
-    except (tasks.TaskNotDead, tasks.TaskIsThere):
+    except (tasks.TaskNotDead, tasks.TaskAlreadyQueued):
         return False
     return True
 
@@ -61,7 +61,7 @@ async def test_a_dead_letter_never_stands_beside_its_live_twin(database: Databas
     assert sum(await asyncio.gather(*(requeued(database, task.id) for task in twins))) == 1
     (live,) = await claim(database, kind)
     left = next(task for task in twins if task.id != live.id)
-    with pytest.raises(tasks.TaskIsThere):
+    with pytest.raises(tasks.TaskAlreadyQueued):
         async with database.transaction() as tx:
             await tasks.requeue(tx, left.id)
     with pytest.raises(tasks.TaskNotFound):

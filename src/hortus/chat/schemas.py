@@ -30,7 +30,7 @@ class RoomChange(Body):
 
 
 class MessageIn(Body):
-    """A message to answer. `attachments` are ids of pictures of yours."""
+    """A message to answer. `attachments` are ids of images of yours."""
 
     content: Content = Field(validation_alias=AliasChoices("content", "message"), description="Also read as `message`")
     attachments: list[Id] = Field(default_factory=list, max_length=4)

@@ -1,13 +1,13 @@
 """Uploads and outputs: verified, stored, served by signed links."""
 
+from hortus.files.cleanup import sweep_deleted, sweep_orphans
 from hortus.files.errors import FileNotFound, NotMedia
 from hortus.files.links import link
 from hortus.files.outputs import Verified, prepare_output, verify_media
 from hortus.files.proof import prove_some
+from hortus.files.queries import Stored, stored
 from hortus.files.serve import NEVER_KEPT, serve
 from hortus.files.service import NewFile, delete, find, insert_file
-from hortus.files.stored import Stored, stored
-from hortus.files.sweeps import sweep_deleted, sweep_orphans
 from hortus.files.tables import File
 
 __all__ = [

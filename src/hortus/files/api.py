@@ -105,7 +105,7 @@ def _enhance_in(form: FormData) -> bool:
 async def _upload(form: FormData, caller: Principal, resources: Resources, once: Once) -> JSONResponse:
     file, enhance = form.get("file"), _enhance_in(form)
     if not isinstance(file, UploadFile):
-        raise Invalid(errors=[{"field": "file", "detail": "send the picture as the form's part `file`"}])
+        raise Invalid(errors=[{"field": "file", "detail": "send the image as the form's part `file`"}])
     settings, storage = resources.get(Settings), resources.get(Storage)
     data = await file.read(settings.max_upload_bytes + 1)
     if len(data) > settings.max_upload_bytes:

@@ -4,7 +4,7 @@ from hortus.core.errors import Forbidden, NotFound, Problem
 
 
 class NotMedia(Exception):
-    """What a provider delivered is not the picture or video it was said to be."""
+    """What a provider delivered is not the image or video it was said to be."""
 
 
 class FileNotFound(NotFound):
@@ -32,21 +32,21 @@ class UnsupportedFileType(Problem):
     """The content is of a type that is not accepted, whatever its name says."""
 
     code, status, title = "unsupported_file_type", 415, "This type of file is not accepted"
-    detail = "Upload a JPEG, PNG, WebP or GIF picture. The content counts, not the name."
+    detail = "Upload a JPEG, PNG, WebP or GIF image. The content counts, not the name."
 
 
 class DamagedImage(Problem):
-    """It looks like a picture and cannot be decoded."""
+    """It looks like an image and cannot be decoded."""
 
-    code, status, title = "damaged_image", 422, "The picture is damaged"
-    detail = "The picture could not be decoded. Export it again and retry."
+    code, status, title = "damaged_image", 422, "The image is damaged"
+    detail = "The image could not be decoded. Export it again and retry."
 
 
 class TooManyPixels(Problem):
     """More pixels than allowed."""
 
-    code, status, title = "too_many_pixels", 422, "The picture has too many pixels"
-    detail = "Scale the picture down and upload it again."
+    code, status, title = "too_many_pixels", 422, "The image has too many pixels"
+    detail = "Scale the image down and upload it again."
 
 
 class LinkExpired(Forbidden):

@@ -20,7 +20,7 @@ MAX_BYTES = {"image": 64 * 1024 * 1024, "video": 512 * 1024 * 1024}
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The facts of a image or video that decodes; sizes in bytes and pixels."""
+    """The facts of an image or video that decodes; sizes in bytes and pixels."""
 
     mime_type: str
     bytes: int

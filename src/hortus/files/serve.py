@@ -17,7 +17,7 @@ SHOWN_INLINE = {"image/jpeg", "image/png", "image/webp", "image/gif", "video/mp4
 
 
 MEDIA = "private, max-age=60"
-"""A page that shows a picture twice loads it once; soon after the owner signed out, the browser has to ask."""
+"""A page that shows an image twice loads it once; soon after the owner signed out, the browser has to ask."""
 NEVER_KEPT = "private, no-store"
 
 
@@ -51,7 +51,7 @@ class BlobResponse(Response):
 def serve(request: Request, storage: Storage, row: File, *, download: bool, cache: str = MEDIA) -> Response:
     """The bytes of a file, whole, in the range asked for, or 304 when the client has them.
 
-    `cache` says how long a browser may show it without asking again. Only pictures and videos are shown in the browser,
+    `cache` says how long a browser may show it without asking again. Only images and videos are shown in the browser,
     and those without any right to run something.
     """
     known = row.mime_type in SHOWN_INLINE

@@ -4,7 +4,7 @@ from hortus import tasks
 from hortus.core.db import Database
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.files.sweeps import sweep_deleted, sweep_orphans
+from hortus.files.cleanup import sweep_deleted, sweep_orphans
 from hortus.storage import Storage
 
 

@@ -110,7 +110,7 @@ async def enhance_prompt(body: EnhanceIn, caller: Caller, resources: AllResource
     return answered(Answer(200, better.model_dump(mode="json"), replayed=repeated))
 
 
-# Pictures and videos ---------------------------------------------------------
+# Images and videos ---------------------------------------------------------
 
 
 async def _accept(resources: Resources, wish: Wish, claim: idempotency.Claim | None) -> JSONResponse:
@@ -128,7 +128,7 @@ async def _accept(resources: Resources, wish: Wish, claim: idempotency.Claim | N
 async def generate_image(
     body: ImageIn, caller: Caller, request: Request, resources: AllResources, once: OnceOnly
 ) -> JSONResponse:
-    """Pictures for a prompt, made in the background."""
+    """Images for a prompt, made in the background."""
     await limit_basic(request, caller.user_id, "image")
     wish = build.image_wish(resources, caller, body)
     return await _accept(resources, wish, once.claim(caller.user_id, body))
@@ -140,7 +140,7 @@ async def generate_image(
 async def edit_image(
     body: ImageEditIn, caller: Caller, request: Request, resources: AllResources, once: OnceOnly
 ) -> JSONResponse:
-    """Restyle, enhance, upscale, or remove the background of a picture of yours."""
+    """Restyle, enhance, upscale, or remove the background of an image of yours."""
     await limit_basic(request, caller.user_id, "image")
     async with resources.get(Database).snapshot() as tx:
         wish = await build.edit_wish(tx, resources, caller, body)

@@ -6,7 +6,7 @@ from hortus import files
 from hortus.accounts import Principal
 from hortus.core.db import Tx
 from hortus.core.resources import Resources
-from hortus.generation.errors import NotAPicture, unknown_option
+from hortus.generation.errors import NotAnImage, unknown_option
 from hortus.generation.pick_route import choose_route
 from hortus.generation.schemas import ImageEditIn, ImageIn, QuoteIn, TextIn, VideoIn
 from hortus.generation.service import Wish
@@ -25,7 +25,7 @@ def text_wish(resources: Resources, caller: Principal, body: TextIn, **extra: An
 
 
 def image_wish(resources: Resources, caller: Principal, body: ImageIn, **extra: Any) -> Wish:
-    """A wish for pictures."""
+    """A wish for images."""
     width, height = body.pixels
     size = image_size(width, height, body.count)
     route = choose_route(resources, caller, "image.generate", body.quality, body.model, size)
@@ -44,8 +44,8 @@ def image_wish(resources: Resources, caller: Principal, body: ImageIn, **extra: 
 
 
 async def edit_wish(tx: Tx, resources: Resources, caller: Principal, body: ImageEditIn, **extra: Any) -> Wish:
-    """A wish to change a picture. Raises FileNotFound for another's file."""
-    source = await _picture(tx, caller.user_id, body.file_id)
+    """A wish to change an image. Raises FileNotFound for another's file."""
+    source = await _image(tx, caller.user_id, body.file_id)
     operation: Operation = f"image.{body.operation}"  # type: ignore[assignment]
     size = edit_size(operation, source.width or 0, source.height or 0)
     route = choose_route(resources, caller, operation, body.quality, body.model, size)
@@ -56,7 +56,7 @@ async def edit_wish(tx: Tx, resources: Resources, caller: Principal, body: Image
 async def video_wish(tx: Tx, resources: Resources, caller: Principal, body: VideoIn, **extra: Any) -> Wish:
     """A wish for a video. Raises FileNotFound for another's photo."""
     if body.photo_file_id is not None:
-        await _picture(tx, caller.user_id, body.photo_file_id)
+        await _image(tx, caller.user_id, body.photo_file_id)
     size = video_size(body.script, body.duration_s)
     route = choose_route(resources, caller, body.operation, body.quality, body.model, size)
     _check_speech(resources.get(Registry), route, body)
@@ -86,10 +86,10 @@ def _check_speech(registry: Registry, route: Route, body: VideoIn) -> None:
         raise unknown_option("voice", sorted({name for each in known for name in each.voices}))
 
 
-async def _picture(tx: Tx, user_id: str, file_id: str) -> files.File:
+async def _image(tx: Tx, user_id: str, file_id: str) -> files.File:
     found = await files.find(tx, user_id, file_id)
     if not found.mime_type.startswith("image/"):
-        raise NotAPicture
+        raise NotAnImage
     return found
 
 
@@ -111,7 +111,7 @@ async def quoted(tx: Tx, user_id: str, body: QuoteIn) -> tuple[Operation, Size]:
             return operation, image_size(*body.pixels, body.count)
         if body.file_id is None:
             return operation, edit_size(operation, *body.pixels)
-        source = await _picture(tx, user_id, body.file_id)
+        source = await _image(tx, user_id, body.file_id)
         return operation, edit_size(operation, source.width or 0, source.height or 0)
     if kind == "video":
         return "video.talking_photo" if body.script else "video.text", video_size(body.script, body.duration_s)

@@ -38,11 +38,11 @@ class NothingToDownload(Conflict):
     detail = "This generation has no file to download. Check its `status`."
 
 
-class NotAPicture(Problem):
-    """The named file is not a picture."""
+class NotAnImage(Problem):
+    """The named file is not an image."""
 
-    code, status, title = "not_a_picture", 422, "That file is not a picture"
-    detail = "Name a picture that you uploaded or generated."
+    code, status, title = "not_an_image", 422, "That file is not an image"
+    detail = "Name an image that you uploaded or generated."
 
 
 class GenerationFailed(Problem):
@@ -65,7 +65,7 @@ DETAILS = {
     "policy": "The provider refused this prompt. Nothing was charged; change it and try again.",
     "bad_input": "The provider could not use this input. Nothing was charged.",
     "too_long": "The input is too long for every model that was tried. Nothing was charged.",
-    "source_missing": "The picture to work on is gone. Nothing was charged.",
+    "source_missing": "The image to work on is gone. Nothing was charged.",
     "taken_down": "The operator of this service took this down. Contact them if you think that is a mistake.",
     "cancelled": "It was cancelled before it had any content. Nothing was charged.",
     "interrupted": "The work was interrupted too many times. Nothing was charged; try again.",

@@ -47,7 +47,7 @@ log = structlog.get_logger()
 
 
 class SourceMissing(Exception):
-    """The picture to work on was deleted in the meantime."""
+    """The image to work on was deleted in the meantime."""
 
 
 async def run(resources: Resources, task: tasks.Claimed) -> None:
@@ -88,7 +88,7 @@ def _nowhere() -> Path:
 
 @asynccontextmanager
 async def _workdir(kind: str) -> AsyncIterator[Path]:
-    """A private empty folder for pictures and films; text needs none and gets a path where nothing is."""
+    """A private empty folder for images and videos; text needs none and gets a path where nothing is."""
     if kind in ("text", "chat"):
         yield _nowhere()
         return
@@ -209,7 +209,7 @@ def _thaw(resources: Resources, generation: Generation) -> Route:
 
 
 async def _read_sources(resources: Resources, generation: Generation) -> tuple[Media, ...]:
-    """The pictures to work on or to look at."""
+    """The images to work on or to look at."""
     wanted = [each for each in (generation.asked.get("file_id"), *generation.asked.get("attachments", ())) if each]
     found: list[tuple[str, str]] = []
     try:

@@ -57,7 +57,7 @@ def _pixels(size: str) -> tuple[int, int]:
 
 
 class ImageIn(Body):
-    """Ask for pictures."""
+    """Ask for images."""
 
     prompt: Annotated[str, StringConstraints(min_length=1, max_length=4_000, strip_whitespace=True)]
     style: Word | None = None
@@ -84,7 +84,7 @@ class ImageIn(Body):
 
 
 class ImageEditIn(Body):
-    """Change a picture of yours."""
+    """Change an image of yours."""
 
     file_id: Id
     prompt: Annotated[str, StringConstraints(max_length=4_000)] = ""
@@ -150,7 +150,7 @@ class QuoteOut(BaseModel):
     price_credits: MicroCredits
     provider: str
     model: str
-    duration_s: int | None = Field(description="How long the film will be, about; a script is spoken in this time")
+    duration_s: int | None = Field(description="How long the video will be, about; a script is spoken in this time")
     p50_seconds: float
     p95_seconds: float
     measured: int = Field(description="How many runs the times are measured from; 0 means the catalogue's figure")

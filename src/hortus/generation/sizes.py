@@ -38,7 +38,7 @@ def edit_size(operation: str, width: int, height: int) -> Size:
 
 
 def video_size(script: str | None, duration_s: int | None) -> Size:
-    """A talking photo lasts as long as its script is spoken, another film as long as asked for."""
+    """A talking photo lasts as long as its script is spoken, another video as long as asked for."""
     return Size(seconds=spoken_seconds(script) if script else duration_s or TEXT_VIDEO_SECONDS)
 
 
@@ -63,7 +63,7 @@ def asked_size(operation: str, prompt: str, asked: Mapping[str, Any]) -> Size:
 
 
 def usual_size(model: Model) -> Size:
-    """One usual piece of work of a model, for tables that show one figure: an image, a short film, an answer."""
+    """One usual piece of work of a model, for tables that show one figure: an image, a short video, an answer."""
     operation = model.operations[0]
     return asked_size(operation, "", {})
 

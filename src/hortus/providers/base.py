@@ -136,7 +136,7 @@ class TextRequest(Request):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRequest(Request):
-    """`count` pictures of `width` x `height` pixels; `source` is what to edit, else None."""
+    """`count` images of `width` x `height` pixels; `source` is what to edit, else None."""
 
     prompt: str
     width: int
@@ -187,7 +187,7 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One finished picture or video: bytes, or a file inside the request's workdir."""
+    """One finished image or video: bytes, or a file inside the request's workdir."""
 
     content: bytes | Path
     mime_type: str

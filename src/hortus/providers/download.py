@@ -10,7 +10,7 @@ from urllib.parse import urljoin, urlsplit
 
 from hortus.core.http import Http, StreamedResponse
 from hortus.providers.base import Unavailable
-from hortus.providers.wire import failure
+from hortus.providers.http_helpers import failure
 
 HOPS = 3
 

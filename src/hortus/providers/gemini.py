@@ -1,4 +1,4 @@
-"""Google's Gemini by an API key: text, pictures (Nano Banana), and video through Interactions.
+"""Google's Gemini by an API key: text, images (Nano Banana), and video through Interactions.
 
 Settings: GEMINI_API_KEY (or GOOGLE_API_KEY), GEMINI_BASE_URL (or GOOGLE_GEMINI_BASE_URL),
 GEMINI_IDLE_TIMEOUT and GEMINI_POLL_SECONDS in seconds.
@@ -35,9 +35,9 @@ from hortus.providers.base import (
     Usage,
     VideoRequest,
 )
+from hortus.providers.gemini_objects import find_refusal, put_inline, read_usage
 from hortus.providers.gemini_video import Interactions
-from hortus.providers.gemini_wire import find_refusal, put_inline, read_usage
-from hortus.providers.wire import (
+from hortus.providers.http_helpers import (
     ask,
     call,
     count,
@@ -46,9 +46,9 @@ from hortus.providers.wire import (
     describe,
     dig,
     embedded,
+    image_output,
     items,
     parse,
-    picture,
     stream,
 )
 
@@ -121,7 +121,7 @@ class Adapter:
         return bool(model) and self.missing() is None
 
     def generate(self, request: Request) -> AsyncGenerator[Event, None]:
-        """Deltas of a text, pictures, or a job and its video."""
+        """Deltas of a text, images, or a job and its video."""
         return deliver(self._generate(request), request.timeout)
 
     def poll(self, handle: str, request: Request) -> AsyncGenerator[Event, None]:
@@ -215,11 +215,11 @@ class Adapter:
             raise Unavailable(f"no text; finished with {finish}")
         yield Done(usage, "length" if finish == "MAX_TOKENS" else "stop")
 
-    # Pictures
+    # Images
 
     async def _draw(self, request: ImageRequest, wishes: Wishes) -> AsyncGenerator[Event, None]:
         if request.source is None and request.operation != "image.generate":
-            raise Rejected("no picture to work on", "bad_input")
+            raise Rejected("no image to work on", "bad_input")
         calls = [asyncio.create_task(self._draw_one(request, wishes)) for _ in range(max(1, request.count))]
         try:
             drawn = await asyncio.gather(*calls)
@@ -239,7 +239,7 @@ class Adapter:
         )
 
     async def _draw_one(self, request: ImageRequest, wishes: Wishes) -> tuple[Output, Usage]:
-        default = "Improve this picture: light, colours and sharpness. Change nothing else."
+        default = "Improve this image: light, colours and sharpness. Change nothing else."
         parts: list[dict[str, Any]] = [{"text": describe(request, default)}]
         if request.source is not None:
             parts.insert(0, put_inline(request.source))
@@ -259,8 +259,8 @@ class Adapter:
             raise refusal
         for part in items(dig(answer, "candidates", 0, "content", "parts")):
             if dig(part, "inlineData", "data") and not dig(part, "thought"):
-                return picture(decode(dig(part, "inlineData", "data"))), read_usage(answer) or Usage()
-        raise Unavailable(f"no picture; finished with {str(dig(answer, 'candidates', 0, 'finishReason'))[:40]}")
+                return image_output(decode(dig(part, "inlineData", "data"))), read_usage(answer) or Usage()
+        raise Unavailable(f"no image; finished with {str(dig(answer, 'candidates', 0, 'finishReason'))[:40]}")
 
 
 def _text_body(request: TextRequest, wishes: Wishes) -> dict[str, Any]:

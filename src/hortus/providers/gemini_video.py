@@ -25,7 +25,7 @@ from hortus.providers.base import (
     Usage,
     VideoRequest,
 )
-from hortus.providers.wire import call, count, decode, dig, items, violates_policy
+from hortus.providers.http_helpers import call, count, decode, dig, items, violates_policy
 
 MAX_VIDEO = 512 * 1024 * 1024
 PATIENCE = 8
@@ -182,7 +182,7 @@ def _content(request: VideoRequest) -> Iterator[dict[str, str]]:
         yield {"type": "image", "data": data, "mime_type": request.photo.mime_type}
     said = [request.prompt or ""]
     if request.script is not None:
-        said.append("The person in the picture looks into the camera and talks. The camera does not move.")
+        said.append("The person in the image looks into the camera and talks. The camera does not move.")
         said.append(f"Language: {request.language}." + (f" Voice: {request.voice}." if request.voice else ""))
         said.append(f'They say exactly this: "{request.script}"')
     yield {"type": "text", "text": "\n".join(part for part in said if part)}

@@ -35,7 +35,7 @@ from hortus.providers.base import (
     Unsupported,
     Usage,
 )
-from hortus.providers.wire import (
+from hortus.providers.http_helpers import (
     STREAM_END,
     ask,
     call,
@@ -45,15 +45,15 @@ from hortus.providers.wire import (
     describe,
     dig,
     embedded,
+    image_output,
     items,
     parse,
-    picture,
     stream,
 )
 
 OPENAI = "https://api.openai.com/v1"
 ONLY_AT_OPENAI = ("gpt-", "sora-")
-MAX_PICTURE = 64 * 1024 * 1024
+MAX_IMAGE_BYTES = 64 * 1024 * 1024
 
 
 class Settings(SettingsGroup):
@@ -87,7 +87,7 @@ class Wishes(BaseModel):
 
 
 class Adapter:
-    """`default` is the operator's text model (else the first the server lists), `default-image` the one for pictures.
+    """`default` is the operator's text model (else the first the server lists), `default-image` the one for images.
 
     Other names go to the server as they are; OpenAI's own names only to OpenAI, unless they are set.
     """
@@ -125,7 +125,7 @@ class Adapter:
         return not model.startswith(ONLY_AT_OPENAI)
 
     def generate(self, request: Request) -> AsyncGenerator[Event, None]:
-        """Deltas of a text, or pictures."""
+        """Deltas of a text, or images."""
         return deliver(self._generate(request), request.timeout)
 
     async def _generate(self, request: Request) -> AsyncGenerator[Event, None]:
@@ -213,18 +213,18 @@ class Adapter:
                     yield Delta(text, answer.usage if answer.reported else None)
         yield answer.end()
 
-    # Pictures
+    # Images
 
     async def _draw(self, request: ImageRequest, model: str, options: Wishes) -> AsyncGenerator[Event, None]:
         if request.operation == "image.restyle" and request.source is None:
             raise Rejected("nothing to restyle", "bad_input")
         made, used = 0, Usage()
         while made < request.count:  # a server that ignores `n` is asked again for the rest
-            answer = await self._ask_for_pictures(request, model, options, made)
-            pictures = items(dig(answer, "data"))
-            if not pictures:
-                raise Unavailable("no picture")
-            for entry in pictures[: request.count - made]:
+            answer = await self._request_images(request, model, options, made)
+            images = items(dig(answer, "data"))
+            if not images:
+                raise Unavailable("no image")
+            for entry in images[: request.count - made]:
                 yield await self._take(entry, request.timeout)
                 made += 1
             used = Usage(
@@ -234,10 +234,10 @@ class Adapter:
             )
         yield Done(used)
 
-    async def _ask_for_pictures(self, request: ImageRequest, model: str, options: Wishes, made: int) -> Any:
+    async def _request_images(self, request: ImageRequest, model: str, options: Wishes, made: int) -> Any:
         wishes: dict[str, Any] = {
             "model": model,
-            "prompt": describe(request, "Keep the picture as it is."),
+            "prompt": describe(request, "Keep the image as it is."),
             "n": request.count - made,
             "size": _size(request, free=not self._at_openai),
         }
@@ -254,7 +254,7 @@ class Adapter:
                 form.add_field(name, str(value))
             ending = request.source.mime_type.rpartition("/")[2]
             form.add_field(
-                "image", request.source.data, filename=f"picture.{ending}", content_type=request.source.mime_type
+                "image", request.source.data, filename=f"image.{ending}", content_type=request.source.mime_type
             )
             sent = {"body": form}
         key = f"{request.id}-{made}" if made else request.id
@@ -264,9 +264,9 @@ class Adapter:
     async def _take(self, entry: Any, timeout: float) -> Output:
         url = dig(entry, "url")
         if not isinstance(url, str) or dig(entry, "b64_json"):
-            return picture(decode(dig(entry, "b64_json")))
+            return image_output(decode(dig(entry, "b64_json")))
         trusted = {self._settings.base_url: self._headers()}
-        return picture(await download.read(self._http, url, trusted, timeout=timeout, max_bytes=MAX_PICTURE))
+        return image_output(await download.read(self._http, url, trusted, timeout=timeout, max_bytes=MAX_IMAGE_BYTES))
 
 
 @dataclass(slots=True)

@@ -95,7 +95,7 @@ def default_terms(settings: Settings, plan_settings: PlanSettings) -> tuple[Plan
                 WindowTerms("image", "month", 5),
                 WindowTerms("video", "month", 1),
             ),
-            features=("Text, chat, pictures and talking photos",),
+            features=("Text, chat, images and talking photos",),
         ),
         PlanTerms(
             name=PRO,

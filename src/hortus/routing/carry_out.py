@@ -95,7 +95,7 @@ class AttemptListener(Protocol):
         """A piece of text, with what its vendor says was used up to and with it."""
 
     async def on_output(self, output: Output) -> None:
-        """A picture or video. Raises Unavailable when it is not what it claims to be."""
+        """An image or video. Raises Unavailable when it is not what it claims to be."""
 
     async def on_complete(self) -> None:
         """The offer says it is done. Raises Unavailable when something is missing."""

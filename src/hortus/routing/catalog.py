@@ -46,7 +46,7 @@ class Price(_Part):
     per_megapixel: Micro = 0
     """A megapixel is 1024 x 1024 pixels of the result."""
     per_second: Micro = 0
-    """Of the film."""
+    """Of the video."""
     minimum: Micro = 0
 
 

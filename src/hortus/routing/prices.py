@@ -20,7 +20,7 @@ class Size:
     pixels: int = 0
     """Of all images together."""
     seconds: int = 0
-    """Of the film."""
+    """Of the video."""
 
 
 @dataclass(frozen=True, slots=True)

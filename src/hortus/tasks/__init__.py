@@ -5,8 +5,8 @@ from hortus.tasks.engines.embedded import EmbeddedEngine
 from hortus.tasks.kinds import QUEUES, Claimed, Dead, Kind, LeaseLost, Periodic, Retry, define, every
 from hortus.tasks.leases import Leases
 from hortus.tasks.oversight import (
+    TaskAlreadyQueued,
     TaskEnded,
-    TaskIsThere,
     TaskNotDead,
     TaskNotFound,
     cancel,
@@ -37,8 +37,8 @@ __all__ = [
     "Remind",
     "Retry",
     "Scheduler",
+    "TaskAlreadyQueued",
     "TaskEnded",
-    "TaskIsThere",
     "TaskNotDead",
     "TaskNotFound",
     "Wanted",

@@ -35,10 +35,10 @@ class TaskNotDead(Conflict):
     detail = "Only a task that is dead can be requeued; `status_now` says what this one is."
 
 
-class TaskIsThere(Conflict):
+class TaskAlreadyQueued(Conflict):
     """The same work is queued or running under another id."""
 
-    code, title = "task_is_there", "The same work is on its way already"
+    code, title = "task_already_queued", "The same work is on its way already"
     detail = "A newer task does the same work now; leave this one dead."
 
 
@@ -101,7 +101,7 @@ def is_periodic(task: Task) -> bool:
 async def requeue(tx: Tx, task_id: str) -> str:
     """Give a dead letter all its attempts again, once; its name.
 
-    Raises TaskNotFound, TaskNotDead, and TaskIsThere when a live task bears its key: roll back then.
+    Raises TaskNotFound, TaskNotDead, and TaskAlreadyQueued when a live task bears its key: roll back then.
     """
     again = (
         update(Task)
@@ -113,7 +113,7 @@ async def requeue(tx: Tx, task_id: str) -> str:
     try:
         moved = (await tx.execute(again)).one_or_none()
     except IntegrityError as error:
-        raise TaskIsThere from error
+        raise TaskAlreadyQueued from error
     if moved is None:
         raise TaskNotDead(status_now=(await find_task(tx, task_id)).status)
     tx.after_commit(lambda: ring({moved.queue: [task_id]}))

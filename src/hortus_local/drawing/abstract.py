@@ -1,4 +1,4 @@
-"""Pictures of nothing in particular, and of outer space."""
+"""Images of nothing in particular, and of outer space."""
 
 import math
 

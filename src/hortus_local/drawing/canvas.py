@@ -135,7 +135,7 @@ class Canvas:
         part += (1 - part) * (near[:, :, None] * np.array(colour, np.float32))
 
     def cover(self, mask: Floats, colour: Colour | Floats) -> None:
-        """Blend a colour, or a whole picture, over the canvas by a mask of its size."""
+        """Blend a colour, or a whole image, over the canvas by a mask of its size."""
         self.rgb += (np.asarray(colour, np.float32) - self.rgb) * mask[:, :, None]
 
     def _box(self, points: Points, margin: float) -> tuple[int, int, int, int] | None:

@@ -1,31 +1,31 @@
-"""From a prompt to a picture."""
+"""From a prompt to an image."""
 
 import cv2
 import numpy as np
 
-from hortus_local.drawing import city, flower, land, landmark, still, water
+from hortus_local.drawing import city, flower, land, landmark, still_life, water
 from hortus_local.drawing.abstract import paint_abstract, paint_space
 from hortus_local.drawing.animal import draw_animal
 from hortus_local.drawing.canvas import Canvas, mix
 from hortus_local.drawing.person import HAIRS, SKINS, Looks, draw_person
+from hortus_local.drawing.render_style import apply_style
 from hortus_local.drawing.scene import Scene, read_scene
 from hortus_local.drawing.sky import is_night, paint_sky, paint_weather
-from hortus_local.drawing.treat import treat
-from hortus_local.pictures import Pixels
+from hortus_local.images import Pixels
 
 _DRAWN_AT = 1024
-"""The longer side in pixels; larger pictures are drawn at this size and enlarged."""
+"""The longer side in pixels; larger images are drawn at this size and enlarged."""
 
 
 def draw(prompt: str, width: int, height: int, *, style: str | None = None, color: str | None = None, take: int = 0,
          seed: int | None = None) -> Pixels:  # fmt: skip
-    """RGB pixels of exactly that size. The same arguments give the same picture; another `take`, another picture."""
+    """RGB pixels of exactly that size. The same arguments give the same image; another `take`, another image."""
     scale = min(_DRAWN_AT / max(width, height), 1.0)
     scene = read_scene(prompt, color, take, seed)
     canvas = Canvas(max(round(width * scale), 64), max(round(height * scale), 64))
     paint(canvas, scene)
-    picture = treat(np.clip(canvas.rgb, 0, 1), style, prompt, scene.seed)
-    pixels: Pixels = (picture * 255 + 0.5).astype(np.uint8)
+    image = apply_style(np.clip(canvas.rgb, 0, 1), style, prompt, scene.seed)
+    pixels: Pixels = (image * 255 + 0.5).astype(np.uint8)
     if pixels.shape[:2] != (height, width):
         way = cv2.INTER_AREA if width < pixels.shape[1] else cv2.INTER_CUBIC
         pixels = cv2.resize(pixels, (width, height), interpolation=way)
@@ -39,7 +39,7 @@ def paint(canvas: Canvas, scene: Scene) -> None:
     elif scene.subject == "flower":
         flower.paint_flowers(canvas, scene)
     elif scene.subject == "still":
-        still.paint_still_life(canvas, scene)
+        still_life.paint_still_life(canvas, scene)
     elif scene.subject == "abstract":
         paint_abstract(canvas, scene)
     elif scene.setting == "space" and scene.subject != "animal":

@@ -114,7 +114,7 @@ NOT_MOBILE = {
     "international network": "+883510001234567",
     "Globalstar in France": "+33638000123",
     "of unknown type": "+915555555555",
-    "reserved for films": "+447700900123",
+    "reserved for drama": "+447700900123",
     "personal, dear": "+447012345678",
     "premium": "+19002345678",
     "toll-free": "+18002345678",

@@ -16,14 +16,14 @@ BYTES = 10 * 1024 * 1024
 
 
 def photograph() -> bytes:
-    """About 10 MB of a large picture with as much noise as that takes."""
+    """About 10 MB of a large image with as much noise as that takes."""
     side = 4000
     noise = Image.frombytes("L", (side // 2, side // 2), os.urandom(side * side // 4)).resize((side, side))
-    picture = Image.merge("RGB", (noise, Image.radial_gradient("L").resize((side, side)), noise.rotate(90)))
+    image = Image.merge("RGB", (noise, Image.radial_gradient("L").resize((side, side)), noise.rotate(90)))
     best = b""
     for quality in range(98, 40, -4):
         file = io.BytesIO()
-        picture.save(file, "JPEG", quality=quality)
+        image.save(file, "JPEG", quality=quality)
         best = file.getvalue()
         if len(best) <= BYTES:
             break
@@ -34,7 +34,7 @@ async def measure(folder: Path) -> list[Figure]:
     """From the first byte sent to the answer."""
     data = photograph()
     times = []
-    async with Child(folder / "picture", DATABASE_URL="") as server, session() as http:
+    async with Child(folder / "image", DATABASE_URL="") as server, session() as http:
         (headers,) = await sign_up(http, server.url, None, 1)
         for _ in range(3):
             form = aiohttp.FormData({"enhance": "true"})

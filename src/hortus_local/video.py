@@ -9,7 +9,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from hortus_local.pictures import Pixels
+from hortus_local.images import Pixels
 
 FPS = 25
 SIZES = {"16:9": (768, 432), "9:16": (432, 768), "1:1": (512, 512)}
@@ -18,10 +18,10 @@ _SOUND_RATE = 44_100
 _BT709 = 1
 
 
-def write_film(
+def write_video(
     path: Path, frames: Iterator[Pixels], size: tuple[int, int], sound: NDArray[np.int16], rate: int
 ) -> None:
-    """Encode RGB frames of `size` with mono sound. The film lasts as long as the frames."""
+    """Encode RGB frames of `size` with mono sound. The video lasts as long as the frames."""
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         video = container.add_stream("libx264", rate=FPS, options={"preset": "veryfast", "crf": "22", "tune": "film"})
         video.width, video.height = size

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hortus_local.face import Eye, Face
-from hortus_local.pictures import Pixels
+from hortus_local.images import Pixels
 from hortus_local.speech import Sound, Speech
 
 Curve = NDArray[np.float64]
@@ -72,8 +72,8 @@ def _soften(curve: Curve, kernel: tuple[float, ...]) -> Curve:
     return np.convolve(np.pad(curve, len(kernel) // 2, mode="edge"), kernel, mode="valid")
 
 
-class Puppet:
-    """A photo whose face moves. `frame(i)` gives picture `i`; the photo itself is never changed."""
+class FaceAnimation:
+    """A photo whose face moves. `frame(i)` gives image `i`; the photo itself is never changed."""
 
     def __init__(self, photo: Pixels, face: Face, gestures: Gestures) -> None:
         self._photo, self._face, self._gestures = photo, face, gestures
@@ -123,9 +123,9 @@ class Puppet:
 
     def _speak(self, jaw: float, rounding: float) -> Pixels:
         """The photo with the mouth as far open as `jaw` says."""
-        picture = self._photo.copy()
+        image = self._photo.copy()
         if jaw < 0.03 and rounding < 0.05:
-            return picture
+            return image
         x0, y0, x1, y1 = self._box
         face = self._face
         narrow = 1 - 0.26 * rounding
@@ -155,8 +155,8 @@ class Puppet:
         gap = np.clip((lower - self._v) / 1.6 + 0.5, 0, 1) * np.clip((self._v + upper) / 1.6 + 0.5, 0, 1)
         soft = cv2.GaussianBlur(gap * (lower + upper > 1.0), (0, 0), 0.8)[:, :, None]
         inside = self._draw_inside(lower, upper)
-        picture[y0:y1, x0:x1] = np.clip(warped + (inside - warped) * soft, 0, 255).astype(np.uint8)
-        return picture
+        image[y0:y1, x0:x1] = np.clip(warped + (inside - warped) * soft, 0, 255).astype(np.uint8)
+        return image
 
     def _fade(self) -> Map:
         above = np.clip(-self._v / (self._face.size * 0.10), 0, 1)
@@ -191,10 +191,10 @@ def _paint_mouth_inside(photo: Pixels, face: Face) -> tuple[Map, Map, Map]:
     return dark, np.minimum(teeth, 250), tongue
 
 
-def _close_lid(picture: Pixels, eye: Eye, closed: float) -> None:
+def _close_lid(image: Pixels, eye: Eye, closed: float) -> None:
     """Pull the skin above an eye down over it, in place."""
     reach = eye.reach
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     x0, x1 = max(int(eye.x - reach * 1.6), 0), min(int(eye.x + reach * 1.6) + 1, width)
     y0, y1 = max(int(eye.y - reach * 1.3), 0), min(int(eye.y + reach * 0.9) + 1, height)
     if x1 - x0 < 6 or y1 - y0 < 6:
@@ -208,10 +208,10 @@ def _close_lid(picture: Pixels, eye: Eye, closed: float) -> None:
     # From the brow to the lid's edge the skin stretches; under the edge the eye stays.
     share = np.clip((v - top) / np.maximum(lid - top, 0.05), 0, 1)
     source = np.where((v < lid) & (v > top), top + share**1.2 * (rest - 0.02 - top), v)
-    moved = cv2.remap(picture, x, eye.y + source.astype(np.float32) * reach, cv2.INTER_LINEAR).astype(np.float32)
+    moved = cv2.remap(image, x, eye.y + source.astype(np.float32) * reach, cv2.INTER_LINEAR).astype(np.float32)
     lash = np.exp(-(((v - lid) / 0.11) ** 2)) * np.clip(bow * 1.6, 0, 1) * 0.72 * closed
     moved *= 1 - lash[:, :, None]
     cover = np.clip((lid - v) * reach / 2 + 1.0, 0, 1) * np.clip(bow * 4, 0, 1)
     cover = np.maximum(np.where(v < top, 0, cover), lash * (v >= lid))[:, :, None]
-    part = picture[y0:y1, x0:x1]
+    part = image[y0:y1, x0:x1]
     part[:] = (part + (moved - part) * cover).astype(np.uint8)

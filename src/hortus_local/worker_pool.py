@@ -14,22 +14,22 @@ import hortus_local
 from hortus.providers import Done, Event, Output, Progress, Rejected, Unavailable, Unsupported, Usage
 
 _LOG = "worker.log"
-_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
 """The worker reads files of strangers: it gets none of our secrets, only what Python needs to start."""
 _MIME_TYPES = {".png": "image/png", ".mp4": "video/mp4"}
 
 
-class Studio:
+class WorkerPool:
     """The media workers of this process; at most `places` work at a time, others wait their turn."""
 
-    def __init__(self, places: int = 2) -> None:
-        self._places = asyncio.Semaphore(places)
+    def __init__(self, slots: int = 2) -> None:
+        self._slots = asyncio.Semaphore(slots)
 
     async def run(self, job: dict[str, Any], workdir: Path, timeout: float) -> AsyncGenerator[Event, None]:
         """Do the job in `workdir`; the child is dead and buried when this ends, however it ends."""
         deadline = asyncio.get_running_loop().time() + timeout
         try:
-            await asyncio.wait_for(self._places.acquire(), timeout)
+            await asyncio.wait_for(self._slots.acquire(), timeout)
         except TimeoutError as error:
             raise Unavailable("no media worker became free in time") from error
         try:
@@ -40,13 +40,13 @@ class Studio:
                     async for event in events:
                         yield event
             finally:
-                await _bury(child)
+                await _reap(child)
         finally:
-            self._places.release()
+            self._slots.release()
 
 
 async def _start(workdir: Path) -> asyncio.subprocess.Process:
-    environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     environment |= {
         "PYTHONPATH": str(Path(hortus_local.__file__).parent.parent), "PYTHONUTF8": "1", "OMP_NUM_THREADS": "2",
         "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2",
@@ -89,11 +89,11 @@ async def _follow(
     with suppress(TimeoutError):
         await asyncio.wait_for(child.wait(), 1.0)  # it has closed its mouth; let it leave by itself
     if not finished:
-        raise Unavailable(f"the media worker stopped with {await child.wait()}: {_last_words(workdir)}")
+        raise Unavailable(f"the media worker stopped with {await child.wait()}: {_end_of_log(workdir)}")
 
 
 def _read(line: bytes, workdir: Path) -> Event:
-    """One line of the worker; what it says is checked, for a crafted picture may have taken it over."""
+    """One line of the worker; what it says is checked, for a crafted image may have taken it over."""
     said = json.loads(line)
     if "percent" in said:
         return Progress(min(max(int(said["percent"]), 0), 100))
@@ -114,7 +114,7 @@ def _read(line: bytes, workdir: Path) -> Event:
     raise Unavailable(detail)
 
 
-async def _bury(child: asyncio.subprocess.Process) -> None:
+async def _reap(child: asyncio.subprocess.Process) -> None:
     """Kill the child and wait for it, even while we are being cancelled ourselves."""
     _kill(child)
     if child.stdin is not None:
@@ -134,7 +134,7 @@ def _kill(child: asyncio.subprocess.Process) -> None:
             os.kill(child.pid, signal.SIGKILL)
 
 
-def _last_words(workdir: Path) -> str:
+def _end_of_log(workdir: Path) -> str:
     try:
         return (workdir / _LOG).read_bytes()[-400:].decode("utf-8", "replace").strip()
     except OSError:

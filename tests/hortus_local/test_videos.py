@@ -1,4 +1,4 @@
-"""Talking photos and told films: they can be played, they move where they should, and they end when told."""
+"""Talking photos and slideshows: they can be played, they move where they should, and they end when told."""
 
 import asyncio
 import io
@@ -50,7 +50,7 @@ def asking(tmp_path: Path, **asked) -> VideoRequest:
     )
 
 
-async def film(adapter: Adapter, request: VideoRequest) -> Path:
+async def render(adapter: Adapter, request: VideoRequest) -> Path:
     events = [event async for event in adapter.generate(request)]
     assert isinstance(events[-1], Done)
     percents = [event.percent for event in events if isinstance(event, Progress)]
@@ -73,7 +73,7 @@ def sound_of(path: Path) -> np.ndarray:
 
 @pytest.mark.parametrize("aspect_ratio", SIZES)
 async def test_a_talking_photo_can_be_played_and_speaks(adapter: Adapter, tmp_path: Path, aspect_ratio: str):
-    path = await film(
+    path = await render(
         adapter, asking(tmp_path, script="Hello there! This picture speaks for ₹500.", aspect_ratio=aspect_ratio)
     )
     data = path.read_bytes()
@@ -85,11 +85,11 @@ async def test_a_talking_photo_can_be_played_and_speaks(adapter: Adapter, tmp_pa
         assert 2 < opened.duration / 1e6 < 8
     loud = np.abs(sound_of(path))
     assert loud.max() > 0.1
-    assert np.sqrt((loud[-8000:] ** 2).mean()) < 0.02  # it falls silent before the film ends
+    assert np.sqrt((loud[-8000:] ** 2).mean()) < 0.02  # it falls silent before the video ends
 
 
 async def test_the_mouth_moves_more_than_the_rest_of_the_face(adapter: Adapter, tmp_path: Path):
-    frames = frames_of(await film(adapter, asking(tmp_path, script="Hello there! This picture can speak now.")))
+    frames = frames_of(await render(adapter, asking(tmp_path, script="Hello there! This picture can speak now.")))
     moving = np.abs(np.diff(frames, axis=0)).mean(axis=0)
     mouth, forehead, cheek = moving[290:335, 215:295], moving[130:170, 220:290], moving[225:260, 180:215]
     assert mouth.mean() > 2 * forehead.mean()
@@ -100,14 +100,14 @@ async def test_fifty_words_in_hindi_and_english(adapter: Adapter, tmp_path: Path
     for language, script in (("en-IN", "word and more " * 16), ("hi-IN", "नमस्ते दुनिया, आपका स्वागत है। " * 3)):
         folder = tmp_path / language
         folder.mkdir()
-        assert len(frames_of(await film(adapter, asking(folder, script=script, language=language)))) > 100
+        assert len(frames_of(await render(adapter, asking(folder, script=script, language=language)))) > 100
 
 
 async def test_subtitles_are_shown_unless_unwanted(adapter: Adapter, tmp_path: Path):
     strips = []
     for name, options in (("with", {}), ("without", {"subtitles": False})):
         (tmp_path / name).mkdir()
-        path = await film(adapter, asking(tmp_path / name, script="एक दो ₹500", language="hi", options=options))
+        path = await render(adapter, asking(tmp_path / name, script="एक दो ₹500", language="hi", options=options))
         strips.append(frames_of(path)[10, 435:485, 150:360])
     assert (strips[0] > 230).sum() > 100 + (strips[1] > 230).sum()
 
@@ -116,28 +116,28 @@ async def test_a_photo_without_a_face_is_narrated(adapter: Adapter, tmp_path: Pa
     out = io.BytesIO()
     Image.radial_gradient("L").resize((500, 300)).convert("RGB").save(out, "JPEG")
     frames = frames_of(
-        await film(adapter, asking(tmp_path, photo=Media(out.getvalue(), "image/jpeg"), script="A view of nothing."))
+        await render(adapter, asking(tmp_path, photo=Media(out.getvalue(), "image/jpeg"), script="A view of nothing."))
     )
     assert np.abs(frames[-8] - frames[2]).mean() > 1
 
 
 async def test_an_odd_voice_is_tolerated_and_an_unknown_language_is_not(adapter: Adapter, tmp_path: Path):
-    await film(adapter, asking(tmp_path, voice="../../etc/passwd"))
+    await render(adapter, asking(tmp_path, voice="../../etc/passwd"))
     with pytest.raises(Unsupported):
-        await film(adapter, asking(tmp_path, language="qqq"))
+        await render(adapter, asking(tmp_path, language="qqq"))
 
 
 @pytest.mark.parametrize("words", ["A boat on a lake. Then a forest at night.", "☃ ☃ ☃", "שלום עולם"])
-async def test_a_prompt_becomes_a_film_as_long_as_asked(adapter: Adapter, tmp_path: Path, words: str):
-    path = await film(
+async def test_a_prompt_becomes_a_video_as_long_as_asked(adapter: Adapter, tmp_path: Path, words: str):
+    path = await render(
         adapter, asking(tmp_path, operation="video.text", photo=None, script=None, prompt=words, duration_s=4)
     )
     assert 4 * 25 <= len(frames_of(path)) < 12 * 25
 
 
-async def test_a_long_prompt_makes_the_film_no_longer_than_it_was_priced_for(adapter: Adapter, tmp_path: Path):
+async def test_a_long_prompt_makes_the_video_no_longer_than_it_was_priced_for(adapter: Adapter, tmp_path: Path):
     words = "A boat on a lake in the evening, and behind it a forest where nobody has ever been. " * 8
-    path = await film(
+    path = await render(
         adapter, asking(tmp_path, operation="video.text", photo=None, script=None, prompt=words, duration_s=4)
     )
     assert 4 * 25 <= len(frames_of(path)) < 8 * 25
@@ -155,16 +155,16 @@ async def test_a_long_prompt_makes_the_film_no_longer_than_it_was_priced_for(ada
         ({"options": {"words_per_minute": 9000}}, "bad_input"),
     ],
 )
-async def test_what_cannot_be_filmed_is_refused(adapter: Adapter, tmp_path: Path, asked: dict, reason: str):
+async def test_what_cannot_become_a_video_is_refused(adapter: Adapter, tmp_path: Path, asked: dict, reason: str):
     with pytest.raises(Rejected) as refusal:
-        await film(adapter, asking(tmp_path, **asked))
+        await render(adapter, asking(tmp_path, **asked))
     assert refusal.value.reason == reason
 
 
 async def test_a_worker_dies_at_its_time_limit(adapter: Adapter, tmp_path: Path):
     began = time.monotonic()
     with pytest.raises(Unavailable):
-        await film(adapter, asking(tmp_path, script="Hello " * 80, timeout=0.9))
+        await render(adapter, asking(tmp_path, script="Hello " * 80, timeout=0.9))
     assert time.monotonic() - began < 4
     assert workers() == []
 
@@ -177,7 +177,7 @@ async def test_a_worker_dies_when_nobody_waits(adapter: Adapter, tmp_path: Path)
 
 
 async def test_a_worker_dies_when_its_task_is_cancelled(adapter: Adapter, tmp_path: Path):
-    task = asyncio.create_task(film(adapter, asking(tmp_path, script="Hello " * 80)))
+    task = asyncio.create_task(render(adapter, asking(tmp_path, script="Hello " * 80)))
     while not workers():
         await asyncio.sleep(0.02)
     task.cancel()
@@ -198,7 +198,7 @@ async def test_two_work_at_a_time(adapter: Adapter, tmp_path: Path):
     tasks = []
     for number in range(4):
         (tmp_path / str(number)).mkdir()
-        tasks.append(asyncio.create_task(film(adapter, asking(tmp_path / str(number), script="One."))))
+        tasks.append(asyncio.create_task(render(adapter, asking(tmp_path / str(number), script="One."))))
     most = 0
     while not all(task.done() for task in tasks):
         most = max(most, len(workers()))

@@ -37,7 +37,7 @@ async def kept_file(database: Database, storage: LocalStorage, user_id: str, nam
 async def test_an_output_is_verified_stored_and_found_by_its_owner(
     database: Database, storage: LocalStorage, settings: Settings
 ):
-    user_id, content = ids.new(), draw.picture("PNG", (30, 20))
+    user_id, content = ids.new(), draw.make_image("PNG", (30, 20))
     new = await files.prepare_output(
         storage,
         settings,

@@ -1,17 +1,17 @@
-"""Where a photo stands in the frame of a film, and how the eye travels over it."""
+"""Where a photo stands in the frame of a video, and how the eye travels over it."""
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from hortus_local.face import Face
-from hortus_local.pictures import Pixels
+from hortus_local.images import Pixels
 
 _MOST_LOST = 0.30
 """Share of the photo that may be cut off to fill the frame; beyond that it stands before a blurred copy."""
 
 
-class Stage:
+class Camera:
     """A frame of `width` x `height` with a place for a photo of `inner` size, prepared once."""
 
     def __init__(self, photo: Pixels, width: int, height: int, face: Face | None = None) -> None:
@@ -37,7 +37,7 @@ class Stage:
             _cast_shadow(self._backdrop, self._place, self.inner.shape[1], self.inner.shape[0])
 
     def show(self, inner: Pixels) -> Pixels:
-        """The whole frame with this picture in the photo's place; yours to draw on."""
+        """The whole frame with this image in the photo's place; yours to draw on."""
         if self._filled:
             return inner.copy()
         frame = self._backdrop.copy()

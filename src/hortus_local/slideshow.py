@@ -1,4 +1,4 @@
-"""A film of a prompt: scenes drawn from it, a title, and a voice that reads it."""
+"""A video of a prompt: scenes drawn from it, a title, and a voice that reads it."""
 
 import re
 from collections.abc import Iterator
@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
+from hortus_local.camera import travel
 from hortus_local.drawing.draw import draw
-from hortus_local.film import FPS, SIZES, write_film
-from hortus_local.pictures import Pixels
+from hortus_local.images import Pixels
 from hortus_local.refusal import Refusal
 from hortus_local.speech import Speech, speak
-from hortus_local.stage import travel
 from hortus_local.subtitles import Subtitles, can_write, font_for, keep_known
-from hortus_local.talking import Manner, Tell
+from hortus_local.talking_photo import Narration, ReportProgress
+from hortus_local.video import FPS, SIZES, write_video
 
 LONGEST_S = 120
 _SCENE_S = 3.5
@@ -28,22 +28,22 @@ _SPOKEN = 900
 """Characters of the prompt that are read aloud, about a minute."""
 
 
-def film_story(
-    prompt: str, script: str | None, aspect: str, seconds: float, manner: Manner, target: Path, tell: Tell
+def write_slideshow(
+    prompt: str, script: str | None, aspect: str, seconds: float, narration: Narration, target: Path, report: ReportProgress
 ) -> float:  # fmt: skip
-    """Write a film of at least `seconds` to `target`; answers how many it lasts."""
+    """Write a video of at least `seconds` to `target`; answers how many it lasts."""
     if seconds > LONGEST_S:
-        raise Refusal("rejected", f"a film of {seconds:.0f} s", "too_long")
-    speech = _narrate(script or _shorten(prompt, seconds), manner)
+        raise Refusal("rejected", f"a video of {seconds:.0f} s", "too_long")
+    speech = _narrate(script or _shorten(prompt, seconds), narration)
     count = int(np.ceil(max(seconds, speech.seconds + 0.8 if speech else 0.0) * FPS))
     width, height = SIZES[aspect]
-    scenes = _draw_scenes(prompt, count / FPS, width, height, tell)
+    scenes = _draw_scenes(prompt, count / FPS, width, height, report)
     rate = speech.rate if speech else 22_050
     sound = _mix(speech, count, rate)
-    subtitles = Subtitles(speech.words if speech and manner.subtitles else (), width, height)
+    subtitles = Subtitles(speech.words if speech and narration.subtitles else (), width, height)
     title = _render_title(prompt, width, height)
-    frames = _show(scenes, count, (width, height), subtitles, title, tell)
-    write_film(target, frames, (width, height), sound, rate)
+    frames = _show(scenes, count, (width, height), subtitles, title, report)
+    write_video(target, frames, (width, height), sound, rate)
     return count / FPS
 
 
@@ -57,10 +57,10 @@ def _shorten(prompt: str, seconds: float) -> str:
     return cut[: end + 1] if end > most // 3 else cut.rsplit(" ", 1)[0]
 
 
-def _narrate(text: str, manner: Manner) -> Speech | None:
-    """The prompt read aloud; a film of a prompt without words, or in an unknown language, is silent."""
+def _narrate(text: str, narration: Narration) -> Speech | None:
+    """The prompt read aloud; a video of a prompt without words, or in an unknown language, is silent."""
     try:
-        return speak(text, manner.language, manner.voice, manner.words_per_minute, LONGEST_S)
+        return speak(text, narration.language, narration.voice, narration.words_per_minute, LONGEST_S)
     except Refusal as refusal:
         if refusal.reason == "too_long":
             raise
@@ -82,8 +82,8 @@ def _mix(speech: Speech | None, count: int, rate: int) -> NDArray[Any]:
     return quiet
 
 
-def _draw_scenes(prompt: str, seconds: float, width: int, height: int, tell: Tell) -> list[Pixels]:
-    """One picture per sentence or phrase, at least as many as the time asks for."""
+def _draw_scenes(prompt: str, seconds: float, width: int, height: int, report: ReportProgress) -> list[Pixels]:
+    """One image per sentence or phrase, at least as many as the time asks for."""
     phrases = [part for part in re.split(r"[.!?;।\n]+\s*", prompt) if re.search(r"\w", part)] or [prompt]
     wanted = min(max(round(seconds / _SCENE_S), len(phrases)), _MOST_SCENES)
     scenes = []
@@ -91,13 +91,13 @@ def _draw_scenes(prompt: str, seconds: float, width: int, height: int, tell: Tel
         phrase = phrases[i * len(phrases) // wanted] if len(phrases) > 1 else prompt
         drawn = draw(phrase, round(width * 1.2), round(height * 1.2), take=i)
         scenes.append(drawn)
-        tell(2 + 28 * (i + 1) // wanted)
+        report(2 + 28 * (i + 1) // wanted)
     return scenes
 
 
 def _show(
     scenes: list[Pixels], count: int, size: tuple[int, int], subtitles: Subtitles,
-    title: tuple[NDArray[Any], NDArray[Any], int] | None, tell: Tell,
+    title: tuple[NDArray[Any], NDArray[Any], int] | None, report: ReportProgress,
 ) -> Iterator[Pixels]:  # fmt: skip
     length = count / len(scenes)
     fade = _FADE_S * FPS
@@ -116,7 +116,7 @@ def _show(
         if edge < 1:
             frame = (frame * edge).astype(np.uint8)
         if i % FPS == 0:
-            tell(30 + 68 * i // count)
+            report(30 + 68 * i // count)
         yield frame
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from hortus.providers.base import ChatMessage, Delta, Done, TextRequest
 from hortus_local.conversation import calculate
-from hortus_local.writing import write
+from hortus_local.text_sketch import write
 
 
 def answer(*said: str, operation: str = "chat", system: str | None = None, max_tokens: int = 1024) -> tuple[str, Done]:

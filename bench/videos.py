@@ -21,22 +21,22 @@ SCRIPT = "Good morning. The first light falls through the leaves, and the day ca
 
 async def measure() -> list[Figure]:
     """From the request to the finished file."""
-    if importlib.util.find_spec("hortus_local.film") is None:
-        return [missing(WHAT, "this version cannot film on its own")]
-    picture = io.BytesIO()
-    Image.radial_gradient("L").resize((1024, 1024)).convert("RGB").save(picture, "JPEG")
+    if importlib.util.find_spec("hortus_local.video") is None:
+        return [missing(WHAT, "this version makes no video of its own")]
+    image = io.BytesIO()
+    Image.radial_gradient("L").resize((1024, 1024)).convert("RGB").save(image, "JPEG")
     times = []
     async with Http() as http:
         with tempfile.TemporaryDirectory() as folder:
             adapter = Adapter(Context(http, Path(folder)))
             if (why := adapter.missing()) is not None:
                 return [missing(WHAT, why)]
-            photo = Media(picture.getvalue(), "image/jpeg")
-            times.extend([await film(adapter, photo) for _ in range(3)])
+            photo = Media(image.getvalue(), "image/jpeg")
+            times.extend([await video(adapter, photo) for _ in range(3)])
     return [at_most(WHAT, statistics.median(times), 5, "s")]
 
 
-async def film(adapter: Adapter, photo: Media) -> float:
+async def video(adapter: Adapter, photo: Media) -> float:
     """Seconds for one."""
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
@@ -46,5 +46,5 @@ async def film(adapter: Adapter, photo: Media) -> float:
         )  # fmt: skip
         made = [event async for event in adapter.generate(request) if isinstance(event, Output)]
     if len(made) != 1:
-        raise RuntimeError("no film")
+        raise RuntimeError("no video")
     return time.perf_counter() - started

@@ -165,19 +165,19 @@ def count(value: Any) -> int:
 def decode(text: Any) -> bytes:
     """The bytes behind base64; Unavailable when it is none."""
     if not isinstance(text, str):
-        raise Unavailable("a picture is missing")
+        raise Unavailable("an image is missing")
     try:
         return base64.b64decode(text.rpartition(",")[2], validate=True)
     except (binascii.Error, ValueError) as error:
-        raise Unavailable("a picture is not base64") from error
+        raise Unavailable("an image is not base64") from error
 
 
-def picture(data: bytes) -> Output:
-    """What looks like a picture by its first bytes; Unavailable otherwise. Whoever stores it looks closer."""
+def image_output(data: bytes) -> Output:
+    """What looks like an image by its first bytes; Unavailable otherwise. Whoever stores it looks closer."""
     for magic, mime_type in _MAGIC:
         if magic.match(data):
             return Output(data, mime_type)
-    raise Unavailable(f"the picture is none: {len(data)} bytes")
+    raise Unavailable(f"the image is none: {len(data)} bytes")
 
 
 def describe(request: ImageRequest, instead: str = "") -> str:

@@ -1,10 +1,10 @@
-"""How Gemini is shown a picture, and how it says that it refused and what it used."""
+"""How Gemini is shown an image, and how it says that it refused and what it used."""
 
 import base64
 from typing import Any
 
 from hortus.providers.base import Media, ProviderError, Rejected, Unsupported, Usage
-from hortus.providers.wire import count, dig
+from hortus.providers.http_helpers import count, dig
 
 _REFUSED = {
     "SAFETY",
