@@ -16,7 +16,7 @@ from sqlalchemy import text
 from tests.emulators.openai import OpenAIEmulator
 from tests.faults.books import all_ended, audit
 from tests.faults.child import Child
-from tests.faults.customers import customers, wish
+from tests.faults.customers import customers, generate
 from tests.faults.town import of_openai
 
 from hortus.core.db import Database
@@ -56,7 +56,7 @@ async def test_old_and_new_processes_share_a_schema(
     database: Database, database_url: str, tmp_path: Path, before: Path
 ):
     """An old server with an old worker, with a new one, and the other way round: all is done, and paid for once."""
-    dice, folder, wishes = random.Random(1), tmp_path / "town", 0
+    dice, folder, total = random.Random(1), tmp_path / "town", 0
     async with OpenAIEmulator(delay=0.05) as vendor:
         common = {"DATABASE_URL": database_url, "SECRET_KEY": "k" * 40, "HORTUS_DATA": str(folder / "data")}
         common |= of_openai(vendor)
@@ -65,16 +65,16 @@ async def test_old_and_new_processes_share_a_schema(
             async with AsyncExitStack() as stack:
                 await stack.enter_async_context(server)
                 await stack.enter_async_context(working(folder, {**common, "PYTHONPATH": str(works)}))
-                named = customers(server.url, database, 1, name=f"of{wishes}-")
+                named = customers(server.url, database, 1, name=f"of{total}-")
                 (client,) = await stack.enter_async_context(named)
                 for place in range(4):
-                    await wish(client, wishes + place, dice, videos=False)
-                wishes += 4
-                await all_ended(database, wishes)
+                    await generate(client, total + place, dice, videos=False)
+                total += 4
+                await all_ended(database, total)
                 assert (await client.get("/health/ready")).status_code == 200
                 assert (await client.get("/api/user/usage")).status_code == 200
     books = await audit(database, folder / "data" / "files")
-    assert books.statuses == {"succeeded": wishes}
+    assert books.statuses == {"succeeded": total}
 
 
 @asynccontextmanager

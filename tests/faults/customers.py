@@ -65,7 +65,7 @@ async def insist(
             await asyncio.sleep(dice.uniform(0.1, 0.4))
 
 
-async def wish(
+async def generate(
     client: httpx2.AsyncClient, place: int, dice: random.Random, failed: list[str] | None = None, videos: bool = True
 ) -> None:
     """One generation, accepted: a chat message, images, or now and then a video."""

@@ -13,7 +13,7 @@ import pytest
 from tests.emulators.openai import OpenAIEmulator
 from tests.faults.books import all_ended, audit, explained
 from tests.faults.child import Child
-from tests.faults.customers import customers, insist, wish
+from tests.faults.customers import customers, generate, insist
 from tests.faults.deaths import API_POINTS
 from tests.faults.front import Front
 from tests.faults.town import Town, of_openai, town
@@ -39,7 +39,7 @@ async def test_the_api_dies_around_the_commit_of_a_generation(
             for turn in range(times):
                 await server.end(signal.SIGTERM)
                 await server.start(API_POINTS[turn % 2])
-                asked = asyncio.create_task(wish(client, turn * 2 + 1, dice, videos=False))
+                asked = asyncio.create_task(generate(client, turn * 2 + 1, dice, videos=False))
                 assert await server.gone() == -signal.SIGKILL
                 await server.start()
                 await asked
@@ -124,8 +124,8 @@ async def test_one_key_a_hundred_times(
         async with customers(servers[0].url, database, 1, timeout=60) as (client,):
             body = {"prompt": "One kite", "size": "256x256"}
             clients = [client, httpx2.AsyncClient(base_url=servers[1].url, headers=client.headers, timeout=60)]
-            wishes = [insist(clients[n % 2], "/api/image/generate", body, "once", dice, failed) for n in range(times)]
-            made = await asyncio.gather(*wishes)
+            total = [insist(clients[n % 2], "/api/image/generate", body, "once", dice, failed) for n in range(times)]
+            made = await asyncio.gather(*total)
             await clients[1].aclose()
         took = await all_ended(database, 1)
         await audit(database, here.files)
@@ -147,7 +147,7 @@ async def test_a_frozen_worker_comes_back_too_late(
             for turn in range(times):
                 (late,) = await here.add_workers(1)
                 before = vendor.counts["calls"]
-                await wish(client, turn * 2 + 1, dice, videos=False)
+                await generate(client, turn * 2 + 1, dice, videos=False)
                 await _asked(vendor, before)
                 late.send(signal.SIGSTOP)
                 (other,) = await here.add_workers(1)

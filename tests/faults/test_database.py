@@ -12,7 +12,7 @@ import pytest
 from tests import schema
 from tests.emulators.openai import OpenAIEmulator
 from tests.faults.books import all_ended, audit, explained
-from tests.faults.customers import customers, wish
+from tests.faults.customers import customers, generate
 from tests.faults.postgres import Line, Server, own_server
 from tests.faults.town import of_openai, town
 
@@ -23,7 +23,7 @@ USERS = 4
 
 @asynccontextmanager
 async def load(
-    database: Database, database_url: str, folder: Path, dice: random.Random, wishes: int, seconds: float, **settings
+    database: Database, database_url: str, folder: Path, dice: random.Random, total: int, seconds: float, **settings
 ) -> AsyncIterator[asyncio.Future]:
     """A server and two workers, and customers who ask for so much; the books are proved at the end."""
     failed: list[str] = []
@@ -33,36 +33,36 @@ async def load(
         server = await here.add("serve")
         await here.add_workers(2)
         clients = await stack.enter_async_context(customers(server.url, database, USERS))
-        asking = [_later(dice.uniform(0, seconds), clients[n % USERS], n, dice, failed, False) for n in range(wishes)]
+        asking = [_later(dice.uniform(0, seconds), clients[n % USERS], n, dice, failed, False) for n in range(total)]
         asked = asyncio.ensure_future(asyncio.gather(*asking))
         yield asked
         await asked
-        await all_ended(database, wishes)
+        await all_ended(database, total)
         books = await audit(database, here.files)
-        assert books.statuses["succeeded"] > wishes * 0.8
+        assert books.statuses["succeeded"] > total * 0.8
         explained(here.log(), failed)
         assert failed == []  # a database that is away is no mistake of ours: 503, and come again
 
 
 async def _later(delay: float, *asked) -> None:
     await asyncio.sleep(delay)
-    await wish(*asked)
+    await generate(*asked)
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_a_connection_is_cut_after_commit(
     database: Database, database_url: str, tmp_path: Path, full: bool, dice: random.Random, record
 ):
-    wishes, seconds = (120, 40.0) if full else (20, 8.0)
+    total, seconds = (120, 40.0) if full else (20, 8.0)
     async with AsyncExitStack() as stack:
         line = await stack.enter_async_context(Line(database_url, dice))
-        async with load(database, line.url, tmp_path / "town", dice, wishes, seconds) as asked:
+        async with load(database, line.url, tmp_path / "town", dice, total, seconds) as asked:
             line.share = 0.1
             await asked
             line.share = 0.0
-            took = await all_ended(database, wishes)
-    assert line.cuts > wishes / 10
-    record("connection cut after COMMIT", f"{line.cuts} cuts, {wishes} generations", took)
+            took = await all_ended(database, total)
+    assert line.cuts > total / 10
+    record("connection cut after COMMIT", f"{line.cuts} cuts, {total} generations", took)
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -76,7 +76,7 @@ async def test_a_lost_answer_to_the_last_commit_loses_no_image(
         server = await here.add("serve")
         await here.add_workers(1)
         (client,) = await stack.enter_async_context(customers(server.url, database, 1))
-        await wish(client, 1, dice)
+        await generate(client, 1, dice)
         async with asyncio.timeout(20):
             while not vendor.active:
                 await asyncio.sleep(0.02)
@@ -105,25 +105,25 @@ async def own_database(server: Server) -> AsyncIterator[Database]:
 async def test_postgresql_restarts_under_load(
     server: Server, own_database: Database, tmp_path: Path, full: bool, dice: random.Random, record
 ):
-    times, wishes, seconds = (5, 80, 30.0) if full else (2, 16, 8.0)
+    times, total, seconds = (5, 80, 30.0) if full else (2, 16, 8.0)
     settings = {"DATABASE_POOL_SIZE": "3"}
-    async with load(own_database, server.url, tmp_path / "town", dice, wishes, seconds, **settings) as asked:
+    async with load(own_database, server.url, tmp_path / "town", dice, total, seconds, **settings) as asked:
         for _turn in range(times):
             await asyncio.sleep(seconds / times)
             await asyncio.to_thread(server.restart)
         since = time.monotonic()
         await asked
-        await all_ended(own_database, wishes)
+        await all_ended(own_database, total)
         took = time.monotonic() - since
-    record("PostgreSQL restarted (immediate)", f"{times} times, {wishes} generations", took)
+    record("PostgreSQL restarted (immediate)", f"{times} times, {total} generations", took)
 
 
 async def test_every_connection_is_taken(
     server: Server, own_database: Database, tmp_path: Path, full: bool, dice: random.Random, record
 ):
-    wishes, seconds = (40, 20.0) if full else (12, 6.0)
+    total, seconds = (40, 20.0) if full else (12, 6.0)
     settings = {"DATABASE_POOL_SIZE": "3"}
-    async with load(own_database, server.url, tmp_path / "town", dice, wishes, seconds, **settings) as asked:
+    async with load(own_database, server.url, tmp_path / "town", dice, total, seconds, **settings) as asked:
         greedy: list[asyncpg.Connection] = []  # closed whatever happens
         until = time.monotonic() + seconds
         while time.monotonic() < until:
@@ -136,6 +136,6 @@ async def test_every_connection_is_taken(
             await connection.close()
         since = time.monotonic()
         await asked
-        await all_ended(own_database, wishes)
+        await all_ended(own_database, total)
         took = time.monotonic() - since
-    record("every connection taken", f"{len(greedy)} taken for {seconds:g} s, {wishes} generations", took)
+    record("every connection taken", f"{len(greedy)} taken for {seconds:g} s, {total} generations", took)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.emulators.openai import OpenAIEmulator
 from tests.faults.books import all_ended, audit
-from tests.faults.customers import customers, wish
+from tests.faults.customers import customers, generate
 from tests.faults.town import of_openai, town
 from tests.peers import peer_missing
 
@@ -43,11 +43,11 @@ async def test_a_full_disk(
         with pytest.raises(OSError, match="No space"), filler.open("wb", buffering=0) as file:
             while True:
                 file.write(b"0" * 4096)
-        await wish(client, 1, dice)
-        await wish(client, 2, dice)  # words need no room
+        await generate(client, 1, dice)
+        await generate(client, 2, dice)  # words need no room
         await all_ended(database, 2)
         filler.unlink()
-        await wish(client, 3, dice)
+        await generate(client, 3, dice)
         took = await all_ended(database, 3)
         books = await audit(database, here.files)
     assert books.statuses == {"failed": 1, "succeeded": 2}

@@ -20,7 +20,7 @@ USERS = 5
 
 
 async def test_generations_survive_a_killer(database_url: str, database: Database, tmp_path: Path, full: bool):
-    wished, seconds = (50, 10.0) if full else (16, 4.0)
+    total, seconds = (50, 10.0) if full else (16, 4.0)
     seed = secrets.randbelow(2**32)
     print(f"seed {seed}")  # noqa: T201 - to have the same deaths again
     dice = random.Random(seed)
@@ -35,9 +35,9 @@ async def test_generations_survive_a_killer(database_url: str, database: Databas
         }
         async with Child(tmp_path / "server", **settings) as server:
             async with customers(server.url, database, USERS) as clients:
-                wishes = [submit(clients[place % USERS], place, dice, seconds) for place in range(wished)]
+                total = [submit(clients[place % USERS], place, dice, seconds) for place in range(total)]
                 killer = asyncio.create_task(kill_now_and_then(server, dice))
-                await asyncio.gather(*wishes)
+                await asyncio.gather(*total)
                 await asyncio.sleep(dice.uniform(1, 3))  # and some while they are worked on
                 killer.cancel()
                 await asyncio.wait([killer])
@@ -46,7 +46,7 @@ async def test_generations_survive_a_killer(database_url: str, database: Databas
             await server.kill()  # whatever the killer was doing
             await server.start()
             print(f"killed {server.kills} times; {vendor.counts['calls']} calls of the vendor")  # noqa: T201
-            await all_ended(database, wished)
+            await all_ended(database, total)
             await tasks_closed(database)
     books = await audit(database, tmp_path / "server" / "data" / "files")
     assert books.statuses["succeeded"] > 0
@@ -56,8 +56,8 @@ async def submit(client: httpx2.AsyncClient, place: int, dice: random.Random, wi
     """An image or a chat message, some time in the first seconds."""
     await asyncio.sleep(dice.uniform(0, within))
     if place % 2:
-        wish = {"prompt": f"Kite {place}", "size": "256x256", "count": 1 + place % 3}
-        await insist(client, "/api/image/generate", wish, f"image-{place}", dice)
+        generate = {"prompt": f"Kite {place}", "size": "256x256", "count": 1 + place % 3}
+        await insist(client, "/api/image/generate", generate, f"image-{place}", dice)
         return
     room = await insist(client, "/api/chatroom", {"title": f"Room {place}"}, f"room-{place}", dice)
     await insist(client, f"/api/chatroom/{room['id']}/message", {"content": "Hello"}, f"message-{place}", dice)
@@ -82,8 +82,8 @@ async def test_a_bought_video_is_not_bought_again_after_a_kill(database_url: str
         }
         async with Child(tmp_path / "server", **settings) as server:
             async with customers(server.url, database, 1) as (client,):
-                wish = {"prompt": "A kite over the sea"}
-                made = await insist(client, "/api/video/generate", wish, "video", random.Random(1))
+                generate = {"prompt": "A kite over the sea"}
+                made = await insist(client, "/api/video/generate", generate, "video", random.Random(1))
             handle = await bought(database, made["id"])
             await server.kill()
             looks = vendor.counts[f"GET /v1/interactions/{handle}"]

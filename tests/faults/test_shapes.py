@@ -10,7 +10,7 @@ import pytest
 from tests.broker import Valkey
 from tests.emulators.openai import OpenAIEmulator
 from tests.faults.books import all_ended, audit
-from tests.faults.customers import customers, wish
+from tests.faults.customers import customers, generate
 from tests.faults.town import of_openai, town
 
 from hortus.core.db import Database
@@ -27,7 +27,7 @@ async def test_one_process(tmp_path: Path, dice: random.Random):
         here = await stack.enter_async_context(town(database, "", folder, **of_openai(vendor)))
         server = await here.add("up", "--data", str(folder / "data"))
         (client,) = await stack.enter_async_context(customers(server.url, database, 1))
-        await asyncio.gather(*(wish(client, n, dice, videos=False) for n in range(4)))
+        await asyncio.gather(*(generate(client, n, dice, videos=False) for n in range(4)))
         await all_ended(database, 4)
         books = await audit(database, here.files)
     assert books.statuses == {"succeeded": 4}
@@ -48,7 +48,7 @@ async def test_one_host(
         (client,) = await stack.enter_async_context(customers(servers[0].url, database, 1))
         other = httpx2.AsyncClient(base_url=servers[1].url, headers=client.headers, timeout=30)
         stack.push_async_callback(other.aclose)
-        await asyncio.gather(*(wish((client, other)[n // 2 % 2], n, dice, videos=False) for n in range(6)))
+        await asyncio.gather(*(generate((client, other)[n // 2 % 2], n, dice, videos=False) for n in range(6)))
         await all_ended(database, 6)
         assert len((await other.get("/api/generations")).json()["items"]) == 6
         books = await audit(database, here.files)

@@ -13,7 +13,7 @@ from tests.broker import Valkey
 from tests.emulators.gemini import GeminiEmulator
 from tests.emulators.openai import OpenAIEmulator
 from tests.faults.books import all_ended, audit, explained
-from tests.faults.customers import customers, wish
+from tests.faults.customers import customers, generate
 from tests.faults.deaths import WORKER_POINTS
 from tests.faults.town import Process, of_gemini, of_openai, town
 
@@ -27,7 +27,7 @@ LIFE = 10.0
 async def test_a_worker_dies_at_every_point(
     database: Database, database_url: str, valkey: Valkey, tmp_path: Path, full: bool, dice: random.Random, record
 ):
-    wishes, users, seconds, enough = (200, 10, 90.0, 30) if full else (39, 4, 10.0, 6)
+    total, users, seconds, enough = (200, 10, 90.0, 30) if full else (39, 4, 10.0, 6)
     killer = _Killer(dice)
     failed: list[str] = []
     async with AsyncExitStack() as stack:
@@ -40,19 +40,19 @@ async def test_a_worker_dies_at_every_point(
         workers = [here.plan("worker") for _ in range(3)]
         killing = [asyncio.create_task(killer.keep_killing(worker, seconds, enough)) for worker in workers]
         await asyncio.gather(
-            *(_later(dice.uniform(0, seconds), clients[n % users], n, dice, failed) for n in range(wishes))
+            *(_later(dice.uniform(0, seconds), clients[n % users], n, dice, failed) for n in range(total))
         )
         await asyncio.gather(*killing)
         for worker in workers:
             await worker.works()
-        await all_ended(database, wishes)
+        await all_ended(database, total)
         took = time.monotonic() - killer.latest
         books = await audit(database, here.files)
         explained(here.log(), failed)
-    record("kill -9 of a worker", f"{wishes} generations, {killer.deaths.total()} deaths, {dict(books.statuses)}", took)
+    record("kill -9 of a worker", f"{total} generations, {killer.deaths.total()} deaths, {dict(books.statuses)}", took)
     print(dict(killer.deaths))  # noqa: T201 - where they died
     assert killer.deaths["anywhere"] < killer.deaths.total() / 2
-    assert books.statuses["succeeded"] > wishes * 0.8
+    assert books.statuses["succeeded"] > total * 0.8
     if full:
         assert set(WORKER_POINTS) <= set(killer.deaths)
 
@@ -70,7 +70,7 @@ async def test_a_video_that_was_paid_for_is_never_lost(
             server = await here.add("serve")
             worker = await here.add("worker", die_at=point)
             async with customers(server.url, database, 1) as (client,):
-                await wish(client, 4, dice)
+                await generate(client, 4, dice)
                 assert await worker.gone() == -signal.SIGKILL
                 await worker.start()
                 await all_ended(database, 1)
@@ -84,7 +84,7 @@ async def test_a_video_that_was_paid_for_is_never_lost(
 
 async def _later(delay: float, *asked) -> None:
     await asyncio.sleep(delay)
-    await wish(*asked)
+    await generate(*asked)
 
 
 class _Killer:

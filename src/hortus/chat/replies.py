@@ -1,4 +1,4 @@
-"""What chat does when generations end: finish the replies, tell the rooms, drop the lists."""
+"""Store and publish replies when their generations end, in the same transaction."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,20 +7,21 @@ from sqlalchemy import select, update
 
 from hortus import generation
 from hortus.chat.cache import rooms_changed
-from hortus.chat.service import lock_rooms, move_rooms, start_waiting, topic_of
+from hortus.chat.service import lock_rooms, move_rooms, start_waiting
 from hortus.chat.tables import Chatroom, Message
 from hortus.core.db import Tx, search
 from hortus.core.db.bulk import SetStatement
 from hortus.core.events import Bus
 
 _FILL_REPLIES = SetStatement(
-    "UPDATE messages SET content = d.said, search = d.search, status = d.outcome, error_code = d.why "
-    "FROM {rows} WHERE messages.id = d.wanted AND status = 'pending'",
-    wanted="text", said="text", search="text", outcome="text", why="text",
+    "UPDATE messages SET content = d.content, search = d.search, status = d.status, error_code = d.error_code "
+    "FROM {rows} WHERE messages.id = d.id AND messages.status = 'pending'",
+    id="text", content="text", search="text", status="text", error_code="text",
 )  # fmt: skip
+_Reply = tuple[generation.Ended, generation.EventContext]
 
 
-class Replies:
+class ReplyUpdater:
     """Connected to `generation.ended` by `main`."""
 
     def __init__(self, bus: Bus) -> None:
@@ -28,62 +29,57 @@ class Replies:
 
     async def __call__(self, tx: Tx, ended: Sequence[generation.Ended]) -> None:
         """Runs in the transaction that ends the generations."""
-        replies = [each for each in ended if _is_reply(each)]
+        replies = [(each, each.event_context) for each in ended if each.event_context is not None]
         if not replies:
             return
         await _end_replies(tx, replies)
-        for user_id in {reply.user_id for reply in replies}:
+        for user_id in {reply.user_id for reply, _ in replies}:
             rooms_changed(tx, user_id)
-        tx.after_commit(lambda: self._tell(replies))
+        tx.after_commit(lambda: self._publish(replies))
 
-    def _tell(self, replies: Sequence[generation.Ended]) -> None:
-        for reply in replies:
-            good, marks = reply.delivered, reply.asked["marks"]
+    def _publish(self, replies: Sequence[_Reply]) -> None:
+        for reply, context in replies:
+            good = reply.delivered
             data = {
                 "generation_id": reply.id,
-                "message_id": marks["message_id"],
+                "message_id": context.message_id,
                 "status": "done" if good else "error",
                 "content": reply.text if good else None,
                 "code": None if good else reply.error_code or reply.status,
             }
-            self._bus.publish(topic_of(marks["room_id"]), "done" if good else "error", data)
+            self._bus.publish(context.topic, "done" if good else "error", data)
 
 
 async def taken_down(tx: Tx, gone: generation.TakenDown) -> None:
-    """Connected to `generation.taken_down` by `main`: empty the reply that was made of it, in the same transaction."""
-    if not _is_reply(gone):
+    """Connected to `generation.taken_down` by `main`: empty the reply that holds its text, in the same transaction."""
+    context = gone.event_context
+    if context is None:
         return
-    marks = gone.asked["marks"]
-    await tx.execute(select(Chatroom.id).where(Chatroom.id == marks["room_id"]).with_for_update())
-    emptied = update(Message).where(Message.id == marks["message_id"])
+    await tx.execute(select(Chatroom.id).where(Chatroom.id == context.room_id).with_for_update())
+    emptied = update(Message).where(Message.id == context.message_id)
     await tx.execute(emptied.values(content="", search="", status="error", error_code="taken_down"))
     rooms_changed(tx, gone.user_id)
 
 
-def _is_reply(work: generation.Ended | generation.TakenDown) -> bool:
-    """Whether it is one; its room and message are named in `asked["marks"]` then."""
-    return work.kind == "chat" and "message_id" in work.asked.get("marks", {})
-
-
-async def _end_replies(tx: Tx, replies: Sequence[generation.Ended]) -> None:
+async def _end_replies(tx: Tx, replies: Sequence[_Reply]) -> None:
     """Give pending replies their text or their error, in the transaction that ends their generations."""
-    # The rooms first, as whoever writes to one or deletes it does; deleted ones too, for replies may wait in them.
-    rooms = await lock_rooms(tx, sorted({reply.asked["marks"]["room_id"] for reply in replies}), deleted=True)
+    # Rooms are locked first, as in every transaction that writes to one; deleted ones too: replies may wait in them.
+    rooms = await lock_rooms(tx, sorted({context.room_id for _, context in replies}), deleted=True)
     written = {room.id for room in rooms.values() if room.is_open}
-    await _FILL_REPLIES.run(tx, [_filled(each, is_open=each.asked["marks"]["room_id"] in written) for each in replies])
-    used = {each.asked["marks"]["room_id"] for each in replies if each.delivered} & written
+    await _FILL_REPLIES.run(tx, [_filled(*each, is_open=each[1].room_id in written) for each in replies])
+    used = {context.room_id for reply, context in replies if reply.delivered} & written
     await move_rooms(tx, {room_id: rooms[room_id].leaf_id for room_id in used})
     owners = {room.id: room.user_id for room in rooms.values()}
-    await start_waiting(tx, owners, {each.asked["marks"]["message_id"] for each in replies})
+    await start_waiting(tx, owners, {context.message_id for _, context in replies})
 
 
-def _filled(reply: generation.Ended, *, is_open: bool) -> dict[str, Any]:
+def _filled(reply: generation.Ended, context: generation.EventContext, *, is_open: bool) -> dict[str, Any]:
     good = reply.delivered
-    said = (reply.text or "") if good and is_open else ""
+    content = (reply.text or "") if good and is_open else ""
     return {
-        "wanted": reply.asked["marks"]["message_id"],
-        "said": said,
-        "search": search.document(reply.user_id, said),
-        "outcome": "done" if good else "error",
-        "why": None if good else reply.error_code or reply.status,
+        "id": context.message_id,
+        "content": content,
+        "search": search.document(reply.user_id, content),
+        "status": "done" if good else "error",
+        "error_code": None if good else reply.error_code or reply.status,
     }

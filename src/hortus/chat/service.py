@@ -222,7 +222,7 @@ class Start:
 @dataclass(frozen=True, slots=True)
 class _Draft:
     reply: Message
-    wish: generation.Wish
+    request: generation.GenerationRequest
 
 
 def said(room: LockedRoom, parent_id: str | None, content: str) -> Message:
@@ -280,7 +280,7 @@ async def begin_many(tx: Tx, resources: Resources, starts: Sequence[Start]) -> l
     contexts = await contexts_of(tx, settings, asked)
     drafts = [_draft(resources, start, context) for start, context in zip(starts, contexts, strict=True)]
     good = [draft for draft in drafts if isinstance(draft, _Draft)]
-    problems = iter(await generation.submit_many(tx, settings, [draft.wish for draft in good], None) if good else ())
+    problems = iter(await generation.submit_many(tx, settings, [draft.request for draft in good], None) if good else ())
     answers = [draft if isinstance(draft, Problem) else next(problems) or draft.reply for draft in drafts]
     rows: list[dict[str, Any]] = []
     leaves: dict[str, str | None] = {}
@@ -339,10 +339,8 @@ def _draft(resources: Resources, start: Start, context: Context) -> _Draft | Pro
         "system": SYSTEM,
         "max_tokens": MAX_TOKENS,
         "attachments": list(turn.attachments),
-        "topics": [topic_of(room.id)],
-        "marks": {"room_id": room.id, "message_id": reply.id},
     }
-    wish = generation.Wish(
+    request = generation.GenerationRequest(
         turn.caller,
         "chat",
         start.message.content,
@@ -350,10 +348,11 @@ def _draft(resources: Resources, start: Start, context: Context) -> _Draft | Pro
         turn.quality,
         route,
         named=turn.model is not None,
+        event_context=generation.EventContext(topic_of(room.id), room.id, reply.id),
         request_id=start.request_id,
     )
-    reply.generation_id = wish.id
-    return _Draft(reply, wish)
+    reply.generation_id = request.id
+    return _Draft(reply, request)
 
 
 def _message(room: LockedRoom, parent_id: str | None, role: str, content: str, status: str) -> Message:

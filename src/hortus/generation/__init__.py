@@ -3,6 +3,7 @@
 from hortus.generation.batches import GenerationBatches
 from hortus.generation.cancellation import CancellationWatcher, cancel_all, request_stop, stop_all, watch_cancellations
 from hortus.generation.conversations import Conversations
+from hortus.generation.event_context import EventContext
 from hortus.generation.margins import Margin, margins
 from hortus.generation.pick_route import choose_route
 from hortus.generation.proof import prove_holds
@@ -10,7 +11,7 @@ from hortus.generation.rate_limits import PlanNames
 from hortus.generation.schemas import GenerationOut, Kind, QuoteOut
 from hortus.generation.serialize import show as shown
 from hortus.generation.serialize import show_quote
-from hortus.generation.service import Wish, submit_many
+from hortus.generation.service import GenerationRequest, submit_many
 from hortus.generation.sizes import CHAT_MAX_TOKENS, CHAT_SYSTEM, usual_size
 from hortus.generation.takedown import TakenDown, find_any, find_anybodys, take_down, taken_down
 from hortus.generation.tasks import RUN
@@ -23,14 +24,15 @@ __all__ = [
     "CancellationWatcher",
     "Conversations",
     "Ended",
+    "EventContext",
     "GenerationBatches",
     "GenerationOut",
+    "GenerationRequest",
     "Kind",
     "Margin",
     "PlanNames",
     "QuoteOut",
     "TakenDown",
-    "Wish",
     "cancel_all",
     "choose_route",
     "ended",

@@ -39,7 +39,7 @@ from hortus.generation.schemas import (
     VideoIn,
 )
 from hortus.generation.serialize import show, show_quote, show_text
-from hortus.generation.service import Wish
+from hortus.generation.service import GenerationRequest
 from hortus.generation.sizes import asked_size
 from hortus.generation.tables import LIVE, Generation
 from hortus.providers import Registry
@@ -62,12 +62,14 @@ LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", max_length=30)
 # Text ------------------------------------------------------------------------
 
 
-async def _make_text(resources: Resources, wish: Wish, claim: idempotency.Claim | None) -> tuple[Generation, bool]:
+async def _make_text(
+    resources: Resources, work: GenerationRequest, claim: idempotency.Claim | None
+) -> tuple[Generation, bool]:
     """The ended generation, and whether it was asked for before. Raises why there is no text."""
-    started = await resources.get(GenerationBatches).start_text(Submission(wish, claim))
+    started = await resources.get(GenerationBatches).start_text(Submission(work, claim))
     if started.task is not None:
         await stream.work_inline(resources, started.task)
-    generation = await stream.wait_ended(resources, wish.user_id, started.generation_id)
+    generation = await stream.wait_ended(resources, work.user_id, started.generation_id)
     if generation.status != "succeeded" and generation.text is None:
         code = generation.error_code or generation.status
         if code == "not_offered":
@@ -86,14 +88,14 @@ async def _make_text(resources: Resources, wish: Wish, claim: idempotency.Claim 
 )
 async def generate_text(body: TextIn, caller: Caller, resources: AllResources, once: OnceOnly) -> Response:
     """Text for a prompt: at once, or with `stream: true` as server-sent events while it is written."""
-    wish = build.text_wish(resources, caller, body)
+    work = build.build_text_request(resources, caller, body)
     claim = once.claim(caller.user_id, body)
     if body.stream:
-        started = await resources.get(GenerationBatches).start_text(Submission(wish, claim))
+        started = await resources.get(GenerationBatches).start_text(Submission(work, claim))
         if started.task is None:
             return EventStream(stream.follow(resources, caller.user_id, started.generation_id, 0), caller)
         return EventStream(stream.stream_inline(resources, started.task, caller.user_id), caller)
-    generation, repeated = await _make_text(resources, wish, claim)
+    generation, repeated = await _make_text(resources, work, claim)
     shown = show_text(generation).model_dump(mode="json")
     return answered(Answer(200, shown, replayed=repeated))
 
@@ -102,10 +104,10 @@ async def generate_text(body: TextIn, caller: Caller, resources: AllResources, o
 async def enhance_prompt(body: EnhanceIn, caller: Caller, resources: AllResources, once: OnceOnly) -> JSONResponse:
     """A better prompt and why. By rules and free of charge where no text model is configured."""
     asked = TextIn(prompt=body.prompt, system=enhance.SYSTEM.format(kind=body.kind), max_tokens=400)
-    wish = build.text_wish(resources, caller, asked)
-    if wish.route.choices[0].model.sketch:
+    work = build.build_text_request(resources, caller, asked)
+    if work.route.choices[0].model.sketch:
         return JSONResponse(enhance.enhance_by_rules(body.prompt, body.kind).model_dump(mode="json"))
-    generation, repeated = await _make_text(resources, wish, once.claim(caller.user_id, body))
+    generation, repeated = await _make_text(resources, work, once.claim(caller.user_id, body))
     better = enhance.split_answer(generation.text or "").model_copy(update={"generation_id": generation.id})
     return answered(Answer(200, better.model_dump(mode="json"), replayed=repeated))
 
@@ -113,9 +115,9 @@ async def enhance_prompt(body: EnhanceIn, caller: Caller, resources: AllResource
 # Images and videos ---------------------------------------------------------
 
 
-async def _accept(resources: Resources, wish: Wish, claim: idempotency.Claim | None) -> JSONResponse:
-    answer = await resources.get(GenerationBatches).submit(Submission(wish, claim))
-    return answered(answer, Location=f"/api/generations/{wish.id}")
+async def _accept(resources: Resources, work: GenerationRequest, claim: idempotency.Claim | None) -> JSONResponse:
+    answer = await resources.get(GenerationBatches).submit(Submission(work, claim))
+    return answered(answer, Location=f"/api/generations/{work.id}")
 
 
 @router.post(
@@ -130,8 +132,8 @@ async def generate_image(
 ) -> JSONResponse:
     """Images for a prompt, made in the background."""
     await limit_basic(request, caller.user_id, "image")
-    wish = build.image_wish(resources, caller, body)
-    return await _accept(resources, wish, once.claim(caller.user_id, body))
+    work = build.build_image_request(resources, caller, body)
+    return await _accept(resources, work, once.claim(caller.user_id, body))
 
 
 @router.post(
@@ -143,8 +145,8 @@ async def edit_image(
     """Restyle, enhance, upscale, or remove the background of an image of yours."""
     await limit_basic(request, caller.user_id, "image")
     async with resources.get(Database).snapshot() as tx:
-        wish = await build.edit_wish(tx, resources, caller, body)
-    return await _accept(resources, wish, once.claim(caller.user_id, body))
+        work = await build.build_edit_request(tx, resources, caller, body)
+    return await _accept(resources, work, once.claim(caller.user_id, body))
 
 
 @router.post(
@@ -160,8 +162,8 @@ async def generate_video(
     """A talking photo from `photo_file_id` and `script`, or a video from a prompt alone."""
     await limit_basic(request, caller.user_id, "video")
     async with resources.get(Database).snapshot() as tx:
-        wish = await build.video_wish(tx, resources, caller, body)
-    return await _accept(resources, wish, once.claim(caller.user_id, body))
+        work = await build.build_video_request(tx, resources, caller, body)
+    return await _accept(resources, work, once.claim(caller.user_id, body))
 
 
 # One resource for all kinds --------------------------------------------------
@@ -319,8 +321,8 @@ async def retry(generation_id: Id, caller: Caller, resources: AllResources, once
     async with resources.get(Database).snapshot() as tx:
         old = await service.retryable(tx, caller.user_id, generation_id)
     demand_scope(caller, old.kind)
-    wish = build.retry_wish(resources, caller, old, asked_size(old.operation, old.prompt, old.asked))
-    return await _accept(resources, wish, once.claim(caller.user_id, generation_id))
+    work = build.build_retry_request(resources, caller, old, asked_size(old.operation, old.prompt, old.asked))
+    return await _accept(resources, work, once.claim(caller.user_id, generation_id))
 
 
 @router.delete("/generations/{generation_id}", status_code=204, tags=["generations"], openapi_extra=FOR_KEYS)

@@ -15,7 +15,7 @@ from hortus.core.settings import Settings
 from hortus.generation import service, transitions, vendor_cleanup
 from hortus.generation.errors import GenerationNotFound
 from hortus.generation.serialize import show
-from hortus.generation.service import Wish
+from hortus.generation.service import GenerationRequest
 from hortus.generation.tables import Generation
 from hortus.generation.transitions import Outcome
 from hortus.providers import Registry
@@ -29,7 +29,7 @@ TaskTypes = Mapping[str, tasks.Kind]
 class Submission:
     """A request for work with the idempotency claim of its HTTP request, if any."""
 
-    wish: Wish
+    request: GenerationRequest
     claim: Claim | None
 
 
@@ -97,9 +97,12 @@ async def submit_many(
     """
 
     async def make(places: Sequence[int]) -> list[Answer | Problem]:
-        wishes = [items[place].wish for place in places]
-        problems = await service.submit_many(tx, settings, wishes, task_types)
-        return [problem or Answer(202, _shown(wish, settings)) for wish, problem in zip(wishes, problems, strict=True)]
+        requests = [items[place].request for place in places]
+        problems = await service.submit_many(tx, settings, requests, task_types)
+        return [
+            problem or Answer(202, _shown(request, settings))
+            for request, problem in zip(requests, problems, strict=True)
+        ]
 
     async def check(stored: Mapping[int, Answer]) -> dict[int, Problem]:
         existing = await service.existing(tx, [answer.body["id"] for answer in stored.values()])
@@ -108,8 +111,8 @@ async def submit_many(
     return await idempotency.answer_many(tx, [item.claim for item in items], make, check)
 
 
-def _shown(wish: Wish, settings: Settings) -> dict[str, Any]:
-    return show(Generation(**service.row_of(wish)), settings).model_dump(mode="json")
+def _shown(request: GenerationRequest, settings: Settings) -> dict[str, Any]:
+    return show(Generation(**service.row_of(request)), settings).model_dump(mode="json")
 
 
 async def _start_texts(
@@ -120,11 +123,13 @@ async def _start_texts(
     engine: tasks.EmbeddedEngine,
 ) -> list[StartedText | Exception]:
     accepted = {answer.body["id"] for answer in answers if isinstance(answer, Answer)}
-    fresh = [item.wish for item in items if item.wish.id in accepted]
-    await transitions.mark_queued_running(tx, [wish.id for wish in fresh])
+    fresh = [item.request for item in items if item.request.id in accepted]
+    await transitions.mark_queued_running(tx, [request.id for request in fresh])
     wanted = [
-        tasks.Wanted(task_type, {"id": wish.id, "running": True}, user_id=wish.user_id, request_id=wish.request_id)
-        for wish in fresh
+        tasks.Wanted(
+            task_type, {"id": request.id, "running": True}, user_id=request.user_id, request_id=request.request_id
+        )
+        for request in fresh
     ]
     claimed = await tasks.claim_now(tx, wanted, worker=engine.worker, lease=engine.lease)
     task_of = {task.payload["id"]: task for task in claimed}
@@ -135,7 +140,7 @@ async def _start_texts(
 
 
 def _own(item: Submission, answer: Answer, task_of: Mapping[str, tasks.Claimed]) -> tasks.Claimed | None:
-    return task_of[item.wish.id] if answer.body["id"] == item.wish.id else None
+    return task_of[item.request.id] if answer.body["id"] == item.request.id else None
 
 
 async def finish_many(tx: Tx, bus: Bus, registry: Registry, items: Sequence[Finished]) -> list[bool | Exception]:

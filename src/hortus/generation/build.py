@@ -1,4 +1,4 @@
-"""From what a customer sent to a checked wish with its route and price."""
+"""Build GenerationRequests: from the body of an HTTP request to a checked request with its route and price."""
 
 from typing import Any, Literal
 
@@ -9,28 +9,30 @@ from hortus.core.resources import Resources
 from hortus.generation.errors import NotAnImage, unknown_option
 from hortus.generation.pick_route import choose_route
 from hortus.generation.schemas import ImageEditIn, ImageIn, QuoteIn, TextIn, VideoIn
-from hortus.generation.service import Wish
+from hortus.generation.service import GenerationRequest
 from hortus.generation.sizes import CHAT_MAX_TOKENS, CHAT_SYSTEM, edit_size, image_size, text_size, video_size
 from hortus.generation.tables import Generation
 from hortus.providers import Operation, Registry, Speaking
 from hortus.routing import Route, Size, Tier
 
 
-def text_wish(resources: Resources, caller: Principal, body: TextIn, **extra: Any) -> Wish:
-    """A wish for text."""
+def build_text_request(resources: Resources, caller: Principal, body: TextIn, **extra: Any) -> GenerationRequest:
+    """A request for text."""
     size = text_size(body.prompt, body.system, body.max_tokens)
     route = choose_route(resources, caller, "text", body.quality, body.model, size)
     asked = {"system": body.system, "max_tokens": body.max_tokens}
-    return Wish(caller, "text", body.prompt, asked, body.quality, route, named=body.model is not None, **extra)
+    return GenerationRequest(
+        caller, "text", body.prompt, asked, body.quality, route, named=body.model is not None, **extra
+    )
 
 
-def image_wish(resources: Resources, caller: Principal, body: ImageIn, **extra: Any) -> Wish:
+def build_image_request(resources: Resources, caller: Principal, body: ImageIn, **extra: Any) -> GenerationRequest:
     """A wish for images."""
     width, height = body.pixels
     size = image_size(width, height, body.count)
     route = choose_route(resources, caller, "image.generate", body.quality, body.model, size)
     asked = {"width": width, "height": height, "count": body.count, "style": body.style, "color": body.color}
-    return Wish(
+    return GenerationRequest(
         caller,
         "image.generate",
         body.prompt,
@@ -43,18 +45,24 @@ def image_wish(resources: Resources, caller: Principal, body: ImageIn, **extra: 
     )
 
 
-async def edit_wish(tx: Tx, resources: Resources, caller: Principal, body: ImageEditIn, **extra: Any) -> Wish:
+async def build_edit_request(
+    tx: Tx, resources: Resources, caller: Principal, body: ImageEditIn, **extra: Any
+) -> GenerationRequest:
     """A wish to change an image. Raises FileNotFound for another's file."""
     source = await _image(tx, caller.user_id, body.file_id)
     operation: Operation = f"image.{body.operation}"  # type: ignore[assignment]
     size = edit_size(operation, source.width or 0, source.height or 0)
     route = choose_route(resources, caller, operation, body.quality, body.model, size)
     asked = {"file_id": source.id, "width": source.width, "height": source.height, "count": 1}
-    return Wish(caller, operation, body.prompt, asked, body.quality, route, named=body.model is not None, **extra)
+    return GenerationRequest(
+        caller, operation, body.prompt, asked, body.quality, route, named=body.model is not None, **extra
+    )
 
 
-async def video_wish(tx: Tx, resources: Resources, caller: Principal, body: VideoIn, **extra: Any) -> Wish:
-    """A wish for a video. Raises FileNotFound for another's photo."""
+async def build_video_request(
+    tx: Tx, resources: Resources, caller: Principal, body: VideoIn, **extra: Any
+) -> GenerationRequest:
+    """A request for a video. Raises FileNotFound for another's photo."""
     if body.photo_file_id is not None:
         await _image(tx, caller.user_id, body.photo_file_id)
     size = video_size(body.script, body.duration_s)
@@ -62,7 +70,7 @@ async def video_wish(tx: Tx, resources: Resources, caller: Principal, body: Vide
     _check_speech(resources.get(Registry), route, body)
     asked = body.model_dump(include={"script", "prompt", "voice", "language", "aspect_ratio", "duration_s"})
     asked["file_id"] = body.photo_file_id
-    return Wish(
+    return GenerationRequest(
         caller,
         body.operation,
         body.script or body.prompt or "",
@@ -93,13 +101,17 @@ async def _image(tx: Tx, user_id: str, file_id: str) -> files.File:
     return found
 
 
-def retry_wish(resources: Resources, caller: Principal, old: Generation, size: Size, **extra: Any) -> Wish:
-    """The same wish again at today's price; by the same model if it is still offered."""
+def build_retry_request(
+    resources: Resources, caller: Principal, old: Generation, size: Size, **extra: Any
+) -> GenerationRequest:
+    """The same request again at today's price; by the same model if it is still offered."""
     operation: Operation = old.operation  # type: ignore[assignment]
     quality: Tier = old.quality  # type: ignore[assignment]
     route = choose_route(resources, caller, operation, quality, None, size)
     count = int(old.asked.get("count", 1))
-    return Wish(caller, operation, old.prompt, old.asked, quality, route, count=count, retry_of=old.id, **extra)
+    return GenerationRequest(
+        caller, operation, old.prompt, old.asked, quality, route, count=count, retry_of=old.id, **extra
+    )
 
 
 async def quoted(tx: Tx, user_id: str, body: QuoteIn) -> tuple[Operation, Size]:

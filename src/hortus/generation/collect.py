@@ -9,6 +9,7 @@ from hortus.core.events import Bus
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.generation import transitions
+from hortus.generation.event_context import EventContext
 from hortus.generation.tables import Generation
 from hortus.generation.transitions import topic_of
 from hortus.providers import Output, Unavailable, Usage
@@ -30,8 +31,9 @@ class ResultCollector(AttemptListener):
         self._settings = resources.get(Settings)
         self._bus = resources.get(Bus)
         self._generation = generation
-        self._topics = [topic_of(generation.id), *generation.asked.get("topics", ())]
-        self._marks = dict(generation.asked.get("marks", {}))
+        context = EventContext.of(generation.asked)
+        self._topics = [topic_of(generation.id)] if context is None else [topic_of(generation.id), context.topic]
+        self._fields = {"generation_id": generation.id} | (context.fields if context is not None else {})
         self._stored_progress_at = 0.0
         self.trace = Trace()
         self.choice: Choice | None = None
@@ -119,7 +121,7 @@ class ResultCollector(AttemptListener):
 
     def _publish(self, name: str, data: dict[str, Any]) -> None:
         for topic in self._topics:
-            self._bus.publish(topic, name, {"generation_id": self._generation.id, **self._marks, **data})
+            self._bus.publish(topic, name, self._fields | data)
 
 
 def job_of(generation: Generation) -> Job | None:

@@ -1,14 +1,15 @@
-"""What a reply is given to read, where that was not known when the reply was accepted."""
+"""The conversation that a reply continues, read when the reply begins: it may have waited for an earlier reply."""
 
 from collections.abc import Awaitable, Callable
 
 from hortus.core.db import Database, Tx
 from hortus.core.settings import Settings
+from hortus.generation.event_context import EventContext
 from hortus.generation.tables import Generation
 
 
 class Conversations:
-    """Reads conversations with the function that the owner of the messages gives at start-up."""
+    """Reads conversations with the function that `chat` passes at start-up."""
 
     def __init__(
         self,
@@ -20,8 +21,9 @@ class Conversations:
 
     async def complete(self, generation: Generation) -> None:
         """Add the conversation to a reply that was accepted without one."""
-        if "messages" in generation.asked or "message_id" not in generation.asked.get("marks", {}):
+        context = EventContext.of(generation.asked)
+        if context is None or "messages" in generation.asked:
             return
         async with self._database.snapshot() as tx:
-            messages = await self._read(tx, self._settings, generation.asked["marks"]["message_id"])
+            messages = await self._read(tx, self._settings, context.message_id)
         generation.asked = {**generation.asked, "messages": messages}

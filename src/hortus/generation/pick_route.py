@@ -1,4 +1,4 @@
-"""Which route a caller's work takes."""
+"""Pick the route of a request: its offers in order, among the models that the caller may use."""
 
 from hortus import routing
 from hortus.accounts import ModelNotAllowed, Principal
@@ -10,7 +10,7 @@ from hortus.routing import Catalog, Health, NothingOffered, Route, Size, Tier
 def choose_route(
     resources: Resources, caller: Principal, operation: Operation, quality: Tier, model: str | None, size: Size
 ) -> Route:
-    """The route of a wish among the caller's models, with its price; raises what routing refuses."""
+    """The route of a request by models that the caller may use, with its price. Raises the refusals of routing."""
     allowed = caller.models
     if allowed is not None and model is not None and model not in allowed:
         raise ModelNotAllowed(model=model, models=sorted(allowed))

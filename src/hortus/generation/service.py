@@ -20,6 +20,7 @@ from hortus.core.db.paging import Page, Paging, newest
 from hortus.core.errors import Problem
 from hortus.core.settings import Settings
 from hortus.generation.errors import GenerationNotFound, NotRetryable, RetryRunning
+from hortus.generation.event_context import EventContext
 from hortus.generation.tables import BY_USAGE, LIVE, Generation
 from hortus.providers import Operation
 from hortus.routing import Route, Tier
@@ -36,7 +37,7 @@ HOLD_LASTS = timedelta(hours=26)
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class GenerationRequest:
     """One checked request for work. `asked` holds what `run` needs, in plain JSON."""
 
     caller: Principal
@@ -49,6 +50,7 @@ class Wish:
     """Whether the customer named the model: then its own quality counts, not the one that was asked for."""
     count: int = 1
     retry_of: str | None = None
+    event_context: EventContext | None = None
     id: str = field(default_factory=ids.new)
     request_id: str = field(default_factory=context.request_id.get)
 
@@ -72,43 +74,45 @@ class Wish:
 
 
 async def submit_many(
-    tx: Tx, settings: Settings, wishes: Sequence[Wish], kinds: Mapping[str, tasks.Kind] | None
+    tx: Tx, settings: Settings, requests: Sequence[GenerationRequest], kinds: Mapping[str, tasks.Kind] | None
 ) -> list[Problem | None]:
-    """Accept each wish in turn, set by set: quota, hold, row and task together or none of them. None, or why not.
+    """Accept each request in turn, set by set: quota, hold, row and task together or none of them. None, or why not.
 
     `kinds` names the task for each kind of generation; None leaves the task to the caller.
     """
-    refused = await _running_retries(tx, wishes)
-    refused |= await _take_quota(tx, settings, [wish for wish in wishes if wish.id not in refused])
-    over = await _spend_budgets(tx, settings, [wish for wish in wishes if wish.id not in refused])
-    unpaid = await _hold(tx, [wish for wish in wishes if wish.id not in refused and wish.id not in over])
+    refused = await _running_retries(tx, requests)
+    refused |= await _take_quota(tx, settings, [request for request in requests if request.id not in refused])
+    over = await _spend_budgets(tx, settings, [request for request in requests if request.id not in refused])
+    unpaid = await _hold(tx, [request for request in requests if request.id not in refused and request.id not in over])
     await quotas.restore_many(tx, [*over, *unpaid])
-    spent = [wish.id for wish in wishes if wish.id in unpaid and wish.caller.key_id is not None]
+    spent = [request.id for request in requests if request.id in unpaid and request.caller.key_id is not None]
     await quotas.restore_budgets(tx, [quotas.BudgetRestore(reference, accepted=False) for reference in spent])
     refused |= over | unpaid
-    accepted = [wish for wish in wishes if wish.id not in refused]
+    accepted = [request for request in requests if request.id not in refused]
     if accepted:
-        await _ACCEPT.run(tx, [row_of(wish) for wish in accepted])
+        await _ACCEPT.run(tx, [row_of(request) for request in accepted])
         if kinds is not None:
             await tasks.enqueue_many(
                 tx,
                 [
-                    tasks.Wanted(kinds[wish.kind], {"id": wish.id}, user_id=wish.user_id, request_id=wish.request_id)
-                    for wish in accepted
+                    tasks.Wanted(
+                        kinds[request.kind], {"id": request.id}, user_id=request.user_id, request_id=request.request_id
+                    )
+                    for request in accepted
                 ],
             )
-    return [_final(refused, wish.id) for wish in wishes]
+    return [_final(refused, request.id) for request in requests]
 
 
-def _final(refused: Mapping[str, Problem], wish_id: str) -> Problem | None:
-    """Why a wish was refused. A retry that waited for an earlier one of its batch shares the refusal of that one."""
-    problem = refused.get(wish_id)
+def _final(refused: Mapping[str, Problem], generation_id: str) -> Problem | None:
+    """Why a request was refused. A retry that waited for an earlier one of its batch shares the refusal of that one."""
+    problem = refused.get(generation_id)
     return refused.get(problem.extra["generation_id"], problem) if isinstance(problem, RetryRunning) else problem
 
 
-async def _running_retries(tx: Tx, wishes: Sequence[Wish]) -> dict[str, Problem]:
-    """Refuse each retry of a generation of which another retry is queued or running, or stands earlier in `wishes`."""
-    retries = [(wish, wish.retry_of) for wish in wishes if wish.retry_of is not None]
+async def _running_retries(tx: Tx, requests: Sequence[GenerationRequest]) -> dict[str, Problem]:
+    """Refuse each retry of a generation that has another retry, live or earlier in `requests`."""
+    retries = [(request, request.retry_of) for request in requests if request.retry_of is not None]
     if not retries:
         return {}
     retried = {old for _, old in retries}
@@ -119,64 +123,76 @@ async def _running_retries(tx: Tx, wishes: Sequence[Wish]) -> dict[str, Problem]
         among(Generation.retry_of, retried), _IS_RETRY, Generation.status.in_(LIVE)
     )
     running = {row.retry_of: row.id for row in await tx.execute(query)}
-    found = {wish.id: running.setdefault(old, wish.id) for wish, old in retries}
-    return {wish_id: RetryRunning(generation_id=other) for wish_id, other in found.items() if other != wish_id}
+    found = {request.id: running.setdefault(old, request.id) for request, old in retries}
+    return {
+        generation_id: RetryRunning(generation_id=other)
+        for generation_id, other in found.items()
+        if other != generation_id
+    }
 
 
 # Each of these three tells the refused ones by id. Their order is the order of the locks.
 
 
-async def _take_quota(tx: Tx, settings: Settings, wishes: Sequence[Wish]) -> dict[str, Problem]:
-    uses = [quotas.QuotaUse(wish.id, wish.user_id, wish.kind, wish.count, wish.needs) for wish in wishes]
-    return _refused(wishes, await quotas.consume_many(tx, uses, zone=settings.zone))
+async def _take_quota(tx: Tx, settings: Settings, requests: Sequence[GenerationRequest]) -> dict[str, Problem]:
+    uses = [
+        quotas.QuotaUse(request.id, request.user_id, request.kind, request.count, request.needs) for request in requests
+    ]
+    return _refused(requests, await quotas.consume_many(tx, uses, zone=settings.zone))
 
 
-async def _spend_budgets(tx: Tx, settings: Settings, wishes: Sequence[Wish]) -> dict[str, Problem]:
-    by_key = [wish for wish in wishes if wish.caller.key_id is not None]
+async def _spend_budgets(tx: Tx, settings: Settings, requests: Sequence[GenerationRequest]) -> dict[str, Problem]:
+    by_key = [request for request in requests if request.caller.key_id is not None]
     if not by_key:
         return {}
     spends = [
-        quotas.BudgetUse(wish.id, wish.caller.key_id or "", wish.route.price, wish.caller.budgets or Budgets())
-        for wish in by_key
+        quotas.BudgetUse(
+            request.id, request.caller.key_id or "", request.route.price, request.caller.budgets or Budgets()
+        )
+        for request in by_key
     ]
     return _refused(by_key, await quotas.consume_budgets(tx, spends, zone=settings.zone))
 
 
-async def _hold(tx: Tx, wishes: Sequence[Wish]) -> dict[str, Problem]:
-    holds = [ledger.Hold(wish.user_id, wish.route.price, wish.id, HOLD_LASTS) for wish in wishes]
-    return _refused(wishes, await ledger.reserve_many(tx, holds))
+async def _hold(tx: Tx, requests: Sequence[GenerationRequest]) -> dict[str, Problem]:
+    holds = [ledger.Hold(request.user_id, request.route.price, request.id, HOLD_LASTS) for request in requests]
+    return _refused(requests, await ledger.reserve_many(tx, holds))
 
 
-def _refused(wishes: Sequence[Wish], problems: Sequence[Problem | None]) -> dict[str, Problem]:
-    return {wish.id: problem for wish, problem in zip(wishes, problems, strict=True) if problem is not None}
+def _refused(requests: Sequence[GenerationRequest], problems: Sequence[Problem | None]) -> dict[str, Problem]:
+    return {request.id: problem for request, problem in zip(requests, problems, strict=True) if problem is not None}
 
 
-def row_of(wish: Wish) -> dict[str, Any]:
-    """The row of a wish at its acceptance."""
+def _stored(context: EventContext | None) -> dict[str, Any]:
+    return {} if context is None else {"event_context": context._asdict()}
+
+
+def row_of(request: GenerationRequest) -> dict[str, Any]:
+    """The row of a request at its acceptance."""
     return {
-        "id": wish.id,
-        "user_id": wish.user_id,
-        "key_id": wish.caller.key_id,
-        "kind": wish.kind,
-        "operation": wish.operation,
+        "id": request.id,
+        "user_id": request.user_id,
+        "key_id": request.caller.key_id,
+        "kind": request.kind,
+        "operation": request.operation,
         "status": "queued",
         "progress": 0,
-        "quality": wish.quality,
-        "prompt": wish.prompt,
+        "quality": request.quality,
+        "prompt": request.prompt,
         # What is said in a room is found there.
-        "search": "" if wish.kind == "chat" else search.document(wish.user_id, wish.prompt),
-        "asked": wish.asked,
+        "search": "" if request.kind == "chat" else search.document(request.user_id, request.prompt),
+        "asked": request.asked | _stored(request.event_context),
         "route": [
             {"model": choice.model.id, "provider": choice.offer.provider, "vendor_model": choice.offer.model}
-            for choice in wish.route.choices
+            for choice in request.route.choices
         ],
-        "price": wish.route.price,
-        "rates": wish.route.choices[0].model.price.model_dump() if wish.kind in BY_USAGE else None,
-        "model": wish.route.choices[0].model.id,
-        "provider": wish.route.choices[0].offer.provider,
+        "price": request.route.price,
+        "rates": request.route.choices[0].model.price.model_dump() if request.kind in BY_USAGE else None,
+        "model": request.route.choices[0].model.id,
+        "provider": request.route.choices[0].offer.provider,
         "outputs": [],
         "attempts": [],
-        "retry_of": wish.retry_of,
+        "retry_of": request.retry_of,
         "created_at": clock.now(),
     }
 

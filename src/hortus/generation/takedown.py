@@ -13,6 +13,7 @@ from hortus.core.errors import Conflict
 from hortus.core.events import Bus
 from hortus.core.signals import Signal
 from hortus.generation.errors import GenerationNotFound
+from hortus.generation.event_context import EventContext
 from hortus.generation.tables import Generation
 from hortus.generation.transitions import Outcome, end
 
@@ -30,12 +31,11 @@ class AlreadyTakenDown(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class TakenDown:
-    """A work that was just taken down, for whoever keeps a copy of its text."""
+    """A generation that was just taken down, for the packages that store a copy of its text."""
 
     id: str
     user_id: str
-    kind: str
-    asked: dict[str, Any]
+    event_context: EventContext | None
 
 
 taken_down: Signal[TakenDown] = Signal("generation.taken_down")
@@ -91,6 +91,6 @@ async def take_down(tx: Tx, bus: Bus, generation_id: str) -> Generation:
     if (await tx.execute(moved)).first() is None:
         raise AlreadyTakenDown
     await files.delete(tx, found.user_id, [output["file_id"] for output in found.outputs])
-    await taken_down.send(tx, TakenDown(found.id, found.user_id, found.kind, found.asked))
+    await taken_down.send(tx, TakenDown(found.id, found.user_id, EventContext.of(found.asked)))
     await tx.refresh(found)
     return found

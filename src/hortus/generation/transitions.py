@@ -16,6 +16,7 @@ from hortus.core.db import Tx
 from hortus.core.db.bulk import SetStatement, among
 from hortus.core.events import Bus
 from hortus.core.signals import Signal
+from hortus.generation.event_context import EventContext
 from hortus.generation.tables import LIVE, Generation
 
 CANCELLED = "generations/cancelled"
@@ -99,7 +100,7 @@ class Ended:
     status: Literal["succeeded", "failed", "cancelled"]
     text: str | None
     error_code: str | None
-    asked: dict[str, Any]
+    event_context: EventContext | None
 
     @property
     def delivered(self) -> bool:
@@ -197,7 +198,8 @@ def _row(generation_id: str, outcome: Outcome) -> dict[str, Any]:
 
 
 def _ended(row: Any, outcome: Outcome) -> Ended:
-    return Ended(row.id, row.user_id, row.kind, outcome.status, outcome.text, outcome.error_code, row.asked)
+    context = EventContext.of(row.asked)
+    return Ended(row.id, row.user_id, row.kind, outcome.status, outcome.text, outcome.error_code, context)
 
 
 def _budget_restore(row: Any, outcome: Outcome) -> quotas.BudgetRestore:

@@ -114,7 +114,7 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
         resources.add(billing.Press())
         resources.add(payments.discover(payments.Context(http, settings, database)))
         resources.add(chat.SendMessages(database, resources))
-        replies = chat.Replies(bus)
+        replies = chat.ReplyUpdater(bus)
         generation.ended.connect(replies)
         _connect_signals()
         room = rooms(settings.worker_queues, settings.worker_concurrency) if work else {}
