@@ -11,7 +11,8 @@ import time_machine
 from sqlalchemy import text
 from tests.serving import PASSWORD, Hortus, serve
 
-from hortus.accounts.devices import device_name, remember, sweep_devices
+from hortus.accounts.devices import remember, sweep_devices
+from hortus.accounts.user_agent import device_name
 from hortus.core import clock
 from hortus.core.db import Database
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from fastapi.routing import APIRoute
 
-from hortus.accounts.auth import authenticate
+from hortus.auth.deps import authenticate
 from hortus.core.settings import Settings
 from hortus.main.app import create_app
 

@@ -14,7 +14,7 @@ from annotated_types import Ge, Gt, Le
 from pydantic import SecretStr, ValidationError
 
 import hortus
-from hortus import accounts
+from hortus import auth
 from hortus.core import rate_limits
 from hortus.core.configuration import SettingsGroup, findings_of, is_placeholder, rule_of, variables_of
 from hortus.core.settings import Settings
@@ -22,7 +22,7 @@ from hortus.main import configuration, env_example, routes
 
 SOURCE = Path(hortus.__file__).parent
 PREFIX = "OIDC_ACME_"
-READERS = {"main/configuration.py", "core/settings.py", "accounts/oidc/settings.py", "main/cli.py"}
+READERS = {"main/configuration.py", "core/settings.py", "auth/oidc/settings.py", "main/cli.py"}
 """Where the environment is read: at start, by the settings and by the command line."""
 FOR_CHILDREN = {
     "core/forked_worker.py",
@@ -56,7 +56,7 @@ def fields(*, of: Any = None) -> Any:
 
 
 def test_a_process_reads_every_group_of_the_house():
-    known = {*configuration.groups(), accounts.OidcProviderSettings}
+    known = {*configuration.groups(), auth.OidcProviderSettings}
     assert [group for group in GROUPS if group not in known] == []
 
 
@@ -100,7 +100,7 @@ def broken_values(group: type[SettingsGroup], name: str) -> Iterator[str]:
 def test_a_value_that_breaks_the_rule_is_one_sentence(
     group: type[SettingsGroup], name: str, monkeypatch: pytest.MonkeyPatch
 ):
-    if group is accounts.OidcProviderSettings:
+    if group is auth.OidcProviderSettings:
         given: dict[str, Any] = {"issuer": "https://id.example.com", "client_id": "c"}
         given.pop(name, None)
         options: dict[str, Any] = {"_env_prefix": PREFIX, **given}
@@ -124,9 +124,9 @@ def test_a_value_that_breaks_the_rule_is_one_sentence(
 @fields(of=lambda group, name: "SecretStr" in str(group.model_fields[name].annotation))
 def test_a_sentence_never_shows_a_secret(group: type[SettingsGroup], name: str, monkeypatch: pytest.MonkeyPatch):
     secret = "sk_live_opensesame\u0007"
-    variable = variables_of(group, name, PREFIX if group is accounts.OidcProviderSettings else None)[0]
+    variable = variables_of(group, name, PREFIX if group is auth.OidcProviderSettings else None)[0]
     monkeypatch.setenv(variable, secret if group.model_fields[name].annotation is SecretStr else f'{{"a": 5, "{secret}')
-    options = {"_env_prefix": PREFIX} if group is accounts.OidcProviderSettings else {}
+    options = {"_env_prefix": PREFIX} if group is auth.OidcProviderSettings else {}
     with pytest.raises(ValidationError) as caught:
         group(_env_file=None, **options)  # type: ignore[arg-type]
     prefix = PREFIX if options else None
@@ -134,7 +134,7 @@ def test_a_sentence_never_shows_a_secret(group: type[SettingsGroup], name: str, 
     assert "opensesame" not in str(caught.value)
 
 
-@fields(of=lambda group, _name: group is not accounts.OidcProviderSettings)
+@fields(of=lambda group, _name: group is not auth.OidcProviderSettings)
 def test_an_empty_variable_counts_as_unset(group: type[SettingsGroup], name: str, monkeypatch: pytest.MonkeyPatch):
     for variable in variables_of(group, name):
         monkeypatch.delenv(variable, raising=False)
@@ -182,7 +182,7 @@ def test_no_settings_are_built_where_they_are_used():
     found = []
     for file, function, call in calls():
         name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-        if name not in names or file in BUILDERS or file == "accounts/oidc/settings.py":
+        if name not in names or file in BUILDERS or file == "auth/oidc/settings.py":
             continue
         if function != "__init__" or not file.startswith(("providers/", "payments/")):
             found.append(f"{file}:{call.lineno} builds {name}: ask `tx.settings` or the resources")

@@ -16,7 +16,7 @@ import asyncio
 from pathlib import Path
 from hortus.core.gc_tuning import loading
 with loading():
-    from hortus.accounts import PasswordPool
+    from hortus.auth import PasswordPool
 
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20

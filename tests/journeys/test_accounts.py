@@ -6,7 +6,7 @@ import time_machine
 from tests.emulators.openai import OpenAIEmulator
 from tests.serving import PASSWORD, Hortus
 
-from hortus import accounts
+from hortus import accounts, auth
 
 
 async def test_the_shape_of_tokens_and_the_profile(hortus: Hortus, vendor: OpenAIEmulator):
@@ -49,7 +49,7 @@ async def test_twenty_parallel_registrations_make_one_account(hortus: Hortus, ve
 
 async def test_login_answers_alike_for_unknown_and_wrong_and_works_alike(hortus: Hortus, vendor: OpenAIEmulator):
     await hortus.customer("c@example.com")
-    client, pool = hortus.anonymous(), hortus.resources.get(accounts.PasswordPool)
+    client, pool = hortus.anonymous(), hortus.resources.get(auth.PasswordPool)
     seen = []
     for email, password in (("c@example.com", "wrong"), ("nobody@example.com", "wrong")):
         before = pool.jobs

@@ -24,12 +24,12 @@ from typing import Any
 import httpx2
 import pytest
 from sqlalchemy import insert
-from tests.accounts.passkeys.authenticator import Authenticator, make_passkey
+from tests.auth.passkeys.authenticator import Authenticator, make_passkey
 from tests.emulators.openai import OpenAIEmulator
 from tests.serving import PASSWORD, Hortus, ended
 
 from hortus import quotas
-from hortus.accounts.oidc.tables import ExternalAccount
+from hortus.auth.tables import ExternalAccount
 from hortus.billing.papers import issue
 from hortus.billing.tables import Payment, WebhookEvent
 from hortus.core import clock, ids

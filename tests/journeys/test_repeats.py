@@ -22,19 +22,19 @@ from typing import Any
 import httpx2
 import pytest
 from sqlalchemy import text
-from tests.accounts.codes.conftest import Post, deliver_to
-from tests.accounts.factors.authenticator_app import App, first_step, set_up
-from tests.accounts.oidc.conftest import Browser
-from tests.accounts.passkeys.authenticator import ORIGIN, Authenticator, asked, make_passkey
+from tests.auth.mfa.authenticator_app import App, first_step, set_up
+from tests.auth.oidc.conftest import Browser
+from tests.auth.otp.conftest import Post, deliver_to
+from tests.auth.passkeys.authenticator import ORIGIN, Authenticator, asked, make_passkey
 from tests.billing.conftest import buy, press, quiet
 from tests.emulators.oidc import OidcEmulator
 from tests.emulators.openai import OpenAIEmulator
 from tests.files.draw import make_image
 from tests.serving import PASSWORD, Hortus, ended, serve
 
-from hortus import accounts
+from hortus import accounts, auth
 from hortus.accounts import sessions
-from hortus.accounts.service import set_password_hash
+from hortus.accounts.users import set_password_hash
 from hortus.core import ids
 
 KEY, NEW = {"Idempotency-Key": "again"}, "quite another passphrase 8"
@@ -444,7 +444,7 @@ def judge(case: Case, first: httpx2.Response, again: httpx2.Response) -> str | N
 
 
 async def change_password(world: World, user_id: str, keep: str | None) -> None:
-    hashed = await world.hortus.resources.get(accounts.PasswordPool).hash(NEW)
+    hashed = await world.hortus.resources.get(auth.PasswordPool).hash(NEW)
     async with world.hortus.database.transaction() as tx:
         await set_password_hash(tx, user_id, hashed)
         await sessions.revoke_others(tx, user_id, keep)
@@ -457,7 +457,7 @@ async def suspend(world: World, user_id: str, verb: str = "suspend") -> None:
 
 async def close(world: World, user_id: str) -> None:
     async with world.hortus.database.transaction() as tx:
-        await accounts.close_account(tx, user_id)
+        await auth.close_account(tx, user_id)
 
 
 async def test_every_route_with_a_key_is_classified(world: World):

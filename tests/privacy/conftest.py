@@ -12,8 +12,8 @@ import httpx2
 import pyotp
 import pytest
 from sqlalchemy import insert, select, update
-from tests.accounts.codes.conftest import Post, deliver_to
-from tests.accounts.passkeys.authenticator import ORIGIN, Authenticator, make_passkey
+from tests.auth.otp.conftest import Post, deliver_to
+from tests.auth.passkeys.authenticator import ORIGIN, Authenticator, make_passkey
 from tests.billing.conftest import buy, press, quiet
 from tests.emulators.openai import OpenAIEmulator
 from tests.files.draw import make_image

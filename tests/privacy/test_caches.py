@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 
 from redis.asyncio import Redis
-from tests.accounts.codes.conftest import Post, deliver_to
-from tests.accounts.passkeys.authenticator import ORIGIN
+from tests.auth.otp.conftest import Post, deliver_to
+from tests.auth.passkeys.authenticator import ORIGIN
 from tests.privacy.conftest import idle, leave, live
 from tests.serving import serve
 

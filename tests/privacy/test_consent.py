@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.accounts.codes.conftest import Post
+from tests.auth.otp.conftest import Post
 from tests.privacy.conftest import EMAIL, MOBILE
 from tests.serving import PASSWORD, Hortus
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import time_machine
 from sqlalchemy import select, text, update
-from tests.accounts.codes.conftest import Post
+from tests.auth.otp.conftest import Post
 from tests.privacy.conftest import EMAIL, MOBILE, NAME, SAID, idle, live
 from tests.serving import Hortus
 

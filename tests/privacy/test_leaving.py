@@ -5,7 +5,7 @@ import io
 
 import pytest
 from sqlalchemy import select, text, update
-from tests.accounts.codes.conftest import Post
+from tests.auth.otp.conftest import Post
 from tests.privacy.conftest import (
     EMAIL,
     MOBILE,

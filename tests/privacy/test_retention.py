@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import time_machine
 from sqlalchemy import insert, select, text, update
-from tests.accounts.codes.conftest import Post
+from tests.auth.otp.conftest import Post
 from tests.privacy.conftest import live
 from tests.serving import Hortus
 

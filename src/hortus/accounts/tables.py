@@ -85,18 +85,6 @@ class Device(Base):
     last_seen_at: Mapped[datetime]
 
 
-class SignInLane(Base):
-    """Failed proofs of one kind from one side, by a keyed digest of both. `next_at` is when another may be tried."""
-
-    __tablename__ = "sign_in_lanes"
-    __table_args__ = (Index(None, "updated_at"),)
-
-    key: Mapped[str] = mapped_column(String(64), primary_key=True)
-    failures: Mapped[int]
-    next_at: Mapped[datetime]
-    updated_at: Mapped[datetime]
-
-
 class RefreshToken(Base):
     """One refresh token of a session, by digest. Used once; `used_at` tells when."""
 
@@ -116,3 +104,12 @@ class SetupToken(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     digest: Mapped[str] = mapped_column(String(64))
     used_at: Mapped[datetime | None]
+
+
+class Welcomed(Base):
+    """Whoever was given the welcome credit, by a keyed digest of their address or number. Outlives the user."""
+
+    __tablename__ = "welcomed"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    welcomed_at: Mapped[datetime]

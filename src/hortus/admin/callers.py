@@ -4,7 +4,8 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from hortus.accounts import Admin, Principal, RecentCaller
+from hortus.accounts import Principal
+from hortus.auth import Admin, RecentCaller
 
 
 async def _recent_admin(caller: Admin, _proved: RecentCaller) -> Principal:

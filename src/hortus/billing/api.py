@@ -9,7 +9,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from hortus import quotas
-from hortus.accounts import Caller, Principal, limited_caller
+from hortus.accounts import Principal
+from hortus.auth import Caller, limited_caller
 from hortus.billing import checkouts, coupons, history, orders, sold, subscriptions
 from hortus.billing.checkouts import MakeOrder, Return
 from hortus.billing.coupons import Coupon

@@ -7,7 +7,7 @@ asked of the hot path, and those who never had enough are left in peace.
 import structlog
 from sqlalchemy import delete, select
 
-from hortus import accounts, ledger, tasks
+from hortus import auth, ledger, tasks
 from hortus.billing import sold
 from hortus.billing.auto_topup.tables import AutoTopup
 from hortus.billing.checkouts import shop_url
@@ -60,4 +60,4 @@ async def _tell(tx: Tx, user_id: str, least: int, link: str) -> None:
     if has is None:
         await watch(tx, user_id)  # credit came in meanwhile
         return
-    await accounts.tell_user(tx, user_id, "low_balance", available=credits_to_text(max(0, has)), link=link)
+    await auth.tell_user(tx, user_id, "low_balance", available=credits_to_text(max(0, has)), link=link)

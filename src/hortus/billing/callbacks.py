@@ -11,7 +11,7 @@ from fastapi import Body
 from pydantic import StringConstraints
 from sqlalchemy import select
 
-from hortus.accounts import Caller, limited_caller
+from hortus.auth import Caller, limited_caller
 from hortus.billing.errors import BadSignature, CheckoutNotFound, GatewayUnknown, problem_of
 from hortus.billing.refresh import refresh
 from hortus.billing.schemas import CheckoutOut, GatewayId

@@ -2,7 +2,7 @@
 
 from sqlalchemy import select
 
-from hortus import accounts, quotas, tasks
+from hortus import auth, quotas, tasks
 from hortus.billing import sold
 from hortus.billing.checkouts import shop_url
 from hortus.billing.errors import NotForSale
@@ -36,7 +36,7 @@ async def _tell(resources: Resources, task: tasks.Claimed) -> None:
             return
         link = shop_url(resources.get(Settings), "/billing")
         amount = money_to_text(owed, row.currency)
-        await accounts.tell_user(tx, row.user_id, "payment_failed", amount=amount, link=link)
+        await auth.tell_user(tx, row.user_id, "payment_failed", amount=amount, link=link)
 
 
 TELL = tasks.define("billing.dunning", _tell, queue="mail", attempts=8)

@@ -9,7 +9,7 @@ from fastapi import Header, Query
 from fastapi.responses import JSONResponse
 
 from hortus import generation
-from hortus.accounts import Caller, limited_caller
+from hortus.auth import Caller, limited_caller
 from hortus.chat import service
 from hortus.chat.cache import RoomLists, rooms_changed
 from hortus.chat.schemas import (

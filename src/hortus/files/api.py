@@ -9,7 +9,8 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 from starlette.datastructures import FormData, UploadFile
 
-from hortus.accounts import Caller, Principal, limited_caller
+from hortus.accounts import Principal
+from hortus.auth import Caller, limited_caller
 from hortus.core import idempotency
 from hortus.core.db import Database
 from hortus.core.db.paging import Page

@@ -7,7 +7,7 @@ from fastapi import Header, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from hortus import files, routing
-from hortus.accounts import Caller, demand_scope
+from hortus.auth import Caller, demand_scope
 from hortus.core import idempotency
 from hortus.core.db import Database, Tx
 from hortus.core.db.paging import Page

@@ -1,7 +1,8 @@
 """Pick the route of a request: its offers in order, among the models that the caller may use."""
 
 from hortus import routing
-from hortus.accounts import ModelNotAllowed, Principal
+from hortus.accounts import Principal
+from hortus.auth import ModelNotAllowed
 from hortus.core.resources import Resources
 from hortus.providers import Operation, Registry
 from hortus.routing import Catalog, Health, NothingOffered, Route, Size, Tier

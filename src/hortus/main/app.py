@@ -9,7 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 import hortus
-from hortus import accounts
+from hortus import auth
 from hortus.admin import Doctor
 from hortus.core.db import Database
 from hortus.core.events import Bus
@@ -83,7 +83,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
             opened(settings, work=work, registry=registry) as resources,
-            accounts.streams_checked(open_streams, resources.get(Database), resources.get(Bus)),
+            auth.streams_checked(open_streams, resources.get(Database), resources.get(Bus)),
         ):
             resources.add(health.Checks(resources))
             resources.add(metrics.Metrics(resources))

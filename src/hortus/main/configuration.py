@@ -11,7 +11,7 @@ from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 from pydantic import ValidationError
 
-from hortus import accounts, billing, payments, privacy, providers, quotas, routing, senders
+from hortus import auth, billing, payments, privacy, providers, quotas, routing, senders
 from hortus.core import rate_limits
 from hortus.core.configuration import (
     BadSettings,
@@ -41,8 +41,8 @@ def groups() -> tuple[type[SettingsGroup], ...]:
     """Every settings group but those of issuers, which are named by the operator."""
     return (
         Settings,
-        accounts.BreachSettings,
-        accounts.CodeSettings,
+        auth.BreachSettings,
+        auth.CodeSettings,
         quotas.PlanSettings,
         billing.BillingSettings,
         billing.InvoiceSettings,
@@ -82,9 +82,9 @@ def examine(settings: Settings) -> tuple[Configuration, list[Finding]]:
     return Configuration(built), findings
 
 
-def issuers() -> dict[str, accounts.OidcProviderSettings]:
+def issuers() -> dict[str, auth.OidcProviderSettings]:
     """The issuers that users may sign in with: those whose client is not an example's placeholder."""
-    return {name: each for name, each in accounts.read_oidc_providers().items() if not each.placeholders()}
+    return {name: each for name, each in auth.read_oidc_providers().items() if not each.placeholders()}
 
 
 def _of_others(known: dict[type[SettingsGroup], SettingsGroup]) -> tuple[list[SettingsGroup], list[Finding]]:
@@ -97,7 +97,7 @@ def _of_others(known: dict[type[SettingsGroup], SettingsGroup]) -> tuple[list[Se
         except ValidationError as error:
             findings += findings_of(group, error)
     try:
-        accounts.read_oidc_providers()
+        auth.read_oidc_providers()
     except BadSettings as error:
         findings += error.findings
     return built, findings

@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 from pydantic import ValidationError
 from sqlalchemy import Connection, inspect, make_url, text
 
-from hortus import accounts, payments, providers, routing, senders, tasks
+from hortus import auth, payments, providers, routing, senders, tasks
 from hortus.admin import Finding
 from hortus.core.configuration import BadSettings, Configuration
 from hortus.core.configuration import Finding as SettingFinding
@@ -213,7 +213,7 @@ async def check_vendors(settings: Settings, registry: Registry, http: Http) -> l
     ]
     try:
         chosen = senders.choose(settings, http)
-        issuers = accounts.OidcProviders(configuration.issuers(), http)
+        issuers = auth.OidcProviders(configuration.issuers(), http)
     except (ValidationError, BadSettings):
         return []  # each wrong setting has a line of its own
     for what, sender in (("mail", chosen.mail), ("SMS", chosen.sms)):
@@ -289,7 +289,7 @@ def _senders(settings: Settings, http: Http) -> list[Finding]:
 
 def _issuers(settings: Settings) -> list[Finding]:
     try:
-        issuers = accounts.read_oidc_providers()
+        issuers = auth.read_oidc_providers()
     except BadSettings:
         return [Finding("broken", "sign-in", "not looked at: a setting above must be corrected first")]
     if not issuers:

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from hortus import accounts
+from hortus import auth
 from hortus.core import rate_limits
 from hortus.core.configuration import SettingsGroup, variables_of
 from hortus.core.settings import RATE_LIMIT, Settings
@@ -98,7 +98,7 @@ def _rate_limits() -> Iterator[str]:
 
 
 def _issuer(seen: set[str]) -> Iterator[str]:
-    group = accounts.OidcProviderSettings
+    group = auth.OidcProviderSettings
     yield f"## {group.heading}"
     yield _comment(
         "For each issuer, under a name of your choice in place of GOOGLE, whose address is known. "

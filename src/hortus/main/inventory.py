@@ -9,7 +9,7 @@ import structlog
 from pydantic_settings import BaseSettings
 
 from hortus import privacy
-from hortus.accounts.codes import deliver as code_tasks
+from hortus.auth.otp import delivery as code_tasks
 from hortus.billing import auto_topup, dunning, inbox
 from hortus.billing import jobs as billing_tasks
 from hortus.billing.referrals import jobs as referral_tasks

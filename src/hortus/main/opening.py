@@ -9,6 +9,7 @@ import structlog
 from hortus import (
     accounts,
     admin,
+    auth,
     billing,
     chat,
     generation,
@@ -72,7 +73,7 @@ def _observed(settings: Settings, resources: Resources, role: Role) -> AbstractA
 def _service_names(settings: Settings, configuration: Configuration) -> list[str]:
     """The names by which customers know this installation."""
     brand, seller = configuration.get(senders.MessageSettings), configuration.get(billing.InvoiceSettings)
-    return accounts.service_names(settings, brand.brand, seller.invoice_seller_name)
+    return auth.service_names(settings, brand.brand, seller.invoice_seller_name)
 
 
 @asynccontextmanager
@@ -91,20 +92,20 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
             chat.RoomLists(settings.chatroom_cache_ttl, shared),
             http,
             Limiter(settings, redis),
-            accounts.AccessTokens(settings),
-            accounts.PasswordPool(),
-            accounts.NewPasswords(
-                settings, http, configuration.get(accounts.BreachSettings), _service_names(settings, configuration)
+            auth.AccessTokens(settings),
+            auth.PasswordPool(),
+            auth.NewPasswords(
+                settings, http, configuration.get(auth.BreachSettings), _service_names(settings, configuration)
             ),
-            accounts.Throttle(settings),
-            accounts.DeviceCookie(settings),
+            auth.Throttle(settings),
+            auth.DeviceCookie(settings),
             accounts.PrincipalCache(_trust(settings), shared),
             accounts.ProfileExtras(_usage_extra(settings)),
             routing.load(settings.catalog_path),
             routing.Health(),
             generation.Conversations(database, settings, chat.read_conversation),
             generation.PlanNames(shared),
-            accounts.KeyUses(database),
+            auth.KeyUses(database),
         )
         if redis is not None:
             resources.add(redis)
@@ -142,7 +143,7 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
                 inventory.note()
                 yield resources
             generation.ended.disconnect(replies)
-            await resources.get(accounts.KeyUses).close()
+            await resources.get(auth.KeyUses).close()
 
 
 @asynccontextmanager
@@ -160,12 +161,14 @@ def _add_messages(resources: Resources, configuration: Configuration, database: 
     outgoing = senders.choose(settings, http)
     outgoing.outbox.carry(database)
     resources.add(outgoing)
-    issuers = accounts.OidcProviders(configurations.issuers(), http)
+    issuers = auth.OidcProviders(configurations.issuers(), http)
     issuers.carry(database)
     resources.add(issuers)
-    codes, which = accounts.Codes(settings, configuration.get(accounts.CodeSettings)), senders.which(resources)
-    accounts.Welcome(codes, real_mail=which.real_mail, real_sms=which.real_sms).carry(database)
+    codes, which = auth.Codes(settings, configuration.get(auth.CodeSettings)), senders.which(resources)
+    codes.carry(database)
     resources.add(codes)
+    keys = settings.keys_for("one-time codes")
+    accounts.Welcome(keys, real_mail=which.real_mail, real_sms=which.real_sms).carry(database)
 
 
 async def _compare_settings(settings: Settings, database: Database, role: Role) -> None:
@@ -184,7 +187,7 @@ def _connect_signals() -> None:
     generation.taken_down.connect(chat.taken_down)
     accounts.staff_made.connect(_log_staff)
     accounts.user_welcomed.connect(_welcome)
-    accounts.role_given_by_issuer.connect(_log_role)
+    auth.role_given_by_issuer.connect(_log_role)
     accounts.consent_said.connect(privacy.note_consent)
     accounts.account_reopened.connect(privacy.note_reopened)
     counting.connect()
@@ -278,7 +281,7 @@ async def _welcome(tx: Tx, user_id: str) -> None:
     await ledger.grant_welcome(tx, user_id)
 
 
-async def _log_role(tx: Tx, given: accounts.RoleGiven) -> None:
+async def _log_role(tx: Tx, given: auth.RoleGiven) -> None:
     """By the claim of an issuer that the operator has configured for that."""
     details = {"role": given.role, "issuer": given.issuer}
     await admin.record(tx, admin.Actor(None, "issuer"), "user.role_by_issuer", ("user", given.user_id), details)

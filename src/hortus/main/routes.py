@@ -1,14 +1,5 @@
 """Every api of the product. Only `main` mounts one."""
 
-from hortus.accounts import api as accounts
-from hortus.accounts.codes import api as codes
-from hortus.accounts.factors import api as factors
-from hortus.accounts.identifiers import api as identifiers
-from hortus.accounts.keys import api as keys
-from hortus.accounts.oidc import api as oidc
-from hortus.accounts.passkeys import api as passkeys
-from hortus.accounts.resets import api as resets
-from hortus.accounts.sessions import api as sessions
 from hortus.admin.audit import api as audit
 from hortus.admin.content import api as content
 from hortus.admin.coupons import api as admin_coupons
@@ -20,6 +11,7 @@ from hortus.admin.selling import api as selling
 from hortus.admin.settings import api as shown_settings
 from hortus.admin.users import api as admin_users
 from hortus.admin.work import api as work
+from hortus.auth.api import api_keys, identifiers, mfa, oidc, otp, passkeys, password_reset, sessions, users
 from hortus.billing import api as billing
 from hortus.billing import callbacks, webhooks
 from hortus.billing.auto_topup import api as auto_topup
@@ -34,7 +26,7 @@ from hortus.payments.sandbox import api as sandbox
 from hortus.privacy import api as privacy
 
 ALL = (
-    accounts,
+    users,
     admin_coupons,
     admin_users,
     audit,
@@ -42,16 +34,16 @@ ALL = (
     billing,
     callbacks,
     chat,
-    codes,
+    otp,
     content,
     coupons,
     doctor,
-    factors,
+    mfa,
     files,
     generation,
     given_credits,
     identifiers,
-    keys,
+    api_keys,
     money,
     offers,
     oidc,
@@ -59,7 +51,7 @@ ALL = (
     passkeys,
     privacy,
     referrals,
-    resets,
+    password_reset,
     sandbox,
     selling,
     sessions,

@@ -12,8 +12,8 @@ import uvicorn
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
-from hortus import accounts, tasks
-from hortus.accounts.schemas import Email
+from hortus import accounts, auth, tasks
+from hortus.auth.schemas import Email
 from hortus.core.background import in_background
 from hortus.core.db import Database
 from hortus.core.errors import Problem
@@ -168,14 +168,14 @@ async def create_admin(settings: Settings, email: str, password: str) -> str | N
     """Make an administrator; the reason why not, or None."""
     try:
         address = TypeAdapter(Email).validate_python(email)
-        accounts.check_strength(password, address, names=accounts.service_names(settings))
+        auth.check_strength(password, address, names=auth.service_names(settings))
     except ValidationError as error:
         return str(error.errors()[0]["msg"]).removeprefix("Value error, ")
     except Problem as problem:
         return problem.detail
     await asyncio.to_thread(schema.upgrade, settings)
     async with opened(settings, work=False, role="console") as resources:
-        hashed = await resources.get(accounts.PasswordPool).hash(password)
+        hashed = await resources.get(auth.PasswordPool).hash(password)
         try:
             async with resources.get(Database).transaction() as tx:
                 await accounts.register(tx, email=address, password_hash=hashed, name=None, role="admin")

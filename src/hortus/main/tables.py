@@ -1,13 +1,9 @@
 """Every table of the product, so that migrations and checks see the whole schema."""
 
 from hortus.accounts import tables as accounts
-from hortus.accounts.codes import tables as codes
-from hortus.accounts.factors import tables as factors
-from hortus.accounts.keys import tables as keys
-from hortus.accounts.oidc import tables as oidc
-from hortus.accounts.passkeys import tables as passkeys
 from hortus.admin.audit import tables as audit
 from hortus.admin.credits import tables as given_credits
+from hortus.auth import tables as auth
 from hortus.billing import tables as billing
 from hortus.billing.auto_topup import tables as auto_topup
 from hortus.billing.coupons import tables as coupons
@@ -28,21 +24,17 @@ from hortus.tasks import tables as tasks
 ALL = (
     accounts,
     audit,
+    auth,
     auto_topup,
     billing,
     chat,
-    codes,
     core,
     coupons,
-    factors,
     files,
     generation,
     given_credits,
-    keys,
     ledger,
-    oidc,
     papers,
-    passkeys,
     privacy,
     quotas,
     referrals,

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sized
 
-from hortus import accounts, ledger, tasks
+from hortus import accounts, auth, ledger, tasks
 from hortus.billing import jobs as billing_jobs
 from hortus.core import idempotency
 from hortus.core.db import Database, Tx
@@ -32,12 +32,12 @@ async def sweep(resources: Resources, _task: tasks.Claimed) -> None:
     for verb in (
         idempotency.sweep,
         queue.sweep,
-        accounts.sweep_challenges,
-        accounts.sweep_passkey_challenges,
-        accounts.sweep_lanes,
+        auth.sweep_challenges,
+        auth.sweep_passkey_challenges,
+        auth.sweep_lanes,
         accounts.sweep_devices,
-        accounts.sweep_codes,
-        accounts.sweep_oidc_flows,
+        auth.sweep_codes,
+        auth.sweep_oidc_flows,
     ):
         await _until_done(resources, verb)
 

@@ -7,7 +7,8 @@ from fastapi import Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from hortus import files
-from hortus.accounts import Caller, Principal, RecentCaller, change_consent, limited_caller, signed_out
+from hortus.accounts import Principal, change_consent
+from hortus.auth import Caller, RecentCaller, limited_caller, signed_out
 from hortus.core import clock
 from hortus.core.db import Database, Tx
 from hortus.core.db.paging import Page

@@ -5,7 +5,7 @@ from datetime import timedelta
 import structlog
 from sqlalchemy import insert, select, update
 
-from hortus import accounts, billing, generation, tasks
+from hortus import accounts, auth, billing, generation, tasks
 from hortus.core import clock, ids
 from hortus.core.db import Database, Tx
 from hortus.core.events import Bus
@@ -24,7 +24,7 @@ async def delete_account(tx: Tx, resources: Resources, user_id: str) -> AccountD
 
     Raises LastAdministrator, and NothingToChange for an account that is not active.
     """
-    await accounts.close_account(tx, user_id)
+    await auth.close_account(tx, user_id)
     await generation.stop_all(tx, resources.get(Bus), user_id)
     await billing.stop_auto_topup(tx, user_id)
     now, days = clock.now(), tx.settings(PrivacySettings).account_deletion_grace_days
@@ -40,7 +40,7 @@ async def delete_account(tx: Tx, resources: Resources, user_id: str) -> AccountD
         await _end_subscription_later(tx, user_id)
     page = resources.get(Settings).frontend_base_url.rstrip("/")
     link = f"{page}/login" if page and days else None
-    await accounts.tell_user(tx, user_id, "account_deleted", erased_on=f"{wish['erase_at']:%d %B %Y}", link=link)
+    await auth.tell_user(tx, user_id, "account_deleted", erased_on=f"{wish['erase_at']:%d %B %Y}", link=link)
     if not days:
         await _erase_soon(tx, user_id)
     return (await tx.execute(select(AccountDeletion).where(AccountDeletion.id == wish["id"]))).scalar_one()

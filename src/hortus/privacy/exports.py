@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import and_, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from hortus import accounts, tasks
+from hortus import accounts, auth, tasks
 from hortus.core import clock, ids
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
@@ -99,7 +99,7 @@ async def _build(resources: Resources, task: tasks.Claimed) -> None:
             page = resources.get(Settings).frontend_base_url.rstrip("/")
             link = f"{page}/account/privacy" if page else None
             until = f"{row.expires_at:%d %B %Y}"
-            await accounts.tell_user(tx, row.user_id, "data_export_ready", expires_on=until, link=link)
+            await auth.tell_user(tx, row.user_id, "data_export_ready", expires_on=until, link=link)
     if not done:  # the account was erased meanwhile
         await storage.delete(key_of(export_id))
 

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from fastapi import Query
 from pydantic import BaseModel, Field
 
-from hortus.accounts import Admin
 from hortus.admin.audit import service
+from hortus.auth import Admin
 from hortus.core.db.paging import Page
 from hortus.core.schemas import Time
 from hortus.core.web.deps import PageOf, ReadTx

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from hortus import generation
-from hortus.accounts import Admin, Staff
 from hortus.admin.audit import actor_of, record
 from hortus.admin.callers import RecentAdmin
 from hortus.admin.schemas import ReasonIn
+from hortus.auth import Admin, Staff
 from hortus.core.db.paging import Page
 from hortus.core.events import Bus
 from hortus.core.schemas import Id, MicroCredits, Time

@@ -2,11 +2,11 @@
 
 from typing import Annotated
 
-from hortus.accounts import Admin
 from hortus.admin.audit import actor_of, record
 from hortus.admin.callers import RecentAdmin
 from hortus.admin.coupons.schemas import CouponIn, CouponOut, NewCouponOut, NewCouponsOut, RedemptionOut
 from hortus.admin.schemas import ReasonIn
+from hortus.auth import Admin
 from hortus.billing import coupons
 from hortus.core.db.paging import Page
 from hortus.core.schemas import Id

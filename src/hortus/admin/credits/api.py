@@ -6,12 +6,12 @@ from typing import Annotated, Any
 from fastapi.responses import JSONResponse
 
 from hortus import accounts, ledger
-from hortus.accounts import Admin
 from hortus.admin.callers import RecentAdmin
 from hortus.admin.credits import service
 from hortus.admin.credits.schemas import CreditRequestOut, CreditsOut, GiveIn, RequestStatus
 from hortus.admin.credits.tables import CreditRequest
 from hortus.admin.schemas import ReasonIn
+from hortus.auth import Admin
 from hortus.core.clock import iso
 from hortus.core.db.paging import Page
 from hortus.core.money import MICRO

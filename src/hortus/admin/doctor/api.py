@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from fastapi import Query
 from pydantic import BaseModel, Field
 
-from hortus.accounts import Admin
 from hortus.admin.doctor.service import Doctor
+from hortus.auth import Admin
 from hortus.core.web.deps import resource
 from hortus.core.web.openapi import make_router
 

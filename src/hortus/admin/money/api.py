@@ -8,7 +8,6 @@ from fastapi import Query
 from fastapi.responses import JSONResponse
 
 from hortus import billing, generation
-from hortus.accounts import Admin, Staff
 from hortus.admin.audit import actor_of, record
 from hortus.admin.callers import RecentAdmin
 from hortus.admin.money import service
@@ -27,6 +26,7 @@ from hortus.admin.money.schemas import (
     WebhookEventOut,
 )
 from hortus.admin.schemas import ReasonIn
+from hortus.auth import Admin, Staff
 from hortus.core import clock, ids
 from hortus.core.db import Database, Tx
 from hortus.core.db.paging import Page

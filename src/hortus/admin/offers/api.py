@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, StringConstraints
 
 from hortus import generation, routing
-from hortus.accounts import Admin, Principal, Staff
+from hortus.accounts import Principal
 from hortus.admin.audit import actor_of, record
 from hortus.admin.callers import RecentAdmin
 from hortus.admin.schemas import Reason
+from hortus.auth import Admin, Staff
 from hortus.core.db import Tx
 from hortus.core.schemas import Body, MicroCredits
 from hortus.core.web.deps import AllResources, WriteTx

@@ -6,11 +6,12 @@ from typing import Annotated, Any
 from fastapi.responses import JSONResponse
 
 from hortus import billing, quotas
-from hortus.accounts import Principal, Staff
+from hortus.accounts import Principal
 from hortus.admin.audit import actor_of, record
 from hortus.admin.callers import RecentAdmin
 from hortus.admin.schemas import ReasonIn
 from hortus.admin.selling.schemas import Name, PackIn, PackVersionOut, PlanIn, PlanVersionOut, SaleOut
+from hortus.auth import Staff
 from hortus.core.db import Tx
 from hortus.core.errors import Conflict
 from hortus.core.web.deps import OnceOnly, ReadTx, WriteTx, no_resource, resource

@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel
 
-from hortus.accounts import Admin
 from hortus.admin.settings import service
+from hortus.auth import Admin
 from hortus.core.settings import Settings
 from hortus.core.web.deps import resource
 from hortus.core.web.openapi import make_router

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from fastapi import Query
 
-from hortus import accounts
-from hortus.accounts import Principal, Staff
+from hortus import accounts, auth
+from hortus.accounts import Principal
 from hortus.admin.audit import actor_of, record
 from hortus.admin.callers import RecentAdmin
 from hortus.admin.schemas import ReasonIn
@@ -19,6 +19,7 @@ from hortus.admin.users.schemas import (
     SignedOutOut,
     StatusName,
 )
+from hortus.auth import Staff
 from hortus.core.db import Tx
 from hortus.core.db.paging import Page
 from hortus.core.schemas import Id
@@ -56,6 +57,7 @@ async def suspend(
 ) -> PersonDetailsOut:
     """Refuse the user from their next call on, wherever it arrives; nothing of theirs is deleted."""
     await accounts.suspend(tx, user_id)
+    await auth.tell_user(tx, user_id, "account_suspended", time=auth.moment())
     return await _done(tx, settings, caller, user_id, "user.suspended", body.reason)
 
 
@@ -83,7 +85,7 @@ async def sign_out(user_id: Id, body: ReasonIn, caller: RecentAdmin, tx: WriteTx
     """End every session of the user on every device, and tell them."""
     ended = await accounts.sign_out_everywhere(tx, user_id)
     if ended:
-        await accounts.tell_user(tx, user_id, "signed_out", time=accounts.moment())
+        await auth.tell_user(tx, user_id, "signed_out", time=auth.moment())
     target = ("user", user_id)
     await record(tx, actor_of(caller), "user.signed_out", target, {"sessions": ended}, note=body.reason)
     return SignedOutOut(sessions_ended=ended)

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from hortus import accounts, quotas
+from hortus import accounts, auth, quotas
 from hortus.admin.users.schemas import PersonDetailsOut, ReachedOut
 from hortus.core.clock import iso
 from hortus.core.db import Tx
@@ -17,7 +17,7 @@ async def look_at(tx: Tx, settings: Settings, user_id: str) -> PersonDetailsOut:
         **asdict(found.person),
         identifiers=[ReachedOut(**asdict(each)) for each in found.identifiers],
         has_password=found.has_password,
-        passkeys=found.passkeys,
+        passkeys=await auth.passkey_count(tx, user_id),
         live_sessions=found.live_sessions,
         marketing_consent=found.marketing_consent,
         updated_at=found.updated_at,

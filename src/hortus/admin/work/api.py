@@ -6,9 +6,9 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 
 from hortus import tasks
-from hortus.accounts import Admin, Staff
 from hortus.admin.audit import actor_of, record
 from hortus.admin.schemas import ReasonIn
+from hortus.auth import Admin, Staff
 from hortus.core.db.paging import Page
 from hortus.core.schemas import Id, Time
 from hortus.core.web.deps import AllResources, PageOf, ReadTx, WriteTx

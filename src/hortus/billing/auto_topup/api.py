@@ -4,7 +4,7 @@ from typing import Annotated
 
 from sqlalchemy import select
 
-from hortus.accounts import Caller, limited_caller
+from hortus.auth import Caller, limited_caller
 from hortus.billing import orders
 from hortus.billing.auto_topup import service
 from hortus.billing.auto_topup.schemas import AutoTopupIn, AutoTopupOut

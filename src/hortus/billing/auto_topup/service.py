@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import case, select, update
 
-from hortus import accounts
+from hortus import auth
 from hortus.billing.auto_topup.tables import AutoTopup
 from hortus.core import clock
 from hortus.core.db import Tx
@@ -116,7 +116,7 @@ async def stop(tx: Tx, user_id: str, why: str) -> None:
     stopped = update(AutoTopup).where(AutoTopup.user_id == user_id, AutoTopup.enabled)
     stopped = stopped.values(enabled=False, stopped=why, updated_at=clock.now())
     if (await tx.execute(stopped.returning(AutoTopup.user_id))).first() is not None:
-        await accounts.tell_user(tx, user_id, "auto_topup_stopped")
+        await auth.tell_user(tx, user_id, "auto_topup_stopped")
 
 
 def month_of(moment: datetime) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Request
 from fastapi.responses import JSONResponse
 
-from hortus.accounts import Caller
+from hortus.auth import Caller
 from hortus.billing.coupons import service
 from hortus.billing.coupons.guesses import guess_counted
 from hortus.billing.coupons.schemas import RedeemedOut, RedeemIn

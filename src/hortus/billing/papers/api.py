@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import Query
 from fastapi.responses import Response
 
-from hortus.accounts import Caller, limited_caller
+from hortus.auth import Caller, limited_caller
 from hortus.billing.papers import sheets
 from hortus.billing.papers.details import details_of, set_details
 from hortus.billing.papers.listing import invoice_of, invoices_of

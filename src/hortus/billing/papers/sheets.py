@@ -9,8 +9,8 @@ from decimal import Decimal
 
 from sqlalchemy import func, select
 
-from hortus import accounts, ledger, quotas
-from hortus.accounts import NamedKey
+from hortus import auth, ledger, quotas
+from hortus.auth import NamedKey
 from hortus.billing.papers.tables import Invoice
 from hortus.billing.tables import Dispute, Payment, Refund
 from hortus.core import clock
@@ -150,7 +150,7 @@ async def month_of(tx: Tx, user_id: str, first: date, zone: tzinfo) -> Month:
         sign = 1 if paper.kind == "invoice" else -1
         money.setdefault(paper.currency, Money()).tax += sign * paper.tax_minor
     moved = await ledger.moved(tx, user_id, start, end)
-    named = await accounts.keys_since(tx, user_id, start)
+    named = await auth.keys_since(tx, user_id, start)
     spent = await quotas.month_of_keys(tx, [key.id for key in named], first)
     return Month(start, end, money, papers, moved, [(key, spent[key.id]) for key in named])
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from hortus.accounts import Caller, limited_caller
+from hortus.auth import Caller, limited_caller
 from hortus.billing import sold
 from hortus.billing.checkouts import shop_url
 from hortus.billing.referrals import service

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import Query
 
 from hortus import ledger
-from hortus.accounts import Caller
+from hortus.auth import Caller
 from hortus.core.clock import iso
 from hortus.core.db.paging import Page
 from hortus.core.settings import Settings

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hortus import accounts, quotas
+from hortus import auth, quotas
 from hortus.core.db import Tx
 from hortus.core.settings import Settings
 from hortus.generation.usage.schemas import BudgetOut, DayOut, KeysUsageOut, KeyUsageOut
@@ -10,7 +10,7 @@ from hortus.generation.usage.schemas import BudgetOut, DayOut, KeysUsageOut, Key
 
 async def usage_of_keys(tx: Tx, settings: Settings, user_id: str, days: int) -> KeysUsageOut:
     """The last `days` days of every key, today included, in the calendar of quotas; two queries."""
-    named = await accounts.keys_of(tx, user_id)
+    named = await auth.keys_of(tx, user_id)
     found = await quotas.histories(tx, [key.id for key in named], zone=settings.zone, days=days)
     shown = [_show(key, found[key.id]) for key in named]
     return KeysUsageOut(
@@ -22,7 +22,7 @@ async def usage_of_keys(tx: Tx, settings: Settings, user_id: str, days: int) -> 
     )
 
 
-def _show(key: accounts.NamedKey, history: quotas.KeyHistory) -> KeyUsageOut:
+def _show(key: auth.NamedKey, history: quotas.KeyHistory) -> KeyUsageOut:
     days = [
         DayOut(date=day, calls=spent.accepted, failures=spent.failures, credits=spent.credits)
         for day, spent in history.days.items()

@@ -1,0 +1,216 @@
+"""Every user, for staff: search, look, suspend, give roles, sign out."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from sqlalchemy import ColumnElement, and_, func, literal_column, select, update
+
+from hortus.accounts.errors import LastAdministrator, NothingToChange, UserNotFound
+from hortus.accounts.principals import user_changed
+from hortus.accounts.sessions import revoke_others
+from hortus.accounts.tables import Identifier, Session, User
+from hortus.core import clock, ids
+from hortus.core.db import Tx
+from hortus.core.db.paging import Page, Paging, newest
+from hortus.core.errors import Conflict
+
+Role = Literal["user", "support", "admin"]
+# Said literally, so that SQLite uses the partial indexes of these conditions.
+_STAFF: ColumnElement[bool] = literal_column("users.role <> 'user'")
+_NOT_ACTIVE: ColumnElement[bool] = literal_column("users.status <> 'active'")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One line of the directory."""
+
+    id: str
+    name: str | None
+    role: str
+    status: str
+    email: str | None
+    mobile_number: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How a user is reached."""
+
+    kind: str
+    value: str
+    verified_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PersonDetails:
+    """What we know of one user, without money."""
+
+    person: Person
+    identifiers: list[Reached]
+    has_password: bool
+    live_sessions: int
+    marketing_consent: bool
+    updated_at: datetime
+
+
+# Look ------------------------------------------------------------------------
+
+
+async def find_people(
+    tx: Tx, paging: Paging, *, query: str | None = None, role: str | None = None, status: str | None = None
+) -> Page[Person]:
+    """Users, newest first. `query` is an id, or how an e-mail address or mobile number begins."""
+    chosen = select(User)
+    if query is not None:
+        if ids.is_id(query):
+            chosen = chosen.where(User.id == query)
+        else:
+            chosen = chosen.where(User.id.in_(select(Identifier.user_id).where(_begins_with(tx, query.casefold()))))
+    if role is not None:
+        chosen = chosen.where(User.role == role) if role == "user" else chosen.where(_STAFF, User.role == role)
+    if status is not None:
+        known = User.status == status
+        chosen = chosen.where(known) if status == "active" else chosen.where(_NOT_ACTIVE, known)
+    page = await newest(tx, chosen, paging, User.id)
+    reached = await _reached(tx, [row.id for row in page.items])
+    return Page(items=[_person(row, reached[row.id]) for row in page.items], next_cursor=page.next_cursor)
+
+
+def _begins_with(tx: Tx, beginning: str) -> ColumnElement[bool]:
+    """A range that the index answers, by bytes on both databases."""
+    after = beginning + "\U0010ffff"
+    if tx.dialect == "postgresql":
+        at_least, below = (
+            Identifier.value.op("~>=~", is_comparison=True),
+            Identifier.value.op("~<~", is_comparison=True),
+        )
+        return and_(at_least(beginning), below(after))
+    return and_(Identifier.value >= beginning, Identifier.value < after)
+
+
+async def _reached(tx: Tx, user_ids: list[str]) -> dict[str, list[Reached]]:
+    found: dict[str, list[Reached]] = {user_id: [] for user_id in user_ids}
+    query = select(Identifier).where(Identifier.user_id.in_(user_ids)).order_by(Identifier.id)
+    for row in (await tx.execute(query)).scalars():
+        found[row.user_id].append(Reached(row.kind, row.value, row.verified_at))
+    return found
+
+
+def _person(row: User, reached: list[Reached]) -> Person:
+    first = {each.kind: each.value for each in reversed(reached)}  # the oldest of a kind is the main one
+    return Person(row.id, row.name, row.role, row.status, first.get("email"), first.get("mobile"), row.created_at)
+
+
+async def person_details(tx: Tx, user_id: str) -> PersonDetails:
+    """One user; raises UserNotFound."""
+    row = (await tx.execute(select(User).where(User.id == user_id))).scalar_one_or_none()
+    if row is None:
+        raise UserNotFound
+    reached = (await _reached(tx, [user_id]))[user_id]
+    live = and_(Session.user_id == user_id, Session.revoked_at.is_(None), Session.expires_at > clock.now())
+    live_sessions = (await tx.execute(select(func.count()).select_from(Session).where(live))).scalar_one()
+    return PersonDetails(
+        person=_person(row, reached),
+        identifiers=reached,
+        has_password=row.password_hash is not None,
+        live_sessions=live_sessions,
+        marketing_consent=row.marketing_consent,
+        updated_at=row.updated_at,
+    )
+
+
+async def status_of(tx: Tx, user_id: str) -> str:
+    """`active`, `suspended`, `closing` or `deleted`; raises UserNotFound."""
+    found = (await tx.execute(select(User.status).where(User.id == user_id))).scalar_one_or_none()
+    if found is None:
+        raise UserNotFound
+    return found
+
+
+# Change ----------------------------------------------------------------------
+
+
+async def lock_administrators(tx: Tx) -> set[str]:
+    """The ids of all who are administrators now; none of them changes until the end of the transaction.
+
+    Whoever takes an administrator away says this first and `keep_an_administrator` after.
+    """
+    query = (
+        select(User.id)
+        .where(_STAFF, User.role == "admin", User.status == "active")
+        .order_by(User.id)
+        .with_for_update(key_share=True)  # they may sign in meanwhile
+    )
+    return set((await tx.execute(query)).scalars())
+
+
+def keep_an_administrator(administrators: set[str], gone: str) -> None:
+    """Raise LastAdministrator when `gone` is the only one of `administrators`."""
+    if administrators == {gone}:
+        raise LastAdministrator
+
+
+async def suspend(tx: Tx, user_id: str) -> None:
+    """Refuse the user from the next call on, and end every session.
+
+    API keys work again once the user may come back. Raises UserNotFound, NothingToChange, LastAdministrator.
+    """
+    keep_an_administrator(await lock_administrators(tx), user_id)
+    await _move(tx, user_id, was="active", becomes="suspended")
+    await revoke_others(tx, user_id, None)
+
+
+async def unsuspend(tx: Tx, user_id: str) -> None:
+    """Let the user in again. Raises UserNotFound, NothingToChange."""
+    await _move(tx, user_id, was="suspended", becomes="active")
+
+
+async def _move(tx: Tx, user_id: str, *, was: str, becomes: str) -> None:
+    moved = (
+        update(User)
+        .where(User.id == user_id, User.status == was)
+        .values(status=becomes, updated_at=clock.now())
+        .returning(User.id)
+        .execution_options(synchronize_session=False)
+    )
+    if (await tx.execute(moved)).first() is None:
+        found = await status_of(tx, user_id)
+        raise NothingToChange(f"The account is {found} already.", status_now=found)
+    user_changed(tx, user_id)
+
+
+async def give_role(tx: Tx, user_id: str, role: Role) -> str:
+    """Promote or demote a user; the role they had.
+
+    Raises UserNotFound, NothingToChange, LastAdministrator, and Conflict when somebody else changed it meanwhile.
+    """
+    administrators = await lock_administrators(tx)
+    found = (await tx.execute(select(User.role, User.status).where(User.id == user_id))).one_or_none()
+    if found is None:
+        raise UserNotFound
+    if found.status != "active":
+        raise Conflict(f"The account is {found.status}; only an active one can be given a role.")
+    if found.role == role:
+        raise NothingToChange(f"The role is {role} already.")
+    if role != "admin":
+        keep_an_administrator(administrators, user_id)
+    changed = (
+        update(User)
+        .where(User.id == user_id, User.role == found.role, User.status == "active")
+        .values(role=role, updated_at=clock.now())
+        .returning(User.id)
+        .execution_options(synchronize_session=False)
+    )
+    if (await tx.execute(changed)).first() is None:
+        raise Conflict
+    user_changed(tx, user_id)
+    return str(found.role)
+
+
+async def sign_out_everywhere(tx: Tx, user_id: str) -> int:
+    """End every session of the user; how many those were. Raises UserNotFound."""
+    await status_of(tx, user_id)
+    user_changed(tx, user_id)
+    return len(await revoke_others(tx, user_id, None))

@@ -1,9 +1,0 @@
-"""Forgets what no longer counts."""
-
-from hortus.accounts.codes import caps, guesses, links, service
-from hortus.core.db import Tx
-
-
-async def sweep(tx: Tx, limit: int = 1000) -> int:
-    """Forget up to `limit` each of old codes, links and counts; returns how many in all."""
-    return sum([await each(tx, limit) for each in (service.sweep, links.sweep, caps.sweep, guesses.sweep)])

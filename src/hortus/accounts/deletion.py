@@ -1,0 +1,48 @@
+"""Status of an account on its way to erasure: closing, open again by a sign-in, or deleted."""
+
+from sqlalchemy import update
+
+from hortus.accounts.admin import keep_an_administrator, lock_administrators
+from hortus.accounts.errors import NothingToChange
+from hortus.accounts.principals import user_changed
+from hortus.accounts.tables import User
+from hortus.core import clock
+from hortus.core.db import Tx
+from hortus.core.signals import Signal
+
+account_reopened: Signal[str] = Signal("accounts.account_reopened")
+"""Sent with the user's id in the transaction in which the owner of a closing account comes back."""
+
+
+async def begin_closing(tx: Tx, user_id: str) -> None:
+    """Mark an account as closing; `auth.close_account` also ends its sessions and API keys.
+
+    Raises LastAdministrator, and NothingToChange for an account that is not active.
+    """
+    keep_an_administrator(await lock_administrators(tx), user_id)
+    if not await _move(tx, user_id, "active", "closing"):
+        raise NothingToChange("The account is not active; there is nothing to close.")
+
+
+async def reopen(tx: Tx, user_id: str) -> None:
+    """Open a closing account again; whoever says this has proved everything that a sign-in asks for."""
+    if await _move(tx, user_id, "closing", "active"):
+        await account_reopened.send(tx, user_id)
+
+
+async def begin_erasure(tx: Tx, user_id: str) -> bool:
+    """Whether the account is closed for good by this: from the commit on nobody can open it again."""
+    return await _move(tx, user_id, "closing", "deleted")
+
+
+async def _move(tx: Tx, user_id: str, was: str, becomes: str) -> bool:
+    moved = (
+        update(User)
+        .where(User.id == user_id, User.status == was)
+        .values(status=becomes, updated_at=clock.now())
+        .returning(User.id)
+    )
+    if (await tx.execute(moved)).first() is None:
+        return False
+    user_changed(tx, user_id)
+    return True

@@ -1,0 +1,14 @@
+"""Random secrets of 256 bits, and the digests under which they are stored."""
+
+import hashlib
+import secrets
+
+
+def new_secret() -> str:
+    """256 random bits for people to carry."""
+    return secrets.token_urlsafe(32)
+
+
+def digest_of(secret: str) -> str:
+    """What of a random secret is stored; a fast hash is enough for 256 random bits."""
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()

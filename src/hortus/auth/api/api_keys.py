@@ -1,0 +1,72 @@
+"""Routes of `/api/keys`. None of them is open to keys: a key cannot make or change keys."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from hortus.auth.api_keys import service
+from hortus.auth.api_keys.schemas import BudgetsOut, KeyChange, KeyIn, KeyOut, NewKeyOut, RotateIn
+from hortus.auth.deps import Caller, RecentCaller, limited_caller
+from hortus.auth.tables import ApiKey
+from hortus.core import clock
+from hortus.core.db.paging import Page
+from hortus.core.schemas import Id
+from hortus.core.settings import Settings
+from hortus.core.web.deps import OnceOnly, PageOf, ReadTx, WriteTx, resource
+from hortus.core.web.openapi import make_router
+
+router = make_router("/api/keys", "keys")
+SettingsOf = Annotated[Settings, resource(Settings)]
+LOST = "The secret was shown once. If its answer was lost, rotate the key at POST /api/keys/{key_id}/rotate."
+
+
+def _show(row: ApiKey) -> KeyOut:
+    budgets = BudgetsOut.model_validate(row, from_attributes=True)
+    return KeyOut(
+        **{name: getattr(row, name) for name in KeyOut.model_fields if name != "budgets"},
+        budgets=budgets,
+    )
+
+
+@router.post("", status_code=201, dependencies=[limited_caller("keys", "30/minute")])
+async def create_key(body: KeyIn, caller: RecentCaller, tx: WriteTx, settings: SettingsOf, once: OnceOnly) -> NewKeyOut:
+    """A new key. Its `secret` is shown in this answer and nowhere else, to a repetition neither."""
+    await once.first_only(tx, caller.user_id, body, LOST)
+    key, secret = await service.create(tx, settings, caller.user_id, body.row())
+    return NewKeyOut(**_show(key).model_dump(), secret=secret)
+
+
+@router.get("")
+async def list_keys(caller: Caller, tx: ReadTx, paging: PageOf) -> Page[KeyOut]:
+    """Your keys, newest first."""
+    page = await service.find_all(tx, caller.user_id, paging)
+    return Page(items=[_show(row) for row in page.items], next_cursor=page.next_cursor)
+
+
+@router.patch("/{key_id}")
+async def change_key(key_id: Id, body: KeyChange, caller: Caller, tx: WriteTx) -> KeyOut:
+    """Rename a key, change what it may do, or switch it off and on; absent fields stay."""
+    key = await service.change(tx, caller.user_id, key_id, body.row())
+    return _show(key)
+
+
+@router.delete("/{key_id}", status_code=204)
+async def remove_key(key_id: Id, caller: Caller, tx: WriteTx) -> None:
+    """Remove a key for good: its next call fails."""
+    await service.revoke(tx, caller.user_id, key_id)
+
+
+@router.post("/{key_id}/rotate", dependencies=[limited_caller("key_rotate", "30/hour")])
+async def rotate_key(
+    key_id: Id,
+    caller: RecentCaller,
+    tx: WriteTx,
+    settings: SettingsOf,
+    once: OnceOnly,
+    body: RotateIn | None = None,
+) -> NewKeyOut:
+    """A new secret for a key, shown this once. The old one works for `overlap_hours`, so that nothing stops."""
+    asked = body or RotateIn()
+    await once.first_only(tx, caller.user_id, asked, LOST)
+    overlap = timedelta(hours=asked.overlap_hours)
+    key, secret = await service.rotate(tx, settings, caller.user_id, key_id, overlap)
+    return NewKeyOut(**_show(key).model_dump(), secret=secret, old_secret_until=clock.now() + overlap)

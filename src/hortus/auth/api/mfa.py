@@ -1,0 +1,127 @@
+"""Routes of `/api/auth/totp`: set up, prove and take away a second factor."""
+
+from typing import Annotated
+
+from fastapi import Request
+
+from hortus.accounts import users as people
+from hortus.auth import step_up
+from hortus.auth.deps import Caller, RecentCaller, limited_caller
+from hortus.auth.mfa import service
+from hortus.auth.mfa.schemas import (
+    ProofIn,
+    RecoveryCodesOut,
+    TotpConfirmIn,
+    TotpSetupOut,
+    TotpStatusOut,
+    TotpVerifyIn,
+)
+from hortus.auth.otp import tell_user
+from hortus.auth.schemas import ProvedOut, TokensOut
+from hortus.auth.sign_in import SIGN_IN_AGAIN, complete_sign_in
+from hortus.core.db import Database
+from hortus.core.errors import Problem
+from hortus.core.settings import Settings
+from hortus.core.web.deps import AllResources, OnceOnly, ReadTx, WriteTx, limited_failures, network_of, resource
+from hortus.core.web.openapi import make_router, public
+
+router = make_router("/api/auth/totp", "auth")
+Configured = Annotated[Settings, resource(Settings)]
+LOST = "The recovery codes were shown once. If that answer was lost, make new ones with a new key."
+TRIES = [limited_caller("second_factor", "10/minute")]
+
+
+def _keys(settings: Settings) -> tuple[bytes, ...]:
+    return settings.keys_for("second factors")
+
+
+@router.get("")
+async def totp_status(caller: Caller, tx: ReadTx) -> TotpStatusOut:
+    """Whether an authenticator app is active, and how many recovery codes are left."""
+    found = await service.status_of(tx, caller.user_id)
+    return TotpStatusOut(
+        active=found.active, confirmed_at=found.confirmed_at, recovery_codes_left=found.recovery_codes_left
+    )
+
+
+@router.post("/setup")
+async def totp_setup(caller: RecentCaller, tx: WriteTx, settings: Configured, once: OnceOnly) -> TotpSetupOut:
+    """A secret for an authenticator app. It counts once a code of it is confirmed."""
+    await once.first_only(tx, caller.user_id, None, "The secret was shown once. Begin again with a new key.")
+    profile = await people.profile_of(tx, caller.user_id)
+    account = profile.email or profile.mobile_number or profile.id
+    secret, address = await service.set_up_totp(tx, _keys(settings), caller.user_id, account)
+    return TotpSetupOut(secret=secret, otpauth_uri=address)
+
+
+@router.post("/confirm", dependencies=TRIES)
+async def totp_confirm(
+    body: TotpConfirmIn, caller: RecentCaller, resources: AllResources, once: OnceOnly
+) -> RecoveryCodesOut:
+    """Make the authenticator app active. From now on a sign-in asks for its code, or for a recovery code."""
+    async with resources.get(Database).transaction() as tx:
+        await once.first_only(tx, caller.user_id, body, LOST)
+        codes = await service.confirm_totp(tx, _keys(resources.get(Settings)), caller.user_id, body.code)
+        if isinstance(codes, Problem):
+            await once.give_up(tx, caller.user_id, body)
+        else:
+            await step_up.two_factors_proved(tx, caller)
+    if isinstance(codes, Problem):
+        raise codes
+    return RecoveryCodesOut(recovery_codes=codes)
+
+
+@router.post("/disable", status_code=204, dependencies=TRIES)
+async def totp_disable(body: ProofIn, caller: RecentCaller, resources: AllResources) -> None:
+    """Take the authenticator app and its recovery codes away, against one of its codes."""
+    async with resources.get(Database).transaction() as tx:
+        refusal = await service.disable_totp(tx, _keys(resources.get(Settings)), caller.user_id, body.proof)
+        if refusal is None:
+            await tell_user(tx, caller.user_id, "second_factor_removed")
+    if refusal is not None:
+        raise refusal
+
+
+@router.post("/recovery-codes")
+async def totp_recovery_codes(
+    caller: RecentCaller, tx: WriteTx, settings: Configured, once: OnceOnly
+) -> RecoveryCodesOut:
+    """Ten fresh recovery codes; the ones before stop working."""
+    await once.first_only(tx, caller.user_id, None, LOST)
+    codes = await service.new_recovery_codes(tx, _keys(settings), caller.user_id)
+    return RecoveryCodesOut(recovery_codes=codes)
+
+
+@router.post(
+    "/verify",
+    dependencies=[limited_failures("totp_verify", "20/minute")],
+    openapi_extra=public("the second half of signing in"),
+)
+async def totp_verify(body: TotpVerifyIn, request: Request, resources: AllResources, once: OnceOnly) -> TokensOut:
+    """Complete a sign-in that asked for a second factor. Five minutes, five tries."""
+    async with resources.get(Database).transaction() as tx:
+        await once.first_only(tx, network_of(request), body, SIGN_IN_AGAIN)
+        answer = await service.answer_challenge(tx, _keys(resources.get(Settings)), body.challenge, body.proof)
+        tokens = (
+            answer
+            if isinstance(answer, Problem)
+            else await complete_sign_in(tx, request, resources, answer, method=body.method, two_factors=True)
+        )
+        if isinstance(tokens, Problem):
+            await once.give_up(tx, network_of(request), body)
+    if isinstance(tokens, Problem):
+        raise tokens
+    return tokens
+
+
+@router.post("/reauthenticate", dependencies=TRIES)
+async def totp_reauthenticate(body: ProofIn, caller: Caller, resources: AllResources) -> ProvedOut:
+    """Prove again that it is you, by a code of the authenticator app or a recovery code."""
+    async with resources.get(Database).transaction() as tx:
+        refusal = await service.prove(tx, _keys(resources.get(Settings)), caller.user_id, body.proof)
+        if refusal is None:
+            proved = await step_up.authenticated_again(tx, caller, body.method)
+            await step_up.two_factors_proved(tx, caller)
+    if refusal is not None:
+        raise refusal
+    return ProvedOut(authenticated_at=proved, method=body.method)

@@ -1,0 +1,213 @@
+"""Routes that send codes and take them: sign up and in with a mobile number or an address, verify an address."""
+
+from typing import Annotated
+
+from fastapi import Request
+from fastapi.responses import JSONResponse
+
+from hortus.accounts import identifiers, users
+from hortus.accounts.consents import Said
+from hortus.auth import identifier_verification, otp
+from hortus.auth.deps import caller_if_any
+from hortus.auth.otp import BadCode, BadLink, Codes, Target, pending_sign_up
+from hortus.auth.otp.requests import asked
+from hortus.auth.otp.schemas import (
+    PasswordRequiredOut,
+    SendIn,
+    SentOut,
+    SignupIn,
+    VerifiedOut,
+    VerifyEmailIn,
+    VerifyIn,
+)
+from hortus.auth.password_policy import NewPasswords
+from hortus.auth.passwords import PasswordPool
+from hortus.auth.schemas import SecondFactorOut, TokensOut
+from hortus.auth.sign_in import SIGN_IN_AGAIN, sign_in
+from hortus.core.db import Database, Tx
+from hortus.core.errors import Problem, Unauthenticated
+from hortus.core.resources import Resources
+from hortus.core.web.deps import (
+    AllResources,
+    OnceOnly,
+    WriteTx,
+    coarse_network_of,
+    limited,
+    limited_failures,
+    network_of,
+    no_resource,
+    resource,
+)
+from hortus.core.web.openapi import make_router, public
+
+router = make_router("/api/auth", "auth")
+VERIFIED = "The address was verified, and what came with that was shown once. Sign in, or ask for a new password."
+Desk = Annotated[Codes, resource(Codes)]
+
+
+@router.post(
+    "/signup",
+    status_code=201,
+    dependencies=[limited("signup", "5/minute")],
+    openapi_extra=public("signing up comes before signing in"),
+    response_model=SentOut,
+)
+async def signup(body: SignupIn, request: Request, resources: AllResources, once: OnceOnly) -> JSONResponse:
+    """Send a code to a mobile number; the account is made when the code comes back to `verify-otp`.
+
+    What is said here belongs to that code, used from the same network. Known numbers get the same answer and a code
+    to sign in.
+    """
+    desk = resources.get(Codes)
+    target = otp.mobile(body.mobile_number, desk.rules.default_phone_region)
+    password_hash = None
+    if body.password is not None:
+        await resources.get(NewPasswords).check(body.password, body.name, target.value)
+        password_hash = await resources.get(PasswordPool).hash(body.password)
+    consent = body.marketing_consent
+    said = Said(
+        body.name,
+        password_hash,
+        terms_accepted=True,
+        marketing_consent=consent,
+        network=coarse_network_of(request),
+        referral=body.referral,
+    )
+    wish = asked(
+        request, "sign_in", target, pending=pending_sign_up.pack(said, desk.sign_up_mark(body.model_dump_json()))
+    )
+
+    async def send() -> SentOut:
+        await otp.ask(tx, desk, wish)
+        return SentOut()
+
+    async with resources.get(Database).transaction() as tx:
+        return await once.answer(tx, network_of(request), body, send, again=no_resource, status=201)
+
+
+@router.post(
+    "/send-otp",
+    dependencies=[limited("send_otp", "30/minute")],
+    openapi_extra=public("a code is how somebody signs in"),
+    response_model=SentOut,
+)
+async def send_otp(body: SendIn, request: Request, desk: Desk, tx: WriteTx, once: OnceOnly) -> JSONResponse:
+    """Send a code by mail or text message. The answer is the same whether or not somebody has an account.
+
+    One code a minute and five in ten minutes go to one target; the newest one counts.
+    """
+    wish = asked(request, body.means(), body.target(desk))
+
+    async def send() -> SentOut:
+        await otp.ask(tx, desk, wish)
+        return SentOut()
+
+    return await once.answer(tx, network_of(request), body, send, again=no_resource)
+
+
+@router.post(
+    "/verify-otp",
+    dependencies=[limited_failures("verify_otp", "60/minute")],
+    openapi_extra=public("the code is the right"),
+)
+async def verify_otp(
+    body: VerifyIn, request: Request, resources: AllResources, once: OnceOnly
+) -> TokensOut | SecondFactorOut:
+    """Sign in with a code; whoever is new gets an account. Five tries, one use, ten minutes."""
+    caller = await caller_if_any(request)
+    desk = resources.get(Codes)
+    wish = asked(request, "sign_in", body.target(desk))
+    async with resources.get(Database).transaction() as tx:
+        await once.first_only(tx, network_of(request), body, SIGN_IN_AGAIN)
+        proof = await otp.try_code(tx, desk, wish, body.code)
+        answer: TokensOut | SecondFactorOut | Problem = BadCode()
+        if proof is not None:
+            said = _said(body, proof, coarse_network_of(request))
+            entered = await identifier_verification.enter(tx, proof, said, caller.user_id if caller else None)
+            if isinstance(entered, Problem):
+                answer = entered
+            else:
+                answer = await sign_in(tx, request, resources, entered, method="otp")
+        if isinstance(answer, Problem):
+            await once.give_up(tx, network_of(request), body)
+    if isinstance(answer, Problem):
+        raise answer
+    return answer
+
+
+def _said(body: VerifyIn, proof: otp.Proof, network: str) -> Said:
+    said = pending_sign_up.unpack(proof.pending)
+    return said or Said(name=body.name, terms_accepted=body.accept_terms, network=network)
+
+
+@router.post(
+    "/verify-email",
+    dependencies=[limited_failures("verify_email", "10/minute")],
+    openapi_extra=public("the token or code is the right"),
+)
+async def verify_email(
+    body: VerifyEmailIn, request: Request, resources: AllResources, once: OnceOnly
+) -> TokensOut | SecondFactorOut | PasswordRequiredOut | VerifiedOut:
+    """Confirm an address by the token of the link, or by the code that came with it.
+
+    The code of a sign-up (`SIGN_UP=verify_first`) makes the account and signs in. Else nobody is signed in by this, and
+    whoever confirms an address for the first time without being signed in must choose the password anew.
+    """
+    caller = await caller_if_any(request)
+    caller_id = caller.user_id if caller else None
+    answer: TokensOut | SecondFactorOut | Target | Problem
+    token = None
+    async with resources.get(Database).transaction() as tx:
+        await once.first_only(tx, network_of(request), body, VERIFIED)
+        if body.token is not None:
+            followed = await otp.follow_link(tx, "verify", body.token)
+            if followed is None:
+                raise BadLink
+            answer = followed.target
+            token = await identifier_verification.verify(tx, followed.user_id, answer, caller_id, BadLink())
+        else:
+            target = await _target(tx, body, caller_id)
+            purpose = await otp.purpose_to_verify(tx, target)
+            proof = await otp.try_code(tx, resources.get(Codes), asked(request, purpose, target), body.code or "")
+            if proof is None:
+                answer = BadCode()
+            elif purpose == "sign_up":
+                answer = await _complete_sign_up(tx, request, resources, proof, caller_id)
+            else:
+                answer = target
+                token = await identifier_verification.verify(tx, proof.user_id or "", target, caller_id, BadCode())
+        if isinstance(answer, Problem):
+            await once.give_up(tx, network_of(request), body)
+    if isinstance(answer, Problem):
+        raise answer
+    if not isinstance(answer, Target):
+        return answer
+    if token is not None:
+        return PasswordRequiredOut(email=answer.value, password_reset_token=token)
+    return VerifiedOut(email=answer.value)
+
+
+async def _target(tx: Tx, body: VerifyEmailIn, caller_id: str | None) -> Target:
+    """The address whose code this is; raises Unauthenticated and BadCode where the body does not name it."""
+    if body.email is not None:
+        return Target("email", body.email)
+    if caller_id is None:
+        raise Unauthenticated("Send `email` beside the code, or sign in.")
+    found = await identifiers.first_unverified_email(tx, caller_id)
+    if found is None:
+        raise BadCode
+    return found
+
+
+async def _complete_sign_up(
+    tx: Tx, request: Request, resources: Resources, proof: otp.Proof, caller_id: str | None
+) -> TokensOut | SecondFactorOut | Problem:
+    """Make the account of a sign-up whose code came back. Its password counts only where the same network sent it."""
+    said = pending_sign_up.unpack(proof.pending) or Said(network=coarse_network_of(request))
+    entered = await identifier_verification.enter(tx, proof, said, caller_id)
+    if isinstance(entered, Problem):
+        return entered
+    tokens = await sign_in(tx, request, resources, entered, method="otp")
+    if isinstance(tokens, TokensOut) and await users.password_hash_of(tx, entered) is None:
+        return tokens.model_copy(update={"password_required": True})
+    return tokens

@@ -1,0 +1,142 @@
+"""Routes that choose a new password."""
+
+from fastapi import Request
+from fastapi.responses import JSONResponse
+
+from hortus.accounts import users
+from hortus.auth import otp, password_reset, throttle
+from hortus.auth.access import Ended
+from hortus.auth.deps import Caller, limited_caller
+from hortus.auth.errors import BadPassword
+from hortus.auth.otp import BadCode, BadLink, Codes, Target
+from hortus.auth.otp.requests import asked
+from hortus.auth.otp.schemas import SentOut
+from hortus.auth.password_policy import NewPasswords
+from hortus.auth.password_reset.schemas import ChangedOut, ChangeIn, RequestResetIn, ResetIn
+from hortus.auth.passwords import PasswordPool
+from hortus.auth.step_up import recently_authenticated
+from hortus.auth.throttle import Throttle
+from hortus.core import rate_limits
+from hortus.core.db import Database, Tx
+from hortus.core.errors import Invalid, Problem
+from hortus.core.web.deps import AllResources, OnceOnly, failures_limited, hit_limit, limited, network_of, no_resource
+from hortus.core.web.openapi import make_router, public
+
+router = make_router("/api")
+rate_limits.declare("request_password_reset", "reset_password", "reset_password_link")
+_FORGOTTEN = public("whoever forgot their password cannot sign in")
+
+
+@router.post(
+    "/auth/forgot-password",
+    tags=["auth"],
+    operation_id="forgot_password",
+    openapi_extra=_FORGOTTEN,
+    response_model=SentOut,
+)
+@router.post(
+    "/auth/request-password-reset",
+    tags=["auth"],
+    openapi_extra=_FORGOTTEN,
+    response_model=SentOut,
+)
+async def request_password_reset(
+    body: RequestResetIn, request: Request, resources: AllResources, once: OnceOnly
+) -> JSONResponse:
+    """Send a link and a code to an address, or a code to a number, if it is somebody's. The answer does not tell."""
+    desk = resources.get(Codes)
+    wish = asked(request, "reset_password", body.target(desk))
+    await hit_limit(request, "request_password_reset", "3/hour", desk.target_digest(wish.target))
+
+    async def send() -> SentOut:
+        await otp.ask(tx, desk, wish)
+        return SentOut()
+
+    async with resources.get(Database).transaction() as tx:
+        return await once.answer(tx, network_of(request), body, send, again=no_resource)
+
+
+@router.post(
+    "/auth/reset-password",
+    tags=["auth"],
+    dependencies=[limited("reset_password_requests", "60/minute")],
+    openapi_extra=public("the token or code is the right"),
+)
+async def reset_password(body: ResetIn, request: Request, resources: AllResources) -> ChangedOut:
+    """Choose a new password by the token of the link or by the code. Every session and API key ends; sign in anew."""
+    desk = resources.get(Codes)
+    target = None
+    if body.mobile_number is not None:
+        target = otp.mobile(body.mobile_number, desk.rules.default_phone_region)
+    elif body.email is not None:
+        target = Target("email", body.email)
+    network = network_of(request)
+    # A wrong code counts for its target alone: whoever else resets a password behind this address goes on.
+    limit = (
+        ("reset_password", "3/hour", f"{network} {desk.target_digest(target)}")
+        if target is not None
+        else ("reset_password_link", "20/hour", network)
+    )
+    async with failures_limited(request, *limit):
+        await resources.get(NewPasswords).check(body.new_password, target.value if target else None)
+        password_hash = await resources.get(PasswordPool).hash(body.new_password)
+        async with resources.get(Database).transaction() as tx:
+            if body.token is not None:
+                answer = await _by_link(tx, body.token, password_hash)
+            else:
+                assert target is not None  # noqa: S101 - the schema demands it beside a code
+                proof = await otp.try_code(tx, desk, asked(request, "reset_password", target), body.code or "")
+                found = proof.user_id if proof is not None else None
+                answer = await password_reset.reset(tx, target, found, password_hash, BadCode()) if found else BadCode()
+        if isinstance(answer, Problem):
+            raise answer
+    detail = "The password was changed. Sign in with the new one."
+    return ChangedOut(detail=detail, sessions_ended=answer.sessions, keys_ended=answer.keys)
+
+
+async def _by_link(tx: Tx, token: str, password_hash: str) -> Ended | Problem:
+    followed = await otp.follow_link(tx, "reset_password", token)
+    if followed is None:
+        return BadLink()
+    return await password_reset.reset(tx, followed.target, followed.user_id, password_hash, BadLink())
+
+
+@router.post(
+    "/user/change-password",
+    tags=["user"],
+    operation_id="change_own_password",
+    dependencies=[limited_caller("change_password", "10/minute")],
+)
+@router.post("/auth/change-password", tags=["auth"], dependencies=[limited_caller("change_password", "10/minute")])
+async def change_password(body: ChangeIn, caller: Caller, resources: AllResources) -> ChangedOut:
+    """Replace the password by the current one. Every other session ends, and with `revoke_api_keys` every API key.
+
+    Without the current password only an account that has none gets one; a forgotten one is reset by a link or code.
+    """
+    database, passwords = resources.get(Database), resources.get(PasswordPool)
+    async with database.snapshot() as tx:
+        stored = await users.password_hash_of(tx, caller.user_id)
+        profile = await users.profile_of(tx, caller.user_id)
+        if body.current_password is None:
+            if stored is not None:
+                raise Invalid(errors=[{"field": "current_password", "detail": "is needed"}])
+            await recently_authenticated(tx, caller)
+    await resources.get(NewPasswords).check(body.new_password, profile.email, profile.name, profile.mobile_number)
+    lanes = resources.get(Throttle).of_proof(caller.user_id) if body.current_password is not None else ()
+    if body.current_password is not None:
+        if lanes:
+            async with database.transaction() as tx:
+                await throttle.take(tx, lanes)
+        good, _ = await passwords.verify(body.current_password, stored)
+        if not good:
+            raise BadPassword
+    password_hash = await passwords.hash(body.new_password)
+    async with database.transaction() as tx:
+        if stored is not None and not await users.keep_password_hash(tx, caller.user_id, stored, None):
+            raise BadPassword  # it was changed since it was looked at
+        await throttle.take_back(tx, lanes)
+        ended = await password_reset.change(
+            tx, caller.user_id, password_hash, keep=caller.session_id, with_keys=body.revoke_api_keys
+        )
+    detail = "The password was changed. Every other device was signed out."
+    return ChangedOut(detail=detail, sessions_ended=ended.sessions, keys_ended=ended.keys)

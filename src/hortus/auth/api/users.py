@@ -1,0 +1,197 @@
+"""Routes of `/api/auth` and `/api/user`."""
+
+from typing import Annotated
+
+from fastapi import Request
+from fastapi.responses import JSONResponse
+
+from hortus.accounts import users
+from hortus.accounts.consents import Said, change_consent
+from hortus.accounts.profile_extensions import ProfileExtras
+from hortus.auth import password_login
+from hortus.auth.deps import Caller
+from hortus.auth.otp import Codes, Target, pending_sign_up
+from hortus.auth.otp.requests import ask_if_allowed, asked
+from hortus.auth.otp.schemas import CheckYourMailOut, LoginIn
+from hortus.auth.password_policy import NewPasswords
+from hortus.auth.passwords import PasswordPool
+from hortus.auth.schemas import (
+    ProfileIn,
+    ProfileOut,
+    RegisterIn,
+    SecondFactorOut,
+    SetupIn,
+    TokensOut,
+)
+from hortus.auth.sign_in import SIGN_IN, SIGN_IN_AGAIN, sign_in
+from hortus.core import rate_limits
+from hortus.core.db import Database
+from hortus.core.db.compiled_select import Source
+from hortus.core.errors import Problem
+from hortus.core.resources import Resources
+from hortus.core.settings import Settings
+from hortus.core.web.deps import (
+    AllResources,
+    Once,
+    OnceOnly,
+    WriteTx,
+    coarse_network_of,
+    hit_limit,
+    limited,
+    limited_failures,
+    network_of,
+    no_resource,
+    resource,
+)
+from hortus.core.web.openapi import make_router, open_to_keys, public
+
+router = make_router("/api")
+rate_limits.declare("login_account")
+Extras = Annotated[ProfileExtras, resource(ProfileExtras)]
+
+
+@router.post(
+    "/auth/register",
+    status_code=201,
+    tags=["auth"],
+    response_model=TokensOut | SecondFactorOut,
+    responses={202: {"model": CheckYourMailOut, "description": "A code is on its way (`SIGN_UP=verify_first`)"}},
+    dependencies=[limited("register", "5/minute")],
+    openapi_extra=public("signing up comes before signing in"),
+)
+async def register(
+    body: RegisterIn, request: Request, resources: AllResources, once: OnceOnly
+) -> TokensOut | SecondFactorOut | JSONResponse:
+    """Make an account and sign in; a mail asks to verify the address.
+
+    A repetition with its `Idempotency-Key` gets 409 `already_done` and no tokens: sign in then. With
+    `SIGN_UP=verify_first` the answer is 202 `check_your_mail` for every address: the account is made when the code that
+    was mailed there comes to POST /api/auth/verify-email.
+    """
+    await resources.get(NewPasswords).check(body.password, body.email, body.name)
+    password_hash = await resources.get(PasswordPool).hash(body.password)
+    desk, target = resources.get(Codes), Target("email", body.email)
+    if resources.get(Settings).sign_up == "verify_first":
+        return await _register_later(body, password_hash, request, resources, once)
+    async with resources.get(Database).transaction() as tx:
+        await once.first_only(tx, network_of(request), body, SIGN_IN)
+        user_id = await users.register(
+            tx,
+            email=body.email,
+            password_hash=password_hash,
+            name=body.name,
+            marketing_consent=body.marketing_consent,
+            network=coarse_network_of(request),
+            referral=body.referral,
+        )
+        await ask_if_allowed(tx, desk, asked(request, "verify", target))
+        return await sign_in(tx, request, resources, user_id)
+
+
+async def _register_later(
+    body: RegisterIn, password_hash: str, request: Request, resources: Resources, once: Once
+) -> JSONResponse:
+    """Send a code. Nothing here looks whether the address is known: answers and times are the same for all."""
+    said = Said(
+        body.name,
+        password_hash,
+        terms_accepted=True,
+        marketing_consent=body.marketing_consent,
+        network=coarse_network_of(request),
+        referral=body.referral,
+    )
+    mark = resources.get(Codes).sign_up_mark(body.model_dump_json())
+    wish = asked(request, "sign_up", Target("email", body.email), pending=pending_sign_up.pack(said, mark))
+
+    async def send() -> CheckYourMailOut:
+        await ask_if_allowed(tx, resources.get(Codes), wish)
+        return CheckYourMailOut()
+
+    async with resources.get(Database).transaction() as tx:
+        return await once.answer(tx, network_of(request), body, send, again=no_resource, status=202)
+
+
+@router.post(
+    "/auth/login",
+    tags=["auth"],
+    dependencies=[limited_failures("login", "10/minute")],
+    openapi_extra=public("this is signing in"),
+)
+async def login(
+    body: LoginIn, request: Request, resources: AllResources, once: OnceOnly
+) -> TokensOut | SecondFactorOut:
+    """Sign in with e-mail address or mobile number, and password."""
+    target = body.target(resources.get(Codes))
+    # Right passwords cost the same work as wrong ones: one account from one network has its own share of it.
+    await hit_limit(request, "login_account", "30/minute", f"{network_of(request)} {target.kind}:{target.value}")
+    proved = await password_login.prove(request, resources, target.kind, target.value, body.password)
+    answer: TokensOut | SecondFactorOut | Problem
+    async with resources.get(Database).transaction() as tx:
+        await password_login.settle(tx, proved)
+        try:
+            await once.first_only(tx, network_of(request), body, SIGN_IN_AGAIN)
+        except Problem as repeated:  # the password was right, and that it is not counted as a failure must commit
+            answer = repeated
+        else:
+            answer = await sign_in(tx, request, resources, proved.user_id)
+    if isinstance(answer, Problem):
+        raise answer
+    return answer
+
+
+@router.post(
+    "/auth/setup",
+    status_code=201,
+    tags=["auth"],
+    dependencies=[limited_failures("setup", "5/minute")],
+    openapi_extra=public("the one-time setup token is the right"),
+)
+async def setup(
+    body: SetupIn, request: Request, resources: AllResources, once: OnceOnly
+) -> TokensOut | SecondFactorOut:
+    """Make the first administrator, once, with the token that the first start printed."""
+    await resources.get(NewPasswords).check(body.password, body.email, body.name)
+    password_hash = await resources.get(PasswordPool).hash(body.password)
+    async with resources.get(Database).transaction() as tx:
+        await once.first_only(tx, network_of(request), body, SIGN_IN)
+        await users.use_setup(tx, body.token)
+        user_id = await users.register(
+            tx,
+            email=body.email,
+            password_hash=password_hash,
+            name=body.name,
+            network=coarse_network_of(request),
+            role="admin",
+        )
+        return await sign_in(tx, request, resources, user_id)
+
+
+@router.get("/user/me", tags=["user"], response_model=ProfileOut, openapi_extra=open_to_keys("profile:read"))
+async def me(caller: Caller, resources: AllResources) -> JSONResponse:
+    """Who is signed in, with plan, limits and credits."""
+    return await _show(resources.get(Database), caller.user_id, resources.get(ProfileExtras))
+
+
+@router.get("/user/profile", tags=["user"], response_model=ProfileOut, openapi_extra=open_to_keys("profile:read"))
+async def read_profile(caller: Caller, resources: AllResources) -> JSONResponse:
+    """The profile, with plan, limits and credits."""
+    return await _show(resources.get(Database), caller.user_id, resources.get(ProfileExtras))
+
+
+async def _show(source: Source, user_id: str, extras: ProfileExtras) -> JSONResponse:
+    profile = await users.profile_of(source, user_id)
+    return JSONResponse({**profile._asdict(), **await extras.of(source, user_id)})
+
+
+@router.put("/user/profile", tags=["user"], response_model=ProfileOut)
+async def change_profile(
+    body: ProfileIn, request: Request, caller: Caller, tx: WriteTx, extras: Extras
+) -> JSONResponse:
+    """Change the name or the consent to marketing; absent fields stay."""
+    changes = body.model_dump(exclude_unset=True)
+    consent = changes.pop("marketing_consent", None)
+    if consent is not None:
+        await change_consent(tx, caller.user_id, "marketing", given=consent, network=coarse_network_of(request))
+    if changes:
+        await users.update_profile(tx, caller.user_id, changes)
+    return await _show(tx, caller.user_id, extras)

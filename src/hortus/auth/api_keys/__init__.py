@@ -1,0 +1,30 @@
+"""API keys: how programs call in a user's name, and what each of them may do."""
+
+from hortus.auth.api_keys.errors import ModelNotAllowed
+from hortus.auth.api_keys.last_used import KeyUses
+from hortus.auth.api_keys.secret import digests_of, is_key
+from hortus.auth.api_keys.service import (
+    NamedKey,
+    check,
+    demand,
+    keys_of,
+    keys_since,
+    principal_by_key,
+    revoke_all,
+    stamps_of,
+)
+
+__all__ = [
+    "KeyUses",
+    "ModelNotAllowed",
+    "NamedKey",
+    "check",
+    "demand",
+    "digests_of",
+    "is_key",
+    "keys_of",
+    "keys_since",
+    "principal_by_key",
+    "revoke_all",
+    "stamps_of",
+]

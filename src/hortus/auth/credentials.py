@@ -1,0 +1,54 @@
+"""In how many ways a user can still sign in: nobody may remove the last one."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from hortus.accounts.tables import Identifier, User
+from hortus.auth.errors import LastWayIn
+from hortus.auth.tables import ISSUERS, ExternalAccount, Passkey
+from hortus.core.db import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class WaysIn:
+    """What would let a user sign in now, counted by kind."""
+
+    password: int
+    codes: int
+    passkeys: int
+    external: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.password + self.codes + self.passkeys + self.external
+
+
+async def ways_in(tx: Tx, user_id: str) -> WaysIn:
+    """Count the ways in of a user: a password with something to name them by, a code to each verified
+    identifier, each passkey, each account at an issuer that is configured now.
+
+    Locks the user until the end of the transaction, so that two removals never both see the other's way.
+    """
+    locked = select(User.password_hash).where(User.id == user_id).with_for_update()
+    password_hash = (await tx.execute(locked)).scalar_one()
+    identifiers = select(func.count(), func.count(Identifier.verified_at)).where(Identifier.user_id == user_id)
+    known, verified = (await tx.execute(identifiers)).one()
+    passkeys = select(func.count()).select_from(Passkey).where(Passkey.user_id == user_id)
+    external = select(func.count()).select_from(ExternalAccount).where(ExternalAccount.user_id == user_id)
+    issuers = tx.info.get(ISSUERS)
+    if issuers is not None:
+        external = external.where(ExternalAccount.issuer.in_(issuers))
+    return WaysIn(
+        password=int(password_hash is not None and known > 0),
+        codes=verified,
+        passkeys=(await tx.execute(passkeys)).scalar_one(),
+        external=(await tx.execute(external)).scalar_one(),
+    )
+
+
+async def keep_a_way_in(tx: Tx, user_id: str) -> None:
+    """Say this after removing a way in, in the same transaction: raises LastWayIn when none is left."""
+    if (await ways_in(tx, user_id)).total == 0:
+        raise LastWayIn

@@ -1,0 +1,121 @@
+"""Dependencies that tell a handler who is calling. Each runs before the handler's transaction opens."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from hortus.accounts.principals import Principal, PrincipalCache
+from hortus.accounts.sessions import principal_of
+from hortus.auth import api_keys, session_cookies
+from hortus.auth.access_tokens import AccessTokens
+from hortus.auth.mfa.errors import SecondFactorRequired
+from hortus.auth.step_up import recently_authenticated
+from hortus.core import rate_limits
+from hortus.core.db import Database
+from hortus.core.errors import Forbidden, Problem, Unauthenticated
+from hortus.core.resources import Resources
+from hortus.core.settings import Settings
+from hortus.core.web.deps import address_of, hit_limit, resources_of, scopes_of
+
+KEY_LIMIT = "600/minute"
+rate_limits.declare("api_key")
+"""How often one API key may call, whatever it calls; `RATE_LIMIT_API_KEY` overrides it."""
+
+
+async def authenticate(connection: HTTPConnection) -> Principal:
+    """The caller, by access token or API key; raises Unauthenticated. Asks the database at most once.
+
+    A key passes only where the route is open to keys (`open_to_keys`) and the key has one of its scopes.
+    """
+    token = _token_of(connection)
+    resources = resources_of(connection)
+    if api_keys.is_key(token):
+        return await _by_key(connection, resources, token)
+    claims = resources.get(AccessTokens).verify(token)
+
+    async def read() -> Principal:
+        return await principal_of(resources.get(Database), claims.user_id, claims.session_id)
+
+    return await resources.get(PrincipalCache).of_session(claims.user_id, claims.session_id, read)
+
+
+def _token_of(connection: HTTPConnection) -> str:
+    """The bearer; without an `Authorization` header, the access token in the cookie of a browser."""
+    header = connection.headers.get("authorization")
+    if header is None:
+        token = session_cookies.access_token(connection)
+        if token is None or api_keys.is_key(token):
+            raise Unauthenticated
+        return token
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthenticated
+    return token.strip()
+
+
+async def _by_key(connection: HTTPConnection, resources: Resources, secret: str) -> Principal:
+    digests = api_keys.digests_of(resources.get(Settings), secret)  # a mistyped key costs no query
+
+    async def read() -> Principal:
+        return await api_keys.principal_by_key(resources.get(Database), digests)
+
+    caller = await resources.get(PrincipalCache).of_secret(digests[0], read, api_keys.stamps_of)
+    address = address_of(connection)
+    api_keys.check(caller, scopes_of(connection), address)
+    await hit_limit(connection, "api_key", KEY_LIMIT, caller.key_id or "")
+    resources.get(api_keys.KeyUses).note(caller.key_id or "", address)
+    return caller
+
+
+async def caller_if_any(connection: HTTPConnection) -> Principal | None:
+    """The caller of a public route, where somebody is signed in. An API key is nobody here."""
+    try:
+        caller = await authenticate(connection)
+    except Problem:
+        return None
+    return caller if caller.key_id is None else None
+
+
+Caller = Annotated[Principal, Depends(authenticate)]
+"""Whoever is signed in, or calls by an API key with the scope of the route."""
+
+
+async def _admin(connection: HTTPConnection, caller: Annotated[Principal, Depends(authenticate)]) -> Principal:
+    if caller.role != "admin":
+        raise Forbidden
+    if not caller.two_factors and resources_of(connection).get(Settings).require_admin_second_factor:
+        raise SecondFactorRequired
+    return caller
+
+
+Admin = Annotated[Principal, Depends(_admin)]
+"""An administrator; with two factors proved where the operator requires it (`REQUIRE_ADMIN_SECOND_FACTOR`)."""
+
+
+async def _staff(connection: HTTPConnection, caller: Annotated[Principal, Depends(authenticate)]) -> Principal:
+    return caller if caller.role == "support" else await _admin(connection, caller)
+
+
+Staff = Annotated[Principal, Depends(_staff)]
+"""Support or an administrator: whoever may look."""
+
+
+async def _recent(connection: HTTPConnection, caller: Annotated[Principal, Depends(authenticate)]) -> Principal:
+    async with resources_of(connection).get(Database).snapshot() as tx:
+        await recently_authenticated(tx, caller)
+    return caller
+
+
+RecentCaller = Annotated[Principal, Depends(_recent)]
+"""Whoever is signed in and proved who they are within the last ten minutes; 403 `reauthentication_required` else."""
+
+
+def limited_caller(name: str, default: str) -> Any:
+    """A dependency that limits a route by its caller."""
+    rate_limits.declare(name)
+
+    async def check(connection: HTTPConnection, caller: Annotated[Principal, Depends(authenticate)]) -> None:
+        await hit_limit(connection, name, default, caller.user_id)
+
+    return Depends(check)

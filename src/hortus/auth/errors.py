@@ -1,0 +1,94 @@
+"""Errors of signing in and proving an identity."""
+
+from hortus.core.errors import Conflict, Forbidden, NotFound, Problem, Unauthenticated
+
+
+class BadCredentials(Unauthenticated):
+    """Unknown account or wrong password: the same answer, after the same work."""
+
+    code, title = "bad_credentials", "Wrong e-mail address or password"
+    detail = "Check both and try again."
+
+
+class BadPassword(Forbidden):
+    """The wrong password of somebody who is signed in."""
+
+    code, title = "bad_password", "Wrong password"
+    detail = "Check the password of this account and try again."
+
+
+class BadRefreshToken(Unauthenticated):
+    """Unknown, expired, or of a revoked session."""
+
+    code, title = "bad_refresh_token", "This refresh token is not good"
+    detail = "Sign in again."
+
+
+class RefreshReused(Unauthenticated):
+    """A refresh token came a second time: somebody may have stolen it, so the session is revoked."""
+
+    code, title = "refresh_reused", "This refresh token was used before"
+    detail = "The session was revoked for safety. Sign in again."
+
+
+class WeakPassword(Problem):
+    """Too easy to guess. `feedback` says what would help."""
+
+    code, status, title = "weak_password", 422, "This password is too easy to guess"
+    detail = "Choose a longer or less common password."
+
+
+class ReauthenticationRequired(Forbidden):
+    """The session proved who holds it too long ago for this."""
+
+    code, title = "reauthentication_required", "Prove again that it is you"
+    detail = "Send the password to POST /api/auth/reauthenticate (or use a second factor), then try again."
+
+
+class CrossSiteRequest(Forbidden):
+    """A request by cookie that another website may have sent."""
+
+    code, title = "cross_site_request", "This request may come from another website"
+    detail = "Send the header `Hortus-Session: cookie` from a page of this service, or use a bearer token."
+
+
+class Busy(Problem):
+    """Too many sign-ins at once."""
+
+    code, status, title = "busy", 503, "Too many sign-ins at the moment"
+    detail = "Try again in a few seconds."
+
+
+class LastWayIn(Conflict):
+    """Without this there would be no way to sign in."""
+
+    code, title = "last_way_in", "This is the last way into your account"
+    detail = "Add a password, a verified address or number, a passkey, or a connected account first."
+
+
+class IdentifierTaken(Conflict):
+    """Told only to those who have just proved that the address or number is theirs."""
+
+    code, title = "identifier_taken", "This address or number signs in to another account"
+    detail = "You have shown that it is yours: sign in with it, and remove it there first."
+
+
+class IdentifierNotFound(NotFound):
+    """No such identifier, or not yours."""
+
+    code = "identifier_not_found"
+    detail = "There is no such identifier, or it is not yours."
+
+
+class SignInToVerify(Forbidden):
+    """The account was shown to be somebody's in another way: only who is signed in to it adds to what it has."""
+
+    code, title = "sign_in_to_verify", "Sign in to verify this address"
+    detail = "Sign in to the account that has this address, then follow the link or send the code again."
+
+
+class WrongCode(Forbidden):
+    """The code of somebody who is signed in: wrong, expired, used or locked."""
+
+    code, title = "wrong_code", "This code is not good"
+    detail = "The code is wrong, has expired, or was used or tried too often. Check it, or ask for a new one."

@@ -1,0 +1,78 @@
+"""What people send and see about second factors."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
+
+from hortus.auth.mfa.service import Proof
+from hortus.auth.schemas import Secret
+from hortus.core.schemas import Body, Time
+from hortus.core.security.credentials import Credential
+from hortus.core.text import pasted
+
+
+def _six_digits(value: str) -> str:
+    bare = pasted(value)
+    if not (bare.isascii() and bare.isdigit() and len(bare) == 6):
+        raise ValueError("must be the six digits of the code")
+    return bare
+
+
+Code = Annotated[str, StringConstraints(min_length=6, max_length=60), AfterValidator(_six_digits)]
+Recovery = Annotated[str, StringConstraints(min_length=10, max_length=60)]
+
+
+class TotpSetupOut(BaseModel):
+    """What an authenticator app needs; shown this once."""
+
+    secret: Credential
+    otpauth_uri: Credential
+
+
+class TotpConfirmIn(Body):
+    """The first code of the app."""
+
+    code: Code = Field(description="The six digits that the authenticator app shows")
+
+
+class RecoveryCodesOut(BaseModel):
+    """Codes to keep in a safe place; shown this once, each good once."""
+
+    recovery_codes: list[Credential]
+
+
+class TotpStatusOut(BaseModel):
+    """What is set up."""
+
+    active: bool
+    confirmed_at: Time | None
+    recovery_codes_left: int
+
+
+class ProofIn(Body):
+    """A second factor: a code of the app, or a recovery code."""
+
+    code: Code | None = None
+    recovery_code: Recovery | None = None
+
+    @model_validator(mode="after")
+    def _one_of_the_two(self) -> "ProofIn":
+        if (self.code is None) == (self.recovery_code is None):
+            raise ValueError("send either `code` or `recovery_code`")
+        return self
+
+    @property
+    def proof(self) -> Proof:
+        """For the rules."""
+        return Proof(self.code, self.recovery_code)
+
+    @property
+    def method(self) -> str:
+        """Which of the two it is."""
+        return "totp" if self.code is not None else "recovery_code"
+
+
+class TotpVerifyIn(ProofIn):
+    """The second step of a sign-in."""
+
+    challenge: Secret

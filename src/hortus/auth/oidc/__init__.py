@@ -1,0 +1,8 @@
+"""Signing in through any OpenID Connect issuer: Google, a company's own, a self-hosted one."""
+
+from hortus.auth.oidc.flows import sweep as sweep_flows
+from hortus.auth.oidc.provider import Provider, Providers
+from hortus.auth.oidc.roles import RoleGiven, role_given
+from hortus.auth.oidc.settings import ProviderSettings, read_providers
+
+__all__ = ["Provider", "ProviderSettings", "Providers", "RoleGiven", "read_providers", "role_given", "sweep_flows"]

@@ -1,0 +1,56 @@
+"""The cookie that ties a sign-in to the browser that began it, and the way back to our own front end."""
+
+from urllib.parse import urlencode
+
+from fastapi import Request
+from fastapi.responses import RedirectResponse, Response
+
+from hortus.accounts.secret_tokens import digest_of
+from hortus.auth.oidc.flows import LASTS
+from hortus.core.settings import Settings
+
+MOST = 20
+LONGEST = 100
+
+
+def _prefix(settings: Settings) -> str:
+    # With this prefix browsers take the cookie from this very host only, over https only.
+    return "__Host-hortus-oidc-" if settings.origin.startswith("https:") else "hortus-oidc-"
+
+
+def _name(settings: Settings, browser_digest: str) -> str:
+    return _prefix(settings) + browser_digest[:12]
+
+
+def remember(response: Response, settings: Settings, secret: str) -> None:
+    """Leave the secret in the browser; each sign-in has a cookie of its own, so tabs do not disturb each other."""
+    response.set_cookie(
+        _name(settings, digest_of(secret)),
+        secret,
+        max_age=int(LASTS.total_seconds()),
+        path="/",
+        secure=settings.origin.startswith("https:"),
+        httponly=True,
+        samesite="lax",  # the callback is a navigation from the issuer's site
+    )
+
+
+def forget(response: Response, settings: Settings, browser_digest: str) -> None:
+    """Take the cookie of one sign-in away."""
+    secure = settings.origin.startswith("https:")
+    response.delete_cookie(_name(settings, browser_digest), path="/", secure=secure, httponly=True, samesite="lax")
+
+
+def secrets_of(request: Request, settings: Settings) -> list[str]:
+    """Every secret of a sign-in that this browser holds."""
+    prefix = _prefix(settings)
+    found = [value for name, value in request.cookies.items() if name.startswith(prefix) and len(value) <= LONGEST]
+    return found[:MOST]
+
+
+def back(settings: Settings, return_to: str, **said: str) -> RedirectResponse:
+    """To a path of the configured front end and nowhere else; what is said stands in the fragment, which no
+    server and no log sees.
+    """
+    base = (settings.frontend_base_url or settings.origin).rstrip("/")
+    return RedirectResponse(f"{base}{return_to}#{urlencode(said)}", status_code=303)

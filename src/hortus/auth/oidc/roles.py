@@ -1,0 +1,52 @@
+"""Roles that an issuer's claim gives and takes."""
+
+from dataclasses import dataclass
+from typing import cast
+
+import structlog
+
+from hortus.accounts.admin import Role, give_role
+from hortus.accounts.errors import LastAdministrator
+from hortus.core.db import Tx
+from hortus.core.errors import Conflict
+from hortus.core.signals import Signal
+
+log = structlog.get_logger()
+RANKS = {"user": 0, "support": 1, "admin": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class RoleGiven:
+    """An issuer's claim changed a role."""
+
+    user_id: str
+    role: str
+    issuer: str
+
+
+role_given: Signal[RoleGiven] = Signal("accounts.oidc.role_given")
+"""Sent in the transaction that changes the role."""
+
+
+class Raced(Exception):
+    """Somebody made the same account at this moment: roll back and try again, it will be found."""
+
+
+async def apply(tx: Tx, user_id: str, issuer: str, role: str, granted: str | None, wanted: str | None) -> str | None:
+    """Let the claim give a role, or take back the one it gave; what somebody else gave stays. What it gives now."""
+    new: Role
+    if wanted is not None and RANKS[wanted] > RANKS.get(role, 0):
+        new = cast("Role", wanted)
+    elif granted is not None and role == granted and granted != wanted:
+        new = cast("Role", wanted or "user")
+    else:
+        return granted if wanted == granted else None
+    try:
+        await give_role(tx, user_id, new)
+    except LastAdministrator:
+        log.warning("oidc_role_kept", user_id=user_id, reason="the last administrator stays one")
+        return granted
+    except Conflict:
+        raise Raced from None
+    await role_given.send(tx, RoleGiven(user_id, new, issuer))
+    return wanted

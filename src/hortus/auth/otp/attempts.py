@@ -1,0 +1,78 @@
+"""Wrong codes are counted per target and day: guessing makes the codes longer, never the owner's wait endless.
+
+After `long_codes_after` wrong ones the codes for that target have ten digits until the next day: guessing is then
+hopeless, and whoever reads the message still gets in. The owner is told, at most once in 24 hours. A password is
+never locked by this, and neither is a link: its 256 bits need no lock.
+"""
+
+from datetime import date, timedelta
+
+from sqlalchemy import case, delete, select, update
+
+from hortus.auth.tables import WrongCodes
+from hortus.core import clock
+from hortus.core.db import Tx
+
+TRIES = 5
+STRAY_TRIES = 2
+"""Of the five tries, how many may come from another network address than the one that asked for the code."""
+GAP = timedelta(seconds=60)
+LONGEST_GAP = timedelta(minutes=10)
+DIGITS, LONG_DIGITS = 6, 10
+
+
+def today() -> date:
+    """The day in UTC."""
+    return clock.now().date()
+
+
+def gap_after(wrong: int) -> timedelta:
+    """How long to wait between two codes after so many wrong ones in a day: doubles with each code used up."""
+    doublings = min(max(0, wrong // TRIES - 1), 10)
+    longer: timedelta = GAP * (1 << doublings)
+    return min(longer, LONGEST_GAP)
+
+
+def digits_after(wrong: int, long_after: int) -> int:
+    """How many digits the next code has after so many wrong ones in a day."""
+    return DIGITS if wrong < long_after else LONG_DIGITS
+
+
+async def wrong_today(tx: Tx, target: str) -> int:
+    """How many wrong codes came today for the target of that digest."""
+    query = select(WrongCodes.wrong).where(WrongCodes.target == target, WrongCodes.day == today())
+    return (await tx.execute(query)).scalar_one_or_none() or 0
+
+
+async def count_wrong(tx: Tx, target: str) -> None:
+    """Count one wrong code."""
+    same = WrongCodes.day == today()
+    await tx.execute(
+        tx.insert(WrongCodes)
+        .values(target=target, day=today(), wrong=1)
+        .on_conflict_do_update(
+            index_elements=["target"], set_={"day": today(), "wrong": case((same, WrongCodes.wrong + 1), else_=1)}
+        )
+    )
+
+
+async def tell_once(tx: Tx, target: str) -> bool:
+    """Whether the owner of a target is to be told now; True at most once in 24 hours."""
+    now = clock.now()
+    marked = await tx.execute(
+        update(WrongCodes)
+        .where(
+            WrongCodes.target == target,
+            WrongCodes.told_at.is_(None) | (WrongCodes.told_at <= now - timedelta(hours=24)),
+        )
+        .values(told_at=now)
+        .returning(WrongCodes.target)
+    )
+    return marked.first() is not None
+
+
+async def sweep(tx: Tx, limit: int = 1000) -> int:
+    """Forget up to `limit` counts of days gone by; returns how many."""
+    old = select(WrongCodes.target).where(WrongCodes.day < today() - timedelta(days=2)).limit(limit)
+    gone = await tx.execute(delete(WrongCodes).where(WrongCodes.target.in_(old)).returning(WrongCodes.target))
+    return len(gone.all())

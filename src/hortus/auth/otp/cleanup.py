@@ -1,0 +1,9 @@
+"""Forgets what no longer counts."""
+
+from hortus.auth.otp import attempts, links, send_limits, service
+from hortus.core.db import Tx
+
+
+async def sweep(tx: Tx, limit: int = 1000) -> int:
+    """Forget up to `limit` each of old codes, links and counts; returns how many in all."""
+    return sum([await each(tx, limit) for each in (service.sweep, links.sweep, send_limits.sweep, attempts.sweep)])

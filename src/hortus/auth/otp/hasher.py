@@ -1,0 +1,61 @@
+"""What every verb about codes needs: the keys and the settings. Opened once per process."""
+
+import secrets
+
+from hortus.accounts.targets import Target, keyed_digest, person_digests
+from hortus.auth.otp.settings import CodeSettings
+from hortus.core.db import Database, Tx
+from hortus.core.settings import Settings
+
+_CARRIED = "accounts.codes"
+
+
+class Codes:
+    """Makes codes, and the keyed digests under which they and their targets are stored.
+
+    Six digits are guessed from a plain digest in a moment; without the installation's key they are not.
+    """
+
+    def __init__(self, settings: Settings, rules: CodeSettings) -> None:
+        self._keys = settings.keys_for("one-time codes")
+        self.rules = rules
+        self.limits_enabled = settings.rate_limits_enabled
+        self.links_base = (settings.frontend_base_url or settings.origin).rstrip("/")
+
+    def carry(self, database: Database) -> None:
+        """Let every transaction of that database know the caps on messages."""
+        database.carried[_CARRIED] = self
+
+    @staticmethod
+    def new_code(digits: int) -> str:
+        """So many random digits."""
+        return f"{secrets.randbelow(10**digits):0{digits}d}"
+
+    def code_digest(self, purpose: str, target: Target, request_id: str, code: str) -> str:
+        """The stored form of a code: bound to what it is for, to whom it went and to the one request."""
+        return self._digest("code", purpose, target.kind, target.value, request_id, code)
+
+    def address_digest(self, address: str) -> str:
+        """A network address, so that two can be compared and none be read."""
+        return self._digest("address", address)
+
+    def target_digest(self, target: Target) -> str:
+        """An address or number, so that it can be counted after its owner is gone."""
+        return self._digest("target", target.kind, target.value)
+
+    def person_digests(self, target: Target) -> list[str]:
+        """All spellings of one address under one digest; under the key of today first, then under those before it."""
+        return person_digests(self._keys, target)
+
+    def sign_up_mark(self, body: str) -> str:
+        """By which two sign-ups are told apart; the body holds a password, which nobody can guess from this."""
+        return self._digest("sign-up", body)
+
+    def _digest(self, *parts: str) -> str:
+        return keyed_digest(self._keys[0], *parts)
+
+
+def carried(tx: Tx) -> Codes | None:
+    """What `Codes.carry` gave the database of this transaction, if anything."""
+    found = tx.info.get(_CARRIED)
+    return found if isinstance(found, Codes) else None

@@ -1,0 +1,89 @@
+"""Links in mails: 256 random bits, kept as a digest, good for one use."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from sqlalchemy import delete, insert, select, update
+
+from hortus.accounts.secret_tokens import digest_of, new_secret
+from hortus.accounts.tables import User
+from hortus.accounts.targets import Target
+from hortus.auth.tables import LinkToken
+from hortus.core import clock
+from hortus.core.db import Tx
+
+LinkPurpose = Literal["verify", "reset_password"]
+LIVES = {"verify": timedelta(hours=24), "reset_password": timedelta(hours=1)}
+PATHS = {"verify": "/verify-email", "reset_password": "/reset-password"}
+
+
+def purpose_of(text: str) -> LinkPurpose | None:
+    """The purpose of that name, if mails for it bear a link."""
+    return text if text in ("verify", "reset_password") else None  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """Whom a good link was written to, and about which account."""
+
+    user_id: str
+    target: Target
+
+
+async def make_link(tx: Tx, base: str, purpose: LinkPurpose, user_id: str, target: Target) -> str:
+    """A fresh link. The token stands behind `#`, so that no server on the way logs it."""
+    return f"{base}{PATHS[purpose]}#token={await make_token(tx, purpose, user_id, target)}"
+
+
+async def make_token(tx: Tx, purpose: LinkPurpose, user_id: str, target: Target) -> str:
+    """The token of a fresh link; the links before it for the same purpose stop working."""
+    # Two links written at once would not see each other: the user's row lets one pass after the other.
+    await tx.execute(select(User.id).where(User.id == user_id).with_for_update())
+    await cancel_links(tx, user_id, purpose, None if purpose == "reset_password" else target)
+    secret = new_secret()
+    row = {
+        "digest": digest_of(secret),
+        "purpose": purpose,
+        "user_id": user_id,
+        "kind": target.kind,
+        "target": target.value,
+        "expires_at": clock.now() + LIVES[purpose],
+    }
+    await tx.execute(insert(LinkToken), row)
+    return secret
+
+
+async def follow_link(tx: Tx, purpose: LinkPurpose, token: str) -> Followed | None:
+    """Use the link up; None unless it is good. Of many at once one is."""
+    now = clock.now()
+    used = (
+        update(LinkToken)
+        .where(
+            LinkToken.digest == digest_of(token),
+            LinkToken.purpose == purpose,
+            LinkToken.used_at.is_(None),
+            LinkToken.expires_at > now,
+        )
+        .values(used_at=now)
+        .returning(LinkToken.user_id, LinkToken.kind, LinkToken.target)
+    )
+    row = (await tx.execute(used)).one_or_none()
+    return Followed(row.user_id, Target(row.kind, row.target)) if row is not None else None
+
+
+async def cancel_links(tx: Tx, user_id: str, purpose: LinkPurpose, target: Target | None = None) -> None:
+    """Let the links of a user for a purpose, perhaps only those sent to one target, be good no more."""
+    query = update(LinkToken).where(
+        LinkToken.user_id == user_id, LinkToken.purpose == purpose, LinkToken.used_at.is_(None)
+    )
+    if target is not None:
+        query = query.where(LinkToken.kind == target.kind, LinkToken.target == target.value)
+    await tx.execute(query.values(used_at=clock.now()))
+
+
+async def sweep(tx: Tx, limit: int = 1000) -> int:
+    """Forget up to `limit` links that ran out; returns how many."""
+    old = select(LinkToken.digest).where(LinkToken.expires_at < clock.now()).limit(limit)
+    gone = await tx.execute(delete(LinkToken).where(LinkToken.digest.in_(old)).returning(LinkToken.digest))
+    return len(gone.all())

@@ -1,0 +1,114 @@
+"""Caps on messages and on tries of codes: per target, per network address, per country, per day.
+
+They are counted in the transaction that sends or tries, in the database, so that they hold across processes.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import case, delete, select, update
+
+from hortus.accounts.targets import Target
+from hortus.auth.otp.errors import NotReached
+from hortus.auth.otp.hasher import Codes
+from hortus.auth.tables import SendCount
+from hortus.core import clock
+from hortus.core.db import Tx
+from hortus.core.errors import RateLimited
+
+HOUR = timedelta(hours=1)
+KEPT = timedelta(hours=25)
+
+
+def refused(name: str, seconds: float) -> RateLimited:
+    """Too many, with how long to wait."""
+    wait = max(1, int(seconds + 0.999))
+    return RateLimited(headers={"Retry-After": str(wait)}, retry_after=wait, limit=name)
+
+
+async def count_send(tx: Tx, codes: Codes, target: Target, address: str) -> None:
+    """Count one code; raises RateLimited or NotReached, and then nothing of this transaction may commit.
+
+    All purposes count together, and so do all spellings of one mailbox. The rows are locked in one order by
+    everybody: target, address, country, all.
+    """
+    if target.calling_code in codes.rules.closed_countries:
+        raise NotReached
+    rules, person = codes.rules, codes.person_digests(target)[0]
+    await _in_an_hour(tx, "codes_per_target", f"target:{person}", rules.codes_per_target)
+    if not codes.limits_enabled:
+        return
+    await _in_an_hour(tx, "codes_per_address", f"address:{codes.address_digest(address)}", rules.codes_per_address)
+    await _count_message(tx, codes, target)
+
+
+async def count_try(tx: Tx, codes: Codes, target: Target) -> None:
+    """Count one code that is about to be checked, whatever it is for. Raises RateLimited instead of checking more."""
+    key = f"tries:{codes.target_digest(target)}"
+    await _in_an_hour(tx, "code_tries_per_target", key, codes.rules.code_tries_per_target)
+
+
+async def may_notify(tx: Tx, codes: Codes, target: Target) -> bool:
+    """Count one message that its reader has not asked for; False when it must not be sent."""
+    if target.calling_code in codes.rules.closed_countries:
+        return False
+    try:
+        async with tx.begin_nested():
+            key = f"notices:{codes.target_digest(target)}"
+            await _in_an_hour(tx, "notices_per_target", key, codes.rules.notices_per_target)
+            if codes.limits_enabled and target.kind == "mobile":
+                await _count_message(tx, codes, target)
+    except (RateLimited, NotReached):
+        return False
+    return True
+
+
+async def _count_message(tx: Tx, codes: Codes, target: Target) -> None:
+    code = target.calling_code
+    if not code:
+        await _in_a_day(tx, "mail_codes_per_day", "mail", codes.rules.mail_codes_per_day)
+        return
+    cap = codes.rules.cap_of(code)
+    if cap == 0:
+        raise NotReached
+    await _in_a_day(tx, "codes_per_country", f"country:{code}", cap)
+    await _in_a_day(tx, "codes_per_day", "texts", codes.rules.codes_per_day)
+
+
+async def _in_an_hour(tx: Tx, name: str, key: str, most: int) -> None:
+    """Count one event of `key`, of which any sixty minutes hold at most so many."""
+    now = clock.now()
+    first = tx.insert(SendCount).values(key=key, since=now, sent=0, moments=[])
+    # An update that changes nothing: it locks the row and reads it in one statement.
+    locked = first.on_conflict_do_update(index_elements=["key"], set_={"key": key}).returning(SendCount.moments)
+    oldest = (now - HOUR).timestamp()
+    moments = [moment for moment in (await tx.execute(locked)).scalar_one() or [] if moment > oldest]
+    if len(moments) >= most:
+        raise refused(name, moments[-most] - oldest)
+    counted = {"since": now, "sent": len(moments) + 1, "moments": [*moments, now.timestamp()]}
+    await tx.execute(update(SendCount).where(SendCount.key == key).values(**counted))
+
+
+async def _in_a_day(tx: Tx, name: str, key: str, most: int) -> None:
+    """Count one event of `key`, of which a day in UTC holds at most so many."""
+    now = clock.now()
+    today = datetime(now.year, now.month, now.day, tzinfo=now.tzinfo)
+    over = SendCount.since < today
+    statement = (
+        tx.insert(SendCount)
+        .values(key=key, since=today, sent=1, moments=[])
+        .on_conflict_do_update(
+            index_elements=["key"],
+            set_={"since": today, "sent": case((over, 1), else_=SendCount.sent + 1)},
+            where=over | (SendCount.sent < most),
+        )
+        .returning(SendCount.key)
+    )
+    if (await tx.execute(statement)).first() is None:
+        raise refused(name, (today + timedelta(days=1) - now).total_seconds())
+
+
+async def sweep(tx: Tx, limit: int = 1000) -> int:
+    """Forget up to `limit` counts that no longer count; returns how many."""
+    old = select(SendCount.key).where(SendCount.since < clock.now() - KEPT).limit(limit)
+    gone = await tx.execute(delete(SendCount).where(SendCount.key.in_(old)).returning(SendCount.key))
+    return len(gone.all())

@@ -1,0 +1,132 @@
+"""What people send to sign up and in, and what they see."""
+
+import unicodedata
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from hortus.auth.passwords import LONGEST, SHORTEST
+from hortus.core.email_address import normal
+from hortus.core.schemas import Body, Line, MustBeTrue, Time
+from hortus.core.security.credentials import Credential
+
+Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(normal)]
+NewPassword = Annotated[
+    str,
+    StringConstraints(max_length=LONGEST * 2, strip_whitespace=False),
+    AfterValidator(partial(unicodedata.normalize, "NFC")),
+    Field(min_length=SHORTEST, max_length=LONGEST),
+]
+"""A password to be set, in NFC; its length is counted so."""
+Password = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST * 2, strip_whitespace=False)]
+"""A password to be compared: as it was typed, which may be longer than it is in NFC."""
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100), Line]
+Secret = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+Referral = Annotated[str, StringConstraints(min_length=1, max_length=40)]
+"""The code of whoever brought a new customer; a wrong one is no reason to refuse them."""
+
+
+class RegisterIn(Body):
+    """A new account."""
+
+    email: Email
+    password: NewPassword
+    name: Name | None = None
+    accept_terms: MustBeTrue = Field(description="Must be true")
+    marketing_consent: bool = False
+    referral: Referral | None = None
+
+
+class RefreshIn(Body):
+    """Trade a refresh token for a fresh pair. A browser that has it in a cookie sends none."""
+
+    refresh_token: Secret | None = None
+
+
+class ReauthenticateIn(Body):
+    """Prove again that it is you."""
+
+    password: Password
+
+
+class ProvedOut(BaseModel):
+    """When and how the session last proved who holds it."""
+
+    authenticated_at: Time
+    method: str
+
+
+class SetupIn(Body):
+    """Become the first administrator with the token from the log."""
+
+    token: Secret
+    email: Email
+    password: NewPassword
+    name: Name | None = None
+
+
+class ProfileIn(Body):
+    """What may be changed; absent fields stay."""
+
+    name: Name | None = None
+    marketing_consent: bool | None = None
+
+
+class UserOut(BaseModel):
+    """A user as shown to themselves."""
+
+    id: str
+    email: str | None
+    mobile_number: str | None
+    name: str | None
+    role: str
+    plan: str
+
+
+class ProfileOut(UserOut):
+    """The profile with what is left of limits and credits."""
+
+    model_config = ConfigDict(extra="allow")
+
+    usage: dict[str, Any] | None = None
+
+
+class TokensOut(BaseModel):
+    """A signed-in session."""
+
+    user: UserOut
+    access_token: Credential = Field(description="Empty when it travels in a cookie")
+    refresh_token: Credential = Field(description="Empty when it travels in a cookie")
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105 - the type of a token, not one
+    expires_in: int
+    password_required: bool = Field(
+        False, description="True after a sign-up that keeps no password: choose one at POST /api/auth/change-password"
+    )
+
+
+class SecondFactorOut(BaseModel):
+    """The first proof was good and a second is asked for: no tokens yet.
+
+    Answer `challenge` at POST /api/auth/totp/verify with a `code` or a `recovery_code`; or, where `methods` names
+    `passkey`, sign in with a passkey at POST /api/auth/passkey/login, which is both factors at once.
+    """
+
+    second_factor_required: Literal[True] = True
+    challenge: Credential
+    methods: list[Literal["totp", "recovery_code", "passkey"]]
+    expires_in: int = Field(description="Seconds for which the challenge is good")
+
+
+class SessionOut(BaseModel):
+    """A signed-in device."""
+
+    id: str
+    device: str = Field(description="What the device called itself")
+    device_name: str = Field(description="The same in a few words, such as Firefox on Windows")
+    address: str = Field(description="From where it last signed in or refreshed")
+    created_at: Time
+    last_used_at: Time
+    current: bool

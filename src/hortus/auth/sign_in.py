@@ -1,0 +1,94 @@
+"""Signing in: whichever way a user proved who they are, this opens the session and makes the answer."""
+
+from datetime import datetime, timedelta
+
+from fastapi import Request
+
+from hortus.accounts import devices, sessions, users
+from hortus.accounts.deletion import reopen
+from hortus.accounts.profile_extensions import ProfileExtras
+from hortus.accounts.user_agent import device_name
+from hortus.auth import mfa, passkeys, session_cookies
+from hortus.auth.access_tokens import AccessTokens
+from hortus.auth.device_cookie import DeviceCookie
+from hortus.auth.schemas import SecondFactorOut, TokensOut, UserOut
+from hortus.auth.security_emails import tell_new_sign_in
+from hortus.core import clock
+from hortus.core.db import Tx
+from hortus.core.resources import Resources
+from hortus.core.settings import Settings
+from hortus.core.web.deps import address_of, network_of
+
+SIGN_IN = "The account was made, and its tokens were shown once. Sign in at POST /api/auth/login."
+SIGN_IN_AGAIN = "The sign-in was completed, and its tokens were shown once. Sign in again with a new proof."
+"""What a repetition of a request that gave tokens is told to do."""
+
+
+def session_lasts(resources: Resources) -> timedelta:
+    """How long a session lives without being used."""
+    return timedelta(days=resources.get(Settings).refresh_token_expire_days)
+
+
+async def sign_in(
+    tx: Tx, request: Request, resources: Resources, user_id: str, *, method: str = "password"
+) -> TokensOut | SecondFactorOut:
+    """What every way in says once its own proof (`method`) was good.
+
+    The answer is a challenge without tokens while the user has a second factor to prove; else as `complete_sign_in`.
+    """
+    asked = await mfa.methods_of(tx, user_id)
+    if not asked:
+        return await complete_sign_in(tx, request, resources, user_id, method=method)
+    if await passkeys.has_passkey(tx, user_id):
+        asked.append("passkey")
+    challenge = await mfa.open_challenge(tx, user_id)
+    return SecondFactorOut(challenge=challenge, methods=asked, expires_in=mfa.CHALLENGE_SECONDS)
+
+
+async def complete_sign_in(
+    tx: Tx, request: Request, resources: Resources, user_id: str, *, method: str, two_factors: bool = False
+) -> TokensOut:
+    """Open a session of the user on the device that asks. Only for those who checked every proof, as
+    the second step of a sign-in and passkeys do; every other way in says `sign_in`.
+    """
+    await reopen(tx, user_id)
+    agent, address = request.headers.get("user-agent", "unknown"), address_of(request)
+    cookie, name = resources.get(DeviceCookie), device_name(agent)
+    seen = await devices.remember(tx, user_id, device_id=cookie.read(request), name=name, network=network_of(request))
+    tx.after_commit(lambda: cookie.put(request, seen.device_id))
+    if seen.surprising:
+        await tell_new_sign_in(tx, user_id, device=name, address=address, at=clock.now())
+    session_id, refresh_token = await sessions.open_session(
+        tx,
+        user_id,
+        device=agent,
+        device_id=seen.device_id,
+        address=address,
+        lasts=session_lasts(resources),
+        method=method,
+        two_factors=two_factors,
+    )
+    tokens = await tokens_of(tx, resources, user_id, session_id, refresh_token)
+    return in_cookies(tx, request, resources, tokens) if session_cookies.wanted(request) else tokens
+
+
+def in_cookies(tx: Tx, request: Request, resources: Resources, tokens: TokensOut) -> TokensOut:
+    """Send the tokens as cookies once the transaction has committed; the answer that is left."""
+    seconds = int(session_lasts(resources).total_seconds())
+    tx.after_commit(lambda: session_cookies.put(request, tokens, seconds=seconds))
+    return session_cookies.without_tokens(tokens)
+
+
+async def tokens_of(
+    tx: Tx, resources: Resources, user_id: str, session_id: str, refresh_token: str, at: datetime | None = None
+) -> TokensOut:
+    """The answer of every way in: the user, and the pair of tokens of a session."""
+    access = resources.get(AccessTokens)
+    extras = await resources.get(ProfileExtras).of(tx, user_id)
+    user = UserOut(**(await users.profile_of(tx, user_id))._asdict(), plan=extras["plan"])
+    return TokensOut(
+        user=user,
+        access_token=access.sign(user_id, session_id, at),
+        refresh_token=refresh_token,
+        expires_in=access.seconds,
+    )

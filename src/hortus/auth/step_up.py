@@ -1,0 +1,58 @@
+"""How long ago a session proved who holds it: what is dangerous asks for a fresh proof."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import exists, select, update
+
+from hortus.accounts.errors import SessionNotFound
+from hortus.accounts.principals import Principal, sessions_changed
+from hortus.accounts.tables import Session
+from hortus.auth.errors import ReauthenticationRequired
+from hortus.auth.tables import TotpFactor
+from hortus.core import clock
+from hortus.core.db import Tx
+
+RECENT = timedelta(minutes=10)
+"""What counts as recent unless a feature says otherwise."""
+SECOND_FACTOR = "Prove your second factor (POST /api/auth/totp/reauthenticate, or use a passkey), then try again."
+
+
+async def recently_authenticated(tx: Tx, caller: Principal, within: timedelta = RECENT) -> None:
+    """Raise ReauthenticationRequired unless the caller's session proved itself within that time, and with two
+    factors where the account has a second: a session from before it was set up has to catch up.
+
+    A caller without a session of their own (an API key) can never do so.
+    """
+    active = exists().where(TotpFactor.user_id == caller.user_id, TotpFactor.confirmed_at.is_not(None))
+    query = select(Session.authenticated_at, Session.two_factors, active.label("has_second")).where(
+        Session.id == caller.session_id, Session.user_id == caller.user_id, Session.revoked_at.is_(None)
+    )
+    found = (await tx.execute(query)).one_or_none()
+    seconds = int(within.total_seconds())
+    if found is not None and found.has_second and not found.two_factors:
+        raise ReauthenticationRequired(SECOND_FACTOR, within_seconds=seconds, second_factor=True)
+    if found is None or clock.now() - found.authenticated_at > within:
+        raise ReauthenticationRequired(within_seconds=seconds)
+
+
+async def authenticated_again(tx: Tx, caller: Principal, method: str) -> datetime:
+    """Note that the session has just proved itself by `method` (`password`, `totp`, `passkey`, `otp`); when.
+
+    Whoever calls this has checked the proof. Raises SessionNotFound when the session has ended meanwhile.
+    """
+    now = clock.now()
+    query = (
+        update(Session)
+        .where(Session.id == caller.session_id, Session.user_id == caller.user_id, Session.revoked_at.is_(None))
+        .values(authenticated_at=now, authenticated_by=method[:20])
+        .returning(Session.id)
+    )
+    if (await tx.execute(query)).first() is None:
+        raise SessionNotFound
+    return now
+
+
+async def two_factors_proved(tx: Tx, caller: Principal) -> None:
+    """Note that two factors were proved on the caller's session. Whoever calls this has checked them."""
+    await tx.execute(update(Session).where(Session.id == caller.session_id).values(two_factors=True))
+    sessions_changed(tx, caller.session_id)

@@ -1,0 +1,46 @@
+"""Somebody waits for a code before a screen: it goes before every other message that waits."""
+
+from sqlalchemy import text
+
+from hortus import auth, senders, tasks
+from hortus.auth import otp
+from hortus.auth.otp import Asked, Target
+from hortus.auth.otp.delivery import write_code
+from hortus.core.db import Database
+from hortus.core.http import Http
+from hortus.core.settings import Settings
+from hortus.tasks import queue
+from hortus.tasks.kinds import registry
+from hortus.tasks.rooms import rooms
+
+
+async def test_codes_go_before_all_other_messages(database: Database, tmp_path):
+    settings = Settings(data_dir=tmp_path, secret_key="k" * 40)
+    desk = auth.Codes(settings, auth.CodeSettings())
+    async with Http() as http:
+        senders.choose(settings, http).outbox.carry(database)
+        async with database.transaction() as tx:
+            for number in range(30):
+                target = Target("email", f"reader{number}@example.com")
+                await otp.tell_target(tx, target, "password_changed", user_id=None)
+        async with database.transaction() as tx:
+            await otp.ask(tx, desk, Asked("sign_in", Target("email", "asha@example.com"), "192.0.2.1", "en"))
+            await otp.ask(tx, desk, Asked("sign_in", Target("mobile", "+919812345678"), "192.0.2.1", "en"))
+        async with database.transaction() as tx:
+            first = await queue.claim(tx, "mail", 2, worker="w", lease=60)
+        assert [task.name for task in first] == ["accounts.code"] * 2
+        for task in first:
+            async with database.transaction() as tx:
+                await write_code(tx, desk, task.payload["id"])
+                await tasks.finish(tx, task)
+        async with database.transaction() as tx:
+            second = await queue.claim(tx, "mail", 2, worker="w", lease=60)
+        assert sorted(task.name for task in second) == ["senders.mail", "senders.sms"]
+        async with database.snapshot() as tx:
+            query = "SELECT priority FROM tasks WHERE status = 'running'"
+            assert {row.priority for row in await tx.execute(text(query))} == {senders.URGENT}
+
+
+def test_messages_are_sent_several_at_a_time():
+    assert rooms("", 4)["mail"] >= 8
+    assert registry.kinds["senders.mail"].queue == "mail"

@@ -1,0 +1,90 @@
+"""The welcome credit: once for each person, for ever; after a proof where messages reach people."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+from tests.auth.otp.conftest import Post, deliver_to
+from tests.serving import PASSWORD, Hortus, serve
+
+from hortus import accounts, auth, ledger
+from hortus.accounts.users import Said, make_user
+from hortus.auth.otp import Target
+from hortus.core.db import Database
+from hortus.core.settings import Settings
+
+
+async def credits_of(client) -> int:
+    return int((await client.get("/api/user/me")).json()["usage"]["credits"]["available"])
+
+
+async def test_spellings_of_one_mailbox_are_welcomed_once(hortus: Hortus, post: Post):
+    first = await hortus.customer("asha.rao@gmail.com")
+    assert await credits_of(first) == ledger.WELCOME_AMOUNT
+    for spelling in ("ashar.ao@gmail.com", "asharao+2@gmail.com", "A.S.H.A.R.A.O+x@googlemail.com"):
+        again = await hortus.customer(spelling)
+        assert again.tokens["user"]["email"] == spelling.lower()
+        assert await credits_of(again) == 0
+    for other in ("asha.rao@example.com", "asharao+2@example.com", "asha.ra@gmail.com"):
+        assert await credits_of(await hortus.customer(other)) == ledger.WELCOME_AMOUNT
+
+
+async def test_who_deletes_and_comes_back_is_welcomed_no_second_time(hortus: Hortus, post: Post):
+    first = await hortus.customer("gone@example.com")
+    async with hortus.database.transaction() as tx:
+        await tx.execute(text("DELETE FROM identifiers WHERE user_id = :id"), {"id": first.tokens["user"]["id"]})
+        stored = repr((await tx.execute(text("SELECT * FROM welcomed"))).all())
+    assert "gone" not in stored
+    assert await credits_of(await hortus.customer("gone@example.com")) == 0
+
+
+async def test_a_second_identifier_brings_no_second_credit(hortus: Hortus, post: Post):
+    client = await hortus.customer("one@example.com")
+    await client.post("/user/identifiers", json={"mobile_number": "+919812345678"})
+    body = {"mobile_number": "+919812345678", "code": await post.code("+919812345678")}
+    assert (await client.post("/user/identifiers/verify", json=body)).status_code == 200
+    assert await credits_of(client) == ledger.WELCOME_AMOUNT
+
+
+async def test_where_mail_reaches_people_the_credit_waits_for_the_proof(
+    database_url: str, tmp_path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("SMTP_HOST", "127.0.0.1")
+    monkeypatch.setenv("FROM_EMAIL", "garden@example.com")
+    async with serve(database_url, tmp_path) as hortus:
+        post = Post(real=True)
+        deliver_to(hortus, post)
+        client = await hortus.customer("new@example.com")
+        assert await credits_of(client) == 0
+        code = await post.code("new@example.com")
+        assert (await client.post("/auth/verify-email", json={"code": code})).status_code == 200
+        assert await credits_of(client) == ledger.WELCOME_AMOUNT
+
+
+async def test_races_and_replaced_keys_welcome_once(database: Database, tmp_path):
+    old, new = "o" * 40, "n" * 40
+    welcomed: list[str] = []
+
+    async def note(_tx, user_id: str) -> None:
+        welcomed.append(user_id)
+
+    accounts.user_welcomed.connect(note)
+
+    async def join(value: str) -> None:
+        async with database.transaction() as tx:
+            await make_user(tx, Target("email", value), Said(), verified=True)
+
+    try:
+        desk = auth.Codes(Settings(data_dir=tmp_path, secret_key=old), auth.CodeSettings())
+        accounts.Welcome(desk, real_mail=True, real_sms=True).carry(database)
+        await asyncio.gather(*(join(f"same+{number}@gmail.com") for number in range(10)))
+        assert len(welcomed) == 1
+        rotated = auth.Codes(
+            Settings(data_dir=tmp_path, secret_key=new, secret_key_previous=[old]), auth.CodeSettings()
+        )
+        accounts.Welcome(rotated, real_mail=True, real_sms=True).carry(database)
+        await join("s.a.m.e@gmail.com")
+        assert len(welcomed) == 1
+    finally:
+        accounts.user_welcomed.disconnect(note)
+    assert PASSWORD
