@@ -149,7 +149,7 @@ async def plant(tx: Tx) -> None:
             ),
             Generation(
                 id=TEMPLATE, user_id=ANOTHER, kind="text", operation="text", status="succeeded", progress=100,
-                quality="balanced", prompt="A kite over the sea", asked={}, route=[], price=1000, model="writer",
+                quality="balanced", prompt="A kite over the sea", params={}, route=[], price=1000, model="writer",
                 provider="local", text="Up it goes. " * 20, outputs=[], usage={"output_tokens": 80}, attempts=[],
                 created_at=now, started_at=now, finished_at=now,
             ),

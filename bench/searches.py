@@ -68,7 +68,7 @@ async def fill(database: Database, me: str) -> list[str]:
     }  # fmt: skip
     work: dict[str, Any] = {
         "kind": "image", "operation": "image", "status": "succeeded", "progress": 100, "quality": "balanced",
-        "asked": {}, "route": [], "price": 0, "model": "m", "provider": "local", "outputs": [], "attempts": [],
+        "params": {}, "route": [], "price": 0, "model": "m", "provider": "local", "outputs": [], "attempts": [],
     }  # fmt: skip
     for start in range(0, ROWS, 5000):
         async with database.transaction() as tx:

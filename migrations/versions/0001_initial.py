@@ -694,11 +694,11 @@ def routing() -> None:
         sa.PrimaryKeyConstraint("provider", name=op.f("pk_key_refusals")),
     )
     op.create_table(
-        "offers_off",
+        "disabled_offers",
         sa.Column("provider", sa.String(80), nullable=False),
         sa.Column("model", sa.String(120), nullable=False),
         sa.Column("since", TIME, nullable=False),
-        sa.PrimaryKeyConstraint("provider", "model", name=op.f("pk_offers_off")),
+        sa.PrimaryKeyConstraint("provider", "model", name=op.f("pk_disabled_offers")),
     )
 
 
@@ -714,7 +714,7 @@ def generation() -> None:
         sa.Column("progress", sa.Integer(), nullable=False),
         sa.Column("quality", sa.String(10), nullable=False),
         sa.Column("prompt", sa.Text(), nullable=False),
-        sa.Column("asked", sa.JSON(), nullable=False),
+        sa.Column("params", sa.JSON(), nullable=False),
         sa.Column("route", sa.JSON(), nullable=False),
         sa.Column("price", sa.BigInteger(), nullable=False),
         sa.Column("rates", sa.JSON(), nullable=True),

@@ -24,7 +24,7 @@ async def test_an_offer_is_switched_off_and_on(hortus: Hortus, root):
     assert "sketch-image" not in [each["id"] for each in (await customer.get("/api/models")).json()["items"]]
     models = {each["id"]: each for each in (await root.get("/api/admin/models")).json()["items"]}
     (offer,) = models["sketch-image"]["offers"]
-    assert (offer["enabled"], offer["on_sale"], offer["reason"]) == (False, False, "switched off by an administrator")
+    assert (offer["enabled"], offer["on_sale"], offer["reason"]) == (False, False, "disabled by an administrator")
     assert (offer["breaker"], models["sketch-image"]["price"]) == (
         "closed",
         {"per_image": "30000", "per_megapixel": "20000"},
@@ -46,17 +46,17 @@ async def test_what_the_catalogue_does_not_know_cannot_be_switched_off(root):
 async def test_every_process_follows_a_switch(database: Database):
     catalog = routing.load()
     here, there = routing.Health(), routing.Health()
-    async with routing.following(database, there, Registry(), every=0.02):
+    async with routing.follow_toggles(database, there, Registry(), every=0.02):
         for switched_off in (True, False):
             async with database.transaction() as tx:
                 if switched_off:
-                    await routing.switch_off(tx, catalog, here, "local", "sketch-image")
+                    await routing.disable_offer(tx, catalog, here, "local", "sketch-image")
                 else:
-                    await routing.switch_on(tx, here, "local", "sketch-image")
-                assert here.is_off("local", "sketch-image") != switched_off  # not before the commit
-            assert here.is_off("local", "sketch-image") == switched_off
+                    await routing.enable_offer(tx, here, "local", "sketch-image")
+                assert here.is_disabled("local", "sketch-image") != switched_off  # not before the commit
+            assert here.is_disabled("local", "sketch-image") == switched_off
             async with asyncio.timeout(10):
-                while there.is_off("local", "sketch-image") != switched_off:
+                while there.is_disabled("local", "sketch-image") != switched_off:
                     await asyncio.sleep(0.01)
             assert there.admit("local", "sketch-image") != switched_off
             assert there.admit("local", "sketch-text")
@@ -64,24 +64,24 @@ async def test_every_process_follows_a_switch(database: Database):
 
 async def test_a_process_knows_from_its_start_what_is_off(database: Database):
     async with database.transaction() as tx:
-        await routing.switch_off(tx, routing.load(), routing.Health(), "local", "sketch-image")
+        await routing.disable_offer(tx, routing.load(), routing.Health(), "local", "sketch-image")
     health = routing.Health()
-    async with routing.following(database, health, Registry()):
-        assert health.is_off("local", "sketch-image")
+    async with routing.follow_toggles(database, health, Registry()):
+        assert health.is_disabled("local", "sketch-image")
 
 
 async def test_switching_at_once_counts_once(database: Database):
     async def off() -> bool:
         try:
             async with database.transaction() as tx:
-                await routing.switch_off(tx, routing.load(), routing.Health(), "local", "sketch-image")
+                await routing.disable_offer(tx, routing.load(), routing.Health(), "local", "sketch-image")
         except Conflict:
             return False
         return True
 
     assert sum(await asyncio.gather(*(off() for _ in range(6)))) == 1
     async with database.snapshot() as tx:
-        assert (await tx.execute(text("SELECT count(*) FROM offers_off"))).scalar_one() == 1
+        assert (await tx.execute(text("SELECT count(*) FROM disabled_offers"))).scalar_one() == 1
 
 
 async def test_providers_say_what_they_lack(hortus: Hortus):

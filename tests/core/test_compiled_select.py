@@ -11,7 +11,7 @@ from hortus.core.background import in_background
 from hortus.core.db import Database, Moment, NestedTransaction
 from hortus.core.db.compiled_select import Read
 from hortus.core.errors import Unavailable
-from hortus.routing.tables import OfferOff
+from hortus.routing.tables import DisabledOffer
 
 MOMENT = datetime(2026, 11, 21, 12, 30, 15, 123456, UTC)
 GIVEN: dict[str, Any] = {
@@ -59,9 +59,9 @@ async def test_no_row_is_an_empty_answer(database: Database):
 
 
 async def test_it_sees_what_is_committed_and_nothing_else(database: Database):
-    made = Read(text("SELECT count(*) AS n FROM offers_off").columns(n=Integer()))
+    made = Read(text("SELECT count(*) AS n FROM disabled_offers").columns(n=Integer()))
     async with database.transaction() as tx:
-        await tx.execute(insert(OfferOff).values(provider="p", model="m", since=MOMENT))
+        await tx.execute(insert(DisabledOffer).values(provider="p", model="m", since=MOMENT))
         assert (await tx.read(made))[0].n == 1
         assert (await in_background(database.read(made)))[0].n == 0
     assert (await database.read(made))[0].n == 1

@@ -87,7 +87,7 @@ async def audit(
             assert generation.charged == generation.price or generation.kind in ("text", "chat")
             assert 0 < generation.charged <= generation.price
             assert take.status == "taken"
-            assert generation.kind != "image" or len(generation.outputs) == generation.asked["count"]
+            assert generation.kind != "image" or len(generation.outputs) == generation.params["count"]
             assert generation.kind not in ("text", "chat") or generation.text
         elif generation.text is not None:  # stopped by its customer, who keeps what was delivered
             assert (generation.status, generation.outputs) == ("cancelled", [])

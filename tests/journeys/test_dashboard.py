@@ -31,7 +31,7 @@ async def sold(database: Database) -> Database:
 def work(at: datetime, kind: str = "image", status: str = "succeeded", user_id: str = ME) -> Generation:
     """A work that was asked for at that moment, for a thousand micro-credits."""
     unique = ids.new()[14:]
-    filled: dict[str, Any] = {"asked": {}, "route": [], "outputs": [], "attempts": []}
+    filled: dict[str, Any] = {"params": {}, "route": [], "outputs": [], "attempts": []}
     return Generation(
         id=ids.lowest_at(at)[:14] + unique, user_id=user_id, kind=kind, operation=f"{kind}.generate", status=status,
         progress=100, quality="balanced", prompt="A kite", price=1000, model="m", created_at=at, **filled,

@@ -179,8 +179,8 @@ async def regenerate(
     body: RegenerateIn | None = None,
 ) -> JSONResponse:
     """Another reply beside the old one."""
-    asked = body or RegenerateIn()
-    turn = Turn(caller, asked.quality, asked.model)
+    body = body or RegenerateIn()
+    turn = Turn(caller, body.quality, body.model)
 
     async def make() -> SentOut:
         rooms_changed(tx, caller.user_id)
@@ -189,7 +189,7 @@ async def regenerate(
     async def again(_kept: dict[str, Any]) -> None:
         await service.find_room(tx, caller.user_id, room_id)
 
-    return await once.answer(tx, caller.user_id, asked, make, again=again, status=202)
+    return await once.answer(tx, caller.user_id, body, make, again=again, status=202)
 
 
 @router.patch(

@@ -276,8 +276,7 @@ async def begin_many(tx: Tx, resources: Resources, starts: Sequence[Start]) -> l
     New messages are stored with their replies; of a turn that is refused nothing is stored.
     """
     settings = resources.get(Settings)
-    asked = [start.message for start in starts]
-    contexts = await contexts_of(tx, settings, asked)
+    contexts = await contexts_of(tx, settings, [start.message for start in starts])
     drafts = [_draft(resources, start, context) for start, context in zip(starts, contexts, strict=True)]
     good = [draft for draft in drafts if isinstance(draft, _Draft)]
     problems = iter(await generation.submit_many(tx, settings, [draft.request for draft in good], None) if good else ())
@@ -333,7 +332,7 @@ def _draft(resources: Resources, start: Start, context: Context) -> _Draft | Pro
     reply = _message(room, start.message.id, "assistant", "", "pending")
     if context.pending:
         reply.waits_for, reply.request_id = context.pending[0], start.request_id
-    asked = {
+    params = {
         # What a reply that waits is given to read is known when it begins: see `read_conversation`.
         **({} if context.pending else {"messages": context.messages}),
         "system": SYSTEM,
@@ -344,7 +343,7 @@ def _draft(resources: Resources, start: Start, context: Context) -> _Draft | Pro
         turn.caller,
         "chat",
         start.message.content,
-        asked,
+        params,
         turn.quality,
         route,
         named=turn.model is not None,

@@ -40,7 +40,7 @@ from hortus.generation.schemas import (
 )
 from hortus.generation.serialize import show, show_quote, show_text
 from hortus.generation.service import GenerationRequest
-from hortus.generation.sizes import asked_size
+from hortus.generation.sizes import accepted_size
 from hortus.generation.tables import LIVE, Generation
 from hortus.providers import Registry
 from hortus.routing import Catalog, Health
@@ -103,8 +103,8 @@ async def generate_text(body: TextIn, caller: Caller, resources: AllResources, o
 @router.post("/prompt/enhance", tags=["text"], response_model=EnhanceOut, openapi_extra=open_to_keys("text"))
 async def enhance_prompt(body: EnhanceIn, caller: Caller, resources: AllResources, once: OnceOnly) -> JSONResponse:
     """A better prompt and why. By rules and free of charge where no text model is configured."""
-    asked = TextIn(prompt=body.prompt, system=enhance.SYSTEM.format(kind=body.kind), max_tokens=400)
-    work = build.build_text_request(resources, caller, asked)
+    text = TextIn(prompt=body.prompt, system=enhance.SYSTEM.format(kind=body.kind), max_tokens=400)
+    work = build.build_text_request(resources, caller, text)
     if work.route.choices[0].model.sketch:
         return JSONResponse(enhance.enhance_by_rules(body.prompt, body.kind).model_dump(mode="json"))
     generation, repeated = await _make_text(resources, work, once.claim(caller.user_id, body))
@@ -321,7 +321,7 @@ async def retry(generation_id: Id, caller: Caller, resources: AllResources, once
     async with resources.get(Database).snapshot() as tx:
         old = await service.retryable(tx, caller.user_id, generation_id)
     demand_scope(caller, old.kind)
-    work = build.build_retry_request(resources, caller, old, asked_size(old.operation, old.prompt, old.asked))
+    work = build.build_retry_request(resources, caller, old, accepted_size(old.operation, old.prompt, old.params))
     return await _accept(resources, work, once.claim(caller.user_id, generation_id))
 
 
@@ -346,7 +346,7 @@ async def list_models(caller: Caller, resources: AllResources) -> dict[str, Any]
     """Every model of this installation's catalogue that is offered now, with its price."""
     health = resources.get(Health)
     offered: dict[str, ModelOut] = {}
-    for each in routing.standing(resources.get(Catalog), resources.get(Registry), health=health):
+    for each in routing.offer_statuses(resources.get(Catalog), resources.get(Registry), health=health):
         if each.reason is not None:
             continue
         model = each.model

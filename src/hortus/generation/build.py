@@ -20,9 +20,9 @@ def build_text_request(resources: Resources, caller: Principal, body: TextIn, **
     """A request for text."""
     size = text_size(body.prompt, body.system, body.max_tokens)
     route = choose_route(resources, caller, "text", body.quality, body.model, size)
-    asked = {"system": body.system, "max_tokens": body.max_tokens}
+    params = {"system": body.system, "max_tokens": body.max_tokens}
     return GenerationRequest(
-        caller, "text", body.prompt, asked, body.quality, route, named=body.model is not None, **extra
+        caller, "text", body.prompt, params, body.quality, route, named=body.model is not None, **extra
     )
 
 
@@ -31,12 +31,12 @@ def build_image_request(resources: Resources, caller: Principal, body: ImageIn, 
     width, height = body.pixels
     size = image_size(width, height, body.count)
     route = choose_route(resources, caller, "image.generate", body.quality, body.model, size)
-    asked = {"width": width, "height": height, "count": body.count, "style": body.style, "color": body.color}
+    params = {"width": width, "height": height, "count": body.count, "style": body.style, "color": body.color}
     return GenerationRequest(
         caller,
         "image.generate",
         body.prompt,
-        asked,
+        params,
         body.quality,
         route,
         named=body.model is not None,
@@ -53,9 +53,9 @@ async def build_edit_request(
     operation: Operation = f"image.{body.operation}"  # type: ignore[assignment]
     size = edit_size(operation, source.width or 0, source.height or 0)
     route = choose_route(resources, caller, operation, body.quality, body.model, size)
-    asked = {"file_id": source.id, "width": source.width, "height": source.height, "count": 1}
+    params = {"file_id": source.id, "width": source.width, "height": source.height, "count": 1}
     return GenerationRequest(
-        caller, operation, body.prompt, asked, body.quality, route, named=body.model is not None, **extra
+        caller, operation, body.prompt, params, body.quality, route, named=body.model is not None, **extra
     )
 
 
@@ -68,13 +68,13 @@ async def build_video_request(
     size = video_size(body.script, body.duration_s)
     route = choose_route(resources, caller, body.operation, body.quality, body.model, size)
     _check_speech(resources.get(Registry), route, body)
-    asked = body.model_dump(include={"script", "prompt", "voice", "language", "aspect_ratio", "duration_s"})
-    asked["file_id"] = body.photo_file_id
+    params = body.model_dump(include={"script", "prompt", "voice", "language", "aspect_ratio", "duration_s"})
+    params["file_id"] = body.photo_file_id
     return GenerationRequest(
         caller,
         body.operation,
         body.script or body.prompt or "",
-        asked,
+        params,
         body.quality,
         route,
         named=body.model is not None,
@@ -108,9 +108,9 @@ def build_retry_request(
     operation: Operation = old.operation  # type: ignore[assignment]
     quality: Tier = old.quality  # type: ignore[assignment]
     route = choose_route(resources, caller, operation, quality, None, size)
-    count = int(old.asked.get("count", 1))
+    count = int(old.params.get("count", 1))
     return GenerationRequest(
-        caller, operation, old.prompt, old.asked, quality, route, count=count, retry_of=old.id, **extra
+        caller, operation, old.prompt, old.params, quality, route, count=count, retry_of=old.id, **extra
     )
 
 

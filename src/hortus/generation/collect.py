@@ -31,7 +31,7 @@ class ResultCollector(AttemptListener):
         self._settings = resources.get(Settings)
         self._bus = resources.get(Bus)
         self._generation = generation
-        context = EventContext.of(generation.asked)
+        context = EventContext.of(generation.params)
         self._topics = [topic_of(generation.id)] if context is None else [topic_of(generation.id), context.topic]
         self._fields = {"generation_id": generation.id} | (context.fields if context is not None else {})
         self._stored_progress_at = 0.0
@@ -106,7 +106,7 @@ class ResultCollector(AttemptListener):
         kind = self._generation.kind
         if kind in ("text", "chat") and not self.text.strip():
             raise Unavailable("the answer is empty")
-        count = self._generation.asked.get("count", 1) if kind == "image" else 1
+        count = self._generation.params.get("count", 1) if kind == "image" else 1
         if kind in ("image", "video") and len(self.files) < count:
             raise Unavailable(f"{len(self.files)} of {count} outputs arrived")
         del self.files[count:]

@@ -21,9 +21,9 @@ class Conversations:
 
     async def complete(self, generation: Generation) -> None:
         """Add the conversation to a reply that was accepted without one."""
-        context = EventContext.of(generation.asked)
-        if context is None or "messages" in generation.asked:
+        context = EventContext.of(generation.params)
+        if context is None or "messages" in generation.params:
             return
         async with self._database.snapshot() as tx:
             messages = await self._read(tx, self._settings, context.message_id)
-        generation.asked = {**generation.asked, "messages": messages}
+        generation.params = {**generation.params, "messages": messages}

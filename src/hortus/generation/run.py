@@ -26,7 +26,7 @@ from hortus.generation.batches import Finished, GenerationBatches
 from hortus.generation.cancellation import CancellationWatcher
 from hortus.generation.collect import ResultCollector, job_of
 from hortus.generation.conversations import Conversations
-from hortus.generation.sizes import TEXT_VIDEO_SECONDS, asked_size, input_tokens
+from hortus.generation.sizes import TEXT_VIDEO_SECONDS, accepted_size, input_tokens
 from hortus.generation.tables import BY_USAGE, Generation
 from hortus.generation.transitions import Outcome, end
 from hortus.providers import (
@@ -141,7 +141,7 @@ async def _work(resources: Resources, generation: Generation, collector: ResultC
     try:
         await resources.get(Conversations).complete(generation)
         sources = await _read_sources(resources, generation)
-        route = _thaw(resources, generation)
+        route = _restore_route(resources, generation)
         result = await routing.generate(
             route,
             lambda choice, timeout: _request(generation, choice, timeout, sources, workdir),
@@ -154,7 +154,7 @@ async def _work(resources: Resources, generation: Generation, collector: ResultC
         )
     except SourceMissing:
         return Outcome("failed", "source_missing", attempts=_attempts(generation, trace))
-    except routing.Refused as refused:
+    except routing.ContentRejected as refused:
         return Outcome("failed", refused.reason, attempts=_attempts(generation, trace))
     except (routing.AllFailed, routing.NothingOffered) as error:
         return Outcome("failed", error.code, attempts=_attempts(generation, trace))
@@ -193,24 +193,22 @@ def _stopped(generation: Generation, collector: ResultCollector) -> Outcome:
     )
 
 
-def _thaw(resources: Resources, generation: Generation) -> Route:
-    """The frozen route with the offers as the catalogue knows them now; retired ones are passed over."""
-    size = asked_size(generation.operation, generation.prompt, generation.asked)
-    on_sale = {
-        (each.offer.provider, each.offer.model): Choice(each.model, each.offer, generation.price, size)
-        for each in routing.standing(resources.get(Catalog), resources.get(Registry))
-        if each.reason is None
-    }
-    frozen = [(entry["provider"], entry["vendor_model"]) for entry in generation.route]
-    choices = tuple(on_sale[key] for key in frozen if key in on_sale)
-    if not choices:
-        raise routing.NothingOffered
-    return Route(generation.operation, generation.quality, "balanced", choices)  # type: ignore[arg-type]
+def _restore_route(resources: Resources, generation: Generation) -> Route:
+    """The frozen route with the offers of today's catalogue."""
+    return routing.restore_route(
+        resources.get(Catalog),
+        resources.get(Registry),
+        generation.operation,  # type: ignore[arg-type]
+        generation.quality,  # type: ignore[arg-type]
+        [(entry["provider"], entry["vendor_model"]) for entry in generation.route],
+        price=generation.price,
+        size=accepted_size(generation.operation, generation.prompt, generation.params),
+    )
 
 
 async def _read_sources(resources: Resources, generation: Generation) -> tuple[Media, ...]:
     """The images to work on or to look at."""
-    wanted = [each for each in (generation.asked.get("file_id"), *generation.asked.get("attachments", ())) if each]
+    wanted = [each for each in (generation.params.get("file_id"), *generation.params.get("attachments", ())) if each]
     found: list[tuple[str, str]] = []
     try:
         if wanted:
@@ -226,7 +224,7 @@ async def _read_sources(resources: Resources, generation: Generation) -> tuple[M
 def _request(
     generation: Generation, choice: Choice, timeout: float, sources: tuple[Media, ...], workdir: Path
 ) -> Request:
-    asked: dict[str, Any] = generation.asked
+    params: dict[str, Any] = generation.params
     shared: dict[str, Any] = {
         "id": generation.id,
         "model": choice.offer.model,
@@ -235,34 +233,34 @@ def _request(
         "operation": generation.operation,
     }
     if generation.kind in ("text", "chat"):
-        history = asked.get("messages") or [{"role": "user", "content": generation.prompt}]
+        history = params.get("messages") or [{"role": "user", "content": generation.prompt}]
         messages = tuple(ChatMessage(each["role"], each["content"]) for each in history)
         if sources:
             last = messages[-1]
             messages = (*messages[:-1], ChatMessage(last.role, last.content, sources))
         return TextRequest(
-            **shared, messages=messages, system=asked.get("system"), max_tokens=asked.get("max_tokens", 1024)
+            **shared, messages=messages, system=params.get("system"), max_tokens=params.get("max_tokens", 1024)
         )
     if generation.kind == "image":
         return ImageRequest(
             **shared,
             prompt=generation.prompt,
-            width=asked.get("width", 1024),
-            height=asked.get("height", 1024),
-            count=asked.get("count", 1),
-            style=asked.get("style"),
-            color=asked.get("color"),
+            width=params.get("width", 1024),
+            height=params.get("height", 1024),
+            count=params.get("count", 1),
+            style=params.get("style"),
+            color=params.get("color"),
             source=sources[0] if sources else None,
         )
     return VideoRequest(
         **shared,
-        prompt=asked.get("prompt"),
+        prompt=params.get("prompt"),
         photo=sources[0] if sources else None,
-        script=asked.get("script"),
-        voice=asked.get("voice"),
-        language=asked.get("language", "en"),
-        aspect_ratio=asked.get("aspect_ratio", "16:9"),
-        duration_s=asked.get("duration_s") or TEXT_VIDEO_SECONDS,
+        script=params.get("script"),
+        voice=params.get("voice"),
+        language=params.get("language", "en"),
+        aspect_ratio=params.get("aspect_ratio", "16:9"),
+        duration_s=params.get("duration_s") or TEXT_VIDEO_SECONDS,
     )
 
 
@@ -271,7 +269,7 @@ def _used(generation: Generation, usage: Usage, collector: ResultCollector, fini
     read, written = usage.input_tokens, usage.output_tokens
     estimated = generation.kind in BY_USAGE and not (read and written)
     if estimated:
-        read = read or input_tokens(generation.prompt, generation.asked)
+        read = read or input_tokens(generation.prompt, generation.params)
         written = written or routing.estimate_tokens(collector.text)
     shown = sum(kept.duration_ms or 0 for kept in collector.files)
     used = Used(

@@ -26,7 +26,7 @@ from hortus.providers import Operation
 from hortus.routing import Route, Tier
 
 _ACCEPT = insert_of(
-    Generation, "id", "user_id", "key_id", "kind", "operation", "status", "progress", "quality", "prompt", "asked",
+    Generation, "id", "user_id", "key_id", "kind", "operation", "status", "progress", "quality", "prompt", "params",
     "route", "price", "rates", "model", "provider", "outputs", "attempts", "retry_of", "created_at",
     "search",
 )  # fmt: skip
@@ -38,12 +38,12 @@ HOLD_LASTS = timedelta(hours=26)
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """One checked request for work. `asked` holds what `run` needs, in plain JSON."""
+    """One checked request for work. `params` holds what `run` needs, in plain JSON."""
 
     caller: Principal
     operation: Operation
     prompt: str
-    asked: dict[str, Any]
+    params: dict[str, Any]
     quality: Tier
     route: Route
     named: bool = False
@@ -181,7 +181,7 @@ def row_of(request: GenerationRequest) -> dict[str, Any]:
         "prompt": request.prompt,
         # What is said in a room is found there.
         "search": "" if request.kind == "chat" else search.document(request.user_id, request.prompt),
-        "asked": request.asked | _stored(request.event_context),
+        "params": request.params | _stored(request.event_context),
         "route": [
             {"model": choice.model.id, "provider": choice.offer.provider, "vendor_model": choice.offer.model}
             for choice in request.route.choices
@@ -246,7 +246,7 @@ async def delete(tx: Tx, user_id: str, generation_id: str) -> list[str]:
     await tx.execute(
         update(Generation)
         .where(Generation.id == generation_id, Generation.user_id == user_id)
-        .values(deleted_at=clock.now(), prompt="", search="", text=None, asked={})
+        .values(deleted_at=clock.now(), prompt="", search="", text=None, params={})
     )
     return [output["file_id"] for output in found.outputs]
 

@@ -1,4 +1,4 @@
-"""How large a piece of work is, known before its start: what its price and its time depend on.
+"""Sizes of requests, known before the start: price and time depend on them.
 
 The quote, the acceptance and a retry measure with the same functions, so that the charged price is the quoted one.
 """
@@ -38,7 +38,7 @@ def edit_size(operation: str, width: int, height: int) -> Size:
 
 
 def video_size(script: str | None, duration_s: int | None) -> Size:
-    """A talking photo lasts as long as its script is spoken, another video as long as asked for."""
+    """A talking photo lasts as long as its script is spoken, another video `duration_s`, 6 without it."""
     return Size(seconds=spoken_seconds(script) if script else duration_s or TEXT_VIDEO_SECONDS)
 
 
@@ -49,26 +49,26 @@ def spoken_seconds(script: str) -> int:
     return max(1, -(-units // (SPOKEN_CHARACTERS_PER_SECOND * WIDE_CHARACTERS_PER_SECOND)))
 
 
-def asked_size(operation: str, prompt: str, asked: Mapping[str, Any]) -> Size:
+def accepted_size(operation: str, prompt: str, params: Mapping[str, Any]) -> Size:
     """The size of work that was accepted before."""
-    kind, count = operation.partition(".")[0], int(asked.get("count", 1))
+    kind, count = operation.partition(".")[0], int(params.get("count", 1))
     if operation == "image.generate":
-        return image_size(asked.get("width") or 1024, asked.get("height") or 1024, count)
+        return image_size(params.get("width") or 1024, params.get("height") or 1024, count)
     if kind == "image":
-        return edit_size(operation, asked.get("width") or 1024, asked.get("height") or 1024)
+        return edit_size(operation, params.get("width") or 1024, params.get("height") or 1024)
     if kind == "video":
-        return video_size(asked.get("script"), asked.get("duration_s"))
-    most = int(asked.get("max_tokens", 1024))
-    return Size(tokens=input_tokens(prompt, asked) + most, answer_tokens=most)
+        return video_size(params.get("script"), params.get("duration_s"))
+    most = int(params.get("max_tokens", 1024))
+    return Size(tokens=input_tokens(prompt, params) + most, answer_tokens=most)
 
 
 def usual_size(model: Model) -> Size:
     """One usual piece of work of a model, for tables that show one figure: an image, a short video, an answer."""
     operation = model.operations[0]
-    return asked_size(operation, "", {})
+    return accepted_size(operation, "", {})
 
 
-def input_tokens(prompt: str, asked: Mapping[str, Any]) -> int:
+def input_tokens(prompt: str, params: Mapping[str, Any]) -> int:
     """Tokens of everything the model reads, estimated: the conversation or the prompt, and the instructions."""
-    said = [each["content"] for each in asked.get("messages") or ()] or [prompt]
-    return sum(routing.estimate_tokens(each) for each in (*said, asked.get("system") or ""))
+    texts = [each["content"] for each in params.get("messages") or ()] or [prompt]
+    return sum(routing.estimate_tokens(each) for each in (*texts, params.get("system") or ""))

@@ -13,12 +13,12 @@ LIVE = ("queued", "running")
 _FAILED, _TAKEN_DOWN = text("status = 'failed'"), text("taken_down_at IS NOT NULL")
 _RETRY = text("retry_of IS NOT NULL")
 BY_USAGE = ("text", "chat")
-"""The kinds that are charged by usage, and whose customers have something of them before the end."""
+"""The kinds that are charged by usage, and whose customers receive a part of them before the end."""
 ENDED = ("succeeded", "failed", "cancelled")
 
 
 class Generation(Searchable, Base):
-    """What was asked, what was promised, and what came of it."""
+    """The request, the frozen route and price, and the result."""
 
     __tablename__ = "generations"
     __table_args__ = (
@@ -33,15 +33,15 @@ class Generation(Searchable, Base):
     id: Mapped[str] = mapped_column(id_type(), primary_key=True)
     user_id: Mapped[str] = mapped_column(id_type())
     key_id: Mapped[str | None] = mapped_column(id_type())
-    """The API key that asked for it, whose budgets it counts against."""
+    """The API key of the request; the price counts against its budgets."""
     kind: Mapped[str] = mapped_column(String(10))
     operation: Mapped[str] = mapped_column(String(40))
     status: Mapped[str] = mapped_column(String(10))
     progress: Mapped[int]
     quality: Mapped[str] = mapped_column(String(10))
     prompt: Mapped[str] = mapped_column(Text)
-    asked: Mapped[dict[str, Any]] = mapped_column(JSON)
-    """Everything the customer asked for, as checked at acceptance; `run` works from this alone."""
+    params: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """The parameters of the request as checked at acceptance; `run` needs nothing else."""
     route: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
     """The ordered offers frozen at acceptance: model, provider, vendor's model."""
 
@@ -52,7 +52,7 @@ class Generation(Searchable, Base):
     charged: Mapped[int | None] = mapped_column(BigInteger)
     """Micro-credits that were charged at the end; null while it is live."""
     stop_requested_at: Mapped[datetime | None]
-    """When its owner asked to stop running text. Whoever works on it ends it and settles what was delivered."""
+    """When the owner stopped running text. The process that runs it ends it and settles what was delivered."""
     cost: Mapped[int | None] = mapped_column(BigInteger)
     """What the vendor charged, in millionths of `cost_currency`."""
     cost_currency: Mapped[str | None] = mapped_column(String(3))
@@ -77,9 +77,9 @@ class Generation(Searchable, Base):
     deleted_at: Mapped[datetime | None]
     taken_down_at: Mapped[datetime | None]
     withheld: Mapped[dict[str, Any] | None] = mapped_column(JSON)
-    """What a work was that an administrator took down: its text and outputs. No customer sees it."""
+    """The text and outputs of a generation that an administrator took down. No customer sees them."""
 
 
 def charged_of() -> ColumnElement[int]:
-    """What was charged for a generation. Rows from before `charged` existed: the price where it succeeded."""
+    """What was charged for a generation; for rows without `charged`, the price where it succeeded."""
     return func.coalesce(Generation.charged, case((Generation.status == "succeeded", Generation.price), else_=0))

@@ -91,6 +91,6 @@ async def take_down(tx: Tx, bus: Bus, generation_id: str) -> Generation:
     if (await tx.execute(moved)).first() is None:
         raise AlreadyTakenDown
     await files.delete(tx, found.user_id, [output["file_id"] for output in found.outputs])
-    await taken_down.send(tx, TakenDown(found.id, found.user_id, EventContext.of(found.asked)))
+    await taken_down.send(tx, TakenDown(found.id, found.user_id, EventContext.of(found.params)))
     await tx.refresh(found)
     return found

@@ -145,10 +145,10 @@ _END = SetStatement(
     "cost_currency = COALESCE(d.cost_currency, generations.cost_currency), "
     "charged = COALESCE(d.charged, CASE WHEN d.status = 'succeeded' THEN price ELSE 0 END) "
     "FROM {rows} WHERE generations.id = d.id AND generations.status IN ('queued', 'running') "
-    "RETURNING generations.id AS id, user_id, key_id, kind, asked, price, generations.charged AS charged",
+    "RETURNING generations.id AS id, user_id, key_id, kind, params, price, generations.charged AS charged",
     id="text", status="text", error_code="text", outputs="text", attempts="text", usage="text", text="text",
     provider="text", model="text", cost="bigint", cost_currency="text", charged="bigint",
-).answering(asked=JSON())  # fmt: skip
+).answering(params=JSON())  # fmt: skip
 
 
 async def end(tx: Tx, bus: Bus, generation_id: str, outcome: Outcome) -> bool:
@@ -198,7 +198,7 @@ def _row(generation_id: str, outcome: Outcome) -> dict[str, Any]:
 
 
 def _ended(row: Any, outcome: Outcome) -> Ended:
-    context = EventContext.of(row.asked)
+    context = EventContext.of(row.params)
     return Ended(row.id, row.user_id, row.kind, outcome.status, outcome.text, outcome.error_code, context)
 
 

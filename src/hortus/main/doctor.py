@@ -257,7 +257,7 @@ def _offers(settings: Settings, registry: Registry) -> list[Finding]:
     except routing.CatalogError:
         return [Finding("broken", "catalogue", "not looked at: CATALOG_PATH must be corrected first")]
     found = [Finding("ok", "catalogue", f"dated {catalog.dated}, {len(catalog.models)} models")]
-    for each in routing.standing(catalog, registry):
+    for each in routing.offer_statuses(catalog, registry):
         name = f"  {each.model.id}"
         line = f"{each.offer.provider}: {each.reason}" if each.reason else f"offered through {each.offer.provider}"
         found.append(Finding("missing" if each.reason else "ok", name, line))

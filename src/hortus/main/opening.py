@@ -136,7 +136,7 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
                 await billing.ensure_packs(tx)
             await _compare_settings(settings, database, role)
             async with (
-                routing.following(database, resources.get(routing.Health), resources.get(Registry)),
+                routing.follow_toggles(database, resources.get(routing.Health), resources.get(Registry)),
                 _working(engine, scheduler, schedule=work, grace=settings.shutdown_grace_seconds),
                 company.watched(bus, database, engine.worker) if work and redis is None else nullcontext(),
             ):

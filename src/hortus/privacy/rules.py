@@ -108,7 +108,7 @@ RULES: dict[str, Rule] = {
             {
                 "prompt": "",
                 "search": "",
-                "asked": {},
+                "params": {},
                 "text": None,
                 "outputs": [],
                 "withheld": None,
@@ -159,7 +159,7 @@ OTHERS: dict[str, str] = {
     "credit_packs": "what is sold",
     "invoice_series": "the last number given out",
     "key_refusals": "which vendors do not accept the installation's key",
-    "offers_off": "what is not sold now",
+    "disabled_offers": "what is not sold now",
     "plan_windows": "what is sold",
     "plans": "what is sold",
     "proofs": "what was proved of the data, and how it ended",

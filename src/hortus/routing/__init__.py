@@ -3,9 +3,19 @@
 from hortus.routing.breaker import Health
 from hortus.routing.carry_out import Attempt, AttemptListener, Job, Result, Trace, generate
 from hortus.routing.catalog import TIERS, Catalog, CatalogError, Model, Offer, Price, Tier, load
-from hortus.routing.choose import Choice, Policy, Route, Standing, choose, durations_of, standing, typical_seconds
-from hortus.routing.errors import AllFailed, ModelNotOffered, NothingOffered, Refused
-from hortus.routing.offer_toggles import following, forget_refusal, key_refusals, switch_off, switch_on
+from hortus.routing.choose import (
+    Choice,
+    OfferStatus,
+    Policy,
+    Route,
+    choose,
+    durations_of,
+    offer_statuses,
+    restore_route,
+    typical_seconds,
+)
+from hortus.routing.errors import AllFailed, ContentRejected, ModelNotOffered, NothingOffered
+from hortus.routing.offer_toggles import delete_refusal, disable_offer, enable_offer, follow_toggles, key_refusals
 from hortus.routing.prices import Size, Used, charge, cost, estimate_tokens, price
 
 __all__ = [
@@ -16,35 +26,36 @@ __all__ = [
     "Catalog",
     "CatalogError",
     "Choice",
+    "ContentRejected",
     "Health",
     "Job",
     "Model",
     "ModelNotOffered",
     "NothingOffered",
     "Offer",
+    "OfferStatus",
     "Policy",
     "Price",
-    "Refused",
     "Result",
     "Route",
     "Size",
-    "Standing",
     "Tier",
     "Trace",
     "Used",
     "charge",
     "choose",
     "cost",
+    "delete_refusal",
+    "disable_offer",
     "durations_of",
+    "enable_offer",
     "estimate_tokens",
-    "following",
-    "forget_refusal",
+    "follow_toggles",
     "generate",
     "key_refusals",
     "load",
+    "offer_statuses",
     "price",
-    "standing",
-    "switch_off",
-    "switch_on",
+    "restore_route",
     "typical_seconds",
 ]

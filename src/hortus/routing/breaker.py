@@ -1,4 +1,4 @@
-"""How each offer is doing: a circuit breaker and live durations, per provider and model, in this process."""
+"""Circuit breakers and measured durations of this process, per provider and model."""
 
 import time
 from collections import deque
@@ -40,31 +40,31 @@ class Health:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._records: dict[tuple[str, str], _Record] = {}
-        self._off: frozenset[tuple[str, str]] = frozenset()
+        self._disabled: frozenset[tuple[str, str]] = frozenset()
         self._refused: set[str] = set()
         self._newly_refused: set[str] = set()
 
-    def switch(self, off: frozenset[tuple[str, str]]) -> None:
-        """Which offers (provider, model) an administrator switched off; all others are on."""
-        self._off = off
+    def set_disabled(self, disabled: frozenset[tuple[str, str]]) -> None:
+        """Replace the set of disabled offers (provider, model)."""
+        self._disabled = disabled
 
-    def is_off(self, provider: str, model: str) -> bool:
-        """Whether an administrator switched this offer off."""
-        return (provider, model) in self._off
+    def is_disabled(self, provider: str, model: str) -> bool:
+        """Whether an administrator disabled this offer."""
+        return (provider, model) in self._disabled
 
     def refuse_key(self, provider: str) -> None:
-        """The vendor refused the key: take all offers of the provider off, here now and elsewhere within seconds."""
+        """The vendor refused the key: exclude all offers of the provider, here at once and elsewhere within seconds."""
         if provider not in self._refused:
             self._refused.add(provider)
             self._newly_refused.add(provider)
 
-    def take_newly_refused(self) -> frozenset[str]:
-        """The providers refused here that other processes do not know of yet."""
+    def pop_newly_refused(self) -> frozenset[str]:
+        """The providers refused in this process that are not stored yet."""
         found, self._newly_refused = frozenset(self._newly_refused), set()
         return found
 
-    def follow_refusals(self, refused: frozenset[str]) -> None:
-        """Take over what all processes know; what was refused here meanwhile stays."""
+    def set_refusals(self, refused: frozenset[str]) -> None:
+        """Replace the refusals by the stored ones; those of this process that are not stored yet stay."""
         self._refused = {*refused, *self._newly_refused}
 
     def key_is_refused(self, provider: str) -> bool:
@@ -72,7 +72,7 @@ class Health:
         return provider in self._refused
 
     def state(self, provider: str, model: str) -> State:
-        """Where the breaker of an offer stands now."""
+        """The state of the breaker of an offer now."""
         record = self._record(provider, model)
         if not record.opened:
             return "closed"
@@ -80,7 +80,7 @@ class Health:
 
     def admit(self, provider: str, model: str) -> bool:
         """Whether a call may be made. In the half-open state exactly one caller gets True until it reports."""
-        if self.is_off(provider, model) or self.key_is_refused(provider):
+        if self.is_disabled(provider, model) or self.key_is_refused(provider):
             return False
         record = self._record(provider, model)
         state = self.state(provider, model)
@@ -90,7 +90,7 @@ class Health:
         return True
 
     def succeeded(self, provider: str, model: str, seconds: float, typical: float) -> None:
-        """A call ended well: close the breaker. `typical` is what the catalogue says for work of its size."""
+        """A call succeeded: close the breaker. `typical` are the catalogue's seconds for work of its size."""
         record = self._record(provider, model)
         record.failures = record.opened = 0
         record.probing = False

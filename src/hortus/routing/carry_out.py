@@ -30,7 +30,7 @@ from hortus.providers import (
 )
 from hortus.routing.breaker import LONGEST_OPEN, Health
 from hortus.routing.choose import Choice, Route, typical_seconds
-from hortus.routing.errors import AllFailed, Refused
+from hortus.routing.errors import AllFailed, ContentRejected
 
 log = structlog.get_logger()
 KEY_REFUSED = "key_refused"
@@ -115,7 +115,7 @@ async def generate(
     """Try the choices in order until one delivers; `deadline` is in seconds from now.
 
     `make(choice, timeout)` builds the request for an offer. With `resume` the job of an
-    earlier process is polled first and nothing is bought again. Raises Refused (never
+    earlier process is polled first and nothing is bought again. Raises ContentRejected (never
     falls back) or AllFailed.
     """
     ends = time.monotonic() + deadline
@@ -172,7 +172,7 @@ async def generate(
 def _why_skipped(health: Health, provider: str, model: str) -> str:
     if health.key_is_refused(provider):
         return KEY_REFUSED
-    return "switched_off" if health.is_off(provider, model) else "circuit_open"
+    return "switched_off" if health.is_disabled(provider, model) else "circuit_open"
 
 
 def _any_tried(trace: Trace) -> bool:
@@ -188,7 +188,7 @@ def _record_failure(choice: Choice, error: ProviderError, started: float, health
     if isinstance(error, Rejected):
         health.abandoned(provider, model)
         trace.attempts.append(Attempt(provider, model, "rejected", ms, error.reason))
-        raise Refused(error.reason) from error
+        raise ContentRejected(error.reason) from error
     trace.attempts.append(Attempt(provider, model, "failed", ms, error.code))
     if isinstance(error, NotConfigured):
         health.abandoned(provider, model)

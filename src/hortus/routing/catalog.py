@@ -1,7 +1,8 @@
-"""The dated catalogue: which models can be sold, through which offers, at what price and cost."""
+"""The dated catalogue of models: their offers, prices and costs."""
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from importlib import resources
 from pathlib import Path
@@ -98,6 +99,15 @@ class Catalog:
 
     dated: date
     models: tuple[Model, ...]
+    _offers: Mapping[tuple[str, str], tuple[Model, Offer]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        index = {(offer.provider, offer.model): (model, offer) for model in self.models for offer in model.offer}
+        object.__setattr__(self, "_offers", index)
+
+    def offer(self, provider: str, model: str) -> tuple[Model, Offer] | None:
+        """The offer of a provider for the vendor's `model`, with the catalogue's model; None where it is gone."""
+        return self._offers.get((provider, model))
 
     def model(self, id: str) -> Model | None:
         """The model of that id, or None."""

@@ -1,6 +1,6 @@
-"""Which offers serve a piece of work, in which order, and why the others do not."""
+"""Choose the offers that serve a request, in order; an excluded offer has a reason."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -19,7 +19,7 @@ DEAREST_FALLBACK = 3
 """A fallback may cost the operator at most this many times the quoted price."""
 
 
-SWITCHED_OFF = "switched off by an administrator"
+DISABLED = "disabled by an administrator"
 KEY_REFUSED = "key refused: the vendor does not accept it; `hortus doctor --check-vendors` asks again"
 
 
@@ -49,24 +49,24 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Whether an offer is on sale now; `reason` says in one line why not."""
+class OfferStatus:
+    """Whether an offer can be used now; `reason` is one line, None where it can."""
 
     model: Model
     offer: Offer
     reason: str | None
 
 
-def standing(
+def offer_statuses(
     catalog: Catalog, registry: Registry, today: date | None = None, *, health: Health | None = None
-) -> list[Standing]:
-    """Every offer of the catalogue with its reason for not being sold, if any.
+) -> list[OfferStatus]:
+    """Every offer of the catalogue, with the reason why it cannot be used, if any.
 
-    With `health` that may also be an administrator's switch, or a key that the vendor refused.
+    With `health` that may also be that an administrator disabled it, or that the vendor refused the key.
     """
     today = today or clock.now().date()
     return [
-        Standing(model, offer, _reason(model, offer, registry, today) or _switch(offer, health))
+        OfferStatus(model, offer, _reason(model, offer, registry, today) or _switch(offer, health))
         for model in catalog.models
         for offer in model.offer
     ]
@@ -77,7 +77,7 @@ def _switch(offer: Offer, health: Health | None) -> str | None:
         return None
     if health.key_is_refused(offer.provider):
         return KEY_REFUSED
-    return SWITCHED_OFF if health.is_off(offer.provider, offer.model) else None
+    return DISABLED if health.is_disabled(offer.provider, offer.model) else None
 
 
 def _reason(model: Model, offer: Offer, registry: Registry, today: date) -> str | None:
@@ -113,7 +113,7 @@ def choose(
         raise ModelNotOffered(model=model)
     fitting = [
         found
-        for found in standing(catalog, registry, health=health)
+        for found in offer_statuses(catalog, registry, health=health)
         if operation in found.model.operations
         and operation in _operations(registry, found.offer)
         and (model is None or found.model is named)
@@ -142,6 +142,30 @@ def choose(
 def _operations(registry: Registry, offer: Offer) -> frozenset[Operation]:
     provider = registry.get(offer.provider)
     return provider.operations if provider is not None else frozenset()
+
+
+def restore_route(
+    catalog: Catalog,
+    registry: Registry,
+    operation: Operation,
+    quality: Tier,
+    frozen: Iterable[tuple[str, str]],
+    *,
+    price: int,
+    size: Size,
+) -> Route:
+    """The route that was frozen at acceptance as (provider, vendor's model), without offers that are gone since.
+
+    Raises NothingOffered where none is left.
+    """
+    today = clock.now().date()
+    known = [found for key in frozen if (found := catalog.offer(*key)) is not None]
+    choices = [
+        Choice(model, offer, price, size) for model, offer in known if _reason(model, offer, registry, today) is None
+    ]
+    if not choices:
+        raise NothingOffered
+    return Route(operation, quality, "balanced", tuple(choices))
 
 
 def durations_of(health: Health, choice: Choice) -> Durations:

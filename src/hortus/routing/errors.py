@@ -1,4 +1,4 @@
-"""What routing can refuse."""
+"""Errors of routing."""
 
 from typing import Literal
 
@@ -31,7 +31,7 @@ class AllFailed(Exception):
         self.code = code
 
 
-class Refused(Exception):
+class ContentRejected(Exception):
     """The vendor refused the content or the input. `reason`: policy, bad_input or too_long."""
 
     def __init__(self, reason: str) -> None:

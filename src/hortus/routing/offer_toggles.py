@@ -1,4 +1,4 @@
-"""Switch offers off and on, and take off what a vendor refuses our key for; every process follows within seconds."""
+"""Disable and enable offers, by administrators and by refused keys; every process follows within seconds."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,17 +15,17 @@ from hortus.core.errors import Conflict, NotFound
 from hortus.providers import Checkable, ProviderError, Registry
 from hortus.routing.breaker import Health
 from hortus.routing.catalog import Catalog
-from hortus.routing.tables import KeyRefusal, OfferOff
+from hortus.routing.tables import DisabledOffer, KeyRefusal
 
 log = structlog.get_logger()
-LOOK_EVERY = 5.0
-"""Seconds after which a switch counts in every process at the latest; in the one that switched it counts at once."""
+POLL_SECONDS = 5.0
+"""Seconds after which a change counts in every process at the latest; where it was made it counts at once."""
 
 
-CHECK_EVERY = timedelta(seconds=60)
-CHECK_SECONDS = 20.0
+CHECK_INTERVAL = timedelta(seconds=60)
+CHECK_TIMEOUT = 20.0
 """How long one vendor may take to answer."""
-WITHOUT_CHECK = timedelta(minutes=5)
+RETRY_UNCHECKED_AFTER = timedelta(minutes=5)
 
 
 class OfferNotFound(NotFound):
@@ -35,76 +35,82 @@ class OfferNotFound(NotFound):
     detail = "The catalogue has no offer of that provider and model; GET /api/admin/models lists them."
 
 
-class AlreadySwitched(Conflict):
-    """It is off, or on, already."""
+class AlreadyInThatState(Conflict):
+    """The offer is disabled, or enabled, already."""
 
-    code, title = "already_switched", "It is switched that way already"
+    code, title = "already_switched", "The offer is in that state already"
     detail = "The offer is in that state already; read it again."
 
 
-async def switch_off(tx: Tx, catalog: Catalog, health: Health, provider: str, model: str) -> None:
-    """Sell an offer no more; jobs that its vendor already does are still fetched.
+async def disable_offer(tx: Tx, catalog: Catalog, health: Health, provider: str, model: str) -> None:
+    """Offer it no more; results of jobs that its vendor has started are still fetched.
 
-    Raises OfferNotFound, AlreadySwitched.
+    Raises OfferNotFound, AlreadyInThatState.
     """
     if not any((offer.provider, offer.model) == (provider, model) for each in catalog.models for offer in each.offer):
         raise OfferNotFound
-    added = tx.insert(OfferOff).values(provider=provider, model=model, since=clock.now())
-    if (await tx.execute(added.on_conflict_do_nothing().returning(OfferOff.provider))).first() is None:
-        raise AlreadySwitched
-    await _follow(tx, health)
+    added = tx.insert(DisabledOffer).values(provider=provider, model=model, since=clock.now())
+    if (await tx.execute(added.on_conflict_do_nothing().returning(DisabledOffer.provider))).first() is None:
+        raise AlreadyInThatState
+    await _apply_after_commit(tx, health)
 
 
-async def switch_on(tx: Tx, health: Health, provider: str, model: str) -> None:
-    """Sell an offer again, also one that the catalogue has lost meanwhile. Raises AlreadySwitched."""
-    gone = delete(OfferOff).where(OfferOff.provider == provider, OfferOff.model == model).returning(OfferOff.provider)
+async def enable_offer(tx: Tx, health: Health, provider: str, model: str) -> None:
+    """Offer it again, also where the catalogue has it no more. Raises AlreadyInThatState."""
+    gone = (
+        delete(DisabledOffer)
+        .where(DisabledOffer.provider == provider, DisabledOffer.model == model)
+        .returning(DisabledOffer.provider)
+    )
     if (await tx.execute(gone)).first() is None:
-        raise AlreadySwitched
-    await _follow(tx, health)
+        raise AlreadyInThatState
+    await _apply_after_commit(tx, health)
 
 
-async def _follow(tx: Tx, health: Health) -> None:
-    off = await offers_off(tx)
-    tx.after_commit(lambda: health.switch(off))
+async def _apply_after_commit(tx: Tx, health: Health) -> None:
+    disabled = await disabled_offers(tx)
+    tx.after_commit(lambda: health.set_disabled(disabled))
 
 
-async def offers_off(tx: Tx) -> frozenset[tuple[str, str]]:
-    """(provider, model) of every offer that is switched off."""
-    return frozenset((row[0], row[1]) for row in (await tx.execute(select(OfferOff.provider, OfferOff.model))).all())
+async def disabled_offers(tx: Tx) -> frozenset[tuple[str, str]]:
+    """(provider, model) of every disabled offer."""
+    return frozenset(
+        (row[0], row[1]) for row in (await tx.execute(select(DisabledOffer.provider, DisabledOffer.model))).all()
+    )
 
 
 @asynccontextmanager
-async def following(
-    database: Database, health: Health, registry: Registry, every: float = LOOK_EVERY
+async def follow_toggles(
+    database: Database, health: Health, registry: Registry, every: float = POLL_SECONDS
 ) -> AsyncIterator[None]:
-    """Know the switches from the start of the block, and follow what other processes switch until its end.
+    """Read the disabled offers now, and again every few seconds until the end of the block.
 
-    The vendors of `registry` that refused the key are asked again each minute.
+    Vendors of `registry` that refused the key are checked again each minute.
     """
-    await _look(database, health)
-    async with alongside(_keep_looking(database, health, registry, every)):
+    await _read(database, health)
+    async with alongside(_poll(database, health, registry, every)):
         yield
 
 
 async def key_refusals(tx: Tx) -> dict[str, datetime]:
-    """The providers whose vendor refuses our key, and since when."""
+    """The providers whose vendor refuses the key, and since when."""
     return {row[0]: row[1] for row in (await tx.execute(select(KeyRefusal.provider, KeyRefusal.since))).all()}
 
 
-async def forget_refusal(tx: Tx, provider: str) -> None:
-    """The vendor accepts the key again: sell its offers."""
+async def delete_refusal(tx: Tx, provider: str) -> None:
+    """The vendor accepts the key again: its offers count again."""
     await tx.execute(delete(KeyRefusal).where(KeyRefusal.provider == provider))
 
 
-async def _look(database: Database, health: Health) -> None:
+async def _read(database: Database, health: Health) -> None:
     async with database.snapshot() as tx:
-        health.switch(await offers_off(tx))
-        health.follow_refusals(frozenset(await key_refusals(tx)))
+        health.set_disabled(await disabled_offers(tx))
+        health.set_refusals(frozenset(await key_refusals(tx)))
 
 
-async def _tell_refusals(database: Database, health: Health) -> None:
-    """Let every process know what was refused here."""
-    refused, now = health.take_newly_refused(), clock.now()
+async def _store_refusals(database: Database, health: Health) -> None:
+    """Store the keys that were refused in this process, for all of them."""
+    refused, now = health.pop_newly_refused(), clock.now()
     if refused:
         async with database.transaction() as tx:
             rows = [{"provider": provider, "since": now, "checked_at": now} for provider in sorted(refused)]
@@ -112,16 +118,16 @@ async def _tell_refusals(database: Database, health: Health) -> None:
 
 
 async def _check_refused(database: Database, registry: Registry) -> None:
-    """Ask the vendors again that refused the key, each once a minute over all processes.
+    """Check again the keys that were refused, each once a minute over all processes.
 
-    One that cannot be asked without paid work is given another try with the next work after five minutes.
+    A vendor without a free check is tried with the next request after five minutes.
     """
     now = clock.now()
     async with database.snapshot() as tx:
-        due = select(KeyRefusal.provider).where(KeyRefusal.checked_at < now - CHECK_EVERY)
+        due = select(KeyRefusal.provider).where(KeyRefusal.checked_at < now - CHECK_INTERVAL)
         providers = (await tx.execute(due)).scalars().all()
     for name in providers:
-        claim = update(KeyRefusal).where(KeyRefusal.provider == name, KeyRefusal.checked_at < now - CHECK_EVERY)
+        claim = update(KeyRefusal).where(KeyRefusal.provider == name, KeyRefusal.checked_at < now - CHECK_INTERVAL)
         async with database.transaction() as tx:
             claimed = await tx.execute(claim.values(checked_at=now).returning(KeyRefusal.since))
             row = claimed.first()
@@ -131,28 +137,28 @@ async def _check_refused(database: Database, registry: Registry) -> None:
         if isinstance(provider, Checkable):
             accepted = await _accepts(provider)
         else:
-            accepted = row.since < now - WITHOUT_CHECK
+            accepted = row.since < now - RETRY_UNCHECKED_AFTER
         if accepted:
             async with database.transaction() as tx:
-                await forget_refusal(tx, name)
+                await delete_refusal(tx, name)
             log.info("provider_key_accepted", provider=name)
 
 
 async def _accepts(provider: Checkable) -> bool:
     try:
-        async with asyncio.timeout(CHECK_SECONDS):
+        async with asyncio.timeout(CHECK_TIMEOUT):
             await provider.check()
     except (ProviderError, TimeoutError):
         return False
     return True
 
 
-async def _keep_looking(database: Database, health: Health, registry: Registry, every: float) -> None:
+async def _poll(database: Database, health: Health, registry: Registry, every: float) -> None:
     while True:
         await asyncio.sleep(every)
         try:
-            await _tell_refusals(database, health)
+            await _store_refusals(database, health)
             await _check_refused(database, registry)
-            await _look(database, health)
-        except Exception:  # the database is away: what was known stays
-            log.warning("switches_not_read", exc_info=True)
+            await _read(database, health)
+        except Exception:  # the database is unavailable: the last state stays
+            log.warning("offer_toggles_unreadable", exc_info=True)

@@ -1,4 +1,4 @@
-"""Offers that an administrator switched off, and vendors that refused our key."""
+"""Tables of disabled offers, and of vendors that refuse the installation's key."""
 
 from datetime import datetime
 
@@ -8,10 +8,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 from hortus.core.db import Base
 
 
-class OfferOff(Base):
-    """One offer that is not sold until somebody switches it on again. `model` is the vendor's own name."""
+class DisabledOffer(Base):
+    """An offer that an administrator disabled. `model` is the vendor's own name."""
 
-    __tablename__ = "offers_off"
+    __tablename__ = "disabled_offers"
 
     provider: Mapped[str] = mapped_column(String(80), primary_key=True)
     model: Mapped[str] = mapped_column(String(120), primary_key=True)
@@ -19,7 +19,7 @@ class OfferOff(Base):
 
 
 class KeyRefusal(Base):
-    """A provider whose vendor refused the key: nothing of it is sold until the vendor accepts the key again."""
+    """A provider whose vendor refused the key: its offers are off until the vendor accepts the key again."""
 
     __tablename__ = "key_refusals"
 

@@ -16,7 +16,7 @@ from hortus.core.schemas import Body, MicroCredits
 from hortus.core.web.deps import AllResources, WriteTx
 from hortus.core.web.openapi import make_router
 from hortus.providers import Registry
-from hortus.routing import Catalog, Health, Standing
+from hortus.routing import Catalog, Health, OfferStatus
 
 router = make_router("/api/admin", "admin")
 
@@ -107,7 +107,7 @@ async def list_providers(_caller: Staff, resources: AllResources) -> ProvidersOu
 async def list_models(_caller: Admin, resources: AllResources) -> CatalogOut:
     """The catalogue with prices, costs, and how each offer is doing."""
     catalog, health = resources.get(Catalog), resources.get(Health)
-    standing = routing.standing(catalog, resources.get(Registry), health=health)
+    statuses = routing.offer_statuses(catalog, resources.get(Registry), health=health)
     items = [
         CatalogModelOut(
             id=model.id,
@@ -117,14 +117,14 @@ async def list_models(_caller: Admin, resources: AllResources) -> CatalogOut:
             sketch=model.sketch,
             operations=list(model.operations),
             price={name: value for name, value in model.price if value},
-            offers=[_show(each, health) for each in standing if each.model is model],
+            offers=[_show(each, health) for each in statuses if each.model is model],
         )
         for model in catalog.models
     ]
     return CatalogOut(dated=catalog.dated, items=items)
 
 
-def _show(each: Standing, health: Health) -> OfferOut:
+def _show(each: OfferStatus, health: Health) -> OfferOut:
     offer = each.offer
     times = health.durations(
         offer.provider, offer.model, routing.typical_seconds(offer, generation.usual_size(each.model))
@@ -134,7 +134,7 @@ def _show(each: Standing, health: Health) -> OfferOut:
         model=offer.model,
         on_sale=each.reason is None,
         reason=each.reason,
-        enabled=not health.is_off(offer.provider, offer.model),
+        enabled=not health.is_disabled(offer.provider, offer.model),
         breaker=health.state(offer.provider, offer.model),
         opens_in_seconds=health.opens_in(offer.provider, offer.model),
         p50_seconds=times.p50,
@@ -150,14 +150,14 @@ def _show(each: Standing, health: Health) -> OfferOut:
 async def disable(body: SwitchIn, caller: RecentAdmin, tx: WriteTx, resources: AllResources) -> SwitchedOut:
     """Sell an offer no more: at once here, within seconds in every process. What is queued passes it over."""
     catalog, health = resources.get(Catalog), resources.get(Health)
-    await routing.switch_off(tx, catalog, health, body.provider, body.model)
+    await routing.disable_offer(tx, catalog, health, body.provider, body.model)
     return await _switched(tx, caller, body, enabled=False)
 
 
 @router.post("/offers/enable", operation_id="admin_enable_offer")
 async def enable(body: SwitchIn, caller: RecentAdmin, tx: WriteTx, resources: AllResources) -> SwitchedOut:
     """Sell an offer again."""
-    await routing.switch_on(tx, resources.get(Health), body.provider, body.model)
+    await routing.enable_offer(tx, resources.get(Health), body.provider, body.model)
     return await _switched(tx, caller, body, enabled=True)
 
 
