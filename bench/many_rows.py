@@ -93,7 +93,7 @@ def looks(settings: Settings) -> dict[str, Look]:
         return len((await history.payments_of(tx, ME, PAGE)).items)
 
     async def usage(tx: Tx) -> int:
-        return PAGE.limit if (await usage_of(tx, settings, ME))["windows"] else 0
+        return PAGE.limit if (await usage_of(tx, ME, settings=settings))["windows"] else 0
 
     return {
         "list of rooms": rooms,

@@ -18,7 +18,7 @@ from hortus.accounts.consents import Consent, ConsentKind, change_consent, conse
 from hortus.accounts.deletion import account_reopened, begin_erasure
 from hortus.accounts.devices import sweep_devices
 from hortus.accounts.principals import Budgets, Principal, PrincipalCache, sessions_changed, user_changed
-from hortus.accounts.profile_extensions import ProfileExtras
+from hortus.accounts.profile_extensions import ProfileExtensions
 from hortus.accounts.sessions import is_live as session_is_live
 from hortus.accounts.users import (
     Profile,
@@ -41,7 +41,7 @@ __all__ = [
     "Principal",
     "PrincipalCache",
     "Profile",
-    "ProfileExtras",
+    "ProfileExtensions",
     "Role",
     "Welcome",
     "account_reopened",

@@ -6,7 +6,7 @@ from fastapi import Request
 
 from hortus.accounts import devices, sessions, users
 from hortus.accounts.deletion import reopen
-from hortus.accounts.profile_extensions import ProfileExtras
+from hortus.accounts.profile_extensions import ProfileExtensions
 from hortus.accounts.user_agent import device_name
 from hortus.auth import mfa, passkeys, session_cookies
 from hortus.auth.access_tokens import AccessTokens
@@ -84,8 +84,8 @@ async def tokens_of(
 ) -> TokensOut:
     """The answer of every way in: the user, and the pair of tokens of a session."""
     access = resources.get(AccessTokens)
-    extras = await resources.get(ProfileExtras).of(tx, user_id)
-    user = UserOut(**(await users.profile_of(tx, user_id))._asdict(), plan=extras["plan"])
+    plan = await resources.get(ProfileExtensions).plan_of(tx, user_id)
+    user = UserOut(**(await users.profile_of(tx, user_id))._asdict(), plan=plan)
     return TokensOut(
         user=user,
         access_token=access.sign(user_id, session_id, at),

@@ -24,8 +24,7 @@ class PlanNames:
         """The name of the user's plan."""
 
         async def read() -> str:
-            async with database.snapshot() as tx:
-                return (await quotas.plan_of(tx, user_id)).terms.name
+            return await quotas.plan_name(database, user_id)
 
         return await self._known.get((quotas.plan_stamp(user_id),), read)
 

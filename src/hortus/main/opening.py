@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from typing import Any
+from functools import partial
 
 import structlog
 
@@ -100,7 +100,7 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
             auth.Throttle(settings),
             auth.DeviceCookie(settings),
             accounts.PrincipalCache(_trust(settings), shared),
-            accounts.ProfileExtras(_usage_extra(settings)),
+            accounts.ProfileExtensions(quotas.plan_name, partial(usage_of, settings=settings)),
             routing.load(settings.catalog_path),
             routing.Health(),
             generation.Conversations(database, settings, chat.read_conversation),
@@ -267,14 +267,6 @@ def _trust(settings: Settings) -> float:
     if settings.principal_cache_seconds is not None:
         return settings.principal_cache_seconds
     return LEASE_SECONDS if settings.redis_url else 0.0
-
-
-def _usage_extra(settings: Settings) -> Any:
-    async def extra(tx: Tx, user_id: str) -> dict[str, Any]:
-        usage = await usage_of(tx, settings, user_id)
-        return {"plan": usage["plan"], "usage": usage}
-
-    return extra
 
 
 async def _welcome(tx: Tx, user_id: str) -> None:

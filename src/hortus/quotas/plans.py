@@ -8,7 +8,9 @@ from sqlalchemy import Select, and_, func, insert, or_, select, update
 
 from hortus.core import cache, clock, ids
 from hortus.core.db import Tx
+from hortus.core.db.compiled_select import Source
 from hortus.core.settings import Settings
+from hortus.quotas import statements
 from hortus.quotas.defaults import BASIC, PlanSettings, PlanTerms, WindowTerms, default_terms
 from hortus.quotas.errors import UnknownPlan
 from hortus.quotas.tables import Plan, PlanWindow, UserPlan
@@ -140,6 +142,14 @@ async def end_plan(tx: Tx, user_id: str, plan_id: str) -> bool:
     )
     cache.changed(tx, plan_stamp(user_id), wait=False)
     return ended.first() is not None
+
+
+async def plan_name(source: Source, user_id: str) -> str:
+    """The name of the user's current plan; one query."""
+    rows = await source.read(statements.PLAN_NAME, user_id=user_id, now=clock.now())
+    if not rows:
+        raise UnknownPlan("there is no plan `basic`; call ensure_plans at start-up")
+    return str(rows[0][0])
 
 
 async def plan_of(tx: Tx, user_id: str) -> PlanVersion:

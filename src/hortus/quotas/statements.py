@@ -57,6 +57,15 @@ RESTORE = SetStatement(
     "RETURNING reference, user_id, kind, count, day, month",
     id="text",
 ).answering(reference=String(), user_id=String(), kind=String(), count=Integer(), day=Date(), month=Date())
+PLAN_NAME = Read(
+    text(
+        "SELECT p.name AS plan FROM plans AS p WHERE p.id = COALESCE("
+        "(SELECT h.plan_id FROM plan_holders AS h WHERE h.user_id = :user_id AND (h.until IS NULL OR h.until > :now)), "
+        "(SELECT b.id FROM plans AS b WHERE b.name = 'basic' AND b.active ORDER BY b.version DESC LIMIT 1))"
+    )
+    .bindparams(bindparam("user_id", type_=String()), bindparam("now", type_=Moment()))
+    .columns(plan=String())
+)
 # At least one row for every plan. No row means that there is no plan at all; the caller must raise then.
 USAGE = Read(
     text(

@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 
 from hortus.accounts import users
 from hortus.accounts.consents import Said, change_consent
-from hortus.accounts.profile_extensions import ProfileExtras
+from hortus.accounts.profile_extensions import ProfileExtensions
 from hortus.auth import password_login
 from hortus.auth.deps import Caller
 from hortus.auth.otp import Codes, Target, pending_sign_up
@@ -47,7 +47,7 @@ from hortus.core.web.openapi import make_router, open_to_keys, public
 
 router = make_router("/api")
 rate_limits.declare("login_account")
-Extras = Annotated[ProfileExtras, resource(ProfileExtras)]
+Extensions = Annotated[ProfileExtensions, resource(ProfileExtensions)]
 
 
 @router.post(
@@ -169,23 +169,24 @@ async def setup(
 @router.get("/user/me", tags=["user"], response_model=ProfileOut, openapi_extra=open_to_keys("profile:read"))
 async def me(caller: Caller, resources: AllResources) -> JSONResponse:
     """Who is signed in, with plan, limits and credits."""
-    return await _show(resources.get(Database), caller.user_id, resources.get(ProfileExtras))
+    return await _show(resources.get(Database), caller.user_id, resources.get(ProfileExtensions))
 
 
 @router.get("/user/profile", tags=["user"], response_model=ProfileOut, openapi_extra=open_to_keys("profile:read"))
 async def read_profile(caller: Caller, resources: AllResources) -> JSONResponse:
     """The profile, with plan, limits and credits."""
-    return await _show(resources.get(Database), caller.user_id, resources.get(ProfileExtras))
+    return await _show(resources.get(Database), caller.user_id, resources.get(ProfileExtensions))
 
 
-async def _show(source: Source, user_id: str, extras: ProfileExtras) -> JSONResponse:
+async def _show(source: Source, user_id: str, extensions: ProfileExtensions) -> JSONResponse:
     profile = await users.profile_of(source, user_id)
-    return JSONResponse({**profile._asdict(), **await extras.of(source, user_id)})
+    usage = await extensions.usage_of(source, user_id)
+    return JSONResponse({**profile._asdict(), "plan": usage["plan"], "usage": usage})
 
 
 @router.put("/user/profile", tags=["user"], response_model=ProfileOut)
 async def change_profile(
-    body: ProfileIn, request: Request, caller: Caller, tx: WriteTx, extras: Extras
+    body: ProfileIn, request: Request, caller: Caller, tx: WriteTx, extensions: Extensions
 ) -> JSONResponse:
     """Change the name or the consent to marketing; absent fields stay."""
     changes = body.model_dump(exclude_unset=True)
@@ -194,4 +195,4 @@ async def change_profile(
         await change_consent(tx, caller.user_id, "marketing", given=consent, network=coarse_network_of(request))
     if changes:
         await users.update_profile(tx, caller.user_id, changes)
-    return await _show(tx, caller.user_id, extras)
+    return await _show(tx, caller.user_id, extensions)

@@ -22,7 +22,7 @@ SettingsOf = Annotated[Settings, resource(Settings)]
 @router.get("/user/usage", tags=["user"], openapi_extra=open_to_keys("usage:read"))
 async def usage(caller: Caller, tx: ReadTx, settings: SettingsOf) -> dict[str, Any]:
     """Every quota window and the credits: what was used, what is left, when it resets."""
-    return await service.usage_of(tx, settings, caller.user_id)
+    return await service.usage_of(tx, caller.user_id, settings=settings)
 
 
 @router.get("/user/dashboard", tags=["user"], openapi_extra=open_to_keys("usage:read"))

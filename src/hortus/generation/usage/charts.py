@@ -35,7 +35,7 @@ async def dashboard_of(
     """The last `days` days of a user; costs as much as was made in them, whatever was made before."""
     calendar = quotas.days_before(at or clock.now(), settings.zone, days)
     counts = await _count(tx, user_id, calendar)
-    usage = await service.usage_of(tx, settings, user_id)
+    usage = await service.usage_of(tx, user_id, settings=settings)
     kinds = [
         KindWorksOut(kind=kind, **_sum([each for each in counts if each.kind == kind]).model_dump()) for kind in KINDS
     ]

@@ -1,4 +1,4 @@
-"""What a user has used and what is left, on one page."""
+"""Usage summary of a user: plan, quota windows and credits."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from hortus.core.db.compiled_select import Source
 from hortus.core.settings import Settings
 
 
-async def usage_of(source: Source, settings: Settings, user_id: str) -> dict[str, Any]:
+async def usage_of(source: Source, user_id: str, *, settings: Settings) -> dict[str, Any]:
     """Plan, every quota window, and credits in micro-credits as text; ready for JSON."""
     used = await quotas.usage(source, user_id, zone=settings.zone)
     credit = await ledger.balance(source, user_id)
