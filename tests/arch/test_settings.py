@@ -26,7 +26,7 @@ READERS = {"main/configuration.py", "core/settings.py", "auth/oidc/settings.py",
 """Where the environment is read: at start, by the settings and by the command line."""
 FOR_CHILDREN = {
     "core/forked_worker.py",
-    "billing/papers/printing.py",
+    "invoicing/pdf.py",
     "main/journey.py",
 }
 """Where a part of the environment is handed on to a child process."""

@@ -227,7 +227,7 @@ async def test_a_late_payment_of_an_ended_order_counts_its_use(shop: Hortus):
     customer = await shop.customer()
     order = await buy(customer, "/api/payment/topup", pack="small", currency="INR", coupon=code)
     async with shop.database.transaction() as tx:
-        from hortus.billing.closing import close
+        from hortus.billing.checkout.close_checkout import close
 
         assert await close(tx, order["checkout_id"], "ended")
         assert not await close(tx, order["checkout_id"], "ended")

@@ -9,7 +9,7 @@ from sqlalchemy import select, text, update
 from tests.billing.conftest import available, buy, press, quiet, rows
 from tests.serving import Hortus
 
-from hortus.billing.checkouts import give_up
+from hortus.billing.checkout.service import give_up
 from hortus.billing.tables import Checkout
 from hortus.core import clock
 from hortus.payments.sandbox import vendor

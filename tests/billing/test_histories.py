@@ -11,16 +11,16 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import func, insert, select
-from tests.billing.papers.test_numbers import person
+from tests.invoicing.test_numbers import person
 
 from hortus import ledger
-from hortus.billing import apply, jobs
-from hortus.billing.papers import issue
-from hortus.billing.papers.tables import Invoice
+from hortus.billing import apply, tasks
+from hortus.billing.payments.documents import issue
 from hortus.billing.tables import Checkout, Dispute, Payment, Refund
 from hortus.core import clock, ids
 from hortus.core.db import Database
 from hortus.core.money import shares_of
+from hortus.invoicing.tables import Invoice
 from hortus.ledger.tables import Entry
 from hortus.payments import CheckoutPaid, Disputed, Fact, Paid, Refunded
 from hortus.payments.base import DisputeStatus
@@ -194,7 +194,7 @@ def seller(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> l
 
 
 async def test_ledger_documents_and_vendor_agree_after_any_history(seller: list[int], database: Database, full: bool):
-    jobs.connect_signals()
+    tasks.connect_signals()
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(number: int) -> int:

@@ -12,7 +12,7 @@ from tests.billing.conftest import available, buy, press, quiet, rows, usage
 from tests.serving import Hortus, serve
 
 from hortus import billing, ledger
-from hortus.billing.inbox import reconcile
+from hortus.billing.webhooks.inbox import reconcile
 from hortus.core import clock
 from hortus.payments.sandbox.deliver import HEADER, body_of, sign, signing_keys
 from hortus.payments.sandbox.tables import SandboxEvent

@@ -8,7 +8,7 @@ from tests.billing.test_auto_topup import CREDIT, saved, spend, user_of
 from tests.serving import Hortus
 
 from hortus import ledger
-from hortus.billing import balance_watches
+from hortus.billing.low_balance import emails
 from hortus.core import ids
 
 MAILS = "SELECT count(*) FROM tasks WHERE name = 'senders.mail'"
@@ -17,7 +17,7 @@ MAILS = "SELECT count(*) FROM tasks WHERE name = 'senders.mail'"
 async def look(shop: Hortus) -> int:
     """Sweep; how many mails that made."""
     before = (await rows(shop, MAILS))[0][0]
-    await balance_watches.sweep(shop.resources, None)  # type: ignore[arg-type] # a sweep does not look at its task
+    await emails.sweep(shop.resources, None)  # type: ignore[arg-type] # a sweep does not look at its task
     return int((await rows(shop, MAILS))[0][0]) - before
 
 

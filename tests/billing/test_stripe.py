@@ -16,7 +16,7 @@ from tests.payments.bench import stripe_settings
 from tests.serving import Hortus, serve
 
 from hortus import ledger
-from hortus.billing.inbox import reconcile
+from hortus.billing.webhooks.inbox import reconcile
 
 CREDIT = 1_000_000
 WELCOME = 5 * CREDIT

@@ -30,7 +30,7 @@ from tests.serving import PASSWORD, Hortus, ended
 
 from hortus import quotas
 from hortus.auth.tables import ExternalAccount
-from hortus.billing.papers import issue
+from hortus.billing.payments.documents import issue
 from hortus.billing.tables import Payment, WebhookEvent
 from hortus.core import clock, ids
 from hortus.tasks.tables import Task

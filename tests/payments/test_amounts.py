@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.emulators.limits import razorpay_refuses, stripe_refuses
 
-from hortus.billing.papers.printing import money
-from hortus.billing.papers.sheets import decimal
+from hortus.billing.statements.reports import decimal
 from hortus.core.money import WITH_FOUR, WITH_THREE, WITHOUT_MINOR, minor_digits, money_to_text
+from hortus.invoicing.pdf import money
 from hortus.payments.amounts import Amounts
 from hortus.payments.razorpay.settings import AMOUNTS as RAZORPAY
 from hortus.payments.stripe.currencies import AMOUNTS as STRIPE

@@ -1,7 +1,5 @@
 """Selling: the price list, checkouts, subscriptions, payments, and what follows when money goes back."""
 
-from hortus.billing.amounts import require_prices
-from hortus.billing.assign import assign_to_checkout, assign_to_user
 from hortus.billing.auto_topup import turn_off as stop_auto_topup
 from hortus.billing.errors import (
     CannotChange,
@@ -11,24 +9,21 @@ from hortus.billing.errors import (
     PaymentNotFound,
     PaymentsNotConfigured,
 )
-from hortus.billing.facts import apply
-from hortus.billing.history import payments_of, refund
-from hortus.billing.inbox import replay
-from hortus.billing.leaving import end_subscription, subscribers
-from hortus.billing.oversight import (
+from hortus.billing.events import apply
+from hortus.billing.payments.admin_queries import (
     EventStatus,
     PaymentStatus,
     find_payments,
     find_webhook_events,
-    look_at_payment,
+    get_payment,
     unmatched_payments,
     webhook_event,
 )
-from hortus.billing.papers import InvoiceSettings, forget_details
-from hortus.billing.papers.printing import Press
-from hortus.billing.revenue import Revenue, revenue
-from hortus.billing.signals import dispute_lost, payment_failed, payment_received, payment_reversed
-from hortus.billing.sold import (
+from hortus.billing.payments.assign import assign_to_checkout, assign_to_user
+from hortus.billing.payments.refunds import payments_of, refund
+from hortus.billing.payments.revenue import Revenue, revenue
+from hortus.billing.price_list.amounts import require_prices
+from hortus.billing.price_list.catalogue import (
     DEFAULT_PACKS,
     BillingSettings,
     Pack,
@@ -39,6 +34,9 @@ from hortus.billing.sold import (
     pack_versions,
     publish_pack,
 )
+from hortus.billing.signals import dispute_lost, payment_failed, payment_received, payment_reversed
+from hortus.billing.subscriptions.account_closed import end_subscription, subscribers
+from hortus.billing.webhooks.inbox import replay
 
 __all__ = [
     "DEFAULT_PACKS",
@@ -47,14 +45,12 @@ __all__ = [
     "CannotRefund",
     "EventStatus",
     "GatewayFailed",
-    "InvoiceSettings",
     "NotForSale",
     "Pack",
     "PackTerms",
     "PaymentNotFound",
     "PaymentStatus",
     "PaymentsNotConfigured",
-    "Press",
     "Revenue",
     "apply",
     "assign_to_checkout",
@@ -65,8 +61,7 @@ __all__ = [
     "ensure_packs",
     "find_payments",
     "find_webhook_events",
-    "forget_details",
-    "look_at_payment",
+    "get_payment",
     "offered_packs",
     "pack_versions",
     "payment_failed",

@@ -11,9 +11,13 @@ from pydantic import BaseModel
 from hortus import quotas
 from hortus.accounts import Principal
 from hortus.auth import Caller, limited_caller
-from hortus.billing import checkouts, coupons, history, orders, sold, subscriptions
-from hortus.billing.checkouts import MakeOrder, Return
+from hortus.billing import coupons
+from hortus.billing.checkout import orders
+from hortus.billing.checkout import service as checkouts
+from hortus.billing.checkout.service import MakeOrder, Return
 from hortus.billing.coupons import Coupon
+from hortus.billing.payments import refunds
+from hortus.billing.price_list import catalogue
 from hortus.billing.schemas import (
     AmountOut,
     BuyCredits,
@@ -33,6 +37,7 @@ from hortus.billing.schemas import (
     SubscriptionDetails,
     SubscriptionOut,
 )
+from hortus.billing.subscriptions import service as subscriptions
 from hortus.billing.tables import Checkout
 from hortus.core import idempotency, ids
 from hortus.core.db import Database, Tx
@@ -64,9 +69,9 @@ async def price_list(tx: ReadTx, gateways: GatewaysOf) -> PriceList:
                 credits=pack.terms.credits,
                 prices=pack.terms.prices,
             )
-            for pack in await sold.offered_packs(tx)
+            for pack in await catalogue.offered_packs(tx)
         ],
-        amounts=[AmountOut(**asdict(each)) for each in tx.settings(sold.BillingSettings).amounts()],
+        amounts=[AmountOut(**asdict(each)) for each in tx.settings(catalogue.BillingSettings).amounts()],
         gateways=[GatewayOut.of(gateway) for gateway in gateways.ready()],
     )
 
@@ -93,7 +98,7 @@ async def subscribe(
     gateway = orders.choose_gateway(resources.get(Gateways), wish.gateway, wish.currency, subscription=True)
 
     async def order(tx: Tx) -> Checkout:
-        plan = await sold.plan_named(tx, wish.plan)
+        plan = await catalogue.plan_named(tx, wish.plan)
         currency = orders.choose_currency(tx, gateway, wish.currency, plan.terms.prices_per(wish.interval))
         coupon = await _coupon(tx, resources, wish)
         return await orders.order_plan(tx, gateway, caller.user_id, plan, wish.interval, currency, coupon)
@@ -242,7 +247,7 @@ async def open_portal(
     caller: Caller, resources: AllResources, body: Annotated[OpenPortal | None, Body()] = None
 ) -> PortalOut:
     """A page of the gateway where you manage cards and papers, where it has one."""
-    return PortalOut(url=await history.portal(resources, caller.user_id, (body or OpenPortal()).return_path))
+    return PortalOut(url=await refunds.portal(resources, caller.user_id, (body or OpenPortal()).return_path))
 
 
 async def _now(resources: Resources, user_id: str) -> SubscriptionDetails:
@@ -283,5 +288,5 @@ async def _asked_once(
 @router.get("/payment/history")
 async def payment_history(caller: Caller, tx: ReadTx, paging: PageOf) -> Page[PaymentOut]:
     """What you paid, the newest first."""
-    page = await history.payments_of(tx, caller.user_id, paging)
+    page = await refunds.payments_of(tx, caller.user_id, paging)
     return Page(items=[PaymentOut.of(row) for row in page.items], next_cursor=page.next_cursor)

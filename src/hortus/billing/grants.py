@@ -5,8 +5,8 @@ from datetime import datetime
 from sqlalchemy import select
 
 from hortus import ledger, quotas
-from hortus.billing.closing import reference_of
-from hortus.billing.sold import MONTHS, BillingSettings, Sold, credits_of
+from hortus.billing.checkout.close_checkout import reference_of
+from hortus.billing.price_list.catalogue import MONTHS, BillingSettings, Sold, credits_of
 from hortus.billing.tables import Payment, Subscription
 from hortus.core import clock
 from hortus.core.clock import months_later

@@ -11,7 +11,7 @@ from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 from pydantic import ValidationError
 
-from hortus import auth, billing, payments, privacy, providers, quotas, routing, senders
+from hortus import auth, billing, invoicing, payments, privacy, providers, quotas, routing, senders
 from hortus.core import rate_limits
 from hortus.core.configuration import (
     BadSettings,
@@ -45,7 +45,7 @@ def groups() -> tuple[type[SettingsGroup], ...]:
         auth.CodeSettings,
         quotas.PlanSettings,
         billing.BillingSettings,
-        billing.InvoiceSettings,
+        invoicing.InvoiceSettings,
         privacy.PrivacySettings,
         *senders.SETTINGS,
         *providers.settings_groups(),

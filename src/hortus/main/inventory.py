@@ -10,9 +10,12 @@ from pydantic_settings import BaseSettings
 
 from hortus import privacy
 from hortus.auth.otp import delivery as code_tasks
-from hortus.billing import auto_topup, dunning, inbox
-from hortus.billing import jobs as billing_tasks
-from hortus.billing.referrals import jobs as referral_tasks
+from hortus.billing import auto_topup
+from hortus.billing import tasks as billing_tasks
+from hortus.billing.payments import documents
+from hortus.billing.referrals import tasks as referral_tasks
+from hortus.billing.subscriptions import dunning
+from hortus.billing.webhooks import inbox
 from hortus.files import tasks as files_tasks
 from hortus.generation import tasks as generation_tasks
 from hortus.generation import vendor_cleanup as vendor_tasks
@@ -30,6 +33,7 @@ TASKS = (
     billing_tasks,
     code_tasks,
     deletion,
+    documents,
     dunning,
     erase,
     exports,

@@ -13,6 +13,7 @@ from hortus import (
     billing,
     chat,
     generation,
+    invoicing,
     ledger,
     payments,
     privacy,
@@ -21,7 +22,7 @@ from hortus import (
     senders,
     tasks,
 )
-from hortus.billing import jobs as billing_jobs
+from hortus.billing import tasks as billing_tasks
 from hortus.core import cache, events, shared_settings
 from hortus.core.cache import LEASE_SECONDS, OwnStamps, SharedStamps, Stamps
 from hortus.core.configuration import Configuration
@@ -72,7 +73,7 @@ def _observed(settings: Settings, resources: Resources, role: Role) -> AbstractA
 
 def _service_names(settings: Settings, configuration: Configuration) -> list[str]:
     """The names by which customers know this installation."""
-    brand, seller = configuration.get(senders.MessageSettings), configuration.get(billing.InvoiceSettings)
+    brand, seller = configuration.get(senders.MessageSettings), configuration.get(invoicing.InvoiceSettings)
     return auth.service_names(settings, brand.brand, seller.invoice_seller_name)
 
 
@@ -112,7 +113,7 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
         _add_messages(resources, configuration, database, http)
         resources.add(LocalStorage(settings.data_dir / "files"), Storage)
         resources.add(registry or discover(Context(http, settings.data_dir)), Registry)
-        resources.add(billing.Press())
+        resources.add(invoicing.PdfRenderer())
         resources.add(payments.discover(payments.Context(http, settings, database)))
         resources.add(chat.SendMessages(database, resources))
         replies = chat.ReplyUpdater(bus)
@@ -191,7 +192,7 @@ def _connect_signals() -> None:
     accounts.consent_said.connect(privacy.note_consent)
     accounts.account_reopened.connect(privacy.note_reopened)
     counting.connect()
-    billing_jobs.connect_signals()
+    billing_tasks.connect_signals()
 
 
 def _carried(database: Database, bus: Bus, redis: Redis | None) -> Stamps:

@@ -13,15 +13,17 @@ from hortus.admin.users import api as admin_users
 from hortus.admin.work import api as work
 from hortus.auth.api import api_keys, identifiers, mfa, oidc, otp, passkeys, password_reset, sessions, users
 from hortus.billing import api as billing
-from hortus.billing import callbacks, webhooks
 from hortus.billing.auto_topup import api as auto_topup
+from hortus.billing.checkout import callbacks
 from hortus.billing.coupons import api as coupons
-from hortus.billing.papers import api as papers
 from hortus.billing.referrals import api as referrals
+from hortus.billing.statements import api as statements
+from hortus.billing.webhooks import api as webhooks
 from hortus.chat import api as chat
 from hortus.files import api as files
 from hortus.generation import api as generation
 from hortus.generation.usage import api as usage
+from hortus.invoicing import api as invoicing
 from hortus.payments.sandbox import api as sandbox
 from hortus.privacy import api as privacy
 
@@ -47,7 +49,8 @@ ALL = (
     money,
     offers,
     oidc,
-    papers,
+    invoicing,
+    statements,
     passkeys,
     privacy,
     referrals,

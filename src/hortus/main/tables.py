@@ -7,13 +7,13 @@ from hortus.auth import tables as auth
 from hortus.billing import tables as billing
 from hortus.billing.auto_topup import tables as auto_topup
 from hortus.billing.coupons import tables as coupons
-from hortus.billing.papers import tables as papers
 from hortus.billing.referrals import tables as referrals
 from hortus.chat import tables as chat
 from hortus.core import tables as core
 from hortus.core.db import Base
 from hortus.files import tables as files
 from hortus.generation import tables as generation
+from hortus.invoicing import tables as invoicing
 from hortus.ledger import tables as ledger
 from hortus.payments.sandbox import tables as sandbox
 from hortus.privacy import tables as privacy
@@ -34,7 +34,7 @@ ALL = (
     generation,
     given_credits,
     ledger,
-    papers,
+    invoicing,
     privacy,
     quotas,
     referrals,

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sized
 
 from hortus import accounts, auth, ledger, tasks
-from hortus.billing import jobs as billing_jobs
+from hortus.billing import tasks as billing_tasks
 from hortus.core import idempotency
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
@@ -46,7 +46,7 @@ PERIODIC = (
     tasks.every("ledger.expire", expire, 60),
     tasks.every("core.sweep", sweep, 600),
     *files_tasks.PERIODIC,
-    *billing_jobs.PERIODIC,
+    *billing_tasks.PERIODIC,
     *privacy_tasks.PERIODIC,
     *sandbox.PERIODIC,
     *invariants.PERIODIC,

@@ -12,7 +12,7 @@ from tests.emulators.razorpay import Event, RazorpayEmulator
 from tests.payments.razorpay.conftest import PRO, SMALL, WELCOME, Post, of_checkout
 from tests.serving import Hortus
 
-from hortus.billing.inbox import reconcile
+from hortus.billing.webhooks.inbox import reconcile
 
 HOOK = "/api/webhook/razorpay"
 SIGNATURE = "X-Razorpay-Signature"

@@ -98,12 +98,12 @@ async def assign_payment(payment_id: Id, body: AssignIn, caller: RecentAdmin, tx
 
 
 async def _look(tx: Tx, payment_id: str) -> PaymentDetailsOut:
-    looked = await billing.look_at_payment(tx, payment_id)
+    looked = await billing.get_payment(tx, payment_id)
     return PaymentDetailsOut(
         **dict(MoneyOut.of(looked.payment)),
         refunds=[_back(row, row.refunded_at) for row in looked.refunds],
         disputes=[_back(row, row.opened_at) for row in looked.disputes],
-        papers=[PaperOut.model_validate(row, from_attributes=True) for row in looked.papers],
+        papers=[PaperOut.model_validate(row, from_attributes=True) for row in looked.invoices],
     )
 
 

@@ -22,7 +22,7 @@ async def refund(
     async with database.transaction() as tx:
         kept = await idempotency.claim(tx, claim)
         if kept is None:
-            payment = (await billing.look_at_payment(tx, payment_id)).payment
+            payment = (await billing.get_payment(tx, payment_id)).payment
             amount = payment.amount_minor - payment.refunded_minor if wanted is None else wanted
             await idempotency.keep(tx, claim, 202, {"amount_minor": amount})
             details = {"amount_minor": amount, "currency": payment.currency, "user_id": payment.user_id}
@@ -46,5 +46,5 @@ async def refund(
 async def _booked(database: Database, payment_id: str, amount: int) -> bool:
     """Whether a refund of that amount is there already: then the first try reached the gateway before it broke off."""
     async with database.snapshot() as tx:
-        looked = await billing.look_at_payment(tx, payment_id)
+        looked = await billing.get_payment(tx, payment_id)
     return any(each.amount_minor == amount for each in looked.refunds)

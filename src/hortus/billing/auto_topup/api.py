@@ -5,9 +5,9 @@ from typing import Annotated
 from sqlalchemy import select
 
 from hortus.auth import Caller, limited_caller
-from hortus.billing import orders
 from hortus.billing.auto_topup import service
 from hortus.billing.auto_topup.schemas import AutoTopupIn, AutoTopupOut
+from hortus.billing.checkout import orders
 from hortus.billing.errors import NothingSaved
 from hortus.billing.tables import Customer, Payment
 from hortus.core.db import Tx

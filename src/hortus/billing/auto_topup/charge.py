@@ -9,13 +9,14 @@ import structlog
 from sqlalchemy import or_, select, update
 
 from hortus import ledger, tasks
-from hortus.billing import orders, sold
 from hortus.billing.auto_topup import service
 from hortus.billing.auto_topup.tables import AutoTopup
-from hortus.billing.checkouts import Return, buyer_of, order_of
-from hortus.billing.closing import close
+from hortus.billing.checkout import orders
+from hortus.billing.checkout.close_checkout import close
+from hortus.billing.checkout.service import Return, buyer_of, order_of
 from hortus.billing.errors import AmountNotChargeable, GatewayFailed, NotForSale
-from hortus.billing.refresh import refresh
+from hortus.billing.price_list import catalogue
+from hortus.billing.sync import refresh
 from hortus.billing.tables import Checkout
 from hortus.core import clock
 from hortus.core.db import Database
@@ -80,7 +81,7 @@ async def _order(resources: Resources, gateway: Gateway, row: AutoTopup) -> str 
                 raise _NotNow
             wanted = await orders.pack_wanted(tx, gateway, row.pack, row.currency)
             order = await orders.order_credits(tx, gateway, row.user_id, wanted, kind="auto_topup")
-            per_hour = tx.settings(sold.BillingSettings).auto_topup_per_hour
+            per_hour = tx.settings(catalogue.BillingSettings).auto_topup_per_hour
             if not await service.start(tx, row.user_id, order.id, order.amount_minor, order.currency, per_hour):
                 raise _NotNow
     except (_NotNow, NotForSale):

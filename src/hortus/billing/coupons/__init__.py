@@ -1,8 +1,8 @@
 """Codes that take something off a payment, or give credit."""
 
+from hortus.billing.coupons.attempts import guess_counted
 from hortus.billing.coupons.codes import mint, plain
 from hortus.billing.coupons.errors import CouponNotApplicable
-from hortus.billing.coupons.guesses import guess_counted
 from hortus.billing.coupons.service import (
     CouponTerms,
     discount_of,

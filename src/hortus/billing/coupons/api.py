@@ -7,7 +7,7 @@ from fastapi.responses import JSONResponse
 
 from hortus.auth import Caller
 from hortus.billing.coupons import service
-from hortus.billing.coupons.guesses import guess_counted
+from hortus.billing.coupons.attempts import guess_counted
 from hortus.billing.coupons.schemas import RedeemedOut, RedeemIn
 from hortus.core.settings import Settings
 from hortus.core.web.deps import OnceOnly, WriteTx, no_resource, resource

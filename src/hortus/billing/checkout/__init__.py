@@ -1,0 +1,1 @@
+"""Checkouts: order, open at the gateway, cancel, expire, close."""

@@ -1,0 +1,190 @@
+"""Setting out to buy: the order is written down, the gateway is told, the buyer is sent there.
+
+The price is decided here and nowhere else; what comes back is measured against it.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import and_, or_, select, update
+
+from hortus import accounts, quotas
+from hortus.billing.checkout.close_checkout import close
+from hortus.billing.errors import (
+    CheckoutNotFound,
+    CheckoutPaidAlready,
+    PaymentsNotConfigured,
+    problem_of,
+)
+from hortus.billing.events import keep_customer
+from hortus.billing.price_list import catalogue
+from hortus.billing.sync import refresh
+from hortus.billing.tables import Checkout, Customer
+from hortus.core import clock
+from hortus.core.db import Database, Tx
+from hortus.core.resources import Resources
+from hortus.core.settings import Settings
+from hortus.payments import Buyer, Gateway, GatewayError, Gateways, Order, Refused, Subject
+
+log = structlog.get_logger()
+MakeOrder = Callable[[Tx], Awaitable[Checkout]]
+PAGE = 200
+GIVEN_UP = timedelta(days=3)
+"""An order nobody paid by then is closed here; should its money still come, it counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Return:
+    """Where the buyer goes afterwards: paths on the shop's own origin."""
+
+    success: str = "/"
+    cancel: str = "/"
+
+
+async def begin(resources: Resources, checkout_id: str, back: Return) -> Checkout:
+    """Open an order at its gateway; one that is open already stays as it is. Never inside a transaction.
+
+    Raises PaymentDeclined, AmountNotChargeable, GatewayRefused, GatewayFailed, and PaymentsNotConfigured when the
+    gateway is gone or its key is refused.
+    """
+    database = resources.get(Database)
+    async with database.snapshot() as tx:
+        checkout = await _load(tx, checkout_id)
+        plan = None
+        gateway = resources.get(Gateways).get(checkout.gateway)
+        if gateway is None:
+            raise PaymentsNotConfigured
+        if checkout.status != "new":
+            return checkout
+        buyer = await buyer_of(tx, gateway, checkout.user_id)
+        if checkout.plan_id is not None:
+            plan = await quotas.plan_version(tx, checkout.plan_id)
+    price = None
+    try:
+        if plan is not None:
+            price = await catalogue.vendor_price(database, gateway, plan, str(checkout.interval), checkout.currency)
+        order = order_of(checkout, buyer, price, back, resources.get(Settings))
+        started = await gateway.start(order)
+    except GatewayError as error:
+        log.warning("checkout_failed", gateway=gateway.id, reason=f"{type(error).__name__}: {error}")
+        if isinstance(error, Refused):  # it will never be opened: nothing waits for it any more
+            async with database.transaction() as tx:
+                await close(tx, checkout_id, "ended")
+        raise problem_of(error) from error
+    async with database.transaction() as tx:
+        await tx.execute(
+            update(Checkout)
+            .where(Checkout.id == checkout_id, Checkout.status == "new")
+            .values(status="open", vendor_id=started.vendor_id, url=started.url, order=started.order)
+        )
+        if started.customer is not None:
+            await keep_customer(tx, checkout.user_id, gateway.id, started.customer)
+        return await _load(tx, checkout_id)
+
+
+def order_of(checkout: Checkout, buyer: Buyer, price: str | None, back: Return, settings: Settings) -> Order:
+    """A checkout as the gateway is told of it."""
+    return Order(
+        checkout.id,
+        buyer,
+        checkout.title,
+        checkout.amount_minor,
+        checkout.currency,
+        success_url=shop_url(settings, _with(back.success, checkout.id)),
+        cancel_url=shop_url(settings, _with(back.cancel, checkout.id)),
+        price=price,
+        discount_minor=checkout.discount_minor,
+        trial_days=checkout.trial_days,
+    )
+
+
+def shop_url(settings: Settings, path: str) -> str:
+    """A path on the origin that customers see: the front end, or this server."""
+    return (settings.frontend_base_url or settings.origin).rstrip("/") + path
+
+
+def _with(path: str, checkout_id: str) -> str:
+    return f"{path}{'&' if '?' in path else '?'}checkout={checkout_id}"
+
+
+async def buyer_of(tx: Tx, gateway: Gateway, user_id: str) -> Buyer:
+    """A user as the gateway may know them."""
+    person = await accounts.profile_of(tx, user_id)
+    query = select(Customer.vendor_id).where(Customer.user_id == user_id, Customer.gateway == gateway.id)
+    customer = (await tx.execute(query)).scalar_one_or_none()
+    return Buyer(user_id, person.email, person.mobile_number, person.name, customer)
+
+
+async def find(tx: Tx, user_id: str, checkout_id: str) -> Checkout:
+    """An order of this user. Raises CheckoutNotFound."""
+    query = select(Checkout).where(Checkout.id == checkout_id, Checkout.user_id == user_id)
+    found = (await tx.execute(query)).scalar_one_or_none()
+    if found is None:
+        raise CheckoutNotFound
+    return found
+
+
+async def cancel(resources: Resources, user_id: str, checkout_id: str) -> Checkout:
+    """Let an order that was not paid be paid no more; a coupon it holds is free again.
+
+    Raises CheckoutNotFound, CheckoutPaidAlready, GatewayFailed.
+    """
+    database = resources.get(Database)
+    async with database.snapshot() as tx:
+        checkout = await find(tx, user_id, checkout_id)
+    gateway = resources.get(Gateways).get(checkout.gateway)
+    if checkout.status in ("new", "open") and checkout.vendor_id is not None and gateway is not None:
+        try:
+            await gateway.close(checkout.vendor_id)
+        except GatewayError as error:
+            raise problem_of(error, CheckoutPaidAlready()) from error
+    async with database.transaction() as tx:
+        await close(tx, checkout_id, "ended")
+        closed = await _load(tx, checkout_id)
+    if closed.status == "paid":
+        raise CheckoutPaidAlready
+    return closed
+
+
+async def _load(tx: Tx, checkout_id: str) -> Checkout:
+    query = select(Checkout).where(Checkout.id == checkout_id).execution_options(populate_existing=True)
+    return (await tx.execute(query)).scalar_one()
+
+
+async def give_up(resources: Resources) -> int:
+    """Close orders that nobody paid in time, here and at their gateways; how many.
+
+    What one order does keeps no other from its turn. An order that the gateway says was paid is booked.
+    """
+    closed, last, after = 0, clock.EPOCH, ""
+    old = (Checkout.status.in_(("new", "open")), Checkout.created_at < clock.now() - GIVEN_UP)
+    database = resources.get(Database)
+    while True:
+        later = or_(Checkout.created_at > last, and_(Checkout.created_at == last, Checkout.id > after))
+        query = select(Checkout).where(*old, later).order_by(Checkout.created_at, Checkout.id).limit(PAGE)
+        async with database.snapshot() as tx:
+            waiting = (await tx.execute(query)).scalars().all()
+        for checkout in waiting:
+            try:
+                closed += await _give_up(resources, checkout)
+            except GatewayError as error:
+                log.warning("checkout_not_closed", gateway=checkout.gateway, reason=str(error))
+            except Exception:
+                log.exception("checkout_not_closed", gateway=checkout.gateway, checkout=checkout.id)
+        if len(waiting) < PAGE:
+            return closed
+        last, after = waiting[-1].created_at, waiting[-1].id
+
+
+async def _give_up(resources: Resources, checkout: Checkout) -> bool:
+    gateway = resources.get(Gateways).get(checkout.gateway)
+    if gateway is not None and checkout.vendor_id is not None:
+        try:
+            await gateway.close(checkout.vendor_id)
+        except Refused:  # it was paid, and nobody has said so within days
+            await refresh(resources, gateway, Subject("checkout", checkout.vendor_id))
+            return False
+    async with resources.get(Database).transaction() as tx:
+        return await close(tx, checkout.id, "ended")

@@ -1,0 +1,1 @@
+"""Emails to customers whose credit runs low."""

@@ -1,0 +1,63 @@
+"""Customers are written to when their credit runs low: once for each time it falls.
+
+Whoever has enough is watched; a watch ends with the mail, and begins again when credit comes in. So nothing is
+asked of the hot path, and those who never had enough are left in peace.
+"""
+
+import structlog
+from sqlalchemy import delete, select
+
+from hortus import auth, ledger, tasks
+from hortus.billing.auto_topup.tables import AutoTopup
+from hortus.billing.checkout.service import shop_url
+from hortus.billing.price_list import catalogue
+from hortus.billing.tables import BalanceWatch
+from hortus.core import clock
+from hortus.core.db import Database, Tx
+from hortus.core.money import MICRO, credits_to_text
+from hortus.core.resources import Resources
+from hortus.core.settings import Settings
+
+log = structlog.get_logger()
+PAGE = 500
+
+
+async def watch(tx: Tx, user_id: str) -> None:
+    """Credit came in: watch the user from now on, if that is enough."""
+    least = tx.settings(catalogue.BillingSettings).low_balance_credits * MICRO
+    if not least or await ledger.below(tx, {user_id: least}):
+        return
+    row = tx.insert(BalanceWatch).values(user_id=user_id, since=clock.now())
+    await tx.execute(row.on_conflict_do_nothing(index_elements=["user_id"]))
+
+
+async def sweep(resources: Resources, _task: tasks.Claimed) -> None:
+    """Write to everybody who is watched and has too little now; those who top up by themselves need no mail."""
+    least = resources.get(catalogue.BillingSettings).low_balance_credits * MICRO
+    database, after = resources.get(Database), ""
+    refilled = select(AutoTopup.user_id).where(AutoTopup.user_id == BalanceWatch.user_id, AutoTopup.enabled)
+    while least:
+        watched = select(BalanceWatch.user_id).where(BalanceWatch.user_id > after, ~refilled.exists())
+        async with database.snapshot() as tx:
+            users = (await tx.execute(watched.order_by(BalanceWatch.user_id).limit(PAGE))).scalars().all()
+            low = await ledger.below(tx, dict.fromkeys(users, least))
+        for user_id in low:
+            try:
+                async with database.transaction() as tx:
+                    await _tell(tx, user_id, least, shop_url(resources.get(Settings), "/billing"))
+            except Exception:  # the others are written to all the same
+                log.exception("low_balance_mail_failed", user_id=user_id)
+        if len(users) < PAGE:
+            return
+        after = users[-1]
+
+
+async def _tell(tx: Tx, user_id: str, least: int, link: str) -> None:
+    ended = delete(BalanceWatch).where(BalanceWatch.user_id == user_id).returning(BalanceWatch.user_id)
+    if (await tx.execute(ended)).first() is None:
+        return  # somebody else told them
+    has = (await ledger.below(tx, {user_id: least})).get(user_id)
+    if has is None:
+        await watch(tx, user_id)  # credit came in meanwhile
+        return
+    await auth.tell_user(tx, user_id, "low_balance", available=credits_to_text(max(0, has)), link=link)

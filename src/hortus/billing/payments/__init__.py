@@ -1,0 +1,1 @@
+"""Payments: booking, documents, refunds, clawbacks, assignment, revenue."""

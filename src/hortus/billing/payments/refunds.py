@@ -1,0 +1,69 @@
+"""What was paid, and money that goes back at the operator's wish."""
+
+from typing import Any
+
+import structlog
+from sqlalchemy import select
+
+from hortus.billing.checkout.service import shop_url
+from hortus.billing.errors import CannotRefund, NoPortal, PaymentNotFound, PaymentsNotConfigured, problem_of
+from hortus.billing.price_list.amounts import rounded_up
+from hortus.billing.sync import refresh
+from hortus.billing.tables import Customer, Payment
+from hortus.core.db import Database, Tx
+from hortus.core.db.paging import Page, Paging, newest
+from hortus.core.resources import Resources
+from hortus.core.settings import Settings
+from hortus.payments import GatewayError, Gateways, Refused, Subject
+
+log = structlog.get_logger()
+
+
+async def payments_of(tx: Tx, user_id: str, paging: Paging) -> Page[Any]:
+    """The payments of a user, newest first."""
+    return await newest(tx, select(Payment).where(Payment.user_id == user_id), paging, Payment.id)
+
+
+async def refund(resources: Resources, payment_id: str, amount_minor: int | None, *, key: str) -> None:
+    """Give a payment back, all that is left of it or `amount_minor`, once per `key`. Its credit goes with it.
+
+    Raises PaymentNotFound, CannotRefund, GatewayFailed, PaymentsNotConfigured.
+    """
+    async with resources.get(Database).snapshot() as tx:
+        row = (await tx.execute(select(Payment).where(Payment.id == payment_id))).scalar_one_or_none()
+    if row is None:
+        raise PaymentNotFound
+    gateway = resources.get(Gateways).get(row.gateway)
+    if gateway is None:
+        raise PaymentsNotConfigured
+    left = row.amount_minor - row.refunded_minor
+    amount = left if amount_minor is None else amount_minor
+    if not 0 < amount <= left:
+        raise CannotRefund(left_minor=left)
+    step = rounded_up(gateway, 1, row.currency)
+    if amount % step and amount != left:
+        raise CannotRefund(
+            f"This gateway refunds multiples of {step} minor units.", left_minor=left, multiple_minor=step
+        )
+    try:
+        await gateway.refund(row.vendor_id, amount, key=key)
+        await refresh(resources, gateway, Subject("payment", row.vendor_id))
+    except GatewayError as error:
+        log.warning("refund_failed", gateway=gateway.id, reason=f"{type(error).__name__}: {error}")
+        raise problem_of(error, CannotRefund(left_minor=left)) from error
+
+
+async def portal(resources: Resources, user_id: str, return_path: str) -> str:
+    """A page of the gateway for this customer. Raises NoPortal, GatewayFailed."""
+    async with resources.get(Database).snapshot() as tx:
+        query = select(Customer).where(Customer.user_id == user_id)
+        known = {row.gateway: row.vendor_id for row in (await tx.execute(query)).scalars()}
+    for gateway in resources.get(Gateways).ready():
+        if gateway.can.portal and gateway.id in known:
+            try:
+                return await gateway.portal(known[gateway.id], shop_url(resources.get(Settings), return_path))
+            except Refused:
+                continue
+            except GatewayError as error:
+                raise problem_of(error) from error
+    raise NoPortal

@@ -1,0 +1,1 @@
+"""Subscriptions: their state as the gateways report it, changes by customers, failed renewals."""

@@ -1,0 +1,42 @@
+"""Customers hear of a renewal that failed; a buyer whose card says no at a checkout sees it there."""
+
+from sqlalchemy import select
+
+from hortus import auth, quotas, tasks
+from hortus.billing.checkout.service import shop_url
+from hortus.billing.errors import NotForSale
+from hortus.billing.price_list import catalogue
+from hortus.billing.subscriptions.sync import LIVE
+from hortus.billing.tables import FailedPayment, Subscription
+from hortus.core.db import Database, Tx
+from hortus.core.money import money_to_text
+from hortus.core.resources import Resources
+from hortus.core.settings import Settings
+
+
+async def hear(tx: Tx, failed_id: str) -> None:
+    """A try to pay failed: tell whose it was, after the transaction."""
+    await tasks.enqueue(tx, TELL, {"failed_id": failed_id}, key=f"dunning:{failed_id}")
+
+
+async def _tell(resources: Resources, task: tasks.Claimed) -> None:
+    async with resources.get(Database).transaction() as tx:
+        query = (
+            select(Subscription)
+            .join(FailedPayment, FailedPayment.subscription_id == Subscription.id)
+            .where(FailedPayment.id == task.payload["failed_id"])
+        )
+        row = (await tx.execute(query)).scalar_one_or_none()
+        if row is None or row.status not in LIVE:
+            return
+        plan = await quotas.plan_version(tx, row.next_plan_id or row.plan_id)
+        try:
+            owed = catalogue.price_of(plan, row.next_interval or row.interval, row.currency)
+        except NotForSale:
+            return
+        link = shop_url(resources.get(Settings), "/billing")
+        amount = money_to_text(owed, row.currency)
+        await auth.tell_user(tx, row.user_id, "payment_failed", amount=amount, link=link)
+
+
+TELL = tasks.define("billing.dunning", _tell, queue="mail", attempts=8)

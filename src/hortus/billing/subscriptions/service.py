@@ -1,0 +1,128 @@
+"""What a customer does with a subscription: look, change, cancel, resume. The gateway decides; we ask and take note."""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+import structlog
+
+from hortus import quotas
+from hortus.billing.errors import CannotChange, GatewayFailed, NoSubscription, PaymentsNotConfigured, problem_of
+from hortus.billing.price_list import catalogue
+from hortus.billing.price_list.amounts import require_chargeable
+from hortus.billing.subscriptions import sync
+from hortus.billing.sync import refresh
+from hortus.billing.tables import Subscription
+from hortus.core.db import Database, Tx
+from hortus.core.resources import Resources
+from hortus.payments import Gateway, GatewayError, Gateways, Subject
+from hortus.quotas import PlanVersion
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a change would do. An upgrade happens now and costs `due_minor`; anything else from `effective_at` on."""
+
+    plan: PlanVersion
+    interval: str
+    now: bool
+    due_minor: int
+    unused_minor: int
+    currency: str
+    amount_minor: int
+    effective_at: datetime | None
+
+
+async def details(tx: Tx, user_id: str) -> tuple[PlanVersion, Subscription | None]:
+    """The plan a user has, and the subscription behind it."""
+    return await quotas.plan_of(tx, user_id), await sync.live_of(tx, user_id)
+
+
+async def propose(resources: Resources, user_id: str, plan_name: str, interval: str) -> Change:
+    """What changing to a plan would cost. Raises NoSubscription, NotForSale, CannotChange, AmountNotChargeable."""
+    row, gateway = await _mine(resources, user_id)
+    database = resources.get(Database)
+    async with database.snapshot() as tx:
+        plan = await catalogue.plan_named(tx, plan_name)
+        before = await quotas.plan_version(tx, row.plan_id)
+        amount = catalogue.price_of(plan, interval, row.currency)
+    if (plan.id, interval) == (row.plan_id, row.interval):
+        return Change(plan, interval, False, 0, 0, row.currency, amount, row.period_end)
+    if not _is_more(before, row.interval, plan, interval, row.currency):
+        return Change(plan, interval, False, 0, 0, row.currency, amount, row.period_end)
+    price = await _asked(catalogue.vendor_price(database, gateway, plan, interval, row.currency))
+    owed = await _asked(gateway.preview(row.vendor_id, price))
+    if owed.due_minor:
+        require_chargeable(gateway, owed.due_minor, owed.currency)
+    return Change(plan, interval, True, owed.due_minor, owed.unused_minor, owed.currency, amount, None)
+
+
+async def change(resources: Resources, user_id: str, proposed: Change, key: str) -> None:
+    """Do what was proposed, once per `key`. Raises PaymentDeclined, CannotChange, GatewayFailed."""
+    row, gateway = await _mine(resources, user_id)
+    database = resources.get(Database)
+    price = await _asked(catalogue.vendor_price(database, gateway, proposed.plan, proposed.interval, row.currency))
+    await _asked(gateway.change(row.vendor_id, price, now=proposed.now, key=key))
+    await _look(resources, gateway, row)
+
+
+async def cancel(resources: Resources, user_id: str, *, now: bool, key: str) -> None:
+    """End the subscription now, or when what was paid is used up. Raises NoSubscription, GatewayFailed."""
+    row, gateway = await _mine(resources, user_id)
+    await _asked(gateway.cancel(row.vendor_id, now=now, key=key))
+    if not now:  # some gateways do it and never speak of it again; where one does, its word stands
+        async with resources.get(Database).transaction() as tx:
+            await sync.will_end(tx, row.id)
+    await _look(resources, gateway, row)
+
+
+async def resume(resources: Resources, user_id: str, *, key: str) -> None:
+    """Let the subscription go on after all. Raises NoSubscription, CannotChange, GatewayFailed."""
+    row, gateway = await _mine(resources, user_id)
+    await _asked(gateway.resume(row.vendor_id, key=key))
+    await _look(resources, gateway, row)
+
+
+def _is_more(before: PlanVersion, interval_before: str, plan: PlanVersion, interval: str, currency: str) -> bool:
+    """Whether a change is to something dearer: per month, or the same for longer."""
+    had, wanted = (
+        before.terms.prices_per(interval_before).get(currency, 0),
+        catalogue.price_of(plan, interval, currency),
+    )
+    if plan.name == before.name:
+        return catalogue.MONTHS[interval] > catalogue.MONTHS[interval_before]
+    return wanted * catalogue.MONTHS[interval_before] > had * catalogue.MONTHS[interval]
+
+
+async def _mine(resources: Resources, user_id: str) -> tuple[Subscription, Gateway]:
+    async with resources.get(Database).snapshot() as tx:
+        row = await sync.live_of(tx, user_id)
+    if row is None:
+        raise NoSubscription
+    gateway = resources.get(Gateways).get(row.gateway)
+    if gateway is None:
+        raise PaymentsNotConfigured
+    return row, gateway
+
+
+async def _look(resources: Resources, gateway: Gateway, row: Subscription) -> None:
+    async def take() -> None:
+        try:
+            await refresh(resources, gateway, Subject("subscription", row.vendor_id))
+        except GatewayFailed:  # others kept taking newer states: what was done here is in them
+            log.info("subscription_read_by_others", gateway=gateway.id)
+
+    await _asked(take())
+
+
+async def _asked(call: Awaitable[T]) -> T:
+    """The gateway's answer, its errors in words for customers."""
+    try:
+        return await call
+    except GatewayError as error:
+        log.warning("gateway_failed", reason=f"{type(error).__name__}: {error}")
+        raise problem_of(error, CannotChange()) from error

@@ -1,0 +1,170 @@
+"""The state of subscriptions, as the gateways tell it, and the plan that follows from it."""
+
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import select, update
+
+from hortus import quotas
+from hortus.billing import grants
+from hortus.billing.checkout.close_checkout import close
+from hortus.billing.price_list import catalogue
+from hortus.billing.price_list.catalogue import Sold
+from hortus.billing.signals import subscription_unwanted
+from hortus.billing.tables import Checkout, Customer, Subscription
+from hortus.core import clock, ids
+from hortus.core.db import Tx, db_now
+from hortus.payments import Agreement
+
+log = structlog.get_logger()
+LIVE = ("trialing", "active", "past_due")
+
+
+async def find(tx: Tx, gateway: str, vendor_id: str, *, lock: bool = False) -> Subscription | None:
+    """The subscription that the gateway calls so."""
+    query = select(Subscription).where(Subscription.gateway == gateway, Subscription.vendor_id == vendor_id)
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    return (await tx.execute(query)).scalar_one_or_none()
+
+
+async def live_of(tx: Tx, user_id: str) -> Subscription | None:
+    """The subscription of a user that runs."""
+    query = select(Subscription).where(Subscription.user_id == user_id, Subscription.status.in_(LIVE))
+    return (await tx.execute(query.execution_options(populate_existing=True))).scalar_one_or_none()
+
+
+async def take(tx: Tx, gateway: str, agreement: Agreement, asked_at: datetime) -> bool:
+    """Make our row agree with the gateway. False when something newer than `asked_at` was taken already."""
+    version = await catalogue.sold_as(tx, gateway, agreement.price)
+    row = await find(tx, gateway, agreement.vendor_id, lock=True)
+    if row is None:
+        if version is None:
+            return True
+        row = await _insert(tx, gateway, agreement, version)
+        if row is None:
+            return True
+    elif row.read_at >= asked_at:
+        return False
+    state: dict[str, object] = {
+        "read_at": db_now(),
+        "period_start": agreement.period_start,
+        "period_end": agreement.period_end,
+        "cancels_at_period_end": agreement.cancels_at_period_end,
+        "trial_end": agreement.trial_end,
+    }
+    if agreement.cancels_at_period_end is None:
+        # The gateway does not say. What went on was not to end.
+        state["cancels_at_period_end"] = row.cancels_at_period_end and agreement.period_start < row.period_end
+    if agreement.status == "ended" and row.ended_at is None:
+        state.update(ended_at=clock.now(), next_plan_id=None, next_interval=None)
+    if row.status not in ("ended", "unwanted"):  # both are for good
+        state["status"] = agreement.status
+    if version is not None and row.status in LIVE:
+        trying = agreement.status == "trialing"  # nothing was bought yet, so a change is one at once
+        now = (version.plan_id, version.interval)
+        if trying and agreement.trial_end is not None:
+            state.update(
+                plan_id=now[0], interval=now[1], next_plan_id=None, next_interval=None, paid_until=agreement.trial_end
+            )
+        else:
+            other = now != (row.plan_id, row.interval)
+            state.update(next_plan_id=now[0] if other else None, next_interval=now[1] if other else None)
+    await tx.execute(update(Subscription).where(Subscription.id == row.id).values(**state))
+    await apply_plan(tx, row.id)
+    return True
+
+
+async def will_end(tx: Tx, subscription_id: str) -> None:
+    """Take note that the gateway was asked to end a subscription with its period, and said yes."""
+    ending = update(Subscription).where(Subscription.id == subscription_id, Subscription.status.in_(LIVE))
+    await tx.execute(ending.values(cancels_at_period_end=True))
+    await apply_plan(tx, subscription_id)
+
+
+async def _insert(tx: Tx, gateway: str, agreement: Agreement, version: Sold) -> Subscription | None:
+    user_id, checkout_id = await _owner(tx, gateway, agreement)
+    if user_id is None:
+        log.warning("subscription_without_order", gateway=gateway, subscription=agreement.vendor_id)
+        return None
+    row = {
+        "id": ids.new(),
+        "user_id": user_id,
+        "gateway": gateway,
+        "vendor_id": agreement.vendor_id,
+        "checkout_id": checkout_id,
+        "plan_id": version.plan_id,
+        "interval": version.interval,
+        "currency": version.currency,
+        "status": agreement.status,
+        "period_start": agreement.period_start,
+        "period_end": agreement.period_end,
+        "paid_until": agreement.trial_end or agreement.period_start,
+        "trial_end": agreement.trial_end,
+        "cancels_at_period_end": bool(agreement.cancels_at_period_end),
+        "created_at": clock.now(),
+        "ended_at": clock.now() if agreement.status == "ended" else None,
+        "read_at": clock.EPOCH,
+    }
+    unwanted = False
+    # Two indexes may object: this subscription is here already, or the user has another one that runs.
+    statement = tx.insert(Subscription).on_conflict_do_nothing().returning(Subscription.id)
+    if (await tx.execute(statement.values(**row))).first() is None:
+        there = await find(tx, gateway, agreement.vendor_id, lock=True)
+        if there is not None:
+            return there
+        unwanted = True
+        if (await tx.execute(statement.values(**{**row, "status": "unwanted"}))).first() is not None:
+            log.error("subscription_unwanted", gateway=gateway, subscription=row["id"])
+            await subscription_unwanted.send(tx, str(row["id"]))
+    if agreement.customer is not None:
+        await tx.execute(
+            tx.insert(Customer)
+            .values(user_id=user_id, gateway=gateway, vendor_id=agreement.customer)
+            .on_conflict_do_nothing()
+        )
+    if checkout_id is not None:
+        await close(tx, checkout_id, "paid", gives=not unwanted)
+    return await find(tx, gateway, agreement.vendor_id, lock=True)
+
+
+async def _owner(tx: Tx, gateway: str, agreement: Agreement) -> tuple[str | None, str | None]:
+    """Whose subscription it is: the order says; nothing in the news is believed on its own."""
+    reference = agreement.reference
+    if reference is None or not ids.is_id(reference):
+        return None, None
+    query = select(Checkout.user_id).where(
+        Checkout.id == reference, Checkout.gateway == gateway, Checkout.kind == "subscription"
+    )
+    user_id = (await tx.execute(query)).scalar_one_or_none()
+    return user_id, reference if user_id is not None else None
+
+
+async def paid(tx: Tx, row: Subscription, version: Sold, until: datetime) -> None:
+    """A period was paid until then: the newest one says which plan the customer has."""
+    newest = update(Subscription).where(Subscription.id == row.id, Subscription.paid_until <= until)
+    await tx.execute(
+        newest.values(
+            plan_id=version.plan_id,
+            interval=version.interval,
+            paid_until=until,
+            next_plan_id=None,
+            next_interval=None,
+        )
+    )
+    await apply_plan(tx, row.id)
+
+
+async def apply_plan(tx: Tx, subscription_id: str) -> None:
+    """Give the customer the plan of what is paid, and take it away when it is over."""
+    query = select(Subscription).where(Subscription.id == subscription_id)
+    row = (await tx.execute(query.execution_options(populate_existing=True))).scalar_one()
+    if row.status in LIVE:
+        if row.paid_until <= row.period_start and row.status != "trialing" and row.trial_end is None:
+            return  # nothing was paid yet: no plan on credit
+        days = 0 if row.cancels_at_period_end else tx.settings(catalogue.BillingSettings).payment_grace_days
+        grace = timedelta(days=days)
+        await quotas.set_plan(tx, row.user_id, plan_id=row.plan_id, until=row.paid_until + grace)
+    elif row.status == "ended" and await live_of(tx, row.user_id) is None:
+        await quotas.end_plan(tx, row.user_id, row.plan_id)
+        await grants.end_plan_credit(tx, row.id)

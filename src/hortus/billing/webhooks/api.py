@@ -1,0 +1,31 @@
+"""Routes of `/api/webhook`: where gateways send their news. See `inbox` for what happens to it."""
+
+from fastapi import Request
+
+from hortus.billing.schemas import GatewayId, Received
+from hortus.billing.webhooks import inbox
+from hortus.core.db import Database
+from hortus.core.errors import PayloadTooLarge
+from hortus.core.web.deps import AllResources
+from hortus.core.web.openapi import make_router, public
+from hortus.payments import Gateways
+
+MOST = 512 * 1024
+"""Bytes of one event; gateways send a hundredth of it."""
+router = make_router("/api", "webhooks")
+SIGNED = public("the gateway signs what it sends; without a secret the route does not exist")
+
+
+@router.post("/webhook/{gateway_id}", openapi_extra=SIGNED)
+@router.post("/payment/webhook/{gateway_id}", openapi_extra=SIGNED, include_in_schema=False)
+async def hear(gateway_id: GatewayId, request: Request, resources: AllResources) -> Received:
+    """Verify, write down once, answer; the work follows."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST:
+            raise PayloadTooLarge(max_bytes=MOST)
+    delivery = inbox.read(resources.get(Gateways), gateway_id, request.headers, body)
+    async with resources.get(Database).transaction() as tx:
+        await inbox.receive(tx, gateway_id, delivery, body)
+    return Received()

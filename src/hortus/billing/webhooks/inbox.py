@@ -1,0 +1,157 @@
+"""News from gateways: verified, written down once, answered, and only then worked on."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import select, update
+
+from hortus import tasks
+from hortus.billing.errors import BadSignature, GatewayUnknown
+from hortus.billing.sync import refresh
+from hortus.billing.tables import WebhookEvent
+from hortus.core import clock, ids
+from hortus.core.db import Database, Tx
+from hortus.core.errors import NotFound
+from hortus.core.resources import Resources
+from hortus.payments import Delivery, Forged, Gateway, GatewayError, Gateways, NotConfigured, Subject, Unavailable
+
+log = structlog.get_logger()
+RECONCILED = timedelta(hours=26)
+"""How far back a sweep looks: further than any gateway's first day of trying again."""
+
+
+class EventNotFound(NotFound):
+    """No such webhook event."""
+
+    code = "webhook_event_not_found"
+    detail = "There is no webhook event of that id."
+
+
+def read(gateways: Gateways, gateway_id: str, headers: Mapping[str, str], body: bytes) -> Delivery:
+    """What a webhook call says. Raises GatewayUnknown (also without a secret) and BadSignature."""
+    gateway = gateways.get(gateway_id)
+    if gateway is None:
+        raise GatewayUnknown
+    try:
+        return gateway.read(headers, body, clock.now())
+    except NotConfigured:
+        raise GatewayUnknown from None
+    except Forged as forged:
+        log.warning("webhook_refused", gateway=gateway_id, reason=str(forged))
+        raise BadSignature from None
+
+
+async def receive(tx: Tx, gateway_id: str, delivery: Delivery, body: bytes | None) -> bool:
+    """Write news down and enqueue the work on it; whether it is new. The same event is written once."""
+    subject = delivery.subject
+    row = {
+        "id": ids.new(),
+        "gateway": gateway_id,
+        "event_id": delivery.event_id,
+        "kind": delivery.kind[:120],
+        "subject_kind": subject.kind if subject is not None else None,
+        "subject_id": subject.vendor_id if subject is not None else None,
+        "body": body,
+        "status": "kept" if subject is None else "waiting",
+        "failure": None,
+        "occurred_at": delivery.occurred_at,
+        "received_at": clock.now(),
+        "handled_at": None,
+    }
+    made = await tx.execute(
+        tx.insert(WebhookEvent)
+        .values(**row)
+        .on_conflict_do_nothing(index_elements=["gateway", "event_id"])
+        .returning(WebhookEvent.id)
+    )
+    if made.first() is None:
+        return False
+    if subject is not None:
+        await tasks.enqueue(tx, HANDLE, {"event_id": row["id"]})
+    return True
+
+
+async def replay(tx: Tx, event_id: str) -> None:
+    """Let an event be worked on once more, whatever came of it. Raises EventNotFound."""
+    again = await tx.execute(
+        update(WebhookEvent)
+        .where(WebhookEvent.id == event_id, WebhookEvent.subject_id.is_not(None))
+        .values(status="waiting", failure=None)
+        .returning(WebhookEvent.id)
+    )
+    if again.first() is None:
+        raise EventNotFound
+    await tasks.enqueue(tx, HANDLE, {"event_id": event_id})
+
+
+async def _handle(resources: Resources, task: tasks.Claimed) -> None:
+    event_id = task.payload["event_id"]
+    async with resources.get(Database).snapshot() as tx:
+        event = (await tx.execute(select(WebhookEvent).where(WebhookEvent.id == event_id))).scalar_one_or_none()
+    if event is None or event.status != "waiting":
+        return
+    gateway = resources.get(Gateways).get(event.gateway)
+    if gateway is None:
+        raise tasks.Retry(600, f"the gateway {event.gateway} is not set up any more")
+
+    async def mark(tx: Tx) -> bool:
+        # The row's lock: whoever handles the same event waits here, and then finds it handled.
+        handled = await tx.execute(
+            update(WebhookEvent)
+            .where(WebhookEvent.id == event_id, WebhookEvent.status == "waiting")
+            .values(status="handled", handled_at=clock.now(), failure=None)
+            .returning(WebhookEvent.id)
+        )
+        return handled.first() is not None
+
+    subject = Subject(event.subject_kind, event.subject_id or "")  # type: ignore[arg-type] # written by `receive`
+    try:
+        await refresh(resources, gateway, subject, mark)
+    except Unavailable as error:
+        raise tasks.Retry(error.after, str(error)) from None
+    except GatewayError as error:
+        raise tasks.Retry(reason=f"{type(error).__name__}: {error}") from None
+
+
+async def _bury(tx: Tx, _resources: Resources, task: tasks.Claimed) -> None:
+    await tx.execute(
+        update(WebhookEvent)
+        .where(WebhookEvent.id == task.payload["event_id"], WebhookEvent.status == "waiting")
+        .values(status="dead", failure="tried too often; replay it once the cause is gone")
+    )
+
+
+HANDLE = tasks.define(
+    "billing.event", _handle, time_limit=120, attempts=12, backoff=2, longest_backoff=900, on_dead=_bury
+)
+
+
+async def reconcile(resources: Resources, _task: tasks.Claimed) -> None:
+    """Find what gateways sent and we never heard, by their own lists."""
+    for gateway in resources.get(Gateways).ready():
+        try:
+            found = await _reconcile(resources, gateway)
+        except GatewayError as error:
+            log.warning("reconcile_failed", gateway=gateway.id, reason=f"{type(error).__name__}: {error}")
+            continue
+        if found:
+            log.warning("webhooks_missed", gateway=gateway.id, events=found)
+
+
+async def _reconcile(resources: Resources, gateway: Gateway) -> int:
+    found = 0
+    async for delivery in gateway.missed(clock.now() - RECONCILED):
+        async with resources.get(Database).snapshot() as tx:
+            query = select(WebhookEvent.id).where(
+                WebhookEvent.gateway == gateway.id, WebhookEvent.event_id == delivery.event_id
+            )
+            known = (await tx.execute(query)).first() is not None
+        if known:
+            continue
+        try:
+            async with resources.get(Database).transaction() as tx:
+                found += await receive(tx, gateway.id, delivery, None) and not delivery.made_up
+        except Exception:  # those that follow it are found all the same
+            log.exception("missed_event_not_written", gateway=gateway.id, event=delivery.event_id[:80])
+    return found
