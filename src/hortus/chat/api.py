@@ -10,8 +10,8 @@ from fastapi.responses import JSONResponse
 
 from hortus import generation
 from hortus.auth import Caller, limited_caller
-from hortus.chat import service
-from hortus.chat.cache import RoomLists, rooms_changed
+from hortus.chat import service, turns
+from hortus.chat.cache import RoomListCache, rooms_changed
 from hortus.chat.schemas import (
     EditIn,
     FoundMessage,
@@ -23,9 +23,9 @@ from hortus.chat.schemas import (
     RoomOut,
     SentOut,
 )
-from hortus.chat.send_batch import Sending, SendMessages
+from hortus.chat.send_batch import MessageBatch, NewMessage
 from hortus.chat.serialize import show_line, show_message, show_turn
-from hortus.chat.service import Turn
+from hortus.chat.turns import Turn
 from hortus.core.db import Database, Tx
 from hortus.core.db.paging import Page, Paging
 from hortus.core.events import Bus
@@ -36,11 +36,11 @@ from hortus.core.web.openapi import event_data, event_stream, make_router, open_
 from hortus.core.web.sse import KEEP_ALIVE, EventStream, frame, last_event_id
 
 router = make_router("/api/chatroom", "chat")
-Lists = Annotated[RoomLists, resource(RoomLists)]
-LOOK_SECONDS = 5.0
-"""How often the database is asked when a room is silent and another process may make a reply unheard."""
-CALM_SECONDS = 15.0
-"""How often while the bus hears every process."""
+Lists = Annotated[RoomListCache, resource(RoomListCache)]
+POLL_SECONDS = 5.0
+"""How often the database is polled while no event arrives and another process may write replies without events."""
+CONNECTED_POLL_SECONDS = 15.0
+"""How often while the bus carries the events of every process."""
 
 
 async def _room(tx: Tx, user_id: str, room_id: str, paging: Paging) -> RoomOut:
@@ -75,18 +75,18 @@ async def list_rooms(
     pinned: bool | None = None,
     q: Annotated[str | None, Query(max_length=80, pattern=r"^[^\x00]*$")] = None,
 ) -> JSONResponse:
-    """Your rooms, last used first; remembered for a while and dropped at any write."""
+    """Your rooms, last used first; cached for a while, until your next write."""
     key = json.dumps([paging.limit, paging.cursor, archived, pinned, q])
-    look = await lists.look(caller.user_id, key)
-    if look.value is not None:
-        return JSONResponse(look.value, headers={"X-Cache": "hit"})
+    cached = await lists.lookup(caller.user_id, key)
+    if cached.value is not None:
+        return JSONResponse(cached.value, headers={"X-Cache": "hit"})
     async with resources.get(Database).snapshot() as tx:
         page = await service.find_rooms(tx, caller.user_id, paging, archived=archived, pinned=pinned, words=q)
     shown = {
         "items": [show_line(room).model_dump(mode="json") for room in page.items],
         "next_cursor": page.next_cursor,
     }
-    lists.keep(look, shown)
+    lists.store(cached, shown)
     return JSONResponse(shown, headers={"X-Cache": "miss"})
 
 
@@ -125,7 +125,7 @@ async def change_room(room_id: Id, body: RoomChange, caller: Caller, tx: WriteTx
 
 @router.delete("/{room_id}", status_code=204, openapi_extra=open_to_keys("chat"))
 async def delete_room(room_id: Id, caller: Caller, tx: WriteTx, resources: AllResources) -> None:
-    """Delete a room with everything said in it. Replies under way are stopped, and charged as when cancelled."""
+    """Delete a room with its messages. Replies in progress are stopped, and charged as when cancelled."""
     await service.delete_room(tx, resources.get(Bus), caller.user_id, room_id)
     rooms_changed(tx, caller.user_id)
 
@@ -150,7 +150,7 @@ async def send_message(
     """
     turn = Turn(caller, body.quality, body.model, tuple(body.attachments))
     claim = once.claim(caller.user_id, body)
-    sent = await resources.get(SendMessages)(Sending(caller.user_id, room_id, body.content, turn, claim))
+    sent = await resources.get(MessageBatch).send(NewMessage(caller.user_id, room_id, body.content, turn, claim))
     return answered(sent)
 
 
@@ -160,7 +160,7 @@ async def quote_message(
 ) -> generation.QuoteOut:
     """Price and time of the reply to a message, with the conversation that is sent along. Nothing is reserved."""
     turn = Turn(caller, body.quality, body.model, tuple(body.attachments))
-    return await service.quote(tx, resources, room_id, body.content, turn)
+    return await turns.quote(tx, resources, room_id, body.content, turn)
 
 
 @router.post(
@@ -184,7 +184,7 @@ async def regenerate(
 
     async def make() -> SentOut:
         rooms_changed(tx, caller.user_id)
-        return show_turn(*await service.regenerate(tx, resources, caller.user_id, room_id, message_id, turn))
+        return show_turn(*await turns.regenerate(tx, resources, caller.user_id, room_id, message_id, turn))
 
     async def again(_kept: dict[str, Any]) -> None:
         await service.find_room(tx, caller.user_id, room_id)
@@ -203,7 +203,7 @@ async def edit_message(
 
     async def make() -> SentOut:
         rooms_changed(tx, caller.user_id)
-        return show_turn(*await service.edit(tx, resources, caller.user_id, room_id, message_id, body.content, turn))
+        return show_turn(*await turns.edit(tx, resources, caller.user_id, room_id, message_id, body.content, turn))
 
     async def again(_kept: dict[str, Any]) -> None:
         await service.find_room(tx, caller.user_id, room_id)
@@ -236,7 +236,7 @@ async def follow_room(
     resources: AllResources,
     last: Annotated[str | None, Header(alias="Last-Event-ID", max_length=30)] = None,
 ) -> EventStream:
-    """Everything that happens in a room as it happens: `delta`, `done`, `error`; resumes by `Last-Event-ID`."""
+    """The events of a room: `delta`, `done`, `error` and others; resumes by `Last-Event-ID`."""
     async with resources.get(Database).snapshot() as tx:
         room = await _room(tx, caller.user_id, room_id, Paging(20))
     ended = {message.id for message in room.messages if message.status != "pending"}
@@ -246,22 +246,22 @@ async def follow_room(
 async def _frames(
     resources: Resources, user_id: str, room_id: str, after: int, ended: set[str]
 ) -> AsyncGenerator[bytes, None]:
-    """What the bus tells, and the replies that ended without its telling: those that are not in `ended`."""
+    """The events of the bus, and replies whose event was lost: those in the database that are not in `ended`."""
     yield KEEP_ALIVE
     found: set[str] = set()
     bus, database = resources.get(Bus), resources.get(Database)
-    listening = bus.listen(service.topic_of(room_id), after, LOOK_SECONDS, CALM_SECONDS)
-    async with contextlib.aclosing(listening) as news:
-        async for event in news:
+    listening = bus.listen(service.topic_of(room_id), after, POLL_SECONDS, CONNECTED_POLL_SECONDS)
+    async with contextlib.aclosing(listening) as events:
+        async for event in events:
             if event is not None:
                 after = event.id
                 if event.name in ("done", "error"):
-                    if event.data["message_id"] in found:  # the database was quicker than the news
+                    if event.data["message_id"] in found:  # sent already
                         continue
                     ended.add(event.data["message_id"])
                 yield frame(event.name, event.data, event.id)
                 continue
-            # Silence: another process may have made the reply, so the database is asked.
+            # No event: another process may have written a reply, so the database is read.
             async with database.snapshot() as tx:
                 room = await _room(tx, user_id, room_id, Paging(20))
             for message in room.messages:

@@ -1,4 +1,4 @@
-"""What a reply is given to read: the messages above it in the tree, and how large that makes it."""
+"""The conversation that a reply continues: the messages above it in the tree, within the limits of the settings."""
 
 from collections.abc import Collection, Sequence
 from functools import cache
@@ -15,12 +15,12 @@ from hortus.routing import Size
 
 SYSTEM, MAX_TOKENS = generation.CHAT_SYSTEM, generation.CHAT_MAX_TOKENS
 IMAGE_TOKENS = 1000
-"""What a model reads of one image, estimated."""
+"""Input tokens of one image, estimated."""
 DEEPEST_WAIT = 200
 
 
 class Context(NamedTuple):
-    """What a reply is given to read, oldest message first, and the replies before it that are still being made."""
+    """The messages that a reply reads, oldest first, and the pending replies before it."""
 
     messages: list[dict[str, str]]
     pending: list[str]
@@ -28,7 +28,7 @@ class Context(NamedTuple):
 
 
 def size_of(settings: Settings, context: Context, attachments: int) -> Size:
-    """How large a reply may become: what it reads, with the replies that are still being made, and what it writes."""
+    """The size of a reply: its conversation with the pending replies in it, and the longest answer."""
     known = routing.estimate_tokens(SYSTEM) + sum(routing.estimate_tokens(each["content"]) for each in context.messages)
     coming = min(len(context.pending) * MAX_TOKENS, settings.chat_context_tokens)
     read = known + coming + attachments * IMAGE_TOKENS
@@ -38,8 +38,8 @@ def size_of(settings: Settings, context: Context, attachments: int) -> Size:
 async def contexts_of(tx: Tx, settings: Settings, messages: Sequence[Message]) -> list[Context]:
     """For each message the last ones up to and with it, as many and as long as the settings allow.
 
-    Only what was really said: replies that failed or are still pending are left out, and
-    neighbours of one role become one, because some vendors insist on turns.
+    Failed and pending replies are left out, and neighbours of one role become one, because some vendors require
+    alternating roles.
     """
     # A message itself may not be stored yet, so the walk starts at its parent.
     parents = {message.parent_id for message in messages if message.parent_id is not None}
@@ -48,7 +48,7 @@ async def contexts_of(tx: Tx, settings: Settings, messages: Sequence[Message]) -
 
 
 async def read_conversation(tx: Tx, settings: Settings, message_id: str) -> list[dict[str, str]]:
-    """What a stored reply is given to read. Connected to `generation.Conversations` by `main`."""
+    """The conversation of a stored reply. Passed to `generation.Conversations` by `main`."""
     parent = aliased(Message)
     query = select(parent).join(Message, Message.parent_id == parent.id).where(Message.id == message_id)
     found = (await tx.execute(query)).scalar_one_or_none()
@@ -69,7 +69,7 @@ async def lines_above(tx: Tx, starts: Collection[str], deepest: int = DEEPEST_WA
 
 @cache
 def _chains() -> Select[Any]:
-    """What was said before, from each of some messages upwards."""
+    """The messages above each of some messages, nearest first."""
     columns = (Message.id, Message.parent_id, Message.role, Message.content, Message.status)
     first = select(Message.id.label("start"), *columns, literal(1).label("depth"))
     chain = first.where(Message.id.in_(bindparam("parents", expanding=True))).cte("chain", recursive=True)
@@ -85,11 +85,11 @@ def _chains() -> Select[Any]:
 
 def _context(message: Message, older: Sequence[Any], settings: Settings) -> Context:
     most, tokens = settings.chat_context_messages, settings.chat_context_tokens
-    all_said = [(message.role, message.content)]
-    all_said += [(row.role, row.content) for row in older if row.status == "done" and row.content]
+    turns = [(message.role, message.content)]
+    turns += [(row.role, row.content) for row in older if row.status == "done" and row.content]
     kept: list[dict[str, str]] = []
     left = tokens
-    for role, content in all_said[:most]:
+    for role, content in turns[:most]:
         left -= routing.estimate_tokens(content)
         if kept and left < 0:
             break

@@ -1,4 +1,4 @@
-"""What chat can refuse."""
+"""Errors of chat."""
 
 from hortus.core.errors import Conflict, NotFound
 

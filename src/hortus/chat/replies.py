@@ -7,8 +7,9 @@ from sqlalchemy import select, update
 
 from hortus import generation
 from hortus.chat.cache import rooms_changed
-from hortus.chat.service import lock_rooms, move_rooms, start_waiting
+from hortus.chat.service import lock_rooms, move_rooms
 from hortus.chat.tables import Chatroom, Message
+from hortus.chat.turns import start_waiting
 from hortus.core.db import Tx, search
 from hortus.core.db.bulk import SetStatement
 from hortus.core.events import Bus

@@ -1,4 +1,4 @@
-"""What people send to chat, and what they see."""
+"""Bodies of requests and answers of chat."""
 
 from typing import Annotated, Literal
 
@@ -21,7 +21,7 @@ class RoomIn(Body):
 
 
 class RoomChange(Body):
-    """What may be changed; absent fields stay."""
+    """The fields to change; absent fields stay."""
 
     title: Title | None = None
     description: Description | None = None

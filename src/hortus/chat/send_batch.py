@@ -1,15 +1,16 @@
-"""Send messages in batches: those that arrive together share one transaction."""
+"""Send messages in batches: messages that arrive together share one transaction."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hortus import files
-from hortus.chat import service
+from hortus.chat import service, turns
 from hortus.chat.cache import rooms_changed
 from hortus.chat.errors import RoomNotFound
 from hortus.chat.serialize import show_turn
-from hortus.chat.service import LockedRoom, Start, Turn
+from hortus.chat.service import LockedRoom
 from hortus.chat.tables import Message
+from hortus.chat.turns import Turn, TurnStart
 from hortus.core import context, idempotency
 from hortus.core.db import Database, Tx
 from hortus.core.db.batch import Batch
@@ -19,7 +20,7 @@ from hortus.core.resources import Resources
 
 
 @dataclass(frozen=True, slots=True)
-class Sending:
+class NewMessage:
     """A message to a room, and the idempotency claim of its request, if any."""
 
     user_id: str
@@ -30,18 +31,19 @@ class Sending:
     request_id: str = field(default_factory=context.request_id.get)
 
 
-class SendMessages(Batch[Sending, Answer]):
-    """`await send(sending)` gives the 202 answer once it is durable, or raises why not."""
+class MessageBatch:
+    """The group commit of this package."""
 
     def __init__(self, database: Database, resources: Resources) -> None:
-        async def work(tx: Tx, items: Sequence[Sending]) -> list[Answer | Exception]:
+        async def send(tx: Tx, items: Sequence[NewMessage]) -> list[Answer | Exception]:
             return await send_many(tx, resources, items)
 
-        super().__init__(database, work)
+        self.send: Batch[NewMessage, Answer] = Batch(database, send)
+        """Stores a message and begins its reply; the 202 answer once that is durable, or raises the refusal."""
 
 
-async def send_many(tx: Tx, resources: Resources, items: Sequence[Sending]) -> list[Answer | Exception]:
-    """The answer to each: the kept one for a repeat, a message stored with its reply under way, or the refusal."""
+async def send_many(tx: Tx, resources: Resources, items: Sequence[NewMessage]) -> list[Answer | Exception]:
+    """The answer to each: the stored one for a repeat, the message with its pending reply, or the refusal."""
 
     async def make(places: Sequence[int]) -> list[Answer | Problem]:
         answers: dict[int, Answer | Problem] = {}
@@ -51,32 +53,32 @@ async def send_many(tx: Tx, resources: Resources, items: Sequence[Sending]) -> l
             now = [place for place in left if first[items[place].room_id] == place]
             sent = await _send_apart(tx, resources, [items[place] for place in now])
             answers.update(zip(now, sent, strict=True))
-            left = [place for place in left if place not in answers]  # they follow what was sent before them
+            left = [place for place in left if place not in answers]  # they follow the earlier message
         return [answers[place] for place in places]
 
-    async def check(kept: Mapping[int, Answer]) -> dict[int, Problem]:
-        there = await service.existing_rooms(tx, [items[place].room_id for place in kept])
-        return {place: RoomNotFound() for place in kept if items[place].room_id not in there}
+    async def check(stored: Mapping[int, Answer]) -> dict[int, Problem]:
+        existing = await service.existing_rooms(tx, [items[place].room_id for place in stored])
+        return {place: RoomNotFound() for place in stored if items[place].room_id not in existing}
 
     return await idempotency.answer_many(tx, [item.claim for item in items], make, check)
 
 
-async def _send_apart(tx: Tx, resources: Resources, items: Sequence[Sending]) -> list[Answer | Problem]:
+async def _send_apart(tx: Tx, resources: Resources, items: Sequence[NewMessage]) -> list[Answer | Problem]:
     """Send messages to rooms that differ."""
     rooms = await service.lock_rooms(tx, [item.room_id for item in items])
     starts = [await _start(tx, item, rooms.get(item.room_id)) for item in items]
-    begun = iter(await service.begin_many(tx, resources, [start for start in starts if isinstance(start, Start)]))
+    begun = iter(await turns.begin_many(tx, resources, [start for start in starts if isinstance(start, TurnStart)]))
     return [start if isinstance(start, Problem) else _answer(tx, start, next(begun)) for start in starts]
 
 
-def _answer(tx: Tx, start: Start, reply: Message | Problem) -> Answer | Problem:
+def _answer(tx: Tx, start: TurnStart, reply: Message | Problem) -> Answer | Problem:
     if isinstance(reply, Problem):
         return reply
     rooms_changed(tx, start.room.user_id)
     return Answer(202, show_turn(start.message, reply).model_dump(mode="json"))
 
 
-async def _start(tx: Tx, item: Sending, room: LockedRoom | None) -> Start | Problem:
+async def _start(tx: Tx, item: NewMessage, room: LockedRoom | None) -> TurnStart | Problem:
     if room is None or room.user_id != item.user_id:
         return RoomNotFound()
     try:
@@ -84,4 +86,4 @@ async def _start(tx: Tx, item: Sending, room: LockedRoom | None) -> Start | Prob
             await files.find(tx, item.user_id, file_id)
     except Problem as problem:
         return problem
-    return Start(room, service.said(room, room.leaf_id, item.content), item.turn, request_id=item.request_id)
+    return TurnStart(room, turns.user_message(room, room.leaf_id, item.content), item.turn, request_id=item.request_id)

@@ -1,4 +1,4 @@
-"""Rooms and messages as they are shown."""
+"""Serialize rooms and messages for answers."""
 
 from typing import Any
 
@@ -17,5 +17,5 @@ def show_message(message: Message) -> MessageOut:
 
 
 def show_turn(message: Message, reply: Message) -> SentOut:
-    """A message and the reply that is under way."""
+    """A message and its pending reply."""
     return SentOut(message=show_message(message), reply=show_message(reply), generation_id=reply.generation_id or "")

@@ -1,54 +1,31 @@
-"""Rooms, messages, and turns: a message stored and its reply under way in one transaction."""
+"""Chat rooms and their messages: create, find, change, delete, lock."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, literal, literal_column, select, update
+from sqlalchemy import ColumnElement, literal_column, select, update
 
-from hortus import generation, tasks
-from hortus.accounts import Principal
-from hortus.chat.context import MAX_TOKENS, SYSTEM, Context, contexts_of, lines_above, size_of
-from hortus.chat.errors import MessageNotFound, ReplyPending, RoomNotFound, WrongRole
+from hortus import generation
+from hortus.chat.errors import RoomNotFound
 from hortus.chat.tables import Chatroom, Message
-from hortus.core import clock, context, ids
+from hortus.core import clock, ids
 from hortus.core.db import Tx, search
-from hortus.core.db.bulk import SetStatement, among, insert_of
+from hortus.core.db.bulk import SetStatement, among
 from hortus.core.db.paging import Page, Paging, newest
-from hortus.core.errors import Problem
 from hortus.core.events import Bus
-from hortus.core.resources import Resources
-from hortus.core.settings import Settings
-from hortus.routing import Tier
 
-_STORE = insert_of(
-    Message, "id", "room_id", "parent_id", "role", "content", "status", "generation_id", "error_code", "waits_for",
-    "request_id", "created_at", "search",
-)  # fmt: skip
-_PENDING: ColumnElement[bool] = literal_column("messages.status = 'pending'")
-"""Said literally, so that SQLite uses the partial index of this condition."""
+PENDING: ColumnElement[bool] = literal_column("messages.status = 'pending'")
+"""A literal, so that SQLite uses the partial index of this condition."""
 _MOVE_ROOMS = SetStatement(
-    "UPDATE chatrooms SET leaf_id = d.leaf, activity = d.moved, updated_at = :now FROM {rows} WHERE id = d.wanted",
-    wanted="text", leaf="text", moved="text",
+    "UPDATE chatrooms SET leaf_id = d.leaf_id, activity = d.activity, updated_at = :now "
+    "FROM {rows} WHERE chatrooms.id = d.id",
+    id="text", leaf_id="text", activity="text",
 )  # fmt: skip
 
 
 def topic_of(room_id: str) -> str:
-    """Where the news of a room is published."""
+    """The topic on which the events of a room are published."""
     return f"chatroom/{room_id}"
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """How a reply is to be made, and for whom."""
-
-    caller: Principal
-    quality: Tier
-    model: str | None
-    attachments: tuple[str, ...] = ()
-
-
-# Rooms -----------------------------------------------------------------------
 
 
 async def create_room(tx: Tx, user_id: str, title: str, description: str | None) -> Chatroom:
@@ -81,7 +58,7 @@ async def find_room(tx: Tx, user_id: str, room_id: str, *, lock: bool = False) -
 
 
 class LockedRoom(NamedTuple):
-    """A room that stays as it is until the commit."""
+    """A room whose row is locked until the commit."""
 
     id: str
     user_id: str
@@ -96,7 +73,7 @@ async def existing_rooms(tx: Tx, room_ids: Sequence[str]) -> set[str]:
 
 
 async def lock_rooms(tx: Tx, room_ids: Sequence[str], *, deleted: bool = False) -> dict[str, LockedRoom]:
-    """The rooms by id, whosever they are; unknown ones are left out, and unless asked for also `deleted` ones."""
+    """Lock the rooms of any users; by id, without unknown ones, and without deleted ones unless `deleted`."""
     query = select(Chatroom.id, Chatroom.user_id, Chatroom.leaf_id, Chatroom.deleted_at.is_(None))
     query = query.where(among(Chatroom.id, room_ids))
     if not deleted:
@@ -105,16 +82,9 @@ async def lock_rooms(tx: Tx, room_ids: Sequence[str], *, deleted: bool = False) 
     return {row.id: LockedRoom(*row) for row in found}
 
 
-async def _lock_room(tx: Tx, user_id: str, room_id: str) -> LockedRoom:
-    room = (await lock_rooms(tx, [room_id])).get(room_id)
-    if room is None or room.user_id != user_id:
-        raise RoomNotFound
-    return room
-
-
 async def move_rooms(tx: Tx, leaves: Mapping[str, str | None]) -> None:
-    """Let the next turn of each room answer to that message; the rooms are the last ones used. Needs their locks."""
-    rows = [{"wanted": room_id, "leaf": leaf, "moved": ids.new()} for room_id, leaf in sorted(leaves.items())]
+    """Make that message the leaf of each room, and the rooms the last ones used. The rooms must be locked."""
+    rows = [{"id": room_id, "leaf_id": leaf, "activity": ids.new()} for room_id, leaf in sorted(leaves.items())]
     if rows:
         await _MOVE_ROOMS.run(tx, rows, now=clock.now())
 
@@ -158,10 +128,10 @@ async def change_room(tx: Tx, user_id: str, room_id: str, changes: dict[str, Any
 
 
 async def delete_room(tx: Tx, bus: Bus, user_id: str, room_id: str) -> None:
-    """Delete a room with everything said in it; replies that are being made are stopped, and charged as such."""
+    """Delete a room with its messages; replies in progress are stopped, and charged as when cancelled."""
     await find_room(tx, user_id, room_id)
-    # Before the room is locked, because whoever ends a reply locks its generation first and the room second.
-    pending = select(Message.generation_id).where(Message.room_id == room_id, _PENDING)
+    # Before the room is locked: the end of a reply locks its generation first and the room second.
+    pending = select(Message.generation_id).where(Message.room_id == room_id, PENDING)
     await generation.request_stop(tx, bus, [each for each in (await tx.execute(pending)).scalars() if each])
     room = await find_room(tx, user_id, room_id, lock=True)
     room.deleted_at, room.title, room.description, room.search = clock.now(), "", None, ""
@@ -182,194 +152,3 @@ async def find_messages(tx: Tx, room_id: str, paging: Paging) -> Page[Any]:
     query = select(Message).where(Message.room_id == room_id)
     page = await newest(tx, query, paging, Message.id)
     return Page(items=page.items[::-1], next_cursor=page.next_cursor)
-
-
-async def _find_message(tx: Tx, room: LockedRoom, message_id: str, role: str) -> Message:
-    query = select(Message).where(Message.id == message_id, Message.room_id == room.id)
-    found = (await tx.execute(query)).scalar_one_or_none()
-    if found is None:
-        raise MessageNotFound
-    if found.role != role:
-        raise WrongRole
-    return found
-
-
-async def quote(tx: Tx, resources: Resources, room_id: str, content: str, turn: Turn) -> generation.QuoteOut:
-    """What the reply to a message would cost now, and how long it would take; nothing is stored or reserved."""
-    room = await find_room(tx, turn.caller.user_id, room_id)
-    settings = resources.get(Settings)
-    message = said(LockedRoom(room.id, room.user_id, room.leaf_id, True), room.leaf_id, content)
-    (context,) = await contexts_of(tx, settings, [message])
-    size = size_of(settings, context, len(turn.attachments))
-    route = generation.choose_route(resources, turn.caller, "chat", turn.quality, turn.model, size)
-    return generation.show_quote(resources, route)
-
-
-# Turns -----------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """A turn about to begin in a locked room: the message, whether it is still to be stored, and how to reply to it."""
-
-    room: LockedRoom
-    message: Message
-    turn: Turn
-    new: bool = True
-    request_id: str = field(default_factory=context.request_id.get)
-
-
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    reply: Message
-    request: generation.GenerationRequest
-
-
-def said(room: LockedRoom, parent_id: str | None, content: str) -> Message:
-    """A message of the user that is not stored yet."""
-    return _message(room, parent_id, "user", content, "done")
-
-
-async def edit(
-    tx: Tx, resources: Resources, user_id: str, room_id: str, message_id: str, content: str, turn: Turn
-) -> tuple[Message, Message]:
-    """Another version of the user's message beside the old one, with a reply of its own."""
-    room = await _lock_room(tx, user_id, room_id)
-    old = await _find_message(tx, room, message_id, "user")
-    same = [Message.role == "user", Message.content == content]
-    same.append(Message.parent_id.is_(None) if old.parent_id is None else Message.parent_id == old.parent_id)
-    await _refuse_second_reply(tx, room, select(Message.id).where(Message.room_id == room.id, *same))
-    return await _begin(tx, resources, Start(room, said(room, old.parent_id, content), turn))
-
-
-async def regenerate(
-    tx: Tx, resources: Resources, user_id: str, room_id: str, message_id: str, turn: Turn
-) -> tuple[Message, Message]:
-    """Another reply beside the old one."""
-    room = await _lock_room(tx, user_id, room_id)
-    old = await _find_message(tx, room, message_id, "assistant")
-    message = await _find_message(tx, room, old.parent_id or "", "user")
-    await _refuse_second_reply(tx, room, select(literal(message.id)))
-    return await _begin(tx, resources, Start(room, message, turn, new=False))
-
-
-async def _refuse_second_reply(tx: Tx, room: LockedRoom, messages: Select[Any]) -> None:
-    """Raise ReplyPending while a reply to one of these messages is being made. The room must be locked."""
-    query = select(Message.id, Message.generation_id).where(
-        Message.room_id == room.id, Message.status == "pending", Message.parent_id.in_(messages)
-    )
-    found = (await tx.execute(query.limit(1))).first()
-    if found is not None:
-        raise ReplyPending(message_id=found.id, generation_id=found.generation_id)
-
-
-async def _begin(tx: Tx, resources: Resources, start: Start) -> tuple[Message, Message]:
-    (reply,) = await begin_many(tx, resources, [start])
-    if isinstance(reply, Problem):
-        raise reply
-    return start.message, reply
-
-
-async def begin_many(tx: Tx, resources: Resources, starts: Sequence[Start]) -> list[Message | Problem]:
-    """Begin a turn in each of these rooms, which differ: the pending reply, or what routing, quotas or ledger refuse.
-
-    New messages are stored with their replies; of a turn that is refused nothing is stored.
-    """
-    settings = resources.get(Settings)
-    contexts = await contexts_of(tx, settings, [start.message for start in starts])
-    drafts = [_draft(resources, start, context) for start, context in zip(starts, contexts, strict=True)]
-    good = [draft for draft in drafts if isinstance(draft, _Draft)]
-    problems = iter(await generation.submit_many(tx, settings, [draft.request for draft in good], None) if good else ())
-    answers = [draft if isinstance(draft, Problem) else next(problems) or draft.reply for draft in drafts]
-    rows: list[dict[str, Any]] = []
-    leaves: dict[str, str | None] = {}
-    ready: list[tasks.Wanted] = []
-    for start, reply in zip(starts, answers, strict=True):
-        if isinstance(reply, Message):
-            rows += [_row(each) for each in ((start.message, reply) if start.new else (reply,))]
-            leaves[start.room.id] = reply.id  # the next message follows the reply, also while it is being made
-            if reply.waits_for is None:
-                ready.append(_task(reply.generation_id, start.room.user_id, start.request_id))
-    if rows:
-        await _STORE.run(tx, rows)
-        await move_rooms(tx, leaves)
-        await tasks.enqueue_many(tx, ready)
-    return answers
-
-
-def _task(generation_id: str | None, user_id: str, request_id: str | None) -> tasks.Wanted:
-    payload = {"id": generation_id}
-    return tasks.Wanted(generation.RUN["chat"], payload, user_id=user_id, request_id=request_id or "")
-
-
-async def start_waiting(tx: Tx, user_ids: Mapping[str, str], ended: Collection[str]) -> None:
-    """Enqueue the replies that waited for one of those that `ended` and have no other to wait for.
-
-    `user_ids` are the owners of the rooms, which are locked.
-    """
-    columns = (Message.id, Message.room_id, Message.parent_id, Message.generation_id, Message.request_id)
-    query = select(*columns).where(_PENDING, among(Message.room_id, user_ids), among(Message.waits_for, ended))
-    waiting = (await tx.execute(query)).all()
-    if not waiting:
-        return
-    lines = await lines_above(tx, [row.parent_id for row in waiting])
-    ready: list[tasks.Wanted] = []
-    for row in waiting:
-        earlier = next((each.id for each in lines[row.parent_id] if each.status == "pending"), None)
-        await tx.execute(update(Message).where(Message.id == row.id).values(waits_for=earlier))
-        if earlier is None:
-            ready.append(_task(row.generation_id, user_ids[row.room_id], row.request_id))
-    await tasks.enqueue_many(tx, ready)
-
-
-def _draft(resources: Resources, start: Start, context: Context) -> _Draft | Problem:
-    turn, room = start.turn, start.room
-    size = size_of(resources.get(Settings), context, len(turn.attachments))
-    try:
-        route = generation.choose_route(resources, turn.caller, "chat", turn.quality, turn.model, size)
-    except Problem as problem:
-        return problem
-    reply = _message(room, start.message.id, "assistant", "", "pending")
-    if context.pending:
-        reply.waits_for, reply.request_id = context.pending[0], start.request_id
-    params = {
-        # What a reply that waits is given to read is known when it begins: see `read_conversation`.
-        **({} if context.pending else {"messages": context.messages}),
-        "system": SYSTEM,
-        "max_tokens": MAX_TOKENS,
-        "attachments": list(turn.attachments),
-    }
-    request = generation.GenerationRequest(
-        turn.caller,
-        "chat",
-        start.message.content,
-        params,
-        turn.quality,
-        route,
-        named=turn.model is not None,
-        event_context=generation.EventContext(topic_of(room.id), room.id, reply.id),
-        request_id=start.request_id,
-    )
-    reply.generation_id = request.id
-    return _Draft(reply, request)
-
-
-def _message(room: LockedRoom, parent_id: str | None, role: str, content: str, status: str) -> Message:
-    return Message(
-        id=ids.new(),
-        room_id=room.id,
-        parent_id=parent_id,
-        role=role,
-        content=content,
-        status=status,
-        generation_id=None,
-        error_code=None,
-        waits_for=None,
-        request_id=None,
-        created_at=clock.now(),
-        search=search.document(room.user_id, content),
-    )
-
-
-def _row(message: Message) -> dict[str, Any]:
-    return {column.key: getattr(message, column.key) for column in Message.__table__.columns}

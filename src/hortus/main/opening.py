@@ -90,7 +90,7 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
             *configuration,
             database,
             bus,
-            chat.RoomLists(settings.chatroom_cache_ttl, shared),
+            chat.RoomListCache(settings.chatroom_cache_ttl, shared),
             http,
             Limiter(settings, redis),
             auth.AccessTokens(settings),
@@ -115,7 +115,7 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
         resources.add(registry or discover(Context(http, settings.data_dir)), Registry)
         resources.add(invoicing.PdfRenderer())
         resources.add(payments.discover(payments.Context(http, settings, database)))
-        resources.add(chat.SendMessages(database, resources))
+        resources.add(chat.MessageBatch(database, resources))
         replies = chat.ReplyUpdater(bus)
         generation.ended.connect(replies)
         _connect_signals()
