@@ -105,7 +105,7 @@ def tasks() -> None:
         "task_workers",
         sa.Column("name", sa.String(80), nullable=False),
         sa.Column("kind", sa.String(20), nullable=False),
-        sa.Column("room", sa.JSON(), nullable=False),
+        sa.Column("slots", sa.JSON(), nullable=False),
         sa.Column("settings", sa.JSON(), nullable=True),
         sa.Column("running", sa.Integer(), nullable=False),
         sa.Column("started_at", TIME, nullable=False),
@@ -120,7 +120,7 @@ def tasks() -> None:
         sa.Column("payload", sa.JSON(), nullable=False),
         sa.Column("status", sa.String(10), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
-        sa.Column("lap", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("fair_round", sa.Integer(), server_default="0", nullable=False),
         sa.Column("run_at", TIME, nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("max_attempts", sa.Integer(), nullable=False),
@@ -138,8 +138,12 @@ def tasks() -> None:
     partial_index("ix_tasks_dead", "tasks", ["id"], where="status = 'dead'")
     op.create_index("ix_tasks_ended", "tasks", ["status", "finished_at"])
     partial_index("ix_tasks_leased", "tasks", ["queue", "lease_until"], where="status = 'running'")
-    partial_index("ix_tasks_of_user", "tasks", ["user_id", "queue", "lap"], where="status IN ('queued', 'running')")
-    partial_index("ix_tasks_to_claim", "tasks", ["queue", "priority", "lap", "run_at", "id"], where="status = 'queued'")
+    partial_index(
+        "ix_tasks_of_user", "tasks", ["user_id", "queue", "fair_round"], where="status IN ('queued', 'running')"
+    )
+    partial_index(
+        "ix_tasks_to_claim", "tasks", ["queue", "priority", "fair_round", "run_at", "id"], where="status = 'queued'"
+    )
     partial_index("uq_tasks_live_key", "tasks", ["key"], unique=True, where="status IN ('queued', 'running')")
 
 

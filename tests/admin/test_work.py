@@ -15,8 +15,8 @@ async def put(database: Database, **values: str) -> str:
     """A dead letter of a kind nobody handles, so that it dies again at once when it is requeued."""
     row = {"id": ids.new(), "key": None, "status": "dead", "name": "nobody.handles"} | values
     statement = (
-        "INSERT INTO tasks (id, name, queue, payload, status, priority, lap, run_at, attempts, max_attempts, fence, "
-        "key, request_id, error, created_at) VALUES (:id, :name, 'maintenance', '{}', :status, 0, 0, "
+        "INSERT INTO tasks (id, name, queue, payload, status, priority, fair_round, run_at, attempts, max_attempts, "
+        "fence, key, request_id, error, created_at) VALUES (:id, :name, 'maintenance', '{}', :status, 0, 0, "
         "'2030-01-01 00:00:00.000000', 5, 5, 5, :key, '-', 'broken', '2026-01-01 00:00:00.000000')"
     )
     async with database.transaction() as tx:

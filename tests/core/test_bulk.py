@@ -14,7 +14,7 @@ from hortus.generation.tables import Generation
 from hortus.tasks.tables import Task, TaskSchedule
 
 INSERT = insert_of(
-    Task, "id", "name", "queue", "payload", "lap", "key", "created_at", beside={"delay": "double precision"},
+    Task, "id", "name", "queue", "payload", "fair_round", "key", "created_at", beside={"delay": "double precision"},
     where_new=True, status="'queued'", priority="0", attempts="0", max_attempts="1", fence="0", request_id="d.name",
     run_at="{later}",
 )  # fmt: skip
@@ -22,7 +22,7 @@ INSERT = insert_of(
 
 def row(name: str, delay: float = 0.0, key: str | None = None) -> dict[str, object]:
     payload = {"said": 'Olá "وحش"\n\'; --', "listed": [1, None, {"deep": 2.5}], "empty": {}}
-    born = {"id": ids.new(), "created_at": clock.now(), "lap": 2**31 - 1}
+    born = {"id": ids.new(), "created_at": clock.now(), "fair_round": 2**31 - 1}
     return {**born, "name": name, "queue": "mail", "payload": payload, "key": key, "delay": delay}
 
 

@@ -23,7 +23,7 @@ def note(*words: object) -> None:
         file.write(line + "\n")
 
 
-async def probe(resources: Resources, task: tasks.Claimed) -> None:
+async def probe(resources: Resources, task: tasks.ClaimedTask) -> None:
     """Sleep, then leave one effect, in the transaction that ends the task."""
     note("start", task.payload["n"], context.request_id.get())
     await asyncio.sleep(task.payload.get("seconds", 0))
@@ -33,13 +33,13 @@ async def probe(resources: Resources, task: tasks.Claimed) -> None:
     note("end", task.payload["n"])
 
 
-async def nothing(_: Resources, __: tasks.Claimed) -> None:
+async def nothing(_: Resources, __: tasks.ClaimedTask) -> None:
     """Never run: what is enqueued for tomorrow is a mark."""
 
 
-PROBE = tasks.define("probe", probe, attempts=5)
-VIDEO = tasks.define("probe.video", probe, queue="media", attempts=5)
-EFFECT = tasks.define("probe.effect", nothing, queue="maintenance")
+PROBE = tasks.register("probe", probe, attempts=5)
+VIDEO = tasks.register("probe.video", probe, queue="media", attempts=5)
+EFFECT = tasks.register("probe.effect", nothing, queue="maintenance")
 
 if __name__ == "__main__":
     from hortus.main.cli import app

@@ -14,7 +14,7 @@ from tests.faults import probes
 
 from hortus import tasks
 from hortus.core.db import Database
-from hortus.tasks.engines.celery import Bell, make_app
+from hortus.tasks.engines.celery_broker import Notifier, make_app
 from hortus.tasks.tables import Task
 
 VENDORS = ("OPENAI_", "GEMINI_", "GOOGLE_")
@@ -80,7 +80,7 @@ class Site:
     def __init__(self, database: Database, database_url: str, broker: str, folder: Path) -> None:
         self.database, self.folder = database, folder
         self._settings = {"DATABASE_URL": database_url, "CELERY_BROKER_URL": broker}
-        self.bell = Bell(make_app(broker, {}))
+        self.notifier = Notifier(make_app(broker, {}))
         self._stack = AsyncExitStack()
 
     async def add(self, role: str = "worker", number: int = 1, **settings: str) -> list[Process]:
@@ -104,13 +104,18 @@ class Site:
             return len(await tasks.workers(tx))
 
     async def want(
-        self, numbers: Sequence[int], seconds: float = 0, *, kind: tasks.Kind = probes.PROBE, user: str | None = None
+        self,
+        numbers: Sequence[int],
+        seconds: float = 0,
+        *,
+        kind: tasks.TaskType = probes.PROBE,
+        user: str | None = None,
     ) -> None:
         """Enqueue probes in one transaction."""
         async with self.database.transaction() as tx:
             await tasks.enqueue_many(
                 tx,
-                [tasks.Wanted(kind, {"n": n, "seconds": seconds}, user_id=user, request_id=f"r-{n}") for n in numbers],
+                [tasks.NewTask(kind, {"n": n, "seconds": seconds}, user_id=user, request_id=f"r-{n}") for n in numbers],
             )
 
     def noted(self, word: str) -> list[str]:
@@ -156,8 +161,8 @@ async def site(database: Database, database_url: str, broker: str, folder: Path)
     """A site whose own process rings the bell; its processes are stopped at the end."""
     made = Site(database, database_url, broker, folder)
     async with made._stack:
-        made.bell.start()
+        made.notifier.start()
         try:
             yield made
         finally:
-            await made.bell.stop()
+            await made.notifier.stop()

@@ -11,7 +11,7 @@ from hortus.chat.tables import Chatroom, Message
 from hortus.core import clock, ids
 from hortus.core.db import search
 from hortus.core.events import Bus
-from hortus.tasks import EmbeddedEngine, presence
+from hortus.tasks import EmbeddedEngine, heartbeats
 
 LATER = "9" * 16
 """An event id that no event has yet."""
@@ -121,7 +121,7 @@ async def test_a_reply_that_nobody_announced_is_found_in_the_database(hortus: Ho
     sent = await send(client, room["id"], "Tell me")
     await replied(client, room["id"], sent["reply"]["id"])
     async with hortus.database.transaction() as tx:
-        await presence.show(tx, "elsewhere:1:a", "worker", {"interactive": 1}, 0)
+        await heartbeats.beat(tx, "elsewhere:1:a", "worker", {"interactive": 1}, 0)
     hortus.resources.get(Bus).alone = False  # as its own next look would find
     async with client.stream("GET", f"/api/chatroom/{room['id']}/events", headers={"Last-Event-ID": LATER}) as answer:
         lines = answer.aiter_lines()

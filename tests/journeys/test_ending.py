@@ -40,7 +40,7 @@ async def send(client: httpx2.AsyncClient, room: str) -> str:
     return answer.json()["reply"]["generation_id"]
 
 
-async def claim(hortus: Hortus) -> dict[str, tasks.Claimed]:
+async def claim(hortus: Hortus) -> dict[str, tasks.ClaimedTask]:
     """What waits, by its generation."""
     async with hortus.database.transaction() as tx:
         claimed = await queue.claim(tx, "interactive", 50, worker="w", lease=60)

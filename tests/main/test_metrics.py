@@ -114,9 +114,9 @@ async def test_how_things_stand(hortus: Hortus):
 
 async def test_a_backlog_shows(hortus: Hortus):
     task = (
-        "INSERT INTO tasks (id, name, queue, payload, status, priority, lap, run_at, attempts, max_attempts, fence, "
-        "request_id, created_at, lease_until) VALUES (:id, 'nobody.does', :queue, '{}', :status, 0, 0, :then, 0, 5, 0, "
-        "'-', :then, :then)"
+        "INSERT INTO tasks (id, name, queue, payload, status, priority, fair_round, run_at, attempts, max_attempts, "
+        "fence, request_id, created_at, lease_until) VALUES (:id, 'no.handler', :queue, '{}', :status, 0, 0, :then, 0, "
+        "5, 0, '-', :then, :then)"
     )
     then = "2026-01-01 00:00:00.000000"
     if hortus.database.dialect == "postgresql":

@@ -19,8 +19,8 @@ for module in pkgutil.walk_packages(hortus.__path__, "hortus."):
         importlib.import_module(module.name)
 from hortus.core.db import Base
 from hortus.main.inventory import settings
-from hortus.tasks.kinds import registry
-print(json.dumps({"tables": sorted(Base.metadata.tables), "tasks": sorted(registry.kinds), "settings": settings()}))
+from hortus.tasks.registry import TASK_TYPES
+print(json.dumps({"tables": sorted(Base.metadata.tables), "tasks": sorted(TASK_TYPES), "settings": settings()}))
 """
 STAYING = {
     "up": ["hortus", "up", "--port", "0"],

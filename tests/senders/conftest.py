@@ -15,7 +15,7 @@ from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.main.tables import metadata
 from hortus.tasks import EmbeddedEngine
-from hortus.tasks.kinds import registry
+from hortus.tasks.registry import TASK_TYPES
 from hortus.tasks.tables import Task
 
 NAMES = ("SMTP", "FROM_EMAIL", "TWILIO", "SMS", "MESSAGE")
@@ -56,12 +56,12 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     from dataclasses import replace
 
     for name in ("senders.mail", "senders.sms"):
-        monkeypatch.setitem(registry.kinds, name, replace(registry.kinds[name], longest_backoff=0.01))
+        monkeypatch.setitem(TASK_TYPES, name, replace(TASK_TYPES[name], longest_backoff=0.01))
 
 
 @asynccontextmanager
 async def sending(resources: Resources) -> AsyncIterator[EmbeddedEngine]:
-    engine = EmbeddedEngine(resources, room={"mail": 2}, poll=0.02)
+    engine = EmbeddedEngine(resources, slots={"mail": 2}, poll=0.02)
     await engine.start()
     try:
         yield engine

@@ -112,7 +112,7 @@ async def test_a_changed_key_buries_the_message_and_the_sweep_forgets_it_after_a
         await engine.idle()
     assert {(status, attempts) for _, status, attempts, _ in await states(database)} == {("dead", 1)}
     async with database.transaction() as tx:
-        assert await queue.sweep(tx) == 0
+        assert await queue.sweep_tasks(tx) == 0
         await tx.execute(update(Task).values(finished_at=db_now(-8 * 86400)))
-        assert await queue.sweep(tx) == 2
+        assert await queue.sweep_tasks(tx) == 2
     assert json.dumps(await states(database)) == "[]"

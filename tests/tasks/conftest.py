@@ -1,4 +1,4 @@
-"""A database, the shelf that handlers are given, and kinds of task that no other test knows."""
+"""A database, the resources of handlers, and task types registered for one test."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,7 +9,7 @@ from hortus import tasks
 from hortus.core import ids
 from hortus.core.db import Database
 from hortus.core.resources import Resources
-from hortus.tasks.kinds import registry
+from hortus.tasks.registry import TASK_TYPES
 
 
 @pytest.fixture
@@ -18,14 +18,14 @@ def resources(database: Database) -> Resources:
 
 
 @pytest.fixture
-def define() -> Iterator[Callable[..., tasks.Kind]]:
-    """`tasks.define` under a name of this test's own, forgotten afterwards."""
+def define() -> Iterator[Callable[..., tasks.TaskType]]:
+    """`tasks.register` under a name of this test, removed afterwards."""
     names = []
 
-    def make(handler: Any, **options: Any) -> tasks.Kind:
+    def make(handler: Any, **options: Any) -> tasks.TaskType:
         names.append(f"test.{ids.new()}")
-        return tasks.define(names[-1], handler, **options)
+        return tasks.register(names[-1], handler, **options)
 
     yield make
     for name in names:
-        registry.kinds.pop(name, None)
+        TASK_TYPES.pop(name, None)

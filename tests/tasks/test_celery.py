@@ -1,4 +1,4 @@
-"""Celery's own workers, as processes, on a real broker."""
+"""Celery workers as processes on a real broker."""
 
 import asyncio
 import threading
@@ -13,7 +13,7 @@ from tests.peers import peer_missing
 from tests.rabbit import Rabbit, found
 
 from hortus.core.db import Database
-from hortus.tasks.engines.celery import make_app
+from hortus.tasks.engines.celery_broker import make_app
 
 
 async def test_two_workers_do_each_task_once(database: Database, database_url: str, valkey: Valkey, tmp_path: Path):
@@ -27,7 +27,7 @@ async def test_two_workers_do_each_task_once(database: Database, database_url: s
 
 @pytest.fixture
 def rabbit(tmp_path: Path) -> Iterator[Rabbit]:
-    """A RabbitMQ of this test's own."""
+    """A RabbitMQ server for one test."""
     if found() is None:
         peer_missing("rabbitmq-server", "Celery on RabbitMQ")
     server = Rabbit(tmp_path / "rabbit")
@@ -37,7 +37,7 @@ def rabbit(tmp_path: Path) -> Iterator[Rabbit]:
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-async def test_rabbitmq_will_do_and_may_die(database: Database, database_url: str, rabbit: Rabbit, tmp_path: Path):
+async def test_rabbitmq_works_and_may_restart(database: Database, database_url: str, rabbit: Rabbit, tmp_path: Path):
     async with site(database, database_url, rabbit.url, tmp_path / "site") as here:
         await here.add(number=2)
         await here.want(range(30))
@@ -51,7 +51,7 @@ async def test_rabbitmq_will_do_and_may_die(database: Database, database_url: st
 
 
 async def test_celerys_own_tools_see_the_workers(database: Database, database_url: str, valkey: Valkey, tmp_path: Path):
-    """What Flower asks and listens to: the pool, the queues, and an event for each bell that was answered."""
+    """The inspection commands and events that Flower uses: pool, queues, an event for each handled message."""
     app = make_app(valkey.url, {})
     seen: list[str] = []
     async with site(database, database_url, valkey.url, tmp_path) as here:
@@ -69,15 +69,15 @@ async def test_celerys_own_tools_see_the_workers(database: Database, database_ur
 
         over = threading.Event()
 
-        def listen() -> None:
-            """Until told; heartbeats come all the time."""
+        def subscribe() -> None:
+            """Until stopped; heartbeats come all the time."""
             with app.connection_for_read() as connection:
                 receiver = app.events.Receiver(connection, handlers={"*": lambda event: seen.append(event["type"])})
                 for _ in receiver.itercapture(limit=None, timeout=20, wakeup=True):
                     if over.is_set():
                         return
 
-        listening = asyncio.create_task(asyncio.to_thread(listen))
+        listening = asyncio.create_task(asyncio.to_thread(subscribe))
         try:
             await has_come("worker-heartbeat", seen)  # before, events would be lost on us
             await here.want(range(5))

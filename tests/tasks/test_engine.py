@@ -1,4 +1,4 @@
-"""Engines at work: once each, tried again, buried, handed back; on both databases."""
+"""Task engines on both databases: tasks run once, are retried, dead-lettered, released."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ from hortus.core import context
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
 from hortus.tasks import EmbeddedEngine, queue
-from hortus.tasks.kinds import Claimed
+from hortus.tasks.registry import ClaimedTask
 from hortus.tasks.tables import Task
 
 
@@ -29,7 +29,7 @@ async def running(resources: Resources, number: int = 1, **options) -> AsyncIter
         yield engines
 
 
-async def add(resources: Resources, *wanted: tasks.Wanted) -> None:
+async def add(resources: Resources, *wanted: tasks.NewTask) -> None:
     async with resources.get(Database).transaction() as tx:
         await tasks.enqueue_many(tx, wanted)
 
@@ -48,113 +48,113 @@ async def ended(resources: Resources, number: int, seconds: float = 15.0) -> lis
 async def test_a_hundred_tasks_and_three_engines_do_each_once(resources: Resources, define):
     seen: Counter[int] = Counter()
 
-    async def handler(_: Resources, task: Claimed) -> None:
+    async def handler(_: Resources, task: ClaimedTask) -> None:
         seen[task.payload["n"]] += 1
         await asyncio.sleep(0.005)
 
     kind = define(handler)
-    async with running(resources, 3, room={"interactive": 8}):
-        await add(resources, *(tasks.Wanted(kind, {"n": number}) for number in range(100)))
+    async with running(resources, 3, slots={"interactive": 8}):
+        await add(resources, *(tasks.NewTask(kind, {"n": number}) for number in range(100)))
         rows = await ended(resources, 100)
     assert seen == Counter(range(100))
     assert {(row.status, row.attempts, row.fence) for row in rows} == {("done", 1, 1)}
 
 
-async def test_a_failure_is_tried_again_later_and_again_until_the_attempts_are_used(resources: Resources, define):
+async def test_a_failed_task_is_retried_until_its_attempts_are_used(resources: Resources, define):
     times: list[float] = []
 
-    async def handler(_: Resources, task: Claimed) -> None:
+    async def handler(_: Resources, task: ClaimedTask) -> None:
         times.append(time.monotonic())
         raise ValueError(f"attempt {task.attempt}")
 
     kind = define(handler, attempts=3, backoff=0.2)
     async with running(resources):
-        await add(resources, tasks.Wanted(kind, {}))
+        await add(resources, tasks.NewTask(kind, {}))
         (row,) = await ended(resources, 1)
     assert (row.status, row.attempts, row.error) == ("dead", 3, "ValueError: attempt 3")
     assert times[1] - times[0] >= 0.09
     assert times[2] - times[1] >= 0.19
 
 
-def test_the_wait_doubles_is_spread_and_has_an_end(define):
-    kind = define(test_the_wait_doubles_is_spread_and_has_an_end, backoff=2.0, longest_backoff=300.0)
+def test_the_backoff_doubles_has_jitter_and_a_maximum(define):
+    kind = define(test_the_backoff_doubles_has_jitter_and_a_maximum, backoff=2.0, longest_backoff=300.0)
     for attempt, longest in ((1, 2), (2, 4), (5, 32), (30, 300)):
         waits = [queue.backoff(kind, attempt) for _ in range(200)]
         assert longest / 2 <= min(waits) < max(waits) <= longest
 
 
-async def test_a_wish_to_be_called_again_is_granted(resources: Resources, define):
+async def test_retry_schedules_another_attempt(resources: Resources, define):
     attempts: list[int] = []
 
-    async def handler(_: Resources, task: Claimed) -> None:
+    async def handler(_: Resources, task: ClaimedTask) -> None:
         attempts.append(task.attempt)
         if len(attempts) < 3:
             raise tasks.Retry(0.05)
 
     async with running(resources):
-        await add(resources, tasks.Wanted(define(handler, backoff=100), {}))
+        await add(resources, tasks.NewTask(define(handler, backoff=100), {}))
         (row,) = await ended(resources, 1)
     assert (row.status, attempts) == ("done", [1, 2, 3])
 
 
-async def test_the_dead_are_buried_with_their_affairs_in_one_transaction(resources: Resources, define):
+async def test_on_dead_letter_runs_in_the_transaction_that_dead_letters_the_task(resources: Resources, define):
     fails = [True]
 
-    async def handler(_: Resources, task: Claimed) -> None:
-        raise tasks.Dead("never")
+    async def handler(_: Resources, task: ClaimedTask) -> None:
+        raise tasks.PermanentFailure("never")
 
-    async def on_dead(tx: Tx, _: Resources, task: Claimed) -> None:
+    async def on_dead_letter(tx: Tx, _: Resources, task: ClaimedTask) -> None:
         await tasks.enqueue(tx, wake, {"of": task.id})
         if fails and fails.pop():
             raise RuntimeError("cannot settle yet")
 
-    async def mourn(_: Resources, task: Claimed) -> None:
-        """Be done."""
+    async def mourn(_: Resources, task: ClaimedTask) -> None:
+        """Succeed at once."""
 
     wake = define(mourn)
     async with running(resources, lease=0.3):
-        await add(resources, tasks.Wanted(define(handler, attempts=5, on_dead=on_dead), {}))
+        await add(resources, tasks.NewTask(define(handler, attempts=5, on_dead_letter=on_dead_letter), {}))
         rows = await ended(resources, 2)
     # The first burial failed as a whole: had its parts been kept, two would mourn.
     assert [(row.status, row.error) for row in rows] == [("dead", "never"), ("done", None)]
     assert rows[1].payload == {"of": rows[0].id}
 
 
-async def test_whoever_takes_too_long_is_stopped(resources: Resources, define):
+async def test_a_task_is_stopped_at_its_time_limit(resources: Resources, define):
     stopped = asyncio.Event()
 
-    async def handler(_: Resources, task: Claimed) -> None:
+    async def handler(_: Resources, task: ClaimedTask) -> None:
         try:
             await asyncio.sleep(60)
         finally:
             stopped.set()
 
     async with running(resources):
-        await add(resources, tasks.Wanted(define(handler, time_limit=0.1, attempts=1), {}))
+        await add(resources, tasks.NewTask(define(handler, time_limit=0.1, attempts=1), {}))
         (row,) = await ended(resources, 1)
     assert stopped.is_set()
     assert (row.status, row.error) == ("dead", "took longer than 0.1 s")
 
 
-async def test_the_lease_of_long_work_is_kept(resources: Resources, define):
+async def test_the_lease_of_a_long_task_is_renewed(resources: Resources, define):
     calls: list[int] = []
 
-    async def handler(_: Resources, task: Claimed) -> None:
+    async def handler(_: Resources, task: ClaimedTask) -> None:
         calls.append(task.attempt)
         await asyncio.sleep(1.5)
 
     async with running(resources, 2, lease=0.6):
-        await add(resources, tasks.Wanted(define(handler), {}))
+        await add(resources, tasks.NewTask(define(handler), {}))
         (row,) = await ended(resources, 1)
     assert (row.status, row.fence, calls) == ("done", 1, [1])
 
 
-async def test_a_body_whose_lease_was_taken_is_cancelled(resources: Resources, define):
+async def test_a_body_whose_lease_was_lost_is_cancelled(resources: Resources, define):
     database = resources.get(Database)
     kind = define(ended)
-    async with running(resources, room={}, lease=0.6) as (engine,):
+    async with running(resources, slots={}, lease=0.6) as (engine,):
         async with database.transaction() as tx:
-            wanted = [tasks.Wanted(kind, {})]
+            wanted = [tasks.NewTask(kind, {})]
             (mine,) = await tasks.claim_now(tx, wanted, worker=engine.worker, lease=engine.lease)
         with pytest.raises(tasks.LeaseLost):
             async with engine.holding(mine), asyncio.timeout(10):
@@ -171,9 +171,9 @@ async def test_a_body_whose_lease_was_taken_is_cancelled(resources: Resources, d
 
 async def test_finishing_inside_holding_is_no_lost_lease(resources: Resources, define):
     database = resources.get(Database)
-    async with running(resources, room={}, lease=0.3) as (engine,):
+    async with running(resources, slots={}, lease=0.3) as (engine,):
         async with database.transaction() as tx:
-            wanted = [tasks.Wanted(define(ended), {})]
+            wanted = [tasks.NewTask(define(ended), {})]
             (mine,) = await tasks.claim_now(tx, wanted, worker=engine.worker, lease=engine.lease)
         async with engine.holding(mine):
             async with database.transaction() as tx:
@@ -183,15 +183,15 @@ async def test_finishing_inside_holding_is_no_lost_lease(resources: Resources, d
     assert row.status == "done"
 
 
-async def test_a_stopped_engine_hands_back_what_it_could_not_finish(resources: Resources, define):
+async def test_a_stopped_engine_releases_unfinished_tasks(resources: Resources, define):
     started = asyncio.Event()
 
-    async def handler(_: Resources, task: Claimed) -> None:
+    async def handler(_: Resources, task: ClaimedTask) -> None:
         started.set()
         await asyncio.sleep(60)
 
     async with running(resources):
-        await add(resources, tasks.Wanted(define(handler), {}))
+        await add(resources, tasks.NewTask(define(handler), {}))
         await asyncio.wait_for(started.wait(), 5)
     (row,) = await ended(resources, 0)
     assert (row.status, row.attempts, row.lease_until) == ("queued", 0, None)
@@ -203,7 +203,7 @@ async def test_a_stopped_engine_hands_back_what_it_could_not_finish(resources: R
 async def test_what_is_due_runs_once_for_two_schedulers(resources: Resources, define):
     runs: list[str] = []
 
-    async def handler(_: Resources, task: Claimed) -> None:
+    async def handler(_: Resources, task: ClaimedTask) -> None:
         runs.append(task.id)
 
     periodic = (tasks.Periodic(define(handler, queue="maintenance", attempts=1), 3600),)
@@ -216,10 +216,10 @@ async def test_what_is_due_runs_once_for_two_schedulers(resources: Resources, de
 async def test_a_task_runs_under_the_id_of_its_request(resources: Resources, define):
     known: list[str] = []
 
-    async def handler(_: Resources, task: Claimed) -> None:
+    async def handler(_: Resources, task: ClaimedTask) -> None:
         known.append(context.request_id.get())
 
     async with running(resources):
-        await add(resources, tasks.Wanted(define(handler), {}, request_id="r-7"))
+        await add(resources, tasks.NewTask(define(handler), {}, request_id="r-7"))
         await ended(resources, 1)
     assert known == ["r-7"]

@@ -63,7 +63,7 @@ async def flower(broker: str, folder: Path, application: tuple[str, ...]) -> Asy
 
 
 async def told(client: httpx2.AsyncClient, path: str, enough: Callable[[Any], Awaitable[bool]]) -> Any:
-    """What Flower says at that path, once it is enough."""
+    """The answer of Flower at that path, once `enough` accepts it."""
     found: Any = None
     try:
         async with asyncio.timeout(20):
@@ -82,35 +82,37 @@ async def whole(workers: dict[str, Any]) -> bool:
     return any({"stats", "active_queues", "registered"} <= set(worker) for worker in workers.values())
 
 
-def answered(bells: dict[str, Any]) -> list[dict[str, Any]]:
-    """Those that Flower knows whole: of a bell that was in hand when events began it knows no name."""
-    return [bell for bell in bells.values() if (bell["name"], bell["state"]) == ("hortus.run", "SUCCESS")]
+def handled(messages: dict[str, Any]) -> list[dict[str, Any]]:
+    """Handled messages. Flower has no name for those that were being handled when its events began."""
+    return [
+        message for message in messages.values() if (message["name"], message["state"]) == ("hortus.run", "SUCCESS")
+    ]
 
 
 @pytest.mark.parametrize("application", [ALONE, WITH_OUR_APP], ids=["alone", "with_our_app"])
-async def test_flower_sees_workers_queues_and_answered_bells(
+async def test_flower_sees_workers_queues_and_handled_messages(
     database: Database, database_url: str, valkey: Valkey, tmp_path: Path, application: tuple[str, ...]
 ):
     async with site(database, database_url, valkey.url, tmp_path) as here:
         async with flower(valkey.url, tmp_path, application) as client:
             await here.add(SECRET_KEY=SECRET)
             workers = await told(client, "/api/workers?refresh=1", whole)
-            # Every five seconds it asks workers for events; what they did before it never hears of.
+            # Flower enables events of workers every five seconds; it never receives earlier ones.
             numbers = itertools.count()
 
-            async def seen(bells: dict[str, Any]) -> bool:
+            async def seen(messages: dict[str, Any]) -> bool:
                 await here.want([next(numbers)])
-                return bool(answered(bells))
+                return bool(handled(messages))
 
-            bells = await told(client, "/api/tasks", seen)
+            messages = await told(client, "/api/tasks", seen)
             ((name, worker),) = workers.items()
             assert {queue["name"] for queue in worker["active_queues"]} == QUEUES
             assert "hortus.run" in worker["registered"]
             assert worker["stats"]["pool"]["implementation"] == "celery.concurrency.thread:TaskPool"
             assert list((await client.get("/api/workers?status=1", auth=WHO)).json().items()) == [(name, True)]
-            for bell in answered(bells):
-                assert bell["worker"] == name
-                assert re.fullmatch(r"'(ran \d+|passed on)'", bell["result"])
+            for message in handled(messages):
+                assert message["worker"] == name
+                assert re.fullmatch(r"'(ran \d+|forwarded)'", message["result"])
 
             lengths = (await client.get("/api/queues/length", auth=WHO)).json()["active_queues"]
             assert {queue["name"] for queue in lengths} == QUEUES

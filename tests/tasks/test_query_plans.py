@@ -1,4 +1,4 @@
-"""With many thousand tasks, claiming and enqueueing ask indexes and never read the table."""
+"""With many thousand tasks, claiming and enqueueing use indexes and never scan the table."""
 
 from typing import Any
 
@@ -10,20 +10,20 @@ from hortus import tasks
 from hortus.core import clock, ids
 from hortus.core.db import Database
 from hortus.tasks import queue
-from hortus.tasks.kinds import Claimed
+from hortus.tasks.registry import ClaimedTask
 from hortus.tasks.tables import Task
 
 ROWS = 4000
 
 
-async def nothing(_resources: object, _task: Claimed) -> None:
-    """Be done."""
+async def nothing(_resources: object, _task: ClaimedTask) -> None:
+    """Succeed at once."""
 
 
 async def fill(database: Database) -> None:
     rows = [
         {
-            "id": ids.new(), "name": "x", "queue": "interactive", "payload": {}, "priority": 0, "lap": number,
+            "id": ids.new(), "name": "x", "queue": "interactive", "payload": {}, "priority": 0, "fair_round": number,
             "status": "queued" if number % 4 else "done", "run_at": clock.EPOCH, "attempts": 0, "max_attempts": 5,
             "fence": 0, "user_id": f"u{number % 500}", "request_id": "-", "created_at": clock.now(),
         }
@@ -36,7 +36,7 @@ async def fill(database: Database) -> None:
 
 @pytest.fixture
 def statements(database: Database) -> list[tuple[str, Any]]:
-    """What is said to the database, with its values."""
+    """The statements sent to the database, with their values."""
     said: list[tuple[str, Any]] = []
 
     @event.listens_for(database.engine.sync_engine, "before_cursor_execute")
@@ -55,7 +55,7 @@ async def plans(database: Database, said: list[tuple[str, Any]]) -> list[str]:
     return found
 
 
-async def test_a_claim_reads_what_it_takes(database: Database, statements):
+async def test_a_claim_reads_only_the_rows_it_claims(database: Database, statements):
     await fill(database)
     statements.clear()
     async with database.transaction() as tx:
@@ -70,7 +70,7 @@ async def test_a_claim_reads_what_it_takes(database: Database, statements):
         assert "TEMP B-TREE" not in waiting.partition("\n")[2].partition("\n")[0], plan
 
 
-async def test_a_lap_is_found_by_index(database: Database, statements, define):
+async def test_a_fair_sharing_round_is_found_by_index(database: Database, statements, define):
     kind = define(nothing)
     await fill(database)
     statements.clear()

@@ -1,4 +1,4 @@
-"""The rows: what is enqueued, claimed, lost, buried and swept, on both databases."""
+"""Task rows on both databases: enqueue, claim, expire, dead-letter and sweep."""
 
 import asyncio
 from collections import Counter
@@ -14,12 +14,12 @@ from hortus.core.db import Database, db_now
 from hortus.core.db.paging import Paging
 from hortus.core.resources import Resources
 from hortus.tasks import queue
-from hortus.tasks.kinds import Claimed
+from hortus.tasks.registry import ClaimedTask
 from hortus.tasks.tables import Task
 
 
-async def nothing(_resources: Resources, _task: Claimed) -> None:
-    """Be done."""
+async def nothing(_resources: Resources, _task: ClaimedTask) -> None:
+    """Succeed at once."""
 
 
 async def rows(database: Database) -> list[Task]:
@@ -27,19 +27,19 @@ async def rows(database: Database) -> list[Task]:
         return list((await tx.execute(select(Task).order_by(Task.id))).scalars())
 
 
-async def claim(database: Database, kind: tasks.Kind, room: int = 10, lease: float = 30.0) -> list[Claimed]:
+async def claim(database: Database, kind: tasks.TaskType, slots: int = 10, lease: float = 30.0) -> list[ClaimedTask]:
     async with database.transaction() as tx:
-        return await queue.claim(tx, kind.queue, room, worker="w", lease=lease)
+        return await queue.claim(tx, kind.queue, slots, worker="w", lease=lease)
 
 
 async def test_a_task_exists_if_and_only_if_its_transaction_commits(database: Database, define):
     kind = define(nothing)
     rung: list[tuple[str, int]] = []
 
-    def doorbell(name: str, ids: Sequence[str]) -> None:
+    def subscriber(name: str, ids: Sequence[str]) -> None:
         rung.append((name, len(ids)))
 
-    queue.listen(doorbell)
+    queue.subscribe(subscriber)
     try:
         with pytest.raises(RuntimeError, match="changed my mind"):
             async with database.transaction() as tx:
@@ -51,29 +51,29 @@ async def test_a_task_exists_if_and_only_if_its_transaction_commits(database: Da
             assert rung == []
         assert rung == [("interactive", 1)]
     finally:
-        queue.unlisten(doorbell)
+        queue.unsubscribe(subscriber)
     assert [row.payload for row in await rows(database)] == [{"n": 2}]
 
 
-async def test_claims_take_the_urgent_and_then_the_old_and_never_more_than_room(database: Database, define):
+async def test_claims_go_by_priority_then_age_and_never_exceed_the_slots(database: Database, define):
     kind = define(nothing)
     async with database.transaction() as tx:
         for number, priority in enumerate((0, -5, 0, -9)):
             await tasks.enqueue(tx, kind, {"n": number}, priority=priority)
         await tasks.enqueue(tx, kind, {"n": "later"}, delay=60)
-    taken = [[task.payload["n"] for task in await claim(database, kind, room=2)] for _ in range(3)]
+    taken = [[task.payload["n"] for task in await claim(database, kind, slots=2)] for _ in range(3)]
     assert [sorted(each, key=str) for each in taken] == [[1, 3], [0, 2], []]
 
 
-async def test_nobody_waits_behind_all_of_another_users_tasks(database: Database, define):
+async def test_a_user_does_not_wait_behind_all_tasks_of_another(database: Database, define):
     kind = define(nothing)
 
     async def add(user: str, number: int) -> None:
         async with database.transaction() as tx:
-            await tasks.enqueue_many(tx, [tasks.Wanted(kind, {"n": n}, user_id=user) for n in range(number)])
+            await tasks.enqueue_many(tx, [tasks.NewTask(kind, {"n": n}, user_id=user) for n in range(number)])
 
-    async def served(room: int) -> Counter[str]:
-        taken = await claim(database, kind, room=room)
+    async def served(slots: int) -> Counter[str]:
+        taken = await claim(database, kind, slots=slots)
         async with database.transaction() as tx:
             users = await tx.execute(select(Task.user_id).where(Task.id.in_([task.id for task in taken])))
             for task in taken[:-1]:  # the last one runs on
@@ -97,15 +97,15 @@ async def test_the_tasks_of_a_user_keep_their_order(database: Database, define):
     for number in range(6):
         async with database.transaction() as tx:
             await tasks.enqueue(tx, kind, {"n": number}, user_id="one" if number % 2 else "other")
-    taken = [task.payload["n"] for _ in range(6) for task in await claim(database, kind, room=1)]
+    taken = [task.payload["n"] for _ in range(6) for task in await claim(database, kind, slots=1)]
     assert taken == [0, 1, 2, 3, 4, 5]
 
 
 async def test_rival_claims_never_share_a_task(database: Database, define):
     kind = define(nothing)
     async with database.transaction() as tx:
-        await tasks.enqueue_many(tx, [tasks.Wanted(kind, {"n": number}) for number in range(60)])
-    claims = await asyncio.gather(*(claim(database, kind, room=5) for _ in range(8)))
+        await tasks.enqueue_many(tx, [tasks.NewTask(kind, {"n": number}) for number in range(60)])
+    claims = await asyncio.gather(*(claim(database, kind, slots=5) for _ in range(8)))
     assert all(len(each) <= 5 for each in claims)
     taken = [task.id for each in claims for task in each]
     assert len(taken) == len(set(taken)) > 5
@@ -149,7 +149,7 @@ async def test_an_expired_lease_is_taken_over_and_the_late_finish_commits_nothin
 async def test_a_live_lease_is_left_alone(database: Database, define):
     kind = define(nothing)
     async with database.transaction() as tx:
-        (mine,) = await tasks.claim_now(tx, [tasks.Wanted(kind, {})], worker="w", lease=30)
+        (mine,) = await tasks.claim_now(tx, [tasks.NewTask(kind, {})], worker="w", lease=30)
     assert await claim(database, kind) == []
     async with database.transaction() as tx:
         await queue.finish(tx, mine)
@@ -162,7 +162,7 @@ async def test_dead_letters_get_all_their_attempts_again(database: Database, res
         await tasks.enqueue(tx, kind, {})
     (task,) = await claim(database, kind)
     async with database.transaction() as tx:
-        await queue.bury(tx, resources, task, "x" * 5000)
+        await queue.dead_letter(tx, resources, task, "x" * 5000)
     async with database.snapshot() as tx:
         (letter,) = await tasks.dead_letters(tx, Paging(10, None))
         (count,) = await tasks.counts(tx)
@@ -177,24 +177,24 @@ async def test_dead_letters_get_all_their_attempts_again(database: Database, res
             await tasks.requeue(tx, task.id)
 
 
-async def test_the_sweep_takes_old_done_tasks_and_nothing_else(database: Database, resources: Resources, define: Any):
+async def test_the_sweep_deletes_old_done_tasks_only(database: Database, resources: Resources, define: Any):
     kind = define(nothing)
     async with database.transaction() as tx:
-        await tasks.enqueue_many(tx, [tasks.Wanted(kind, {"n": number}) for number in range(5)])
-    done, old, dead, *_ = await claim(database, kind, room=4)
+        await tasks.enqueue_many(tx, [tasks.NewTask(kind, {"n": number}) for number in range(5)])
+    done, old, dead, *_ = await claim(database, kind, slots=4)
     async with database.transaction() as tx:
         await queue.finish(tx, done)
         await queue.finish(tx, old)
-        await queue.bury(tx, resources, dead, "no")
+        await queue.dead_letter(tx, resources, dead, "no")
         long_ago = update(Task).where(Task.id.in_([old.id, dead.id])).values(finished_at=db_now(-90000))
         await tx.execute(long_ago)
-        assert await queue.sweep(tx) == 1
+        assert await queue.sweep_tasks(tx) == 1
     left = await rows(database)
     assert sorted(row.status for row in left) == ["dead", "done", "queued", "running"]
     assert old.id not in {row.id for row in left}
 
 
-async def test_the_request_that_caused_a_task_is_known_to_it(database: Database, define):
+async def test_a_task_carries_the_id_of_the_request_that_caused_it(database: Database, define):
     kind = define(nothing)
     mark = context.request_id.set("r-42")
     try:

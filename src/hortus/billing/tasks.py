@@ -28,7 +28,7 @@ from hortus.payments import GatewayError, Gateways, Subject
 log = structlog.get_logger()
 
 
-async def _undo(resources: Resources, task: tasks.Claimed) -> None:
+async def _undo(resources: Resources, task: tasks.ClaimedTask) -> None:
     """Cancel a second subscription of somebody who has one, and give back what it cost."""
     database = resources.get(Database)
     async with database.snapshot() as tx:
@@ -51,22 +51,22 @@ async def _undo(resources: Resources, task: tasks.Claimed) -> None:
         raise tasks.Retry(reason=f"{type(error).__name__}: {error}") from None
 
 
-UNDO = tasks.define("billing.undo", _undo, time_limit=120, attempts=20, backoff=5, longest_backoff=3600)
+UNDO = tasks.register("billing.undo", _undo, time_limit=120, attempts=20, backoff=5, longest_backoff=3600)
 
 
 async def _enqueue_undo(tx: Tx, subscription_id: str) -> None:
     await tasks.enqueue(tx, UNDO, {"subscription_id": subscription_id}, key=f"undo:{subscription_id}")
 
 
-async def _sweep(resources: Resources, _task: tasks.Claimed) -> None:
+async def _sweep(resources: Resources, _task: tasks.ClaimedTask) -> None:
     await service.give_up(resources)
 
 
 PERIODIC = (
-    tasks.every("billing.reconcile", reconcile, 600),
-    tasks.every("billing.sweep", _sweep, 3600),
-    tasks.every("billing.auto_topup_sweep", auto_topup.sweep, 15),
-    tasks.every("billing.low_balance", emails.sweep, 60),
+    tasks.register_periodic("billing.reconcile", reconcile, 600),
+    tasks.register_periodic("billing.sweep", _sweep, 3600),
+    tasks.register_periodic("billing.auto_topup_sweep", auto_topup.sweep, 15),
+    tasks.register_periodic("billing.low_balance", emails.sweep, 60),
 )
 
 

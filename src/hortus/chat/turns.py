@@ -111,7 +111,7 @@ async def begin_many(tx: Tx, resources: Resources, starts: Sequence[TurnStart]) 
     answers = [draft if isinstance(draft, Problem) else next(problems) or draft.reply for draft in drafts]
     rows: list[dict[str, Any]] = []
     leaves: dict[str, str | None] = {}
-    ready: list[tasks.Wanted] = []
+    ready: list[tasks.NewTask] = []
     for start, reply in zip(starts, answers, strict=True):
         if isinstance(reply, Message):
             rows += [_row(each) for each in ((start.message, reply) if start.new else (reply,))]
@@ -125,9 +125,9 @@ async def begin_many(tx: Tx, resources: Resources, starts: Sequence[TurnStart]) 
     return answers
 
 
-def _task(generation_id: str | None, user_id: str, request_id: str | None) -> tasks.Wanted:
+def _task(generation_id: str | None, user_id: str, request_id: str | None) -> tasks.NewTask:
     payload = {"id": generation_id}
-    return tasks.Wanted(generation.RUN["chat"], payload, user_id=user_id, request_id=request_id or "")
+    return tasks.NewTask(generation.RUN["chat"], payload, user_id=user_id, request_id=request_id or "")
 
 
 async def start_waiting(tx: Tx, user_ids: Mapping[str, str], ended: Collection[str]) -> None:
@@ -141,7 +141,7 @@ async def start_waiting(tx: Tx, user_ids: Mapping[str, str], ended: Collection[s
     if not waiting:
         return
     lines = await lines_above(tx, [row.parent_id for row in waiting])
-    ready: list[tasks.Wanted] = []
+    ready: list[tasks.NewTask] = []
     for row in waiting:
         earlier = next((each.id for each in lines[row.parent_id] if each.status == "pending"), None)
         await tx.execute(update(Message).where(Message.id == row.id).values(waits_for=earlier))

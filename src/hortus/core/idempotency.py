@@ -196,7 +196,7 @@ async def drop(tx: Tx, claimed: Claim) -> None:
     )
 
 
-async def sweep(tx: Tx, limit: int = 1000) -> int:
+async def sweep_idempotency_keys(tx: Tx, limit: int = 1000) -> int:
     """Forget up to `limit` keys that ran out; returns how many."""
     old = (
         select(IdempotencyKey.scope, IdempotencyKey.key).where(IdempotencyKey.expires_at < clock.now()).limit(limit)

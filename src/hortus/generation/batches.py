@@ -21,7 +21,7 @@ from hortus.generation.transitions import Outcome
 from hortus.providers import Registry
 from hortus.routing import Job
 
-TaskTypes = Mapping[str, tasks.Kind]
+TaskTypes = Mapping[str, tasks.TaskType]
 """The task that runs each kind of generation."""
 
 
@@ -38,14 +38,14 @@ class StartedText:
     """A text that was accepted: its claimed task, to be run in this process; None for a repeated request."""
 
     generation_id: str
-    task: tasks.Claimed | None
+    task: tasks.ClaimedTask | None
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
     """Work that is done, under the lease of its task: the outcome, its stored files, and the vendor's job if any."""
 
-    task: tasks.Claimed
+    task: tasks.ClaimedTask
     generation_id: str
     outcome: Outcome
     outputs: Sequence[files.NewFile] = ()
@@ -119,14 +119,14 @@ async def _start_texts(
     tx: Tx,
     items: Sequence[Submission],
     answers: Sequence[Answer | Exception],
-    task_type: tasks.Kind,
+    task_type: tasks.TaskType,
     engine: tasks.EmbeddedEngine,
 ) -> list[StartedText | Exception]:
     accepted = {answer.body["id"] for answer in answers if isinstance(answer, Answer)}
     fresh = [item.request for item in items if item.request.id in accepted]
     await transitions.mark_queued_running(tx, [request.id for request in fresh])
     wanted = [
-        tasks.Wanted(
+        tasks.NewTask(
             task_type, {"id": request.id, "running": True}, user_id=request.user_id, request_id=request.request_id
         )
         for request in fresh
@@ -139,7 +139,7 @@ async def _start_texts(
     ]
 
 
-def _own(item: Submission, answer: Answer, task_of: Mapping[str, tasks.Claimed]) -> tasks.Claimed | None:
+def _own(item: Submission, answer: Answer, task_of: Mapping[str, tasks.ClaimedTask]) -> tasks.ClaimedTask | None:
     return task_of[item.request.id] if answer.body["id"] == item.request.id else None
 
 
@@ -163,6 +163,6 @@ async def finish_many(tx: Tx, bus: Bus, registry: Registry, items: Sequence[Fini
 
 async def _was_finished(tx: Tx, item: Finished) -> bool | tasks.LeaseLost:
     """The answer of an earlier try under the same lease, whose commit was not confirmed to this process."""
-    if not await tasks.ended_well(tx, item.task):
+    if not await tasks.was_closed(tx, item.task):
         return tasks.LeaseLost(item.task.name)
     return await transitions.status_of(tx, item.generation_id) == item.outcome.status

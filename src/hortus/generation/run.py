@@ -50,7 +50,7 @@ class SourceMissing(Exception):
     """The image to work on was deleted in the meantime."""
 
 
-async def run(resources: Resources, task: tasks.Claimed) -> None:
+async def run(resources: Resources, task: tasks.ClaimedTask) -> None:
     """The task behind every generation. Returns when it has ended, by whomever."""
     generation_id = task.payload["id"]
     with resources.get(CancellationWatcher).cancelled(generation_id) as cancelled:
@@ -74,7 +74,7 @@ async def run(resources: Resources, task: tasks.Claimed) -> None:
                     await asyncio.shield(collector.discard())
 
 
-async def _take_up(resources: Resources, task: tasks.Claimed) -> Generation | None:
+async def _take_up(resources: Resources, task: tasks.ClaimedTask) -> Generation | None:
     if not task.payload.get("running"):
         return await resources.get(GenerationBatches).mark_running(task.payload["id"])
     async with resources.get(Database).snapshot() as tx:  # marked when it was accepted: there is nothing to write
@@ -304,6 +304,6 @@ def _attempts(generation: Generation, trace: Trace) -> tuple[dict[str, Any], ...
     return (*generation.attempts, *(asdict(attempt) for attempt in trace.attempts))
 
 
-async def give_up(tx: Tx, resources: Resources, task: tasks.Claimed) -> None:
+async def give_up(tx: Tx, resources: Resources, task: tasks.ClaimedTask) -> None:
     """The task was dead-lettered: end the generation as failed in the same transaction."""
     await end(tx, resources.get(Bus), task.payload["id"], Outcome("failed", "interrupted"))

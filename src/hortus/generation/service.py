@@ -74,7 +74,7 @@ class GenerationRequest:
 
 
 async def submit_many(
-    tx: Tx, settings: Settings, requests: Sequence[GenerationRequest], kinds: Mapping[str, tasks.Kind] | None
+    tx: Tx, settings: Settings, requests: Sequence[GenerationRequest], kinds: Mapping[str, tasks.TaskType] | None
 ) -> list[Problem | None]:
     """Accept each request in turn, set by set: quota, hold, row and task together or none of them. None, or why not.
 
@@ -95,7 +95,7 @@ async def submit_many(
             await tasks.enqueue_many(
                 tx,
                 [
-                    tasks.Wanted(
+                    tasks.NewTask(
                         kinds[request.kind], {"id": request.id}, user_id=request.user_id, request_id=request.request_id
                     )
                     for request in accepted

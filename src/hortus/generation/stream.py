@@ -59,7 +59,7 @@ async def _look(resources: Resources, user_id: str, generation_id: str) -> Gener
         return await service.find(tx, user_id, generation_id)
 
 
-async def stream_inline(resources: Resources, claimed: tasks.Claimed, user_id: str) -> AsyncGenerator[bytes, None]:
+async def stream_inline(resources: Resources, claimed: tasks.ClaimedTask, user_id: str) -> AsyncGenerator[bytes, None]:
     """Run a text generation here and now, sending its text as it comes.
 
     When the client goes away the vendor's work is stopped and the generation is cancelled: what was written until
@@ -82,7 +82,7 @@ async def stream_inline(resources: Resources, claimed: tasks.Claimed, user_id: s
             await asyncio.shield(_abandon(resources, claimed))
 
 
-async def work_inline(resources: Resources, claimed: tasks.Claimed) -> None:
+async def work_inline(resources: Resources, claimed: tasks.ClaimedTask) -> None:
     """Do a task that this process claimed at acceptance, under its lease."""
     with contextlib.suppress(tasks.LeaseLost):
         async with resources.get(tasks.EmbeddedEngine).holding(claimed):
@@ -97,7 +97,7 @@ async def wait_ended(resources: Resources, user_id: str, generation_id: str) -> 
     return await _look(resources, user_id, generation_id)
 
 
-async def _abandon(resources: Resources, claimed: tasks.Claimed) -> None:
+async def _abandon(resources: Resources, claimed: tasks.ClaimedTask) -> None:
     generation_id = claimed.payload["id"]
     try:
         await resources.get(GenerationBatches).finish(Finished(claimed, generation_id, Outcome("cancelled")))

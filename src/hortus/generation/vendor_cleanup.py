@@ -13,10 +13,10 @@ async def enqueue_deletion(tx: Tx, registry: Registry, job: Job | None) -> None:
         await tasks.enqueue(tx, DELETE_RESULT, {"provider": job.provider, "handle": job.handle})
 
 
-async def _delete_result(resources: Resources, task: tasks.Claimed) -> None:
+async def _delete_result(resources: Resources, task: tasks.ClaimedTask) -> None:
     provider = resources.get(Registry).get(task.payload["provider"])
     if isinstance(provider, Forgetful):
         await provider.forget(task.payload["handle"])
 
 
-DELETE_RESULT = tasks.define("generation.delete_vendor_result", _delete_result, queue="maintenance", time_limit=60)
+DELETE_RESULT = tasks.register("generation.delete_vendor_result", _delete_result, queue="maintenance", time_limit=60)

@@ -22,7 +22,7 @@ from hortus.core.configuration import (
     variables_of,
 )
 from hortus.core.settings import RATE_LIMIT, Settings, UnsafeSettings
-from hortus.tasks.rooms import rooms
+from hortus.tasks.concurrency import slots_by_queue
 
 ENV_FILE = Path(".env")
 ALSO_READ = frozenset({"HORTUS_ADMIN_PASSWORD", "GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET"})
@@ -106,7 +106,7 @@ def _of_others(known: dict[type[SettingsGroup], SettingsGroup]) -> tuple[list[Se
 def _of_server(settings: Settings) -> Iterator[Finding]:
     """What a rule of one field cannot say: files that must be readable, libraries, secrets on a public address."""
     try:
-        rooms(settings.worker_queues, settings.worker_concurrency)
+        slots_by_queue(settings.worker_queues, settings.worker_concurrency)
     except ValueError as error:
         rule = "queues with commas between them, such as media=4,mail"
         yield Finding("WORKER_QUEUES", f"WORKER_QUEUES must be {rule}: {error}.")

@@ -64,13 +64,14 @@ async def prove(resources: Resources, name: str) -> Found:
     return found
 
 
-def _task_of(name: str) -> Callable[[Resources, tasks.Claimed], Awaitable[None]]:
-    async def run(resources: Resources, _task: tasks.Claimed) -> None:
+def _task_of(name: str) -> Callable[[Resources, tasks.ClaimedTask], Awaitable[None]]:
+    async def run(resources: Resources, _task: tasks.ClaimedTask) -> None:
         await prove(resources, name)
 
     return run
 
 
 PERIODIC = tuple(
-    tasks.every(f"prove.{name}", _task_of(name), seconds, time_limit=1800) for name, (_, seconds) in PROOFS.items()
+    tasks.register_periodic(f"prove.{name}", _task_of(name), seconds, time_limit=1800)
+    for name, (_, seconds) in PROOFS.items()
 )

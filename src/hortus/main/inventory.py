@@ -25,7 +25,7 @@ from hortus.payments.sandbox import turn as sandbox_clock
 from hortus.privacy import deletion, erase, exports
 from hortus.privacy import tasks as privacy_tasks
 from hortus.senders import outbox
-from hortus.tasks.kinds import registry
+from hortus.tasks.registry import TASK_TYPES
 
 log = structlog.get_logger()
 TASKS = (
@@ -64,7 +64,7 @@ def check() -> None:
 
 def note() -> None:
     """Log at level debug what this process has loaded."""
-    log.debug("inventory", tables=sorted(tables.metadata.tables), tasks=sorted(registry.kinds), settings=settings())
+    log.debug("inventory", tables=sorted(tables.metadata.tables), tasks=sorted(TASK_TYPES), settings=settings())
 
 
 def settings() -> list[str]:

@@ -45,7 +45,7 @@ class _Shared:
     """What the database told."""
 
     up: bool = False
-    depths: list[tasks.Depth] = field(default_factory=list)
+    queue_stats: list[tasks.QueueStats] = field(default_factory=list)
     dead: int = 0
     unmatched: int = 0
     workers: dict[str, int] = field(default_factory=dict)
@@ -76,8 +76,8 @@ class Metrics:
                 alive = [worker.kind for worker in await tasks.workers(tx)]
                 return _Shared(
                     up=True,
-                    depths=await tasks.depths(tx, tasks.QUEUES),
-                    dead=await tasks.dead(tx),
+                    queue_stats=await tasks.queue_stats(tx, tasks.QUEUES),
+                    dead=await tasks.count_dead_letters(tx),
                     unmatched=await billing.unmatched_payments(tx),
                     workers={kind: alive.count(kind) for kind in ("embedded", "celery", "scheduler")},
                     proved=await proofs.last(tx),
@@ -103,13 +103,13 @@ class _Now(Collector):
         yield from self._redis()
 
     def _work(self) -> Iterator[Metric]:
-        depths, by = self._shared.depths, ["queue"]
+        stats, by = self._shared.queue_stats, ["queue"]
         about = "Tasks that could be claimed now, by queue; counted up to 10000."
-        yield _gauge("hortus_queue_waiting", about, by, {(each.queue,): each.waiting for each in depths})
+        yield _gauge("hortus_queue_waiting", about, by, {(each.queue,): each.waiting for each in stats})
         about = "For how long the oldest of them waits."
-        yield _gauge("hortus_queue_oldest_seconds", about, by, {(each.queue,): each.oldest for each in depths})
+        yield _gauge("hortus_queue_oldest_seconds", about, by, {(each.queue,): each.oldest_age_s for each in stats})
         about = "Tasks whose worker died and that nobody has taken over."
-        yield _gauge("hortus_queue_lost", about, by, {(each.queue,): each.lost for each in depths})
+        yield _gauge("hortus_queue_expired_leases", about, by, {(each.queue,): each.expired_leases for each in stats})
         if self._shared.up:
             yield GaugeMetricFamily("hortus_dead_letters", "Tasks that were given up.", self._shared.dead)
             about = "Payments that fit no order and wait to be refunded or assigned; counted up to 1000."

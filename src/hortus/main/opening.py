@@ -43,7 +43,7 @@ from hortus.main.traces import traced
 from hortus.providers import Context, Registry, discover
 from hortus.storage import LocalStorage, Storage
 from hortus.tasks import EmbeddedEngine
-from hortus.tasks.rooms import rooms
+from hortus.tasks.concurrency import slots_by_queue
 
 log = structlog.get_logger()
 
@@ -119,12 +119,19 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
         replies = chat.ReplyUpdater(bus)
         generation.ended.connect(replies)
         _connect_signals()
-        room = rooms(settings.worker_queues, settings.worker_concurrency) if work else {}
-        async with _bell(settings, resources) as remind, generation.watch_cancellations(database, bus) as watcher:
+        slots = slots_by_queue(settings.worker_queues, settings.worker_concurrency) if work else {}
+        async with (
+            _open_notifier(settings, resources) as remind,
+            generation.watch_cancellations(database, bus) as watcher,
+        ):
             resources.add(watcher)
             kind = tasks.SERVER if role == "server" else None
             engine = EmbeddedEngine(
-                resources, room=room, lease=settings.lease_seconds, kind=kind, settings=shared_settings.shared(settings)
+                resources,
+                slots=slots,
+                lease=settings.lease_seconds,
+                kind=kind,
+                settings=shared_settings.shared(settings),
             )
             scheduler = tasks.Scheduler(database, upkeep.PERIODIC, poll=1.0 if remind else 5.0, remind=remind)
             resources.add(scheduler)
@@ -219,20 +226,20 @@ async def _working(
 
 
 @asynccontextmanager
-async def _bell(settings: Settings, resources: Resources) -> AsyncIterator[tasks.Remind | None]:
+async def _open_notifier(settings: Settings, resources: Resources) -> AsyncIterator[tasks.Remind | None]:
     """With a broker, workers elsewhere are told of new tasks."""
     if not settings.celery_broker_url:
         yield None
         return
-    from hortus.tasks.engines.celery import Bell, make_app  # noqa: PLC0415 - Celery is loaded only where it is used
+    from hortus.tasks.engines.celery_broker import Notifier, make_app  # noqa: PLC0415 - Celery is loaded only where it is used
 
-    bell = Bell(make_app(settings.celery_broker_url, {}))
-    resources.add(bell)
-    bell.start()
+    notifier = Notifier(make_app(settings.celery_broker_url, {}))
+    resources.add(notifier)
+    notifier.start()
     try:
-        yield bell.remind
+        yield notifier.remind
     finally:
-        await bell.stop()
+        await notifier.stop()
 
 
 @asynccontextmanager

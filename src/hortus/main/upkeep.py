@@ -14,7 +14,7 @@ from hortus.privacy import tasks as privacy_tasks
 from hortus.tasks import queue
 
 
-async def expire(resources: Resources, _task: tasks.Claimed) -> None:
+async def expire(resources: Resources, _task: tasks.ClaimedTask) -> None:
     """Book expired grants and reservations, a bounded number per transaction."""
     for verb in (ledger.expire_grants, ledger.expire_reservations):
         await _until_done(resources, verb)
@@ -27,11 +27,11 @@ async def _until_done(resources: Resources, verb: Callable[[Tx], Awaitable[Sized
             more = bool(await verb(tx))
 
 
-async def sweep(resources: Resources, _task: tasks.Claimed) -> None:
+async def sweep(resources: Resources, _task: tasks.ClaimedTask) -> None:
     """Forget old idempotency keys, done tasks, codes, sign-ins nobody completed, wrong tries and old devices."""
     for verb in (
-        idempotency.sweep,
-        queue.sweep,
+        idempotency.sweep_idempotency_keys,
+        queue.sweep_tasks,
         auth.sweep_challenges,
         auth.sweep_passkey_challenges,
         auth.sweep_lanes,
@@ -43,8 +43,8 @@ async def sweep(resources: Resources, _task: tasks.Claimed) -> None:
 
 
 PERIODIC = (
-    tasks.every("ledger.expire", expire, 60),
-    tasks.every("core.sweep", sweep, 600),
+    tasks.register_periodic("ledger.expire", expire, 60),
+    tasks.register_periodic("core.sweep", sweep, 600),
     *files_tasks.PERIODIC,
     *billing_tasks.PERIODIC,
     *privacy_tasks.PERIODIC,

@@ -16,9 +16,9 @@ from hortus.core.settings import Settings, UnsafeSettings
 from hortus.core.telemetry import log
 from hortus.main import configuration, preflight
 from hortus.main.opening import opened
-from hortus.tasks.engines.answering import CeleryWorker
-from hortus.tasks.engines.celery import PREFIX, make_app, set_tasks
-from hortus.tasks.rooms import rooms
+from hortus.tasks.concurrency import slots_by_queue
+from hortus.tasks.engines.celery_broker import PREFIX, make_app, set_tasks
+from hortus.tasks.engines.celery_worker import CeleryWorker
 
 app: Celery
 
@@ -45,24 +45,24 @@ def _app_from_environment() -> Celery:
 
 def build(settings: Settings) -> Celery:
     """The application, ready to be started as this process's one worker. Raises ValueError for wrong settings."""
-    room = rooms(settings.worker_queues, settings.worker_concurrency)
-    made = make_app(settings.celery_broker_url, room)
+    slots = slots_by_queue(settings.worker_queues, settings.worker_concurrency)
+    made = make_app(settings.celery_broker_url, slots)
     process = CeleryWorker(
         partial(opened, settings, work=False, role="worker"),
-        room,
+        slots,
         lease=settings.lease_seconds,
         grace=settings.shutdown_grace_seconds,
         schedule=settings.worker_schedules,
     )
-    set_tasks(made, process.answer, process.tick)
+    set_tasks(made, process.handle, process.tick)
 
     def set_up_logs(**_: Any) -> None:
         log.configure(settings.log_level, settings.log_format)
-        for doorbell in (
+        for chatty in (
             "celery.worker.strategy",
             "celery.app.trace",
         ):  # each ring twice; tasks have lines of their own
-            logging.getLogger(doorbell).setLevel(logging.WARNING)
+            logging.getLogger(chatty).setLevel(logging.WARNING)
 
     def begin(sender: Any, **_: Any) -> None:
         if "thread" not in str(sender.pool_cls):
@@ -83,7 +83,7 @@ def run(settings: Settings) -> int:
     made = build(settings)
     worker = made.Worker(
         hostname=f"hortus-{os.getpid()}@{platform.node()}",
-        queues=[PREFIX + name for name in rooms(settings.worker_queues, settings.worker_concurrency)],
+        queues=[PREFIX + name for name in slots_by_queue(settings.worker_queues, settings.worker_concurrency)],
         without_gossip=True,
         without_mingle=True,
         quiet=True,

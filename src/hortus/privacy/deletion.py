@@ -60,7 +60,7 @@ async def _end_subscription_later(tx: Tx, user_id: str) -> None:
     await tasks.enqueue(tx, UNSUBSCRIBE, {"user_id": user_id}, key=f"unsubscribe:{user_id}")
 
 
-async def look_after(resources: Resources, _task: tasks.Claimed) -> None:
+async def look_after(resources: Resources, _task: tasks.ClaimedTask) -> None:
     """Begin every erasure whose time has come, and end subscriptions that came to life after their owner had left."""
     database, after = resources.get(Database), ""
     while True:
@@ -78,7 +78,7 @@ async def look_after(resources: Resources, _task: tasks.Claimed) -> None:
         after = found[-1].id
 
 
-async def _unsubscribe(resources: Resources, task: tasks.Claimed) -> None:
+async def _unsubscribe(resources: Resources, task: tasks.ClaimedTask) -> None:
     user_id = task.payload["user_id"]
     async with resources.get(Database).snapshot() as tx:
         if await accounts.status_of(tx, user_id) == "active":
@@ -90,7 +90,7 @@ async def _unsubscribe(resources: Resources, task: tasks.Claimed) -> None:
         raise tasks.Retry(None, problem.code) from None
 
 
-UNSUBSCRIBE = tasks.define(
+UNSUBSCRIBE = tasks.register(
     "privacy.unsubscribe",
     _unsubscribe,
     queue="maintenance",

@@ -26,7 +26,7 @@ log = structlog.get_logger()
 EVENTS = 50
 
 
-async def _erase(resources: Resources, task: tasks.Claimed) -> None:
+async def _erase(resources: Resources, task: tasks.ClaimedTask) -> None:
     user_id = task.payload["user_id"]
     if not await _begin(resources, user_id):
         return
@@ -134,6 +134,6 @@ def _spellings(words: list[Any]) -> set[bytes]:
     return {text.lower().encode() for word in words for text in (word, json.dumps(word)[1:-1])}
 
 
-ERASE = tasks.define(
+ERASE = tasks.register(
     "privacy.erase", _erase, queue="maintenance", time_limit=1800, attempts=20, backoff=10, longest_backoff=3600
 )

@@ -79,7 +79,7 @@ async def find_ready(tx: Tx, export_id: str, session_id: str) -> DataExport:
     return found
 
 
-async def _build(resources: Resources, task: tasks.Claimed) -> None:
+async def _build(resources: Resources, task: tasks.ClaimedTask) -> None:
     """Built again after a crash, over what was there; ready once."""
     database, storage, export_id = resources.get(Database), resources.get(Storage), task.payload["id"]
     async with database.snapshot() as tx:
@@ -109,13 +109,13 @@ def _digest_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-async def _give_up(tx: Tx, _resources: Resources, task: tasks.Claimed) -> None:
+async def _give_up(tx: Tx, _resources: Resources, task: tasks.ClaimedTask) -> None:
     failed = update(DataExport).where(DataExport.id == task.payload["id"], DataExport.status == "building")
     await tx.execute(failed.values(status="failed"))
 
 
-BUILD = tasks.define(
-    "privacy.export", _build, queue="maintenance", time_limit=3600, attempts=5, backoff=10, on_dead=_give_up
+BUILD = tasks.register(
+    "privacy.export", _build, queue="maintenance", time_limit=3600, attempts=5, backoff=10, on_dead_letter=_give_up
 )
 
 

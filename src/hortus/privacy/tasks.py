@@ -10,7 +10,7 @@ from hortus.privacy.settings import PrivacySettings
 from hortus.storage import Storage
 
 
-async def _sweep(resources: Resources, _task: tasks.Claimed) -> None:
+async def _sweep(resources: Resources, _task: tasks.ClaimedTask) -> None:
     while await sweep_exports(resources.get(Database), resources.get(Storage)):
         pass
     await sweep_orphans(resources.get(Database), resources.get(Storage))
@@ -18,6 +18,6 @@ async def _sweep(resources: Resources, _task: tasks.Claimed) -> None:
 
 
 PERIODIC = (
-    tasks.every("privacy.erase_due", look_after, 600),
-    tasks.every("privacy.sweep", _sweep, 3600, time_limit=1800),
+    tasks.register_periodic("privacy.erase_due", look_after, 600),
+    tasks.register_periodic("privacy.sweep", _sweep, 3600, time_limit=1800),
 )

@@ -119,31 +119,31 @@ def _sealed(outbox: Outbox, message: Mail | Sms) -> dict[str, Any]:
     return {"sealed": outbox.seal.close(json.dumps(asdict(message), ensure_ascii=False))}
 
 
-def _opened(outbox: Outbox, task: tasks.Claimed) -> dict[str, str]:
+def _opened(outbox: Outbox, task: tasks.ClaimedTask) -> dict[str, str]:
     try:
         found: dict[str, str] = json.loads(outbox.seal.open(task.payload["sealed"]))
     except (BrokenSeal, KeyError) as error:
-        raise tasks.Dead("the message cannot be opened; was SECRET_KEY changed?") from error
+        raise tasks.PermanentFailure("the message cannot be opened; was SECRET_KEY changed?") from error
     return found
 
 
-async def _deliver_mail(resources: Resources, task: tasks.Claimed) -> None:
+async def _deliver_mail(resources: Resources, task: tasks.ClaimedTask) -> None:
     senders = resources.get(Senders)
     await _deliver(task, senders.mail.send(Mail(**_opened(senders.outbox, task)), task.id))
 
 
-async def _deliver_sms(resources: Resources, task: tasks.Claimed) -> None:
+async def _deliver_sms(resources: Resources, task: tasks.ClaimedTask) -> None:
     senders = resources.get(Senders)
     await _deliver(task, senders.sms.send(Sms(**_opened(senders.outbox, task)), task.id))
 
 
-async def _deliver(task: tasks.Claimed, sending: Coroutine[Any, Any, None]) -> None:
+async def _deliver(task: tasks.ClaimedTask, sending: Coroutine[Any, Any, None]) -> None:
     """Send; whatever goes wrong is told without what the vendor said, for that may quote an address or a code."""
     try:
         await sending
     except Refused as refusal:
         log.warning("message_refused", task=task.name, id=task.id, reason=str(refusal))
-        raise tasks.Dead(str(refusal)) from None
+        raise tasks.PermanentFailure(str(refusal)) from None
     except NotSent as failure:
         reason, after = str(failure), failure.after
     except Exception as error:
@@ -154,7 +154,7 @@ async def _deliver(task: tasks.Claimed, sending: Coroutine[Any, Any, None]) -> N
     raise tasks.Retry(None if after is None else min(after, LONGEST_WAIT), reason)
 
 
-MAIL = tasks.define(
+MAIL = tasks.register(
     "senders.mail",
     _deliver_mail,
     queue="mail",
@@ -162,9 +162,9 @@ MAIL = tasks.define(
     attempts=10,
     backoff=5,
     longest_backoff=LONGEST_WAIT,
-    forget=True,
+    erase_payload=True,
 )
-SMS = tasks.define(
+SMS = tasks.register(
     "senders.sms",
     _deliver_sms,
     queue="mail",
@@ -172,5 +172,5 @@ SMS = tasks.define(
     attempts=10,
     backoff=5,
     longest_backoff=LONGEST_WAIT,
-    forget=True,
+    erase_payload=True,
 )

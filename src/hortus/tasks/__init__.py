@@ -1,10 +1,6 @@
-"""Durable background work: enqueued in the caller's transaction, done once, whatever dies."""
+"""Durable background tasks: enqueued in the caller's transaction, run under leases, finished exactly once."""
 
-from hortus.tasks.depths import Depth, dead, depths
-from hortus.tasks.engines.embedded import EmbeddedEngine
-from hortus.tasks.kinds import QUEUES, Claimed, Dead, Kind, LeaseLost, Periodic, Retry, define, every
-from hortus.tasks.leases import Leases
-from hortus.tasks.oversight import (
+from hortus.tasks.admin import (
     TaskAlreadyQueued,
     TaskEnded,
     TaskNotDead,
@@ -18,22 +14,36 @@ from hortus.tasks.oversight import (
     is_periodic,
     requeue,
 )
-from hortus.tasks.presence import SERVER, processes, workers
-from hortus.tasks.queue import Wanted, claim_now, counts, ended_well, enqueue, enqueue_many, finish, finish_many
+from hortus.tasks.engines.embedded import EmbeddedEngine
+from hortus.tasks.heartbeats import SERVER, processes, workers
+from hortus.tasks.leases import Leases
+from hortus.tasks.queue import NewTask, claim_now, counts, enqueue, enqueue_many, finish, finish_many, was_closed
+from hortus.tasks.queue_stats import QueueStats, count_dead_letters, queue_stats
+from hortus.tasks.registry import (
+    QUEUES,
+    ClaimedTask,
+    LeaseLost,
+    Periodic,
+    PermanentFailure,
+    Retry,
+    TaskType,
+    register,
+    register_periodic,
+)
 from hortus.tasks.run import run_one
 from hortus.tasks.scheduler import Remind, Scheduler
 
 __all__ = [
     "QUEUES",
     "SERVER",
-    "Claimed",
-    "Dead",
-    "Depth",
+    "ClaimedTask",
     "EmbeddedEngine",
-    "Kind",
     "LeaseLost",
     "Leases",
+    "NewTask",
     "Periodic",
+    "PermanentFailure",
+    "QueueStats",
     "Remind",
     "Retry",
     "Scheduler",
@@ -41,18 +51,14 @@ __all__ = [
     "TaskEnded",
     "TaskNotDead",
     "TaskNotFound",
-    "Wanted",
+    "TaskType",
     "cancel",
     "claim_now",
+    "count_dead_letters",
     "counts",
-    "dead",
     "dead_letters",
-    "define",
-    "depths",
-    "ended_well",
     "enqueue",
     "enqueue_many",
-    "every",
     "find_live",
     "find_task",
     "find_tasks",
@@ -61,7 +67,11 @@ __all__ = [
     "hides_payload",
     "is_periodic",
     "processes",
+    "queue_stats",
+    "register",
+    "register_periodic",
     "requeue",
     "run_one",
+    "was_closed",
     "workers",
 ]

@@ -1,4 +1,4 @@
-"""The leases of one process: kept while their tasks run, handed back when it must go."""
+"""The leases of one process: renewed while their tasks run, released when it stops."""
 
 import asyncio
 import contextlib
@@ -14,17 +14,17 @@ from hortus.core import ids
 from hortus.core.background import ended, in_background
 from hortus.core.db import Database
 from hortus.core.resources import Resources
-from hortus.tasks import presence, queue
-from hortus.tasks.kinds import Claimed, LeaseLost
+from hortus.tasks import heartbeats, queue
+from hortus.tasks.registry import ClaimedTask, LeaseLost
 from hortus.tasks.run import run_one
 
 log = structlog.get_logger()
 
 
 class Leases:
-    """Renews what this process holds, three times per lease of `seconds`; cancels what was taken over.
+    """Renews the leases of this process three times per lease of `seconds`; cancels tasks whose lease was lost.
 
-    With a `kind` of process and its `room` by queue, it is also listed among the processes, with its `settings`.
+    With a `kind` of process it also sends heartbeats, with its `slots` by queue and its `settings`.
     """
 
     def __init__(
@@ -33,23 +33,23 @@ class Leases:
         seconds: float,
         *,
         kind: str | None = None,
-        room: Mapping[str, int] | None = None,
+        slots: Mapping[str, int] | None = None,
         settings: Mapping[str, str] | None = None,
     ) -> None:
         self.worker = f"{socket.gethostname()[:30]}:{os.getpid()}:{ids.new()[-6:]}"
         self.seconds = seconds
         self._database = database
-        self._kind, self._room, self._settings = kind, dict(room or {}), dict(settings or {})
-        self._running: dict[Claimed, asyncio.Task[None]] = {}
+        self._kind, self._slots, self._settings = kind, dict(slots or {}), dict(settings or {})
+        self._running: dict[ClaimedTask, asyncio.Task[None]] = {}
         self._heartbeat: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin to keep leases."""
-        await self._show()
+        """Start the heartbeat."""
+        await self._beat()
         self._heartbeat = in_background(self._heartbeat_loop())
 
     async def stop(self, grace: float) -> None:
-        """Wait up to `grace` seconds for what runs, then cancel it and hand it back at once."""
+        """Wait up to `grace` seconds for running tasks, then cancel and release them."""
         if self._running:
             await asyncio.wait(tuple(self._running.values()), timeout=grace)
         left = dict(self._running)
@@ -58,39 +58,39 @@ class Leases:
         if left:
             await asyncio.wait(tuple(left.values()))
         for task in left:
-            await self.give_back(task)
+            await self.release(task)
         await ended(self._heartbeat)
         if self._kind is not None:
             async with self._database.transaction() as tx:
-                await presence.leave(tx, self.worker)
+                await heartbeats.remove(tx, self.worker)
 
-    async def give_back(self, task: Claimed) -> None:
-        """Let another process have the task at once, as if this one had never claimed it."""
+    async def release(self, task: ClaimedTask) -> None:
+        """Queue the task again at once, without counting the attempt."""
         with contextlib.suppress(LeaseLost):
             async with self._database.transaction() as tx:
-                await queue.put_back(tx, task, error="handed back at shutdown", delay=0, counted=False)
+                await queue.reschedule(tx, task, error="handed back at shutdown", delay=0, counted=False)
 
     @property
     def busy(self) -> bool:
-        """Whether anything runs under a lease of this process."""
+        """Whether a task runs under a lease of this process."""
         return bool(self._running)
 
-    def run(self, resources: Resources, task: Claimed, ended: Callable[[Claimed], None]) -> asyncio.Task[None]:
-        """Run a claimed task on its own, under its lease; `ended(task)` is called afterwards."""
+    def run(self, resources: Resources, task: ClaimedTask, ended: Callable[[ClaimedTask], None]) -> asyncio.Task[None]:
+        """Run a claimed task in an asyncio task of its own, under its lease; `ended(task)` is called afterwards."""
         running = in_background(run_one(resources, task))
         self._running[task] = running
         running.add_done_callback(partial(self._ended, task, ended))
         return running
 
-    def _ended(self, task: Claimed, ended: Callable[[Claimed], None], done: asyncio.Task[None]) -> None:
+    def _ended(self, task: ClaimedTask, ended: Callable[[ClaimedTask], None], done: asyncio.Task[None]) -> None:
         self._running.pop(task, None)
         ended(task)
         if not done.cancelled() and (error := done.exception()) is not None:
             log.error("task_runner_failed", task=task.name, error=repr(error))
 
     @asynccontextmanager
-    async def holding(self, task: Claimed) -> AsyncIterator[None]:
-        """Keep the lease of a task that the caller runs itself; the body is cancelled when it is lost."""
+    async def holding(self, task: ClaimedTask) -> AsyncIterator[None]:
+        """Renew the lease of a task that the caller runs itself; the body is cancelled if the lease is lost."""
         current = asyncio.current_task()
         if current is None:
             raise RuntimeError("only a running task can hold a lease")
@@ -101,7 +101,7 @@ class Leases:
         except asyncio.CancelledError:
             lost = self._running.get(task) is not current
             if lost:
-                current.uncancel()  # the heartbeat's doing, answered here; timeouts further out must not see it
+                current.uncancel()  # the heartbeat cancelled it; an enclosing timeout must not see that
                 raise LeaseLost(task.name) from None
             raise
         finally:
@@ -112,15 +112,15 @@ class Leases:
         while True:
             await asyncio.sleep(self.seconds / 3)
             try:
-                await self._show()
+                await self._beat()
                 await self._renew()
             except Exception:
                 log.exception("heartbeat_failed")
 
-    async def _show(self) -> None:
+    async def _beat(self) -> None:
         if self._kind is not None:
             async with self._database.transaction() as tx:
-                await presence.show(tx, self.worker, self._kind, self._room, len(self._running), self._settings)
+                await heartbeats.beat(tx, self.worker, self._kind, self._slots, len(self._running), self._settings)
 
     async def _renew(self) -> None:
         held = list(self._running)
@@ -129,7 +129,7 @@ class Leases:
         async with self._database.transaction() as tx:
             kept = await queue.renew(tx, held, self.seconds)
             ended = {task.id for task in held if task.id not in kept}
-            gone = [task for task in held if task.id in ended and not await queue.ended_well(tx, task)]
+            gone = [task for task in held if task.id in ended and not await queue.was_closed(tx, task)]
         for task in gone:
             running = self._running.pop(task, None)
             if running is not None:

@@ -1,4 +1,4 @@
-"""Enqueue, claim, renew, finish: every change to a task row, by the database's clock."""
+"""The task queue: enqueue, claim, renew, finish, reschedule and dead-letter rows, by the database's clock."""
 
 import random
 from collections import Counter
@@ -33,24 +33,24 @@ from hortus.core.db import Tx, db_now
 from hortus.core.db.bulk import SetStatement, insert_of
 from hortus.core.db.compiled_select import Read, Source
 from hortus.core.resources import Resources
-from hortus.tasks import laps
-from hortus.tasks.kinds import Claimed, Kind, LeaseLost, Periodic, registry
+from hortus.tasks import fair_share
+from hortus.tasks.registry import TASK_TYPES, ClaimedTask, LeaseLost, Periodic, TaskType
 from hortus.tasks.tables import QUEUED, RUNNING, Task, TaskSchedule
 
-Doorbell = Callable[[str, Sequence[str]], None]
-_doorbells: set[Doorbell] = set()
-FORGET_AFTER = 7 * 86400.0
-"""Seconds for which a dead letter that is swept at all can still be given another chance."""
+Subscriber = Callable[[str, Sequence[str]], None]
+_subscribers: set[Subscriber] = set()
+KEPT_SECONDS = 7 * 86400.0
+"""Seconds for which dead letters are kept of task types whose dead letters are deleted at all."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class NewTask:
     """A task to enqueue; `delay` in seconds; the lower `priority`, the sooner.
 
-    With a `key` that is live already, nothing is added. Tasks of one user wait for each other more than for others.
+    If a live task has the same `key`, nothing is added. Tasks with a `user_id` are shared fairly between users.
     """
 
-    kind: Kind
+    task_type: TaskType
     payload: dict[str, Any]
     key: str | None = None
     delay: float = 0.0
@@ -59,21 +59,21 @@ class Wanted:
     request_id: str | None = None
 
 
-def listen(doorbell: Doorbell) -> None:
-    """Call `doorbell(queue, ids)` after each commit of this process that left tasks to be done at once."""
-    _doorbells.add(doorbell)
+def subscribe(subscriber: Subscriber) -> None:
+    """Call `subscriber(queue, ids)` after each commit of this process that enqueued tasks without delay."""
+    _subscribers.add(subscriber)
 
 
-def unlisten(doorbell: Doorbell) -> None:
-    """Stop calling."""
-    _doorbells.discard(doorbell)
+def unsubscribe(subscriber: Subscriber) -> None:
+    """Remove the subscriber."""
+    _subscribers.discard(subscriber)
 
 
-def ring(ids: Mapping[str, Sequence[str]]) -> None:
-    """Tell the engines here which tasks, by queue, wait to be done."""
-    for doorbell in tuple(_doorbells):
+def notify(ids: Mapping[str, Sequence[str]]) -> None:
+    """Notify the engines of this process of tasks that can be claimed, by queue."""
+    for subscriber in tuple(_subscribers):
         for queue, waiting in ids.items():
-            doorbell(queue, waiting)
+            subscriber(queue, waiting)
 
 
 _DELAY = {"delay": "double precision"}
@@ -83,7 +83,7 @@ _BORN = (
     "queue",
     "payload",
     "priority",
-    "lap",
+    "fair_round",
     "max_attempts",
     "key",
     "user_id",
@@ -99,41 +99,41 @@ _ENQUEUE_RUNNING = insert_of(
 )  # fmt: skip
 _FINISH = SetStatement(
     "UPDATE tasks SET status = 'done', finished_at = {clock}, lease_until = NULL, "
-    "payload = CASE WHEN d.forget THEN CAST('{{}}' AS {json}) ELSE payload END, "
-    "error = CASE WHEN d.forget THEN NULL ELSE error END "
+    "payload = CASE WHEN d.erase THEN CAST('{{}}' AS {json}) ELSE payload END, "
+    "error = CASE WHEN d.erase THEN NULL ELSE error END "
     "FROM {rows} WHERE tasks.id = d.wanted AND fence = d.held AND status = 'running' RETURNING id",
-    wanted="text", held="bigint", forget="boolean",
+    wanted="text", held="bigint", erase="boolean",
 )  # fmt: skip
 
 
-async def enqueue(tx: Tx, kind: Kind, payload: dict[str, Any], **options: Any) -> None:
+async def enqueue(tx: Tx, task_type: TaskType, payload: dict[str, Any], **options: Any) -> None:
     """Add one task in the caller's transaction; the options are those of `Wanted`."""
-    await enqueue_many(tx, [Wanted(kind, payload, **options)])
+    await enqueue_many(tx, [NewTask(task_type, payload, **options)])
 
 
-async def enqueue_many(tx: Tx, wanted: Sequence[Wanted]) -> None:
-    """Add tasks in the caller's transaction. They exist if it commits; engines here are told then."""
+async def enqueue_many(tx: Tx, wanted: Sequence[NewTask]) -> None:
+    """Add tasks in the caller's transaction; engines of this process are notified after it commits."""
     if not wanted:
         return
-    own_laps = await laps.take(tx, [(each.kind.queue, each.user_id) for each in wanted])
-    rows = [_row_of(each, lap) for each, lap in zip(wanted, own_laps, strict=True)]
+    rounds = await fair_share.assign_rounds(tx, [(each.task_type.queue, each.user_id) for each in wanted])
+    rows = [_row_of(each, fair_round) for each, fair_round in zip(wanted, rounds, strict=True)]
     await _ENQUEUE.run(tx, rows)
     waiting: dict[str, list[str]] = {}
     for row, each in zip(rows, wanted, strict=True):
         if not each.delay:
-            waiting.setdefault(each.kind.queue, []).append(row["id"])
-    tx.after_commit(lambda: ring(waiting))
+            waiting.setdefault(each.task_type.queue, []).append(row["id"])
+    tx.after_commit(lambda: notify(waiting))
 
 
-def _row_of(each: Wanted, lap: int) -> dict[str, Any]:
+def _row_of(each: NewTask, fair_round: int) -> dict[str, Any]:
     return {
         "id": ids.new(),
-        "name": each.kind.name,
-        "queue": each.kind.queue,
+        "name": each.task_type.name,
+        "queue": each.task_type.queue,
         "payload": each.payload,
         "priority": each.priority,
-        "lap": lap,
-        "max_attempts": each.kind.attempts,
+        "fair_round": fair_round,
+        "max_attempts": each.task_type.attempts,
         "delay": each.delay,
         "key": each.key,
         "user_id": each.user_id,
@@ -142,77 +142,78 @@ def _row_of(each: Wanted, lap: int) -> dict[str, Any]:
     }
 
 
-async def claim_now(tx: Tx, wanted: Sequence[Wanted], *, worker: str, lease: float) -> list[Claimed]:
-    """Add tasks that this process works on at once; if it dies, another one takes them over."""
+async def claim_now(tx: Tx, wanted: Sequence[NewTask], *, worker: str, lease: float) -> list[ClaimedTask]:
+    """Add tasks already claimed by this process; if it dies, another one claims them when the lease expires."""
     if not wanted:
         return []
     rows = [{**_row_of(each, 0), "delay": lease, "worker": worker} for each in wanted]
     await _ENQUEUE_RUNNING.run(tx, rows)
     return [
-        Claimed(row["id"], row["name"], row["payload"], 1, row["max_attempts"], 1, row["request_id"]) for row in rows
+        ClaimedTask(row["id"], row["name"], row["payload"], 1, row["max_attempts"], 1, row["request_id"])
+        for row in rows
     ]
 
 
 async def anything_due(source: Source, queues: Sequence[str]) -> bool:
-    """A cheap look, without a lock, whether `claim` would find something."""
-    return bool((await source.read(_anything(tuple(queues))))[0].due)
+    """Whether `claim` would find a task; takes no lock."""
+    return bool((await source.read(_due_exists(tuple(queues))))[0].due)
 
 
 @cache
-def _anything(queues: tuple[str, ...]) -> Read:
-    looks = [due.limit(1).exists() for queue in queues for due in _due(queue)]
-    return Read(select(or_(*looks).label("due")))
+def _due_exists(queues: tuple[str, ...]) -> Read:
+    selects = [due.limit(1).exists() for queue in queues for due in _due(queue)]
+    return Read(select(or_(*selects).label("due")))
 
 
 def _due(queue: "str | BindParameter[str]") -> tuple[Select[str], Select[str]]:
-    """Those that wait, and those whose lease ran out. Two selects: each has its index."""
+    """Queued tasks that are due, and running tasks whose lease expired. Two selects: each has its index."""
     waiting = select(Task.id).where(Task.status == QUEUED, Task.queue == queue, Task.run_at <= db_now())
     lost = select(Task.id).where(Task.status == RUNNING, Task.queue == queue, Task.lease_until < db_now())
     return waiting, lost
 
 
 async def due_counts(tx: Tx, queues: Sequence[str], at_most: int) -> dict[str, int]:
-    """How many tasks of each queue could be claimed now, counted up to `at_most`; queues with none are left out."""
-    looks = []
+    """The number of tasks of each queue that could be claimed now, up to `at_most`; empty queues are omitted."""
+    selects = []
     for queue in queues:
         for due in _due(queue):
             counted = due.limit(at_most).subquery()
-            looks.append(select(literal(queue), func.count()).select_from(counted))
+            selects.append(select(literal(queue), func.count()).select_from(counted))
     found: Counter[str] = Counter()
-    for queue, count in (await tx.execute(union_all(*looks))).all():
+    for queue, count in (await tx.execute(union_all(*selects))).all():
         found[queue] += count
     return {queue: min(count, at_most) for queue, count in found.items() if count}
 
 
-async def claim(tx: Tx, queue: str, room: int, *, worker: str, lease: float) -> list[Claimed]:
-    """Take up to `room` due tasks of a queue, and those whose lease ran out, for `lease` seconds.
+async def claim(tx: Tx, queue: str, limit: int, *, worker: str, lease: float) -> list[ClaimedTask]:
+    """Claim up to `limit` tasks of a queue that are due or whose lease expired, for `lease` seconds.
 
-    Those whose lease ran out come first, then the urgent, then everybody lap by lap.
+    Expired leases come first, then lower `priority`, then lower fair-sharing rounds.
     """
-    asked = {"in_queue": queue, "room": room, "by": worker, "lasts": lease}
-    return [Claimed(*row) for row in (await tx.execute(_claim(), asked)).all()]
+    parameters = {"in_queue": queue, "most": limit, "by": worker, "lasts": lease}
+    return [ClaimedTask(*row) for row in (await tx.execute(_claim(), parameters)).all()]
 
 
 @cache
 def _claim() -> Executable:
-    """Built once: it runs for every task, and building it takes longer than running it."""
+    """The statement, built once: building it takes longer than running it."""
     waiting, lost = _due(bindparam("in_queue", type_=String()))
-    room = bindparam("room", type_=Integer())
-    # A named query runs exactly once; as a mere subquery PostgreSQL may run it again and lock more than `room`.
+    most = bindparam("most", type_=Integer())
+    # A named query runs exactly once; as a mere subquery PostgreSQL may run it again and lock more than `most`.
     parts = [
-        chosen.limit(room).with_for_update(skip_locked=True).cte(name)
+        chosen.limit(most).with_for_update(skip_locked=True).cte(name)
         for name, chosen in (
             ("lost", lost.order_by(Task.lease_until)),
-            ("waiting", waiting.order_by(Task.priority, Task.lap, Task.run_at, Task.id)),
+            ("waiting", waiting.order_by(Task.priority, Task.fair_round, Task.run_at, Task.id)),
         )
     ]
-    due = union_all(*(select(part.c.id) for part in parts)).limit(room).cte("due")
+    due = union_all(*(select(part.c.id) for part in parts)).limit(most).cte("due")
     return (
         update(Task)
         .where(Task.id.in_(select(due.c.id)))
         .values(
             status="running",
-            # A task that was dead-lettered in vain is not counted further.
+            # Where dead-lettering failed the attempts are not counted further.
             attempts=case((Task.attempts < Task.max_attempts + 1, Task.attempts + 1), else_=Task.attempts),
             fence=Task.fence + 1,
             lease_until=db_now(bindparam("lasts", type_=Double())),
@@ -223,8 +224,8 @@ def _claim() -> Executable:
     )
 
 
-async def renew(tx: Tx, held: Sequence[Claimed], lease: float) -> set[str]:
-    """Extend the leases still ours; the ids of those that are."""
+async def renew(tx: Tx, held: Sequence[ClaimedTask], lease: float) -> set[str]:
+    """Extend the leases that this process still holds; returns the ids of their tasks."""
     statement = (
         update(Task)
         .where(tuple_(Task.id, Task.fence).in_([(task.id, task.fence) for task in held]), Task.status == "running")
@@ -235,18 +236,18 @@ async def renew(tx: Tx, held: Sequence[Claimed], lease: float) -> set[str]:
     return set((await tx.execute(statement)).scalars())
 
 
-async def finish(tx: Tx, task: Claimed) -> None:
-    """Mark the task as done in the transaction of its effects. Raises LeaseLost, which must roll them back."""
+async def finish(tx: Tx, task: ClaimedTask) -> None:
+    """Mark the task as done in the transaction of its effects. Raises LeaseLost: roll back then."""
     if not await finish_many(tx, [task]):
         raise LeaseLost(task.name)
 
 
-async def finish_many(tx: Tx, held: Sequence[Claimed]) -> set[str]:
-    """Mark those as done whose lease is still ours, in the transaction of their effects; their ids.
+async def finish_many(tx: Tx, held: Sequence[ClaimedTask]) -> set[str]:
+    """Mark tasks whose lease this process still holds as done, in the transaction of their effects; returns their ids.
 
-    The others must have no effects.
+    Effects of the other tasks must not be committed.
     """
-    rows = [{"wanted": task.id, "held": task.fence, "forget": _is_forgotten(task)} for task in held]
+    rows = [{"wanted": task.id, "held": task.fence, "erase": _erases_payload(task)} for task in held]
     finished = set((await _FINISH.run(tx, rows)).scalars())
     for task in held:
         if task.id in finished:
@@ -254,12 +255,12 @@ async def finish_many(tx: Tx, held: Sequence[Claimed]) -> set[str]:
     return finished
 
 
-def _is_forgotten(task: Claimed) -> bool:
-    kind = registry.kinds.get(task.name)
-    return kind is not None and kind.forget
+def _erases_payload(task: ClaimedTask) -> bool:
+    task_type = TASK_TYPES.get(task.name)
+    return task_type is not None and task_type.erase_payload
 
 
-async def _close(tx: Tx, task: Claimed, **values: Any) -> None:
+async def _close(tx: Tx, task: ClaimedTask, **values: Any) -> None:
     mine = and_(Task.id == task.id, Task.fence == task.fence, Task.status == "running")
     statement = update(Task).where(mine).values(**values).execution_options(synchronize_session=False)
     if cast("CursorResult[Any]", await tx.execute(statement)).rowcount != 1:
@@ -267,56 +268,56 @@ async def _close(tx: Tx, task: Claimed, **values: Any) -> None:
     tx.after_commit(lambda: setattr(task, "closed", True))
 
 
-async def is_open(tx: Tx, task: Claimed) -> bool:
-    """Whether the task still runs under this lease."""
+async def is_open(tx: Tx, task: ClaimedTask) -> bool:
+    """Whether the task is still running under this lease."""
     mine = select(Task.id).where(Task.id == task.id, Task.fence == task.fence, Task.status == "running")
     return (await tx.execute(mine)).first() is not None
 
 
-async def ended_well(tx: Tx, task: Claimed) -> bool:
+async def was_closed(tx: Tx, task: ClaimedTask) -> bool:
     """Whether the task was closed under this very lease, rather than taken over."""
     query = select(Task.id).where(Task.id == task.id, Task.fence == task.fence, Task.status != "running")
     return (await tx.execute(query)).first() is not None
 
 
-async def put_back(tx: Tx, task: Claimed, *, error: str | None, delay: float, counted: bool = True) -> None:
+async def reschedule(tx: Tx, task: ClaimedTask, *, error: str | None, delay: float, counted: bool = True) -> None:
     """Queue the task again after `delay` seconds. Raises LeaseLost."""
     values: dict[str, Any] = {"status": "queued", "run_at": db_now(delay), "lease_until": None, "error": error}
     if not counted:
         values["attempts"] = Task.attempts - 1
     await _close(tx, task, **values)
-    kind = registry.kinds.get(task.name)
-    if kind is not None and not delay:
-        tx.after_commit(lambda: ring({kind.queue: [task.id]}))
+    task_type = TASK_TYPES.get(task.name)
+    if task_type is not None and not delay:
+        tx.after_commit(lambda: notify({task_type.queue: [task.id]}))
 
 
-async def bury(tx: Tx, resources: Resources, task: Claimed, error: str) -> None:
-    """Dead-letter the task and let its kind settle its affairs in the same transaction. Raises LeaseLost."""
+async def dead_letter(tx: Tx, resources: Resources, task: ClaimedTask, error: str) -> None:
+    """Dead-letter the task and call `on_dead_letter` of its type in the same transaction. Raises LeaseLost."""
     await _close(tx, task, status="dead", finished_at=db_now(), lease_until=None, error=error[:2000])
-    kind = registry.kinds.get(task.name)
-    if kind is not None and kind.on_dead is not None:
-        await kind.on_dead(tx, resources, task)
+    task_type = TASK_TYPES.get(task.name)
+    if task_type is not None and task_type.on_dead_letter is not None:
+        await task_type.on_dead_letter(tx, resources, task)
 
 
-def backoff(kind: Kind, attempt: int) -> float:
+def backoff(task_type: TaskType, attempt: int) -> float:
     """Seconds before the next attempt: exponential with full jitter, so that failures spread out."""
-    longest: float = min(kind.longest_backoff, kind.backoff * 2 ** (attempt - 1))
+    longest: float = min(task_type.longest_backoff, task_type.backoff * 2 ** (attempt - 1))
     return random.uniform(0.5, 1.0) * longest  # noqa: S311 - jitter, not secrecy
 
 
 async def enqueue_due(tx: Tx, periodic: Sequence[Periodic]) -> list[str]:
-    """Enqueue each periodic task whose time has come and move it on; two schedulers enqueue once."""
+    """Enqueue each periodic task that is due and advance its schedule; concurrent schedulers enqueue it once."""
     due = []
     for each in periodic:
-        name = each.kind.name
-        if await move_on(tx, name, each.seconds):
-            await enqueue(tx, each.kind, {}, key=f"periodic:{name}")
+        name = each.task_type.name
+        if await advance_schedule(tx, name, each.seconds):
+            await enqueue(tx, each.task_type, {}, key=f"periodic:{name}")
             due.append(name)
     return due
 
 
-async def move_on(tx: Tx, name: str, seconds: float) -> bool:
-    """Whether the time of `name` has come; it comes again after `seconds`, and each time for one caller only."""
+async def advance_schedule(tx: Tx, name: str, seconds: float) -> bool:
+    """Whether `name` is due; if so its next run is set `seconds` from now. Only one of concurrent callers gets True."""
     first = tx.insert(TaskSchedule).values(name=name, next_at=db_now(seconds), last_at=db_now())
     moved = first.on_conflict_do_update(
         index_elements=["name"],
@@ -327,14 +328,14 @@ async def move_on(tx: Tx, name: str, seconds: float) -> bool:
 
 
 async def schedule_is_due(tx: Tx, periodic: Sequence[Periodic]) -> bool:
-    """A cheap look whether `enqueue_due` would do something."""
-    names = [each.kind.name for each in periodic]
+    """Whether `enqueue_due` would enqueue a task."""
+    names = [each.task_type.name for each in periodic]
     waiting = select(func.count()).where(TaskSchedule.name.in_(names), TaskSchedule.next_at > db_now())
     return int((await tx.execute(waiting)).scalar_one()) < len(names)
 
 
 async def counts(tx: Tx) -> list[dict[str, Any]]:
-    """Live tasks and dead letters by queue and status, with the birth of the oldest."""
+    """Live tasks and dead letters by queue and status, with the creation time of the oldest."""
     query = (
         select(Task.queue, Task.status, func.count(), func.min(Task.created_at))
         .where(Task.status.in_(("queued", "running", "dead")))
@@ -346,15 +347,17 @@ async def counts(tx: Tx) -> list[dict[str, Any]]:
     ]
 
 
-async def sweep(tx: Tx, *, older_than: float = 86400.0, limit: int = 2000) -> int:
-    """Delete up to `limit` tasks that ended well or were cancelled that many seconds ago, and dead letters of which
-    nobody has any use: those to be forgotten, and those of the clock, which has enqueued newer ones since.
+async def sweep_tasks(tx: Tx, *, older_than: float = 86400.0, limit: int = 2000) -> int:
+    """Delete up to `limit` tasks that were done or cancelled `older_than` seconds ago, and old dead letters of types
+    that erase their payload or are periodic.
 
-    Every other dead letter stays.
+    Every other dead letter is kept.
     """
-    passing = [kind.name for kind in registry.kinds.values() if kind.forget or kind.periodic]
+    deleted_types = [
+        task_type.name for task_type in TASK_TYPES.values() if task_type.erase_payload or task_type.periodic
+    ]
     over = and_(Task.status.in_(("done", "cancelled")), Task.finished_at < db_now(-older_than))
-    dead = and_(Task.status == "dead", Task.finished_at < db_now(-FORGET_AFTER), Task.name.in_(passing))
+    dead = and_(Task.status == "dead", Task.finished_at < db_now(-KEPT_SECONDS), Task.name.in_(deleted_types))
     old = select(Task.id).where(or_(over, dead)).limit(limit)
     result = await tx.execute(delete(Task).where(Task.id.in_(old)).execution_options(synchronize_session=False))
     return cast("CursorResult[Any]", result).rowcount

@@ -1,4 +1,4 @@
-"""Run one claimed task to its end, whichever engine claimed it."""
+"""Runs one claimed task: calls its handler, then finishes, reschedules or dead-letters it."""
 
 import asyncio
 import time
@@ -10,15 +10,15 @@ from hortus.core.db import Database
 from hortus.core.resources import Resources
 from hortus.core.telemetry import metrics, tracing
 from hortus.tasks import queue
-from hortus.tasks.kinds import Claimed, Dead, LeaseLost, Retry, registry
+from hortus.tasks.registry import TASK_TYPES, ClaimedTask, LeaseLost, PermanentFailure, Retry
 
 log = structlog.get_logger()
 
 
-async def run_one(resources: Resources, task: Claimed) -> None:
-    """Call the handler within its time limit, then finish, put back or bury the task.
+async def run_one(resources: Resources, task: ClaimedTask) -> None:
+    """Call the handler within its time limit, then finish, reschedule or dead-letter the task.
 
-    Never raises but for cancellation; a lost lease is logged and left to whoever holds it.
+    Raises only when cancelled. A lost lease is logged; the worker that holds it goes on.
     """
     database = resources.get(Database)
     mark = context.request_id.set(task.request_id)
@@ -33,49 +33,49 @@ async def run_one(resources: Resources, task: Claimed) -> None:
             if error is None:
                 if await queue.is_open(tx, task):
                     await queue.finish(tx, task)
-                elif not await queue.ended_well(tx, task):
+                elif not await queue.was_closed(tx, task):
                     raise LeaseLost(task.name)
             elif delay is None:
-                await queue.bury(tx, resources, task, error)
+                await queue.dead_letter(tx, resources, task, error)
             else:
-                await queue.put_back(tx, task, error=error, delay=delay)
+                await queue.reschedule(tx, task, error=error, delay=delay)
         outcome = "done" if error is None else "dead" if delay is None else "retried"
     except LeaseLost:
         outcome = "lost"
         log.warning("lease_lost", task=task.name, id=task.id)
     except Exception:
-        # The database is away or `on_dead` failed: the lease runs out and the task is tried again.
+        # The database is unreachable or `on_dead_letter` failed: the lease expires and the task is retried.
         outcome = "not_closed"
         log.exception("task_not_closed", task=task.name, id=task.id)
     finally:
-        known = task.name if task.name in registry.kinds else "unknown"
+        known = task.name if task.name in TASK_TYPES else "unknown"
         metrics.ran(known, outcome, time.monotonic() - started)
         context.request_id.reset(mark)
 
 
-async def _call(resources: Resources, task: Claimed) -> tuple[str | None, float | None]:
-    """What went wrong, and after how long to try again; (error, None) means never."""
-    kind = registry.kinds.get(task.name)
-    if kind is None:
-        return f"nobody handles {task.name}", None
+async def _call(resources: Resources, task: ClaimedTask) -> tuple[str | None, float | None]:
+    """The error and the delay before the next attempt; (None, None) for success, (error, None) for a final failure."""
+    task_type = TASK_TYPES.get(task.name)
+    if task_type is None:
+        return f"no handler is registered for {task.name}", None
     if task.attempt > task.max_attempts:
-        return "its process died too often", None
+        return "its worker died in every attempt", None
     try:
-        async with asyncio.timeout(kind.time_limit):
-            await kind.handler(resources, task)
+        async with asyncio.timeout(task_type.time_limit):
+            await task_type.handler(resources, task)
     except LeaseLost:
         raise
-    except Retry as wish:
-        after = queue.backoff(kind, task.attempt) if wish.after is None else wish.after
-        return (str(wish), None if task.is_last_attempt else after)
-    except Dead as reason:
+    except Retry as retry:
+        after = queue.backoff(task_type, task.attempt) if retry.after is None else retry.after
+        return (str(retry), None if task.is_last_attempt else after)
+    except PermanentFailure as reason:
         return str(reason) or "gave up", None
     except TimeoutError:
         log.warning("task_timed_out", task=task.name, id=task.id, attempt=task.attempt)
-        error = f"took longer than {kind.time_limit:g} s"
+        error = f"took longer than {task_type.time_limit:g} s"
     except Exception as raised:
         log.exception("task_failed", task=task.name, id=task.id, attempt=task.attempt)
         error = f"{type(raised).__name__}: {raised}"[:2000]
     else:
         return None, None
-    return error, None if task.is_last_attempt else queue.backoff(kind, task.attempt)
+    return error, None if task.is_last_attempt else queue.backoff(task_type, task.attempt)

@@ -1,4 +1,4 @@
-"""What is due by the clock: periodic tasks, and tasks that wait though nobody was told of them."""
+"""The scheduler: enqueues periodic tasks, and repeats notifications for tasks that still wait."""
 
 import asyncio
 import random
@@ -9,22 +9,22 @@ import structlog
 from hortus.core.background import ended, in_background
 from hortus.core.db import Database
 from hortus.tasks import queue
-from hortus.tasks.kinds import QUEUES, Periodic
+from hortus.tasks.registry import QUEUES, Periodic
 
 log = structlog.get_logger()
-SWEEP = "tasks.sweep"
-AT_MOST = 32
-"""Waiting tasks are counted this far: whoever answers a doorbell goes on while there is more."""
+REMIND = "tasks.remind"
+MAX_COUNTED = 32
+"""Waiting tasks are counted up to this: a notified worker drains its queue anyway."""
 
 Remind = Callable[[Mapping[str, int]], None]
 
 
 class Scheduler:
-    """Enqueues `periodic` when it is due; looks every `poll` seconds.
+    """Enqueues the `periodic` tasks that are due, every `poll` seconds.
 
-    Any number may run: a period, and a sweep, has one winner, in the database.
+    Any number may run: the database lets one of them enqueue each period and send each reminder.
 
-    `remind(counts)` is told how many tasks of each queue could be claimed now; engines that poll need none.
+    `remind(counts)` receives the number of tasks of each queue that could be claimed now; polling engines need none.
     """
 
     def __init__(
@@ -37,25 +37,25 @@ class Scheduler:
         self._loop: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin to look."""
+        """Start the loop."""
         self._loop = in_background(self._run())
 
     async def stop(self) -> None:
-        """Stop looking."""
+        """Stop the loop."""
         await ended(self._loop)
 
     async def tick(self) -> None:
-        """Enqueue what is due, then remind of what waits."""
+        """Enqueue periodic tasks that are due, then send reminders for waiting tasks."""
         periodic = self._periodic
         async with self._database.snapshot() as tx:
             due = bool(periodic) and await queue.schedule_is_due(tx, periodic)
-            waiting = await queue.due_counts(tx, QUEUES, AT_MOST) if self._remind is not None else {}
+            waiting = await queue.due_counts(tx, QUEUES, MAX_COUNTED) if self._remind is not None else {}
         if due:
             async with self._database.transaction() as tx:
                 await queue.enqueue_due(tx, periodic)
         if waiting and self._remind is not None:
             async with self._database.transaction() as tx:
-                mine = await queue.move_on(tx, SWEEP, self._poll * 0.8)
+                mine = await queue.advance_schedule(tx, REMIND, self._poll * 0.8)
             if mine:
                 self._remind(waiting)
 
@@ -65,4 +65,4 @@ class Scheduler:
                 await self.tick()
             except Exception:
                 log.exception("schedule_failed")
-            await asyncio.sleep(self._poll * random.uniform(0.9, 1.1))  # noqa: S311 - so that rivals drift apart
+            await asyncio.sleep(self._poll * random.uniform(0.9, 1.1))  # noqa: S311 - spreads schedulers

@@ -1,4 +1,4 @@
-"""Durable work: the row is the truth, an engine is only told of it."""
+"""Tables of the task queue. The row is authoritative; engines are only notified."""
 
 from datetime import datetime
 from typing import Any
@@ -13,14 +13,14 @@ _QUEUED, _RUNNING, _DEAD, _LIVE = (
 )
 
 
-# Said literally: SQLite uses a partial index only where the statement repeats its condition word by word.
+# Literals: SQLite uses a partial index only where the statement repeats its condition word by word.
 QUEUED: ColumnElement[str] = literal_column("'queued'")
 RUNNING: ColumnElement[str] = literal_column("'running'")
 DEAD: ColumnElement[str] = literal_column("'dead'")
 
 
 class Task(Base):
-    """One piece of work. `fence` grows with every claim, so that a late worker is told apart; `lap` shares fairly."""
+    """One task. `fence` is a fencing token: it grows with every claim. Claims are ordered by `fair_round`."""
 
     __tablename__ = "tasks"
     __table_args__ = (
@@ -28,14 +28,14 @@ class Task(Base):
             "ix_tasks_to_claim",
             "queue",
             "priority",
-            "lap",
+            "fair_round",
             "run_at",
             "id",
             postgresql_where=_QUEUED,
             sqlite_where=_QUEUED,
         ),
         Index("ix_tasks_leased", "queue", "lease_until", postgresql_where=_RUNNING, sqlite_where=_RUNNING),
-        Index("ix_tasks_of_user", "user_id", "queue", "lap", postgresql_where=_LIVE, sqlite_where=_LIVE),
+        Index("ix_tasks_of_user", "user_id", "queue", "fair_round", postgresql_where=_LIVE, sqlite_where=_LIVE),
         Index("uq_tasks_live_key", "key", unique=True, postgresql_where=_LIVE, sqlite_where=_LIVE),
         Index("ix_tasks_dead", "id", postgresql_where=_DEAD, sqlite_where=_DEAD),
         Index("ix_tasks_ended", "status", "finished_at"),
@@ -47,7 +47,7 @@ class Task(Base):
     payload: Mapped[dict[str, Any]] = mapped_column(JSON)
     status: Mapped[str] = mapped_column(String(10))
     priority: Mapped[int]
-    lap: Mapped[int] = mapped_column(default=0, server_default="0")
+    fair_round: Mapped[int] = mapped_column(default=0, server_default="0")
     run_at: Mapped[datetime]
     attempts: Mapped[int]
     max_attempts: Mapped[int]
@@ -63,7 +63,7 @@ class Task(Base):
 
 
 class TaskSchedule(Base):
-    """When a periodic task is due next; whoever moves `next_at` enqueues it."""
+    """The next run of a periodic task; the transaction that advances `next_at` enqueues it."""
 
     __tablename__ = "task_schedules"
 
@@ -73,13 +73,13 @@ class TaskSchedule(Base):
 
 
 class Worker(Base):
-    """A process that serves, works or schedules, when it was last alive, and the settings it shares with others."""
+    """A process that serves requests or runs tasks: its last heartbeat, slots and shared settings."""
 
     __tablename__ = "task_workers"
 
     name: Mapped[str] = mapped_column(String(80), primary_key=True)
     kind: Mapped[str] = mapped_column(String(20))
-    room: Mapped[dict[str, int]] = mapped_column(JSON)
+    slots: Mapped[dict[str, int]] = mapped_column(JSON)
     settings: Mapped[dict[str, str] | None] = mapped_column(JSON)
     running: Mapped[int]
     started_at: Mapped[datetime]

@@ -10,8 +10,8 @@ from hortus.core.db import Database
 from hortus.core.http import Http
 from hortus.core.settings import Settings
 from hortus.tasks import queue
-from hortus.tasks.kinds import registry
-from hortus.tasks.rooms import rooms
+from hortus.tasks.concurrency import slots_by_queue
+from hortus.tasks.registry import TASK_TYPES
 
 
 async def test_codes_go_before_all_other_messages(database: Database, tmp_path):
@@ -42,5 +42,5 @@ async def test_codes_go_before_all_other_messages(database: Database, tmp_path):
 
 
 def test_messages_are_sent_several_at_a_time():
-    assert rooms("", 4)["mail"] >= 8
-    assert registry.kinds["senders.mail"].queue == "mail"
+    assert slots_by_queue("", 4)["mail"] >= 8
+    assert TASK_TYPES["senders.mail"].queue == "mail"

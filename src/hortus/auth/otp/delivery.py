@@ -104,15 +104,15 @@ async def write_warning(tx: Tx, codes: Codes, request_id: str) -> None:
     await notify(tx, target, "wrong_codes", row.language, {"name": holder.name}, holder.id)
 
 
-async def _deliver(resources: Resources, task: tasks.Claimed) -> None:
+async def _deliver(resources: Resources, task: tasks.ClaimedTask) -> None:
     async with resources.get(Database).transaction() as tx:
         await write_code(tx, resources.get(Codes), task.payload["id"])
 
 
-async def _warn(resources: Resources, task: tasks.Claimed) -> None:
+async def _warn(resources: Resources, task: tasks.ClaimedTask) -> None:
     async with resources.get(Database).transaction() as tx:
         await write_warning(tx, resources.get(Codes), task.payload["id"])
 
 
-DELIVER = tasks.define("accounts.code", _deliver, queue="mail")
-WARN = tasks.define("accounts.wrong_codes", _warn, queue="mail")
+DELIVER = tasks.register("accounts.code", _deliver, queue="mail")
+WARN = tasks.register("accounts.wrong_codes", _warn, queue="mail")

@@ -36,7 +36,7 @@ class _NotNow(Exception):
     """Cap, hourly stop, or another order on its way."""
 
 
-async def sweep(resources: Resources, _task: tasks.Claimed) -> None:
+async def sweep(resources: Resources, _task: tasks.ClaimedTask) -> None:
     """Enqueue a charge for everybody who runs low and wants one. Reads only rows of those who want it, by index."""
     database, after = resources.get(Database), ""
     while True:
@@ -56,7 +56,7 @@ async def sweep(resources: Resources, _task: tasks.Claimed) -> None:
         after = rows[-1].user_id
 
 
-async def _work(resources: Resources, task: tasks.Claimed) -> None:
+async def _work(resources: Resources, task: tasks.ClaimedTask) -> None:
     user_id, database = task.payload["user_id"], resources.get(Database)
     async with database.snapshot() as tx:
         row = await service.find(tx, user_id)
@@ -126,4 +126,4 @@ async def _charge(resources: Resources, gateway: Gateway, checkout_id: str) -> N
             log.warning("auto_topup_not_read", gateway=gateway.id, reason=str(error))
 
 
-CHARGE = tasks.define("billing.auto_topup", _work, time_limit=120, attempts=8, backoff=5, longest_backoff=900)
+CHARGE = tasks.register("billing.auto_topup", _work, time_limit=120, attempts=8, backoff=5, longest_backoff=900)

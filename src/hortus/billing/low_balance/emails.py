@@ -31,7 +31,7 @@ async def watch(tx: Tx, user_id: str) -> None:
     await tx.execute(row.on_conflict_do_nothing(index_elements=["user_id"]))
 
 
-async def sweep(resources: Resources, _task: tasks.Claimed) -> None:
+async def sweep(resources: Resources, _task: tasks.ClaimedTask) -> None:
     """Write to everybody who is watched and has too little now; those who top up by themselves need no mail."""
     least = resources.get(catalogue.BillingSettings).low_balance_credits * MICRO
     database, after = resources.get(Database), ""

@@ -52,12 +52,12 @@ async def issue(tx: Tx, source: Source, row_id: str) -> None:
         await invoicing.issue_credit_note(tx, sale, Reversal(source, row_id, row.amount_minor))
 
 
-async def _issue(resources: Resources, task: tasks.Claimed) -> None:
+async def _issue(resources: Resources, task: tasks.ClaimedTask) -> None:
     async with resources.get(Database).transaction() as tx:
         await issue(tx, task.payload["source"], task.payload["id"])
 
 
-ISSUE = tasks.define("billing.document", _issue, attempts=20, backoff=5, longest_backoff=3600)
+ISSUE = tasks.register("billing.document", _issue, attempts=20, backoff=5, longest_backoff=3600)
 
 
 async def _locked_sale(tx: Tx, payment_id: str) -> Sale | None:

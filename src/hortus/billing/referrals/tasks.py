@@ -41,15 +41,15 @@ async def _look(tx: Tx, payment_id: str) -> None:
     await tasks.enqueue(tx, TAKE_BACK, {"payment_id": payment_id})
 
 
-async def _reward(resources: Resources, task: tasks.Claimed) -> None:
+async def _reward(resources: Resources, task: tasks.ClaimedTask) -> None:
     async with resources.get(Database).transaction() as tx:
         await service.reward(tx, task.payload["payment_id"])
 
 
-async def _take_back(resources: Resources, task: tasks.Claimed) -> None:
+async def _take_back(resources: Resources, task: tasks.ClaimedTask) -> None:
     async with resources.get(Database).transaction() as tx:
         await service.take_back(tx, task.payload["payment_id"])
 
 
-REWARD = tasks.define("billing.referral", _reward, attempts=12)
-TAKE_BACK = tasks.define("billing.referral_back", _take_back, attempts=12)
+REWARD = tasks.register("billing.referral", _reward, attempts=12)
+TAKE_BACK = tasks.register("billing.referral_back", _take_back, attempts=12)

@@ -19,7 +19,7 @@ async def hear(tx: Tx, failed_id: str) -> None:
     await tasks.enqueue(tx, TELL, {"failed_id": failed_id}, key=f"dunning:{failed_id}")
 
 
-async def _tell(resources: Resources, task: tasks.Claimed) -> None:
+async def _tell(resources: Resources, task: tasks.ClaimedTask) -> None:
     async with resources.get(Database).transaction() as tx:
         query = (
             select(Subscription)
@@ -39,4 +39,4 @@ async def _tell(resources: Resources, task: tasks.Claimed) -> None:
         await auth.tell_user(tx, row.user_id, "payment_failed", amount=amount, link=link)
 
 
-TELL = tasks.define("billing.dunning", _tell, queue="mail", attempts=8)
+TELL = tasks.register("billing.dunning", _tell, queue="mail", attempts=8)

@@ -85,7 +85,7 @@ async def replay(tx: Tx, event_id: str) -> None:
     await tasks.enqueue(tx, HANDLE, {"event_id": event_id})
 
 
-async def _handle(resources: Resources, task: tasks.Claimed) -> None:
+async def _handle(resources: Resources, task: tasks.ClaimedTask) -> None:
     event_id = task.payload["event_id"]
     async with resources.get(Database).snapshot() as tx:
         event = (await tx.execute(select(WebhookEvent).where(WebhookEvent.id == event_id))).scalar_one_or_none()
@@ -114,7 +114,7 @@ async def _handle(resources: Resources, task: tasks.Claimed) -> None:
         raise tasks.Retry(reason=f"{type(error).__name__}: {error}") from None
 
 
-async def _bury(tx: Tx, _resources: Resources, task: tasks.Claimed) -> None:
+async def _bury(tx: Tx, _resources: Resources, task: tasks.ClaimedTask) -> None:
     await tx.execute(
         update(WebhookEvent)
         .where(WebhookEvent.id == task.payload["event_id"], WebhookEvent.status == "waiting")
@@ -122,12 +122,12 @@ async def _bury(tx: Tx, _resources: Resources, task: tasks.Claimed) -> None:
     )
 
 
-HANDLE = tasks.define(
-    "billing.event", _handle, time_limit=120, attempts=12, backoff=2, longest_backoff=900, on_dead=_bury
+HANDLE = tasks.register(
+    "billing.event", _handle, time_limit=120, attempts=12, backoff=2, longest_backoff=900, on_dead_letter=_bury
 )
 
 
-async def reconcile(resources: Resources, _task: tasks.Claimed) -> None:
+async def reconcile(resources: Resources, _task: tasks.ClaimedTask) -> None:
     """Find what gateways sent and we never heard, by their own lists."""
     for gateway in resources.get(Gateways).ready():
         try:

@@ -36,7 +36,7 @@ def signing_keys(settings: Settings) -> tuple[bytes, ...]:
     return settings.keys_for("sandbox webhook")
 
 
-async def _deliver(resources: Resources, task: tasks.Claimed) -> None:
+async def _deliver(resources: Resources, task: tasks.ClaimedTask) -> None:
     settings = resources.get(Settings)
     async with resources.get(Database).snapshot() as tx:
         event = await store.event(tx, task.payload["event_id"])
@@ -58,4 +58,4 @@ async def _deliver(resources: Resources, task: tasks.Claimed) -> None:
         raise tasks.Retry(reason=f"the webhook answered {answer.status}")
 
 
-DELIVER = tasks.define("sandbox.deliver", _deliver, time_limit=30, attempts=12, backoff=1, longest_backoff=600)
+DELIVER = tasks.register("sandbox.deliver", _deliver, time_limit=30, attempts=12, backoff=1, longest_backoff=600)

@@ -11,7 +11,7 @@ from hortus.payments.sandbox import store, vendor
 NEWS_KEPT = timedelta(days=30)
 
 
-async def turn(resources: Resources, _task: tasks.Claimed) -> None:
+async def turn(resources: Resources, _task: tasks.ClaimedTask) -> None:
     """Do all that is due, each in a transaction of its own."""
     database, now = resources.get(Database), clock.now()
     for kind, happen in (("subscription", vendor.renew), ("checkout", vendor.close)):
@@ -27,4 +27,4 @@ async def turn(resources: Resources, _task: tasks.Claimed) -> None:
         await store.forget(tx, now - NEWS_KEPT)
 
 
-PERIODIC = (tasks.every("sandbox.turn", turn, 60),)
+PERIODIC = (tasks.register_periodic("sandbox.turn", turn, 60),)

@@ -1,4 +1,4 @@
-"""The engine in the server's own process: claims rows, keeps their leases, runs them on the event loop."""
+"""The task engine inside the server process: claims rows, renews their leases, runs them on the event loop."""
 
 import asyncio
 import contextlib
@@ -11,27 +11,27 @@ from hortus.core.background import ended, in_background
 from hortus.core.db import Database
 from hortus.core.resources import Resources
 from hortus.tasks import queue
-from hortus.tasks.kinds import QUEUES, Claimed, Periodic
 from hortus.tasks.leases import Leases
+from hortus.tasks.registry import QUEUES, ClaimedTask, Periodic
 from hortus.tasks.scheduler import Scheduler
 
 log = structlog.get_logger()
-ROOM: Mapping[str, int] = {"interactive": 16, "media": 2, "mail": 8, "maintenance": 1}
-"""How many tasks of each queue run at once."""
+SLOTS: Mapping[str, int] = {"interactive": 16, "media": 2, "mail": 8, "maintenance": 1}
+"""Tasks of each queue that run at once."""
 
 
 class EmbeddedEngine:
     """Start it once the database is migrated; stop it before the database closes. Seconds throughout.
 
-    Without any room it claims nothing and only keeps the leases of what this process does itself. `periodic` is
-    enqueued by a scheduler of its own. `kind` lists a process that has no room; `settings` are stored with it.
+    Without slots it claims nothing and only renews the leases of tasks that this process runs itself. `periodic` is
+    enqueued by its own scheduler. `kind` is listed for a process without slots; `settings` are stored with it.
     """
 
     def __init__(
         self,
         resources: Resources,
         *,
-        room: Mapping[str, int] = ROOM,
+        slots: Mapping[str, int] = SLOTS,
         lease: float = 30.0,
         poll: float = 1.0,
         periodic: Sequence[Periodic] = (),
@@ -40,51 +40,51 @@ class EmbeddedEngine:
     ) -> None:
         self._resources = resources
         self._database = resources.get(Database)
-        self._room: dict[str, int] = {name: room[name] for name in QUEUES if room.get(name)}
-        listed_as = "embedded" if self._room else kind
-        self.leases = Leases(self._database, lease, kind=listed_as, room=self._room, settings=settings)
+        self._slots: dict[str, int] = {name: slots[name] for name in QUEUES if slots.get(name)}
+        listed_as = "embedded" if self._slots else kind
+        self.leases = Leases(self._database, lease, kind=listed_as, slots=self._slots, settings=settings)
         self.worker, self.lease = self.leases.worker, lease
         self._scheduler = Scheduler(self._database, periodic, poll=poll * 5) if periodic else None
         self._poll = poll
-        self._queue_of: dict[Claimed, str] = {}
+        self._queue_of: dict[ClaimedTask, str] = {}
         self._claims: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._stopping = False
 
     async def start(self) -> None:
-        """Begin to claim tasks and to keep leases."""
-        queue.listen(self._ring)
+        """Start to claim tasks and to renew leases."""
+        queue.subscribe(self._notify)
         await self.leases.start()
-        if self._room:
+        if self._slots:
             self._claims = in_background(self._claim_loop())
         if self._scheduler is not None:
             await self._scheduler.start()
 
     async def stop(self, grace: float = 10.0) -> None:
-        """Claim no more, wait up to `grace` seconds for what runs, hand the rest back at once."""
+        """Stop claiming, wait up to `grace` seconds for running tasks, then release the rest."""
         self._stopping = True
-        queue.unlisten(self._ring)
+        queue.unsubscribe(self._notify)
         if self._scheduler is not None:
             await self._scheduler.stop()
         if self._claims is not None:
             self._wake.set()
-            await asyncio.wait((self._claims,), timeout=5)  # a claim is not torn from its commit
+            await asyncio.wait((self._claims,), timeout=5)  # a claim must not be cancelled before its commit
             await ended(self._claims)
         await self.leases.stop(grace)
 
-    def holding(self, task: Claimed) -> AbstractAsyncContextManager[None]:
-        """Keep the lease of a task that the caller runs itself; the body is cancelled when it is lost."""
+    def holding(self, task: ClaimedTask) -> AbstractAsyncContextManager[None]:
+        """Renew the lease of a task that the caller runs itself; the body is cancelled if the lease is lost."""
         return self.leases.holding(task)
 
     async def idle(self, timeout: float = 30.0) -> None:
-        """Wait until nothing is due and nothing runs here; TimeoutError otherwise."""
+        """Wait until no task is due and none runs here; TimeoutError otherwise."""
         async with asyncio.timeout(timeout):
             while True:
-                if not self.leases.busy and not await queue.anything_due(self._database, list(self._room)):
+                if not self.leases.busy and not await queue.anything_due(self._database, list(self._slots)):
                     return
                 await asyncio.sleep(0.02)
 
-    def _ring(self, _queue: str, _ids: Sequence[str]) -> None:
+    def _notify(self, _queue: str, _ids: Sequence[str]) -> None:
         self._wake.set()
 
     async def _claim_loop(self) -> None:
@@ -102,13 +102,13 @@ class EmbeddedEngine:
                         await self._wake.wait()
 
     async def _claim(self) -> int:
-        free = {name: room - sum(q == name for q in self._queue_of.values()) for name, room in self._room.items()}
-        wanting = [name for name, room in free.items() if room > 0]
+        free = {name: slots - sum(q == name for q in self._queue_of.values()) for name, slots in self._slots.items()}
+        wanting = [name for name, slots in free.items() if slots > 0]
         if not wanting:
             return 0
         if not await queue.anything_due(self._database, wanting):
             return 0
-        claimed: list[tuple[str, Claimed]] = []
+        claimed: list[tuple[str, ClaimedTask]] = []
         async with self._database.transaction() as tx:
             for name in wanting:
                 found = await queue.claim(tx, name, free[name], worker=self.worker, lease=self.lease)
@@ -118,6 +118,6 @@ class EmbeddedEngine:
             self.leases.run(self._resources, task, self._ended)
         return len(claimed)
 
-    def _ended(self, task: Claimed) -> None:
+    def _ended(self, task: ClaimedTask) -> None:
         self._queue_of.pop(task, None)
         self._wake.set()

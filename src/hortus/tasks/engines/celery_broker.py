@@ -1,7 +1,7 @@
-"""The doorbell over a broker: Celery carries the news that a row waits, and nothing else.
+"""Wake-up messages through a Celery broker: they say that rows wait, and carry no work.
 
-A message names a queue and rows that were born. Whoever gets it claims as many rows of that queue in fair order, so
-a message that is lost, repeated or late changes nothing: rows are claimed once, and the scheduler rings again.
+A message names a queue and new rows. Its receiver claims as many rows of that queue in fair order, so a message that
+is lost, repeated or late changes nothing: rows are claimed once, and the scheduler repeats the notification.
 """
 
 import asyncio
@@ -20,39 +20,38 @@ from kombu.entity import Queue
 from kombu.exceptions import OperationalError
 
 from hortus.tasks import queue
-from hortus.tasks.kinds import QUEUES
+from hortus.tasks.registry import QUEUES
 
 log = structlog.get_logger()
 RUN = "hortus.run"
 TICK = "hortus.tick"
 PREFIX = "hortus."
-SPARE = 4
-"""Threads beyond the room, for messages that find it full: they never wait behind work."""
-TOGETHER: Mapping[str, int] = {"interactive": 16, "media": 1, "mail": 16, "maintenance": 1}
-"""Rows that one message tells of: work that mostly waits for others needs no message each, work that keeps a
-processor busy is spread over the workers."""
-MOST = 32
-"""Messages per queue and batch: whoever answers one goes on while more waits."""
+SPARE_THREADS = 4
+"""Threads beyond the slots, for messages that find no free slot: they must not wait behind running tasks."""
+ROWS_PER_MESSAGE: Mapping[str, int] = {"interactive": 16, "media": 1, "mail": 16, "maintenance": 1}
+"""Rows per message: tasks that mostly wait for I/O share one, tasks that use the CPU are spread over the workers."""
+MAX_MESSAGES = 32
+"""Messages per queue and batch: the receiver of one drains the queue anyway."""
 BACKLOG = 10_000
-AWAY = (OperationalError, OSError)
+UNREACHABLE = (OperationalError, OSError)
 VISIBILITY = 120
-"""Seconds until Redis gives an unanswered message to another worker. Shorter than many a task, on purpose: a second
-doorbell is harmless, the lease of the row decides who works."""
+"""Seconds until Redis gives an unanswered message to another worker. Shorter than many tasks, on purpose: a second
+message is harmless, the lease of the row decides which worker runs it."""
 
 
 class _Connection(Connection):
-    """Looks for a broker that is away every other second, however long it has been away."""
+    """Retries an unreachable broker every other second, without a growing interval."""
 
     def _ensure_connection(self, *given: Any, **options: Any) -> Any:
         ensure: Any = super()._ensure_connection  # kombu carries few types
         return ensure(*given, **{"interval_step": 0, "interval_max": 2, **options})
 
 
-def _forget_with_the_connection() -> None:
-    """Let messages from Redis be forgotten with the connection that they came over.
+def _drop_messages_with_connection() -> None:
+    """Drop messages from Redis with the connection that they arrived on.
 
-    The transport would give them back to a server that is away, or answer them on a channel that is closed, and either
-    ends the worker. They are doorbells: the scheduler rings again for their rows.
+    The transport would restore them to an unreachable server, or acknowledge them on a closed channel, and either
+    ends the worker. They are only notifications: the scheduler repeats them.
     """
     from kombu.transport import redis  # noqa: PLC0415 - RabbitMQ needs none of it
 
@@ -70,13 +69,13 @@ def _forget_with_the_connection() -> None:
     library.Channel.QoS, library.Channel.do_restore = Held, False
 
 
-def make_app(broker: str, room: Mapping[str, int]) -> Celery:
-    """The Celery application. JSON only, no results; what a task did is in its row."""
+def make_app(broker: str, slots: Mapping[str, int]) -> Celery:
+    """The Celery application. JSON only, no result backend; the outcome of a task is in its row."""
     app = Celery("hortus", broker=broker, set_as_current=False)
     app.amqp.Connection = _Connection
     redis = broker.startswith(("redis", "rediss", "sentinel", "valkey"))
     if redis:
-        _forget_with_the_connection()
+        _drop_messages_with_connection()
     app.conf.update(
         accept_content=["json"],
         task_serializer="json",
@@ -88,7 +87,7 @@ def make_app(broker: str, room: Mapping[str, int]) -> Celery:
         task_default_exchange="",
         task_create_missing_queues=False,
         worker_pool="threads",
-        worker_concurrency=sum(room.values()) + SPARE,
+        worker_concurrency=sum(slots.values()) + SPARE_THREADS,
         worker_prefetch_multiplier=1,
         # After a lost connection it would set the prefetch from a thread of the pool, and hang the worker on RabbitMQ.
         worker_enable_prefetch_count_reduction=False,
@@ -108,7 +107,7 @@ def make_app(broker: str, room: Mapping[str, int]) -> Celery:
         }
         if redis
         else {},
-        # For those who run `celery beat` anyway; ours needs none.
+        # For operators that run `celery beat` anyway; workers schedule without it.
         beat_schedule={
             TICK: {"task": TICK, "schedule": 1.0, "options": {"queue": PREFIX + "maintenance", "expires": 2}}
         },
@@ -123,96 +122,100 @@ def _queue(name: str) -> Any:
     return make(PREFIX + name, routing_key=PREFIX + name, durable=True)
 
 
-class Bell:
-    """Publishes from a thread of its own: nobody waits for the broker, and its absence is logged, counted, survived."""
+class Notifier:
+    """Publishes from its own thread, so that no caller waits for the broker; failures are logged and counted."""
 
     def __init__(self, app: Celery) -> None:
         self.published, self.failed = 0, 0
         self._app = app
         self._waiting: Line[tuple[str, Sequence[str], int] | None] = Line(BACKLOG)
-        self._thread = threading.Thread(target=self._publish_loop, name="doorbell", daemon=True)
+        self._thread = threading.Thread(target=self._publish_loop, name="notifier", daemon=True)
         self._stopped = False
 
     def start(self) -> None:
-        """Ring for whatever this process enqueues from now on."""
-        queue.listen(self.ring)
+        """Publish a message for every task that this process enqueues from now on."""
+        queue.subscribe(self.notify)
         self._thread.start()
 
     async def stop(self) -> None:
-        """Publish what waits, for a moment at most."""
-        queue.unlisten(self.ring)
+        """Publish pending messages, for at most three seconds."""
+        queue.unsubscribe(self.notify)
         self._stopped = True
         self._put(None)
         await asyncio.to_thread(self._thread.join, 3.0)
 
-    def ring(self, name: str, ids: Sequence[str], hops: int = 0) -> None:
-        """Tell some worker that these rows of a queue wait. Never blocks, never raises."""
-        self._put((name, ids, hops))
+    def notify(self, name: str, ids: Sequence[str], forwards: int = 0) -> None:
+        """Send workers a message that these rows of a queue wait. Never blocks, never raises."""
+        self._put((name, ids, forwards))
 
     def remind(self, waiting: Mapping[str, int]) -> None:
-        """Ring until the broker holds as many messages as rows wait; it never gathers more."""
+        """Publish messages until the broker holds as many as rows wait, never more."""
         for name, count in waiting.items():
             self._put((name, [""] * count, -1))
 
-    def _put(self, news: tuple[str, Sequence[str], int] | None) -> None:
+    def _put(self, message: tuple[str, Sequence[str], int] | None) -> None:
         try:
-            self._waiting.put_nowait(news)
-        except Full:  # the broker is away, and the scheduler will find the rows
+            self._waiting.put_nowait(message)
+        except Full:  # the broker is unreachable; the scheduler will find the rows
             self.failed += 1
 
     def _publish_loop(self) -> None:
-        well = True
+        reachable = True
         while True:
             batch = [self._waiting.get()]
             while not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
             try:
-                self._publish([news for news in batch if news is not None])
-                if not well:
+                self._publish([message for message in batch if message is not None])
+                if not reachable:
                     log.info("broker_back")
-                well = True
-            except Exception as error:  # any transport's any error: the rows are safe, the scheduler rings again
+                reachable = True
+            except (
+                Exception
+            ) as error:  # transports raise many types; the rows are safe, and the scheduler repeats the notification
                 self.failed += 1
-                if well:
+                if reachable:
                     log.warning("broker_away", error=f"{type(error).__name__}: {error}"[:300])
-                well = False
-                if not isinstance(error, AWAY):
-                    log.exception("doorbell_failed")
+                reachable = False
+                if not isinstance(error, UNREACHABLE):
+                    log.exception("notify_failed")
                 if not self._stopped:
                     time.sleep(0.5)
             if None in batch:
                 return
 
     def _publish(self, batch: Iterable[tuple[str, Sequence[str], int]]) -> None:
-        rung: Counter[str] = Counter()
+        sent: Counter[str] = Counter()
         with self._app.producer_pool.acquire(block=True) as producer:
-            for name, ids, hops in batch:
-                told = [ids[start : start + TOGETHER[name]] for start in range(0, len(ids), TOGETHER[name])]
-                lacking = MOST - rung[name]
-                if hops < 0:  # a reminder
-                    lacking = min(lacking, len(told) - _queue(name)(producer.channel).queue_declare().message_count)
-                for rows in told[: max(lacking, 0)]:
+            for name, ids, forwards in batch:
+                messages = [
+                    ids[start : start + ROWS_PER_MESSAGE[name]] for start in range(0, len(ids), ROWS_PER_MESSAGE[name])
+                ]
+                allowed = MAX_MESSAGES - sent[name]
+                if forwards < 0:  # a reminder
+                    allowed = min(allowed, len(messages) - _queue(name)(producer.channel).queue_declare().message_count)
+                for rows in messages[: max(allowed, 0)]:
                     self._app.send_task(
                         RUN,
-                        args=(name, rows, max(hops, 0)),
+                        args=(name, rows, max(forwards, 0)),
                         queue=PREFIX + name,
                         producer=producer,
                         retry=True,
                         retry_policy={"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1},
                     )
-                    rung[name] += 1
-        self.published += rung.total()
+                    sent[name] += 1
+        self.published += sent.total()
 
 
 def set_tasks(app: Celery, run: Callable[[str, Sequence[str], int], str], tick: Callable[[], str]) -> None:
-    """Make `run(queue, rows, hops)` and `tick()` what a worker process of `app` does when told."""
+    """Register `run(queue, rows, forwards)` and `tick()` as the tasks of `app`."""
 
-    def answer(name: str, rows: Sequence[str] | str = ("",), hops: int = 0) -> str:
-        return run(name, [rows] if isinstance(rows, str) else rows, hops)  # older versions tell of one row
+    def handle(name: str, rows: Sequence[str] | str = ("",), forwards: int = 0) -> str:
+        return run(name, [rows] if isinstance(rows, str) else rows, forwards)  # a message of one row
 
     def beat() -> str:
         return tick()
 
     decorate: Any = app.task  # Celery carries no types
-    decorate(name=RUN)(answer)
+    decorate(name=RUN)(handle)
     decorate(name=TICK, acks_late=False)(beat)

@@ -1,4 +1,4 @@
-"""What an operator does with single tasks: look, give another chance, cancel."""
+"""Administration of single tasks: find, requeue, cancel."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,39 +11,39 @@ from hortus.core.db import Tx, db_now
 from hortus.core.db.paging import Page, Paging, newest
 from hortus.core.errors import Conflict, NotFound
 from hortus.core.resources import Resources
-from hortus.tasks.kinds import Claimed, registry
-from hortus.tasks.queue import ring
+from hortus.tasks.queue import notify
+from hortus.tasks.registry import TASK_TYPES, ClaimedTask
 from hortus.tasks.tables import DEAD, Task
 
 LIVE = ("queued", "running")
-# Said literally, so that SQLite uses the partial indexes of these conditions.
+# Literals, so that SQLite uses the partial indexes of these conditions.
 _IS_LIVE: ColumnElement[bool] = literal_column("tasks.status IN ('queued', 'running')")
 CANCELLED = "cancelled by an administrator"
 
 
 class TaskNotFound(NotFound):
-    """There is no such task: done ones are kept for a day."""
+    """The task does not exist, or was done more than a day ago and deleted."""
 
     code = "task_not_found"
     detail = "There is no such task. Those that ended well are kept for a day."
 
 
 class TaskNotDead(Conflict):
-    """Only a dead letter can be given another chance."""
+    """The task to requeue is not a dead letter."""
 
-    code, title = "task_not_dead", "This task is no dead letter"
+    code, title = "task_not_dead", "This task is not a dead letter"
     detail = "Only a task that is dead can be requeued; `status_now` says what this one is."
 
 
 class TaskAlreadyQueued(Conflict):
-    """The same work is queued or running under another id."""
+    """A live task with the same key exists."""
 
     code, title = "task_already_queued", "The same work is on its way already"
     detail = "A newer task does the same work now; leave this one dead."
 
 
 class TaskEnded(Conflict):
-    """It is over."""
+    """The task to cancel is neither queued nor running."""
 
     code, title = "task_ended", "This task has ended"
     detail = "Only a queued or running task can be cancelled; `status_now` says what this one is."
@@ -81,25 +81,25 @@ async def find_task(tx: Tx, task_id: str) -> Task:
 
 
 async def find_live(tx: Tx, name: str, user_id: str) -> Sequence[Task]:
-    """The tasks of one kind that wait or run for a user."""
+    """The queued and running tasks of that name for a user."""
     query = select(Task).where(_IS_LIVE, Task.user_id == user_id, Task.name == name)
     return (await tx.execute(query)).scalars().all()
 
 
 def hides_payload(task: Task) -> bool:
-    """Whether what the task carries must not be shown: its kind forgets it, or nobody knows the kind."""
-    kind = registry.kinds.get(task.name)
-    return kind is None or kind.forget
+    """Whether the payload must not be shown: its type erases it, or the type is unknown."""
+    task_type = TASK_TYPES.get(task.name)
+    return task_type is None or task_type.erase_payload
 
 
 def is_periodic(task: Task) -> bool:
-    """Whether the clock enqueues tasks of this kind."""
-    kind = registry.kinds.get(task.name)
-    return kind is not None and kind.periodic
+    """Whether schedulers enqueue tasks of this type."""
+    task_type = TASK_TYPES.get(task.name)
+    return task_type is not None and task_type.periodic
 
 
 async def requeue(tx: Tx, task_id: str) -> str:
-    """Give a dead letter all its attempts again, once; its name.
+    """Queue a dead letter again with all its attempts; returns its name.
 
     Raises TaskNotFound, TaskNotDead, and TaskAlreadyQueued when a live task bears its key: roll back then.
     """
@@ -116,25 +116,25 @@ async def requeue(tx: Tx, task_id: str) -> str:
         raise TaskAlreadyQueued from error
     if moved is None:
         raise TaskNotDead(status_now=(await find_task(tx, task_id)).status)
-    tx.after_commit(lambda: ring({moved.queue: [task_id]}))
+    tx.after_commit(lambda: notify({moved.queue: [task_id]}))
     return str(moved.name)
 
 
 async def cancel(tx: Tx, resources: Resources, task_id: str) -> str:
-    """End a live task at once and let its kind settle its affairs, as when it dies; its name.
+    """Cancel a live task and call `on_dead_letter` of its type; returns its name.
 
-    Whoever works on it loses the lease: nothing it does from now on counts. Raises TaskNotFound, and TaskEnded,
+    Its worker loses the lease, so later effects of it cannot be committed. Raises TaskNotFound, and TaskEnded,
     which must roll back.
     """
     found = await find_task(tx, task_id)
-    kind = registry.kinds.get(found.name)
-    if found.status in LIVE and kind is not None and kind.on_dead is not None:
-        # First what the task works on, then the task: the order in which a worker locks them.
-        task = Claimed(
-            task_id, kind.name, found.payload, found.attempts, found.max_attempts, found.fence, found.request_id
+    task_type = TASK_TYPES.get(found.name)
+    if found.status in LIVE and task_type is not None and task_type.on_dead_letter is not None:
+        # The rows that the task works on first, then the task: workers lock them in the same order.
+        task = ClaimedTask(
+            task_id, task_type.name, found.payload, found.attempts, found.max_attempts, found.fence, found.request_id
         )
-        await kind.on_dead(tx, resources, task)
-    values: dict[str, Any] = {"payload": {}} if kind is not None and kind.forget else {}
+        await task_type.on_dead_letter(tx, resources, task)
+    values: dict[str, Any] = {"payload": {}} if task_type is not None and task_type.erase_payload else {}
     ended = (
         update(Task)
         .where(Task.id == task_id, Task.status.in_(LIVE))

@@ -1,4 +1,4 @@
-"""Which processes work, and when each was last alive, by the database's clock."""
+"""Heartbeats of processes, by the database's clock: which are alive, and how many tasks each can run."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,41 +7,41 @@ from sqlalchemy import delete, select
 from hortus.core.db import Tx, db_now
 from hortus.tasks.tables import Worker
 
-FORGOTTEN_AFTER = 86400.0
+KEPT_SECONDS = 86400.0
 SERVER = "server"
-"""The kind of a process that serves and leaves work to others."""
+"""The kind of a process that serves requests and runs no tasks."""
 
 
-async def show(
+async def beat(
     tx: Tx,
     name: str,
     kind: str,
-    room: Mapping[str, int],
+    slots: Mapping[str, int],
     running: int,
     settings: Mapping[str, str] | None = None,
 ) -> None:
-    """Note that the process `name` lives and how many tasks it runs now; `room` is how many it could, by queue.
+    """Record that the process `name` is alive and runs that many tasks; `slots` are its limits by queue.
 
     `settings` are those that must be equal in all processes (`core.shared_settings`).
     """
-    born = tx.insert(Worker).values(
+    insert = tx.insert(Worker).values(
         name=name,
         kind=kind,
-        room=dict(room),
+        slots=dict(slots),
         settings=dict(settings or {}),
         running=running,
         started_at=db_now(),
         seen_at=db_now(),
     )
     await tx.execute(
-        born.on_conflict_do_update(index_elements=["name"], set_={"running": running, "seen_at": db_now()})
+        insert.on_conflict_do_update(index_elements=["name"], set_={"running": running, "seen_at": db_now()})
     )
 
 
-async def leave(tx: Tx, name: str) -> None:
-    """Forget a process that stops in good order, and those that died long ago."""
-    gone = (Worker.name == name) | (Worker.seen_at < db_now(-FORGOTTEN_AFTER))
-    await tx.execute(delete(Worker).where(gone).execution_options(synchronize_session=False))
+async def remove(tx: Tx, name: str) -> None:
+    """Delete the row of a process that stops, and the rows of processes without a heartbeat for a day."""
+    stopped = (Worker.name == name) | (Worker.seen_at < db_now(-KEPT_SECONDS))
+    await tx.execute(delete(Worker).where(stopped).execution_options(synchronize_session=False))
 
 
 async def processes(tx: Tx, *, within: float = 60.0) -> Sequence[Worker]:
@@ -51,5 +51,5 @@ async def processes(tx: Tx, *, within: float = 60.0) -> Sequence[Worker]:
 
 
 async def workers(tx: Tx, *, within: float = 60.0) -> Sequence[Worker]:
-    """Those of them that work or schedule."""
+    """The processes that run or schedule tasks."""
     return [each for each in await processes(tx, within=within) if each.kind != SERVER]

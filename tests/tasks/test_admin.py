@@ -1,4 +1,4 @@
-"""Requeue and cancel: once, never beside a live twin, and a worker that comes too late counts for nothing."""
+"""Requeue and cancel: once, never beside a live task of the same key; effects of a late worker are not committed."""
 
 import asyncio
 from typing import Any
@@ -12,25 +12,25 @@ from hortus.core.db import Database, Tx
 from hortus.core.db.paging import Paging
 from hortus.core.resources import Resources
 from hortus.tasks import queue
-from hortus.tasks.kinds import Claimed, Kind, Periodic
+from hortus.tasks.registry import ClaimedTask, Periodic, TaskType
 from hortus.tasks.tables import Task
 
 
-async def nothing(_resources: Resources, _task: Claimed) -> None:
-    """Be done."""
+async def nothing(_resources: Resources, _task: ClaimedTask) -> None:
+    """Succeed at once."""
 
 
-async def claim(database: Database, kind: Kind) -> list[Claimed]:
+async def claim(database: Database, kind: TaskType) -> list[ClaimedTask]:
     async with database.transaction() as tx:
         return await queue.claim(tx, kind.queue, 10, worker="w", lease=30)
 
 
-async def dead(database: Database, resources: Resources, kind: Kind, **options: Any) -> Claimed:
+async def dead(database: Database, resources: Resources, kind: TaskType, **options: Any) -> ClaimedTask:
     async with database.transaction() as tx:
         await tasks.enqueue(tx, kind, {"id": "x"}, **options)
     (task,) = await claim(database, kind)
     async with database.transaction() as tx:
-        await queue.bury(tx, resources, task, "broken")
+        await queue.dead_letter(tx, resources, task, "broken")
     return task
 
 
@@ -55,7 +55,9 @@ async def test_requeues_at_once_count_once(database: Database, resources: Resour
     assert [each.id for each in await claim(database, kind)] == [task.id]
 
 
-async def test_a_dead_letter_never_stands_beside_its_live_twin(database: Database, resources: Resources, define):
+async def test_a_dead_letter_is_not_requeued_beside_a_live_task_of_its_key(
+    database: Database, resources: Resources, define
+):
     kind = define(nothing)
     twins = [await dead(database, resources, kind, key="once") for _ in range(4)]
     assert sum(await asyncio.gather(*(requeued(database, task.id) for task in twins))) == 1
@@ -69,13 +71,13 @@ async def test_a_dead_letter_never_stands_beside_its_live_twin(database: Databas
             await tasks.requeue(tx, ids.new())
 
 
-async def test_cancelling_takes_the_lease_and_settles_affairs(database: Database, resources: Resources, define):
+async def test_cancelling_ends_the_lease_and_calls_on_dead_letter(database: Database, resources: Resources, define):
     settled: list[str] = []
 
-    async def settle(_tx: Tx, _resources: Resources, task: Claimed) -> None:
+    async def settle(_tx: Tx, _resources: Resources, task: ClaimedTask) -> None:
         settled.append(task.payload["id"])
 
-    kind = define(nothing, on_dead=settle)
+    kind = define(nothing, on_dead_letter=settle)
     async with database.transaction() as tx:
         await tasks.enqueue(tx, kind, {"id": "running"})
     (running,) = await claim(database, kind)
@@ -87,7 +89,7 @@ async def test_cancelling_takes_the_lease_and_settles_affairs(database: Database
             await queue.finish(tx, running)
     async with database.transaction() as tx:
         assert await queue.renew(tx, [running], 30) == set()
-        assert not await queue.ended_well(tx, running)
+        assert not await queue.was_closed(tx, running)
     with pytest.raises(tasks.TaskEnded):
         async with database.transaction() as tx:
             await tasks.cancel(tx, resources, running.id)
@@ -96,8 +98,8 @@ async def test_cancelling_takes_the_lease_and_settles_affairs(database: Database
     assert await claim(database, kind) == []
 
 
-async def test_a_cancelled_secret_is_forgotten(database: Database, resources: Resources, define):
-    kind = define(nothing, forget=True)
+async def test_the_secret_payload_of_a_cancelled_task_is_erased(database: Database, resources: Resources, define):
+    kind = define(nothing, erase_payload=True)
     async with database.transaction() as tx:
         await tasks.enqueue(tx, kind, {"sealed": "secret"})
     async with database.snapshot() as tx:
@@ -108,7 +110,7 @@ async def test_a_cancelled_secret_is_forgotten(database: Database, resources: Re
     assert (await row_of(database, row.id)).payload == {}
 
 
-async def test_a_task_of_the_clock_that_died_starts_again_and_its_letter_goes(
+async def test_a_dead_periodic_task_is_enqueued_again_and_its_dead_letter_deleted(
     database: Database, resources: Resources, define
 ):
     kind = define(nothing, periodic=True)
@@ -118,11 +120,11 @@ async def test_a_task_of_the_clock_that_died_starts_again_and_its_letter_goes(
             assert await queue.enqueue_due(tx, [Periodic(kind, 60)]) == [kind.name]
         (task,) = await claim(database, kind)
         async with database.transaction() as tx:
-            await queue.bury(tx, resources, task, "broken")
+            await queue.dead_letter(tx, resources, task, "broken")
     async with database.transaction() as tx:
-        assert await queue.sweep(tx) == 0  # somebody may want to look at it
+        assert await queue.sweep_tasks(tx) == 0  # somebody may want to look at it
         await tx.execute(text("UPDATE tasks SET finished_at = '2026-01-01 00:00:00.000000' WHERE status = 'dead'"))
-        assert await queue.sweep(tx) == 2
+        assert await queue.sweep_tasks(tx) == 2
 
 
 async def test_tasks_are_listed_by_status_queue_and_name(database: Database, resources: Resources, define):
