@@ -20,7 +20,7 @@ from hortus.core.db import Base, Database, Tx
 from hortus.core.db.paging import Paging
 from hortus.core.settings import Settings
 from hortus.generation import service as generations
-from hortus.generation.serialize import show
+from hortus.generation.serialize import generation_out
 from hortus.generation.tables import Generation
 from hortus.generation.usage import usage_of
 from hortus.ledger.tables import CreditGrant, Entry
@@ -84,7 +84,7 @@ def looks(settings: Settings) -> dict[str, Look]:
         return len((await chat.find_messages(tx, room.id, PAGE)).items)
 
     async def made(tx: Tx) -> int:
-        return len([show(row, settings) for row in (await generations.find_all(tx, ME, PAGE)).items])
+        return len([generation_out(row, settings) for row in (await generations.find_all(tx, ME, PAGE)).items])
 
     async def entries(tx: Tx) -> int:
         return len((await ledger.entries(tx, ME, PAGE))[0])

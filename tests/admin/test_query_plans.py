@@ -20,9 +20,9 @@ SEARCHES: dict[str, tuple[Callable[[Tx], Awaitable[Any]], str]] = {
     "status": (lambda tx: accounts.find_people(tx, Paging(), status="suspended"), "ix_users_not_active"),
     "administrators": (accounts.lock_administrators, "ix_users_staff"),
     "dead letters": (lambda tx: tasks.find_tasks(tx, Paging(), status="dead"), "ix_tasks_"),
-    "works by kind": (lambda tx: generation.find_anybodys(tx, Paging(), kind="video"), "ix_generations_by_kind"),
-    "failed works": (lambda tx: generation.find_anybodys(tx, Paging(), failed=True), "ix_generations_failed"),
-    "taken down": (lambda tx: generation.find_anybodys(tx, Paging(), taken_down=True), "ix_generations_taken_down"),
+    "works by kind": (lambda tx: generation.list_of_all_users(tx, Paging(), kind="video"), "ix_generations_by_kind"),
+    "failed works": (lambda tx: generation.list_of_all_users(tx, Paging(), failed=True), "ix_generations_failed"),
+    "taken down": (lambda tx: generation.list_of_all_users(tx, Paging(), taken_down=True), "ix_generations_taken_down"),
     "payments of a user": (lambda tx: billing.find_payments(tx, Paging(), user_id=ids.new()), "ix_payments_user_id_id"),
     "a vendor's payment": (lambda tx: billing.find_payments(tx, Paging(), vendor_id="x"), "ix_payments_by_vendor_id"),
     "refunded": (lambda tx: billing.find_payments(tx, Paging(), status="refunded"), "ix_payments_refunded"),
@@ -31,7 +31,10 @@ SEARCHES: dict[str, tuple[Callable[[Tx], Awaitable[Any]], str]] = {
     "payments since": (lambda tx: billing.find_payments(tx, Paging(), since=clock.now()), PAYMENTS),
     "dead news": (lambda tx: billing.find_webhook_events(tx, Paging(), status="dead"), "ix_webhook_events_status_id"),
     "revenue": (lambda tx: billing.revenue(tx, clock.EPOCH, clock.now()), "ix_payments_paid_at"),
-    "works of a user": (lambda tx: generation.find_anybodys(tx, Paging(), user_id=ids.new()), "ix_generations_of_user"),
+    "works of a user": (
+        lambda tx: generation.list_of_all_users(tx, Paging(), user_id=ids.new()),
+        "ix_generations_of_user",
+    ),
 }
 
 

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from hortus import generation
 from hortus.auth import Caller, limited_caller
 from hortus.chat import service, turns
-from hortus.chat.cache import RoomListCache, rooms_changed
+from hortus.chat.cache import RoomListCache, invalidate_room_lists
 from hortus.chat.schemas import (
     EditIn,
     FoundMessage,
@@ -24,7 +24,7 @@ from hortus.chat.schemas import (
     SentOut,
 )
 from hortus.chat.send_batch import MessageBatch, NewMessage
-from hortus.chat.serialize import show_line, show_message, show_turn
+from hortus.chat.serialize import message_out, room_line, sent_out
 from hortus.chat.turns import Turn
 from hortus.core.db import Database, Tx
 from hortus.core.db.paging import Page, Paging
@@ -46,8 +46,8 @@ CONNECTED_POLL_SECONDS = 15.0
 async def _room(tx: Tx, user_id: str, room_id: str, paging: Paging) -> RoomOut:
     room = await service.find_room(tx, user_id, room_id)
     page = await service.find_messages(tx, room_id, paging)
-    messages = [show_message(row) for row in page.items]
-    return RoomOut(**show_line(room).model_dump(), messages=messages, next_cursor=page.next_cursor)
+    messages = [message_out(row) for row in page.items]
+    return RoomOut(**room_line(room).model_dump(), messages=messages, next_cursor=page.next_cursor)
 
 
 @router.post("", status_code=201, response_model=RoomOut, openapi_extra=open_to_keys("chat"))
@@ -56,8 +56,8 @@ async def create_room(body: RoomIn, caller: Caller, tx: WriteTx, once: OnceOnly)
 
     async def make() -> RoomOut:
         room = await service.create_room(tx, caller.user_id, body.title, body.description)
-        rooms_changed(tx, caller.user_id)
-        return RoomOut(**show_line(room).model_dump(), messages=[], next_cursor=None)
+        invalidate_room_lists(tx, caller.user_id)
+        return RoomOut(**room_line(room).model_dump(), messages=[], next_cursor=None)
 
     async def again(kept: dict[str, Any]) -> None:
         await service.find_room(tx, caller.user_id, kept["id"])
@@ -83,7 +83,7 @@ async def list_rooms(
     async with resources.get(Database).snapshot() as tx:
         page = await service.find_rooms(tx, caller.user_id, paging, archived=archived, pinned=pinned, words=q)
     shown = {
-        "items": [show_line(room).model_dump(mode="json") for room in page.items],
+        "items": [room_line(room).model_dump(mode="json") for room in page.items],
         "next_cursor": page.next_cursor,
     }
     lists.store(cached, shown)
@@ -101,7 +101,7 @@ async def search_messages(
     page = await service.find_messages_with(tx, caller.user_id, paging, q)
     titles = await service.titles_of(tx, {row.room_id for row in page.items})
     found = [
-        FoundMessage(**show_message(row).model_dump(), room_id=row.room_id, room_title=titles[row.room_id])
+        FoundMessage(**message_out(row).model_dump(), room_id=row.room_id, room_title=titles[row.room_id])
         for row in page.items
     ]
     return Page(items=found, next_cursor=page.next_cursor)
@@ -119,15 +119,15 @@ async def change_room(room_id: Id, body: RoomChange, caller: Caller, tx: WriteTx
     changes = body.model_dump(exclude_unset=True)
     kept = {name: value for name, value in changes.items() if value is not None or name == "description"}
     room = await service.change_room(tx, caller.user_id, room_id, kept)
-    rooms_changed(tx, caller.user_id)
-    return show_line(room)
+    invalidate_room_lists(tx, caller.user_id)
+    return room_line(room)
 
 
 @router.delete("/{room_id}", status_code=204, openapi_extra=open_to_keys("chat"))
 async def delete_room(room_id: Id, caller: Caller, tx: WriteTx, resources: AllResources) -> None:
     """Delete a room with its messages. Replies in progress are stopped, and charged as when cancelled."""
     await service.delete_room(tx, resources.get(Bus), caller.user_id, room_id)
-    rooms_changed(tx, caller.user_id)
+    invalidate_room_lists(tx, caller.user_id)
 
 
 @router.post(
@@ -183,8 +183,8 @@ async def regenerate(
     turn = Turn(caller, body.quality, body.model)
 
     async def make() -> SentOut:
-        rooms_changed(tx, caller.user_id)
-        return show_turn(*await turns.regenerate(tx, resources, caller.user_id, room_id, message_id, turn))
+        invalidate_room_lists(tx, caller.user_id)
+        return sent_out(*await turns.regenerate(tx, resources, caller.user_id, room_id, message_id, turn))
 
     async def again(_kept: dict[str, Any]) -> None:
         await service.find_room(tx, caller.user_id, room_id)
@@ -202,8 +202,8 @@ async def edit_message(
     turn = Turn(caller, body.quality, body.model)
 
     async def make() -> SentOut:
-        rooms_changed(tx, caller.user_id)
-        return show_turn(*await turns.edit(tx, resources, caller.user_id, room_id, message_id, body.content, turn))
+        invalidate_room_lists(tx, caller.user_id)
+        return sent_out(*await turns.edit(tx, resources, caller.user_id, room_id, message_id, body.content, turn))
 
     async def again(_kept: dict[str, Any]) -> None:
         await service.find_room(tx, caller.user_id, room_id)

@@ -22,7 +22,7 @@ class RoomListCache:
         self._lists.keep(look, value)
 
 
-def rooms_changed(tx: Tx, user_id: str) -> None:
+def invalidate_room_lists(tx: Tx, user_id: str) -> None:
     """Invalidate the user's lists once `tx` has committed."""
     cache.changed(tx, *_names(user_id), wait=False)
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from hortus import generation
-from hortus.chat.cache import rooms_changed
+from hortus.chat.cache import invalidate_room_lists
 from hortus.chat.service import lock_rooms, move_rooms
 from hortus.chat.tables import Chatroom, Message
 from hortus.chat.turns import start_waiting
@@ -35,7 +35,7 @@ class ReplyUpdater:
             return
         await _end_replies(tx, replies)
         for user_id in {reply.user_id for reply, _ in replies}:
-            rooms_changed(tx, user_id)
+            invalidate_room_lists(tx, user_id)
         tx.after_commit(lambda: self._publish(replies))
 
     def _publish(self, replies: Sequence[_Reply]) -> None:
@@ -51,7 +51,7 @@ class ReplyUpdater:
             self._bus.publish(context.topic, "done" if good else "error", data)
 
 
-async def taken_down(tx: Tx, gone: generation.TakenDown) -> None:
+async def on_taken_down(tx: Tx, gone: generation.TakenDown) -> None:
     """Connected to `generation.taken_down` by `main`: empty the reply that holds its text, in the same transaction."""
     context = gone.event_context
     if context is None:
@@ -59,7 +59,7 @@ async def taken_down(tx: Tx, gone: generation.TakenDown) -> None:
     await tx.execute(select(Chatroom.id).where(Chatroom.id == context.room_id).with_for_update())
     emptied = update(Message).where(Message.id == context.message_id)
     await tx.execute(emptied.values(content="", search="", status="error", error_code="taken_down"))
-    rooms_changed(tx, gone.user_id)
+    invalidate_room_lists(tx, gone.user_id)
 
 
 async def _end_replies(tx: Tx, replies: Sequence[_Reply]) -> None:

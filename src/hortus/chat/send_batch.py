@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from hortus import files
 from hortus.chat import service, turns
-from hortus.chat.cache import rooms_changed
+from hortus.chat.cache import invalidate_room_lists
 from hortus.chat.errors import RoomNotFound
-from hortus.chat.serialize import show_turn
+from hortus.chat.serialize import sent_out
 from hortus.chat.service import LockedRoom
 from hortus.chat.tables import Message
 from hortus.chat.turns import Turn, TurnStart
@@ -74,8 +74,8 @@ async def _send_apart(tx: Tx, resources: Resources, items: Sequence[NewMessage])
 def _answer(tx: Tx, start: TurnStart, reply: Message | Problem) -> Answer | Problem:
     if isinstance(reply, Problem):
         return reply
-    rooms_changed(tx, start.room.user_id)
-    return Answer(202, show_turn(start.message, reply).model_dump(mode="json"))
+    invalidate_room_lists(tx, start.room.user_id)
+    return Answer(202, sent_out(start.message, reply).model_dump(mode="json"))
 
 
 async def _start(tx: Tx, item: NewMessage, room: LockedRoom | None) -> TurnStart | Problem:

@@ -6,16 +6,16 @@ from hortus.chat.schemas import MessageOut, RoomLine, SentOut
 from hortus.chat.tables import Message
 
 
-def show_line(room: Any) -> RoomLine:
+def room_line(room: Any) -> RoomLine:
     """A room without its messages."""
     return RoomLine.model_validate(room, from_attributes=True)
 
 
-def show_message(message: Message) -> MessageOut:
+def message_out(message: Message) -> MessageOut:
     """One message."""
     return MessageOut.model_validate(message, from_attributes=True)
 
 
-def show_turn(message: Message, reply: Message) -> SentOut:
+def sent_out(message: Message, reply: Message) -> SentOut:
     """A message and its pending reply."""
-    return SentOut(message=show_message(message), reply=show_message(reply), generation_id=reply.generation_id or "")
+    return SentOut(message=message_out(message), reply=message_out(reply), generation_id=reply.generation_id or "")

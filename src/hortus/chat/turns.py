@@ -228,4 +228,4 @@ async def quote(tx: Tx, resources: Resources, room_id: str, content: str, turn: 
     (context,) = await contexts_of(tx, settings, [message])
     size = size_of(settings, context, len(turn.attachments))
     route = generation.choose_route(resources, turn.caller, "chat", turn.quality, turn.model, size)
-    return generation.show_quote(resources, route)
+    return generation.quote_out(resources, route)

@@ -1,4 +1,4 @@
-"""Generations: one piece of paid work each, from acceptance to one end."""
+"""Generations: one paid request each, accepted once and ended once."""
 
 from hortus.generation.batches import GenerationBatches
 from hortus.generation.cancellation import CancellationWatcher, cancel_all, request_stop, stop_all, watch_cancellations
@@ -9,11 +9,10 @@ from hortus.generation.pick_route import choose_route
 from hortus.generation.proof import prove_holds
 from hortus.generation.rate_limits import PlanNames
 from hortus.generation.schemas import GenerationOut, Kind, QuoteOut
-from hortus.generation.serialize import show as shown
-from hortus.generation.serialize import show_quote
+from hortus.generation.serialize import generation_out, quote_out
 from hortus.generation.service import GenerationRequest, submit_many
 from hortus.generation.sizes import CHAT_MAX_TOKENS, CHAT_SYSTEM, usual_size
-from hortus.generation.takedown import TakenDown, find_any, find_anybodys, take_down, taken_down
+from hortus.generation.takedown import TakenDown, find_of_any_user, list_of_all_users, take_down, taken_down
 from hortus.generation.tasks import RUN
 from hortus.generation.transitions import Ended, ended
 
@@ -36,13 +35,13 @@ __all__ = [
     "cancel_all",
     "choose_route",
     "ended",
-    "find_any",
-    "find_anybodys",
+    "find_of_any_user",
+    "generation_out",
+    "list_of_all_users",
     "margins",
     "prove_holds",
+    "quote_out",
     "request_stop",
-    "show_quote",
-    "shown",
     "stop_all",
     "submit_many",
     "take_down",

@@ -1,4 +1,4 @@
-"""Routes that make things: `/api/text`, `/image`, `/video`, `/prompt`, `/generations`, `/models`."""
+"""Routes of generations: `/api/text`, `/image`, `/video`, `/prompt`, `/generations`, `/models`."""
 
 from contextlib import suppress
 from typing import Annotated, Any, cast, get_args
@@ -38,7 +38,7 @@ from hortus.generation.schemas import (
     TextOut,
     VideoIn,
 )
-from hortus.generation.serialize import show, show_quote, show_text
+from hortus.generation.serialize import generation_out, quote_out, text_out
 from hortus.generation.service import GenerationRequest
 from hortus.generation.sizes import accepted_size
 from hortus.generation.tables import LIVE, Generation
@@ -48,7 +48,7 @@ from hortus.storage import Storage
 
 router = make_router("/api")
 FOR_KEYS = open_to_keys("generations", *get_args(Kind))
-"""Keys for one kind of work see and stop works of that kind; those for `generations`, of every kind."""
+"""Keys for one kind see and stop generations of that kind; keys for `generations`, of every kind."""
 EVENTS = event_stream(
     progress=event_data(generation_id="string", progress="integer"),
     delta=event_data(generation_id="string", text="string"),
@@ -65,7 +65,7 @@ LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", max_length=30)
 async def _make_text(
     resources: Resources, work: GenerationRequest, claim: idempotency.Claim | None
 ) -> tuple[Generation, bool]:
-    """The ended generation, and whether it was asked for before. Raises why there is no text."""
+    """The ended generation, and whether the request was a repeat. Raises the reason why there is no text."""
     started = await resources.get(GenerationBatches).start_text(Submission(work, claim))
     if started.task is not None:
         await stream.work_inline(resources, started.task)
@@ -96,7 +96,7 @@ async def generate_text(body: TextIn, caller: Caller, resources: AllResources, o
             return EventStream(stream.follow(resources, caller.user_id, started.generation_id, 0), caller)
         return EventStream(stream.stream_inline(resources, started.task, caller.user_id), caller)
     generation, repeated = await _make_text(resources, work, claim)
-    shown = show_text(generation).model_dump(mode="json")
+    shown = text_out(generation).model_dump(mode="json")
     return answered(Answer(200, shown, replayed=repeated))
 
 
@@ -171,15 +171,15 @@ async def generate_video(
 
 @router.post("/generations/quote", tags=["generations"], openapi_extra=FOR_KEYS)
 async def quote(body: QuoteIn, caller: Caller, resources: AllResources) -> QuoteOut:
-    """Price and time of a piece of work before it starts, both by its size. Nothing is reserved.
+    """Price and time of a request before it is sent, both by its size. Nothing is reserved.
 
-    Work that is accepted with the same inputs has the quoted price. `chat` is the first message of a room; later ones
+    A generation with the same inputs has the quoted price. `chat` is the first message of a room; later ones
     also pay for the conversation that is sent along: POST /api/chatroom/{room_id}/quote.
     """
     async with resources.get(Database).snapshot() as tx:
-        operation, size = await build.quoted(tx, caller.user_id, body)
+        operation, size = await build.quote_size(tx, caller.user_id, body)
     route = choose_route(resources, caller, operation, body.quality, body.model, size)
-    return show_quote(resources, route)
+    return quote_out(resources, route)
 
 
 async def _page(
@@ -193,7 +193,7 @@ async def _page(
 ) -> Page[GenerationOut]:
     page = await service.find_all(tx, user_id, paging, kind=kind, status=status, words=words)
     settings = resources.get(Settings)
-    return Page(items=[show(row, settings) for row in page.items], next_cursor=page.next_cursor)
+    return Page(items=[generation_out(row, settings) for row in page.items], next_cursor=page.next_cursor)
 
 
 async def _found(tx: Tx, caller: Caller, generation_id: str) -> Generation:
@@ -232,14 +232,14 @@ async def list_videos(caller: Caller, tx: ReadTx, resources: AllResources, pagin
 )
 async def read_generation(generation_id: Id, caller: Caller, tx: ReadTx, resources: AllResources) -> GenerationOut:
     """One generation with its attempts, price and outputs."""
-    return show(await _found(tx, caller, generation_id), resources.get(Settings))
+    return generation_out(await _found(tx, caller, generation_id), resources.get(Settings))
 
 
 @router.get(
     "/generations/{generation_id}/events",
     tags=["generations"],
     response_class=EventStream,
-    responses={200: EVENTS, 204: {"description": "It has ended, and `Last-Event-ID` shows that the caller knows"}},
+    responses={200: EVENTS, 204: {"description": "It has ended, and `Last-Event-ID` is the id of the last event"}},
     openapi_extra=FOR_KEYS,
 )
 async def follow_generation(
@@ -252,7 +252,7 @@ async def follow_generation(
     if after >= FINAL_ID:
         if found.status not in LIVE:
             return Response(status_code=204)
-        after = 0  # no id of this stream: it has not ended
+        after = 0  # not an id of this stream: it has not ended
     return EventStream(stream.follow(resources, caller.user_id, generation_id, after), caller)
 
 
@@ -295,7 +295,7 @@ async def cancel(generation_id: Id, caller: Caller, resources: AllResources) -> 
     async with resources.get(Database).snapshot() as tx:
         await _found(tx, caller, generation_id)
     found = await cancellation.stop(resources, caller.user_id, generation_id)
-    return show(found, resources.get(Settings))
+    return generation_out(found, resources.get(Settings))
 
 
 @router.post(
@@ -338,7 +338,7 @@ async def delete(generation_id: Id, caller: Caller, resources: AllResources) -> 
             await files.delete(tx, caller.user_id, file_ids)
 
 
-# What is offered -------------------------------------------------------------
+# Models ----------------------------------------------------------------------
 
 
 @router.get("/models", tags=["generations"], openapi_extra=FOR_KEYS)

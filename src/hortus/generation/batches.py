@@ -14,7 +14,7 @@ from hortus.core.idempotency import Answer, Claim
 from hortus.core.settings import Settings
 from hortus.generation import service, transitions, vendor_cleanup
 from hortus.generation.errors import GenerationNotFound
-from hortus.generation.serialize import show
+from hortus.generation.serialize import generation_out
 from hortus.generation.service import GenerationRequest
 from hortus.generation.tables import Generation
 from hortus.generation.transitions import Outcome
@@ -112,7 +112,7 @@ async def submit_many(
 
 
 def _shown(request: GenerationRequest, settings: Settings) -> dict[str, Any]:
-    return show(Generation(**service.row_of(request)), settings).model_dump(mode="json")
+    return generation_out(Generation(**service.row_of(request)), settings).model_dump(mode="json")
 
 
 async def _start_texts(

@@ -83,15 +83,15 @@ async def build_video_request(
 
 
 def _check_speech(registry: Registry, route: Route, body: VideoIn) -> None:
-    """Raise Invalid, with what is offered, for a language or voice that no provider of the route has."""
+    """Raise Invalid, which lists the offered ones, for a language or voice that no provider of the route has."""
     adapters = [registry.get(choice.offer.provider) for choice in route.choices]
-    known = [offered for each in adapters if isinstance(each, Speaking) and (offered := each.speech()) is not None]
-    if len(known) < len(adapters):
-        return  # one of them cannot say what it speaks
-    if not any(each.speaks(body.language) for each in known):
-        raise unknown_option("language", sorted({name for each in known for name in each.languages}))
-    if body.voice is not None and not any(each.has_voice(body.voice) for each in known):
-        raise unknown_option("voice", sorted({name for each in known for name in each.voices}))
+    speech = [offered for each in adapters if isinstance(each, Speaking) and (offered := each.speech()) is not None]
+    if len(speech) < len(adapters):
+        return  # one of them does not list its languages
+    if not any(each.speaks(body.language) for each in speech):
+        raise unknown_option("language", sorted({name for each in speech for name in each.languages}))
+    if body.voice is not None and not any(each.has_voice(body.voice) for each in speech):
+        raise unknown_option("voice", sorted({name for each in speech for name in each.voices}))
 
 
 async def _image(tx: Tx, user_id: str, file_id: str) -> files.File:
@@ -114,8 +114,8 @@ def build_retry_request(
     )
 
 
-async def quoted(tx: Tx, user_id: str, body: QuoteIn) -> tuple[Operation, Size]:
-    """What a quote is about. Raises FileNotFound for another's file."""
+async def quote_size(tx: Tx, user_id: str, body: QuoteIn) -> tuple[Operation, Size]:
+    """The operation and size that a quote is for. Raises FileNotFound for another's file."""
     kind: Literal["text", "chat", "image", "video"] = body.kind
     if kind == "image":
         operation: Operation = f"image.{body.operation}"  # type: ignore[assignment]

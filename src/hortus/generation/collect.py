@@ -1,4 +1,4 @@
-"""Collects what an offer delivers for one generation, and publishes it as it arrives."""
+"""Collects the output of offers for one generation, and publishes it as it arrives."""
 
 import time
 from typing import Any
@@ -50,7 +50,7 @@ class ResultCollector(AttemptListener):
         return "".join(self.pieces)
 
     async def on_attempt(self, choice: Choice) -> None:
-        """Discard what an earlier attempt delivered."""
+        """Discard the output of an earlier attempt."""
         if self.pieces:
             self._publish("restart", {})
         await self.discard()
@@ -112,7 +112,7 @@ class ResultCollector(AttemptListener):
         del self.files[count:]
 
     async def discard(self) -> None:
-        """Delete what an attempt left behind."""
+        """Delete the output of an attempt."""
         self.pieces.clear()
         self.length, self.reported = 0, None
         for stored in self.files:

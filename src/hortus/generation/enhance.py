@@ -1,4 +1,4 @@
-"""Better prompts: by the best text model on sale, or by rules where there is none."""
+"""Better prompts: by a text model, or by rules where none is configured."""
 
 import re
 
@@ -35,18 +35,18 @@ _ADDITIONS: dict[str, tuple[tuple[str, str, str], ...]] = {
 
 
 def enhance_by_rules(prompt: str, kind: str) -> EnhanceOut:
-    """Add what the prompt does not speak of, from a short list per kind."""
+    """Add the missing aspects to a prompt, from a short list per kind."""
     missing = [
         (text, name) for pattern, text, name in _ADDITIONS[kind] if not re.search(pattern, prompt, re.IGNORECASE)
     ]
     if not missing:
-        return EnhanceOut(prompt=prompt, why="It already says all that matters, so it was left alone.")
+        return EnhanceOut(prompt=prompt, why="It covers every aspect already, so it was left unchanged.")
     better = ", ".join([prompt.rstrip(" .,;"), *(text for text, _ in missing)])
     return EnhanceOut(prompt=better, why=f"It did not mention {', '.join(name for _, name in missing)}.")
 
 
 def split_answer(answer: str) -> EnhanceOut:
-    """The prompt and the reason from a model's answer, whatever it made of the format."""
+    """The prompt and the reason in a model's answer, in the requested format or not."""
     prompt, mark, why = answer.partition("WHY:")
     return EnhanceOut(
         prompt=prompt.strip().strip('"') or answer.strip(),

@@ -1,4 +1,4 @@
-"""What can go wrong with a generation, in words for customers."""
+"""Errors of generations, with texts for customers."""
 
 from hortus.core.errors import Conflict, Invalid, NotFound, Problem
 
@@ -18,7 +18,7 @@ class AlreadyEnded(Conflict):
 
 
 class NotRetryable(Conflict):
-    """Only what failed or was cancelled can be tried again."""
+    """Only a failed or cancelled generation can be retried."""
 
     code = "not_retryable"
     detail = "Only a failed or cancelled generation can be retried."
@@ -65,15 +65,15 @@ DETAILS = {
     "policy": "The provider refused this prompt. Nothing was charged; change it and try again.",
     "bad_input": "The provider could not use this input. Nothing was charged.",
     "too_long": "The input is too long for every model that was tried. Nothing was charged.",
-    "source_missing": "The image to work on is gone. Nothing was charged.",
+    "source_missing": "The source image was deleted. Nothing was charged.",
     "taken_down": "The operator of this service took this down. Contact them if you think that is a mistake.",
     "cancelled": "It was cancelled before it had any content. Nothing was charged.",
     "interrupted": "The work was interrupted too many times. Nothing was charged; try again.",
 }
-"""What a customer reads for each `error.code` of a failed generation."""
+"""The text for customers of each `error.code` of a failed generation."""
 
 
 def unknown_option(field: str, offered: list[str]) -> Invalid:
-    """The error of an option that no provider of the route has; `offered` lists what they have."""
+    """The error for an option that no provider of the route has; `offered` lists the valid ones."""
     detail = f"This {field} is not offered. Choose one of `offered`."
     return Invalid(errors=[{"field": field, "detail": detail}], offered=offered)

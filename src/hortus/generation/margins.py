@@ -1,4 +1,4 @@
-"""What models brought in and what they cost: credits against money, side by side."""
+"""Margins of models: credits charged to customers beside money charged by vendors."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ from hortus.generation.tables import ENDED, Generation, charged_of
 
 @dataclass(frozen=True, slots=True)
 class Margin:
-    """One model at one provider. `price` is what was charged in micro-credits, `cost` in millionths of `currency`."""
+    """One model at one provider: `price` charged to customers in micro-credits, `cost` in millionths of `currency`."""
 
     model: str
     provider: str | None
@@ -24,7 +24,7 @@ class Margin:
 
 
 async def margins(tx: Tx, start: datetime, end: datetime) -> list[Margin]:
-    """Works that were asked for from `start` until before `end` and have ended; failed ones bring nothing."""
+    """Of generations that were accepted from `start` until before `end` and have ended; failed ones have no price."""
     good = Generation.status == "succeeded"
     query = (
         select(

@@ -1,4 +1,4 @@
-"""Rate limits of the free plan: images and videos ten an hour, whatever the quota says."""
+"""Rate limits of the free plan: ten images and ten videos an hour, beside the quota."""
 
 from starlette.requests import Request
 
@@ -10,15 +10,15 @@ from hortus.core.settings import Settings
 from hortus.core.web.deps import hit_limit, resources_of
 
 LIMITED_PLAN, DEFAULT = "basic", "10/hour"
-KEPT_SECONDS = 30.0
+CACHE_SECONDS = 30.0
 rate_limits.declare("image", "video")
 
 
 class PlanNames:
-    """Which plan a user is on, remembered until it changes or for half a minute: only rate limits rely on it."""
+    """Cached plan names of users, until the plan changes or for half a minute; for rate limits only."""
 
     def __init__(self, stamps: Stamps) -> None:
-        self._known: Remembered[str] = Remembered(stamps, KEPT_SECONDS, name="plans")
+        self._names: Remembered[str] = Remembered(stamps, CACHE_SECONDS, name="plans")
 
     async def of(self, database: Database, user_id: str) -> str:
         """The name of the user's plan."""
@@ -26,7 +26,7 @@ class PlanNames:
         async def read() -> str:
             return await quotas.plan_name(database, user_id)
 
-        return await self._known.get((quotas.plan_stamp(user_id),), read)
+        return await self._names.get((quotas.plan_stamp(user_id),), read)
 
 
 async def limit_basic(request: Request, user_id: str, name: str) -> None:

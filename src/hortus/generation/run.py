@@ -40,7 +40,7 @@ from hortus.providers import (
     Usage,
     VideoRequest,
 )
-from hortus.routing import Catalog, Choice, Health, Route, Trace, Used
+from hortus.routing import Catalog, Choice, Health, MeteredUsage, Route, Trace
 from hortus.storage import BlobNotFound, Storage
 
 log = structlog.get_logger()
@@ -264,7 +264,9 @@ def _request(
     )
 
 
-def _used(generation: Generation, usage: Usage, collector: ResultCollector, finish: str) -> tuple[Used, dict[str, Any]]:
+def _used(
+    generation: Generation, usage: Usage, collector: ResultCollector, finish: str
+) -> tuple[MeteredUsage, dict[str, Any]]:
     """What was used, and how that is shown: by our own estimate, marked as one, where the vendor said nothing."""
     read, written = usage.input_tokens, usage.output_tokens
     estimated = generation.kind in BY_USAGE and not (read and written)
@@ -272,7 +274,7 @@ def _used(generation: Generation, usage: Usage, collector: ResultCollector, fini
         read = read or input_tokens(generation.prompt, generation.params)
         written = written or routing.estimate_tokens(collector.text)
     shown = sum(kept.duration_ms or 0 for kept in collector.files)
-    used = Used(
+    used = MeteredUsage(
         input_tokens=read,
         output_tokens=written,
         images=len(collector.files) if generation.kind == "image" else 0,
@@ -281,7 +283,7 @@ def _used(generation: Generation, usage: Usage, collector: ResultCollector, fini
     return used, {"input_tokens": read, "output_tokens": written, "finish": finish, "estimated": estimated}
 
 
-def _charge(generation: Generation, used: Used) -> int | None:
+def _charge(generation: Generation, used: MeteredUsage) -> int | None:
     """By usage at the rates of acceptance; None, which is the whole price, where the price depends on nothing else."""
     if generation.kind not in BY_USAGE or generation.rates is None:
         return None

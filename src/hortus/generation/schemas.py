@@ -1,4 +1,4 @@
-"""What customers send and see."""
+"""Bodies of requests and answers of generations."""
 
 from typing import Annotated, Any, Literal
 
@@ -26,7 +26,7 @@ Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 
 class TextIn(Body):
-    """Ask for text."""
+    """A request for text."""
 
     prompt: Prompt
     system: Annotated[str, StringConstraints(max_length=10_000)] | None = None
@@ -37,7 +37,7 @@ class TextIn(Body):
 
 
 class EnhanceIn(Body):
-    """Ask for a better prompt."""
+    """A request for a better prompt."""
 
     prompt: Annotated[str, StringConstraints(min_length=1, max_length=4_000, strip_whitespace=True)]
     kind: Literal["text", "image", "video"] = "image"
@@ -57,7 +57,7 @@ def _pixels(size: str) -> tuple[int, int]:
 
 
 class ImageIn(Body):
-    """Ask for images."""
+    """A request for images."""
 
     prompt: Annotated[str, StringConstraints(min_length=1, max_length=4_000, strip_whitespace=True)]
     style: Word | None = None
@@ -118,12 +118,12 @@ class VideoIn(Body):
 
     @property
     def operation(self) -> Literal["video.talking_photo", "video.text"]:
-        """What is asked for."""
+        """The operation: a talking photo or a video from a prompt."""
         return "video.talking_photo" if self.photo_file_id else "video.text"
 
 
 class QuoteIn(Body):
-    """What would it cost and how long would it take? Name a kind and what matters for its price."""
+    """A request for price and time. Name a kind and the inputs that its price depends on."""
 
     kind: Literal["text", "chat", "image", "video"]
     prompt: Annotated[str, StringConstraints(max_length=20_000)] = ""
@@ -150,7 +150,7 @@ class QuoteOut(BaseModel):
     price_credits: MicroCredits
     provider: str
     model: str
-    duration_s: int | None = Field(description="How long the video will be, about; a script is spoken in this time")
+    duration_s: int | None = Field(description="Length of the video, estimated: the time in which the script is spoken")
     p50_seconds: float
     p95_seconds: float
     measured: int = Field(description="How many runs the times are measured from; 0 means the catalogue's figure")
@@ -180,7 +180,7 @@ class AttemptOut(BaseModel):
 
 
 class UsageOut(BaseModel):
-    """What was used. Text and chat are charged by it."""
+    """Tokens used. Text and chat are charged by them."""
 
     input_tokens: int
     output_tokens: int
@@ -200,7 +200,7 @@ class ErrorOut(BaseModel):
 
 
 class GenerationOut(BaseModel):
-    """One piece of paid work."""
+    """One paid request and its result."""
 
     id: str
     kind: Kind
@@ -212,7 +212,7 @@ class GenerationOut(BaseModel):
     model: str
     price_credits: MicroCredits = Field(description="The quoted price, held until the end: the most that is charged")
     charged_credits: MicroCredits | None = Field(
-        description="What was charged: text and chat by usage, other kinds the price, nothing where it failed. "
+        description="The charge: text and chat by usage, other kinds the price, nothing where it failed. "
         "Null until the end"
     )
     prompt: str
@@ -226,7 +226,7 @@ class GenerationOut(BaseModel):
 
 
 class TextOut(BaseModel):
-    """The text and what it took."""
+    """The text and its usage."""
 
     id: str
     generation_id: str

@@ -1,4 +1,4 @@
-"""Rows as customers see them."""
+"""Serialize generations and quotes for answers."""
 
 from hortus import files, routing
 from hortus.core.resources import Resources
@@ -9,8 +9,8 @@ from hortus.generation.tables import Generation
 from hortus.routing import Health, Route
 
 
-def show(generation: Generation, settings: Settings, *, staff: bool = False) -> GenerationOut:
-    """The generation on the wire, with fresh links to its files; `staff` see those of a suspended account too."""
+def generation_out(generation: Generation, settings: Settings, *, staff: bool = False) -> GenerationOut:
+    """The generation on the wire, with fresh links to its files; with `staff` also those of a suspended account."""
     error = None
     if generation.status == "failed":
         code = generation.error_code or "unavailable"
@@ -50,8 +50,8 @@ def show(generation: Generation, settings: Settings, *, staff: bool = False) -> 
     )
 
 
-def show_quote(resources: Resources, route: Route) -> QuoteOut:
-    """What work that takes this route costs, and how long it takes."""
+def quote_out(resources: Resources, route: Route) -> QuoteOut:
+    """Price and time of a request that takes this route."""
     first = route.choices[0]
     times = routing.durations_of(resources.get(Health), first)
     return QuoteOut(
@@ -66,7 +66,7 @@ def show_quote(resources: Resources, route: Route) -> QuoteOut:
     )
 
 
-def show_text(generation: Generation) -> TextOut:
+def text_out(generation: Generation) -> TextOut:
     """The answer of POST /text/generate."""
     return TextOut(
         id=generation.id,

@@ -1,7 +1,7 @@
 """Accept, find, delete and retry generations.
 
-A generation is accepted with its quota taken and its price held in one transaction, and
-ends exactly once: see `ending`. `stopping` cancels it.
+Acceptance uses the quota, holds the price and inserts the row in one transaction. `transitions` ends a generation,
+`cancellation` stops it.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -33,12 +33,12 @@ _ACCEPT = insert_of(
 _IS_RETRY: ColumnElement[bool] = literal_column("generations.retry_of IS NOT NULL")
 """The condition of the partial index, written as it stands there."""
 HOLD_LASTS = timedelta(hours=26)
-"""Longer than any generation can live; what is held beyond is released by the ledger itself."""
+"""Longer than any generation can live; the ledger releases holds that are older."""
 
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """One checked request for work. `params` holds what `run` needs, in plain JSON."""
+    """One checked request with its route and price. `params` are the parameters for `run`, in plain JSON."""
 
     caller: Principal
     operation: Operation
@@ -47,7 +47,7 @@ class GenerationRequest:
     quality: Tier
     route: Route
     named: bool = False
-    """Whether the customer named the model: then its own quality counts, not the one that was asked for."""
+    """Whether the customer named the model: then the quality of the model counts, not `quality`."""
     count: int = 1
     retry_of: str | None = None
     event_context: EventContext | None = None
@@ -56,7 +56,7 @@ class GenerationRequest:
 
     @property
     def user_id(self) -> str:
-        """Whose it is."""
+        """The id of the caller."""
         return self.caller.user_id
 
     @property
@@ -76,7 +76,7 @@ class GenerationRequest:
 async def submit_many(
     tx: Tx, settings: Settings, requests: Sequence[GenerationRequest], kinds: Mapping[str, tasks.TaskType] | None
 ) -> list[Problem | None]:
-    """Accept each request in turn, set by set: quota, hold, row and task together or none of them. None, or why not.
+    """Accept each request in turn: quota, hold, row and task together or none of them. None, or the refusal.
 
     `kinds` names the task for each kind of generation; None leaves the task to the caller.
     """
@@ -131,7 +131,7 @@ async def _running_retries(tx: Tx, requests: Sequence[GenerationRequest]) -> dic
     }
 
 
-# Each of these three tells the refused ones by id. Their order is the order of the locks.
+# Each of these three returns the refusals by id. Their order is the order of the locks.
 
 
 async def _take_quota(tx: Tx, settings: Settings, requests: Sequence[GenerationRequest]) -> dict[str, Problem]:
@@ -179,7 +179,7 @@ def row_of(request: GenerationRequest) -> dict[str, Any]:
         "progress": 0,
         "quality": request.quality,
         "prompt": request.prompt,
-        # What is said in a room is found there.
+        # Messages have a search of their own.
         "search": "" if request.kind == "chat" else search.document(request.user_id, request.prompt),
         "params": request.params | _stored(request.event_context),
         "route": [
@@ -241,7 +241,7 @@ async def find_all(
 
 
 async def delete(tx: Tx, user_id: str, generation_id: str) -> list[str]:
-    """Hide an ended generation from its owner; the ids of its files. `stopping.stop` it first."""
+    """Hide an ended generation from its owner; the ids of its files. Call `cancellation.stop` first."""
     found = await find(tx, user_id, generation_id)
     await tx.execute(
         update(Generation)

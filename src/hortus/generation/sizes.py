@@ -1,6 +1,6 @@
 """Sizes of requests, known before the start: price and time depend on them.
 
-The quote, the acceptance and a retry measure with the same functions, so that the charged price is the quoted one.
+Quote, acceptance and retry use the same functions, so that the charged price is the quoted one.
 """
 
 import unicodedata
@@ -43,14 +43,14 @@ def video_size(script: str | None, duration_s: int | None) -> Size:
 
 
 def spoken_seconds(script: str) -> int:
-    """How long a script takes to say, rounded up."""
+    """The seconds in which a script is spoken, rounded up."""
     wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in script)
     units = (len(script) - wide) * WIDE_CHARACTERS_PER_SECOND + wide * SPOKEN_CHARACTERS_PER_SECOND
     return max(1, -(-units // (SPOKEN_CHARACTERS_PER_SECOND * WIDE_CHARACTERS_PER_SECOND)))
 
 
 def accepted_size(operation: str, prompt: str, params: Mapping[str, Any]) -> Size:
-    """The size of work that was accepted before."""
+    """The size of a request that was accepted before."""
     kind, count = operation.partition(".")[0], int(params.get("count", 1))
     if operation == "image.generate":
         return image_size(params.get("width") or 1024, params.get("height") or 1024, count)
@@ -63,7 +63,7 @@ def accepted_size(operation: str, prompt: str, params: Mapping[str, Any]) -> Siz
 
 
 def usual_size(model: Model) -> Size:
-    """One usual piece of work of a model, for tables that show one figure: an image, a short video, an answer."""
+    """A typical request to a model, for tables that show one figure: an image, a short video, an answer."""
     operation = model.operations[0]
     return accepted_size(operation, "", {})
 

@@ -1,4 +1,4 @@
-"""Follow a generation as server-sent events: from the bus while it lasts, from the database always."""
+"""Stream a generation as server-sent events, from the bus and the database."""
 
 import asyncio
 import contextlib
@@ -19,10 +19,10 @@ from hortus.generation.tables import LIVE, Generation
 from hortus.generation.transitions import Outcome, topic_of
 
 log = structlog.get_logger()
-LOOK_SECONDS = 2.0
-"""How often the database is asked when the bus is silent and another process may be at work unheard."""
-CALM_SECONDS = 15.0
-"""How often while the bus hears every process: one may still have died between its commit and its news."""
+POLL_SECONDS = 2.0
+"""How often the database is polled while no event arrives and another process may run it without events."""
+CONNECTED_POLL_SECONDS = 15.0
+"""How often while the bus carries the events of every process: one may die between its commit and its event."""
 
 
 async def follow(
@@ -31,30 +31,30 @@ async def follow(
     """Frames until the end: `progress` and `delta` as they come, then one `done` or `error`.
 
     Resumes after the event id `after`. The last frame bears the whole generation, and the id `FINAL_ID`. With
-    `just_started` the caller knows it to be live and to be this user's, and the first look is saved.
+    `just_started` it is live and the user's, and the first query is saved.
     """
     bus = resources.get(Bus)
-    generation = None if just_started else await _look(resources, user_id, generation_id)
+    generation = None if just_started else await _read(resources, user_id, generation_id)
     if generation is None or generation.status in LIVE:
         progress = 0 if generation is None else generation.progress
         yield frame("progress", {"generation_id": generation_id, "progress": progress})
-        listening = bus.listen(topic_of(generation_id), after, LOOK_SECONDS, CALM_SECONDS)
-        async with contextlib.aclosing(listening) as news:
-            async for event in news:
+        listening = bus.listen(topic_of(generation_id), after, POLL_SECONDS, CONNECTED_POLL_SECONDS)
+        async with contextlib.aclosing(listening) as events:
+            async for event in events:
                 if event is not None and event.name in ("progress", "delta", "restart"):
                     yield frame(event.name, event.data, event.id)
                     continue
-                generation = await _look(resources, user_id, generation_id)
+                generation = await _read(resources, user_id, generation_id)
                 if generation.status not in LIVE:
                     break
                 yield KEEP_ALIVE
-    generation = generation or await _look(resources, user_id, generation_id)
+    generation = generation or await _read(resources, user_id, generation_id)
     name = "done" if generation.status == "succeeded" else "error"
-    shown = serialize.show(generation, resources.get(Settings)).model_dump(mode="json")
+    shown = serialize.generation_out(generation, resources.get(Settings)).model_dump(mode="json")
     yield frame(name, shown, FINAL_ID)
 
 
-async def _look(resources: Resources, user_id: str, generation_id: str) -> Generation:
+async def _read(resources: Resources, user_id: str, generation_id: str) -> Generation:
     async with resources.get(Database).snapshot() as tx:
         return await service.find(tx, user_id, generation_id)
 
@@ -62,8 +62,8 @@ async def _look(resources: Resources, user_id: str, generation_id: str) -> Gener
 async def stream_inline(resources: Resources, claimed: tasks.ClaimedTask, user_id: str) -> AsyncGenerator[bytes, None]:
     """Run a text generation here and now, sending its text as it comes.
 
-    When the client goes away the vendor's work is stopped and the generation is cancelled: what was written until
-    then is charged, nothing where nothing was.
+    When the client disconnects, the vendor's work is stopped and the generation is cancelled; text written until then
+    is charged.
     """
     generation_id = claimed.payload["id"]
     work = asyncio.ensure_future(work_inline(resources, claimed))
@@ -83,18 +83,18 @@ async def stream_inline(resources: Resources, claimed: tasks.ClaimedTask, user_i
 
 
 async def work_inline(resources: Resources, claimed: tasks.ClaimedTask) -> None:
-    """Do a task that this process claimed at acceptance, under its lease."""
+    """Run a task that this process claimed at acceptance, under its lease."""
     with contextlib.suppress(tasks.LeaseLost):
         async with resources.get(tasks.EmbeddedEngine).holding(claimed):
             await tasks.run_one(resources, claimed)
 
 
 async def wait_ended(resources: Resources, user_id: str, generation_id: str) -> Generation:
-    """The generation once it has ended; waits for whoever works on it."""
+    """The generation once it has ended, in whichever process it runs."""
     async with contextlib.aclosing(follow(resources, user_id, generation_id, 0)) as frames:
         async for _ in frames:
             pass
-    return await _look(resources, user_id, generation_id)
+    return await _read(resources, user_id, generation_id)
 
 
 async def _abandon(resources: Resources, claimed: tasks.ClaimedTask) -> None:

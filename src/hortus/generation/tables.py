@@ -1,4 +1,4 @@
-"""One row per generation: one piece of paid work, from acceptance to its one end."""
+"""The table of generations: one row per paid request."""
 
 from datetime import datetime
 from typing import Any
@@ -46,15 +46,15 @@ class Generation(Searchable, Base):
     """The ordered offers frozen at acceptance: model, provider, vendor's model."""
 
     price: Mapped[int] = mapped_column(BigInteger)
-    """Micro-credits, frozen at acceptance: what is held, and the most that is charged."""
+    """Micro-credits, frozen at acceptance: held until the end, and the most that is charged."""
     rates: Mapped[dict[str, int] | None] = mapped_column(JSON)
-    """The price list of the quoted model, frozen at acceptance, where the work is charged by usage."""
+    """The price list of the quoted model, frozen at acceptance, where the kind is charged by usage."""
     charged: Mapped[int | None] = mapped_column(BigInteger)
     """Micro-credits that were charged at the end; null while it is live."""
     stop_requested_at: Mapped[datetime | None]
     """When the owner stopped running text. The process that runs it ends it and settles what was delivered."""
     cost: Mapped[int | None] = mapped_column(BigInteger)
-    """What the vendor charged, in millionths of `cost_currency`."""
+    """The charge of the vendor, in millionths of `cost_currency`."""
     cost_currency: Mapped[str | None] = mapped_column(String(3))
 
     model: Mapped[str] = mapped_column(String(80))

@@ -1,4 +1,4 @@
-"""What staff sees of everybody's work, and taking a work down."""
+"""Generations of all users, for staff, and taking one down."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,7 @@ from hortus.generation.event_context import EventContext
 from hortus.generation.tables import Generation
 from hortus.generation.transitions import Outcome, end
 
-# Said literally, so that SQLite uses the partial indexes of these conditions.
+# Literals, so that SQLite uses the partial indexes of these conditions.
 _FAILED: ColumnElement[bool] = literal_column("generations.status = 'failed'")
 _TAKEN_DOWN: ColumnElement[bool] = literal_column("generations.taken_down_at IS NOT NULL")
 
@@ -26,7 +26,7 @@ class AlreadyTakenDown(Conflict):
     """It was taken down before."""
 
     code, title = "already_taken_down", "This was taken down already"
-    detail = "Nobody can fetch it any more; there is nothing left to do."
+    detail = "It cannot be fetched any more; there is nothing left to do."
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class TakenDown:
 taken_down: Signal[TakenDown] = Signal("generation.taken_down")
 
 
-async def find_anybodys(
+async def list_of_all_users(
     tx: Tx,
     paging: Paging,
     *,
@@ -50,7 +50,7 @@ async def find_anybodys(
     failed: bool = False,
     taken_down: bool = False,
 ) -> Page[Any]:
-    """Everybody's generations, newest first; deleted ones too, without what their owner deleted."""
+    """Generations of all users, newest first; deleted ones too, without the content that their owner deleted."""
     query = select(Generation)
     if user_id is not None:
         query = query.where(Generation.user_id == user_id)
@@ -63,8 +63,8 @@ async def find_anybodys(
     return await newest(tx, query, paging, Generation.id)
 
 
-async def find_any(tx: Tx, generation_id: str) -> Generation:
-    """A generation, whoever's it is; raises GenerationNotFound."""
+async def find_of_any_user(tx: Tx, generation_id: str) -> Generation:
+    """A generation of any user; raises GenerationNotFound."""
     found = (await tx.execute(select(Generation).where(Generation.id == generation_id))).scalar_one_or_none()
     if found is None:
         raise GenerationNotFound
@@ -72,12 +72,12 @@ async def find_any(tx: Tx, generation_id: str) -> Generation:
 
 
 async def take_down(tx: Tx, bus: Bus, generation_id: str) -> Generation:
-    """Let nobody fetch a work any more, its owner included; a live one is cancelled and not charged.
+    """Withhold a generation from everyone, its owner included; a live one is cancelled and not charged.
 
-    What it was stays in `withheld`, for whoever must justify the takedown. Raises GenerationNotFound,
+    Its text and outputs stay in `withheld`, for a review of the takedown. Raises GenerationNotFound,
     AlreadyTakenDown.
     """
-    found = await find_any(tx, generation_id)
+    found = await find_of_any_user(tx, generation_id)
     await end(tx, bus, generation_id, Outcome("cancelled"))
     await tx.refresh(found)  # ended now, by us or before: its outputs change no more
     withheld = {"text": found.text, "outputs": found.outputs}

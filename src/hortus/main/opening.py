@@ -192,7 +192,7 @@ async def _compare_settings(settings: Settings, database: Database, role: Role) 
 
 def _connect_signals() -> None:
     """Let packages react to what happens in others; again is fine."""
-    generation.taken_down.connect(chat.taken_down)
+    generation.taken_down.connect(chat.on_taken_down)
     accounts.staff_made.connect(_log_staff)
     accounts.user_welcomed.connect(_welcome)
     auth.role_given_by_issuer.connect(_log_role)

@@ -45,7 +45,7 @@ async def _erase(resources: Resources, task: tasks.ClaimedTask) -> None:
         elif isinstance(rule.erase, Blank):
             await rows.blank(database, table, about, rule.erase.columns)
     async with database.transaction() as tx:
-        chat.rooms_changed(tx, user_id)
+        chat.invalidate_room_lists(tx, user_id)
         ended = update(AccountDeletion).where(AccountDeletion.user_id == user_id, AccountDeletion.status == "erasing")
         await tx.execute(ended.values(status="erased", ended_at=clock.now()))
     log.info("account_erased", user_id=user_id)

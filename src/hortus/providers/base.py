@@ -294,8 +294,8 @@ class Checkable(Protocol):
 
 
 @runtime_checkable
-class Forgetful(Protocol):
-    """An adapter whose vendor keeps the result of a job until it is told to forget it."""
+class ResultDeletion(Protocol):
+    """An adapter whose vendor stores the result of a job until it is deleted."""
 
-    async def forget(self, handle: str) -> None:
+    async def delete_result(self, handle: str) -> None:
         """Delete what the vendor keeps: the result is safe with us. An unknown job is no error; raises Unavailable."""

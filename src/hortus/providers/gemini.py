@@ -137,9 +137,9 @@ class Adapter:
         answer = await ask(self._http, f"{self._base}/models?pageSize=1000", self._headers)
         return f"the key is accepted; {len(items(dig(answer, 'models')))} models"
 
-    async def forget(self, handle: str) -> None:
+    async def delete_result(self, handle: str) -> None:
         """Delete the job and its video at the vendor."""
-        await self._jobs.forget(handle)
+        await self._jobs.delete_result(handle)
 
     async def _generate(self, request: Request) -> AsyncGenerator[Event, None]:
         wishes = self._check(request)

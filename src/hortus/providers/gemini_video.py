@@ -70,7 +70,7 @@ class Interactions:
                 yield event
 
     async def follow(self, handle: str, request: VideoRequest) -> AsyncGenerator[Event, None]:
-        """Wait for a job, and fetch its video into the request's workdir. The vendor keeps it until `forget`."""
+        """Wait for a job, and fetch its video into the request's workdir. The vendor keeps it until `delete_result`."""
         url = self._job(handle)
         said = ""
         while True:
@@ -161,7 +161,7 @@ class Interactions:
                 return f"{file}:download?alt=media"
             await asyncio.sleep(self._pace)
 
-    async def forget(self, handle: str) -> None:
+    async def delete_result(self, handle: str) -> None:
         """Delete the job at the vendor; one that is unknown is gone already."""
         try:
             await call(self._http, "DELETE", self._job(handle), headers=self._headers, timeout=ONE_CALL)
@@ -173,7 +173,7 @@ class Interactions:
     async def _forget(self, handle: str) -> None:
         """Delete a job that left nothing. A failure here must not hide how the job ended."""
         with suppress(ProviderError, HttpError):
-            await self.forget(handle)
+            await self.delete_result(handle)
 
 
 def _content(request: VideoRequest) -> Iterator[dict[str, str]]:

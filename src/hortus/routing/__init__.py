@@ -1,4 +1,4 @@
-"""Which provider serves which model, at what price, and how to carry it out."""
+"""Routing: choose offers for a request, price it, and carry it out with fallback."""
 
 from hortus.routing.breaker import Health
 from hortus.routing.carry_out import Attempt, AttemptListener, Job, Result, Trace, generate
@@ -16,7 +16,7 @@ from hortus.routing.choose import (
 )
 from hortus.routing.errors import AllFailed, ContentRejected, ModelNotOffered, NothingOffered
 from hortus.routing.offer_toggles import delete_refusal, disable_offer, enable_offer, follow_toggles, key_refusals
-from hortus.routing.prices import Size, Used, charge, cost, estimate_tokens, price
+from hortus.routing.prices import MeteredUsage, Size, charge, cost, estimate_tokens, price
 
 __all__ = [
     "TIERS",
@@ -29,6 +29,7 @@ __all__ = [
     "ContentRejected",
     "Health",
     "Job",
+    "MeteredUsage",
     "Model",
     "ModelNotOffered",
     "NothingOffered",
@@ -41,7 +42,6 @@ __all__ = [
     "Size",
     "Tier",
     "Trace",
-    "Used",
     "charge",
     "choose",
     "cost",

@@ -109,7 +109,7 @@ class Health:
             record.open_until = self._clock() + min(OPEN_SECONDS * 2 ** (record.opened - 1), LONGEST_OPEN)
 
     def abandoned(self, provider: str, model: str) -> None:
-        """A call ended without a verdict (refused content, cancelled): give the probe back."""
+        """A call ended without a verdict (refused content, cancelled): the next call may probe."""
         self._record(provider, model).probing = False
 
     def opens_in(self, provider: str, model: str) -> float:

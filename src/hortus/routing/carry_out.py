@@ -65,14 +65,14 @@ class Job:
 
 @dataclass(slots=True)
 class Trace:
-    """What happened so far; filled while the work goes on, so that it survives any end."""
+    """The attempts so far; filled while the work goes on, so that it survives any end."""
 
     attempts: list[Attempt] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Which choice served, and what its vendor says it used."""
+    """The choice that served, and the usage that its vendor reported."""
 
     choice: Choice
     usage: Usage
@@ -80,10 +80,10 @@ class Result:
 
 
 class AttemptListener(Protocol):
-    """Receives what running work delivers. Each method may write to the database; none is in a transaction."""
+    """Receives the output of attempts. Each method may write to the database; none is in a transaction."""
 
     async def on_attempt(self, choice: Choice) -> None:
-        """An offer is about to be tried; whatever an earlier one delivered is void."""
+        """An offer is about to be tried; the output of an earlier one is void."""
 
     async def on_job(self, choice: Choice, handle: str) -> None:
         """The vendor's id of a paid job: must be durable on return."""
@@ -92,13 +92,13 @@ class AttemptListener(Protocol):
         """0 to 100."""
 
     async def on_delta(self, text: str, usage: Usage | None) -> None:
-        """A piece of text, with what its vendor says was used up to and with it."""
+        """A piece of text, with the usage that its vendor reported up to it."""
 
     async def on_output(self, output: Output) -> None:
-        """An image or video. Raises Unavailable when it is not what it claims to be."""
+        """An image or video. Raises Unavailable when it is of another type."""
 
     async def on_complete(self) -> None:
-        """The offer says it is done. Raises Unavailable when something is missing."""
+        """The offer reported its end. Raises Unavailable when an output is missing."""
 
 
 async def generate(
@@ -196,7 +196,7 @@ def _record_failure(choice: Choice, error: ProviderError, started: float, health
             log.error("provider_key_refused", provider=provider, model=model, detail=error.detail[:500])
         if isinstance(error, KeyRefused):
             health.refuse_key(provider)
-        else:  # this model only: ask again when the breaker lets a probe through
+        else:  # this model only: tried again when the breaker admits a probe
             health.failed(provider, model, LONGEST_OPEN)
         return None
     if isinstance(error, RateLimited):
@@ -212,7 +212,7 @@ async def _try(
 ) -> Result:
     provider = registry.get(choice.offer.provider)
     if provider is None:
-        raise Unavailable(f"the provider {choice.offer.provider} is gone")
+        raise Unavailable(f"the provider {choice.offer.provider} is not installed")
     await listener.on_attempt(choice)
     if resumed is not None and isinstance(provider, Pollable):
         started = provider.poll(resumed.handle, request)

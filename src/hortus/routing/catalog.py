@@ -18,7 +18,7 @@ TIERS: tuple[Tier, ...] = ("economy", "balanced", "premium")
 
 
 class CatalogError(Exception):
-    """The catalogue file cannot be used; the sentence says where."""
+    """The catalogue file is invalid; the message names the place."""
 
 
 def _amount(value: object) -> int:
@@ -39,7 +39,7 @@ class _Part(BaseModel):
 
 
 class Price(_Part):
-    """What the customer pays, in micro-credits."""
+    """The price for customers, in micro-credits."""
 
     per_call: Micro = 0
     per_1k_tokens: Micro = 0
@@ -52,7 +52,7 @@ class Price(_Part):
 
 
 class Cost(_Part):
-    """What the vendor charges, in millionths of `currency`."""
+    """The charge of the vendor, in millionths of `currency`."""
 
     currency: str = "USD"
     per_million_input: Micro = 0
@@ -69,14 +69,14 @@ class Offer(_Part):
     cost: Cost = Cost()
     retires: date | None = None
     typical_s: int = Field(10, ge=0)
-    """Seconds from start to result, whatever the size; the size adds the following milliseconds."""
+    """Seconds from start to result for the smallest size; the size adds the following milliseconds."""
     typical_ms_per_token: int = Field(0, ge=0)
     typical_ms_per_megapixel: int = Field(0, ge=0)
     typical_ms_per_second: int = Field(0, ge=0)
 
 
 class Model(_Part):
-    """What a customer picks."""
+    """A model that customers can name."""
 
     id: str
     title: str

@@ -25,7 +25,7 @@ KEY_REFUSED = "key refused: the vendor does not accept it; `hortus doctor --chec
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One offer with the model it serves and its price for this work, in micro-credits."""
+    """One offer with the model it serves and its price for this request, in micro-credits."""
 
     model: Model
     offer: Offer
@@ -35,7 +35,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Ordered offers for one piece of work. The customer pays the price of the first, whoever serves."""
+    """Ordered offers for one request. The customer pays the price of the first, whichever offer serves."""
 
     operation: Operation
     quality: Tier
@@ -92,7 +92,7 @@ def _reason(model: Model, offer: Offer, registry: Registry, today: date) -> str 
     if not provider.serves(offer.model):
         return f"{offer.provider} does not serve {offer.model} as configured"
     if not provider.operations.intersection(model.operations):
-        return f"{offer.provider} cannot do what {model.id} promises"
+        return f"{offer.provider} cannot do the operations of {model.id}"
     return None
 
 
@@ -108,7 +108,7 @@ def choose(
     size: Size,
     policy: Policy | None = None,
 ) -> Route:
-    """The route for one piece of work, by models `among` those only. Raises ModelNotOffered or NothingOffered."""
+    """The route for one request, by models `among` those only. Raises ModelNotOffered or NothingOffered."""
     if model is not None and (named := catalog.model(model)) is None:
         raise ModelNotOffered(model=model)
     fitting = [
@@ -125,7 +125,7 @@ def choose(
         if found.reason is None
     ]
     real = [choice for choice in on_sale if not choice.model.sketch]
-    # Who sells a real model never sells a sketch in its place because a key was refused.
+    # A sketch never replaces a real model because a key was refused.
     refused = any(found.reason == KEY_REFUSED and not found.model.sketch for found in fitting)
     choices = real if real or refused else on_sale
     if not choices:
@@ -169,12 +169,12 @@ def restore_route(
 
 
 def durations_of(health: Health, choice: Choice) -> Durations:
-    """How long an offer takes for work of this size, measured where possible."""
+    """The time that an offer takes for this size, measured where possible."""
     return health.durations(choice.offer.provider, choice.offer.model, typical_seconds(choice.offer, choice.size))
 
 
 def typical_seconds(offer: Offer, size: Size) -> float:
-    """How long the catalogue says that an offer takes for work of that size."""
+    """The time in the catalogue that an offer takes for that size."""
     by_size = (
         offer.typical_ms_per_token * size.answer_tokens
         + offer.typical_ms_per_megapixel * size.pixels / MEGAPIXEL

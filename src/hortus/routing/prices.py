@@ -1,4 +1,4 @@
-"""What a piece of work costs the customer (price, credits) and us (cost, vendor currency). Integers only."""
+"""Prices for customers (credits) and costs of vendors (their currency). Integers only."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ MEGAPIXEL = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is asked for, known before the start."""
+    """The size of a request, known before the start."""
 
     tokens: int = 0
     """Input and, at most, answer."""
@@ -24,8 +24,8 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
-class Used:
-    """How much the vendor used."""
+class MeteredUsage:
+    """The usage that is charged: reported by the vendor, or estimated."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -45,12 +45,12 @@ def price(of: Price, size: Size) -> int:
     )
 
 
-def charge(of: Price, used: Used, *, held: int) -> int:
-    """What is charged by usage, in micro-credits: for text and chat, whole or stopped. Never above what was `held`."""
+def charge(of: Price, used: MeteredUsage, *, held: int) -> int:
+    """The charge by usage in micro-credits, for text and chat, whole or stopped. Never above `held`."""
     return min(held, price(of, Size(tokens=used.input_tokens + used.output_tokens)))
 
 
-def cost(of: Cost, used: Used) -> int:
+def cost(of: Cost, used: MeteredUsage) -> int:
     """The vendor's charge in millionths of its currency, rounded up."""
     return (
         multiply_up(of.per_million_input, used.input_tokens, 1_000_000)

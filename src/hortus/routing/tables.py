@@ -26,4 +26,4 @@ class KeyRefusal(Base):
     provider: Mapped[str] = mapped_column(String(80), primary_key=True)
     since: Mapped[datetime]
     checked_at: Mapped[datetime]
-    """When the vendor was last asked; one process asks for all."""
+    """When the key was last checked with the vendor; one process checks for all."""

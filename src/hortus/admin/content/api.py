@@ -39,7 +39,7 @@ class WorkCostOut(WorkOut):
 
 def _fields(row: Any, settings: Settings) -> dict[str, Any]:
     marks = {name: getattr(row, name) for name in ("user_id", "retry_of", "deleted_at", "taken_down_at")}
-    return generation.shown(row, settings, staff=True).model_dump() | marks
+    return generation.generation_out(row, settings, staff=True).model_dump() | marks
 
 
 def _with_cost(row: Any, settings: Settings) -> WorkCostOut:
@@ -58,7 +58,9 @@ async def list_works(
     taken_down: bool = False,
 ) -> Page[WorkOut]:
     """What everybody made, newest first; what its owner deleted comes without prompt and text."""
-    page = await generation.find_anybodys(tx, paging, user_id=user_id, kind=kind, failed=failed, taken_down=taken_down)
+    page = await generation.list_of_all_users(
+        tx, paging, user_id=user_id, kind=kind, failed=failed, taken_down=taken_down
+    )
     shown = [WorkOut(**_fields(row, settings)) for row in page.items]
     return Page(items=shown, next_cursor=page.next_cursor)
 
@@ -66,7 +68,7 @@ async def list_works(
 @router.get("/{generation_id}", operation_id="admin_read_generation")
 async def read_work(generation_id: Id, _caller: Admin, tx: ReadTx, settings: SettingsOf) -> WorkCostOut:
     """One generation, whoever's it is, with its cost and what was withheld."""
-    return _with_cost(await generation.find_any(tx, generation_id), settings)
+    return _with_cost(await generation.find_of_any_user(tx, generation_id), settings)
 
 
 @router.post("/{generation_id}/take-down", operation_id="admin_take_down")

@@ -1,4 +1,4 @@
-"""What was used and what is left: of quotas and credits, and of the budgets of API keys."""
+"""Usage: quotas, credits and the budgets of API keys, used and left."""
 
 from hortus.generation.usage.service import usage_of
 

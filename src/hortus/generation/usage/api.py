@@ -1,4 +1,4 @@
-"""Routes that tell what was used and what is left."""
+"""Routes of usage: quota windows, credits, charts and API keys."""
 
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -21,7 +21,7 @@ SettingsOf = Annotated[Settings, resource(Settings)]
 
 @router.get("/user/usage", tags=["user"], openapi_extra=open_to_keys("usage:read"))
 async def usage(caller: Caller, tx: ReadTx, settings: SettingsOf) -> dict[str, Any]:
-    """Every quota window and the credits: what was used, what is left, when it resets."""
+    """Every quota window with limit, used, remaining and reset time, and the credits."""
     return await service.usage_of(tx, caller.user_id, settings=settings)
 
 
@@ -29,7 +29,7 @@ async def usage(caller: Caller, tx: ReadTx, settings: SettingsOf) -> dict[str, A
 async def dashboard(
     caller: Caller, tx: ReadTx, settings: SettingsOf, days: Annotated[int, Query(ge=1, le=90)] = 30
 ) -> DashboardOut:
-    """The figures behind charts: what you made day by day, what it cost, how often it worked, and what stands out."""
+    """Series for charts: generations and credits by day and kind, success rates, and insights."""
     return await charts.dashboard_of(tx, settings, caller.user_id, days)
 
 
@@ -45,5 +45,5 @@ async def credit_history(caller: Caller, tx: HistoryTx, paging: PageOf) -> Page[
 async def key_usage(
     caller: Caller, tx: ReadTx, settings: SettingsOf, days: Annotated[int, Query(ge=1, le=90)] = 30
 ) -> KeysUsageOut:
-    """What each of your API keys used, day by day, and what its budgets leave."""
+    """Usage of each API key by day, and what is left of its budgets."""
     return await keys.usage_of_keys(tx, settings, caller.user_id, days)

@@ -1,4 +1,4 @@
-"""The figures behind a customer's charts."""
+"""The dashboard: series by day and kind, totals and insights."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
@@ -18,7 +18,7 @@ from hortus.generation.usage.schemas import DashboardOut, DayWorksOut, InsightOu
 KINDS = ("chat", "text", "image", "video")
 NEARLY_USED = 0.8
 OFTEN_FAILED, ENOUGH = 0.2, 5
-"""From this share of failures on, of at least so many works, a kind is said to fail often."""
+"""The insight `often_failed` needs this share of failures among at least so many generations."""
 
 
 class _Count(NamedTuple):
@@ -32,7 +32,7 @@ class _Count(NamedTuple):
 async def dashboard_of(
     tx: Tx, settings: Settings, user_id: str, days: int, *, at: datetime | None = None
 ) -> DashboardOut:
-    """The last `days` days of a user; costs as much as was made in them, whatever was made before."""
+    """The last `days` days of a user; reads only the rows of these days."""
     calendar = quotas.days_before(at or clock.now(), settings.zone, days)
     counts = await _count(tx, user_id, calendar)
     usage = await service.usage_of(tx, user_id, settings=settings)
@@ -52,7 +52,7 @@ async def dashboard_of(
 
 
 async def _count(tx: Tx, user_id: str, calendar: Sequence[tuple[date, datetime, datetime]]) -> list[_Count]:
-    # A join with the days, for their hours are what the zone makes of them.
+    # A join with the days: their start and length depend on the time zone.
     listed = [(place, ids.lowest_at(start), ids.lowest_at(end)) for place, (_, start, end) in enumerate(calendar)]
     shape = (column("place", Integer), column("low", String), column("high", String))
     day = values(*shape, name="day").data(listed).cte("days")
@@ -65,7 +65,7 @@ async def _count(tx: Tx, user_id: str, calendar: Sequence[tuple[date, datetime, 
             func.sum(charged_of()),
         )
         .join_from(day, Generation, (Generation.id >= day.c.low) & (Generation.id < day.c.high))
-        # Said again of all days, so that no plan reads what is older.
+        # Repeated for all days together, so that no query plan reads older rows.
         .where(Generation.user_id == user_id, Generation.id >= listed[0][1], Generation.id < listed[-1][2])
         .group_by(day.c.place, Generation.kind, Generation.status)
     )

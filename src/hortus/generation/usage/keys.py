@@ -1,4 +1,4 @@
-"""What the API keys of a user have used."""
+"""Usage of the API keys of a user."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What people see of what they and their API keys used."""
+"""Answers of the usage routes."""
 
 from datetime import date
 from typing import Any
@@ -9,7 +9,7 @@ from hortus.core.schemas import MicroCredits, Time
 
 
 class DayOut(BaseModel):
-    """One calendar day of a key: accepted calls, how many of them failed, and what was paid or is held."""
+    """One calendar day of a key: accepted calls, how many of them failed, and credits charged or held."""
 
     date: date
     calls: int
@@ -52,7 +52,7 @@ class KeysUsageOut(BaseModel):
 
 
 class WorksOut(BaseModel):
-    """Works that were asked for in some time: how many, how they ended, and what the succeeded ones cost."""
+    """Generations accepted in a period: their number, how they ended, and the credits of the succeeded ones."""
 
     works: int = 0
     succeeded: int = 0
@@ -64,13 +64,13 @@ class WorksOut(BaseModel):
 
 
 class KindWorksOut(WorksOut):
-    """The works of one kind."""
+    """Generations of one kind."""
 
     kind: str
 
 
 class DayWorksOut(BaseModel):
-    """One calendar day: how many works of each kind were asked for, and what the succeeded ones cost."""
+    """One calendar day: generations by kind, and the credits of the succeeded ones."""
 
     date: date
     works: dict[str, int]
@@ -78,7 +78,7 @@ class DayWorksOut(BaseModel):
 
 
 class InsightOut(BaseModel):
-    """Something that stands out, as a stable code and as a sentence."""
+    """An insight: a stable code and a sentence."""
 
     code: str
     detail: str
