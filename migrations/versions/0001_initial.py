@@ -269,10 +269,10 @@ def otp() -> None:
     )
     op.create_index("ix_one_time_codes_expires_at", "one_time_codes", ["expires_at"])
     op.create_table(
-        "welcomed",
+        "signup_bonus_claims",
         sa.Column("digest", sa.String(64), nullable=False),
-        sa.Column("welcomed_at", TIME, nullable=False),
-        sa.PrimaryKeyConstraint("digest", name=op.f("pk_welcomed")),
+        sa.Column("claimed_at", TIME, nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_signup_bonus_claims")),
     )
     op.create_table(
         "wrong_codes",
@@ -563,7 +563,7 @@ def ledger() -> None:
 
 def quotas() -> None:
     op.create_table(
-        "budget_takes",
+        "budget_uses",
         sa.Column("reference", collated_c(120), nullable=False),
         sa.Column("key_id", collated_c(36), nullable=False),
         sa.Column("calls", sa.BigInteger(), nullable=False),
@@ -572,10 +572,10 @@ def quotas() -> None:
         sa.Column("month", sa.Date(), nullable=False),
         sa.Column("status", sa.String(10), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
-        sa.CheckConstraint("status IN ('taken', 'given_back')", name=op.f("ck_budget_takes_status_is_known")),
-        sa.CheckConstraint("calls >= 0", name=op.f("ck_budget_takes_calls_not_negative")),
-        sa.CheckConstraint("credits >= 0", name=op.f("ck_budget_takes_credits_not_negative")),
-        sa.PrimaryKeyConstraint("reference", name=op.f("pk_budget_takes")),
+        sa.CheckConstraint("status IN ('consumed', 'restored')", name=op.f("ck_budget_uses_status_is_known")),
+        sa.CheckConstraint("calls >= 0", name=op.f("ck_budget_uses_calls_not_negative")),
+        sa.CheckConstraint("credits >= 0", name=op.f("ck_budget_uses_credits_not_negative")),
+        sa.PrimaryKeyConstraint("reference", name=op.f("pk_budget_uses")),
         **ROOM_TO_UPDATE,
     )
     op.create_table(
@@ -612,7 +612,7 @@ def quotas() -> None:
         sa.UniqueConstraint("name", "version", name=op.f("uq_plans_name_version")),
     )
     op.create_table(
-        "quota_takes",
+        "quota_uses",
         sa.Column("reference", collated_c(120), nullable=False),
         sa.Column("user_id", collated_c(36), nullable=False),
         sa.Column("kind", collated_c(20), nullable=False),
@@ -621,12 +621,12 @@ def quotas() -> None:
         sa.Column("month", sa.Date(), nullable=False),
         sa.Column("status", sa.String(10), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
-        sa.CheckConstraint("status IN ('taken', 'given_back')", name=op.f("ck_quota_takes_status_is_known")),
-        sa.CheckConstraint("count >= 0", name=op.f("ck_quota_takes_count_not_negative")),
-        sa.PrimaryKeyConstraint("reference", name=op.f("pk_quota_takes")),
+        sa.CheckConstraint("status IN ('consumed', 'restored')", name=op.f("ck_quota_uses_status_is_known")),
+        sa.CheckConstraint("count >= 0", name=op.f("ck_quota_uses_count_not_negative")),
+        sa.PrimaryKeyConstraint("reference", name=op.f("pk_quota_uses")),
         **ROOM_TO_UPDATE,
     )
-    op.create_index("ix_quota_takes_user_id", "quota_takes", ["user_id"])
+    op.create_index("ix_quota_uses_user_id", "quota_uses", ["user_id"])
     op.create_table(
         "quota_usage",
         sa.Column("user_id", collated_c(36), nullable=False),
@@ -639,14 +639,14 @@ def quotas() -> None:
         **ROOM_TO_UPDATE,
     )
     op.create_table(
-        "plan_holders",
+        "user_plans",
         sa.Column("user_id", collated_c(36), nullable=False),
         sa.Column("plan_id", collated_c(36), nullable=False),
         sa.Column("until", TIME, nullable=True),
-        sa.ForeignKeyConstraint(["plan_id"], ["plans.id"], name=op.f("fk_plan_holders_plan_id_plans")),
-        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_plan_holders")),
+        sa.ForeignKeyConstraint(["plan_id"], ["plans.id"], name=op.f("fk_user_plans_plan_id_plans")),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_user_plans")),
     )
-    op.create_index("ix_plan_holders_plan_id", "plan_holders", ["plan_id"])
+    op.create_index("ix_user_plans_plan_id", "user_plans", ["plan_id"])
     op.create_table(
         "plan_windows",
         sa.Column("plan_id", collated_c(36), nullable=False),

@@ -35,7 +35,7 @@ async def test_the_ledger_is_append_only(database: Database, statement: str):
     from hortus import ledger
 
     async with database.transaction() as tx:
-        await ledger.grant_welcome(tx, "u" * 36)
+        await ledger.grant_signup_bonus(tx, "u" * 36)
     with pytest.raises(DBAPIError, match="append-only"):
         async with database.transaction() as tx:
             await tx.execute(text(statement))

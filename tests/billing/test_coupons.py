@@ -9,7 +9,7 @@ from tests.billing.conftest import available, buy, press, quiet, rows, usage
 from tests.serving import Hortus, serve
 
 CREDIT = 1_000_000
-WELCOME = 5 * CREDIT
+BONUS = 5 * CREDIT
 PRO = 2000 * CREDIT
 WHY = {"reason": "A test wants it"}
 
@@ -34,10 +34,10 @@ async def test_a_gift_is_there_at_once_and_once(shop: Hortus):
     assert answer.status_code == 200, answer.text
     assert (answer.json()["kind"], answer.json()["applied"], answer.json()["credits"]) == ("credit", True, "50000000")
     assert answer.json()["expires_at"] is not None
-    assert await available(customer) == WELCOME + 50 * CREDIT
+    assert await available(customer) == BONUS + 50 * CREDIT
     assert (await redeem(customer, code)).json()["code"] == "coupon_used"
     assert (await redeem(other, code)).json()["code"] == "coupon_not_found"
-    assert await available(customer) == WELCOME + 50 * CREDIT
+    assert await available(customer) == BONUS + 50 * CREDIT
 
 
 async def test_of_a_hundred_who_redeem_a_single_code_one_gets_it(shop: Hortus):
@@ -80,7 +80,7 @@ async def test_a_percentage_is_taken_off_and_counted_when_it_is_paid(shop: Hortu
     assert late.json()["code"] == "coupon_not_found"
     await press(customer, order, "pay")
     await quiet(shop)
-    assert await available(customer) == WELCOME + 100 * CREDIT
+    assert await available(customer) == BONUS + 100 * CREDIT
     assert await rows(shop, "SELECT status FROM coupon_redemptions") == [("used",)]
     assert await rows(shop, "SELECT taken FROM coupons") == [(1,)]
 
@@ -124,7 +124,7 @@ async def test_what_a_coupon_makes_free_is_paid_without_the_gateway(shop: Hortus
     customer = await shop.customer()
     order = await buy(customer, "/api/payment/topup", pack="small", coupon=code)
     assert (order["status"], order["amount_minor"], order["checkout_url"]) == ("paid", 0, None)
-    assert await available(customer) == WELCOME + 100 * CREDIT
+    assert await available(customer) == BONUS + 100 * CREDIT
     assert await rows(shop, "SELECT taken FROM coupons") == [(1,)]
     assert await rows(shop, "SELECT status FROM coupon_redemptions") == [("used",)]
 
@@ -138,7 +138,7 @@ async def test_the_first_period_of_a_plan_costs_less_and_the_next_one_does_not(s
     await quiet(shop)
     await press(customer, order, "renew")
     await quiet(shop)
-    assert await available(customer) == WELCOME + 2 * PRO
+    assert await available(customer) == BONUS + 2 * PRO
     paid = await rows(shop, "SELECT amount_minor, kind FROM payments ORDER BY id")
     assert paid == [(300_00, "subscription"), (500_00, "subscription")]
 
@@ -149,14 +149,14 @@ async def test_a_free_first_period_is_a_trial_with_its_credit(shop: Hortus):
     order = await buy(customer, currency="INR", coupon=code)
     assert order["trial_days"] in (28, 29, 30, 31)
     assert (order["amount_minor"], order["credits"]) == (500_00, str(PRO))
-    assert await available(customer) == WELCOME
+    assert await available(customer) == BONUS
     await press(customer, order, "pay")
     await quiet(shop)
     assert (await usage(customer))["plan"] == "pro"
-    assert await available(customer) == WELCOME + PRO
+    assert await available(customer) == BONUS + PRO
     assert await rows(shop, "SELECT id FROM payments") == []
     await customer.post("/api/payment/subscription/cancel", json={"at": "now"})
-    assert await available(customer) == WELCOME
+    assert await available(customer) == BONUS
     assert (await usage(customer))["plan"] == "basic"
 
 
@@ -171,7 +171,7 @@ async def test_an_ended_code_is_good_for_nobody_but_the_order_that_holds_it(shop
     assert (await redeem(await shop.customer(), "welcome-50")).json()["code"] == "coupon_not_found"
     await press(customer, order, "pay")
     await quiet(shop)
-    assert await available(customer) == WELCOME + 100 * CREDIT
+    assert await available(customer) == BONUS + 100 * CREDIT
     listed = (await admin.get("/api/admin/coupons")).json()["items"]
     assert "code" not in listed[0]
     used = (await admin.get(f"/api/admin/coupons/{made['id']}/redemptions")).json()["items"]
@@ -210,7 +210,7 @@ async def test_any_amount_can_be_bought_within_limits(shop: Hortus):
     assert (order["amount_minor"], order["credits"]) == (1000_00, str(900 * CREDIT))
     await press(customer, order, "pay")
     await quiet(shop)
-    assert await available(customer) == WELCOME + 900 * CREDIT
+    assert await available(customer) == BONUS + 900 * CREDIT
     for wish, code in (
         ({"amount_minor": 1, "currency": "INR"}, "amount_not_offered"),
         ({"amount_minor": 10**11, "currency": "INR"}, "amount_not_offered"),
@@ -235,4 +235,4 @@ async def test_a_late_payment_of_an_ended_order_counts_its_use(shop: Hortus):
     await press(customer, order, "pay")
     await quiet(shop)
     assert await rows(shop, "SELECT taken FROM coupons") == [(1,)]
-    assert await available(customer) == WELCOME + 100 * CREDIT
+    assert await available(customer) == BONUS + 100 * CREDIT

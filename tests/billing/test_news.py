@@ -18,7 +18,7 @@ from hortus.payments.sandbox.deliver import HEADER, body_of, sign, signing_keys
 from hortus.payments.sandbox.tables import SandboxEvent
 
 CREDIT = 1_000_000
-WELCOME = 5 * CREDIT
+BONUS = 5 * CREDIT
 WEBHOOK = "/api/webhook/sandbox"
 
 
@@ -84,7 +84,7 @@ async def test_fifty_copies_of_every_event_in_every_order_have_one_effect(deaf_s
         await handled(shop)
         assert len(await rows(shop, "SELECT id FROM webhook_events")) == 4 * (number + 1)
         assert (await usage(customer))["plan"] == "basic"
-        assert await available(customer) == WELCOME
+        assert await available(customer) == BONUS
         history = (await customer.get("/api/payment/history")).json()["items"]
         assert [paid["status"] for paid in history] == ["paid", "paid"]
 
@@ -122,11 +122,11 @@ async def test_forged_stale_and_strange_deliveries_have_no_effect(deaf_shop: Hor
     assert (await post(client, shop, b"x" * 600_000)).status_code == 413
     assert (await client.post("/api/webhook/nobody", content=body, headers={HEADER: good})).status_code == 404
     assert await rows(shop, "SELECT id FROM webhook_events") == []
-    assert await available(customer) == WELCOME
+    assert await available(customer) == BONUS
 
     assert (await post(client, shop, body, late=200)).status_code == 200
     await handled(shop)
-    assert await available(customer) == WELCOME + 100 * CREDIT
+    assert await available(customer) == BONUS + 100 * CREDIT
 
 
 async def test_what_was_never_sent_is_found(deaf_shop: Hortus, full: bool):
@@ -136,10 +136,10 @@ async def test_what_was_never_sent_is_found(deaf_shop: Hortus, full: bool):
         for _ in range(each):
             order = address(shop, await buy(customer, "/api/payment/topup", pack="small"))
             await press(customer, order, "pay")
-    assert {await available(customer) for customer in customers} == {WELCOME}
+    assert {await available(customer) for customer in customers} == {BONUS}
     await reconcile(shop.resources, None)  # type: ignore[arg-type] # a periodic task has no payload
     await handled(shop)
-    assert {await available(customer) for customer in customers} == {WELCOME + each * 100 * CREDIT}
+    assert {await available(customer) for customer in customers} == {BONUS + each * 100 * CREDIT}
     await reconcile(shop.resources, None)  # type: ignore[arg-type]
     assert len(await rows(shop, "SELECT id FROM webhook_events")) == 10 * each
 
@@ -165,7 +165,7 @@ async def test_another_amount_grants_nothing(deaf_shop: Hortus):
     await reconcile(shop.resources, None)  # type: ignore[arg-type]
     await handled(shop)
     assert await rows(shop, "SELECT kind, credits FROM payments") == [("unmatched", 0)]
-    assert await available(customer) == WELCOME
+    assert await available(customer) == BONUS
 
 
 async def test_an_old_answer_never_overwrites_a_newer_one(shop: Hortus):
@@ -202,4 +202,4 @@ async def test_an_operator_replays_an_event(shop: Hortus):
         async with shop.database.transaction() as tx:
             await billing.replay(tx, event_id)
         await quiet(shop)
-    assert await available(customer) == WELCOME + 100 * CREDIT
+    assert await available(customer) == BONUS + 100 * CREDIT

@@ -11,7 +11,7 @@ from tests.serving import PASSWORD, Hortus
 from hortus.billing.referrals import service
 
 PATH = "/api/payment/referral"
-WELCOME, REWARD, SMALL = 5 * CREDIT, 20 * CREDIT, 100 * CREDIT
+BONUS, REWARD, SMALL = 5 * CREDIT, 20 * CREDIT, 100 * CREDIT
 
 
 async def code_of(client: httpx2.AsyncClient) -> str:
@@ -45,17 +45,17 @@ async def test_both_are_rewarded_after_the_first_payment_and_once(shop: Hortus):
     body = {"email": "new@example.com", "password": PASSWORD, "accept_terms": True, "referral": code.lower()}
     tokens = (await newcomer.post("/api/auth/register", json=body)).json()
     newcomer.headers["Authorization"] = f"Bearer {tokens['access_token']}"
-    assert await available(newcomer) == WELCOME
+    assert await available(newcomer) == BONUS
     order = await pay(shop, newcomer)
-    assert await available(newcomer) == WELCOME + SMALL + REWARD
-    assert await available(asha) == WELCOME + REWARD
+    assert await available(newcomer) == BONUS + SMALL + REWARD
+    assert await available(asha) == BONUS + REWARD
     assert (await asha.get(PATH)).json()["rewarded"] == 1
     await pay(shop, newcomer)
-    assert await available(asha) == WELCOME + REWARD
+    assert await available(asha) == BONUS + REWARD
     await press(newcomer, order, "refund")
     await settled(shop)
-    assert await available(asha) == WELCOME
-    assert await available(newcomer) == WELCOME + SMALL
+    assert await available(asha) == BONUS
+    assert await available(newcomer) == BONUS + SMALL
     assert await rows(shop, "SELECT status FROM referrals") == [("taken_back",)]
 
 
@@ -97,7 +97,7 @@ async def test_many_rewards_for_one_payment_are_one(shop: Hortus):
             return await service.take_back(tx, payment_id)
 
     assert not any(await asyncio.gather(*(back() for _ in range(8))))  # it was not refunded
-    assert await available(asha) == WELCOME + REWARD
+    assert await available(asha) == BONUS + REWARD
 
 
 async def test_a_lost_dispute_takes_back_and_a_late_refund_does_not(shop: Hortus, monkeypatch: pytest.MonkeyPatch):
@@ -106,15 +106,15 @@ async def test_a_lost_dispute_takes_back_and_a_late_refund_does_not(shop: Hortus
     for each in (one, two):
         assert (await each.post(PATH, json={"code": code})).status_code == 200
     order, late = await pay(shop, one), await pay(shop, two)
-    assert await available(asha) == WELCOME + 2 * REWARD
+    assert await available(asha) == BONUS + 2 * REWARD
     await press(one, order, "chargeback")
     await settled(shop)
-    assert await available(asha) == WELCOME + 2 * REWARD
+    assert await available(asha) == BONUS + 2 * REWARD
     await press(one, order, "lose-dispute")
     await settled(shop)
-    assert await available(asha) == WELCOME + REWARD
+    assert await available(asha) == BONUS + REWARD
     monkeypatch.setenv("REFERRAL_CLAWBACK_DAYS", "0")
     shop.reread()
     await press(two, late, "refund")
     await settled(shop)
-    assert await available(asha) == WELCOME + REWARD
+    assert await available(asha) == BONUS + REWARD

@@ -9,7 +9,7 @@ from tests.serving import Hortus
 from hortus import ledger
 
 CREDIT = 1_000_000
-WELCOME = 5 * CREDIT
+BONUS = 5 * CREDIT
 PRO = 2000 * CREDIT
 
 
@@ -27,7 +27,7 @@ async def test_a_customer_buys_pro_renews_is_refunded_and_charged_back(shop: Hor
 
     now = await usage(customer)
     assert now["plan"] == "pro"
-    assert await available(customer) == WELCOME + PRO
+    assert await available(customer) == BONUS + PRO
     assert (await customer.get(f"/api/payment/checkout/{order['checkout_id']}")).json()["status"] == "paid"
     details = (await customer.get("/api/subscription/status")).json()
     assert details["subscription"]["status"] == "active"
@@ -35,28 +35,28 @@ async def test_a_customer_buys_pro_renews_is_refunded_and_charged_back(shop: Hor
 
     await press(customer, order, "renew")
     await quiet(shop)
-    assert await available(customer) == WELCOME + 2 * PRO
+    assert await available(customer) == BONUS + 2 * PRO
     history = (await customer.get("/api/payment/history")).json()["items"]
     assert [paid["amount_minor"] for paid in history] == [500_00, 500_00]
 
     await press(customer, order, "refund")
     await quiet(shop)
-    assert await available(customer) == WELCOME + PRO
+    assert await available(customer) == BONUS + PRO
     assert (await customer.get("/api/payment/history")).json()["items"][0]["status"] == "refunded"
 
     await press(customer, order, "renew")
     await quiet(shop)
     await press(customer, order, "chargeback")
     await quiet(shop)
-    assert await available(customer) == WELCOME + PRO
+    assert await available(customer) == BONUS + PRO
     await press(customer, order, "win-dispute")
     await quiet(shop)
-    assert await available(customer) == WELCOME + 2 * PRO
+    assert await available(customer) == BONUS + 2 * PRO
 
     await press(customer, order, "end")
     await quiet(shop)
     assert (await usage(customer))["plan"] == "basic"
-    assert await available(customer) == WELCOME
+    assert await available(customer) == BONUS
 
 
 async def test_a_pack_gives_its_credit_once(shop: Hortus):
@@ -64,10 +64,10 @@ async def test_a_pack_gives_its_credit_once(shop: Hortus):
     order = await buy(customer, "/api/payment/topup", pack="small", currency="USD")
     await press(customer, order, "decline")
     await quiet(shop)
-    assert await available(customer) == WELCOME
+    assert await available(customer) == BONUS
     await asyncio.gather(*(press(customer, order, "pay") for _ in range(10)))
     await quiet(shop)
-    assert await available(customer) == WELCOME + 100 * CREDIT
+    assert await available(customer) == BONUS + 100 * CREDIT
     assert await rows(shop, "SELECT kind FROM payments") == [("topup",)]
 
 
@@ -164,4 +164,4 @@ async def test_cancel_at_the_end_of_the_period_and_resume(shop: Hortus):
     assert goes_on["subscription"]["cancels_at_period_end"] is False
     gone = (await customer.post("/api/payment/subscription/cancel", json={"at": "now"})).json()
     assert (gone["subscription"], gone["plan"]["name"]) == (None, "basic")
-    assert await available(customer) == WELCOME
+    assert await available(customer) == BONUS

@@ -19,7 +19,7 @@ from hortus import ledger
 from hortus.billing.webhooks.inbox import reconcile
 
 CREDIT = 1_000_000
-WELCOME = 5 * CREDIT
+BONUS = 5 * CREDIT
 PRO = 2000 * CREDIT
 WEBHOOK = "/api/webhook/stripe"
 
@@ -133,15 +133,15 @@ async def test_a_pack_is_credited_once_and_an_inquiry_takes_nothing(shop: Hortus
     order = await buy(customer, "/api/payment/topup", pack="small", currency="USD")
     stripe.pay(session_of(order), ok=False)
     await told(shop, stripe)
-    assert await available(customer) == WELCOME
+    assert await available(customer) == BONUS
     assert await rows(shop, "SELECT reason FROM failed_payments") == [("generic_decline",)]
     intent = stripe.pay(session_of(order))["payment_intent"]
     asked = dispute(stripe.books, stripe.books.get("payment_intent", intent), "warning_needs_response")
     await told(shop, stripe)
-    assert await available(customer) == WELCOME + 100 * CREDIT
+    assert await available(customer) == BONUS + 100 * CREDIT
     decide(stripe.books, asked, "warning_closed")
     await told(shop, stripe)
-    assert await available(customer) == WELCOME + 100 * CREDIT
+    assert await available(customer) == BONUS + 100 * CREDIT
     assert await rows(shop, "SELECT kind, amount_minor, currency FROM payments") == [("topup", 1_99, "USD")]
 
 
@@ -221,7 +221,7 @@ async def test_fifty_copies_of_every_event_in_every_order_have_one_effect(
         await quiet(shop, 60)
         assert len(await rows(shop, "SELECT id FROM webhook_events")) == 4 * (number + 1)
         assert (await usage(customer))["plan"] == "basic"
-        assert await available(customer) == WELCOME
+        assert await available(customer) == BONUS
         history = (await customer.get("/api/payment/history")).json()["items"]
         assert [(paid["status"], paid["amount_minor"]) for paid in history] == [("paid", 500_00)] * 2
     assert await rows(shop, "SELECT DISTINCT status FROM webhook_events") == [("handled",)]
@@ -257,7 +257,7 @@ async def test_forged_stale_future_and_strange_deliveries_have_no_effect(shop: H
     large = stripe.signed({**event, "padding": "x" * 600_000})
     assert (await post(client, large)).status_code == 413
     assert await rows(shop, "SELECT id FROM webhook_events") == []
-    assert await available(customer) == WELCOME
+    assert await available(customer) == BONUS
 
     # What is signed is taken: with the signature of a new secret beside it, of a kind nobody knows, or for another.
     both = {"Stripe-Signature": good.replace(",v1=", f",v0=1,v1={'0' * 64},v1=")}
@@ -268,7 +268,7 @@ async def test_forged_stale_future_and_strange_deliveries_have_no_effect(shop: H
     ):
         assert (await post(client, sent)).status_code == 200
     await quiet(shop)
-    assert await available(customer) == WELCOME + 100 * CREDIT
+    assert await available(customer) == BONUS + 100 * CREDIT
     assert sorted(await rows(shop, "SELECT status FROM webhook_events")) == [("handled",), ("kept",), ("kept",)]
 
 
@@ -291,10 +291,10 @@ async def test_a_hundred_events_that_were_never_sent_are_found(shop: Hortus, str
     for customer in customers:
         for _ in range(10):
             stripe.pay(session_of(await buy(customer, "/api/payment/topup", pack="small")))
-    assert {await available(customer) for customer in customers} == {WELCOME}
+    assert {await available(customer) for customer in customers} == {BONUS}
     await reconcile(shop.resources, None)  # type: ignore[arg-type] # a periodic task has no payload
     await quiet(shop, 60)
-    assert {await available(customer) for customer in customers} == {WELCOME + 1000 * CREDIT}
+    assert {await available(customer) for customer in customers} == {BONUS + 1000 * CREDIT}
     kinds = await rows(shop, "SELECT kind, count(*) FROM webhook_events GROUP BY kind ORDER BY kind")
     assert kinds == [("checkout.session.completed", 50), ("payment_intent.succeeded", 50)]
     await reconcile(shop.resources, None)  # type: ignore[arg-type]

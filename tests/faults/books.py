@@ -71,7 +71,7 @@ async def audit(
         generations = list((await tx.execute(select(Generation))).scalars())
         holds = {row.reference: row for row in (await tx.execute(select(CreditReservation))).scalars()}
         entries = list((await tx.execute(select(Entry))).scalars())
-        takes = {row.reference: row for row in (await tx.execute(select(QuotaUseRow))).scalars()}
+        uses = {row.reference: row for row in (await tx.execute(select(QuotaUseRow))).scalars()}
         rows = {row.id: row for row in (await tx.execute(select(File))).scalars()}
         messages = list((await tx.execute(select(Message))).scalars())
     assert sum(entry.amount for entry in entries) == 0
@@ -80,19 +80,19 @@ async def audit(
     keys = {row.storage_key for row in rows.values()}
     for generation in generations:
         hold, bill = holds.pop(generation.id), (generation.id, generation.user_id)
-        take = takes.pop(generation.id)
+        use = uses.pop(generation.id)
         if generation.status == "succeeded":
             assert (hold.status, hold.settled_amount) == ("settled", generation.charged)
             assert (charged[bill], amounts[bill]) == (1, -generation.charged)
             assert generation.charged == generation.price or generation.kind in ("text", "chat")
             assert 0 < generation.charged <= generation.price
-            assert take.status == "taken"
+            assert use.status == "consumed"
             assert generation.kind != "image" or len(generation.outputs) == generation.params["count"]
             assert generation.kind not in ("text", "chat") or generation.text
         elif generation.text is not None:  # stopped by its customer, who keeps what was delivered
             assert (generation.status, generation.outputs) == ("cancelled", [])
             assert 0 < generation.charged <= generation.price
-            assert (hold.status, hold.settled_amount, take.status) == ("settled", generation.charged, "taken")
+            assert (hold.status, hold.settled_amount, use.status) == ("settled", generation.charged, "consumed")
             assert (charged[bill], amounts[bill]) == (1, -generation.charged)
         else:
             assert generation.charged == 0

@@ -28,7 +28,7 @@ async def refused(answer: httpx2.Response, status: int, code: str) -> None:
 
 async def nothing_happened(hortus: Hortus) -> None:
     async with hortus.database.snapshot() as tx:
-        for table in ("generations", "credit_reservations", "quota_takes", "files", "tasks"):
+        for table in ("generations", "credit_reservations", "quota_uses", "files", "tasks"):
             # Signing up sends a mail.
             mails = " AND name NOT LIKE 'accounts.%' AND name NOT LIKE 'senders.%'"
             where = f" WHERE name NOT IN (SELECT name FROM task_schedules){mails}" if table == "tasks" else ""

@@ -180,7 +180,7 @@ async def test_parallel_requests_never_spend_more_than_there_is(hortus: Hortus, 
     answers = await asyncio.gather(
         *(client.post("/api/image/generate", json={"prompt": f"Kite {number}"}) for number in range(60))
     )
-    # The welcome credits pay for two images at two credits each, although the quota has room for five.
+    # The sign-up bonus pays for two images at two credits each, although the quota has room for five.
     accepted = [answer.json()["id"] for answer in answers if answer.status_code == 202]
     # Within one batch the quota is taken before the credit is refused and given back, so both codes may come.
     refused = {answer.json()["code"] for answer in answers if answer.status_code != 202}

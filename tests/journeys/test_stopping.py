@@ -196,8 +196,8 @@ def books(hortus: Hortus) -> Callable[[str], Awaitable[dict[str, Any]]]:
     """What the database says of a generation, whoever may still see it."""
 
     query = text(
-        "SELECT g.status, g.price, g.charged, g.usage, r.status AS hold, r.settled_amount, t.status AS take "
-        "FROM generations g JOIN credit_reservations r ON r.reference = g.id JOIN quota_takes t ON t.reference = g.id "
+        "SELECT g.status, g.price, g.charged, g.usage, r.status AS hold, r.settled_amount, t.status AS quota "
+        "FROM generations g JOIN credit_reservations r ON r.reference = g.id JOIN quota_uses t ON t.reference = g.id "
         "WHERE g.id = :id"
     )
 
@@ -220,7 +220,7 @@ async def test_whatever_stops_a_reply_it_is_charged_for_what_was_delivered(hortu
     read = await hear(client, room, 4)
     await stop(client, room, sent["generation_id"])
     found = await books(sent["generation_id"])
-    assert (found["status"], found["hold"], found["take"]) == ("cancelled", "settled", "taken")
+    assert (found["status"], found["hold"], found["quota"]) == ("cancelled", "settled", "consumed")
     assert 0 < found["settled_amount"] == found["charged"] < found["price"]
     usage = found["usage"] if isinstance(found["usage"], dict) else json.loads(found["usage"])
     assert usage["estimated"] is True
@@ -240,7 +240,7 @@ async def test_whatever_stops_a_reply_before_its_first_piece_it_is_free(
             await asyncio.sleep(0.02)
     await stop(client, room, sent["generation_id"])
     found = await books(sent["generation_id"])
-    assert (found["status"], found["hold"], found["take"]) == ("cancelled", "released", "given_back")
+    assert (found["status"], found["hold"], found["quota"]) == ("cancelled", "released", "restored")
     assert (found["settled_amount"], found["charged"]) == (0, 0)
 
 

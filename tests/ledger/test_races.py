@@ -97,10 +97,10 @@ async def test_the_first_grants_of_a_user_do_not_collide(databases: list[Databas
 
     async def attempt(number: int) -> bool:
         async with databases[number % 3].transaction() as tx:
-            return await ledger.grant_welcome(tx, user)
+            return await ledger.grant_signup_bonus(tx, user)
 
     assert sum(await asyncio.gather(*(attempt(number) for number in range(30)))) == 1
-    await check(databases[0], user, ledger.Balance(ledger.WELCOME_AMOUNT, 0))
+    await check(databases[0], user, ledger.Balance(ledger.SIGNUP_BONUS, 0))
 
 
 async def test_batches_over_the_same_users_do_not_deadlock(databases: list[Database]):

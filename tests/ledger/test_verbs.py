@@ -38,10 +38,10 @@ async def test_a_grant_happens_once(database: Database):
         assert await ledger.balance(tx, user) == ledger.Balance(0, 0)
         assert await ledger.grant(tx, user, 7, reference="pay:1", reason="Pack")
         assert not await ledger.grant(tx, user, 7, reference="pay:1", reason="Pack")
-        assert await ledger.grant_welcome(tx, user)
-        assert not await ledger.grant_welcome(tx, user)
-        assert await ledger.balance(tx, user) == ledger.Balance(7 + ledger.WELCOME_AMOUNT, 0)
-        with pytest.raises(ValueError, match="more than nothing"):
+        assert await ledger.grant_signup_bonus(tx, user)
+        assert not await ledger.grant_signup_bonus(tx, user)
+        assert await ledger.balance(tx, user) == ledger.Balance(7 + ledger.SIGNUP_BONUS, 0)
+        with pytest.raises(ValueError, match="amount must be > 0"):
             await ledger.grant(tx, user, 0, reference="pay:2", reason="Pack")
         assert await sound(tx)
 
@@ -51,7 +51,7 @@ async def test_credit_burns_by_priority_then_expiry_then_age(database: Database)
     with time_machine.travel(NOON):
         async with database.transaction() as tx:
             await ledger.grant(tx, user, 10, reference="bought", reason="Pack")
-            await ledger.grant(tx, user, 10, reference="welcome", reason="", priority=ledger.PRIORITY_WELCOME)
+            await ledger.grant(tx, user, 10, reference="bonus", reason="", priority=ledger.PRIORITY_SIGNUP_BONUS)
             for name, days in (("late", 30), ("soon", 10)):
                 until = NOON + timedelta(days=days)
                 plan = ledger.PRIORITY_PLAN
@@ -61,10 +61,10 @@ async def test_credit_burns_by_priority_then_expiry_then_age(database: Database)
                 await spend(tx, user, 8)
                 seen.append(await remaining(tx))
             assert seen == [
-                {"soon": 2, "late": 10, "welcome": 10, "bought": 10},
-                {"soon": 0, "late": 4, "welcome": 10, "bought": 10},
-                {"soon": 0, "late": 0, "welcome": 6, "bought": 10},
-                {"soon": 0, "late": 0, "welcome": 0, "bought": 8},
+                {"soon": 2, "late": 10, "bonus": 10, "bought": 10},
+                {"soon": 0, "late": 4, "bonus": 10, "bought": 10},
+                {"soon": 0, "late": 0, "bonus": 6, "bought": 10},
+                {"soon": 0, "late": 0, "bonus": 0, "bought": 8},
             ]
             assert await sound(tx)
 
@@ -82,9 +82,9 @@ async def test_reserve_settle_and_release_happen_once(database: Database):
             await ledger.reserve(tx, user, 1, reference="three", lasts=LASTS)
         assert caught.value.status == 402
         assert caught.value.extra == {"needed": "1", "available": "0", "upgrade_url": "/api/payment/plans"}
-        with pytest.raises(ValueError, match="reserved"):
+        with pytest.raises(ValueError, match="amount must be 0 to 6"):
             await ledger.settle(tx, "one", 7)
-        with pytest.raises(ValueError, match="reserved"):
+        with pytest.raises(ValueError, match="amount must be 0 to 6"):
             await ledger.settle(tx, "one", -1)
         assert await ledger.settle(tx, "one", 5)
         assert not await ledger.settle(tx, "one")
@@ -255,12 +255,12 @@ async def test_history_is_paged(database: Database):
 async def test_entries_cannot_be_changed(database: Database, change: str):
     user = ids.new()
     async with database.transaction() as tx:
-        await ledger.grant_welcome(tx, user)
+        await ledger.grant_signup_bonus(tx, user)
     with pytest.raises(DBAPIError, match="append-only"):
         async with database.transaction() as tx:
             await tx.execute(text(change))
     async with database.snapshot() as tx:
-        assert await ledger.balance(tx, user) == ledger.Balance(ledger.WELCOME_AMOUNT, 0)
+        assert await ledger.balance(tx, user) == ledger.Balance(ledger.SIGNUP_BONUS, 0)
 
 
 @pytest.mark.parametrize(

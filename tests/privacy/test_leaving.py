@@ -51,7 +51,7 @@ async def test_nothing_personal_is_left_anywhere(hortus: Hortus, post: Post, log
     async with hortus.database.snapshot() as tx:
         user = (await tx.execute(select(User).where(User.id == person.id))).scalar_one()
         assert (user.status, user.name, user.password_hash) == ("deleted", None, None)
-        for table, least in {"payments": 1, "ledger_entries": 3, "welcomed": 1, "audit_events": 1}.items():
+        for table, least in {"payments": 1, "ledger_entries": 3, "signup_bonus_claims": 1, "audit_events": 1}.items():
             assert (await tx.execute(text(f"SELECT count(*) FROM {table}"))).scalar_one() >= least, table
         for name in [name for name, rule in RULES.items() if rule.erase == "delete" and name not in KEPT_BY_OTHERS]:
             assert (await tx.execute(text(f"SELECT count(*) FROM {name}"))).scalar_one() == 0, name
@@ -96,7 +96,7 @@ async def test_leaving_ends_everything_at_once_and_signing_in_undoes_it(hortus: 
     assert (await client.post("/api/auth/login", json=LOGIN)).status_code == 401
 
 
-async def test_the_address_is_free_again_and_nobody_is_welcomed_twice(hortus: Hortus, post: Post):
+async def test_the_address_is_free_again_and_the_bonus_is_granted_once(hortus: Hortus, post: Post):
     client = await hortus.customer(EMAIL)
     before = (await client.get("/api/user/usage")).json()["credits"]
     assert int(before["available"]) > 0

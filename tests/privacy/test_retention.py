@@ -21,7 +21,7 @@ async def count(hortus: Hortus, table: str, where: str = "1 = 1") -> int:
 
 async def test_nothing_young_is_swept(hortus: Hortus, post: Post):
     person = await live(hortus, post)
-    tables = ("sessions", "refresh_tokens", "quota_takes", "budget_takes", "messages", "chatrooms", "files")
+    tables = ("sessions", "refresh_tokens", "quota_uses", "budget_uses", "messages", "chatrooms", "files")
     before = [await count(hortus, table) for table in tables]
     assert all(before)
     await sweep_old(hortus.database, hortus.resources.get(PrivacySettings))
@@ -36,7 +36,7 @@ async def test_what_is_old_is_swept_and_the_books_still_hold(hortus: Hortus, pos
     parts = await count(hortus, "reservation_parts")
     with time_machine.travel(clock.now() + timedelta(days=200), tick=True):
         await sweep_old(hortus.database, hortus.resources.get(PrivacySettings))
-    for table in ("sessions", "refresh_tokens", "quota_takes", "budget_takes", "messages", "chatrooms"):
+    for table in ("sessions", "refresh_tokens", "quota_uses", "budget_uses", "messages", "chatrooms"):
         assert await count(hortus, table) == 0, table
     assert await count(hortus, "webhook_events", "body IS NOT NULL") == 0
     assert await count(hortus, "webhook_events") > 0

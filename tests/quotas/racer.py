@@ -1,4 +1,4 @@
-"""A process that takes as fast as it can: `racer.py URL USER TRIES`; prints how many got through."""
+"""A process that consumes quota as fast as it can: `racer.py URL USER TRIES`; prints how many got through."""
 
 import asyncio
 import sys
@@ -11,16 +11,16 @@ from hortus.core.db import Database, Tx
 from hortus.core.db.batch import Batch
 
 
-async def work(tx: Tx, takes: Sequence[quotas.QuotaUse]) -> Sequence[Exception | None]:
-    return await quotas.consume_many(tx, takes, zone=UTC)
+async def work(tx: Tx, uses: Sequence[quotas.QuotaUse]) -> Sequence[Exception | None]:
+    return await quotas.consume_many(tx, uses, zone=UTC)
 
 
 async def main(url: str, user_id: str, tries: int) -> None:
     database = Database(url)
-    take = Batch(database, work, max_items=8)
+    consume = Batch(database, work, max_items=8)
     await asyncio.to_thread(sys.stdin.readline)  # all racers start together
-    takes = [quotas.QuotaUse(ids.new(), user_id, "image") for _ in range(tries)]
-    answers = await asyncio.gather(*(take(each) for each in takes), return_exceptions=True)
+    uses = [quotas.QuotaUse(ids.new(), user_id, "image") for _ in range(tries)]
+    answers = await asyncio.gather(*(consume(each) for each in uses), return_exceptions=True)
     strange = [answer for answer in answers if not isinstance(answer, quotas.QuotaExceeded | None)]
     assert not strange, strange
     await database.close()

@@ -13,9 +13,9 @@ from hortus.core.db.bulk import SetStatement
 from hortus.quotas import statements
 
 FILL = (
-    "INSERT INTO plan_holders SELECT p || n, '{plan}', NULL FROM {n}",
+    "INSERT INTO user_plans SELECT p || n, '{plan}', NULL FROM {n}",
     "INSERT INTO quota_usage SELECT p || n, 'text', 'day', '2026-01-01', 0 FROM {n}",
-    "INSERT INTO quota_takes SELECT p || n, p || n, 'text', 1, {t}, {t}, 'taken', {t} FROM {n}",
+    "INSERT INTO quota_uses SELECT p || n, p || n, 'text', 1, {t}, {t}, 'consumed', {t} FROM {n}",
 )
 NUMBERS = {
     "sqlite": "(WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 30000) SELECT n, '{p}' AS p "
@@ -52,7 +52,7 @@ async def test_no_statement_scans_a_table(planned: Database):
     assert len(found) >= 9
     async with planned.snapshot() as tx:
         plans = {name: await explain(tx, sql) for name, sql in found.items()}
-    scan = re.compile(r"(Seq Scan on|SCAN) (plan_holders|quota_usage|quota_takes|h|q)\b(?!.* USING (COVERING )?INDEX)")
+    scan = re.compile(r"(Seq Scan on|SCAN) (user_plans|quota_usage|quota_uses|h|q)\b(?!.* USING (COVERING )?INDEX)")
     bad = {name: plan for name, plan in plans.items() if scan.search(plan)}
     if bad:
         pytest.fail("\n\n".join(f"{name}\n{plan}" for name, plan in bad.items()))

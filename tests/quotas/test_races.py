@@ -27,8 +27,8 @@ async def databases(database_url: str, planned: Database) -> AsyncIterator[list[
         await database.close()
 
 
-async def take_images(tx: Tx, takes: Sequence[quotas.QuotaUse]) -> Sequence[Exception | None]:
-    return await quotas.consume_many(tx, takes, zone=UTC)
+async def consume_images(tx: Tx, uses: Sequence[quotas.QuotaUse]) -> Sequence[Exception | None]:
+    return await quotas.consume_many(tx, uses, zone=UTC)
 
 
 async def images(database: Database, user: str) -> int:
@@ -54,7 +54,7 @@ async def test_single_transactions_let_exactly_five_of_200_through(databases: li
 
 async def test_batches_let_exactly_five_of_200_through(databases: list[Database]):
     user = ids.new()
-    batches = [Batch(database, take_images, max_items=16) for database in databases]
+    batches = [Batch(database, consume_images, max_items=16) for database in databases]
     calls = (batches[number % 3](quotas.QuotaUse(f"r{number}", user, "image")) for number in range(200))
     answers = await asyncio.gather(*calls, return_exceptions=True)
     assert sum(answer is None for answer in answers) == ROOM
@@ -62,7 +62,7 @@ async def test_batches_let_exactly_five_of_200_through(databases: list[Database]
     assert await images(databases[0], user) == ROOM
 
 
-async def test_a_take_is_given_back_once(databases: list[Database]):
+async def test_a_use_is_restored_once(databases: list[Database]):
     user = ids.new()
     async with databases[0].transaction() as tx:
         await quotas.consume(tx, user, "image", reference="r", zone=UTC, count=2)
@@ -80,12 +80,12 @@ async def test_batches_over_the_same_users_do_not_deadlock(databases: list[Datab
 
     async def work(database: Database) -> None:
         for _ in range(8):
-            takes = [quotas.QuotaUse(ids.new(), user, kind) for user in users for kind in ("image", "speech")]
-            chance.shuffle(takes)
+            uses = [quotas.QuotaUse(ids.new(), user, kind) for user in users for kind in ("image", "speech")]
+            chance.shuffle(uses)
             try:
                 async with database.transaction() as tx:
-                    answers = await quotas.consume_many(tx, takes, zone=UTC)
-                counted = [take.reference for take, answer in zip(takes, answers, strict=True) if answer is None]
+                    answers = await quotas.consume_many(tx, uses, zone=UTC)
+                counted = [use.reference for use, answer in zip(uses, answers, strict=True) if answer is None]
                 async with database.transaction() as tx:
                     given.extend(await quotas.restore_many(tx, counted))
             except Exception as error:

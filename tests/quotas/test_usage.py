@@ -167,8 +167,8 @@ def test_a_moment_is_within_its_periods_and_their_end_is_in_the_next(moment: dat
 
 
 step = st.one_of(
-    st.tuples(st.just("take"), st.integers(0, 3)),
-    st.tuples(st.just("back"), st.integers(0, 20)),
+    st.tuples(st.just("consume"), st.integers(0, 3)),
+    st.tuples(st.just("restore"), st.integers(0, 20)),
     st.tuples(st.just("wait"), st.integers(1, 20)),
 )
 
@@ -178,15 +178,15 @@ step = st.one_of(
 async def test_never_above_the_limit_and_given_back_once(planned: Database, steps: list[tuple[str, int]]):
     user, now = ids.new(), datetime(2026, 10, 28, 6, tzinfo=UTC)
     counted: dict[date, int] = {}
-    taken: list[tuple[str, date, int]] = []
+    consumed: list[tuple[str, date, int]] = []
     for verb, number in steps:
         async with planned.transaction() as tx:
             day = now.astimezone(NEW_YORK).date()
             if verb == "wait":
                 now += timedelta(hours=number)
-            elif verb == "back":
-                if taken:
-                    reference, day, count = taken.pop(number % len(taken))
+            elif verb == "restore":
+                if consumed:
+                    reference, day, count = consumed.pop(number % len(consumed))
                     assert await quotas.restore(tx, reference)
                     assert not await quotas.restore(tx, reference)
                     counted[day] -= count
@@ -199,7 +199,7 @@ async def test_never_above_the_limit_and_given_back_once(planned: Database, step
                 assert fits is (problem is None)
                 if problem is None:
                     counted[day] = counted.get(day, 0) + number
-                    taken.append((reference, day, number))
+                    consumed.append((reference, day, number))
             day = now.astimezone(NEW_YORK).date()
             shown = await quotas.usage(tx, user, zone=NEW_YORK, at=now)
             seen = {each.window: each.used for each in shown.windows if each.kind == "text"}

@@ -20,6 +20,7 @@ from hortus.accounts.devices import sweep_devices
 from hortus.accounts.principals import Budgets, Principal, PrincipalCache, sessions_changed, user_changed
 from hortus.accounts.profile_extensions import ProfileExtensions
 from hortus.accounts.sessions import is_live as session_is_live
+from hortus.accounts.signup_bonus import SignupBonusRule, signup_bonus_due
 from hortus.accounts.users import (
     Profile,
     of_active_user,
@@ -30,7 +31,6 @@ from hortus.accounts.users import (
     user_referred,
     user_registered,
 )
-from hortus.accounts.welcome import Welcome, user_welcomed
 
 __all__ = [
     "Budgets",
@@ -43,7 +43,7 @@ __all__ = [
     "Profile",
     "ProfileExtensions",
     "Role",
-    "Welcome",
+    "SignupBonusRule",
     "account_reopened",
     "begin_erasure",
     "change_consent",
@@ -60,6 +60,7 @@ __all__ = [
     "session_is_live",
     "sessions_changed",
     "sign_out_everywhere",
+    "signup_bonus_due",
     "staff_made",
     "status_of",
     "suspend",
@@ -68,5 +69,4 @@ __all__ = [
     "user_changed",
     "user_referred",
     "user_registered",
-    "user_welcomed",
 ]

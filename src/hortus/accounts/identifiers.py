@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from sqlalchemy import delete, func, select, update
 
 from hortus.accounts.errors import TooManyIdentifiers
+from hortus.accounts.signup_bonus import claim_signup_bonus
 from hortus.accounts.tables import Identifier, User
 from hortus.accounts.targets import Target
-from hortus.accounts.welcome import welcome
 from hortus.core import clock
 from hortus.core.db import Tx
 
@@ -55,7 +55,7 @@ async def mark_verified(tx: Tx, user_id: str, target: Target) -> bool:
     )
     if first.first() is None:
         return (await tx.execute(select(Identifier.id).where(*held))).first() is not None
-    await welcome(tx, user_id, target, verified=True)
+    await claim_signup_bonus(tx, user_id, target, verified=True)
     return True
 
 

@@ -106,10 +106,10 @@ class SetupToken(Base):
     used_at: Mapped[datetime | None]
 
 
-class Welcomed(Base):
-    """Whoever was given the welcome credit, by a keyed digest of their address or number. Outlives the user."""
+class SignupBonusClaim(Base):
+    """A person who claimed the sign-up bonus, as a keyed digest of their address or number. Outlives the user."""
 
-    __tablename__ = "welcomed"
+    __tablename__ = "signup_bonus_claims"
 
     digest: Mapped[str] = mapped_column(String(64), primary_key=True)
-    welcomed_at: Mapped[datetime]
+    claimed_at: Mapped[datetime]

@@ -8,9 +8,9 @@ from sqlalchemy.exc import IntegrityError
 from hortus.accounts.consents import Said, note_sign_up
 from hortus.accounts.errors import EmailTaken, SetupClosed
 from hortus.accounts.secret_tokens import digest_of, new_secret
+from hortus.accounts.signup_bonus import claim_signup_bonus
 from hortus.accounts.tables import MAY_ENTER, Identifier, SetupToken, User
 from hortus.accounts.targets import Target
-from hortus.accounts.welcome import welcome
 from hortus.core import clock, ids
 from hortus.core.db import Tx
 from hortus.core.db.compiled_select import Read, Source
@@ -90,7 +90,7 @@ async def make_user(tx: Tx, target: Target | None, said: Said, *, verified: bool
     if role != "user":
         await staff_made.send(tx, (user_id, role))
     if target is not None:
-        await welcome(tx, user_id, target, verified=verified)
+        await claim_signup_bonus(tx, user_id, target, verified=verified)
     return user_id
 
 

@@ -7,8 +7,8 @@ from hortus.accounts import users
 from hortus.accounts.consents import Said
 from hortus.accounts.errors import AccountSuspended
 from hortus.accounts.identifiers import Holder, delete_unverified, holder_of, mark_verified
+from hortus.accounts.signup_bonus import claim_signup_bonus
 from hortus.accounts.tables import MAY_ENTER, Device, Identifier, User
-from hortus.accounts.welcome import welcome
 from hortus.auth import mfa, otp
 from hortus.auth.access import Ended, end_access
 from hortus.auth.credentials import keep_a_way_in
@@ -142,7 +142,7 @@ async def add(tx: Tx, user_id: str, target: Target) -> Identifier | Problem:
         )
         if (await tx.execute(statement)).first() is None:
             return IdentifierTaken()
-        await welcome(tx, user_id, target, verified=True)
+        await claim_signup_bonus(tx, user_id, target, verified=True)
         await otp.tell_user(tx, user_id, "identifier_added", but=target, identifier=target.value)
     found = select(Identifier).where(Identifier.kind == target.kind, Identifier.value == target.value)
     return (await tx.execute(found)).scalar_one()

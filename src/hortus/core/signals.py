@@ -1,6 +1,6 @@
 """How a lower feature lets higher ones take part without knowing them.
 
-`accounts` announces that a user was verified; `main` connects the welcome grant of `ledger`.
+`accounts` announces that a user was verified; `main` connects the sign-up bonus of `ledger`.
 Handlers run in the sender's transaction: all of it happens or none.
 """
 

@@ -1,23 +1,24 @@
-"""Credits: all arithmetic of what users have, hold and spend, in micro-credits.
+"""Credits in micro-credits: grants, reservations, settlements, clawbacks, and the double-entry ledger behind them.
 
-Every verb works in the caller's transaction and never commits.
+Every function works in the caller's transaction and never commits.
 """
 
 from hortus.ledger.balances import Balance, balance
-from hortus.ledger.entries import EntryLine, Moved, entries, moved
+from hortus.ledger.entries import EntryLine, LedgerChange, changes_by_kind, entries
 from hortus.ledger.errors import AlreadyReserved, InsufficientCredits, LedgerBroken, UnknownGrant, UnknownReservation
 from hortus.ledger.grants import (
     PRIORITY_BOUGHT,
     PRIORITY_GIFT,
     PRIORITY_PLAN,
-    PRIORITY_WELCOME,
-    WELCOME_AMOUNT,
+    PRIORITY_SIGNUP_BONUS,
+    SIGNUP_BONUS,
     claw_back,
     end_grant,
     expire_grants,
     grant,
-    grant_welcome,
+    grant_signup_bonus,
 )
+from hortus.ledger.low_balance import granted, users_below
 from hortus.ledger.proof import prove, prove_some
 from hortus.ledger.reservations import (
     Hold,
@@ -30,27 +31,26 @@ from hortus.ledger.reservations import (
     reserve_many,
     settle,
 )
-from hortus.ledger.watch import below, granted
 
 __all__ = [
     "PRIORITY_BOUGHT",
     "PRIORITY_GIFT",
     "PRIORITY_PLAN",
-    "PRIORITY_WELCOME",
-    "WELCOME_AMOUNT",
+    "PRIORITY_SIGNUP_BONUS",
+    "SIGNUP_BONUS",
     "AlreadyReserved",
     "Balance",
     "EntryLine",
     "Hold",
     "InsufficientCredits",
     "LedgerBroken",
-    "Moved",
+    "LedgerChange",
     "Release",
     "Settlement",
     "UnknownGrant",
     "UnknownReservation",
     "balance",
-    "below",
+    "changes_by_kind",
     "claw_back",
     "close_many",
     "end_grant",
@@ -58,13 +58,13 @@ __all__ = [
     "expire_grants",
     "expire_reservations",
     "grant",
-    "grant_welcome",
+    "grant_signup_bonus",
     "granted",
-    "moved",
     "prove",
     "prove_some",
     "release",
     "reserve",
     "reserve_many",
     "settle",
+    "users_below",
 ]

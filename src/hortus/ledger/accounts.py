@@ -1,7 +1,7 @@
-"""The locks and the sums: every change to accounts and grants passes here.
+"""Locks and balance updates: every change to accounts and grants is made here.
 
-The order is always the same: lock the accounts by id, read, decide, apply. `apply` changes
-rows only where its guards hold and raises LedgerBroken when one did not.
+The order is always the same: lock the accounts by id, read, decide, apply. `apply` updates rows only where the
+conditions of its WHERE clauses hold, and raises LedgerBroken when one did not.
 """
 
 from collections import defaultdict
@@ -53,17 +53,17 @@ _GRANTS = SetStatement(
 )  # fmt: skip
 
 
-def _nothing(*names: str) -> Any:
+def _zeros(*names: str) -> Any:
     return defaultdict(lambda: dict.fromkeys(names, 0))
 
 
 @dataclass(slots=True)
 class Changes:
-    """What a set of decisions adds to accounts (by user) and to grants (by id)."""
+    """Amounts to add to accounts (by user) and to grants (by id)."""
 
-    accounts: dict[str, dict[str, int]] = field(default_factory=lambda: _nothing("balance", "held", "debt"))
+    accounts: dict[str, dict[str, int]] = field(default_factory=lambda: _zeros("balance", "held", "debt"))
     grants: dict[str, dict[str, int]] = field(
-        default_factory=lambda: _nothing("remaining", "held", "expired", "clawed_back")
+        default_factory=lambda: _zeros("remaining", "held", "expired", "clawed_back")
     )
 
     def account(self, user_id: str, *, balance: int = 0, held: int = 0, debt: int = 0) -> None:
@@ -83,7 +83,7 @@ class Changes:
 
 
 @dataclass(slots=True)
-class Free:
+class FreeCredit:
     """Credit of one grant that is neither held nor expired."""
 
     grant_id: str
@@ -91,12 +91,12 @@ class Free:
 
 
 async def open_account(tx: Tx, user_id: str) -> None:
-    """Make the user's account row if there is none; safe in parallel."""
+    """Insert the user's account row if there is none; safe in parallel."""
     await _OPEN.run(tx, [{"id": user_id}])
 
 
 async def lock(tx: Tx, user_ids: Iterable[str], *, skip_locked: bool = False) -> dict[str, int]:
-    """Lock the accounts in order of id; the debt of each that exists (and was not skipped)."""
+    """Lock the accounts in order of id. Returns the debt of each that exists (and was not skipped)."""
     rows = [{"id": user_id} for user_id in sorted(set(user_ids))]
     if not rows:
         return {}
@@ -104,37 +104,37 @@ async def lock(tx: Tx, user_ids: Iterable[str], *, skip_locked: bool = False) ->
     return {row[0]: row[1] for row in found}
 
 
-async def free_credit(tx: Tx, user_ids: Collection[str], now: datetime) -> dict[str, list[Free]]:
-    """What each user could spend, in the order it burns. Needs the lock."""
-    free: dict[str, list[Free]] = {user_id: [] for user_id in user_ids}
+async def free_credit(tx: Tx, user_ids: Collection[str], now: datetime) -> dict[str, list[FreeCredit]]:
+    """The credit each user can spend, in the order it is spent. Requires the lock."""
+    free: dict[str, list[FreeCredit]] = {user_id: [] for user_id in user_ids}
     if user_ids:
         for user_id, grant_id, amount in await _FREE.run(tx, [{"id": user_id} for user_id in user_ids], now=now):
-            free[user_id].append(Free(grant_id, amount))
+            free[user_id].append(FreeCredit(grant_id, amount))
     return free
 
 
 async def apply(tx: Tx, changes: Changes) -> None:
-    """Write the changes. Needs the lock; raises LedgerBroken when a guard says no."""
+    """Write the changes. Requires the lock. Raises LedgerBroken when a row does not fulfil its conditions."""
     for statement, by_id in ((_GRANTS, changes.grants), (_ACCOUNTS, changes.accounts)):
         rows = [{"id": key, **deltas} for key, deltas in sorted(by_id.items()) if any(deltas.values())]
         if rows and (await statement.run(tx, rows)).rowcount != len(rows):
-            raise LedgerBroken(f"{len(rows)} rows were expected to change, and not all did")
+            raise LedgerBroken(f"expected to update {len(rows)} rows, updated fewer")
 
 
-def burn(free: list[Free], amount: int) -> list[Free]:
-    """Take `amount` from the front of `free`, which shrinks; what was taken from which grant."""
-    taken: list[Free] = []
+def burn(free: list[FreeCredit], amount: int) -> list[FreeCredit]:
+    """Spend `amount` from the front of `free`, in place. Returns the part spent of each grant."""
+    spent: list[FreeCredit] = []
     for source in free:
         part = min(source.amount, amount)
         if part:
-            taken.append(Free(source.grant_id, part))
+            spent.append(FreeCredit(source.grant_id, part))
             source.amount -= part
             amount -= part
-    return taken
+    return spent
 
 
 async def pay_debts(tx: Tx, debts: dict[str, int], now: datetime) -> None:
-    """Let the users' free credit pay their debts, as far as it goes. Needs the lock."""
+    """Pay the users' debts from their free credit, as far as it goes. Requires the lock."""
     owing = {user_id: debt for user_id, debt in debts.items() if debt > 0}
     changes = Changes()
     for user_id, free in (await free_credit(tx, owing, now)).items():

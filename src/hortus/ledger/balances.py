@@ -1,4 +1,4 @@
-"""What a user has."""
+"""Balance of a user."""
 
 from dataclasses import dataclass
 
@@ -28,11 +28,11 @@ class Balance:
 
     @property
     def available(self) -> int:
-        """What can be reserved now, unless negative."""
+        """Micro-credits that can be reserved now; negative while a debt is open."""
         return self.balance - self.held
 
 
 async def balance(source: Source, user_id: str) -> Balance:
-    """The user's credits without those that are expired by now, also where no sweep has booked that yet."""
+    """The user's credits without expired ones, even before the periodic task has booked the expiry."""
     rows = await source.read(_BALANCE, user_id=user_id, now=clock.now())
     return Balance(int(rows[0].balance), int(rows[0].held)) if rows else Balance(0, 0)

@@ -1,4 +1,4 @@
-"""The only writer of ledger rows, and the history that a user reads."""
+"""Ledger entries: the only INSERT into the ledger, and the history of a user."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ from hortus.ledger.errors import LedgerBroken
 from hortus.ledger.tables import Entry
 
 ISSUED = "issued"
-"""System account that grants come from: its balance is minus all credit ever given."""
+"""System account that grants are paid from: its balance is the negative of all credit ever granted."""
 REVENUE = "revenue"
-"""System account that settled work pays into."""
+"""System account that receives settlements."""
 EXPIRED = "expired"
-"""System account that unspent credit falls to when its time is over."""
+"""System account that receives credit that expired unspent."""
 CLAWED_BACK = "clawed_back"
-"""System account that refunded and disputed credit returns to."""
+"""System account that receives credit clawed back for refunds and disputes."""
 
-_APART = timedelta(days=1)
-"""More than the clock of a row and the clock of its id are ever apart."""
+_CLOCK_SKEW = timedelta(days=1)
+"""Upper bound of the difference between `created_at` of a row and the time in its id."""
 
 _POST = SetStatement(
     "INSERT INTO ledger_entries (id, account, amount, kind, reason, reference, grant_id, created_at) "
@@ -36,7 +36,7 @@ _POST = SetStatement(
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """`amount` micro-credits from one account to another, under one reference that happens once."""
+    """A transfer of `amount` micro-credits between two accounts. A reference is posted once."""
 
     reference: str
     source: str
@@ -49,7 +49,7 @@ class Movement:
 
 @dataclass(frozen=True, slots=True)
 class EntryLine:
-    """One line of a user's history. `amount` is in micro-credits: positive came in, negative went out."""
+    """One line of a user's history. `amount` is in micro-credits: positive is a credit, negative a debit."""
 
     id: str
     amount: int
@@ -60,7 +60,7 @@ class EntryLine:
 
 
 async def post(tx: Tx, movements: Sequence[Movement], at: datetime) -> None:
-    """Write both sides of each movement. A reference that was used before fails the transaction."""
+    """Insert both entries of each movement. A reference that was posted before fails the transaction."""
     rows = [
         {
             "id": ids.new(),
@@ -77,25 +77,25 @@ async def post(tx: Tx, movements: Sequence[Movement], at: datetime) -> None:
         for account, amount in ((movement.source, -movement.amount), (movement.target, movement.amount))
     ]
     if rows and (await _POST.run(tx, rows)).rowcount != len(rows):
-        raise LedgerBroken("not every entry was written")
+        raise LedgerBroken(f"expected to insert {len(rows)} entries, inserted fewer")
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
-    """Movements of one kind: how many, and their sum in micro-credits."""
+class LedgerChange:
+    """Number and sum, in micro-credits, of the entries of one kind."""
 
     kind: str
     count: int
     amount: int
 
 
-async def moved(tx: Tx, user_id: str, start: datetime, end: datetime) -> list[Moved]:
-    """What moved on a user's account from `start` until before `end`, by kind; costs as much as that time is long."""
-    nearby = (Entry.id >= ids.lowest_at(start - _APART), Entry.id < ids.lowest_at(end + _APART))
+async def changes_by_kind(tx: Tx, user_id: str, start: datetime, end: datetime) -> list[LedgerChange]:
+    """Entries of a user's account from `start` until before `end`, summed by kind; reads the entries of that time."""
+    nearby = (Entry.id >= ids.lowest_at(start - _CLOCK_SKEW), Entry.id < ids.lowest_at(end + _CLOCK_SKEW))
     within = (Entry.account == user_id, *nearby, Entry.created_at >= start, Entry.created_at < end)
     query = select(Entry.kind, func.count(), func.sum(Entry.amount)).where(*within)
     rows = await tx.execute(query.group_by(Entry.kind).order_by(Entry.kind))
-    return [Moved(kind, count, int(amount)) for kind, count, amount in rows]
+    return [LedgerChange(kind, count, int(amount)) for kind, count, amount in rows]
 
 
 async def entries(tx: Tx, user_id: str, paging: Paging) -> tuple[list[EntryLine], str | None]:

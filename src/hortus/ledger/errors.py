@@ -1,4 +1,4 @@
-"""What can go wrong with credits."""
+"""Errors of the ledger."""
 
 from hortus.core.errors import Conflict, NotFound, Problem
 
@@ -18,7 +18,7 @@ class InsufficientCredits(Problem):
 
 
 class AlreadyReserved(Conflict):
-    """A reservation with this reference was made before, whatever became of it."""
+    """A reservation with this reference exists already, in whatever state."""
 
     code, title = "already_reserved", "This was reserved before"
 
@@ -27,16 +27,16 @@ class AlreadyReserved(Conflict):
 
 
 class UnknownReservation(NotFound):
-    """No reservation bears this reference."""
+    """No reservation has this reference."""
 
     code = "reservation_not_found"
 
 
 class UnknownGrant(NotFound):
-    """No grant bears this reference (yet: the event that makes it may still be on its way)."""
+    """No grant has this reference, or not yet: the event that creates it may still be pending."""
 
     code = "grant_not_found"
 
 
 class LedgerBroken(RuntimeError):
-    """A row changed under its lock. Nothing of the transaction may be committed."""
+    """A row changed despite its lock. The transaction must be rolled back."""

@@ -1,4 +1,4 @@
-"""Credit that comes in, and credit that goes without being spent."""
+"""Grants: credit that comes in, expires, or is clawed back."""
 
 from datetime import datetime
 from typing import Final
@@ -12,16 +12,16 @@ from hortus.core.money import MICRO
 from hortus.ledger.accounts import Changes, apply, lock, open_account, pay_debts
 from hortus.ledger.entries import CLAWED_BACK, EXPIRED, ISSUED, Movement, post
 from hortus.ledger.errors import UnknownGrant
-from hortus.ledger.watch import granted
+from hortus.ledger.low_balance import granted
 
 PRIORITY_PLAN: Final = 10
-"""A plan's monthly credit burns first: it will be gone at the end of the period anyway."""
-PRIORITY_WELCOME: Final = 20
+"""A plan's monthly credit is spent first: it expires at the end of the period."""
+PRIORITY_SIGNUP_BONUS: Final = 20
 PRIORITY_GIFT: Final = 30
 PRIORITY_BOUGHT: Final = 40
-"""What was paid for lasts longest."""
+"""Purchased credit is spent last."""
 
-WELCOME_AMOUNT: Final = 5 * MICRO
+SIGNUP_BONUS: Final = 5 * MICRO
 
 _INSERT = SetStatement(
     "INSERT INTO credit_grants (id, user_id, reference, reason, priority, amount, remaining, held, expired, "
@@ -63,12 +63,12 @@ async def grant(
     priority: int = PRIORITY_BOUGHT,
     expires_at: datetime | None = None,
 ) -> bool:
-    """Give `amount` micro-credits (above zero). A debt is paid first.
+    """Grant `amount` micro-credits (above zero); an open debt is paid first.
 
-    True the first time; False, and nothing happens, when `reference` was granted before.
+    False, without any change, when `reference` was granted before.
     """
     if amount <= 0:
-        raise ValueError("a grant must be more than nothing")
+        raise ValueError("amount must be > 0")
     now = clock.now()
     await open_account(tx, user_id)
     debt = (await lock(tx, [user_id]))[user_id]
@@ -93,28 +93,27 @@ async def grant(
     return True
 
 
-async def grant_welcome(tx: Tx, user_id: str) -> bool:
-    """The one-time grant of a new user; True the first time."""
+async def grant_signup_bonus(tx: Tx, user_id: str) -> bool:
+    """Grant the sign-up bonus, once per user. False when the user has it already."""
     return await grant(
         tx,
         user_id,
-        WELCOME_AMOUNT,
-        reference=f"welcome:{user_id}",
-        reason="Welcome",
-        priority=PRIORITY_WELCOME,
+        SIGNUP_BONUS,
+        reference=f"signup_bonus:{user_id}",
+        reason="SignupBonusRule",
+        priority=PRIORITY_SIGNUP_BONUS,
     )
 
 
 async def claw_back(tx: Tx, *, grant_reference: str, reference: str, amount: int | None = None) -> int:
-    """Reverse a grant that was refunded or lost in a dispute: all of it, or `amount` of it.
+    """Reverse a grant whose payment was refunded or disputed: all of it, or `amount` of it.
 
-    What is neither spent nor held goes at once; for the rest the balance falls and a debt
-    stays, which free credit pays now and later grants pay first. What expired unspent is
-    not asked for again. The answer is how much the balance fell; 0 when `reference` was
-    used before or nothing is left to reverse. Raises UnknownGrant.
+    Credit that is neither spent nor held is removed at once. The rest becomes a debt, which free credit pays now
+    and later grants pay first. Credit that expired unspent is not clawed back. Returns the decrease of the balance:
+    0 when `reference` was used before or nothing is left to reverse. Raises UnknownGrant.
     """
     if amount is not None and amount <= 0:
-        raise ValueError("claw back more than nothing")
+        raise ValueError("amount must be > 0")
     now = clock.now()
     owner = (await tx.execute(_OWNER, {"reference": grant_reference})).one_or_none()
     if owner is None:
@@ -139,7 +138,7 @@ async def claw_back(tx: Tx, *, grant_reference: str, reference: str, amount: int
 
 
 async def end_grant(tx: Tx, reference: str) -> bool:
-    """Let what is left of a grant expire now instead of later; whether there was such a grant."""
+    """Expire the rest of a grant now. False when there is no such grant."""
     owner = (await tx.execute(_OWNER, {"reference": reference})).one_or_none()
     if owner is None:
         return False
@@ -149,9 +148,9 @@ async def end_grant(tx: Tx, reference: str) -> bool:
 
 
 async def expire_grants(tx: Tx, *, limit: int = 500) -> int:
-    """Take what is left of grants whose time is over, save what is held; how many grants that were.
+    """Book the expiry of grants past `expires_at`, except credit that is held. Returns the number of grants.
 
-    At most `limit` per call, passing over accounts that are busy: run it until it gives 0.
+    Handles at most `limit` grants per call and skips accounts that are locked: repeat until it returns 0.
     """
     now = clock.now()
     found = (await tx.execute(_EXPIRED, {"now": now, "limit": limit})).all()
@@ -163,14 +162,14 @@ async def expire_grants(tx: Tx, *, limit: int = 500) -> int:
     movements: list[Movement] = []
     kept: list[dict[str, object]] = []
     for grant_id, user_id, rest, expired, own in await _REST.run(tx, wanted):
-        # What was held while all of it was clawed back has been paid for by a debt: it does not expire as well.
+        # Credit held while its grant was clawed back is covered by a debt already: it does not expire as well.
         gone = min(rest, own - expired)
         if gone < rest:
             kept.append({"id": grant_id, "user_id": user_id})
         if gone:
             changes.grant(grant_id, remaining=-gone, expired=gone)
             changes.account(user_id, balance=-gone)
-            # A grant may expire in steps, as its holds are released; the sum so far tells them apart.
+            # A grant can expire in steps as its holds are released; the sum so far makes the reference unique.
             reference = f"expiry:{grant_id}:{expired + gone}"
             movements.append(Movement(reference, user_id, EXPIRED, gone, "expiry", grant_id=grant_id))
     await apply(tx, changes)

@@ -1,4 +1,4 @@
-"""Hold credit before the work, then settle or release it: once, whatever happens twice."""
+"""Reservations: hold credit before the work, then settle or release it exactly once."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from hortus.core import clock
 from hortus.core.db import Moment, Tx
 from hortus.core.db.bulk import SetStatement
 from hortus.core.telemetry import metrics
-from hortus.ledger.accounts import Changes, Free, apply, burn, free_credit, lock, pay_debts
+from hortus.ledger.accounts import Changes, FreeCredit, apply, burn, free_credit, lock, pay_debts
 from hortus.ledger.entries import REVENUE, Movement, post
 from hortus.ledger.errors import AlreadyReserved, InsufficientCredits, UnknownReservation
 
@@ -35,9 +35,10 @@ _READ = SetStatement(
     reference="text",
 )
 _CLOSE = SetStatement(
-    "UPDATE credit_reservations SET status = d.outcome, settled_amount = d.paid, closed_at = :now "
-    "FROM {rows} WHERE credit_reservations.reference = d.wanted AND status = 'open' RETURNING reference",
-    wanted="text", outcome="text", paid="bigint",
+    "UPDATE credit_reservations SET status = d.status, settled_amount = d.settled_amount, closed_at = :now "
+    "FROM {rows} WHERE credit_reservations.reference = d.reference "
+    "AND credit_reservations.status = 'open' RETURNING credit_reservations.reference",
+    reference="text", status="text", settled_amount="bigint",
 )  # fmt: skip
 _OVERDUE = text(
     "SELECT reference, user_id, amount FROM credit_reservations WHERE status = 'open' AND expires_at <= :now "
@@ -47,7 +48,7 @@ _OVERDUE = text(
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A wish to reserve `amount` micro-credits (0 is allowed and recorded) for as long as `lasts`."""
+    """Parameters of a reservation: `amount` micro-credits (0 is allowed and recorded) for the duration `lasts`."""
 
     user_id: str
     amount: int
@@ -56,12 +57,12 @@ class Hold:
 
     def __post_init__(self) -> None:
         if self.amount < 0:
-            raise ValueError("nobody reserves less than nothing")
+            raise ValueError("amount must be >= 0")
 
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """A wish to settle a reservation for `amount` micro-credits; None is all of it."""
+    """Settles a reservation for `amount` micro-credits; None charges all of it."""
 
     reference: str
     amount: int | None = None
@@ -69,7 +70,7 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A wish to give a whole reservation back."""
+    """Releases a whole reservation."""
 
     reference: str
 
@@ -79,7 +80,7 @@ class _Reserved:
     user_id: str
     amount: int
     is_open: bool
-    parts: list[Free]
+    parts: list[FreeCredit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +98,9 @@ async def reserve(tx: Tx, user_id: str, amount: int, *, reference: str, lasts: t
 
 
 async def reserve_many(tx: Tx, holds: Sequence[Hold]) -> list[InsufficientCredits | AlreadyReserved | None]:
-    """Hold for each in turn: first come, first served. None where it succeeded, otherwise why not.
+    """Reserve in order, first come, first served: None where it succeeded, otherwise the error.
 
-    N parallel calls against credit for k let exactly k through.
+    Of N parallel calls against credit for k, exactly k succeed.
     """
     now = clock.now()
     paying = {hold.user_id for hold in holds if hold.amount}
@@ -111,7 +112,7 @@ async def reserve_many(tx: Tx, holds: Sequence[Hold]) -> list[InsufficientCredit
     reservations: list[dict[str, object]] = []
     parts: list[dict[str, object]] = []
     for hold in holds:
-        # Without an account row there never was a grant.
+        # A user without an account row never had a grant.
         available = sum(source.amount for source in free.get(hold.user_id, ())) - debts.get(hold.user_id, 0)
         if hold.reference in known:
             answers.append(AlreadyReserved(hold.reference))
@@ -134,7 +135,7 @@ async def reserve_many(tx: Tx, holds: Sequence[Hold]) -> list[InsufficientCredit
             changes.account(hold.user_id, held=hold.amount)
     await apply(tx, changes)
     if reservations and (await _INSERT.run(tx, reservations, now=now)).rowcount != len(reservations):
-        # Another transaction took one of the references since we looked; a repeat will see which.
+        # Another transaction inserted one of the references after our SELECT; a retry finds out which.
         raise AlreadyReserved(str(reservations[0]["reference"]) if len(reservations) == 1 else "")
     if parts:
         await _INSERT_PARTS.run(tx, parts)
@@ -153,32 +154,32 @@ def _row_of(hold: Hold, now: datetime) -> dict[str, object]:
 async def settle(tx: Tx, reference: str, amount: int | None = None) -> bool:
     """Charge `amount` of the reservation (all of it by default) and release the rest.
 
-    True the first time; False when it was settled, released or expired before. Raises
-    ValueError for more than was reserved, and UnknownReservation.
+    False when it was settled, released or expired before. Raises ValueError for more than was reserved, and
+    UnknownReservation.
     """
     return _first(await close_many(tx, [Settlement(reference, amount)]))
 
 
 async def release(tx: Tx, reference: str) -> bool:
-    """Give the whole reservation back; True the first time, False when it was closed before."""
+    """Release the whole reservation. False when it was closed before."""
     return _first(await close_many(tx, [Release(reference)]))
 
 
-async def close_many(tx: Tx, wishes: Sequence[Settlement | Release]) -> list[bool | ValueError | UnknownReservation]:
-    """`settle` or `release` for each, under one lock; what it would raise is the answer in its place."""
-    return await _close(tx, [_closing(each) for each in wishes])
+async def close_many(tx: Tx, closings: Sequence[Settlement | Release]) -> list[bool | ValueError | UnknownReservation]:
+    """`settle` or `release` each, under one lock; errors are returned in place, not raised."""
+    return await _close(tx, [_closing(each) for each in closings])
 
 
-def _closing(wish: Settlement | Release) -> _Closing:
-    if isinstance(wish, Settlement):
-        return _Closing(wish.reference, "settled", wish.amount)
-    return _Closing(wish.reference, "released", 0)
+def _closing(closing: Settlement | Release) -> _Closing:
+    if isinstance(closing, Settlement):
+        return _Closing(closing.reference, "settled", closing.amount)
+    return _Closing(closing.reference, "released", 0)
 
 
 async def expire_reservations(tx: Tx, *, limit: int = 500) -> list[str]:
-    """Release reservations that nobody closed in time; their references.
+    """Release reservations that were not closed before `expires_at`. Returns their references.
 
-    At most `limit` per call, passing over accounts that are busy: run it until it gives none.
+    Handles at most `limit` reservations per call and skips accounts that are locked: repeat until it returns none.
     """
     overdue = (await tx.execute(_OVERDUE, {"now": clock.now(), "limit": limit})).all()
     locked = await lock(tx, {user_id for _, user_id, amount in overdue if amount}, skip_locked=True)
@@ -200,7 +201,7 @@ async def _close(tx: Tx, closings: Sequence[_Closing]) -> list[bool | ValueError
     if not closings:
         return []
     now = clock.now()
-    # Who and how much never change, so they are read before the lock; `_CLOSE` decides who closed it.
+    # User and amount are immutable, so they are read before the lock; `_CLOSE` decides which call closes it.
     reserved = await _read(tx, [closing.reference for closing in closings])
     answers: list[bool | ValueError | UnknownReservation] = []
     wanted: dict[str, _Closing] = {}
@@ -209,7 +210,7 @@ async def _close(tx: Tx, closings: Sequence[_Closing]) -> list[bool | ValueError
         if found is None:
             answers.append(UnknownReservation())
         elif closing.amount is not None and not 0 <= closing.amount <= found.amount:
-            answers.append(ValueError(f"{closing.amount} is not within the {found.amount} that were reserved"))
+            answers.append(ValueError(f"amount must be 0 to {found.amount}, not {closing.amount}"))
         else:
             first = found.is_open and closing.reference not in wanted
             answers.append(first)
@@ -232,16 +233,16 @@ async def _read(tx: Tx, references: Iterable[str]) -> dict[str, _Reserved]:
     for reference, user_id, amount, status, grant_id, part in rows:
         entry = found.setdefault(reference, _Reserved(user_id, amount, status == "open", []))
         if grant_id is not None:
-            entry.parts.append(Free(grant_id, part))
+            entry.parts.append(FreeCredit(grant_id, part))
     return found
 
 
 async def _mark_closed(tx: Tx, reserved: dict[str, _Reserved], closings: Iterable[_Closing], now: datetime) -> set[str]:
     rows = [
         {
-            "wanted": closing.reference,
-            "outcome": closing.outcome,
-            "paid": reserved[closing.reference].amount if closing.amount is None else closing.amount,
+            "reference": closing.reference,
+            "status": closing.outcome,
+            "settled_amount": reserved[closing.reference].amount if closing.amount is None else closing.amount,
         }
         for closing in sorted(closings, key=lambda closing: closing.reference)
     ]

@@ -1,6 +1,6 @@
-"""Credits in double entry. Amounts are micro-credits.
+"""Tables of the double-entry ledger. Amounts are micro-credits.
 
-`user_id` is no foreign key: money outlives people. Erasure anonymises the user and keeps these rows.
+`user_id` is not a foreign key: erasing a user anonymises the user and keeps these rows.
 """
 
 from datetime import datetime
@@ -11,15 +11,15 @@ from sqlalchemy.orm import Mapped, mapped_column
 from hortus.core.db import Base, append_only, id_type
 
 REFERENCE = String(120).with_variant(String(120, collation="C"), "postgresql")
-ROOM_TO_UPDATE = {"fillfactor": 80}  # updates stay on their page and touch no index
+HOT_UPDATES = {"fillfactor": 80}  # leaves space for heap-only updates, which touch no index
 
 
 class CreditAccount(Base):
-    """What one user has. Whoever changes it or the user's grants holds this row's lock first.
+    """Credit account of one user. A transaction locks this row before it changes the row or the user's grants.
 
-    `balance` is the sum of the account's entries, and also what remains of its grants less
-    `debt`; `held` is the sum of its open reservations. System accounts have no row, so that
-    no row is hot: their balance is the sum of their entries.
+    `balance` is the sum of the account's entries, and equals the remaining amounts of its grants less `debt`;
+    `held` is the sum of its open reservations. System accounts have no row, because every transaction would update
+    it: their balance is the sum of their entries.
     """
 
     __tablename__ = "credit_accounts"
@@ -27,7 +27,7 @@ class CreditAccount(Base):
         CheckConstraint("held >= 0", "held_not_negative"),
         CheckConstraint("debt >= 0", "debt_not_negative"),
         CheckConstraint("held <= balance + debt", "held_is_covered"),
-        {"postgresql_with": ROOM_TO_UPDATE},
+        {"postgresql_with": HOT_UPDATES},
     )
 
     user_id: Mapped[str] = mapped_column(id_type(), primary_key=True)
@@ -37,9 +37,9 @@ class CreditAccount(Base):
 
 
 class CreditGrant(Base):
-    """Credit that came in at once and leaves in order: by priority, then by expiry, then by age.
+    """One grant of credit. Grants are spent by priority, then by expiry, then by age.
 
-    `amount` = `remaining` + spent + `expired` + what was clawed back or paid a debt.
+    `amount` = `remaining` + spent + `expired` + clawed back + used to pay a debt.
     """
 
     __tablename__ = "credit_grants"
@@ -53,7 +53,7 @@ class CreditGrant(Base):
         Index(
             "ix_credit_grants_expiring", "expires_at", postgresql_where=text("is_open"), sqlite_where=text("is_open")
         ),
-        {"postgresql_with": ROOM_TO_UPDATE},
+        {"postgresql_with": HOT_UPDATES},
     )
 
     id: Mapped[str] = mapped_column(id_type(), primary_key=True)
@@ -72,7 +72,7 @@ class CreditGrant(Base):
 
 
 class CreditReservation(Base):
-    """Credit held for one piece of work. It leaves `open` once, and never comes back."""
+    """Credit held for one generation. It leaves the status `open` once and never returns to it."""
 
     __tablename__ = "credit_reservations"
     __table_args__ = (
@@ -85,7 +85,7 @@ class CreditReservation(Base):
             postgresql_where=text("status = 'open'"),
             sqlite_where=text("status = 'open'"),
         ),
-        {"postgresql_with": ROOM_TO_UPDATE},
+        {"postgresql_with": HOT_UPDATES},
     )
 
     reference: Mapped[str] = mapped_column(REFERENCE, primary_key=True)
@@ -99,7 +99,7 @@ class CreditReservation(Base):
 
 
 class ReservationPart(Base):
-    """How much of a reservation one grant holds. Spent from position 0 upwards; never changed."""
+    """The part of a reservation that one grant holds. Spent from position 0 upwards; rows are immutable."""
 
     __tablename__ = "reservation_parts"
     __table_args__ = (CheckConstraint("amount > 0", "amount_is_positive"),)
@@ -111,7 +111,7 @@ class ReservationPart(Base):
 
 
 class Entry(Base):
-    """One side of one movement. The entries of a reference sum to zero; no row is ever changed.
+    """One side of a movement. The entries of a reference sum to zero; rows are immutable.
 
     `account` is a user's id or one of the system accounts in `entries`.
     """

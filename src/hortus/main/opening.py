@@ -176,7 +176,7 @@ def _add_messages(resources: Resources, configuration: Configuration, database: 
     codes.carry(database)
     resources.add(codes)
     keys = settings.keys_for("one-time codes")
-    accounts.Welcome(keys, real_mail=which.real_mail, real_sms=which.real_sms).carry(database)
+    accounts.SignupBonusRule(keys, real_mail=which.real_mail, real_sms=which.real_sms).carry(database)
 
 
 async def _compare_settings(settings: Settings, database: Database, role: Role) -> None:
@@ -194,7 +194,7 @@ def _connect_signals() -> None:
     """Let packages react to what happens in others; again is fine."""
     generation.taken_down.connect(chat.on_taken_down)
     accounts.staff_made.connect(_log_staff)
-    accounts.user_welcomed.connect(_welcome)
+    accounts.signup_bonus_due.connect(_grant_signup_bonus)
     auth.role_given_by_issuer.connect(_log_role)
     accounts.consent_said.connect(privacy.note_consent)
     accounts.account_reopened.connect(privacy.note_reopened)
@@ -277,8 +277,8 @@ def _trust(settings: Settings) -> float:
     return LEASE_SECONDS if settings.redis_url else 0.0
 
 
-async def _welcome(tx: Tx, user_id: str) -> None:
-    await ledger.grant_welcome(tx, user_id)
+async def _grant_signup_bonus(tx: Tx, user_id: str) -> None:
+    await ledger.grant_signup_bonus(tx, user_id)
 
 
 async def _log_role(tx: Tx, given: auth.RoleGiven) -> None:

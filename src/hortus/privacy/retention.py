@@ -41,7 +41,7 @@ async def sweep_sessions(database: Database, days: int) -> int:
 async def sweep_uses(database: Database, days: int) -> int:
     """Forget the single uses of quotas and budgets; how many. Their references are ids of generations long ended."""
     oldest, gone = ids.lowest_at(clock.now() - timedelta(days=max(days, 35))), 0
-    for name in ("quota_takes", "budget_takes"):
+    for name in ("quota_uses", "budget_uses"):
         table = table_named(name)
         gone += await rows.remove(database, table, table.c.reference < oldest)
     return gone

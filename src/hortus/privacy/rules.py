@@ -73,7 +73,7 @@ RULES: dict[str, Rule] = {
     "passkeys": shown(by("user_id"), "credential_id", "public_key", "sign_count"),
     "external_accounts": shown(by("user_id")),
     "api_key_secrets": left_out(SECRET, through("key_id", "api_keys")),
-    "budget_takes": left_out("the single calls of keys; `budget_usage` has their sums", through("key_id", "api_keys")),
+    "budget_uses": left_out("the single calls of keys; `budget_usage` has their sums", through("key_id", "api_keys")),
     "budget_usage": shown(through("key_id", "api_keys")),
     "api_keys": shown(by("user_id")),
     "consent_records": shown(by("user_id"), erase=Blank({"network": None})),
@@ -91,9 +91,9 @@ RULES: dict[str, Rule] = {
     ),
     "tasks": left_out("work that is being done now; its results are in the other files", by("user_id")),
     # What they used and paid
-    "quota_takes": left_out("the single uses; `quota_usage` has their sums", by("user_id")),
+    "quota_uses": left_out("the single uses; `quota_usage` has their sums", by("user_id")),
     "quota_usage": shown(by("user_id")),
-    "plan_holders": shown(by("user_id")),
+    "user_plans": shown(by("user_id")),
     "generations": shown(
         by("user_id"),
         "job_handle",
@@ -171,7 +171,7 @@ OTHERS: dict[str, str] = {
     "task_workers": "processes",
     "vendor_prices": "what is sold",
     "webhook_events": "found by what they say, and swept after a time (`erase.py`, `retention.py`)",
-    "welcomed": "keyed digests of whoever was welcomed, so that nobody is welcomed twice; kept for good",
+    "signup_bonus_claims": "keyed digests of addresses that claimed the sign-up bonus, granted once; kept for good",
     "wrong_codes": "keyed digests, gone within days",
 }
 

@@ -6,14 +6,14 @@ from hortus.core.db import Moment
 from hortus.core.db.bulk import SetStatement
 from hortus.core.db.compiled_select import Read
 
-KNOWN = SetStatement("SELECT reference FROM quota_takes WHERE reference IN (SELECT d.id FROM {rows})", id="text")
+KNOWN = SetStatement("SELECT reference FROM quota_uses WHERE reference IN (SELECT d.id FROM {rows})", id="text")
 
 # Returns a row with a null plan when there is no plan at all; the caller must raise then.
 LIMITS = SetStatement(
     'SELECT u.id, u.plan_id, w.kind, w."window", w."limit", CAST(s.qualities AS text) FROM ('
     "SELECT d.id, COALESCE(h.plan_id, (SELECT p.id FROM plans AS p WHERE p.name = 'basic' AND p.active "
     "ORDER BY p.version DESC LIMIT 1)) AS plan_id FROM {rows} "
-    "LEFT JOIN plan_holders AS h ON h.user_id = d.id AND (h.until IS NULL OR h.until > :now)"
+    "LEFT JOIN user_plans AS h ON h.user_id = d.id AND (h.until IS NULL OR h.until > :now)"
     ") AS u LEFT JOIN plans AS s ON s.id = u.plan_id LEFT JOIN plan_windows AS w ON w.plan_id = u.plan_id",
     id="text",
 )
@@ -43,17 +43,17 @@ COUNT = SetStatement(
     most="bigint",
 )
 INSERT_USES = SetStatement(
-    "INSERT INTO quota_takes (reference, user_id, kind, count, day, month, status, created_at) "
-    "SELECT d.reference, d.user_id, d.kind, d.amount, :day, :month, 'taken', :now FROM {rows} WHERE true "
+    "INSERT INTO quota_uses (reference, user_id, kind, count, day, month, status, created_at) "
+    "SELECT d.reference, d.user_id, d.kind, d.amount, :day, :month, 'consumed', :now FROM {rows} WHERE true "
     "ON CONFLICT (reference) DO NOTHING",
     reference="text", user_id="text", kind="text", amount="bigint",
 )  # fmt: skip
 LOCK_USES = SetStatement(
-    "SELECT reference FROM quota_takes WHERE reference IN (SELECT d.id FROM {rows}) ORDER BY reference {lock}",
+    "SELECT reference FROM quota_uses WHERE reference IN (SELECT d.id FROM {rows}) ORDER BY reference {lock}",
     id="text",
 )
 RESTORE = SetStatement(
-    "UPDATE quota_takes SET status = 'given_back' WHERE reference IN (SELECT d.id FROM {rows}) AND status = 'taken' "
+    "UPDATE quota_uses SET status = 'restored' WHERE reference IN (SELECT d.id FROM {rows}) AND status = 'consumed' "
     "RETURNING reference, user_id, kind, count, day, month",
     id="text",
 ).answering(reference=String(), user_id=String(), kind=String(), count=Integer(), day=Date(), month=Date())
@@ -74,7 +74,7 @@ USAGE = Read(
         'LEFT JOIN quota_usage AS q ON q.user_id = :user_id AND q.kind = w.kind AND q."window" = w."window" '
         "AND q.starts_on = CASE w.\"window\" WHEN 'day' THEN :day ELSE :month END "
         "WHERE p.id = COALESCE("
-        "(SELECT h.plan_id FROM plan_holders AS h WHERE h.user_id = :user_id AND (h.until IS NULL OR h.until > :now)), "
+        "(SELECT h.plan_id FROM user_plans AS h WHERE h.user_id = :user_id AND (h.until IS NULL OR h.until > :now)), "
         "(SELECT b.id FROM plans AS b WHERE b.name = 'basic' AND b.active ORDER BY b.version DESC LIMIT 1)) "
         'ORDER BY w.kind, w."window"'
     )
@@ -91,9 +91,7 @@ USAGE = Read(
 
 _BUDGET_KEY = {"key_id": "text", "period": "text", "starts_on": "date"}
 
-BUDGET_KNOWN = SetStatement(
-    "SELECT reference FROM budget_takes WHERE reference IN (SELECT d.id FROM {rows})", id="text"
-)
+BUDGET_KNOWN = SetStatement("SELECT reference FROM budget_uses WHERE reference IN (SELECT d.id FROM {rows})", id="text")
 BUDGET_OPEN = SetStatement(
     'INSERT INTO budget_usage (key_id, "window", starts_on, accepted, calls, credits, failures) '
     "SELECT d.key_id, d.period, d.starts_on, 0, 0, 0, 0 FROM {rows} WHERE true "
@@ -119,18 +117,18 @@ BUDGET_COUNT = SetStatement(
     most_calls="bigint", most_credits="bigint",
 )  # fmt: skip
 BUDGET_INSERT = SetStatement(
-    "INSERT INTO budget_takes (reference, key_id, calls, credits, day, month, status, created_at) "
-    "SELECT d.reference, d.key_id, d.calls, d.credits, :day, :month, 'taken', :now FROM {rows} WHERE true "
+    "INSERT INTO budget_uses (reference, key_id, calls, credits, day, month, status, created_at) "
+    "SELECT d.reference, d.key_id, d.calls, d.credits, :day, :month, 'consumed', :now FROM {rows} WHERE true "
     "ON CONFLICT (reference) DO NOTHING",
     reference="text", key_id="text", calls="bigint", credits="bigint",
 )  # fmt: skip
 BUDGET_LOCK_USES = SetStatement(
-    "SELECT reference FROM budget_takes WHERE reference IN (SELECT d.id FROM {rows}) ORDER BY reference {lock}",
+    "SELECT reference FROM budget_uses WHERE reference IN (SELECT d.id FROM {rows}) ORDER BY reference {lock}",
     id="text",
 )
 BUDGET_RESTORE = SetStatement(
-    "UPDATE budget_takes SET status = 'given_back' WHERE reference IN (SELECT d.id FROM {rows}) "
-    "AND status = 'taken' RETURNING reference, key_id, calls, credits, day, month",
+    "UPDATE budget_uses SET status = 'restored' WHERE reference IN (SELECT d.id FROM {rows}) "
+    "AND status = 'consumed' RETURNING reference, key_id, calls, credits, day, month",
     id="text",
 ).answering(reference=String(), key_id=String(), calls=BigInteger(), credits=BigInteger(), day=Date(), month=Date())
 BUDGET_SERIES = SetStatement(

@@ -62,7 +62,7 @@ class PlanWindow(Base):
 class UserPlan(Base):
     """The plan assigned to a user until a time (null: unlimited). A user without a row has the newest `basic`."""
 
-    __tablename__ = "plan_holders"
+    __tablename__ = "user_plans"
     __table_args__ = (Index(None, "plan_id"),)
 
     user_id: Mapped[str] = mapped_column(id_type(), primary_key=True)
@@ -86,9 +86,9 @@ class QuotaUsage(Base):
 class QuotaUseRow(Base):
     """One use of quota and the periods it was counted in, so that it can be restored there, once."""
 
-    __tablename__ = "quota_takes"
+    __tablename__ = "quota_uses"
     __table_args__ = (
-        CheckConstraint("status IN ('taken', 'given_back')", "status_is_known"),
+        CheckConstraint("status IN ('consumed', 'restored')", "status_is_known"),
         CheckConstraint("count >= 0", "count_not_negative"),
         Index(None, "user_id"),
         {"postgresql_with": HOT_UPDATES},
@@ -130,9 +130,9 @@ class BudgetUsage(Base):
 class BudgetUseRow(Base):
     """One call of a key and the periods it was counted in, so that it can be restored there, once."""
 
-    __tablename__ = "budget_takes"
+    __tablename__ = "budget_uses"
     __table_args__ = (
-        CheckConstraint("status IN ('taken', 'given_back')", "status_is_known"),
+        CheckConstraint("status IN ('consumed', 'restored')", "status_is_known"),
         CheckConstraint("calls >= 0", "calls_not_negative"),
         CheckConstraint("credits >= 0", "credits_not_negative"),
         {"postgresql_with": HOT_UPDATES},

@@ -38,7 +38,7 @@ async def test_a_new_number_signs_up_at_verify_and_signs_in_again(hortus: Hortus
     assert tokens["user"]["mobile_number"] == NUMBER
     assert tokens["user"]["email"] is None
     client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
-    assert (await client.get("/api/user/me")).json()["usage"]["credits"]["available"] == str(ledger.WELCOME_AMOUNT)
+    assert (await client.get("/api/user/me")).json()["usage"]["credits"]["available"] == str(ledger.SIGNUP_BONUS)
     again = await client.post("/api/auth/verify-otp", json={"mobile_number": NUMBER, "code": code})
     assert (again.status_code, again.json()["code"]) == (401, "bad_code")
     with later(61):

@@ -14,7 +14,7 @@ async def mails(hortus: Hortus) -> int:
         return (await tx.execute(text("SELECT count(*) FROM tasks WHERE name = 'senders.mail'"))).scalar_one()
 
 
-async def welcomed(hortus: Hortus) -> int:
+async def mails_sent(hortus: Hortus) -> int:
     """How many mails there are once that of the registration is written, which is after its answer."""
     async with asyncio.timeout(20):
         while not (count := await mails(hortus)):
@@ -24,7 +24,7 @@ async def welcomed(hortus: Hortus) -> int:
 
 async def test_the_owner_hears_of_a_new_passkey_once(hortus: Hortus):
     client, device = await hortus.customer(), Authenticator()
-    before = await welcomed(hortus)
+    before = await mails_sent(hortus)
     refused = await send(client, "register", device.create(await asked(client, "register"), flags=0))
     assert (refused.status_code, await mails(hortus)) == (422, before)
     body, key = {"credential": device.create(await asked(client, "register"))}, {"Idempotency-Key": "once"}
@@ -38,7 +38,7 @@ async def test_the_owner_hears_that_the_second_factor_is_gone(hortus: Hortus):
         client = await hortus.customer()
         app = await set_up(client)
         travel.shift(30)
-        before = await welcomed(hortus)
+        before = await mails_sent(hortus)
         assert (await client.post("/api/auth/totp/disable", json={"code": app.wrong()})).status_code == 401
         assert await mails(hortus) == before
         assert (await client.post("/api/auth/totp/disable", json={"code": app.code()})).status_code == 204

@@ -14,7 +14,7 @@ from tests.serving import Hortus, serve
 from hortus import ledger
 
 CREDIT = 1_000_000
-WELCOME, SMALL, PRO = 5 * CREDIT, 100 * CREDIT, 2000 * CREDIT
+BONUS, SMALL, PRO = 5 * CREDIT, 100 * CREDIT, 2000 * CREDIT
 
 
 @pytest.fixture

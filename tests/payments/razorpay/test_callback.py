@@ -7,7 +7,7 @@ import json
 import pytest
 from tests.billing.conftest import available, buy, rows, usage
 from tests.emulators.razorpay import RazorpayEmulator
-from tests.payments.razorpay.conftest import PRO, SMALL, WELCOME, Post, of_checkout
+from tests.payments.razorpay.conftest import BONUS, PRO, SMALL, Post, of_checkout
 from tests.serving import Hortus
 
 VERIFY = "/api/payment/razorpay/verify"
@@ -46,7 +46,7 @@ async def test_the_browser_alone_is_enough(shop: Hortus, vendor: RazorpayEmulato
     fields = vendor.callback(vendor.pay(bought, "card"), bought)
     answer = await customer.post(VERIFY + "/", json=fields)
     assert (answer.status_code, answer.json()["status"]) == (200, "paid")
-    assert await available(customer) == WELCOME + SMALL
+    assert await available(customer) == BONUS + SMALL
 
 
 async def test_a_forged_word_opens_nothing_and_asks_nobody(shop: Hortus, vendor: RazorpayEmulator):
@@ -83,7 +83,7 @@ async def test_a_forged_word_opens_nothing_and_asks_nobody(shop: Hortus, vendor:
         sent = {"content": json.dumps(bad), "headers": {"Content-Type": "application/json"}}
         assert (await customer.post(VERIFY, **sent)).status_code == 422, bad
     assert len(vendor.calls) == asked
-    assert await available(customer) == WELCOME
+    assert await available(customer) == BONUS
 
 
 async def test_only_the_owner_of_the_checkout_may_ask(shop: Hortus, vendor: RazorpayEmulator):
@@ -96,7 +96,7 @@ async def test_only_the_owner_of_the_checkout_may_ask(shop: Hortus, vendor: Razo
     assert (refused.status_code, refused.json()["code"]) == (404, "checkout_not_found")
     assert (await shop.anonymous().post(VERIFY, json=fields)).status_code == 401
     assert len(vendor.calls) == asked
-    assert await available(thief) == await available(customer) == WELCOME
+    assert await available(thief) == await available(customer) == BONUS
     # An order of the same account that this shop never made belongs to nobody here.
     foreign = vendor._order(99_00, "INR", None, {})["id"]
     stray = vendor.callback(vendor.pay(foreign), foreign)
@@ -112,7 +112,7 @@ async def test_another_amount_or_currency_grants_nothing(
     payment = vendor.pay(bought, "card", **tampered)
     answer = await customer.post(VERIFY, json=vendor.callback(payment, bought))
     assert answer.json()["status"] == "open"
-    assert await available(customer) == WELCOME
+    assert await available(customer) == BONUS
     assert [tuple(each) for each in await rows(shop, "SELECT kind, credits FROM payments")] == [("unmatched", 0)]
 
 
@@ -127,7 +127,7 @@ async def test_an_order_of_another_amount_or_owner_grants_nothing(shop: Hortus, 
     order = of_checkout(vendor, await buy(customer, TOPUP, pack="small"))
     order["notes"] = {"reference": mine["checkout_id"]}
     await customer.post(VERIFY, json=vendor.callback(vendor.pay(order["id"]), order["id"]))
-    assert await available(customer) == WELCOME
+    assert await available(customer) == BONUS
 
 
 @pytest.mark.parametrize("mode", ["500", "429", "hang", "garbage", "cut", "half_headers", "401"])
@@ -142,10 +142,10 @@ async def test_a_gateway_that_fails_is_said_so_and_nothing_is_lost(
     expected = (503, "payments_not_configured") if mode == "401" else (502, "gateway_failed")
     assert (answer.status_code, answer.json()["code"]) == expected
     assert "@" not in answer.text
-    assert await available(customer) == WELCOME
+    assert await available(customer) == BONUS
     vendor.heal()
     assert (await customer.post(VERIFY, json=fields)).json()["status"] == "paid"
-    assert await available(customer) == WELCOME + SMALL
+    assert await available(customer) == BONUS + SMALL
 
 
 async def test_money_for_an_order_that_was_closed_goes_back(shop: Hortus, vendor: RazorpayEmulator, post: Post):
@@ -160,4 +160,4 @@ async def test_money_for_an_order_that_was_closed_goes_back(shop: Hortus, vendor
     await post.all()
     assert payment["status"] == "refunded"
     assert len(vendor.of("rfnd", payment_id=payment["id"])) == 1
-    assert await available(customer) == WELCOME
+    assert await available(customer) == BONUS

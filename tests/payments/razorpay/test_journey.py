@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from tests.billing.conftest import available, buy, rows, usage
 from tests.emulators.razorpay import RazorpayEmulator
-from tests.payments.razorpay.conftest import PRO, SMALL, WELCOME, Post, of_checkout
+from tests.payments.razorpay.conftest import BONUS, PRO, SMALL, Post, of_checkout
 from tests.serving import Hortus
 
 DETAILS = "/api/payment/subscription/details"
@@ -89,11 +89,11 @@ async def test_a_pack_is_paid_in_every_way_and_the_way_is_shown(
     assert order["checkout_url"] is None
     vendor.fail_payment(made["id"], method)
     await post.all()
-    assert await available(customer) == WELCOME
+    assert await available(customer) == BONUS
     assert [tuple(each) for each in await rows(shop, "SELECT reason FROM failed_payments")] == [("payment_failed",)]
     vendor.pay(made["id"], method)
     await post.all()
-    assert await available(customer) == WELCOME + SMALL
+    assert await available(customer) == BONUS + SMALL
     assert (await customer.get("/api/payment/history")).json()["items"][0]["method"] == method
 
 
@@ -107,7 +107,7 @@ async def test_what_a_bank_authorises_late_is_taken_once(shop: Hortus, vendor: R
     await post.handled()
     assert (payment["status"], order["status"]) == ("captured", "paid")
     await post.all()
-    assert await available(customer) == WELCOME + SMALL
+    assert await available(customer) == BONUS + SMALL
 
 
 async def test_a_second_payment_of_one_order_grants_nothing(shop: Hortus, vendor: RazorpayEmulator, post: Post):
@@ -116,7 +116,7 @@ async def test_a_second_payment_of_one_order_grants_nothing(shop: Hortus, vendor
     vendor.pay(order["id"])
     vendor.pay(order["id"])
     await post.all()
-    assert await available(customer) == WELCOME + SMALL
+    assert await available(customer) == BONUS + SMALL
     kinds = await rows(shop, "SELECT kind FROM payments ORDER BY kind")
     assert [kind for (kind,) in kinds] == ["topup", "unmatched"]
 
@@ -128,13 +128,13 @@ async def test_a_lost_dispute_keeps_the_credit_and_a_question_takes_none(
     payment = vendor.pay(of_checkout(vendor, await buy(customer, "/api/payment/topup", pack="small"))["id"])
     vendor.dispute(payment["id"], phase="retrieval")
     await post.all()
-    assert await available(customer) == WELCOME + SMALL
+    assert await available(customer) == BONUS + SMALL
     dispute = vendor.dispute(payment["id"])
     await post.all()
-    assert await available(customer) == WELCOME
+    assert await available(customer) == BONUS
     vendor.decide(dispute["id"], "lost")
     await post.all()
-    assert await available(customer) == WELCOME
+    assert await available(customer) == BONUS
 
 
 async def test_a_renewal_that_fails_is_late_then_halted_and_comes_back(
@@ -153,11 +153,11 @@ async def test_a_renewal_that_fails_is_late_then_halted_and_comes_back(
         failed = await rows(shop, "SELECT retry_at FROM failed_payments ORDER BY failed_at, vendor_id")
         assert len(failed) == tries
     assert subscription["status"] == "halted"
-    assert await available(customer) == WELCOME + PRO
+    assert await available(customer) == BONUS + PRO
     vendor.next_charge(subscription["id"])  # the buyer gave another card
     await post.all()
     assert (await customer.get(DETAILS)).json()["subscription"]["status"] == "active"
-    assert await available(customer) == WELCOME + 2 * PRO
+    assert await available(customer) == BONUS + 2 * PRO
     # What is late can be ended, and ends at once.
     vendor.fail_renewal(subscription["id"])
     await post.all()
@@ -185,7 +185,7 @@ async def test_it_ends_with_its_period_though_razorpay_never_says_so(
     assert vendor.next_charge(subscription["id"]) is None
     await post.all()
     assert (await usage(customer))["plan"] == "basic"
-    assert await available(customer) == WELCOME
+    assert await available(customer) == BONUS
 
 
 async def test_a_change_is_shown_first_and_then_costs_what_was_shown(
@@ -232,12 +232,12 @@ async def test_days_without_cost_come_first(shop: Hortus, vendor: RazorpayEmulat
     await post.all()
     details = (await customer.get(DETAILS)).json()
     assert (details["plan"]["name"], details["subscription"]["status"]) == ("pro", "trialing")
-    assert await available(customer) == WELCOME
+    assert await available(customer) == BONUS
     assert await rows(shop, "SELECT id FROM payments") == []
     vendor.next_charge(subscription["id"])
     await post.all()
     assert (await customer.get(DETAILS)).json()["subscription"]["status"] == "active"
-    assert await available(customer) == WELCOME + PRO
+    assert await available(customer) == BONUS + PRO
 
 
 async def test_two_subscriptions_of_one_customer_leave_one_and_the_other_is_given_back(
@@ -252,7 +252,7 @@ async def test_two_subscriptions_of_one_customer_leave_one_and_the_other_is_give
     undone = one if one["status"] == "cancelled" else two
     (invoice,) = vendor.of("inv", subscription_id=undone["id"])
     assert vendor.get(invoice["payment_id"])["status"] == "refunded"
-    assert await available(customer) in (WELCOME + PRO, WELCOME + 12 * PRO)
+    assert await available(customer) in (BONUS + PRO, BONUS + 12 * PRO)
 
 
 async def test_two_first_buyers_at_once_buy_at_the_price_that_was_kept(

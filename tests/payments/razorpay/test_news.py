@@ -9,7 +9,7 @@ import time
 import pytest
 from tests.billing.conftest import available, buy, rows, usage
 from tests.emulators.razorpay import Event, RazorpayEmulator
-from tests.payments.razorpay.conftest import PRO, SMALL, WELCOME, Post, of_checkout
+from tests.payments.razorpay.conftest import BONUS, PRO, SMALL, Post, of_checkout
 from tests.serving import Hortus
 
 from hortus.billing.webhooks.inbox import reconcile
@@ -40,7 +40,7 @@ async def test_copies_of_every_event_in_many_orders_have_one_effect(
             answers = await asyncio.gather(*(post.send(event) for _ in range(copies)))
             assert {answer.status_code for answer in answers} == {200}
         await post.handled()
-        assert await available(customer) == WELCOME + PRO
+        assert await available(customer) == BONUS + PRO
         assert (await usage(customer))["plan"] == "pro"
         history = (await customer.get("/api/payment/history")).json()["items"]
         assert [each["status"] for each in history] == ["disputed", "refunded", "paid"]
@@ -96,7 +96,7 @@ async def test_forged_news_is_refused(shop: Hortus, vendor: RazorpayEmulator, po
     late = [vendor.event("order.paid", order=order, created_at=int(time.time()) - 23 * 3600)]
     assert (await post.send(late[0])).status_code == 200
     await post.handled()
-    assert await available(customer) == WELCOME + SMALL
+    assert await available(customer) == BONUS + SMALL
 
 
 async def test_time_in_the_future_or_long_gone_is_refused(shop: Hortus, vendor: RazorpayEmulator, post: Post):
@@ -135,23 +135,23 @@ async def test_what_was_never_sent_is_found_once(shop: Hortus, vendor: RazorpayE
     subscription = of_checkout(vendor, await buy(customer))
     vendor.pay(subscription["id"])
     post.news()
-    assert await available(customer) == WELCOME
+    assert await available(customer) == BONUS
     for _ in range(2):
         await reconcile(shop.resources, None)  # type: ignore[arg-type] # a periodic task has no payload
         await post.handled()
-        assert await available(customer) == WELCOME + 8 * SMALL + PRO
+        assert await available(customer) == BONUS + 8 * SMALL + PRO
     seen = len(await rows(shop, "SELECT id FROM webhook_events"))
     vendor.refund(paid[0]["id"])
     dispute = vendor.dispute(paid[1]["id"])
     vendor.fail_renewal(subscription["id"])
     await reconcile(shop.resources, None)  # type: ignore[arg-type]
     await post.handled()
-    assert await available(customer) == WELCOME + 6 * SMALL + PRO
+    assert await available(customer) == BONUS + 6 * SMALL + PRO
     vendor.decide(dispute["id"], "won")
     vendor.end(subscription["id"])
     await reconcile(shop.resources, None)  # type: ignore[arg-type]
     await post.handled()
-    assert await available(customer) == WELCOME + 7 * SMALL
+    assert await available(customer) == BONUS + 7 * SMALL
     assert (await usage(customer))["plan"] == "basic"
     assert len(await rows(shop, "SELECT id FROM webhook_events")) > seen
 

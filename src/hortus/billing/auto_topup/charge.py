@@ -45,7 +45,7 @@ async def sweep(resources: Resources, _task: tasks.ClaimedTask) -> None:
         watched = watched.where(AutoTopup.user_id > after, AutoTopup.next_at <= clock.now())
         async with database.snapshot() as tx:
             rows = (await tx.execute(watched.order_by(AutoTopup.user_id).limit(PAGE))).all()
-            low = await ledger.below(tx, {row.user_id: row.below for row in rows})
+            low = await ledger.users_below(tx, {row.user_id: row.below for row in rows})
         wanted = [row.user_id for row in rows if row.user_id in low or row.checkout_id is not None]
         if wanted:
             async with database.transaction() as tx:
@@ -77,7 +77,7 @@ async def _order(resources: Resources, gateway: Gateway, row: AutoTopup) -> str 
     """Write the order down, within all limits; None when they say no."""
     try:
         async with resources.get(Database).transaction() as tx:
-            if not await ledger.below(tx, {row.user_id: row.below}):
+            if not await ledger.users_below(tx, {row.user_id: row.below}):
                 raise _NotNow
             wanted = await orders.pack_wanted(tx, gateway, row.pack, row.currency)
             order = await orders.order_credits(tx, gateway, row.user_id, wanted, kind="auto_topup")

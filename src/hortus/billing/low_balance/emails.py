@@ -25,7 +25,7 @@ PAGE = 500
 async def watch(tx: Tx, user_id: str) -> None:
     """Credit came in: watch the user from now on, if that is enough."""
     least = tx.settings(catalogue.BillingSettings).low_balance_credits * MICRO
-    if not least or await ledger.below(tx, {user_id: least}):
+    if not least or await ledger.users_below(tx, {user_id: least}):
         return
     row = tx.insert(BalanceWatch).values(user_id=user_id, since=clock.now())
     await tx.execute(row.on_conflict_do_nothing(index_elements=["user_id"]))
@@ -40,7 +40,7 @@ async def sweep(resources: Resources, _task: tasks.ClaimedTask) -> None:
         watched = select(BalanceWatch.user_id).where(BalanceWatch.user_id > after, ~refilled.exists())
         async with database.snapshot() as tx:
             users = (await tx.execute(watched.order_by(BalanceWatch.user_id).limit(PAGE))).scalars().all()
-            low = await ledger.below(tx, dict.fromkeys(users, least))
+            low = await ledger.users_below(tx, dict.fromkeys(users, least))
         for user_id in low:
             try:
                 async with database.transaction() as tx:
@@ -56,7 +56,7 @@ async def _tell(tx: Tx, user_id: str, least: int, link: str) -> None:
     ended = delete(BalanceWatch).where(BalanceWatch.user_id == user_id).returning(BalanceWatch.user_id)
     if (await tx.execute(ended)).first() is None:
         return  # somebody else told them
-    has = (await ledger.below(tx, {user_id: least})).get(user_id)
+    has = (await ledger.users_below(tx, {user_id: least})).get(user_id)
     if has is None:
         await watch(tx, user_id)  # credit came in meanwhile
         return

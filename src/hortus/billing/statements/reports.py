@@ -18,7 +18,7 @@ from hortus.core.db import Tx
 from hortus.core.errors import Invalid
 from hortus.core.money import minor_digits
 from hortus.invoicing import Invoice
-from hortus.ledger import Moved
+from hortus.ledger import LedgerChange
 from hortus.quotas import KeyUsage
 
 MAX_ROWS = 10_000
@@ -117,7 +117,7 @@ class Month:
     end: datetime
     money: dict[str, Money]
     invoices: list[Invoice]
-    credits: list[Moved]
+    credits: list[LedgerChange]
     keys: list[tuple[NamedKey, KeyUsage]] = field(default_factory=list)
 
 
@@ -148,7 +148,7 @@ async def month_of(tx: Tx, user_id: str, first: date, zone: tzinfo) -> Month:
     for invoice in invoices:
         sign = 1 if invoice.kind == "invoice" else -1
         money.setdefault(invoice.currency, Money()).tax += sign * invoice.tax_minor
-    moved = await ledger.moved(tx, user_id, start, end)
+    moved = await ledger.changes_by_kind(tx, user_id, start, end)
     named = await auth.keys_since(tx, user_id, start)
     spent = await quotas.month_of_keys(tx, [key.id for key in named], first)
     return Month(start, end, money, invoices, moved, [(key, spent[key.id]) for key in named])

@@ -1,4 +1,4 @@
-"""The welcome credit: once for each person, for ever; after a proof where messages reach people."""
+"""The sign-up bonus: once per person; after verification where real messages are sent."""
 
 import asyncio
 
@@ -18,22 +18,22 @@ async def credits_of(client) -> int:
     return int((await client.get("/api/user/me")).json()["usage"]["credits"]["available"])
 
 
-async def test_spellings_of_one_mailbox_are_welcomed_once(hortus: Hortus, post: Post):
+async def test_spellings_of_one_mailbox_get_one_bonus(hortus: Hortus, post: Post):
     first = await hortus.customer("asha.rao@gmail.com")
-    assert await credits_of(first) == ledger.WELCOME_AMOUNT
+    assert await credits_of(first) == ledger.SIGNUP_BONUS
     for spelling in ("ashar.ao@gmail.com", "asharao+2@gmail.com", "A.S.H.A.R.A.O+x@googlemail.com"):
         again = await hortus.customer(spelling)
         assert again.tokens["user"]["email"] == spelling.lower()
         assert await credits_of(again) == 0
     for other in ("asha.rao@example.com", "asharao+2@example.com", "asha.ra@gmail.com"):
-        assert await credits_of(await hortus.customer(other)) == ledger.WELCOME_AMOUNT
+        assert await credits_of(await hortus.customer(other)) == ledger.SIGNUP_BONUS
 
 
-async def test_who_deletes_and_comes_back_is_welcomed_no_second_time(hortus: Hortus, post: Post):
+async def test_deleting_and_signing_up_again_gives_no_second_bonus(hortus: Hortus, post: Post):
     first = await hortus.customer("gone@example.com")
     async with hortus.database.transaction() as tx:
         await tx.execute(text("DELETE FROM identifiers WHERE user_id = :id"), {"id": first.tokens["user"]["id"]})
-        stored = repr((await tx.execute(text("SELECT * FROM welcomed"))).all())
+        stored = repr((await tx.execute(text("SELECT * FROM signup_bonus_claims"))).all())
     assert "gone" not in stored
     assert await credits_of(await hortus.customer("gone@example.com")) == 0
 
@@ -43,7 +43,7 @@ async def test_a_second_identifier_brings_no_second_credit(hortus: Hortus, post:
     await client.post("/user/identifiers", json={"mobile_number": "+919812345678"})
     body = {"mobile_number": "+919812345678", "code": await post.code("+919812345678")}
     assert (await client.post("/user/identifiers/verify", json=body)).status_code == 200
-    assert await credits_of(client) == ledger.WELCOME_AMOUNT
+    assert await credits_of(client) == ledger.SIGNUP_BONUS
 
 
 async def test_where_mail_reaches_people_the_credit_waits_for_the_proof(
@@ -58,17 +58,17 @@ async def test_where_mail_reaches_people_the_credit_waits_for_the_proof(
         assert await credits_of(client) == 0
         code = await post.code("new@example.com")
         assert (await client.post("/auth/verify-email", json={"code": code})).status_code == 200
-        assert await credits_of(client) == ledger.WELCOME_AMOUNT
+        assert await credits_of(client) == ledger.SIGNUP_BONUS
 
 
-async def test_races_and_replaced_keys_welcome_once(database: Database, tmp_path):
+async def test_races_and_rotated_keys_give_one_bonus(database: Database, tmp_path):
     old, new = "o" * 40, "n" * 40
-    welcomed: list[str] = []
+    due: list[str] = []
 
     async def note(_tx, user_id: str) -> None:
-        welcomed.append(user_id)
+        due.append(user_id)
 
-    accounts.user_welcomed.connect(note)
+    accounts.signup_bonus_due.connect(note)
 
     async def join(value: str) -> None:
         async with database.transaction() as tx:
@@ -76,15 +76,15 @@ async def test_races_and_replaced_keys_welcome_once(database: Database, tmp_path
 
     try:
         desk = auth.Codes(Settings(data_dir=tmp_path, secret_key=old), auth.CodeSettings())
-        accounts.Welcome(desk, real_mail=True, real_sms=True).carry(database)
+        accounts.SignupBonusRule(desk, real_mail=True, real_sms=True).carry(database)
         await asyncio.gather(*(join(f"same+{number}@gmail.com") for number in range(10)))
-        assert len(welcomed) == 1
+        assert len(due) == 1
         rotated = auth.Codes(
             Settings(data_dir=tmp_path, secret_key=new, secret_key_previous=[old]), auth.CodeSettings()
         )
-        accounts.Welcome(rotated, real_mail=True, real_sms=True).carry(database)
+        accounts.SignupBonusRule(rotated, real_mail=True, real_sms=True).carry(database)
         await join("s.a.m.e@gmail.com")
-        assert len(welcomed) == 1
+        assert len(due) == 1
     finally:
-        accounts.user_welcomed.disconnect(note)
+        accounts.signup_bonus_due.disconnect(note)
     assert PASSWORD
