@@ -21,7 +21,7 @@ from filelock import FileLock
 
 from hortus.core.db import Database
 from hortus.core.settings import Settings
-from hortus.main.configuration import read as read_configuration
+from hortus.ops.configuration import read as read_configuration
 from tests import schema
 from tests.broker import Valkey
 from tests.clones import TEMPLATE, Clones, execute, on_server

@@ -4,7 +4,7 @@ import asyncio
 
 from alembic import command
 
-from hortus.main.schema import config
+from hortus.ops.migrations import config
 
 
 async def build(url: str) -> None:

@@ -20,8 +20,8 @@ from hortus.core.http import Http
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.main.app import create_app
-from hortus.main.configuration import read
-from hortus.main.schema import upgrade
+from hortus.ops.configuration import read
+from hortus.ops.migrations import upgrade
 
 PASSWORD = "a long enough passphrase 7"
 

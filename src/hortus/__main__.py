@@ -1,5 +1,5 @@
 """`python -m hortus` is `hortus`."""
 
-from hortus.main.cli import app
+from hortus.cli.commands import app
 
 app()

@@ -8,7 +8,7 @@ import pytest
 from tests.emulators.openai import OpenAIEmulator
 from tests.serving import Hortus, serve
 
-from hortus.main import doctor
+from hortus.ops import doctor
 
 ROUTE = "/api/admin/doctor"
 SECRET = "hush-opensesame"

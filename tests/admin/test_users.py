@@ -9,7 +9,7 @@ from sqlalchemy import text
 from tests.admin.conftest import audit_of, id_of
 from tests.serving import PASSWORD, Hortus, serve
 
-from hortus.main.serving import create_admin
+from hortus.main.server import create_admin
 
 WHY = {"reason": "They asked for it"}
 

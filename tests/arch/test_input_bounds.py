@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
+from hortus.cli import openapi_docs
 from hortus.core.web.body_bounds import SMALLEST, Unbounded, bounds_of
 from hortus.core.web.strict_route import StrictRoute
-from hortus.main import reference, routes
+from hortus.main import routes
 
 ROUTES = [each for api in routes.ALL for each in api.router.routes]
-SCHEMA = reference.schema()
+SCHEMA = openapi_docs.schema()
 
 
 def operations() -> Iterator[tuple[str, dict[str, Any]]]:

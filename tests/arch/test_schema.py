@@ -15,8 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from hortus.core.db import Database
 from hortus.core.db.engines import Manners
 from hortus.core.db.search import is_compared
-from hortus.main.schema import config, folder, head
 from hortus.main.tables import metadata
+from hortus.ops.migrations import config, folder, head
 
 
 def differences(connection: Connection) -> list:

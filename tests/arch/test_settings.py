@@ -15,10 +15,12 @@ from pydantic import SecretStr, ValidationError
 
 import hortus
 from hortus import auth
+from hortus.cli import env_example
 from hortus.core import rate_limits
 from hortus.core.configuration import SettingsGroup, findings_of, is_placeholder, rule_of, variables_of
 from hortus.core.settings import Settings
-from hortus.main import configuration, env_example, routes
+from hortus.main import routes
+from hortus.ops import configuration
 
 SOURCE = Path(hortus.__file__).parent
 PREFIX = "OIDC_ACME_"

@@ -10,7 +10,7 @@ from hortus.core.db.batch import Batch
 from hortus.core.db.engines import Manners
 from hortus.core.errors import Unavailable
 from hortus.core.settings import Settings
-from hortus.main.databases import Role, manners
+from hortus.ops.databases import Role, manners
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 SHOWN = (

@@ -99,7 +99,7 @@ async def test_verify_finds_what_a_restore_forgot(tmp_path: Path, vendor: OpenAI
     image.unlink()
     code, said = await hortus("verify", HORTUS_DATA=str(data))
     assert code == 1
-    assert "it is gone" in said
+    assert "its blob is missing" in said
     assert "ledger:" in said
 
 

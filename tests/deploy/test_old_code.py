@@ -21,8 +21,8 @@ from tests.faults.town import of_openai
 
 from hortus.core.db import Database
 from hortus.core.settings import Settings
-from hortus.main.preflight import NotStarted
-from hortus.main.schema import begin_upgrade, folder, head, require_current, require_migrated, revisions, upgrade
+from hortus.ops.migrations import begin_upgrade, folder, head, require_current, require_migrated, revisions, upgrade
+from hortus.ops.preflight import NotStarted
 
 ROOT = Path(__file__).parents[2]
 NOW = ROOT / "src"

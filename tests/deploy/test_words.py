@@ -11,8 +11,8 @@ import yaml
 from tests.deploy.known import ROOT, ecs_containers, is_read, variables
 from typer.main import get_command
 
-from hortus.main import configuration
-from hortus.main.cli import app
+from hortus.cli.commands import app
+from hortus.ops import configuration
 
 OURS = ("api", "worker", "scheduler", "migrate")
 PLACES = [

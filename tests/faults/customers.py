@@ -12,7 +12,7 @@ from hortus import ledger, quotas
 from hortus.core.db import Database
 from hortus.core.money import MICRO
 from hortus.core.settings import Settings
-from hortus.main.configuration import read as read_configuration
+from hortus.ops.configuration import read as read_configuration
 
 PASSWORD = "a long enough passphrase 7"
 

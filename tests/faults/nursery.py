@@ -113,7 +113,7 @@ def live(order: dict[str, Any]) -> None:
         from tests.faults import deaths
 
         deaths.prepare()
-        from hortus.main.cli import app
+        from hortus.cli.commands import app
 
         app()
     except SystemExit as end:

@@ -42,6 +42,6 @@ VIDEO = tasks.register("probe.video", probe, queue="media", attempts=5)
 EFFECT = tasks.register("probe.effect", nothing, queue="maintenance")
 
 if __name__ == "__main__":
-    from hortus.main.cli import app
+    from hortus.cli.commands import app
 
     app()

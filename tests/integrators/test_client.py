@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 from tests.serving import Hortus
 
-from hortus.main import reference
+from hortus.cli import openapi_docs
 
 ROOT = Path(__file__).parents[2]
 CLIENT = ROOT / "examples/client.py"
@@ -66,7 +66,7 @@ def _text(node: ast.expr) -> str | None:
 def test_what_they_call_is_in_the_schema():
     there = {
         (method, re.sub(r"\{\w+\}", "{}", path))
-        for path, methods in reference.schema()["paths"].items()
+        for path, methods in openapi_docs.schema()["paths"].items()
         for method in methods
     }
     for path in (CLIENT, LOAD):

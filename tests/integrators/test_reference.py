@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 from tests.serving import Hortus
 
-from hortus.main import reference
-from hortus.main.reference.operations import operations
+from hortus.cli import openapi_docs
+from hortus.cli.openapi_docs.operations import operations
 
 ROOT = Path(__file__).parents[2]
 COLLECTION = ROOT / "deploy/postman/hortus.json"
@@ -23,13 +23,13 @@ COLLECTION = ROOT / "deploy/postman/hortus.json"
 
 @pytest.mark.parametrize(("form", "path"), [("page", ROOT / "docs/integrators/api.md"), ("postman", COLLECTION)])
 def test_it_is_not_stale(form: Any, path: Path):
-    assert path.read_text() == reference.describe(form), f"{path.name} is stale: say `make reference`"
+    assert path.read_text() == openapi_docs.describe(form), f"{path.name} is stale: say `make reference`"
 
 
 def test_the_command_prints_the_schema():
     command = [sys.executable, "-m", "hortus", "schema"]
     told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60, env=os.environ)
-    assert json.loads(told.stdout) == json.loads(reference.describe("openapi"))
+    assert json.loads(told.stdout) == json.loads(openapi_docs.describe("openapi"))
     wrong = subprocess.run([*command, "--as", "html"], check=False, capture_output=True, timeout=60)
     assert wrong.returncode == 2
 
@@ -45,7 +45,7 @@ def test_the_collection_is_whole_and_names_only_its_own_variables():
     used = set(re.findall(r"\{\{([^}]+)\}\}", COLLECTION.read_text()))
     assert used - given == {"$guid"}
     asked = {(item["request"]["method"], "/" + "/".join(item["request"]["url"]["path"])) for item in items()}
-    expected = {(each.method, re.sub(r"\{(\w+)\}", r":\1", each.path)) for each in operations(reference.schema())}
+    expected = {(each.method, re.sub(r"\{(\w+)\}", r":\1", each.path)) for each in operations(openapi_docs.schema())}
     assert asked == expected
     for item in items():
         assert {"method", "header", "url"} <= set(item["request"])
@@ -58,7 +58,7 @@ def test_the_collection_is_whole_and_names_only_its_own_variables():
 
 def test_every_operation_stands_on_the_page():
     text = (ROOT / "docs/integrators/api.md").read_text()
-    for each in operations(reference.schema()):
+    for each in operations(openapi_docs.schema()):
         assert f"### {each.method} {each.path}\n" in text
 
 

@@ -20,8 +20,9 @@ import httpx2
 import pytest
 from tests.serving import serve
 
+from hortus.cli import openapi_docs
 from hortus.core.web.strict_route import StrictRoute
-from hortus.main import reference, routes
+from hortus.main import routes
 
 LIMIT = 0.020
 """Seconds of CPU on the event loop's thread."""
@@ -195,7 +196,7 @@ def every_route() -> Iterator[tuple[str, str, int, list[str]]]:
         for method in route.methods
         if route.body_field is not None
     }
-    schema = reference.schema()
+    schema = openapi_docs.schema()
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
             content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})

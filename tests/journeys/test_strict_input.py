@@ -10,9 +10,9 @@ import pytest
 from tests.emulators.openai import OpenAIEmulator
 from tests.serving import Hortus, serve
 
-from hortus.main import reference
+from hortus.cli import openapi_docs
 
-SCHEMA = reference.schema()
+SCHEMA = openapi_docs.schema()
 SHAPES = SCHEMA["components"]["schemas"]
 NOBODY = "01a1fc1e-6a60-73ba-9a5f-ff6b75a73baa"
 JSON = {"Content-Type": "application/json"}

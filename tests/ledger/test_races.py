@@ -15,7 +15,7 @@ from hortus.core import ids
 from hortus.core.db import Database
 from hortus.core.db.batch import Batch
 from hortus.core.settings import Settings
-from hortus.main.configuration import read as read_configuration
+from hortus.ops.configuration import read as read_configuration
 
 LASTS = timedelta(minutes=5)
 ROOM = 5

@@ -15,7 +15,7 @@ from tests.broker import Valkey
 from tests.peers import peer_missing
 from tests.serving import serve
 
-from hortus.main import invariants
+from hortus.ops import invariants
 
 ROOT = Path(__file__).parents[2]
 HAPPENED = Path(__file__).parent / "alerts_test.yml"

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from hortus.core.settings import Settings
-from hortus.main import encryption
-from hortus.main.doctor import examine
+from hortus.ops import encryption_checks
+from hortus.ops.doctor import examine
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def test_the_disk_of_the_data_folder(tmp_path: Path, uuid: str | None, encrypted
     place.mkdir(parents=True)
     if uuid is not None:
         (place / "uuid").write_text(uuid)
-    enough, line = encryption._disk(tmp_path / "not made yet", tmp_path / "sys")
+    enough, line = encryption_checks._disk(tmp_path / "not made yet", tmp_path / "sys")
     assert enough is encrypted
     assert line.startswith("files: ")
 
@@ -37,7 +37,7 @@ def test_the_disk_of_the_data_folder(tmp_path: Path, uuid: str | None, encrypted
     ],
 )
 def test_redis(redis_url: str, enough: bool):
-    assert encryption._redis(encryption.make_url(redis_url))[0] is enough
+    assert encryption_checks._redis(encryption_checks.make_url(redis_url))[0] is enough
 
 
 async def test_the_doctor_says_it(database_url: str, tmp_path: Path):
@@ -49,7 +49,7 @@ async def test_the_doctor_says_it(database_url: str, tmp_path: Path):
 
 async def test_a_database_elsewhere_that_cannot_be_reached():
     settings = Settings(database_url="postgresql://hortus@192.0.2.1:1/hortus?connect_timeout=1")
-    enough, line = await encryption._database(settings)
+    enough, line = await encryption_checks._database(settings)
     assert not enough
     assert "not reached" in line
 

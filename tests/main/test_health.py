@@ -10,8 +10,8 @@ from sqlalchemy import text
 from tests.broker import Valkey
 from tests.serving import serve
 
-from hortus.main.health import Checks
-from hortus.main.schema import config, head
+from hortus.ops.health import Checks
+from hortus.ops.migrations import config, head
 from hortus.storage import LocalStorage, Storage
 
 

@@ -16,8 +16,8 @@ from tests.schema import build
 from tests.serving import Hortus, ended, serve
 
 from hortus.core.settings import Settings
-from hortus.main import invariants
-from hortus.main.opening import opened
+from hortus.main.bootstrap import open_app
+from hortus.ops import invariants
 from hortus.tasks import EmbeddedEngine
 
 
@@ -208,6 +208,6 @@ async def test_a_port_that_is_taken_stops_no_work(database_url: str, tmp_path: P
             secret_key="k" * 40,
             worker_metrics_port=taken.getsockname()[1],
         )
-        async with opened(settings, work=True, role="worker") as resources:
+        async with open_app(settings, work=True, role="worker") as resources:
             await resources.get(EmbeddedEngine).idle()
     assert "worker_metrics_not_served" in "".join(capsys.readouterr())

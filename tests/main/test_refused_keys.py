@@ -16,7 +16,7 @@ from tests.payments.bench import stripe_settings
 from tests.serving import Hortus, serve
 
 from hortus.core.settings import Settings
-from hortus.main import doctor
+from hortus.ops import doctor
 from hortus.routing import Health
 
 PROMPT = {"prompt": "A tagline for a tea shop"}

@@ -9,7 +9,7 @@ from tests.commands import WITHIN, process
 
 from hortus.core.settings import Settings
 from hortus.core.shared_settings import differences, shared
-from hortus.main import doctor
+from hortus.ops import doctor
 
 SAME = {"LOG_LEVEL": "info", "SECRET_KEY": "k" * 40}
 

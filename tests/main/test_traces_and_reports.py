@@ -16,8 +16,8 @@ from tests.emulators.openai import OpenAIEmulator
 from tests.serving import ended, serve
 
 from hortus.core.telemetry import log
-from hortus.main.reports import scrub
-from hortus.main.traces import trace_id_of
+from hortus.ops.otel import trace_id_of
+from hortus.ops.sentry import scrub
 
 REQUEST_ID = "0195b0a0-1111-7000-8000-00000000abcd"
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -3,7 +3,7 @@
 import pytest
 
 from hortus.core.settings import Settings
-from hortus.main import doctor
+from hortus.ops import doctor
 
 
 async def lines(tmp_path) -> dict[str, tuple[str, str]]:

@@ -1,6 +1,6 @@
 """Settings groups, the rule of each variable, and the configuration that a process reads once, at start.
 
-Every package and adapter declares its settings as a subclass of `SettingsGroup`. `hortus.main.configuration` builds
+Every package and adapter declares its settings as a subclass of `SettingsGroup`. `hortus.ops.configuration` builds
 all of them before anything else is opened; a value that breaks its rule becomes a `Finding` with one sentence.
 """
 

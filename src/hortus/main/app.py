@@ -18,12 +18,13 @@ from hortus.core.settings import Settings
 from hortus.core.web.edge import Edge
 from hortus.core.web.problems import install_problems
 from hortus.core.web.sse import Streams
-from hortus.main import doctor, health, metrics, routes
+from hortus.main import routes
+from hortus.main.bootstrap import open_app
 from hortus.main.docs_pages import add_docs
-from hortus.main.finding import Index
-from hortus.main.health import Duty
 from hortus.main.openapi import OpenApi
-from hortus.main.opening import opened
+from hortus.main.route_index import RouteIndex
+from hortus.ops import doctor, health, metrics
+from hortus.ops.health import Duty
 from hortus.providers import Registry
 
 JSON_BODY_BYTES = 1024 * 1024
@@ -82,7 +83,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
-            opened(settings, work=work, registry=registry) as resources,
+            open_app(settings, work=work, registry=registry) as resources,
             auth.streams_checked(open_streams, resources.get(Database), resources.get(Bus)),
         ):
             resources.add(health.Checks(resources))
@@ -111,7 +112,7 @@ def create_app(
         app.router.routes.extend(router.routes)
     add_docs(app)
     openapi = OpenApi(app)
-    app.router.routes.insert(0, Index(app.router.routes))
+    app.router.routes.insert(0, RouteIndex(app.router.routes))
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.origins,

@@ -19,7 +19,8 @@ from hortus.billing.webhooks import inbox
 from hortus.files import tasks as files_tasks
 from hortus.generation import tasks as generation_tasks
 from hortus.generation import vendor_cleanup as vendor_tasks
-from hortus.main import invariants, tables, upkeep
+from hortus.main import periodic, tables
+from hortus.ops import invariants
 from hortus.payments.sandbox import deliver as sandbox_tasks
 from hortus.payments.sandbox import turn as sandbox_clock
 from hortus.privacy import deletion, erase, exports
@@ -46,7 +47,7 @@ TASKS = (
     referral_tasks,
     sandbox_clock,
     sandbox_tasks,
-    upkeep,
+    periodic,
     vendor_tasks,
 )
 """The modules that define tasks."""

@@ -14,8 +14,8 @@ from celery import Celery, signals
 from hortus.core.configuration import BadSettings
 from hortus.core.settings import Settings, UnsafeSettings
 from hortus.core.telemetry import log
-from hortus.main import configuration, preflight
-from hortus.main.opening import opened
+from hortus.main.bootstrap import open_app
+from hortus.ops import configuration, preflight
 from hortus.tasks.concurrency import slots_by_queue
 from hortus.tasks.engines.celery_broker import PREFIX, make_app, set_tasks
 from hortus.tasks.engines.celery_worker import CeleryWorker
@@ -48,7 +48,7 @@ def build(settings: Settings) -> Celery:
     slots = slots_by_queue(settings.worker_queues, settings.worker_concurrency)
     made = make_app(settings.celery_broker_url, slots)
     process = CeleryWorker(
-        partial(opened, settings, work=False, role="worker"),
+        partial(open_app, settings, work=False, role="worker"),
         slots,
         lease=settings.lease_seconds,
         grace=settings.shutdown_grace_seconds,

@@ -11,7 +11,7 @@ from tests.serving import Hortus
 from hortus.accounts.tables import Identifier, Session, User
 from hortus.auth.oidc.flows import s256
 from hortus.auth.tables import ExternalAccount, OidcFlow
-from hortus.main import upkeep
+from hortus.main import periodic
 
 
 async def count(hortus: Hortus, table: type) -> int:
@@ -97,7 +97,7 @@ async def test_a_state_runs_out(hortus: Hortus, browser: Browser):
     async with hortus.database.transaction() as tx:
         await tx.execute(update(OidcFlow).values(expires_at=OidcFlow.created_at))
     assert (await browser.client.get(path)).json()["code"] == "oidc_state_invalid"
-    await upkeep.sweep(hortus.resources, None)
+    await periodic.sweep(hortus.resources, None)
     assert await count(hortus, OidcFlow) == 0
 
 

@@ -35,11 +35,12 @@ from hortus.core.redis import Redis
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.generation.usage import usage_of
-from hortus.main import company, counting, inventory, upkeep
-from hortus.main import configuration as configurations
-from hortus.main.databases import Role, open_database
-from hortus.main.reports import reported
-from hortus.main.traces import traced
+from hortus.main import inventory, periodic, single_process
+from hortus.ops import business_metrics
+from hortus.ops import configuration as configurations
+from hortus.ops.databases import Role, open_database
+from hortus.ops.otel import traced
+from hortus.ops.sentry import reported
 from hortus.providers import Context, Registry, discover
 from hortus.storage import LocalStorage, Storage
 from hortus.tasks import EmbeddedEngine
@@ -49,7 +50,7 @@ log = structlog.get_logger()
 
 
 @asynccontextmanager
-async def opened(
+async def open_app(
     settings: Settings, *, work: bool, registry: Registry | None = None, role: Role = "server"
 ) -> AsyncIterator[Resources]:
     """Everything this process needs; with `work` it also runs tasks. `registry` replaces the providers found."""
@@ -66,7 +67,7 @@ async def opened(
 def _observed(settings: Settings, resources: Resources, role: Role) -> AbstractAsyncContextManager[None]:
     if role != "worker" or not settings.worker_metrics_port:
         return nullcontext()
-    from hortus.main.observed import observed  # noqa: PLC0415 - a worker without a page needs no server
+    from hortus.ops.worker_http import observed  # noqa: PLC0415 - a worker without a page needs no server
 
     return observed(settings, resources)
 
@@ -133,7 +134,7 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
                 kind=kind,
                 settings=shared_settings.shared(settings),
             )
-            scheduler = tasks.Scheduler(database, upkeep.PERIODIC, poll=1.0 if remind else 5.0, remind=remind)
+            scheduler = tasks.Scheduler(database, periodic.PERIODIC, poll=1.0 if remind else 5.0, remind=remind)
             resources.add(scheduler)
             resources.add(engine, EmbeddedEngine)
             resources.add(
@@ -146,7 +147,7 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
             async with (
                 routing.follow_toggles(database, resources.get(routing.Health), resources.get(Registry)),
                 _working(engine, scheduler, schedule=work, grace=settings.shutdown_grace_seconds),
-                company.watched(bus, database, engine.worker) if work and redis is None else nullcontext(),
+                single_process.watched(bus, database, engine.worker) if work and redis is None else nullcontext(),
             ):
                 inventory.note()
                 yield resources
@@ -198,7 +199,7 @@ def _connect_signals() -> None:
     auth.role_given_by_issuer.connect(_log_role)
     accounts.consent_said.connect(privacy.note_consent)
     accounts.account_reopened.connect(privacy.note_reopened)
-    counting.connect()
+    business_metrics.connect()
     billing_tasks.connect_signals()
 
 

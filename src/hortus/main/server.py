@@ -9,24 +9,21 @@ from collections.abc import Callable
 
 import structlog
 import uvicorn
-from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
-from hortus import accounts, auth, tasks
-from hortus.auth.schemas import Email
+from hortus import accounts, tasks
 from hortus.core.background import in_background
 from hortus.core.db import Database
-from hortus.core.errors import Problem
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.core.shared_settings import shared
 from hortus.core.web.sse import Streams
-from hortus.main import preflight, schema
 from hortus.main.app import create_app
-from hortus.main.doctor import summary
-from hortus.main.health import Duty
+from hortus.main.bootstrap import open_app
 from hortus.main.openapi import OpenApi
-from hortus.main.opening import opened
+from hortus.ops import migrations, preflight
+from hortus.ops.doctor import summary
+from hortus.ops.health import Duty
 from hortus.providers import Registry
 
 log = structlog.get_logger()
@@ -62,7 +59,7 @@ def serve(
     if migrated is not None:
         try:
             migrated()
-        except schema.NotMigrated:
+        except migrations.NotMigrated:
             console.print("[red]Not started.[/red] The database could not be migrated; the lines above say why.")
             return 1
     server = _Server(config, settings, duty, streams, greeting)
@@ -143,7 +140,7 @@ async def work(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with opened(settings, work=True, role="worker"):
+    async with open_app(settings, work=True, role="worker"):
         log.info("worker_started")
         await stop.wait()
 
@@ -153,7 +150,7 @@ async def schedule(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with opened(settings, work=False, role="worker") as resources:
+    async with open_app(settings, work=False, role="worker") as resources:
         leases = tasks.Leases(
             resources.get(Database), settings.lease_seconds, kind="scheduler", settings=shared(settings)
         )
@@ -162,23 +159,3 @@ async def schedule(settings: Settings) -> None:
         log.info("scheduler_started")
         await stop.wait()
         await leases.stop(0)
-
-
-async def create_admin(settings: Settings, email: str, password: str) -> str | None:
-    """Make an administrator; the reason why not, or None."""
-    try:
-        address = TypeAdapter(Email).validate_python(email)
-        auth.check_strength(password, address, names=auth.service_names(settings))
-    except ValidationError as error:
-        return str(error.errors()[0]["msg"]).removeprefix("Value error, ")
-    except Problem as problem:
-        return problem.detail
-    await asyncio.to_thread(schema.upgrade, settings)
-    async with opened(settings, work=False, role="console") as resources:
-        hashed = await resources.get(auth.PasswordPool).hash(password)
-        try:
-            async with resources.get(Database).transaction() as tx:
-                await accounts.register(tx, email=address, password_hash=hashed, name=None, role="admin")
-        except Problem as problem:
-            return problem.detail
-    return None

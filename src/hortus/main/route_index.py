@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 ALLOWED = "hortus.allowed"
 
 
-class Index(BaseRoute):
+class RouteIndex(BaseRoute):
     """Stands before the routes it knows and answers for them; what it does not find is left to them.
 
     A path without parameters is found by itself. Among paths with parameters only those are asked that have as many

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from hortus.core.db.engines import sqlstate
 from hortus.core.errors import Unavailable
 from hortus.core.settings import Settings
-from hortus.main.databases import Role, open_database
+from hortus.ops.databases import Role, open_database
 
 WITHIN = 15.0
 """Seconds for the first connection to the database."""

@@ -21,10 +21,10 @@ from hortus.core.http import Http
 from hortus.core.redis import Redis, RedisDown
 from hortus.core.settings import LOOPBACK, Settings
 from hortus.core.shared_settings import differences
-from hortus.main import configuration, schema
-from hortus.main.databases import open_database
-from hortus.main.encryption import encryption
-from hortus.main.preflight import NotStarted, reason_of
+from hortus.ops import configuration, migrations
+from hortus.ops.databases import open_database
+from hortus.ops.encryption_checks import encryption
+from hortus.ops.preflight import NotStarted, reason_of
 from hortus.providers import Context, Registry, discover
 
 T = TypeVar("T")
@@ -107,10 +107,10 @@ async def _database(settings: Settings) -> Finding:
     finally:
         await database.close()
     try:
-        schema.refuse_unknown(revision)
+        migrations.refuse_unknown(revision)
     except NotStarted as error:
         return Finding("broken", "database", str(error))
-    if revision is None or revision < schema.head():
+    if revision is None or revision < migrations.head():
         return Finding("broken", "database", f"{name} is at revision {revision}; run `hortus migrate`")
     return Finding("ok", "database", f"{name}, revision {revision}")
 

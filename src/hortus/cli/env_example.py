@@ -15,7 +15,7 @@ from hortus.core import rate_limits
 from hortus.core.configuration import SettingsGroup, variables_of
 from hortus.core.settings import RATE_LIMIT, Settings
 from hortus.main import routes
-from hortus.main.configuration import groups
+from hortus.ops.configuration import groups
 
 WIDTH = 118
 HEAD = """\

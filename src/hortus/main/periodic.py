@@ -8,7 +8,7 @@ from hortus.core import idempotency
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
 from hortus.files import tasks as files_tasks
-from hortus.main import invariants
+from hortus.ops import invariants
 from hortus.payments.sandbox import turn as sandbox
 from hortus.privacy import tasks as privacy_tasks
 from hortus.tasks import queue

@@ -7,8 +7,8 @@ import json
 import uuid
 from typing import Any
 
-from hortus.main.reference.journey import ERRORS, JOURNEY, Step
-from hortus.main.reference.operations import Operation, operations, resolve
+from hortus.cli.openapi_docs.journey import ERRORS, JOURNEY, Step
+from hortus.cli.openapi_docs.operations import Operation, operations, resolve
 
 VARIABLES = {
     "base_url": "http://127.0.0.1:8000",

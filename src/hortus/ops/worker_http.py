@@ -13,8 +13,8 @@ from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.core.web.edge import Edge
 from hortus.core.web.problems import install_problems
-from hortus.main import health, metrics
-from hortus.main.health import Duty
+from hortus.ops import health, metrics
+from hortus.ops.health import Duty
 
 log = structlog.get_logger()
 

@@ -27,7 +27,7 @@ from hortus.core.settings import Settings
 from hortus.core.web.deps import AllResources
 from hortus.core.web.openapi import operation_id, public
 from hortus.core.write_probe import find_outage
-from hortus.main.schema import head
+from hortus.ops.migrations import head
 from hortus.storage import Storage
 
 log = structlog.get_logger()

@@ -17,8 +17,8 @@ from sqlalchemy.exc import DBAPIError
 import hortus
 from hortus.core.errors import Unavailable
 from hortus.core.settings import Settings
-from hortus.main.databases import manners, open_database
-from hortus.main.preflight import NotStarted, reason_of
+from hortus.ops.databases import manners, open_database
+from hortus.ops.preflight import NotStarted, reason_of
 
 if TYPE_CHECKING:
     from alembic.config import Config

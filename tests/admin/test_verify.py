@@ -5,9 +5,9 @@ from pathlib import Path
 from sqlalchemy import text
 from tests.admin.test_audit import fill, unprotect
 
+from hortus.cli.verify import verify_audit
 from hortus.core.db import Database
 from hortus.core.settings import Settings
-from hortus.main.proving import prove_audit
 
 
 def settings_of(database_url: str, folder: Path) -> Settings:
@@ -17,14 +17,14 @@ def settings_of(database_url: str, folder: Path) -> Settings:
 async def test_the_command_proves_the_log_and_what_was_noted(database: Database, database_url: str, tmp_path: Path):
     settings = settings_of(database_url, tmp_path)
     await fill(database, 3)
-    broken, line = await prove_audit(settings, None)
+    broken, line = await verify_audit(settings, None)
     noted = line.rpartition(" ")[2]
     assert (broken, line.startswith("The audit log holds: 3 events, ending at 3:")) == ([], True)
     await fill(database, 3)
-    assert (await prove_audit(settings, noted))[0] == []
-    assert (await prove_audit(settings, f"9:{'0' * 64}"))[0] == ["event 9: it was noted and is gone"]
-    assert (await prove_audit(settings, f"2:{noted[2:]}"))[0] == ["event 2: it is not the one that was noted"]
-    assert "is not POSITION:DIGEST" in (await prove_audit(settings, "x"))[0][0]
+    assert (await verify_audit(settings, noted))[0] == []
+    assert (await verify_audit(settings, f"9:{'0' * 64}"))[0] == ["event 9: expected, and missing"]
+    assert (await verify_audit(settings, f"2:{noted[2:]}"))[0] == ["event 2: its digest differs from the expected one"]
+    assert "is not POSITION:DIGEST" in (await verify_audit(settings, "x"))[0][0]
 
 
 async def test_a_log_that_was_cut_and_closed_again_is_found_by_what_was_noted(
@@ -32,12 +32,12 @@ async def test_a_log_that_was_cut_and_closed_again_is_found_by_what_was_noted(
 ):
     settings = settings_of(database_url, tmp_path)
     await fill(database, 4)
-    noted = (await prove_audit(settings, None))[1].rpartition(" ")[2]
+    noted = (await verify_audit(settings, None))[1].rpartition(" ")[2]
     await unprotect(database)
     async with database.transaction() as tx:
         await tx.execute(text("DELETE FROM audit_events WHERE position = 4"))
         await tx.execute(
             text("UPDATE audit_head SET position = 3, digest = (SELECT digest FROM audit_events WHERE position = 3)")
         )
-    assert (await prove_audit(settings, None))[0] == []
-    assert (await prove_audit(settings, noted))[0] == ["event 4: it was noted and is gone"]
+    assert (await verify_audit(settings, None))[0] == []
+    assert (await verify_audit(settings, noted))[0] == ["event 4: expected, and missing"]

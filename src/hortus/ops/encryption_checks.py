@@ -8,7 +8,7 @@ from sqlalchemy import make_url, text
 from sqlalchemy.engine import URL
 
 from hortus.core.settings import Settings
-from hortus.main.databases import open_database
+from hortus.ops.databases import open_database
 
 SYS_BLOCK = Path("/sys/dev/block")
 

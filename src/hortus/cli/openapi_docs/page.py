@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hortus.main.reference.operations import Operation, operations, resolve
+from hortus.cli.openapi_docs.operations import Operation, operations, resolve
 
 HEAD = """# The API
 

@@ -5,10 +5,10 @@ import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
+from hortus.cli.openapi_docs.page import page
+from hortus.cli.postman import collection
 from hortus.core.settings import Settings
 from hortus.main.app import create_app
-from hortus.main.reference.page import page
-from hortus.main.reference.postman import collection
 
 Form = Literal["openapi", "postman", "page"]
 

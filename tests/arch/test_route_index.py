@@ -11,10 +11,10 @@ from starlette.routing import BaseRoute, Match
 
 from hortus.core.settings import Settings
 from hortus.main.app import create_app
-from hortus.main.finding import ALLOWED, Index
+from hortus.main.route_index import ALLOWED, RouteIndex
 
 APP: Any = create_app(Settings(data_dir=Path("unused"), secret_key="k" * 40)).app  # type: ignore[attr-defined]
-INDEX: Index = APP.router.routes[0]
+INDEX: RouteIndex = APP.router.routes[0]
 ROUTES: list[BaseRoute] = APP.router.routes[1:]
 
 
@@ -72,8 +72,8 @@ def test_a_path_that_says_every_word_wins():
     first, second = (
         APIRoute(path, _nothing, methods=["GET"]) for path in ("/api/things/{thing_id}", "/api/things/mine")
     )
-    assert found_by([Index([first, second])], "GET", "/api/things/mine")["route"] is second
-    assert found_by([Index([first, second])], "GET", "/api/things/yours")["route"] is first
+    assert found_by([RouteIndex([first, second])], "GET", "/api/things/mine")["route"] is second
+    assert found_by([RouteIndex([first, second])], "GET", "/api/things/yours")["route"] is first
 
 
 def test_only_requests_are_looked_for():

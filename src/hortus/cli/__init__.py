@@ -1,0 +1,1 @@
+"""The commands of `hortus`: what an operator types."""
