@@ -45,7 +45,7 @@ async def test_what_the_catalogue_does_not_know_cannot_be_switched_off(root):
 
 async def test_every_process_follows_a_switch(database: Database):
     catalog = routing.load()
-    here, there = routing.Health(), routing.Health()
+    here, there = routing.OfferHealth(), routing.OfferHealth()
     async with routing.follow_toggles(database, there, Registry(), every=0.02):
         for switched_off in (True, False):
             async with database.transaction() as tx:
@@ -64,8 +64,8 @@ async def test_every_process_follows_a_switch(database: Database):
 
 async def test_a_process_knows_from_its_start_what_is_off(database: Database):
     async with database.transaction() as tx:
-        await routing.disable_offer(tx, routing.load(), routing.Health(), "local", "sketch-image")
-    health = routing.Health()
+        await routing.disable_offer(tx, routing.load(), routing.OfferHealth(), "local", "sketch-image")
+    health = routing.OfferHealth()
     async with routing.follow_toggles(database, health, Registry()):
         assert health.is_disabled("local", "sketch-image")
 
@@ -74,7 +74,7 @@ async def test_switching_at_once_counts_once(database: Database):
     async def off() -> bool:
         try:
             async with database.transaction() as tx:
-                await routing.disable_offer(tx, routing.load(), routing.Health(), "local", "sketch-image")
+                await routing.disable_offer(tx, routing.load(), routing.OfferHealth(), "local", "sketch-image")
         except Conflict:
             return False
         return True

@@ -11,7 +11,7 @@ from tests.serving import Hortus, ended
 from hortus import ledger, quotas
 from hortus.generation.schemas import ImageEditIn, ImageIn, QuoteIn, TextIn, VideoIn
 from hortus.generation.sizes import spoken_seconds
-from hortus.routing import Health
+from hortus.routing import OfferHealth
 
 SCRIPT = "The shop is open again, and everybody who comes this week gets a cup of tea. " * 12
 """About 900 characters."""
@@ -141,7 +141,7 @@ def test_every_field_that_could_change_a_price_is_a_field_of_the_quote():
 
 
 def test_the_time_of_long_work_follows_from_short_runs():
-    health = Health()
+    health = OfferHealth()
     for _ in range(6):
         health.succeeded("p", "m", 12.0, typical=6.0)  # twice as slow as the catalogue says
     short, long = health.durations("p", "m", 6.0), health.durations("p", "m", 60.0)

@@ -17,7 +17,7 @@ from tests.serving import Hortus, serve
 
 from hortus.core.settings import Settings
 from hortus.ops import doctor
-from hortus.routing import Health
+from hortus.routing import OfferHealth
 
 PROMPT = {"prompt": "A tagline for a tea shop"}
 USER = ("garden", "watering can")
@@ -82,7 +82,7 @@ async def test_a_refused_key_takes_the_offers_off_until_the_vendor_accepts_it(
             vendor.heal()
             await until_asked_again(hortus)
             async with asyncio.timeout(60):
-                while hortus.resources.get(Health).key_is_refused("openai_like"):
+                while hortus.resources.get(OfferHealth).key_is_refused("openai_like"):
                     await asyncio.sleep(0.2)
             assert (await customer.post("/api/text/generate", json=PROMPT)).status_code == 200
 

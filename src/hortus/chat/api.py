@@ -59,8 +59,8 @@ async def create_room(body: RoomIn, caller: Caller, tx: WriteTx, once: OnceOnly)
         invalidate_room_lists(tx, caller.user_id)
         return RoomOut(**room_line(room).model_dump(), messages=[], next_cursor=None)
 
-    async def again(kept: dict[str, Any]) -> None:
-        await service.find_room(tx, caller.user_id, kept["id"])
+    async def again(stored: dict[str, Any]) -> None:
+        await service.find_room(tx, caller.user_id, stored["id"])
 
     return await once.answer(tx, caller.user_id, body, make, again=again, status=201)
 
@@ -117,8 +117,8 @@ async def read_room(room_id: Id, caller: Caller, tx: ReadTx, paging: PageOf) -> 
 async def change_room(room_id: Id, body: RoomChange, caller: Caller, tx: WriteTx) -> RoomLine:
     """Rename, describe, pin or archive a room."""
     changes = body.model_dump(exclude_unset=True)
-    kept = {name: value for name, value in changes.items() if value is not None or name == "description"}
-    room = await service.change_room(tx, caller.user_id, room_id, kept)
+    given = {name: value for name, value in changes.items() if value is not None or name == "description"}
+    room = await service.change_room(tx, caller.user_id, room_id, given)
     invalidate_room_lists(tx, caller.user_id)
     return room_line(room)
 
@@ -186,7 +186,7 @@ async def regenerate(
         invalidate_room_lists(tx, caller.user_id)
         return sent_out(*await turns.regenerate(tx, resources, caller.user_id, room_id, message_id, turn))
 
-    async def again(_kept: dict[str, Any]) -> None:
+    async def again(_stored: dict[str, Any]) -> None:
         await service.find_room(tx, caller.user_id, room_id)
 
     return await once.answer(tx, caller.user_id, body, make, again=again, status=202)
@@ -205,7 +205,7 @@ async def edit_message(
         invalidate_room_lists(tx, caller.user_id)
         return sent_out(*await turns.edit(tx, resources, caller.user_id, room_id, message_id, body.content, turn))
 
-    async def again(_kept: dict[str, Any]) -> None:
+    async def again(_stored: dict[str, Any]) -> None:
         await service.find_room(tx, caller.user_id, room_id)
 
     return await once.answer(tx, caller.user_id, body, make, again=again, status=202)

@@ -29,9 +29,11 @@ class Context(NamedTuple):
 
 def size_of(settings: Settings, context: Context, attachments: int) -> Size:
     """The size of a reply: its conversation with the pending replies in it, and the longest answer."""
-    known = routing.estimate_tokens(SYSTEM) + sum(routing.estimate_tokens(each["content"]) for each in context.messages)
+    stored = routing.estimate_tokens(SYSTEM) + sum(
+        routing.estimate_tokens(each["content"]) for each in context.messages
+    )
     coming = min(len(context.pending) * MAX_TOKENS, settings.chat_context_tokens)
-    read = known + coming + attachments * IMAGE_TOKENS
+    read = stored + coming + attachments * IMAGE_TOKENS
     return Size(tokens=read + MAX_TOKENS, answer_tokens=MAX_TOKENS)
 
 
@@ -87,16 +89,16 @@ def _context(message: Message, older: Sequence[Any], settings: Settings) -> Cont
     most, tokens = settings.chat_context_messages, settings.chat_context_tokens
     turns = [(message.role, message.content)]
     turns += [(row.role, row.content) for row in older if row.status == "done" and row.content]
-    kept: list[dict[str, str]] = []
+    merged: list[dict[str, str]] = []
     left = tokens
     for role, content in turns[:most]:
         left -= routing.estimate_tokens(content)
-        if kept and left < 0:
+        if merged and left < 0:
             break
-        if kept and kept[-1]["role"] == role:
-            kept[-1]["content"] = f"{content}\n\n{kept[-1]['content']}"
+        if merged and merged[-1]["role"] == role:
+            merged[-1]["content"] = f"{content}\n\n{merged[-1]['content']}"
         else:
-            kept.append({"role": role, "content": content})
-    if kept[-1]["role"] == "assistant":
-        kept.pop()  # a conversation begins with the user
-    return Context(kept[::-1], [row.id for row in older if row.status == "pending"])
+            merged.append({"role": role, "content": content})
+    if merged[-1]["role"] == "assistant":
+        merged.pop()  # a conversation begins with the user
+    return Context(merged[::-1], [row.id for row in older if row.status == "pending"])

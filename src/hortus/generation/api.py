@@ -43,7 +43,7 @@ from hortus.generation.service import GenerationRequest
 from hortus.generation.sizes import accepted_size
 from hortus.generation.tables import LIVE, Generation
 from hortus.providers import Registry
-from hortus.routing import Catalog, Health
+from hortus.routing import Catalog, OfferHealth
 from hortus.storage import Storage
 
 router = make_router("/api")
@@ -344,7 +344,7 @@ async def delete(generation_id: Id, caller: Caller, resources: AllResources) -> 
 @router.get("/models", tags=["generations"], openapi_extra=FOR_KEYS)
 async def list_models(caller: Caller, resources: AllResources) -> dict[str, Any]:
     """Every model of this installation's catalogue that is offered now, with its price."""
-    health = resources.get(Health)
+    health = resources.get(OfferHealth)
     offered: dict[str, ModelOut] = {}
     for each in routing.offer_statuses(resources.get(Catalog), resources.get(Registry), health=health):
         if each.reason is not None:

@@ -5,7 +5,7 @@ from hortus.accounts import Principal
 from hortus.auth import ModelNotAllowed
 from hortus.core.resources import Resources
 from hortus.providers import Operation, Registry
-from hortus.routing import Catalog, Health, NothingOffered, Route, Size, Tier
+from hortus.routing import Catalog, NothingOffered, OfferHealth, Route, Size, Tier
 
 
 def choose_route(
@@ -19,7 +19,7 @@ def choose_route(
         return routing.choose(
             resources.get(Catalog),
             resources.get(Registry),
-            resources.get(Health),
+            resources.get(OfferHealth),
             operation,
             quality=quality,
             model=model,

@@ -6,7 +6,7 @@ from hortus.core.settings import Settings
 from hortus.generation.errors import DETAILS
 from hortus.generation.schemas import AttemptOut, ErrorOut, GenerationOut, OutputOut, QuoteOut, TextOut, UsageOut
 from hortus.generation.tables import Generation
-from hortus.routing import Health, Route
+from hortus.routing import OfferHealth, Route
 
 
 def generation_out(generation: Generation, settings: Settings, *, staff: bool = False) -> GenerationOut:
@@ -53,7 +53,7 @@ def generation_out(generation: Generation, settings: Settings, *, staff: bool = 
 def quote_out(resources: Resources, route: Route) -> QuoteOut:
     """Price and time of a request that takes this route."""
     first = route.choices[0]
-    times = routing.durations_of(resources.get(Health), first)
+    times = routing.durations_of(resources.get(OfferHealth), first)
     return QuoteOut(
         price_credits=route.price,
         provider=first.offer.provider,

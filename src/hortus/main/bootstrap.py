@@ -104,7 +104,7 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
             accounts.PrincipalCache(_trust(settings), shared),
             accounts.ProfileExtensions(quotas.plan_name, partial(usage_of, settings=settings)),
             routing.load(settings.catalog_path),
-            routing.Health(),
+            routing.OfferHealth(),
             generation.Conversations(database, settings, chat.read_conversation),
             generation.PlanNames(shared),
             auth.KeyUses(database),
@@ -145,7 +145,7 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
                 await billing.ensure_packs(tx)
             await _compare_settings(settings, database, role)
             async with (
-                routing.follow_toggles(database, resources.get(routing.Health), resources.get(Registry)),
+                routing.follow_toggles(database, resources.get(routing.OfferHealth), resources.get(Registry)),
                 _working(engine, scheduler, schedule=work, grace=settings.shutdown_grace_seconds),
                 single_process.watched(bus, database, engine.worker) if work and redis is None else nullcontext(),
             ):

@@ -26,7 +26,7 @@ from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.core.web.deps import AllResources, address_of, resources_of
 from hortus.core.web.openapi import operation_id, public
-from hortus.routing import Catalog, Health
+from hortus.routing import Catalog, OfferHealth
 
 log = structlog.get_logger()
 WITHIN: Final = 2.0
@@ -129,7 +129,7 @@ class _Now(Collector):
         yield _gauge("hortus_proof_checked", about, by, {(each.name,): each.checked for each in found})
 
     def _breakers(self) -> Iterator[Metric]:
-        health = self._resources.get(Health)
+        health = self._resources.get(OfferHealth)
         catalog = self._resources.get(Catalog)
         offers = {(offer.provider, offer.model) for model in catalog.models for offer in model.offer}
         states = {

@@ -1,6 +1,6 @@
 """Routing: choose offers for a request, price it, and carry it out with fallback."""
 
-from hortus.routing.breaker import Health
+from hortus.routing.breaker import OfferHealth
 from hortus.routing.carry_out import Attempt, AttemptListener, Job, Result, Trace, generate
 from hortus.routing.catalog import TIERS, Catalog, CatalogError, Model, Offer, Price, Tier, load
 from hortus.routing.choose import (
@@ -27,13 +27,13 @@ __all__ = [
     "CatalogError",
     "Choice",
     "ContentRejected",
-    "Health",
     "Job",
     "MeteredUsage",
     "Model",
     "ModelNotOffered",
     "NothingOffered",
     "Offer",
+    "OfferHealth",
     "OfferStatus",
     "Policy",
     "Price",

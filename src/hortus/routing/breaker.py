@@ -34,7 +34,7 @@ class Durations:
     samples: int
 
 
-class Health:
+class OfferHealth:
     """Breakers and durations. An open breaker lets one probe through when its time is up."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -120,14 +120,14 @@ class Health:
     def durations(self, provider: str, model: str, typical: float) -> Durations:
         """p50 and p95 of work for which the catalogue says `typical` seconds; that figure until there are five samples.
 
-        Runs are compared by how much longer or shorter they took than the catalogue says for their size.
+        Runs are compared by how much longer or shorter they took than the catalogue has for their size.
         """
-        kept = sorted(self._record(provider, model).durations)
-        if len(kept) < 5:
-            return Durations(typical, typical * 3, len(kept))
-        middle, slow = kept[len(kept) // 2], kept[min(len(kept) - 1, int(len(kept) * 0.95))]
+        samples = sorted(self._record(provider, model).durations)
+        if len(samples) < 5:
+            return Durations(typical, typical * 3, len(samples))
+        middle, slow = samples[len(samples) // 2], samples[min(len(samples) - 1, int(len(samples) * 0.95))]
         base = max(typical, LEAST_TYPICAL)
-        return Durations(middle * base, slow * base, len(kept))
+        return Durations(middle * base, slow * base, len(samples))
 
     def _record(self, provider: str, model: str) -> _Record:
         return self._records.setdefault((provider, model), _Record())

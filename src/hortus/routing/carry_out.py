@@ -28,7 +28,7 @@ from hortus.providers import (
     Unavailable,
     Usage,
 )
-from hortus.routing.breaker import LONGEST_OPEN, Health
+from hortus.routing.breaker import LONGEST_OPEN, OfferHealth
 from hortus.routing.choose import Choice, Route, typical_seconds
 from hortus.routing.errors import AllFailed, ContentRejected
 
@@ -106,7 +106,7 @@ async def generate(
     make: Callable[[Choice, float], Request],
     listener: AttemptListener,
     registry: Registry,
-    health: Health,
+    health: OfferHealth,
     *,
     deadline: float,
     trace: Trace,
@@ -143,10 +143,7 @@ async def generate(
         budget = left if last else left * 0.7
         started = time.monotonic()
         try:
-            with tracing.span(
-                f"provider {provider}", "client", {"gen_ai.system": provider, "gen_ai.request.model": model}
-            ):
-                result = await _try(choice, make(choice, budget), listener, registry, budget, resumed)
+            return await _attempt(choice, make(choice, budget), listener, registry, health, trace, budget, resumed)
         except ProviderError as error:
             resume = None
             retry = _record_failure(choice, error, started, health, trace)
@@ -155,21 +152,11 @@ async def generate(
                 if len(trace.attempts) < len(choices) + 2:
                     continue
             position += 1
-            continue
-        except BaseException:
-            health.abandoned(provider, model)
-            trace.attempts.append(Attempt(provider, model, "stopped", int((time.monotonic() - started) * 1000), None))
-            raise
-        seconds = time.monotonic() - started
-        health.succeeded(provider, model, seconds, typical_seconds(choice.offer, choice.size))
-        metrics.called(provider, model, "succeeded", seconds)
-        trace.attempts.append(Attempt(provider, model, "succeeded", int(seconds * 1000), None))
-        return result
     lasting = bool(trace.attempts) and all(attempt.code in PERMANENT for attempt in trace.attempts)
     raise AllFailed("not_offered" if lasting else "unavailable")
 
 
-def _why_skipped(health: Health, provider: str, model: str) -> str:
+def _why_skipped(health: OfferHealth, provider: str, model: str) -> str:
     if health.key_is_refused(provider):
         return KEY_REFUSED
     return "switched_off" if health.is_disabled(provider, model) else "circuit_open"
@@ -179,7 +166,9 @@ def _any_tried(trace: Trace) -> bool:
     return any(attempt.status != "skipped" for attempt in trace.attempts)
 
 
-def _record_failure(choice: Choice, error: ProviderError, started: float, health: Health, trace: Trace) -> float | None:
+def _record_failure(
+    choice: Choice, error: ProviderError, started: float, health: OfferHealth, trace: Trace
+) -> float | None:
     provider, model = choice.offer.provider, choice.offer.model
     seconds = time.monotonic() - started
     ms = int(seconds * 1000)
@@ -205,6 +194,36 @@ def _record_failure(choice: Choice, error: ProviderError, started: float, health
         return wait
     health.failed(provider, model)
     return None
+
+
+async def _attempt(
+    choice: Choice,
+    request: Request,
+    listener: AttemptListener,
+    registry: Registry,
+    health: OfferHealth,
+    trace: Trace,
+    budget: float,
+    resumed: Job | None,
+) -> Result:
+    """Try one offer, and record a success or a stop; a ProviderError is recorded by the caller."""
+    provider, model = choice.offer.provider, choice.offer.model
+    started = time.monotonic()
+    attributes = {"gen_ai.system": provider, "gen_ai.request.model": model}
+    try:
+        with tracing.span(f"provider {provider}", "client", attributes):
+            result = await _try(choice, request, listener, registry, budget, resumed)
+    except ProviderError:
+        raise
+    except BaseException:
+        health.abandoned(provider, model)
+        trace.attempts.append(Attempt(provider, model, "stopped", int((time.monotonic() - started) * 1000), None))
+        raise
+    seconds = time.monotonic() - started
+    health.succeeded(provider, model, seconds, typical_seconds(choice.offer, choice.size))
+    metrics.called(provider, model, "succeeded", seconds)
+    trace.attempts.append(Attempt(provider, model, "succeeded", int(seconds * 1000), None))
+    return result
 
 
 async def _try(
@@ -236,4 +255,4 @@ async def _try(
                         return Result(choice, usage, finish)
     except TimeoutError as error:
         raise Unavailable("no result in time") from error
-    raise Unavailable("the provider ended without saying it was done")
+    raise Unavailable("the provider's stream ended without a final event")

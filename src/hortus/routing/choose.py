@@ -8,7 +8,7 @@ from typing import Literal
 from hortus.core import clock
 from hortus.providers import Operation, Registry
 from hortus.routing import prices
-from hortus.routing.breaker import Durations, Health
+from hortus.routing.breaker import Durations, OfferHealth
 from hortus.routing.catalog import TIERS, Catalog, Model, Offer, Tier
 from hortus.routing.errors import ModelNotOffered, NothingOffered
 from hortus.routing.prices import MEGAPIXEL, Size
@@ -58,7 +58,7 @@ class OfferStatus:
 
 
 def offer_statuses(
-    catalog: Catalog, registry: Registry, today: date | None = None, *, health: Health | None = None
+    catalog: Catalog, registry: Registry, today: date | None = None, *, health: OfferHealth | None = None
 ) -> list[OfferStatus]:
     """Every offer of the catalogue, with the reason why it cannot be used, if any.
 
@@ -72,7 +72,7 @@ def offer_statuses(
     ]
 
 
-def _switch(offer: Offer, health: Health | None) -> str | None:
+def _switch(offer: Offer, health: OfferHealth | None) -> str | None:
     if health is None:
         return None
     if health.key_is_refused(offer.provider):
@@ -99,7 +99,7 @@ def _reason(model: Model, offer: Offer, registry: Registry, today: date) -> str 
 def choose(
     catalog: Catalog,
     registry: Registry,
-    health: Health,
+    health: OfferHealth,
     operation: Operation,
     *,
     quality: Tier = "balanced",
@@ -135,8 +135,8 @@ def choose(
     policy = policy or POLICY_OF[quality]
     ranked = sorted(choices, key=lambda choice: _rank(choice, quality, policy, health))
     bound = ranked[0].price * DEAREST_FALLBACK
-    kept = [ranked[0], *(choice for choice in ranked[1:] if choice.price <= bound)]
-    return Route(operation, quality, policy, tuple(kept))
+    affordable = [ranked[0], *(choice for choice in ranked[1:] if choice.price <= bound)]
+    return Route(operation, quality, policy, tuple(affordable))
 
 
 def _operations(registry: Registry, offer: Offer) -> frozenset[Operation]:
@@ -159,16 +159,16 @@ def restore_route(
     Raises NothingOffered where none is left.
     """
     today = clock.now().date()
-    known = [found for key in frozen if (found := catalog.offer(*key)) is not None]
+    offers = [found for key in frozen if (found := catalog.offer(*key)) is not None]
     choices = [
-        Choice(model, offer, price, size) for model, offer in known if _reason(model, offer, registry, today) is None
+        Choice(model, offer, price, size) for model, offer in offers if _reason(model, offer, registry, today) is None
     ]
     if not choices:
         raise NothingOffered
     return Route(operation, quality, "balanced", tuple(choices))
 
 
-def durations_of(health: Health, choice: Choice) -> Durations:
+def durations_of(health: OfferHealth, choice: Choice) -> Durations:
     """The time that an offer takes for this size, measured where possible."""
     return health.durations(choice.offer.provider, choice.offer.model, typical_seconds(choice.offer, choice.size))
 
@@ -183,7 +183,7 @@ def typical_seconds(offer: Offer, size: Size) -> float:
     return offer.typical_s + by_size / 1000
 
 
-def _rank(choice: Choice, quality: Tier, policy: Policy, health: Health) -> tuple[int, int, int, int]:
+def _rank(choice: Choice, quality: Tier, policy: Policy, health: OfferHealth) -> tuple[int, int, int, int]:
     distance = TIERS.index(choice.model.tier) - TIERS.index(quality)
     nearness = abs(distance) * 2 + (distance > 0)  # of two equally near tiers, the cheaper one first
     open_now = health.state(choice.offer.provider, choice.offer.model) == "open"

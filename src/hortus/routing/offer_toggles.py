@@ -13,7 +13,7 @@ from hortus.core.background import alongside
 from hortus.core.db import Database, Tx
 from hortus.core.errors import Conflict, NotFound
 from hortus.providers import Checkable, ProviderError, Registry
-from hortus.routing.breaker import Health
+from hortus.routing.breaker import OfferHealth
 from hortus.routing.catalog import Catalog
 from hortus.routing.tables import DisabledOffer, KeyRefusal
 
@@ -42,7 +42,7 @@ class AlreadyInThatState(Conflict):
     detail = "The offer is in that state already; read it again."
 
 
-async def disable_offer(tx: Tx, catalog: Catalog, health: Health, provider: str, model: str) -> None:
+async def disable_offer(tx: Tx, catalog: Catalog, health: OfferHealth, provider: str, model: str) -> None:
     """Offer it no more; results of jobs that its vendor has started are still fetched.
 
     Raises OfferNotFound, AlreadyInThatState.
@@ -55,7 +55,7 @@ async def disable_offer(tx: Tx, catalog: Catalog, health: Health, provider: str,
     await _apply_after_commit(tx, health)
 
 
-async def enable_offer(tx: Tx, health: Health, provider: str, model: str) -> None:
+async def enable_offer(tx: Tx, health: OfferHealth, provider: str, model: str) -> None:
     """Offer it again, also where the catalogue has it no more. Raises AlreadyInThatState."""
     gone = (
         delete(DisabledOffer)
@@ -67,7 +67,7 @@ async def enable_offer(tx: Tx, health: Health, provider: str, model: str) -> Non
     await _apply_after_commit(tx, health)
 
 
-async def _apply_after_commit(tx: Tx, health: Health) -> None:
+async def _apply_after_commit(tx: Tx, health: OfferHealth) -> None:
     disabled = await disabled_offers(tx)
     tx.after_commit(lambda: health.set_disabled(disabled))
 
@@ -81,7 +81,7 @@ async def disabled_offers(tx: Tx) -> frozenset[tuple[str, str]]:
 
 @asynccontextmanager
 async def follow_toggles(
-    database: Database, health: Health, registry: Registry, every: float = POLL_SECONDS
+    database: Database, health: OfferHealth, registry: Registry, every: float = POLL_SECONDS
 ) -> AsyncIterator[None]:
     """Read the disabled offers now, and again every few seconds until the end of the block.
 
@@ -102,13 +102,13 @@ async def delete_refusal(tx: Tx, provider: str) -> None:
     await tx.execute(delete(KeyRefusal).where(KeyRefusal.provider == provider))
 
 
-async def _read(database: Database, health: Health) -> None:
+async def _read(database: Database, health: OfferHealth) -> None:
     async with database.snapshot() as tx:
         health.set_disabled(await disabled_offers(tx))
         health.set_refusals(frozenset(await key_refusals(tx)))
 
 
-async def _store_refusals(database: Database, health: Health) -> None:
+async def _store_refusals(database: Database, health: OfferHealth) -> None:
     """Store the keys that were refused in this process, for all of them."""
     refused, now = health.pop_newly_refused(), clock.now()
     if refused:
@@ -153,7 +153,7 @@ async def _accepts(provider: Checkable) -> bool:
     return True
 
 
-async def _poll(database: Database, health: Health, registry: Registry, every: float) -> None:
+async def _poll(database: Database, health: OfferHealth, registry: Registry, every: float) -> None:
     while True:
         await asyncio.sleep(every)
         try:

@@ -16,7 +16,7 @@ from hortus.core.schemas import Body, MicroCredits
 from hortus.core.web.deps import AllResources, WriteTx
 from hortus.core.web.openapi import make_router
 from hortus.providers import Registry
-from hortus.routing import Catalog, Health, OfferStatus
+from hortus.routing import Catalog, OfferHealth, OfferStatus
 
 router = make_router("/api/admin", "admin")
 
@@ -106,7 +106,7 @@ async def list_providers(_caller: Staff, resources: AllResources) -> ProvidersOu
 @router.get("/models", operation_id="admin_list_models")
 async def list_models(_caller: Admin, resources: AllResources) -> CatalogOut:
     """The catalogue with prices, costs, and how each offer is doing."""
-    catalog, health = resources.get(Catalog), resources.get(Health)
+    catalog, health = resources.get(Catalog), resources.get(OfferHealth)
     statuses = routing.offer_statuses(catalog, resources.get(Registry), health=health)
     items = [
         CatalogModelOut(
@@ -124,7 +124,7 @@ async def list_models(_caller: Admin, resources: AllResources) -> CatalogOut:
     return CatalogOut(dated=catalog.dated, items=items)
 
 
-def _show(each: OfferStatus, health: Health) -> OfferOut:
+def _show(each: OfferStatus, health: OfferHealth) -> OfferOut:
     offer = each.offer
     times = health.durations(
         offer.provider, offer.model, routing.typical_seconds(offer, generation.usual_size(each.model))
@@ -149,7 +149,7 @@ def _show(each: OfferStatus, health: Health) -> OfferOut:
 @router.post("/offers/disable", operation_id="admin_disable_offer")
 async def disable(body: SwitchIn, caller: RecentAdmin, tx: WriteTx, resources: AllResources) -> SwitchedOut:
     """Sell an offer no more: at once here, within seconds in every process. What is queued passes it over."""
-    catalog, health = resources.get(Catalog), resources.get(Health)
+    catalog, health = resources.get(Catalog), resources.get(OfferHealth)
     await routing.disable_offer(tx, catalog, health, body.provider, body.model)
     return await _switched(tx, caller, body, enabled=False)
 
@@ -157,7 +157,7 @@ async def disable(body: SwitchIn, caller: RecentAdmin, tx: WriteTx, resources: A
 @router.post("/offers/enable", operation_id="admin_enable_offer")
 async def enable(body: SwitchIn, caller: RecentAdmin, tx: WriteTx, resources: AllResources) -> SwitchedOut:
     """Sell an offer again."""
-    await routing.enable_offer(tx, resources.get(Health), body.provider, body.model)
+    await routing.enable_offer(tx, resources.get(OfferHealth), body.provider, body.model)
     return await _switched(tx, caller, body, enabled=True)
 
 
