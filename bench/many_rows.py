@@ -17,7 +17,7 @@ from hortus.chat import service as chat
 from hortus.chat.tables import Chatroom, Message
 from hortus.core import clock, ids
 from hortus.core.db import Base, Database, Tx
-from hortus.core.db.paging import Paging
+from hortus.core.db.paging import PageRequest
 from hortus.core.settings import Settings
 from hortus.generation import service as generations
 from hortus.generation.serialize import generation_out
@@ -29,7 +29,7 @@ from hortus.quotas.tables import QuotaUsage
 ME, ANOTHER, TEMPLATE = ids.new(), ids.new(), ids.new()
 MY_ROOM, ANOTHERS_ROOM = ids.new(), ids.new()
 SIZES = {"postgresql": (10**3, 10**6), "sqlite": (10**3, 10**5)}
-PAGE = Paging(20)
+PAGE = PageRequest(20)
 LOOKS = 100
 Look = Callable[[Tx], Awaitable[Any]]
 

@@ -9,12 +9,12 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from hortus.core.db import Database
-from hortus.core.db.engines import CLASHED, Manners, sqlstate
+from hortus.core.db.engines import CLASHED, ConnectionProfile, sqlstate
 from hortus.core.db.search import is_compared
 
 LOCK = 4_807_526_976  # any number, the same for every process that migrates
 TRIES = 20
-MANNERS = Manners(role="migration", lock=3)
+PROFILE = ConnectionProfile(role="migration", lock=3)
 log = structlog.get_logger()
 
 
@@ -34,17 +34,17 @@ def migrate(connection: Connection) -> None:
             # would wait behind us.
             connection.execute(text("SELECT set_config('lock_timeout', '0', true)"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-            times = {"lock": str(round(manners().lock * 1000))}
+            times = {"lock": str(round(connection_profile().lock * 1000))}
             connection.execute(text("SELECT set_config('lock_timeout', :lock, true)"), times)
         context.run_migrations()
 
 
-def manners() -> Manners:
-    return context.config.attributes.get("manners", MANNERS)
+def connection_profile() -> ConnectionProfile:
+    return context.config.attributes.get("connection_profile", PROFILE)
 
 
 async def connect() -> None:
-    database = Database(context.config.attributes["url"], manners=manners())
+    database = Database(context.config.attributes["url"], profile=connection_profile())
     try:
         for tried in range(1, TRIES + 1):
             try:

@@ -9,13 +9,13 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from hortus.core.db import Moment, append_only_statements
+from hortus.core.db import UtcDateTime, append_only_statements
 from hortus.core.db.search import search_ddl
 
 revision = "r0001"
 down_revision = None
 
-TIME = Moment(timezone=True)
+TIME = UtcDateTime(timezone=True)
 ROOM_TO_UPDATE: dict[str, Any] = {"postgresql_with": {"fillfactor": 80}}  # so that updates stay on their page
 APPEND_ONLY = ("audit_events", "invoices", "ledger_entries")
 SEARCHABLE = ("chatrooms", "messages", "files", "generations")

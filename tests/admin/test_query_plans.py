@@ -11,28 +11,43 @@ from tests.plans import plan_of
 from hortus import accounts, billing, generation, tasks
 from hortus.core import clock, ids
 from hortus.core.db import Database, Tx
-from hortus.core.db.paging import Paging
+from hortus.core.db.paging import PageRequest
 
 PAYMENTS = "payments"  # by their ids: the key of the table
 SEARCHES: dict[str, tuple[Callable[[Tx], Awaitable[Any]], str]] = {
-    "beginning": (lambda tx: accounts.find_people(tx, Paging(), query="anna"), "ix_identifiers_by_beginning"),
-    "role": (lambda tx: accounts.find_people(tx, Paging(), role="support"), "ix_users_staff"),
-    "status": (lambda tx: accounts.find_people(tx, Paging(), status="suspended"), "ix_users_not_active"),
+    "beginning": (lambda tx: accounts.find_people(tx, PageRequest(), query="anna"), "ix_identifiers_by_beginning"),
+    "role": (lambda tx: accounts.find_people(tx, PageRequest(), role="support"), "ix_users_staff"),
+    "status": (lambda tx: accounts.find_people(tx, PageRequest(), status="suspended"), "ix_users_not_active"),
     "administrators": (accounts.lock_administrators, "ix_users_staff"),
-    "dead letters": (lambda tx: tasks.find_tasks(tx, Paging(), status="dead"), "ix_tasks_"),
-    "works by kind": (lambda tx: generation.list_of_all_users(tx, Paging(), kind="video"), "ix_generations_by_kind"),
-    "failed works": (lambda tx: generation.list_of_all_users(tx, Paging(), failed=True), "ix_generations_failed"),
-    "taken down": (lambda tx: generation.list_of_all_users(tx, Paging(), taken_down=True), "ix_generations_taken_down"),
-    "payments of a user": (lambda tx: billing.find_payments(tx, Paging(), user_id=ids.new()), "ix_payments_user_id_id"),
-    "a vendor's payment": (lambda tx: billing.find_payments(tx, Paging(), vendor_id="x"), "ix_payments_by_vendor_id"),
-    "refunded": (lambda tx: billing.find_payments(tx, Paging(), status="refunded"), "ix_payments_refunded"),
-    "disputed": (lambda tx: billing.find_payments(tx, Paging(), status="disputed"), "ix_payments_disputed"),
-    "unmatched": (lambda tx: billing.find_payments(tx, Paging(), status="unmatched"), "ix_payments_unmatched"),
-    "payments since": (lambda tx: billing.find_payments(tx, Paging(), since=clock.now()), PAYMENTS),
-    "dead news": (lambda tx: billing.find_webhook_events(tx, Paging(), status="dead"), "ix_webhook_events_status_id"),
+    "dead letters": (lambda tx: tasks.find_tasks(tx, PageRequest(), status="dead"), "ix_tasks_"),
+    "works by kind": (
+        lambda tx: generation.list_of_all_users(tx, PageRequest(), kind="video"),
+        "ix_generations_by_kind",
+    ),
+    "failed works": (lambda tx: generation.list_of_all_users(tx, PageRequest(), failed=True), "ix_generations_failed"),
+    "taken down": (
+        lambda tx: generation.list_of_all_users(tx, PageRequest(), taken_down=True),
+        "ix_generations_taken_down",
+    ),
+    "payments of a user": (
+        lambda tx: billing.find_payments(tx, PageRequest(), user_id=ids.new()),
+        "ix_payments_user_id_id",
+    ),
+    "a vendor's payment": (
+        lambda tx: billing.find_payments(tx, PageRequest(), vendor_id="x"),
+        "ix_payments_by_vendor_id",
+    ),
+    "refunded": (lambda tx: billing.find_payments(tx, PageRequest(), status="refunded"), "ix_payments_refunded"),
+    "disputed": (lambda tx: billing.find_payments(tx, PageRequest(), status="disputed"), "ix_payments_disputed"),
+    "unmatched": (lambda tx: billing.find_payments(tx, PageRequest(), status="unmatched"), "ix_payments_unmatched"),
+    "payments since": (lambda tx: billing.find_payments(tx, PageRequest(), since=clock.now()), PAYMENTS),
+    "dead news": (
+        lambda tx: billing.find_webhook_events(tx, PageRequest(), status="dead"),
+        "ix_webhook_events_status_id",
+    ),
     "revenue": (lambda tx: billing.revenue(tx, clock.EPOCH, clock.now()), "ix_payments_paid_at"),
     "works of a user": (
-        lambda tx: generation.list_of_all_users(tx, Paging(), user_id=ids.new()),
+        lambda tx: generation.list_of_all_users(tx, PageRequest(), user_id=ids.new()),
         "ix_generations_of_user",
     ),
 }

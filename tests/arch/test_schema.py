@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from hortus.core.db import Database
-from hortus.core.db.engines import Manners
+from hortus.core.db.engines import ConnectionProfile
 from hortus.core.db.search import is_compared
 from hortus.main.tables import metadata
 from hortus.ops.migrations import config, folder, head
@@ -55,7 +55,7 @@ def upgrade():
 async def test_a_migration_gives_up_a_lock_that_is_held_and_tries_again(database_url: str, tmp_path: Path):
     """If it waited in the queue for the lock, every reader of the table would wait behind it."""
     made = config(database_url)
-    made.attributes["manners"] = Manners(role="migration", lock=0.2)
+    made.attributes["connection_profile"] = ConnectionProfile(role="migration", lock=0.2)
     shutil.copytree(folder(), tmp_path / "migrations")
     (tmp_path / "migrations" / "versions" / "9999_next.py").write_text(NEXT)
     made.set_main_option("script_location", str(tmp_path / "migrations"))

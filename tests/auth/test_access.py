@@ -13,7 +13,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 from tests.auth.api_keys.conftest import by_key, make_key
-from tests.auth.otp.conftest import Post, deliver_to
+from tests.auth.otp.conftest import Post, on_remote_events
 from tests.emulators.openai import OpenAIEmulator
 from tests.files import draw
 from tests.serving import PASSWORD, Hortus, serve
@@ -43,7 +43,7 @@ async def hortus(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.fixture
 def post(hortus: Hortus) -> Post:
     post = Post(real=True)
-    deliver_to(hortus, post)
+    on_remote_events(hortus, post)
     return post
 
 

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from tests.auth.otp.conftest import Post, deliver_to
+from tests.auth.otp.conftest import Post, on_remote_events
 from tests.serving import PASSWORD, Hortus, serve
 
 from hortus.accounts import status_of
@@ -49,7 +49,7 @@ async def _closed(_hortus: Hortus, _post: Post, attacker) -> None:
 async def test_a_repeated_sign_up_gives_no_tokens(database_url: str, tmp_path, event):
     async with serve(database_url, tmp_path) as hortus:
         post = Post()
-        deliver_to(hortus, post)
+        on_remote_events(hortus, post)
         attacker = hortus.anonymous()
         first = await attacker.post("/api/auth/register", json=BODY, headers=KEY)
         assert first.status_code == 201

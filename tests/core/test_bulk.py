@@ -9,11 +9,11 @@ from tests.plans import plan_of
 
 from hortus.core import clock, ids
 from hortus.core.db import Database
-from hortus.core.db.bulk import among, insert_of
+from hortus.core.db.bulk import bulk_insert, in_json
 from hortus.generation.tables import Generation
 from hortus.tasks.tables import Task, TaskSchedule
 
-INSERT = insert_of(
+INSERT = bulk_insert(
     Task, "id", "name", "queue", "payload", "fair_round", "key", "created_at", beside={"delay": "double precision"},
     where_new=True, status="'queued'", priority="0", attempts="0", max_attempts="1", fence="0", request_id="d.name",
     run_at="{later}",
@@ -50,7 +50,7 @@ async def test_what_is_there_already_is_passed_over(database: Database):
 
 
 async def test_what_is_there_already_fails_the_transaction_unless_it_may_be_passed_over(database: Database):
-    strict = insert_of(TaskSchedule, "name", "next_at")
+    strict = bulk_insert(TaskSchedule, "name", "next_at")
     rows = [{"name": "once", "next_at": clock.now()}]
     async with database.transaction() as tx:
         assert (await strict.run(tx, rows)).rowcount == 1
@@ -66,14 +66,14 @@ async def test_among_is_in(database: Database):
         await INSERT.run(tx, rows)
     async with database.snapshot() as tx:
         query = select(Task.id)
-        assert set((await tx.execute(query.where(among(Task.id, [*wanted, "'", "nobody's"])))).scalars()) == wanted
-        assert (await tx.execute(query.where(among(Task.id, [])))).scalars().all() == []
-        texts = {str(query.where(among(Task.id, ["x"] * number)).compile(database.engine)) for number in (1, 2, 50)}
+        assert set((await tx.execute(query.where(in_json(Task.id, [*wanted, "'", "nobody's"])))).scalars()) == wanted
+        assert (await tx.execute(query.where(in_json(Task.id, [])))).scalars().all() == []
+        texts = {str(query.where(in_json(Task.id, ["x"] * number)).compile(database.engine)) for number in (1, 2, 50)}
     assert len(texts) == 1
 
 
 async def test_among_uses_the_index(database: Database):
-    query = select(func.count()).select_from(Generation).where(among(Generation.id, ["a", "b"]))
+    query = select(func.count()).select_from(Generation).where(in_json(Generation.id, ["a", "b"]))
     async with database.transaction() as tx:
         compiled = str(query.compile(database.engine, compile_kwargs={"literal_binds": True}))
         plan = await plan_of(tx, compiled, without=["seqscan", "hashjoin", "mergejoin"])

@@ -9,7 +9,7 @@ from redis.asyncio import Redis as Client
 from tests.broker import Valkey
 
 from hortus.core import cache
-from hortus.core.cache import OwnStamps, Remembered, SharedStamps, Stamps
+from hortus.core.cache import CacheVersions, LocalCacheVersions, RedisCacheVersions, VersionedCache
 from hortus.core.db import Database
 from hortus.core.redis import Redis
 
@@ -17,17 +17,17 @@ NAMES = ("session:1", "user:1")
 
 
 @pytest.fixture(params=["alone", "shared"])
-async def both(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Stamps, Stamps]]:
+async def both(request: pytest.FixtureRequest) -> AsyncIterator[tuple[CacheVersions, CacheVersions]]:
     """The stamps of a reader and of a writer."""
     if request.param == "alone":
-        own = OwnStamps()
+        own = LocalCacheVersions()
         yield own, own
         return
     url, prefix = request.getfixturevalue("valkey_url"), f"t{secrets.token_hex(6)}:"
     links = [Redis(url, prefix=prefix, timeout=5) for _ in range(2)]
     for link in links:
         await link.open()
-    yield SharedStamps(links[0]), SharedStamps(links[1])
+    yield RedisCacheVersions(links[0]), RedisCacheVersions(links[1])
     for link in links:
         await link.close()
 
@@ -43,34 +43,34 @@ class Truth:
         return self.value
 
 
-async def test_it_is_read_once_until_a_stamp_changes(both: tuple[Stamps, Stamps]):
+async def test_it_is_read_once_until_a_stamp_changes(both: tuple[CacheVersions, CacheVersions]):
     reader, writer = both
-    known: Remembered[str] = Remembered(reader, 60)
+    known: VersionedCache[str] = VersionedCache(reader, 60)
     truth = Truth()
     assert [await known.get(NAMES, truth.read) for _ in range(3)] == ["old"] * 3
     assert truth.reads == 1
     for name, value in (("session:1", "new"), ("user:1", "newer"), ("session:1", "newest")):
         truth.value = value
-        await writer.change((name,), 1)
+        await writer.invalidate((name,), 1)
         assert [await known.get(NAMES, truth.read) for _ in range(3)] == [value] * 3
     assert truth.reads == 4
-    await writer.change(("session:2",), 1)
+    await writer.invalidate(("session:2",), 1)
     await known.get(NAMES, truth.read)
     assert truth.reads == 4
 
 
-async def test_what_was_read_before_a_change_is_not_kept_after_it(both: tuple[Stamps, Stamps]):
+async def test_what_was_read_before_a_change_is_not_kept_after_it(both: tuple[CacheVersions, CacheVersions]):
     reader, writer = both
-    known: Remembered[str] = Remembered(reader, 60)
-    look = await known.look(NAMES)
-    await writer.change(NAMES, 1)
-    known.keep(look, "old")
-    assert (await known.look(NAMES)).value is None
+    known: VersionedCache[str] = VersionedCache(reader, 60)
+    look = await known.lookup(NAMES)
+    await writer.invalidate(NAMES, 1)
+    known.store(look, "old")
+    assert (await known.lookup(NAMES)).value is None
 
 
-async def test_many_that_miss_at_once_wait_for_one_read(both: tuple[Stamps, Stamps]):
+async def test_many_that_miss_at_once_wait_for_one_read(both: tuple[CacheVersions, CacheVersions]):
     reader, writer = both
-    known: Remembered[str] = Remembered(reader, 60)
+    known: VersionedCache[str] = VersionedCache(reader, 60)
     go_on, reads = asyncio.Event(), []
 
     async def slowly() -> str:
@@ -93,9 +93,9 @@ async def test_many_that_miss_at_once_wait_for_one_read(both: tuple[Stamps, Stam
     assert await asyncio.gather(*others) == ["read 1"] * 4
     assert await known.get(("a", "b"), slowly) == "read 1"
     go_on.clear()
-    await writer.change(("a",), 1)
+    await writer.invalidate(("a",), 1)
     before = await ask(2)
-    await writer.change(("a",), 1)
+    await writer.invalidate(("a",), 1)
     after = [asyncio.create_task(known.get(("a", "b"), slowly)) for _ in range(2)]
     while len(reads) < 3:  # what began before the change is not for those who came after it
         await asyncio.sleep(0.001)
@@ -105,61 +105,61 @@ async def test_many_that_miss_at_once_wait_for_one_read(both: tuple[Stamps, Stam
     assert len(reads) == 3
 
 
-async def test_time_and_size_bound_it(both: tuple[Stamps, Stamps]):
+async def test_time_and_size_bound_it(both: tuple[CacheVersions, CacheVersions]):
     reader, _ = both
-    nothing: Remembered[str] = Remembered(reader, 0)
-    short: Remembered[str] = Remembered(reader, 0.05)
-    small: Remembered[str] = Remembered(reader, 60, size=2)
+    nothing: VersionedCache[str] = VersionedCache(reader, 0)
+    short: VersionedCache[str] = VersionedCache(reader, 0.05)
+    small: VersionedCache[str] = VersionedCache(reader, 60, size=2)
     truth = Truth()
     for known in (nothing, short):
         await known.get(NAMES, truth.read)
         await asyncio.sleep(0.06)
-        assert (await known.look(NAMES)).value is None
+        assert (await known.lookup(NAMES)).value is None
     for number in range(3):
         await small.get((f"session:{number}",), truth.read)
-    assert [(await small.look((f"session:{number}",))).value for number in range(3)] == [None, "old", "old"]
+    assert [(await small.lookup((f"session:{number}",))).value for number in range(3)] == [None, "old", "old"]
 
 
 async def test_a_transaction_changes_stamps_when_it_commits_and_only_then(
-    both: tuple[Stamps, Stamps], database: Database
+    both: tuple[CacheVersions, CacheVersions], database: Database
 ):
     reader, writer = both
-    known: Remembered[str] = Remembered(reader, 60)
-    cache.carry(database, writer)
+    known: VersionedCache[str] = VersionedCache(reader, 60)
+    cache.bind(database, writer)
     truth = Truth()
     await known.get(NAMES, truth.read)
     with pytest.raises(LookupError):
         async with database.transaction() as tx:
-            cache.changed(tx, "session:1")
+            cache.invalidate(tx, "session:1")
             raise LookupError
-    assert (await known.look(NAMES)).value == "old"
+    assert (await known.lookup(NAMES)).value == "old"
     async with database.transaction() as tx:
-        cache.changed(tx, "session:1")
-        cache.changed(tx, "user:1")
-        assert (await known.look(NAMES)).value == "old"
-    assert (await known.look(NAMES)).value is None
+        cache.invalidate(tx, "session:1")
+        cache.invalidate(tx, "user:1")
+        assert (await known.lookup(NAMES)).value == "old"
+    assert (await known.lookup(NAMES)).value is None
 
 
 async def test_a_flush_and_a_new_server_make_everything_worthless(valkey: Valkey):
     link = Redis(valkey.url)
     await link.open()
-    known: Remembered[str] = Remembered(SharedStamps(link), 60)
+    known: VersionedCache[str] = VersionedCache(RedisCacheVersions(link), 60)
     truth = Truth()
     await known.get(NAMES, truth.read)
     async with Client.from_url(valkey.url) as client:
         await client.flushall()
-    assert (await known.look(NAMES)).value is None
+    assert (await known.lookup(NAMES)).value is None
     await known.get(NAMES, truth.read)
     await asyncio.to_thread(valkey.stop)
-    assert (await known.look(NAMES)).value is None
+    assert (await known.lookup(NAMES)).value is None
     assert await known.get(NAMES, truth.read) == "old"
     await asyncio.to_thread(valkey.start)
     async with asyncio.timeout(10):
         while not link.up:
             await asyncio.sleep(0.05)
-    assert (await known.look(NAMES)).value is None
+    assert (await known.lookup(NAMES)).value is None
     await known.get(NAMES, truth.read)
-    assert (await known.look(NAMES)).value == "old"
+    assert (await known.lookup(NAMES)).value == "old"
     await link.close()
 
 
@@ -167,17 +167,17 @@ async def test_a_change_that_redis_could_not_hear_is_told_when_it_is_back(valkey
     reader_link, writer_link = Redis(valkey.url), Redis(valkey.url)
     for link in (reader_link, writer_link):
         await link.open()
-    known: Remembered[str] = Remembered(SharedStamps(reader_link), 60)
-    writer = SharedStamps(writer_link)
+    known: VersionedCache[str] = VersionedCache(RedisCacheVersions(reader_link), 60)
+    writer = RedisCacheVersions(writer_link)
     truth = Truth()
     await known.get(NAMES, truth.read)
     writer_link.up = False  # the writer alone is cut off
-    await writer.change(("user:1",), 0)
+    await writer.invalidate(("user:1",), 0)
     assert await writer.current(("user:1",)) is None
-    assert (await known.look(NAMES)).value == "old"
+    assert (await known.lookup(NAMES)).value == "old"
     writer_link._went_down(ConnectionError())
     async with asyncio.timeout(10):
-        while (await known.look(NAMES)).value is not None:
+        while (await known.lookup(NAMES)).value is not None:
             await asyncio.sleep(0.05)
     for link in (reader_link, writer_link):
         await link.close()

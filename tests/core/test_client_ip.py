@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from tests.serving import serve
 
 from hortus.core.settings import Settings
-from hortus.core.web.client_ip import caller_of, network_of
+from hortus.core.web.client_ip import client_ip, network_of
 
 TRUSTED = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
 
@@ -35,7 +35,7 @@ TRUSTED = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
     ],
 )
 def test_the_caller_is_the_rightmost_that_no_proxy_of_ours_is(peer, forwarded, caller):
-    assert caller_of(peer, forwarded, TRUSTED) == caller
+    assert client_ip(peer, forwarded, TRUSTED) == caller
 
 
 def test_one_customer_counts_once():

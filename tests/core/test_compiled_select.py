@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import JSON, BigInteger, Boolean, Date, Integer, String, bindparam, column, insert, select, text
 
 from hortus.core.background import in_background
-from hortus.core.db import Database, Moment, NestedTransaction
-from hortus.core.db.compiled_select import Read
+from hortus.core.db import Database, NestedTransaction, UtcDateTime
+from hortus.core.db.compiled_select import PreparedSelect
 from hortus.core.errors import Unavailable
 from hortus.routing.tables import DisabledOffer
 
@@ -26,17 +26,17 @@ TYPES: dict[str, Any] = {
     "word": String(),
     "number": BigInteger(),
     "yes": Boolean(),
-    "moment": Moment(),
+    "moment": UtcDateTime(),
     "day": Date(),
     "listed": JSON(),
 }
-ALL_TYPES = Read(select(*(bindparam(name, type_=kind).label(name) for name, kind in TYPES.items())))
-TWICE = Read(
+ALL_TYPES = PreparedSelect(select(*(bindparam(name, type_=kind).label(name) for name, kind in TYPES.items())))
+TWICE = PreparedSelect(
     text("SELECT :word AS first, :number AS n, :word AS again, CAST(NULL AS integer) AS missing")
     .bindparams(bindparam("word", type_=String()), bindparam("number", type_=BigInteger()))
     .columns(first=String(), n=BigInteger(), again=String(), missing=Integer())
 )
-NONE = Read(select(column("n", Integer)).select_from(text("(SELECT 1 AS n) AS t")).where(text("n = 2")))
+NONE = PreparedSelect(select(column("n", Integer)).select_from(text("(SELECT 1 AS n) AS t")).where(text("n = 2")))
 
 
 async def test_every_type_comes_as_in_a_transaction(database: Database):
@@ -59,7 +59,7 @@ async def test_no_row_is_an_empty_answer(database: Database):
 
 
 async def test_it_sees_what_is_committed_and_nothing_else(database: Database):
-    made = Read(text("SELECT count(*) AS n FROM disabled_offers").columns(n=Integer()))
+    made = PreparedSelect(text("SELECT count(*) AS n FROM disabled_offers").columns(n=Integer()))
     async with database.transaction() as tx:
         await tx.execute(insert(DisabledOffer).values(provider="p", model="m", since=MOMENT))
         assert (await tx.read(made))[0].n == 1

@@ -12,7 +12,7 @@ from redis.asyncio import Redis as Client
 from tests.broker import Valkey
 
 from hortus.core.events import KEPT_EVENTS, Bus, Event
-from hortus.core.events.redis_transport import STREAM_EVENTS, STREAM_SECONDS, RedisRelay
+from hortus.core.events.redis_transport import STREAM_EVENTS, STREAM_SECONDS, RedisEventTransport
 from hortus.core.redis import Redis
 
 Buses = tuple[Bus, Bus]
@@ -23,11 +23,11 @@ async def joined(url: str, prefix: str) -> AsyncIterator[Bus]:
     """The bus of one process on this Redis."""
     redis = Redis(url, prefix=prefix)
     await redis.open()
-    relay = RedisRelay(redis)
-    bus = Bus(relay)
-    relay.open()
+    transport = RedisEventTransport(redis)
+    bus = Bus(transport)
+    transport.open()
     yield bus
-    await relay.close()
+    await transport.close()
     await redis.close()
 
 
@@ -46,7 +46,7 @@ async def buses(request: pytest.FixtureRequest) -> AsyncIterator[Buses]:
 async def take(bus: Bus, topic: str, count: int, after: int = 0, seconds: float = 10.0) -> list[Event]:
     """The first `count` events that a new listener gets."""
     found: list[Event] = []
-    async with asyncio.timeout(seconds), contextlib.aclosing(bus.listen(topic, after, 0.5)) as news:
+    async with asyncio.timeout(seconds), contextlib.aclosing(bus.subscribe(topic, after, 0.5)) as news:
         async for event in news:
             if event is not None:
                 found.append(event)
@@ -99,7 +99,7 @@ async def test_a_resumed_listener_waits_for_what_is_new(buses: Buses):
     here, there = buses
     tell(here, "room/3", 0, 3)
     last = (await take(there, "room/3", 3))[-1].id
-    async with contextlib.aclosing(there.listen("room/3", last, 0.05)) as news:
+    async with contextlib.aclosing(there.subscribe("room/3", last, 0.05)) as news:
         assert await anext(news) is None
     tell(here, "room/3", 3, 4)
     assert numbers(await take(there, "room/3", 1, after=last)) == [3]
@@ -140,8 +140,8 @@ async def test_what_redis_holds_is_bounded_and_runs_out(valkey_url: str):
         tell(here, "room/7", 0, 5000)
         assert numbers(await listener) == list(range(5000))
         async with Client.from_url(valkey_url) as client:
-            assert STREAM_EVENTS <= await client.xlen(f"{prefix}news:room/7") < STREAM_EVENTS + 200
-            assert 0 < await client.ttl(f"{prefix}news:room/7") <= STREAM_SECONDS
+            assert STREAM_EVENTS <= await client.xlen(f"{prefix}events:room/7") < STREAM_EVENTS + 200
+            assert 0 < await client.ttl(f"{prefix}events:room/7") <= STREAM_SECONDS
 
 
 async def test_whoever_left_and_came_back_misses_nothing(valkey_url: str):
@@ -211,7 +211,7 @@ async def silences(bus: Bus, topic: str, seconds: float, calm: float) -> int:
     """How often a listener is sent to look at the database."""
     found = 0
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds), contextlib.aclosing(bus.listen(topic, 0, 0.05, calm)) as news:
+        async with asyncio.timeout(seconds), contextlib.aclosing(bus.subscribe(topic, 0, 0.05, calm)) as news:
             async for event in news:
                 found += event is None
     return found
@@ -220,14 +220,14 @@ async def silences(bus: Bus, topic: str, seconds: float, calm: float) -> int:
 async def test_whoever_hears_everything_seldom_looks():
     bus = Bus()
     assert await silences(bus, "room/1", 0.5, 60) >= 3  # another process may be at work
-    bus.alone = True
+    bus.single_process = True
     assert await silences(bus, "room/1", 0.5, 60) == 0
     assert await silences(bus, "room/1", 0.8, 0.2) in (1, 2, 3)
 
 
 async def test_listeners_look_promptly_while_redis_is_away(valkey: Valkey):
     async with joined(valkey.url, "t:") as here:
-        here.alone = True  # means nothing to a bus that is joined to others
+        here.single_process = True  # means nothing to a bus that is joined to others
         assert await silences(here, "room/1", 0.5, 60) == 0
         watching = asyncio.create_task(silences(here, "room/1", 2.0, 60))
         await asyncio.sleep(0.2)

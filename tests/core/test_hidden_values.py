@@ -17,7 +17,7 @@ from tests.serving import serve
 
 from hortus.accounts.tables import Identifier, User
 from hortus.core.db import Database
-from hortus.core.db.compiled_select import Read
+from hortus.core.db.compiled_select import PreparedSelect
 from hortus.core.telemetry import log
 
 SECRET = "hush-opensesame"
@@ -27,8 +27,8 @@ PERSON = {
     "marketing_consent": False, "created_at": NOW, "updated_at": NOW,
 }  # fmt: skip
 ADDRESS = {"id": "i1", "user_id": "u1", "kind": "email", "value": f"{SECRET}@example.com", "created_at": NOW}
-SUM = Read(select((bindparam("number", type_=BigInteger) + literal_column("1", BigInteger)).label("sum")))
-NO_TABLE = Read(
+SUM = PreparedSelect(select((bindparam("number", type_=BigInteger) + literal_column("1", BigInteger)).label("sum")))
+NO_TABLE = PreparedSelect(
     text("SELECT id FROM no_such_table WHERE id = :id").bindparams(bindparam("id")).columns(literal_column("id"))
 )
 

@@ -7,10 +7,10 @@ from sqlalchemy import text
 
 from hortus.core.db import Database, Tx
 from hortus.core.db.batch import Batch
-from hortus.core.db.engines import Manners
+from hortus.core.db.engines import ConnectionProfile
 from hortus.core.errors import Unavailable
 from hortus.core.settings import Settings
-from hortus.ops.databases import Role, manners
+from hortus.ops.databases import Role, connection_profile
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 SHOWN = (
@@ -33,7 +33,7 @@ async def test_each_role_has_its_times_and_its_name(
     database_url: str, role: Role, times: tuple[str, ...], pgbouncer: bool
 ):
     settings = Settings(database_pgbouncer=pgbouncer)
-    database = Database(database_url, manners=manners(settings, role))
+    database = Database(database_url, profile=connection_profile(settings, role))
     for open_it in (database.transaction, database.snapshot):
         async with open_it() as tx:
             found = (await tx.execute(text(SHOWN))).one()
@@ -44,7 +44,7 @@ async def test_each_role_has_its_times_and_its_name(
 
 async def test_behind_a_pooler_no_statement_is_expected_to_be_there_already(database_url: str):
     """What a pooler of transactions does to a session, done by hand: everything prepared is gone."""
-    database = Database(database_url, pool_size=1, manners=Manners(pgbouncer=True))
+    database = Database(database_url, pool_size=1, profile=ConnectionProfile(pgbouncer=True))
     for _ in range(3):
         async with database.transaction() as tx:
             assert (await tx.execute(text("SELECT CAST(:n AS integer)"), {"n": 5})).scalar_one() == 5
@@ -56,8 +56,8 @@ async def test_behind_a_pooler_no_statement_is_expected_to_be_there_already(data
 
 @pytest.mark.parametrize("pgbouncer", [False, True])
 async def test_a_statement_or_a_lock_that_takes_too_long_is_a_problem_to_try_again(database_url: str, pgbouncer: bool):
-    keeps = Manners(statement=0.3, lock=0.1, pgbouncer=pgbouncer)
-    database = Database(database_url, manners=keeps)
+    keeps = ConnectionProfile(statement=0.3, lock=0.1, pgbouncer=pgbouncer)
+    database = Database(database_url, profile=keeps)
     patient = Database(database_url)
     async with patient.transaction() as tx:
         await tx.execute(text("CREATE TABLE counter (n integer)"))

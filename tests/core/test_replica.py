@@ -13,10 +13,10 @@ from tests.faults.postgres import own_server, standby_of
 
 from hortus.core import ids
 from hortus.core.db import Database
-from hortus.core.db.engines import Manners
-from hortus.core.db.paging import Paging, encode_cursor
+from hortus.core.db.engines import ConnectionProfile
+from hortus.core.db.paging import PageRequest, encode_cursor
 from hortus.core.db.replica import SETTLED, Replica
-from hortus.core.web.deps import _history
+from hortus.core.web.deps import _replica
 from hortus.main import routes
 
 OLD = timedelta(minutes=5)
@@ -79,7 +79,7 @@ async def test_it_is_not_asked_while_it_lags_or_is_away_or_is_no_replica(pair: t
             await asyncio.sleep(0.1)
     assert not await Replica(primary.engine, primary.engine).is_fit()
     with tempfile.TemporaryDirectory() as nobody:
-        away = Database(f"postgresql://postgres@/postgres?host={nobody}", manners=Manners(pool_wait=1))
+        away = Database(f"postgresql://postgres@/postgres?host={nobody}", profile=ConnectionProfile(pool_wait=1))
         assert not await Replica(away.engine, primary.engine).is_fit()
         await away.close()
     await primary.close()
@@ -88,19 +88,19 @@ async def test_it_is_not_asked_while_it_lags_or_is_away_or_is_no_replica(pair: t
 
 def test_a_cursor_tells_how_old_the_page_is_and_a_first_page_is_new():
     made = datetime.now(UTC)
-    born = Paging(20, encode_cursor(ids.new())).before()
+    born = PageRequest(20, encode_cursor(ids.new())).before()
     assert born is not None
     assert abs(born - made) < timedelta(seconds=5)
     for cursor in (None, encode_cursor("7"), encode_cursor(ids.new(), ids.new())):
-        assert Paging(20, cursor).before() is None
-    assert Paging(20, encode_cursor("ffffffff-ffff-7fff-bfff-ffffffffffff")).before() is None
+        assert PageRequest(20, cursor).before() is None
+    assert PageRequest(20, encode_cursor("ffffffff-ffff-7fff-bfff-ffffffffffff")).before() is None
 
 
 def test_no_list_but_the_ledgers_is_read_from_a_replica():
     """Its rows are only ever added. A list whose rows change may not join them: its owner would miss the change."""
 
     def asks(dependant) -> bool:
-        return dependant.call is _history or any(asks(each) for each in dependant.dependencies)
+        return dependant.call is _replica or any(asks(each) for each in dependant.dependencies)
 
     listed = (route for feature in routes.ALL for route in feature.router.routes)
     found = {route.path for route in listed if isinstance(route, APIRoute) and asks(route.dependant)}

@@ -10,7 +10,7 @@ from tests.plans import plan_of
 
 from hortus.core import clock, ids
 from hortus.core.db import Database, search
-from hortus.core.db.paging import Paging
+from hortus.core.db.paging import PageRequest
 from hortus.files.tables import File
 
 ADA, EVE = ids.new(), ids.new()
@@ -30,7 +30,7 @@ async def found(database: Database, words: str, owner: str = ADA, *, limit: int 
     while True:
         async with database.transaction() as tx:
             query = select(File).where(File.user_id == owner)
-            page = await search.find(tx, query, Paging(limit, cursor), owner, words, order=File.id, recent=recent)
+            page = await search.find(tx, query, PageRequest(limit, cursor), owner, words, order=File.id, recent=recent)
             names += [each.filename for each in page.items]
         cursor = page.next_cursor
         if cursor is None:

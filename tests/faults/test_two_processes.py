@@ -20,7 +20,7 @@ from tests.serving import PASSWORD
 
 from hortus import accounts, ledger
 from hortus.core import cache
-from hortus.core.cache import SharedStamps
+from hortus.core.cache import RedisCacheVersions
 from hortus.core.db import Database
 from hortus.core.redis import Redis
 
@@ -221,9 +221,9 @@ async def test_a_cut_off_process_waits_until_others_no_longer_trust(ends: bool, 
     """One process alone loses Redis: what it changes is not acknowledged before the others' trust has run out."""
     cut_off = Redis("redis://127.0.0.1:1/0")
     await cut_off.open()
-    mine = SharedStamps(cut_off)
+    mine = RedisCacheVersions(cut_off)
     started = time.monotonic()
-    await mine.change(("session:1",), mine.lease if ends else 0)
+    await mine.invalidate(("session:1",), mine.lease if ends else 0)
     assert (time.monotonic() - started >= mine.lease) is ends
     assert await mine.current(("session:1",)) is None
     await cut_off.close()
@@ -257,7 +257,7 @@ async def suspend(database: Database, redis_url: str, user_id: str) -> None:
     """What an operator does, from a process of their own."""
     redis = Redis(redis_url)
     await redis.open()
-    cache.carry(database, SharedStamps(redis))
+    cache.bind(database, RedisCacheVersions(redis))
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(redis.close)
         tx = await stack.enter_async_context(database.transaction())

@@ -10,7 +10,7 @@ from tests.files import draw
 from hortus import files
 from hortus.core import clock, ids
 from hortus.core.db import Database
-from hortus.core.db.paging import Paging
+from hortus.core.db.paging import PageRequest
 from hortus.core.settings import Settings
 from hortus.files import service
 from hortus.files.image import Image
@@ -84,7 +84,7 @@ async def test_a_deleted_file_is_hidden_at_once_and_swept_after_its_time(
         for ask in (files.find(tx, user_id, gone.id), service.find_any(tx, gone.id)):
             with pytest.raises(files.FileNotFound):
                 await ask
-        assert [row.id for row in (await service.find_all(tx, user_id, Paging())).items] == [stays.id]
+        assert [row.id for row in (await service.find_all(tx, user_id, PageRequest())).items] == [stays.id]
     with time_machine.travel(clock.now() + timedelta(days=29), tick=False):
         assert await files.sweep_deleted(database, storage, settings) == 0
     assert await storage.read(gone.storage_key) == b"pixels"
@@ -133,7 +133,7 @@ async def test_lists_are_filtered_and_paged(database: Database, storage: LocalSt
     async with database.snapshot() as tx:
         seen, cursor = [], None
         while True:
-            page = await service.find_all(tx, user_id, Paging(2, cursor))
+            page = await service.find_all(tx, user_id, PageRequest(2, cursor))
             seen += [row.id for row in page.items]
             cursor = page.next_cursor
             if cursor is None:
@@ -141,7 +141,7 @@ async def test_lists_are_filtered_and_paged(database: Database, storage: LocalSt
         assert seen == newest
 
         async def names_of(**filters) -> int:
-            return len((await service.find_all(tx, user_id, Paging(50), **filters)).items)
+            return len((await service.find_all(tx, user_id, PageRequest(50), **filters)).items)
 
         assert await names_of(words="ROSE") == 5
         assert await names_of(words="_") == 0

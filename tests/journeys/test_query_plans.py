@@ -13,10 +13,10 @@ from hortus.billing.payments import refunds
 from hortus.chat import service as chat
 from hortus.core import ids
 from hortus.core.db import Database, Tx
-from hortus.core.db.paging import Paging, encode_cursor
+from hortus.core.db.paging import PageRequest, encode_cursor
 
 ME = ids.new()
-LISTS: dict[str, tuple[Callable[[Tx, Paging], Awaitable[Any]], str]] = {
+LISTS: dict[str, tuple[Callable[[Tx, PageRequest], Awaitable[Any]], str]] = {
     "rooms": (
         lambda tx, paging: chat.find_rooms(tx, ME, paging, archived=False, pinned=None, words=None),
         "chatrooms",
@@ -36,7 +36,7 @@ LISTS: dict[str, tuple[Callable[[Tx, Paging], Awaitable[Any]], str]] = {
 @pytest.mark.parametrize("name", LISTS)
 async def test_a_list_asks_its_index_and_sorts_nothing(database: Database, name: str, later: bool):
     look, table = LISTS[name]
-    paging = Paging(20, encode_cursor(ids.new()) if later else None)
+    paging = PageRequest(20, encode_cursor(ids.new()) if later else None)
     said: list[tuple[str, Any]] = []
 
     @event.listens_for(database.engine.sync_engine, "before_cursor_execute")

@@ -24,7 +24,7 @@ import pytest
 from sqlalchemy import text
 from tests.auth.mfa.authenticator_app import App, first_step, set_up
 from tests.auth.oidc.conftest import Browser
-from tests.auth.otp.conftest import Post, deliver_to
+from tests.auth.otp.conftest import Post, on_remote_events
 from tests.auth.passkeys.authenticator import ORIGIN, Authenticator, asked, make_passkey
 from tests.billing.conftest import buy, press, quiet
 from tests.emulators.oidc import OidcEmulator
@@ -399,7 +399,7 @@ async def world(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
             monkeypatch.delenv(name, raising=False)
         async with serve(database_url, tmp_path, knows_its_port=True, frontend_base_url=ORIGIN) as hortus:
             post = Post()
-            deliver_to(hortus, post)
+            on_remote_events(hortus, post)
             yield World(hortus, vendor, post, await hortus.customer())
 
 

@@ -8,7 +8,7 @@ from tests.plans import plan_of
 
 from hortus.core import ids
 from hortus.core.db import Database, Tx
-from hortus.core.db.bulk import SetStatement
+from hortus.core.db.bulk import BulkStatement
 from hortus.ledger import accounts, balances, entries, grants, reservations
 
 TABLES = "credit_accounts|credit_grants|credit_reservations|reservation_parts|ledger_entries"
@@ -31,7 +31,7 @@ def statements(dialect: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for module in (accounts, balances, entries, grants, reservations):
         for name, value in vars(module).items():
-            if isinstance(value, SetStatement):
+            if isinstance(value, BulkStatement):
                 found[f"{module.__name__}.{name}"] = value.text(dialect)
             elif isinstance(value, TextClause):
                 found[f"{module.__name__}.{name}"] = value.text

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from hortus import ledger
 from hortus.core import ids
 from hortus.core.db import Database, Tx
-from hortus.core.db.paging import Paging
+from hortus.core.db.paging import PageRequest
 
 LASTS = timedelta(minutes=5)
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -142,7 +142,7 @@ async def test_an_expired_grant_still_pays_what_it_holds(database: Database):
             assert await ledger.balance(tx, user) == ledger.Balance(0, 0)
             assert await ledger.expire_grants(tx) == 1
             assert await sound(tx)
-            lines, _ = await ledger.entries(tx, user, Paging())
+            lines, _ = await ledger.entries(tx, user, PageRequest())
             assert [(line.kind, line.amount) for line in lines] == [
                 ("expiry", -2),
                 ("settle", -4),
@@ -243,8 +243,8 @@ async def test_history_is_paged(database: Database):
     async with database.transaction() as tx:
         for number in range(5):
             await ledger.grant(tx, user, number + 1, reference=f"g{number}", reason="Pack")
-        first, cursor = await ledger.entries(tx, user, Paging(limit=3))
-        second, end = await ledger.entries(tx, user, Paging(limit=3, cursor=cursor))
+        first, cursor = await ledger.entries(tx, user, PageRequest(limit=3))
+        second, end = await ledger.entries(tx, user, PageRequest(limit=3, cursor=cursor))
     assert [line.amount for line in first + second] == [5, 4, 3, 2, 1]
     assert end is None
     assert first[0].created_at.tzinfo is not None

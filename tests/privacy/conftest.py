@@ -12,7 +12,7 @@ import httpx2
 import pyotp
 import pytest
 from sqlalchemy import insert, select, update
-from tests.auth.otp.conftest import Post, deliver_to
+from tests.auth.otp.conftest import Post, on_remote_events
 from tests.auth.passkeys.authenticator import ORIGIN, Authenticator, make_passkey
 from tests.billing.conftest import buy, press, quiet
 from tests.emulators.openai import OpenAIEmulator
@@ -46,7 +46,7 @@ async def hortus(database_url: str, tmp_path: Path, vendor: OpenAIEmulator) -> A
 def post(hortus: Hortus) -> Post:
     """What the server sends."""
     post = Post()
-    deliver_to(hortus, post)
+    on_remote_events(hortus, post)
     return post
 
 

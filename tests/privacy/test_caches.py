@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 from redis.asyncio import Redis
-from tests.auth.otp.conftest import Post, deliver_to
+from tests.auth.otp.conftest import Post, on_remote_events
 from tests.auth.passkeys.authenticator import ORIGIN
 from tests.privacy.conftest import idle, leave, live
 from tests.serving import serve
@@ -21,7 +21,7 @@ async def test_redis_remembers_nobody(sqlite_template, tmp_path: Path, vendor, v
         f"sqlite+aiosqlite:///{path}", tmp_path, frontend_base_url=ORIGIN, rate_limits=limits, **given
     ) as hortus:
         post = Post()
-        deliver_to(hortus, post)
+        on_remote_events(hortus, post)
         person = await live(hortus, post)
         await leave(hortus, person)
         await idle(hortus)

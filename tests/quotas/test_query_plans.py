@@ -9,7 +9,7 @@ from tests.plans import plan_of
 from hortus import quotas
 from hortus.core import ids
 from hortus.core.db import Database, Tx
-from hortus.core.db.bulk import SetStatement
+from hortus.core.db.bulk import BulkStatement
 from hortus.quotas import statements
 
 FILL = (
@@ -46,7 +46,9 @@ async def test_no_statement_scans_a_table(planned: Database):
     async with planned.transaction() as tx:
         await tx.execute(text("ANALYZE"))
     found = {
-        name: value.text(planned.dialect) for name, value in vars(statements).items() if isinstance(value, SetStatement)
+        name: value.text(planned.dialect)
+        for name, value in vars(statements).items()
+        if isinstance(value, BulkStatement)
     }
     found["USAGE"] = str(statements.USAGE.statement)
     assert len(found) >= 9

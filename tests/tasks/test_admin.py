@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 from hortus import tasks
 from hortus.core import ids
 from hortus.core.db import Database, Tx
-from hortus.core.db.paging import Paging
+from hortus.core.db.paging import PageRequest
 from hortus.core.resources import Resources
 from hortus.tasks import queue
 from hortus.tasks.registry import ClaimedTask, Periodic, TaskType
@@ -103,7 +103,7 @@ async def test_the_secret_payload_of_a_cancelled_task_is_erased(database: Databa
     async with database.transaction() as tx:
         await tasks.enqueue(tx, kind, {"sealed": "secret"})
     async with database.snapshot() as tx:
-        (row,) = (await tasks.find_tasks(tx, Paging(), status="queued")).items
+        (row,) = (await tasks.find_tasks(tx, PageRequest(), status="queued")).items
     assert tasks.hides_payload(row)
     async with database.transaction() as tx:
         await tasks.cancel(tx, resources, row.id)
@@ -135,12 +135,12 @@ async def test_tasks_are_listed_by_status_queue_and_name(database: Database, res
     async with database.snapshot() as tx:
 
         async def found(**filters: Any) -> list[str]:
-            return [row.id for row in (await tasks.find_tasks(tx, Paging(), **filters)).items]
+            return [row.id for row in (await tasks.find_tasks(tx, PageRequest(), **filters)).items]
 
         assert await found(status="dead") == died[::-1]
         assert await found(status="dead", queue="media") == []
         assert len(await found(name=other.name)) == len(await found(status="queued")) == 1
         assert len(await found()) == 4
-        first = await tasks.find_tasks(tx, Paging(2), status="dead")
-        rest = await tasks.find_tasks(tx, Paging(2, first.next_cursor), status="dead")
+        first = await tasks.find_tasks(tx, PageRequest(2), status="dead")
+        rest = await tasks.find_tasks(tx, PageRequest(2, first.next_cursor), status="dead")
     assert [row.id for row in (*first.items, *rest.items)] == died[::-1]

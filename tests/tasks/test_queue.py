@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from hortus import tasks
 from hortus.core import clock, context
 from hortus.core.db import Database, db_now
-from hortus.core.db.paging import Paging
+from hortus.core.db.paging import PageRequest
 from hortus.core.resources import Resources
 from hortus.tasks import queue
 from hortus.tasks.registry import ClaimedTask
@@ -164,7 +164,7 @@ async def test_dead_letters_get_all_their_attempts_again(database: Database, res
     async with database.transaction() as tx:
         await queue.dead_letter(tx, resources, task, "x" * 5000)
     async with database.snapshot() as tx:
-        (letter,) = await tasks.dead_letters(tx, Paging(10, None))
+        (letter,) = await tasks.dead_letters(tx, PageRequest(10, None))
         (count,) = await tasks.counts(tx)
     assert (letter.id, len(letter.error or "")) == (task.id, 2000)
     assert (count["queue"], count["status"], count["count"]) == ("interactive", "dead", 1)

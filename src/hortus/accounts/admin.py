@@ -12,7 +12,7 @@ from hortus.accounts.sessions import revoke_others
 from hortus.accounts.tables import Identifier, Session, User
 from hortus.core import clock, ids
 from hortus.core.db import Tx
-from hortus.core.db.paging import Page, Paging, newest
+from hortus.core.db.paging import Page, PageRequest, newest
 from hortus.core.errors import Conflict
 
 Role = Literal["user", "support", "admin"]
@@ -59,7 +59,7 @@ class PersonDetails:
 
 
 async def find_people(
-    tx: Tx, paging: Paging, *, query: str | None = None, role: str | None = None, status: str | None = None
+    tx: Tx, paging: PageRequest, *, query: str | None = None, role: str | None = None, status: str | None = None
 ) -> Page[Person]:
     """Users, newest first. `query` is an id, or how an e-mail address or mobile number begins."""
     chosen = select(User)

@@ -8,7 +8,7 @@ from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
 
 from hortus.core import cache, events
-from hortus.core.cache import Remembered, Stamps
+from hortus.core.cache import CacheVersions, VersionedCache
 from hortus.core.db import Tx
 
 ALL_SCOPES = frozenset({"*"})
@@ -67,8 +67,8 @@ def keys_changed(tx: Tx, *key_ids: str) -> None:
 def _changed(tx: Tx, *names: str) -> None:
     if names:
         # First: stamps may hold the answer back.
-        events.announce(tx, ACCESS_CHANGED, "changed", {"digests": [digest_of_name(name) for name in names]})
-        cache.changed(tx, *names)
+        events.publish_on_commit(tx, ACCESS_CHANGED, "changed", {"digests": [digest_of_name(name) for name in names]})
+        cache.invalidate(tx, *names)
 
 
 def digest_of_name(name: str) -> str:
@@ -79,9 +79,9 @@ def digest_of_name(name: str) -> str:
 class PrincipalCache:
     """Who was calling a moment ago, for at most `seconds`, while nothing about them changed; 0 keeps nothing."""
 
-    def __init__(self, seconds: float, stamps: Stamps) -> None:
+    def __init__(self, seconds: float, versions: CacheVersions) -> None:
         self._names: OrderedDict[str, tuple[str, ...]] = OrderedDict()
-        self._known: Remembered[Principal] = Remembered(stamps, min(seconds, stamps.lease), name="callers")
+        self._known: VersionedCache[Principal] = VersionedCache(versions, min(seconds, versions.lease), name="callers")
 
     async def of_session(self, user_id: str, session_id: str, read: Callable[[], Awaitable[Principal]]) -> Principal:
         """The caller behind a session: remembered, or what `read` finds in the database; raises what that raises."""

@@ -12,8 +12,8 @@ from hortus.accounts.secret_tokens import digest_of, new_secret
 from hortus.accounts.tables import RefreshToken, Session, User
 from hortus.core import clock, ids
 from hortus.core.db import Tx
-from hortus.core.db.compiled_select import Read, Source
-from hortus.core.db.paging import Page, Paging, newest
+from hortus.core.db.compiled_select import Executor, PreparedSelect
+from hortus.core.db.paging import Page, PageRequest, newest
 from hortus.core.errors import Problem, Unauthenticated
 
 
@@ -56,7 +56,7 @@ async def add_refresh_token(tx: Tx, session_id: str, secret: str) -> str:
 
 # Built once, of columns alone: this runs at every call.
 _SESSIONS, _USERS = Session.__table__, User.__table__
-_CALLER = Read(
+_CALLER = PreparedSelect(
     select(
         _SESSIONS.c.revoked_at,
         _SESSIONS.c.expires_at,
@@ -70,9 +70,9 @@ _CALLER = Read(
 )
 
 
-async def principal_of(source: Source, user_id: str, session_id: str) -> Principal:
+async def principal_of(executor: Executor, user_id: str, session_id: str) -> Principal:
     """The caller behind a session; raises Unauthenticated or AccountSuspended."""
-    found = next(iter(await source.read(_CALLER, session_id=session_id)), None)
+    found = next(iter(await executor.read(_CALLER, session_id=session_id)), None)
     if found is not None and not hmac.compare_digest(found.id, user_id):
         raise Unauthenticated
     if found is not None and found.status == "suspended":  # its sessions were revoked: say why
@@ -84,10 +84,10 @@ async def principal_of(source: Source, user_id: str, session_id: str) -> Princip
     return Principal(user_id, session_id, found.role, two_factors=found.two_factors)
 
 
-async def is_live(source: Source, user_id: str, session_id: str) -> bool:
+async def is_live(executor: Executor, user_id: str, session_id: str) -> bool:
     """Whether a call of that session would be answered."""
     try:
-        await principal_of(source, user_id, session_id)
+        await principal_of(executor, user_id, session_id)
     except Problem:
         return False
     return True
@@ -116,7 +116,7 @@ async def revoke_others(tx: Tx, user_id: str, except_: str | None) -> list[str]:
     return ended
 
 
-async def live_sessions(tx: Tx, user_id: str, paging: Paging) -> Page[Any]:
+async def live_sessions(tx: Tx, user_id: str, paging: PageRequest) -> Page[Any]:
     """Where the user is signed in, newest first."""
     query = select(Session).where(
         Session.user_id == user_id, Session.revoked_at.is_(None), Session.expires_at > clock.now()

@@ -13,7 +13,7 @@ from hortus.accounts.tables import MAY_ENTER, Identifier, SetupToken, User
 from hortus.accounts.targets import Target
 from hortus.core import clock, ids
 from hortus.core.db import Tx
-from hortus.core.db.compiled_select import Read, Source
+from hortus.core.db.compiled_select import Executor, PreparedSelect
 from hortus.core.signals import Signal
 
 user_registered: Signal[str] = Signal("accounts.user_registered")
@@ -124,7 +124,7 @@ async def keep_password_hash(tx: Tx, user_id: str, stored: str, fresh: str | Non
 
 # Built once, of columns alone: this runs at every call of `me`.
 _USERS, _IDENTIFIERS = User.__table__, Identifier.__table__
-_PROFILE = Read(
+_PROFILE = PreparedSelect(
     select(_USERS.c.id, _USERS.c.name, _USERS.c.role, _IDENTIFIERS.c.kind, _IDENTIFIERS.c.value)
     .select_from(_USERS.outerjoin(_IDENTIFIERS, _IDENTIFIERS.c.user_id == _USERS.c.id))
     .where(_USERS.c.id == bindparam("user_id"))
@@ -132,9 +132,9 @@ _PROFILE = Read(
 )
 
 
-async def profile_of(source: Source, user_id: str) -> Profile:
+async def profile_of(executor: Executor, user_id: str) -> Profile:
     """The profile of a user who exists, in one query."""
-    rows = await source.read(_PROFILE, user_id=user_id)
+    rows = await executor.read(_PROFILE, user_id=user_id)
     reached = {row.kind: row.value for row in reversed(rows)}  # the oldest of a kind is the main one
     first = rows[0]
     return Profile(first.id, first.name, first.role, reached.get("email"), reached.get("mobile"))

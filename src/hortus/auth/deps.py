@@ -16,7 +16,7 @@ from hortus.core.db import Database
 from hortus.core.errors import Forbidden, Problem, Unauthenticated
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.core.web.deps import address_of, hit_limit, resources_of, scopes_of
+from hortus.core.web.deps import client_ip_of, hit_limit, resources_of, scopes_of
 
 KEY_LIMIT = "600/minute"
 rate_limits.declare("api_key")
@@ -61,7 +61,7 @@ async def _by_key(connection: HTTPConnection, resources: Resources, secret: str)
         return await api_keys.principal_by_key(resources.get(Database), digests)
 
     caller = await resources.get(PrincipalCache).of_secret(digests[0], read, api_keys.stamps_of)
-    address = address_of(connection)
+    address = client_ip_of(connection)
     api_keys.check(caller, scopes_of(connection), address)
     await hit_limit(connection, "api_key", KEY_LIMIT, caller.key_id or "")
     resources.get(api_keys.KeyUses).note(caller.key_id or "", address)

@@ -20,7 +20,7 @@ from hortus.auth.tables import ApiKey, ApiKeySecret
 from hortus.core import clock
 from hortus.core.background import alongside
 from hortus.core.db import Database, Tx
-from hortus.core.db.bulk import among
+from hortus.core.db.bulk import in_json
 from hortus.core.events import Bus
 from hortus.core.web.sse import Streams
 
@@ -48,7 +48,7 @@ async def streams_checked(
 
 async def _check_for_ever(streams: Streams, database: Database, bus: Bus, give_up: float) -> None:
     checked = verified = time.monotonic()
-    async with aclosing(bus.listen(ACCESS_CHANGED, wait=CHECK_SECONDS)) as events:
+    async with aclosing(bus.subscribe(ACCESS_CHANGED, wait=CHECK_SECONDS)) as events:
         async for event in events:
             readers = cast("set[Principal]", streams.readers())
             now = time.monotonic()
@@ -94,7 +94,7 @@ async def _with_access(tx: Tx, readers: Collection[Principal]) -> set[Principal]
         query = (
             select(Session.id, User.role)
             .join(User, User.id == Session.user_id)
-            .where(among(Session.id, sessions), Session.revoked_at.is_(None), Session.expires_at > now)
+            .where(in_json(Session.id, sessions), Session.revoked_at.is_(None), Session.expires_at > now)
             .where(User.status == "active")
         )
         found |= {tuple(row) for row in await tx.execute(query)}
@@ -103,7 +103,7 @@ async def _with_access(tx: Tx, readers: Collection[Principal]) -> set[Principal]
             select(ApiKeySecret.digest, User.role, ApiKey.scopes, ApiKey.addresses)
             .join(ApiKey, ApiKey.id == ApiKeySecret.key_id)
             .join(User, User.id == ApiKey.user_id)
-            .where(among(ApiKeySecret.digest, digests), ApiKey.revoked_at.is_(None), ApiKey.enabled)
+            .where(in_json(ApiKeySecret.digest, digests), ApiKey.revoked_at.is_(None), ApiKey.enabled)
             .where(or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > now))
             .where(or_(ApiKeySecret.expires_at.is_(None), ApiKeySecret.expires_at > now))
             .where(User.status == "active")

@@ -17,7 +17,7 @@ from hortus.core import clock
 from hortus.core.db import Tx
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.core.web.deps import address_of, network_of
+from hortus.core.web.deps import client_ip_of, network_of
 
 SIGN_IN = "The account was made, and its tokens were shown once. Sign in at POST /api/auth/login."
 SIGN_IN_AGAIN = "The sign-in was completed, and its tokens were shown once. Sign in again with a new proof."
@@ -52,7 +52,7 @@ async def complete_sign_in(
     the second step of a sign-in and passkeys do; every other way in says `sign_in`.
     """
     await reopen(tx, user_id)
-    agent, address = request.headers.get("user-agent", "unknown"), address_of(request)
+    agent, address = request.headers.get("user-agent", "unknown"), client_ip_of(request)
     cookie, name = resources.get(DeviceCookie), device_name(agent)
     seen = await devices.remember(tx, user_id, device_id=cookie.read(request), name=name, network=network_of(request))
     tx.after_commit(lambda: cookie.put(request, seen.device_id))

@@ -45,7 +45,15 @@ from hortus.core.db.paging import Page
 from hortus.core.resources import Resources
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web.deps import AllResources, Once, OnceOnly, PageOf, ReadTx, answered, resource
+from hortus.core.web.deps import (
+    AllResources,
+    IdempotencyHeader,
+    IdempotencyKey,
+    PageParams,
+    ReadTx,
+    replayable_response,
+    resource,
+)
 from hortus.core.web.openapi import make_router, public
 from hortus.payments import Gateways
 
@@ -90,7 +98,7 @@ async def subscribe(
     caller: Caller,
     request: Request,
     resources: AllResources,
-    once: OnceOnly,
+    once: IdempotencyHeader,
     body: Annotated[BuyPlan | None, Body()] = None,
 ) -> JSONResponse:
     """Start to buy a plan: the answer says where to pay. Limits and credit come when the gateway was paid."""
@@ -109,7 +117,7 @@ async def subscribe(
 
 @router.post("/payment/topup", status_code=201, dependencies=[TOPUP], response_model=CheckoutOut)
 async def top_up(
-    body: BuyCredits, caller: Caller, request: Request, resources: AllResources, once: OnceOnly
+    body: BuyCredits, caller: Caller, request: Request, resources: AllResources, once: IdempotencyHeader
 ) -> JSONResponse:
     """Start to buy credit: a pack, or for an amount of your choice. What a coupon makes free is `paid` at once."""
     gateway = orders.choose_gateway(resources.get(Gateways), body.gateway, body.currency, subscription=False)
@@ -145,7 +153,7 @@ async def cancel_checkout(checkout_id: Id, caller: Caller, resources: AllResourc
 async def _checkout(
     resources: Resources,
     caller: Principal,
-    once: Once,
+    once: IdempotencyKey,
     wish: BuyPlan | BuyCredits,
     order: MakeOrder,
 ) -> JSONResponse:
@@ -188,7 +196,7 @@ async def _details(tx: Tx, user_id: str) -> SubscriptionDetails:
 
 @router.put("/payment/subscription/update", dependencies=[CHANGES], response_model=ChangeOut)
 async def update_subscription(
-    body: ChangePlan, caller: Caller, resources: AllResources, once: OnceOnly
+    body: ChangePlan, caller: Caller, resources: AllResources, once: IdempotencyHeader
 ) -> JSONResponse:
     """Change the plan. First, without `confirm`, see what it costs: something dearer starts now, the rest later."""
 
@@ -219,7 +227,7 @@ def _proposed(proposed: subscriptions.Change, body: ChangePlan) -> ChangeOut:
 
 @router.post("/payment/subscription/cancel", dependencies=[CHANGES], response_model=SubscriptionDetails)
 async def cancel_subscription(
-    caller: Caller, resources: AllResources, once: OnceOnly, body: Annotated[CancelPlan | None, Body()] = None
+    caller: Caller, resources: AllResources, once: IdempotencyHeader, body: Annotated[CancelPlan | None, Body()] = None
 ) -> JSONResponse:
     """End the subscription when what was paid is used up, or now. Bought credit stays either way."""
     wish = body or CancelPlan()
@@ -232,7 +240,7 @@ async def cancel_subscription(
 
 
 @router.post("/payment/subscription/resume", dependencies=[CHANGES], response_model=SubscriptionDetails)
-async def resume_subscription(caller: Caller, resources: AllResources, once: OnceOnly) -> JSONResponse:
+async def resume_subscription(caller: Caller, resources: AllResources, once: IdempotencyHeader) -> JSONResponse:
     """Let a subscription that was to end go on."""
 
     async def resume(key: str) -> SubscriptionDetails:
@@ -258,7 +266,7 @@ async def _now(resources: Resources, user_id: str) -> SubscriptionDetails:
 async def _asked_once(
     resources: Resources,
     caller: Principal,
-    once: Once,
+    once: IdempotencyKey,
     asked: BaseModel | str,
     change: Callable[[str], Awaitable[BaseModel]],
 ) -> JSONResponse:
@@ -275,7 +283,7 @@ async def _asked_once(
         if kept is None:
             await idempotency.keep(tx, claimed, 202, {})
         elif kept.status == 200:
-            return answered(kept)
+            return replayable_response(kept)
     answer = (await change(f"{caller.user_id}:{once.key}")).model_dump(mode="json")
     async with database.transaction() as tx:
         await idempotency.keep(tx, claimed, 200, answer)
@@ -286,7 +294,7 @@ async def _asked_once(
 
 
 @router.get("/payment/history")
-async def payment_history(caller: Caller, tx: ReadTx, paging: PageOf) -> Page[PaymentOut]:
+async def payment_history(caller: Caller, tx: ReadTx, paging: PageParams) -> Page[PaymentOut]:
     """What you paid, the newest first."""
     page = await refunds.payments_of(tx, caller.user_id, paging)
     return Page(items=[PaymentOut.of(row) for row in page.items], next_cursor=page.next_cursor)

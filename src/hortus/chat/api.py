@@ -27,11 +27,19 @@ from hortus.chat.send_batch import MessageBatch, NewMessage
 from hortus.chat.serialize import message_out, room_line, sent_out
 from hortus.chat.turns import Turn
 from hortus.core.db import Database, Tx
-from hortus.core.db.paging import Page, Paging
+from hortus.core.db.paging import Page, PageRequest
 from hortus.core.events import Bus
 from hortus.core.resources import Resources
 from hortus.core.schemas import Id
-from hortus.core.web.deps import AllResources, OnceOnly, PageOf, ReadTx, WriteTx, answered, resource
+from hortus.core.web.deps import (
+    AllResources,
+    IdempotencyHeader,
+    PageParams,
+    ReadTx,
+    WriteTx,
+    replayable_response,
+    resource,
+)
 from hortus.core.web.openapi import event_data, event_stream, make_router, open_to_keys
 from hortus.core.web.sse import KEEP_ALIVE, EventStream, frame, last_event_id
 
@@ -43,7 +51,7 @@ CONNECTED_POLL_SECONDS = 15.0
 """How often while the bus carries the events of every process."""
 
 
-async def _room(tx: Tx, user_id: str, room_id: str, paging: Paging) -> RoomOut:
+async def _room(tx: Tx, user_id: str, room_id: str, paging: PageRequest) -> RoomOut:
     room = await service.find_room(tx, user_id, room_id)
     page = await service.find_messages(tx, room_id, paging)
     messages = [message_out(row) for row in page.items]
@@ -51,7 +59,7 @@ async def _room(tx: Tx, user_id: str, room_id: str, paging: Paging) -> RoomOut:
 
 
 @router.post("", status_code=201, response_model=RoomOut, openapi_extra=open_to_keys("chat"))
-async def create_room(body: RoomIn, caller: Caller, tx: WriteTx, once: OnceOnly) -> JSONResponse:
+async def create_room(body: RoomIn, caller: Caller, tx: WriteTx, once: IdempotencyHeader) -> JSONResponse:
     """A new room."""
 
     async def make() -> RoomOut:
@@ -70,7 +78,7 @@ async def list_rooms(
     caller: Caller,
     resources: AllResources,
     lists: Lists,
-    paging: PageOf,
+    paging: PageParams,
     archived: bool = False,
     pinned: bool | None = None,
     q: Annotated[str | None, Query(max_length=80, pattern=r"^[^\x00]*$")] = None,
@@ -94,7 +102,7 @@ async def list_rooms(
 async def search_messages(
     caller: Caller,
     tx: ReadTx,
-    paging: PageOf,
+    paging: PageParams,
     q: Annotated[str, Query(min_length=1, max_length=80, pattern=r"^[^\x00]*$")],
 ) -> Page[FoundMessage]:
     """Your messages and replies in which each word of `q` begins a word, newest first."""
@@ -108,7 +116,7 @@ async def search_messages(
 
 
 @router.get("/{room_id}", openapi_extra=open_to_keys("chat"))
-async def read_room(room_id: Id, caller: Caller, tx: ReadTx, paging: PageOf) -> RoomOut:
+async def read_room(room_id: Id, caller: Caller, tx: ReadTx, paging: PageParams) -> RoomOut:
     """A room with its newest messages; `cursor` leads to older ones."""
     return await _room(tx, caller.user_id, room_id, paging)
 
@@ -142,7 +150,7 @@ async def send_message(
     body: MessageIn,
     caller: Caller,
     resources: AllResources,
-    once: OnceOnly,
+    once: IdempotencyHeader,
 ) -> JSONResponse:
     """Store a message; the reply is made in the background and streamed by `/events`.
 
@@ -151,7 +159,7 @@ async def send_message(
     turn = Turn(caller, body.quality, body.model, tuple(body.attachments))
     claim = once.claim(caller.user_id, body)
     sent = await resources.get(MessageBatch).send(NewMessage(caller.user_id, room_id, body.content, turn, claim))
-    return answered(sent)
+    return replayable_response(sent)
 
 
 @router.post("/{room_id}/quote", openapi_extra=open_to_keys("chat"))
@@ -175,7 +183,7 @@ async def regenerate(
     caller: Caller,
     tx: WriteTx,
     resources: AllResources,
-    once: OnceOnly,
+    once: IdempotencyHeader,
     body: RegenerateIn | None = None,
 ) -> JSONResponse:
     """Another reply beside the old one."""
@@ -196,7 +204,13 @@ async def regenerate(
     "/{room_id}/message/{message_id}", status_code=202, response_model=SentOut, openapi_extra=open_to_keys("chat")
 )
 async def edit_message(
-    room_id: Id, message_id: Id, body: EditIn, caller: Caller, tx: WriteTx, resources: AllResources, once: OnceOnly
+    room_id: Id,
+    message_id: Id,
+    body: EditIn,
+    caller: Caller,
+    tx: WriteTx,
+    resources: AllResources,
+    once: IdempotencyHeader,
 ) -> JSONResponse:
     """Another version of a message of yours, with a reply of its own; the old one stays as its sibling."""
     turn = Turn(caller, body.quality, body.model)
@@ -238,7 +252,7 @@ async def follow_room(
 ) -> EventStream:
     """The events of a room: `delta`, `done`, `error` and others; resumes by `Last-Event-ID`."""
     async with resources.get(Database).snapshot() as tx:
-        room = await _room(tx, caller.user_id, room_id, Paging(20))
+        room = await _room(tx, caller.user_id, room_id, PageRequest(20))
     ended = {message.id for message in room.messages if message.status != "pending"}
     return EventStream(_frames(resources, caller.user_id, room_id, last_event_id(last), ended), caller)
 
@@ -250,7 +264,7 @@ async def _frames(
     yield KEEP_ALIVE
     found: set[str] = set()
     bus, database = resources.get(Bus), resources.get(Database)
-    listening = bus.listen(service.topic_of(room_id), after, POLL_SECONDS, CONNECTED_POLL_SECONDS)
+    listening = bus.subscribe(service.topic_of(room_id), after, POLL_SECONDS, CONNECTED_POLL_SECONDS)
     async with contextlib.aclosing(listening) as events:
         async for event in events:
             if event is not None:
@@ -263,7 +277,7 @@ async def _frames(
                 continue
             # No event: another process may have written a reply, so the database is read.
             async with database.snapshot() as tx:
-                room = await _room(tx, user_id, room_id, Paging(20))
+                room = await _room(tx, user_id, room_id, PageRequest(20))
             for message in room.messages:
                 if message.role == "assistant" and message.status != "pending" and message.id not in ended:
                     ended.add(message.id)

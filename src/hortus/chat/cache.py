@@ -3,28 +3,28 @@
 from typing import Any
 
 from hortus.core import cache
-from hortus.core.cache import Look, Remembered, Stamps
+from hortus.core.cache import CacheLookup, CacheVersions, VersionedCache
 from hortus.core.db import Tx
 
 
 class RoomListCache:
     """The room lists of this process, for at most `seconds`. A list read before a write is never stored after it."""
 
-    def __init__(self, seconds: float, stamps: Stamps) -> None:
-        self._lists: Remembered[dict[str, Any]] = Remembered(stamps, seconds, size=5000, name="rooms")
+    def __init__(self, seconds: float, versions: CacheVersions) -> None:
+        self._lists: VersionedCache[dict[str, Any]] = VersionedCache(versions, seconds, size=5000, name="rooms")
 
-    async def lookup(self, user_id: str, page: str) -> Look[dict[str, Any]]:
+    async def lookup(self, user_id: str, page: str) -> CacheLookup[dict[str, Any]]:
         """A cached list, or none; call it before reading the database."""
-        return await self._lists.look(_names(user_id), page)
+        return await self._lists.lookup(_names(user_id), page)
 
-    def store(self, look: Look[dict[str, Any]], value: dict[str, Any]) -> None:
+    def store(self, look: CacheLookup[dict[str, Any]], value: dict[str, Any]) -> None:
         """Store a list that was read after the lookup."""
-        self._lists.keep(look, value)
+        self._lists.store(look, value)
 
 
 def invalidate_room_lists(tx: Tx, user_id: str) -> None:
     """Invalidate the user's lists once `tx` has committed."""
-    cache.changed(tx, *_names(user_id), wait=False)
+    cache.invalidate(tx, *_names(user_id), wait=False)
 
 
 def _names(user_id: str) -> tuple[str, ...]:

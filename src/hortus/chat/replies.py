@@ -11,10 +11,10 @@ from hortus.chat.service import lock_rooms, move_rooms
 from hortus.chat.tables import Chatroom, Message
 from hortus.chat.turns import start_waiting
 from hortus.core.db import Tx, search
-from hortus.core.db.bulk import SetStatement
+from hortus.core.db.bulk import BulkStatement
 from hortus.core.events import Bus
 
-_FILL_REPLIES = SetStatement(
+_FILL_REPLIES = BulkStatement(
     "UPDATE messages SET content = d.content, search = d.search, status = d.status, error_code = d.error_code "
     "FROM {rows} WHERE messages.id = d.id AND messages.status = 'pending'",
     id="text", content="text", search="text", status="text", error_code="text",

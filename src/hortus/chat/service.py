@@ -10,13 +10,13 @@ from hortus.chat.errors import RoomNotFound
 from hortus.chat.tables import Chatroom, Message
 from hortus.core import clock, ids
 from hortus.core.db import Tx, search
-from hortus.core.db.bulk import SetStatement, among
-from hortus.core.db.paging import Page, Paging, newest
+from hortus.core.db.bulk import BulkStatement, in_json
+from hortus.core.db.paging import Page, PageRequest, newest
 from hortus.core.events import Bus
 
 PENDING: ColumnElement[bool] = literal_column("messages.status = 'pending'")
 """A literal, so that SQLite uses the partial index of this condition."""
-_MOVE_ROOMS = SetStatement(
+_MOVE_ROOMS = BulkStatement(
     "UPDATE chatrooms SET leaf_id = d.leaf_id, activity = d.activity, updated_at = :now "
     "FROM {rows} WHERE chatrooms.id = d.id",
     id="text", leaf_id="text", activity="text",
@@ -68,14 +68,14 @@ class LockedRoom(NamedTuple):
 
 async def existing_rooms(tx: Tx, room_ids: Sequence[str]) -> set[str]:
     """Which of these rooms their owners have not deleted."""
-    query = select(Chatroom.id).where(among(Chatroom.id, room_ids), Chatroom.deleted_at.is_(None))
+    query = select(Chatroom.id).where(in_json(Chatroom.id, room_ids), Chatroom.deleted_at.is_(None))
     return set((await tx.execute(query)).scalars())
 
 
 async def lock_rooms(tx: Tx, room_ids: Sequence[str], *, deleted: bool = False) -> dict[str, LockedRoom]:
     """Lock the rooms of any users; by id, without unknown ones, and without deleted ones unless `deleted`."""
     query = select(Chatroom.id, Chatroom.user_id, Chatroom.leaf_id, Chatroom.deleted_at.is_(None))
-    query = query.where(among(Chatroom.id, room_ids))
+    query = query.where(in_json(Chatroom.id, room_ids))
     if not deleted:
         query = query.where(Chatroom.deleted_at.is_(None))
     found = (await tx.execute(query.order_by(Chatroom.id).with_for_update())).all()
@@ -90,7 +90,7 @@ async def move_rooms(tx: Tx, leaves: Mapping[str, str | None]) -> None:
 
 
 async def find_rooms(
-    tx: Tx, user_id: str, paging: Paging, *, archived: bool, pinned: bool | None, words: str | None
+    tx: Tx, user_id: str, paging: PageRequest, *, archived: bool, pinned: bool | None, words: str | None
 ) -> Page[Any]:
     """The user's rooms, last used first."""
     query = select(Chatroom).where(
@@ -103,7 +103,7 @@ async def find_rooms(
     return await newest(tx, query, paging, Chatroom.activity)
 
 
-async def find_messages_with(tx: Tx, user_id: str, paging: Paging, words: str) -> Page[Any]:
+async def find_messages_with(tx: Tx, user_id: str, paging: PageRequest, words: str) -> Page[Any]:
     """The messages in the user's rooms that contain those words, newest first."""
     rooms = select(Chatroom.id).where(Chatroom.user_id == user_id, Chatroom.deleted_at.is_(None))
     query = select(Message).where(Message.room_id.in_(rooms))
@@ -147,7 +147,7 @@ def _touch(room: Chatroom) -> None:
     room.activity, room.updated_at = ids.new(), clock.now()
 
 
-async def find_messages(tx: Tx, room_id: str, paging: Paging) -> Page[Any]:
+async def find_messages(tx: Tx, room_id: str, paging: PageRequest) -> Page[Any]:
     """A page of messages, newest page first, oldest message of the page first."""
     query = select(Message).where(Message.room_id == room_id)
     page = await newest(tx, query, paging, Message.id)

@@ -14,13 +14,13 @@ from hortus.chat.service import PENDING, LockedRoom, find_room, lock_rooms, move
 from hortus.chat.tables import Message
 from hortus.core import clock, context, ids
 from hortus.core.db import Tx, search
-from hortus.core.db.bulk import among, insert_of
+from hortus.core.db.bulk import bulk_insert, in_json
 from hortus.core.errors import Problem
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.routing import Tier
 
-_STORE = insert_of(
+_STORE = bulk_insert(
     Message, "id", "room_id", "parent_id", "role", "content", "status", "generation_id", "error_code", "waits_for",
     "request_id", "created_at", "search",
 )  # fmt: skip
@@ -136,7 +136,7 @@ async def start_waiting(tx: Tx, user_ids: Mapping[str, str], ended: Collection[s
     `user_ids` are the owners of the rooms, which are locked.
     """
     columns = (Message.id, Message.room_id, Message.parent_id, Message.generation_id, Message.request_id)
-    query = select(*columns).where(PENDING, among(Message.room_id, user_ids), among(Message.waits_for, ended))
+    query = select(*columns).where(PENDING, in_json(Message.room_id, user_ids), in_json(Message.waits_for, ended))
     waiting = (await tx.execute(query)).all()
     if not waiting:
         return

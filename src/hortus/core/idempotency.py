@@ -19,7 +19,7 @@ from sqlalchemy import CursorResult, delete, select, update
 from hortus.core import clock
 from hortus.core.db import Tx
 from hortus.core.errors import AlreadyDone, IdempotencyInProgress, IdempotencyMismatch, Problem
-from hortus.core.tables import IdempotencyKey
+from hortus.core.tables import IdempotencyRecord
 
 KEPT = timedelta(hours=24)
 
@@ -91,12 +91,12 @@ async def _is_first(tx: Tx, wanted: Claim) -> bool:
         "expires_at": clock.now() + KEPT,
     }
     statement = (
-        tx.insert(IdempotencyKey)
+        tx.insert(IdempotencyRecord)
         .values(scope=wanted.scope, key=wanted.key, **fresh)
         .on_conflict_do_update(
-            index_elements=["scope", "key"], set_=fresh, where=IdempotencyKey.expires_at < clock.now()
+            index_elements=["scope", "key"], set_=fresh, where=IdempotencyRecord.expires_at < clock.now()
         )
-        .returning(IdempotencyKey.key)
+        .returning(IdempotencyRecord.key)
     )
     return (await tx.execute(statement)).first() is not None
 
@@ -105,8 +105,8 @@ async def _found(tx: Tx, wanted: Claim) -> tuple[int | None, dict[str, Any] | No
     """The status and answer of the first request; raises IdempotencyMismatch when it asked for something else."""
     found = (
         await tx.execute(
-            select(IdempotencyKey.fingerprint, IdempotencyKey.status, IdempotencyKey.answer).where(
-                IdempotencyKey.scope == wanted.scope, IdempotencyKey.key == wanted.key
+            select(IdempotencyRecord.fingerprint, IdempotencyRecord.status, IdempotencyRecord.answer).where(
+                IdempotencyRecord.scope == wanted.scope, IdempotencyRecord.key == wanted.key
             )
         )
     ).one()
@@ -183,8 +183,8 @@ async def _kept(tx: Tx, claims: Mapping[int, Claim]) -> dict[int, Answer | Excep
 async def keep(tx: Tx, claimed: Claim, status: int, body: dict[str, Any]) -> None:
     """Remember the answer, in the transaction of the effect."""
     await tx.execute(
-        update(IdempotencyKey)
-        .where(IdempotencyKey.scope == claimed.scope, IdempotencyKey.key == claimed.key)
+        update(IdempotencyRecord)
+        .where(IdempotencyRecord.scope == claimed.scope, IdempotencyRecord.key == claimed.key)
         .values(status=status, answer=body)
     )
 
@@ -192,18 +192,20 @@ async def keep(tx: Tx, claimed: Claim, status: int, body: dict[str, Any]) -> Non
 async def drop(tx: Tx, claimed: Claim) -> None:
     """Give a claim up: the work was refused, and a repeat may try again."""
     await tx.execute(
-        delete(IdempotencyKey).where(IdempotencyKey.scope == claimed.scope, IdempotencyKey.key == claimed.key)
+        delete(IdempotencyRecord).where(IdempotencyRecord.scope == claimed.scope, IdempotencyRecord.key == claimed.key)
     )
 
 
 async def sweep_idempotency_keys(tx: Tx, limit: int = 1000) -> int:
     """Forget up to `limit` keys that ran out; returns how many."""
     old = (
-        select(IdempotencyKey.scope, IdempotencyKey.key).where(IdempotencyKey.expires_at < clock.now()).limit(limit)
+        select(IdempotencyRecord.scope, IdempotencyRecord.key)
+        .where(IdempotencyRecord.expires_at < clock.now())
+        .limit(limit)
     ).subquery()
     result = await tx.execute(
-        delete(IdempotencyKey).where(
-            select(old.c.key).where(old.c.scope == IdempotencyKey.scope, old.c.key == IdempotencyKey.key).exists()
+        delete(IdempotencyRecord).where(
+            select(old.c.key).where(old.c.scope == IdempotencyRecord.scope, old.c.key == IdempotencyRecord.key).exists()
         )
     )
     return cast("CursorResult[Any]", result).rowcount

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from hortus.core.db import Base
 
 
-class IdempotencyKey(Base):
+class IdempotencyRecord(Base):
     """The first answer to a request that may come again."""
 
     __tablename__ = "idempotency_keys"

@@ -8,7 +8,7 @@ from hortus.core import clock, ids
 from hortus.core.db import Database, engines
 from hortus.core.db.engines import Outage
 from hortus.core.errors import Unavailable
-from hortus.core.tables import IdempotencyKey
+from hortus.core.tables import IdempotencyRecord
 
 SCOPE = "write-probe"
 FILLER = "0" * 32_000
@@ -41,9 +41,11 @@ async def _write(database: Database) -> Outage | None:
     expires_at = clock.now() + timedelta(hours=1)
     try:
         async with database.transaction() as tx:
-            await tx.execute(insert(IdempotencyKey).values(**row, expires_at=expires_at))
+            await tx.execute(insert(IdempotencyRecord).values(**row, expires_at=expires_at))
         async with database.transaction() as tx:
-            await tx.execute(delete(IdempotencyKey).where(IdempotencyKey.scope == SCOPE, IdempotencyKey.key == key))
+            await tx.execute(
+                delete(IdempotencyRecord).where(IdempotencyRecord.scope == SCOPE, IdempotencyRecord.key == key)
+            )
     except Unavailable as error:
         return engines.outage(error.__cause__ or error) or "unreachable"
     return None

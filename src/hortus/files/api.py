@@ -18,7 +18,16 @@ from hortus.core.errors import Invalid, Problem, Unavailable, UnsupportedMediaTy
 from hortus.core.resources import Resources
 from hortus.core.schemas import FilterTimeIn, Id, Time
 from hortus.core.settings import Settings
-from hortus.core.web.deps import AllResources, Once, OnceOnly, PageOf, ReadTx, WriteTx, answered, resource
+from hortus.core.web.deps import (
+    AllResources,
+    IdempotencyHeader,
+    IdempotencyKey,
+    PageParams,
+    ReadTx,
+    WriteTx,
+    replayable_response,
+    resource,
+)
 from hortus.core.web.openapi import make_router, open_to_keys
 from hortus.files import service, tables
 from hortus.files.errors import FileTooLarge
@@ -84,7 +93,7 @@ FORM = {
     openapi_extra=open_to_keys("files")
     | {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": FORM}}}},
 )
-async def upload(request: Request, caller: Caller, resources: AllResources, once: OnceOnly) -> JSONResponse:
+async def upload(request: Request, caller: Caller, resources: AllResources, once: IdempotencyHeader) -> JSONResponse:
     """Upload an image. It is decoded and encoded anew without metadata.
 
     `enhance` evens out the levels and sharpens a little; the size stays (ENHANCE_MAX_SIDE caps it).
@@ -103,7 +112,7 @@ def _enhance_in(form: FormData) -> bool:
     return given in ("true", "1")
 
 
-async def _upload(form: FormData, caller: Principal, resources: Resources, once: Once) -> JSONResponse:
+async def _upload(form: FormData, caller: Principal, resources: Resources, once: IdempotencyKey) -> JSONResponse:
     file, enhance = form.get("file"), _enhance_in(form)
     if not isinstance(file, UploadFile):
         raise Invalid(errors=[{"field": "file", "detail": "send the image as the form's part `file`"}])
@@ -123,7 +132,7 @@ async def _upload(form: FormData, caller: Principal, resources: Resources, once:
         raise
     if answer.replayed:
         await storage.delete(new.storage_key)
-    return answered(answer)
+    return replayable_response(answer)
 
 
 async def _keep(resources: Resources, claimed: idempotency.Claim | None, new: service.NewFile) -> idempotency.Answer:
@@ -144,7 +153,7 @@ async def _keep(resources: Resources, claimed: idempotency.Claim | None, new: se
 async def list_files(
     caller: Caller,
     tx: ReadTx,
-    paging: PageOf,
+    paging: PageParams,
     settings: SettingsOf,
     purpose: Annotated[str | None, Query(max_length=6, pattern="^(upload|output)$")] = None,
     mime_type: Annotated[str | None, Query(max_length=60, pattern=r"^[a-z]+(/[a-z0-9.+-]*)?$")] = None,

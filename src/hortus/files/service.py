@@ -12,7 +12,7 @@ from sqlalchemy import insert, select, update
 from hortus.accounts import of_active_user
 from hortus.core import clock, ids
 from hortus.core.db import Tx, search
-from hortus.core.db.paging import Page, Paging, newest
+from hortus.core.db.paging import Page, PageRequest, newest
 from hortus.core.settings import Settings
 from hortus.files.errors import EmptyFile, FileNotFound, FileTooLarge
 from hortus.files.image import Image, clean_image
@@ -124,7 +124,7 @@ async def note_access(tx: Tx, file_id: str) -> None:
 async def find_all(
     tx: Tx,
     user_id: str,
-    paging: Paging,
+    paging: PageRequest,
     *,
     purpose: str | None = None,
     mime_type: str | None = None,

@@ -15,7 +15,7 @@ from hortus.core.idempotency import Answer
 from hortus.core.resources import Resources
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web.deps import AllResources, OnceOnly, PageOf, ReadTx, answered
+from hortus.core.web.deps import AllResources, IdempotencyHeader, PageParams, ReadTx, replayable_response
 from hortus.core.web.openapi import event_data, event_stream, make_router, open_to_keys, shape_of
 from hortus.core.web.sse import FINAL_ID, EventStream, last_event_id
 from hortus.generation import build, cancellation, enhance, service, stream
@@ -86,7 +86,7 @@ async def _make_text(
     responses={200: {**EVENTS, "description": "The text; with `stream: true` server-sent events"}},
     openapi_extra=open_to_keys("text"),
 )
-async def generate_text(body: TextIn, caller: Caller, resources: AllResources, once: OnceOnly) -> Response:
+async def generate_text(body: TextIn, caller: Caller, resources: AllResources, once: IdempotencyHeader) -> Response:
     """Text for a prompt: at once, or with `stream: true` as server-sent events while it is written."""
     work = build.build_text_request(resources, caller, body)
     claim = once.claim(caller.user_id, body)
@@ -97,11 +97,13 @@ async def generate_text(body: TextIn, caller: Caller, resources: AllResources, o
         return EventStream(stream.stream_inline(resources, started.task, caller.user_id), caller)
     generation, repeated = await _make_text(resources, work, claim)
     shown = text_out(generation).model_dump(mode="json")
-    return answered(Answer(200, shown, replayed=repeated))
+    return replayable_response(Answer(200, shown, replayed=repeated))
 
 
 @router.post("/prompt/enhance", tags=["text"], response_model=EnhanceOut, openapi_extra=open_to_keys("text"))
-async def enhance_prompt(body: EnhanceIn, caller: Caller, resources: AllResources, once: OnceOnly) -> JSONResponse:
+async def enhance_prompt(
+    body: EnhanceIn, caller: Caller, resources: AllResources, once: IdempotencyHeader
+) -> JSONResponse:
     """A better prompt and why. By rules and free of charge where no text model is configured."""
     text = TextIn(prompt=body.prompt, system=enhance.SYSTEM.format(kind=body.kind), max_tokens=400)
     work = build.build_text_request(resources, caller, text)
@@ -109,7 +111,7 @@ async def enhance_prompt(body: EnhanceIn, caller: Caller, resources: AllResource
         return JSONResponse(enhance.enhance_by_rules(body.prompt, body.kind).model_dump(mode="json"))
     generation, repeated = await _make_text(resources, work, once.claim(caller.user_id, body))
     better = enhance.split_answer(generation.text or "").model_copy(update={"generation_id": generation.id})
-    return answered(Answer(200, better.model_dump(mode="json"), replayed=repeated))
+    return replayable_response(Answer(200, better.model_dump(mode="json"), replayed=repeated))
 
 
 # Images and videos ---------------------------------------------------------
@@ -117,7 +119,7 @@ async def enhance_prompt(body: EnhanceIn, caller: Caller, resources: AllResource
 
 async def _accept(resources: Resources, work: GenerationRequest, claim: idempotency.Claim | None) -> JSONResponse:
     answer = await resources.get(GenerationBatches).submit(Submission(work, claim))
-    return answered(answer, Location=f"/api/generations/{work.id}")
+    return replayable_response(answer, Location=f"/api/generations/{work.id}")
 
 
 @router.post(
@@ -128,7 +130,7 @@ async def _accept(resources: Resources, work: GenerationRequest, claim: idempote
     openapi_extra=open_to_keys("image"),
 )
 async def generate_image(
-    body: ImageIn, caller: Caller, request: Request, resources: AllResources, once: OnceOnly
+    body: ImageIn, caller: Caller, request: Request, resources: AllResources, once: IdempotencyHeader
 ) -> JSONResponse:
     """Images for a prompt, made in the background."""
     await limit_basic(request, caller.user_id, "image")
@@ -140,7 +142,7 @@ async def generate_image(
     "/image/edit", status_code=202, tags=["image"], response_model=GenerationOut, openapi_extra=open_to_keys("image")
 )
 async def edit_image(
-    body: ImageEditIn, caller: Caller, request: Request, resources: AllResources, once: OnceOnly
+    body: ImageEditIn, caller: Caller, request: Request, resources: AllResources, once: IdempotencyHeader
 ) -> JSONResponse:
     """Restyle, enhance, upscale, or remove the background of an image of yours."""
     await limit_basic(request, caller.user_id, "image")
@@ -157,7 +159,7 @@ async def edit_image(
     openapi_extra=open_to_keys("video"),
 )
 async def generate_video(
-    body: VideoIn, caller: Caller, request: Request, resources: AllResources, once: OnceOnly
+    body: VideoIn, caller: Caller, request: Request, resources: AllResources, once: IdempotencyHeader
 ) -> JSONResponse:
     """A talking photo from `photo_file_id` and `script`, or a video from a prompt alone."""
     await limit_basic(request, caller.user_id, "video")
@@ -208,7 +210,7 @@ async def list_generations(
     caller: Caller,
     tx: ReadTx,
     resources: AllResources,
-    paging: PageOf,
+    paging: PageParams,
     kind: Annotated[Kind | None, Query()] = None,
     status: Annotated[Status | None, Query()] = None,
     q: Annotated[str | None, Query(max_length=80, pattern=r"^[^\x00]*$")] = None,
@@ -218,7 +220,7 @@ async def list_generations(
 
 
 @router.get("/video/list", tags=["video"], openapi_extra=open_to_keys("video"))
-async def list_videos(caller: Caller, tx: ReadTx, resources: AllResources, paging: PageOf) -> Page[GenerationOut]:
+async def list_videos(caller: Caller, tx: ReadTx, resources: AllResources, paging: PageParams) -> Page[GenerationOut]:
     """Your videos, newest first."""
     return await _page(tx, resources, caller.user_id, paging, "video", None)
 
@@ -313,7 +315,7 @@ async def cancel(generation_id: Id, caller: Caller, resources: AllResources) -> 
     response_model=GenerationOut,
     openapi_extra=open_to_keys("video"),
 )
-async def retry(generation_id: Id, caller: Caller, resources: AllResources, once: OnceOnly) -> JSONResponse:
+async def retry(generation_id: Id, caller: Caller, resources: AllResources, once: IdempotencyHeader) -> JSONResponse:
     """The same request again, as a new generation at today's price.
 
     One retry of a generation runs at a time: 409 `retry_running` names it.

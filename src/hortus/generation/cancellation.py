@@ -16,7 +16,7 @@ from sqlalchemy import func, select, update
 from hortus.core import clock
 from hortus.core.background import alongside
 from hortus.core.db import Database, Tx
-from hortus.core.db.bulk import among
+from hortus.core.db.bulk import in_json
 from hortus.core.events import Bus
 from hortus.core.resources import Resources
 from hortus.generation import service, transitions
@@ -38,14 +38,14 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.02, 0.25
 async def request_stop(tx: Tx, bus: Bus, generation_ids: Collection[str]) -> set[str]:
     """Stop each of these, at once or in the process that runs it. The ids of those that had not ended before."""
     query = select(Generation.id, Generation.kind, Generation.status).where(
-        among(Generation.id, generation_ids), Generation.status.in_(LIVE)
+        in_json(Generation.id, generation_ids), Generation.status.in_(LIVE)
     )
     live = (await tx.execute(query.order_by(Generation.id).with_for_update())).all()
     elsewhere = [row.id for row in live if row.status == "running" and row.kind in BY_USAGE]
     now = [row.id for row in live if row.id not in elsewhere]
     await end_many(tx, bus, dict.fromkeys(now, Outcome("cancelled")))
     if elsewhere:
-        marked = update(Generation).where(among(Generation.id, elsewhere))
+        marked = update(Generation).where(in_json(Generation.id, elsewhere))
         first = func.coalesce(Generation.stop_requested_at, clock.now())
         await tx.execute(marked.values(stop_requested_at=first).execution_options(synchronize_session=False))
         tx.after_commit(lambda: _publish(bus, elsewhere))
@@ -142,7 +142,7 @@ class CancellationWatcher:
     async def watch(self) -> None:
         """Read cancellations from the bus, and from the database every POLL_SECONDS, until cancelled."""
         polled = time.monotonic()
-        async for event in self._bus.listen(CANCELLED, wait=POLL_SECONDS):
+        async for event in self._bus.subscribe(CANCELLED, wait=POLL_SECONDS):
             candidates = [] if event is None else [event.data.get("generation_id")]
             if time.monotonic() - polled >= POLL_SECONDS:
                 polled, candidates = time.monotonic(), list(self._running)

@@ -4,7 +4,7 @@ from starlette.requests import Request
 
 from hortus import quotas
 from hortus.core import rate_limits
-from hortus.core.cache import Remembered, Stamps
+from hortus.core.cache import CacheVersions, VersionedCache
 from hortus.core.db import Database
 from hortus.core.settings import Settings
 from hortus.core.web.deps import hit_limit, resources_of
@@ -17,8 +17,8 @@ rate_limits.declare("image", "video")
 class PlanNames:
     """Cached plan names of users, until the plan changes or for half a minute; for rate limits only."""
 
-    def __init__(self, stamps: Stamps) -> None:
-        self._names: Remembered[str] = Remembered(stamps, CACHE_SECONDS, name="plans")
+    def __init__(self, versions: CacheVersions) -> None:
+        self._names: VersionedCache[str] = VersionedCache(versions, CACHE_SECONDS, name="plans")
 
     async def of(self, database: Database, user_id: str) -> str:
         """The name of the user's plan."""
@@ -26,7 +26,7 @@ class PlanNames:
         async def read() -> str:
             return await quotas.plan_name(database, user_id)
 
-        return await self._names.get((quotas.plan_stamp(user_id),), read)
+        return await self._names.get((quotas.plan_cache_key(user_id),), read)
 
 
 async def limit_basic(request: Request, user_id: str, name: str) -> None:

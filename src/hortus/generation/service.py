@@ -15,8 +15,8 @@ from hortus import ledger, quotas, tasks
 from hortus.accounts import Budgets, Principal
 from hortus.core import clock, context, ids
 from hortus.core.db import Tx, search
-from hortus.core.db.bulk import among, insert_of
-from hortus.core.db.paging import Page, Paging, newest
+from hortus.core.db.bulk import bulk_insert, in_json
+from hortus.core.db.paging import Page, PageRequest, newest
 from hortus.core.errors import Problem
 from hortus.core.settings import Settings
 from hortus.generation.errors import GenerationNotFound, NotRetryable, RetryRunning
@@ -25,7 +25,7 @@ from hortus.generation.tables import BY_USAGE, LIVE, Generation
 from hortus.providers import Operation
 from hortus.routing import Route, Tier
 
-_ACCEPT = insert_of(
+_ACCEPT = bulk_insert(
     Generation, "id", "user_id", "key_id", "kind", "operation", "status", "progress", "quality", "prompt", "params",
     "route", "price", "rates", "model", "provider", "outputs", "attempts", "retry_of", "created_at",
     "search",
@@ -117,10 +117,10 @@ async def _running_retries(tx: Tx, requests: Sequence[GenerationRequest]) -> dic
         return {}
     retried = {old for _, old in retries}
     # The lock makes the answer true until the commit; a SQLite writer is alone already.
-    locked = select(Generation.id).where(among(Generation.id, retried)).order_by(Generation.id)
+    locked = select(Generation.id).where(in_json(Generation.id, retried)).order_by(Generation.id)
     await tx.execute(locked.with_for_update(key_share=True))
     query = select(Generation.retry_of, Generation.id).where(
-        among(Generation.retry_of, retried), _IS_RETRY, Generation.status.in_(LIVE)
+        in_json(Generation.retry_of, retried), _IS_RETRY, Generation.status.in_(LIVE)
     )
     running = {row.retry_of: row.id for row in await tx.execute(query)}
     found = {request.id: running.setdefault(old, request.id) for request, old in retries}
@@ -213,14 +213,14 @@ async def find(tx: Tx, user_id: str, generation_id: str) -> Generation:
 
 async def existing(tx: Tx, generation_ids: Collection[str]) -> set[str]:
     """Which of these generations their owners have not deleted."""
-    query = select(Generation.id).where(among(Generation.id, generation_ids), Generation.deleted_at.is_(None))
+    query = select(Generation.id).where(in_json(Generation.id, generation_ids), Generation.deleted_at.is_(None))
     return set((await tx.execute(query)).scalars())
 
 
 async def find_all(
     tx: Tx,
     user_id: str,
-    paging: Paging,
+    paging: PageRequest,
     *,
     kind: str | None = None,
     status: str | None = None,

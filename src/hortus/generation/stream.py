@@ -38,7 +38,7 @@ async def follow(
     if generation is None or generation.status in LIVE:
         progress = 0 if generation is None else generation.progress
         yield frame("progress", {"generation_id": generation_id, "progress": progress})
-        listening = bus.listen(topic_of(generation_id), after, POLL_SECONDS, CONNECTED_POLL_SECONDS)
+        listening = bus.subscribe(topic_of(generation_id), after, POLL_SECONDS, CONNECTED_POLL_SECONDS)
         async with contextlib.aclosing(listening) as events:
             async for event in events:
                 if event is not None and event.name in ("progress", "delta", "restart"):

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, literal_column, select, update
 from hortus import files
 from hortus.core import clock
 from hortus.core.db import Tx
-from hortus.core.db.paging import Page, Paging, newest
+from hortus.core.db.paging import Page, PageRequest, newest
 from hortus.core.errors import Conflict
 from hortus.core.events import Bus
 from hortus.core.signals import Signal
@@ -43,7 +43,7 @@ taken_down: Signal[TakenDown] = Signal("generation.taken_down")
 
 async def list_of_all_users(
     tx: Tx,
-    paging: Paging,
+    paging: PageRequest,
     *,
     user_id: str | None = None,
     kind: str | None = None,

@@ -13,7 +13,7 @@ from sqlalchemy import JSON, func, select, update
 from hortus import ledger, quotas
 from hortus.core import clock
 from hortus.core.db import Tx
-from hortus.core.db.bulk import SetStatement, among
+from hortus.core.db.bulk import BulkStatement, in_json
 from hortus.core.events import Bus
 from hortus.core.signals import Signal
 from hortus.generation.event_context import EventContext
@@ -35,7 +35,7 @@ async def mark_running_many(tx: Tx, generation_ids: Sequence[str]) -> list[Gener
     """Mark the live ones of these as running; None in the place of those that have ended."""
     statement = (
         update(Generation)
-        .where(among(Generation.id, generation_ids), Generation.status.in_(LIVE))
+        .where(in_json(Generation.id, generation_ids), Generation.status.in_(LIVE))
         .values(status="running", started_at=func.coalesce(Generation.started_at, clock.now()))
         .returning(Generation)
     )
@@ -46,7 +46,7 @@ async def mark_running_many(tx: Tx, generation_ids: Sequence[str]) -> list[Gener
 async def mark_queued_running(tx: Tx, generation_ids: Sequence[str]) -> None:
     """Mark queued generations as running."""
     if generation_ids:
-        queued = update(Generation).where(among(Generation.id, generation_ids), Generation.status == "queued")
+        queued = update(Generation).where(in_json(Generation.id, generation_ids), Generation.status == "queued")
         await tx.execute(queued.values(status="running", started_at=clock.now()))
 
 
@@ -64,7 +64,7 @@ async def status_of(tx: Tx, generation_id: str) -> str | None:
 async def no_longer_wanted(tx: Tx, generation_ids: Collection[str]) -> set[str]:
     """Which of these must be stopped where they run: they have ended, are gone, or their owner requested a stop."""
     wanted = select(Generation.id).where(
-        among(Generation.id, generation_ids), Generation.status.in_(LIVE), Generation.stop_requested_at.is_(None)
+        in_json(Generation.id, generation_ids), Generation.status.in_(LIVE), Generation.stop_requested_at.is_(None)
     )
     return set(generation_ids) - set((await tx.execute(wanted)).scalars())
 
@@ -134,7 +134,7 @@ class Outcome:
         return self.status == "succeeded" or self.charge is not None
 
 
-_END = SetStatement(
+_END = BulkStatement(
     "UPDATE generations SET status = d.status, finished_at = :now, error_code = d.error_code, "
     "progress = CASE WHEN d.status = 'succeeded' THEN 100 ELSE generations.progress END, "
     "outputs = CAST(d.outputs AS {json}), "
@@ -148,7 +148,7 @@ _END = SetStatement(
     "RETURNING generations.id AS id, user_id, key_id, kind, params, price, generations.charged AS charged",
     id="text", status="text", error_code="text", outputs="text", attempts="text", usage="text", text="text",
     provider="text", model="text", cost="bigint", cost_currency="text", charged="bigint",
-).answering(params=JSON())  # fmt: skip
+).result_types(params=JSON())  # fmt: skip
 
 
 async def end(tx: Tx, bus: Bus, generation_id: str, outcome: Outcome) -> bool:

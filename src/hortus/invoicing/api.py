@@ -6,7 +6,7 @@ from hortus.auth import Caller, limited_caller
 from hortus.core.db import Database
 from hortus.core.db.paging import Page
 from hortus.core.schemas import Id
-from hortus.core.web.deps import AllResources, PageOf, ReadTx, WriteTx
+from hortus.core.web.deps import AllResources, PageParams, ReadTx, WriteTx
 from hortus.core.web.openapi import make_router
 from hortus.invoicing.billing_details import details_of, set_details
 from hortus.invoicing.pdf import PdfRenderer, laid_out
@@ -37,7 +37,7 @@ async def set_billing_details(body: DetailsIn, caller: Caller, tx: WriteTx) -> D
 
 
 @router.get("/invoices")
-async def list_invoices(caller: Caller, tx: ReadTx, paging: PageOf) -> Page[InvoiceOut]:
+async def list_invoices(caller: Caller, tx: ReadTx, paging: PageParams) -> Page[InvoiceOut]:
     """Your invoices and credit notes, newest first."""
     page = await invoices_of(tx, caller.user_id, paging)
     return Page(items=[InvoiceOut.of(row) for row in page.items], next_cursor=page.next_cursor)

@@ -6,12 +6,12 @@ from typing import Any
 from sqlalchemy import select
 
 from hortus.core.db import Tx
-from hortus.core.db.paging import Page, Paging, newest
+from hortus.core.db.paging import Page, PageRequest, newest
 from hortus.invoicing.errors import InvoiceNotFound
 from hortus.invoicing.tables import Invoice
 
 
-async def invoices_of(tx: Tx, user_id: str, paging: Paging) -> Page[Any]:
+async def invoices_of(tx: Tx, user_id: str, paging: PageRequest) -> Page[Any]:
     """The invoices and credit notes of a user, newest first."""
     return await newest(tx, select(Invoice).where(Invoice.user_id == user_id), paging, Invoice.id)
 

@@ -11,31 +11,31 @@ from datetime import datetime
 from typing import Any
 
 from hortus.core.db import Tx
-from hortus.core.db.bulk import SetStatement
+from hortus.core.db.bulk import BulkStatement
 from hortus.ledger.errors import LedgerBroken
 
-_LOCK = SetStatement(
+_LOCK = BulkStatement(
     "SELECT user_id, debt FROM credit_accounts WHERE user_id IN (SELECT d.id FROM {rows}) ORDER BY user_id {lock}",
     id="text",
 )
-_LOCK_SOME = SetStatement(
+_LOCK_SOME = BulkStatement(
     "SELECT user_id, debt FROM credit_accounts WHERE user_id IN (SELECT d.id FROM {rows}) "
     "ORDER BY user_id {skip_locked}",
     id="text",
 )
-_OPEN = SetStatement(
+_OPEN = BulkStatement(
     "INSERT INTO credit_accounts (user_id, balance, held, debt) SELECT d.id, 0, 0, 0 FROM {rows} WHERE true "
     "ON CONFLICT (user_id) DO NOTHING",
     id="text",
 )
-_FREE = SetStatement(
+_FREE = BulkStatement(
     "SELECT user_id, id, remaining - held FROM credit_grants "
     "WHERE user_id IN (SELECT d.id FROM {rows}) AND is_open AND remaining > held "
     "AND (expires_at IS NULL OR expires_at > :now) "
     "ORDER BY user_id, priority, expires_at NULLS LAST, id",
     id="text",
 )
-_ACCOUNTS = SetStatement(
+_ACCOUNTS = BulkStatement(
     "UPDATE credit_accounts AS a SET balance = a.balance + d.balance, held = a.held + d.held, debt = a.debt + d.debt "
     "FROM {rows} WHERE a.user_id = d.id AND a.held + d.held >= 0 AND a.debt + d.debt >= 0 "
     "AND (d.held <= 0 OR a.balance - a.held >= d.held)",
@@ -44,7 +44,7 @@ _ACCOUNTS = SetStatement(
     held="bigint",
     debt="bigint",
 )
-_GRANTS = SetStatement(
+_GRANTS = BulkStatement(
     "UPDATE credit_grants AS g SET remaining = g.remaining + d.remaining, held = g.held + d.held, "
     "expired = g.expired + d.expired, clawed_back = g.clawed_back + d.clawed_back, "
     "is_open = (g.remaining + d.remaining > 0) "

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, String, bindparam, text
 
 from hortus.core import clock
-from hortus.core.db import Moment
-from hortus.core.db.compiled_select import Read, Source
+from hortus.core.db import UtcDateTime
+from hortus.core.db.compiled_select import Executor, PreparedSelect
 
-_BALANCE = Read(
+_BALANCE = PreparedSelect(
     text(
         "SELECT a.balance - COALESCE((SELECT SUM(g.remaining - g.held) FROM credit_grants AS g "
         "WHERE g.user_id = a.user_id AND g.is_open AND g.expires_at <= :now), 0) AS balance, a.held AS held "
         "FROM credit_accounts AS a WHERE a.user_id = :user_id"
     )
-    .bindparams(bindparam("user_id", type_=String()), bindparam("now", type_=Moment()))
+    .bindparams(bindparam("user_id", type_=String()), bindparam("now", type_=UtcDateTime()))
     .columns(balance=BigInteger(), held=BigInteger())
 )
 
@@ -32,7 +32,7 @@ class Balance:
         return self.balance - self.held
 
 
-async def balance(source: Source, user_id: str) -> Balance:
+async def balance(executor: Executor, user_id: str) -> Balance:
     """The user's credits without expired ones, even before the periodic task has booked the expiry."""
-    rows = await source.read(_BALANCE, user_id=user_id, now=clock.now())
+    rows = await executor.read(_BALANCE, user_id=user_id, now=clock.now())
     return Balance(int(rows[0].balance), int(rows[0].held)) if rows else Balance(0, 0)

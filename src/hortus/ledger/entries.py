@@ -9,8 +9,8 @@ from sqlalchemy import func, select
 
 from hortus.core import ids
 from hortus.core.db import Tx
-from hortus.core.db.bulk import SetStatement
-from hortus.core.db.paging import Paging, newest_first, page_of
+from hortus.core.db.bulk import BulkStatement
+from hortus.core.db.paging import PageRequest, newest_first, page_of
 from hortus.ledger.errors import LedgerBroken
 from hortus.ledger.tables import Entry
 
@@ -26,7 +26,7 @@ CLAWED_BACK = "clawed_back"
 _CLOCK_SKEW = timedelta(days=1)
 """Upper bound of the difference between `created_at` of a row and the time in its id."""
 
-_POST = SetStatement(
+_POST = BulkStatement(
     "INSERT INTO ledger_entries (id, account, amount, kind, reason, reference, grant_id, created_at) "
     "SELECT d.id, d.account, d.amount, d.kind, d.reason, d.reference, d.grant_id, d.created_at FROM {rows}",
     id="text", account="text", amount="bigint", kind="text", reason="text", reference="text", grant_id="text",
@@ -98,7 +98,7 @@ async def changes_by_kind(tx: Tx, user_id: str, start: datetime, end: datetime) 
     return [LedgerChange(kind, count, int(amount)) for kind, count, amount in rows]
 
 
-async def entries(tx: Tx, user_id: str, paging: Paging) -> tuple[list[EntryLine], str | None]:
+async def entries(tx: Tx, user_id: str, paging: PageRequest) -> tuple[list[EntryLine], str | None]:
     """The user's history, newest first, and the cursor of the next page."""
     query: Any = select(Entry.id, Entry.amount, Entry.kind, Entry.reason, Entry.reference, Entry.created_at)
     rows = await tx.execute(newest_first(query.where(Entry.account == user_id), paging, Entry.id))

@@ -6,8 +6,8 @@ from typing import Final
 from sqlalchemy import bindparam, text
 
 from hortus.core import clock, ids
-from hortus.core.db import Moment, Tx
-from hortus.core.db.bulk import SetStatement
+from hortus.core.db import Tx, UtcDateTime
+from hortus.core.db.bulk import BulkStatement
 from hortus.core.money import MICRO
 from hortus.ledger.accounts import Changes, apply, lock, open_account, pay_debts
 from hortus.ledger.entries import CLAWED_BACK, EXPIRED, ISSUED, Movement, post
@@ -23,7 +23,7 @@ PRIORITY_BOUGHT: Final = 40
 
 SIGNUP_BONUS: Final = 5 * MICRO
 
-_INSERT = SetStatement(
+_INSERT = BulkStatement(
     "INSERT INTO credit_grants (id, user_id, reference, reason, priority, amount, remaining, held, expired, "
     "clawed_back, is_open, expires_at, created_at) "
     "SELECT d.id, d.user_id, d.reference, d.reason, d.priority, d.amount, d.remaining, 0, 0, 0, d.remaining > 0, "
@@ -37,18 +37,18 @@ _USED = text("SELECT 1 FROM ledger_entries WHERE reference = :reference AND acco
 _END = text(
     "UPDATE credit_grants SET expires_at = :now "
     "WHERE reference = :reference AND (expires_at IS NULL OR expires_at > :now)"
-).bindparams(bindparam("now", type_=Moment()))
+).bindparams(bindparam("now", type_=UtcDateTime()))
 _EXPIRED = text(
     "SELECT id, user_id FROM credit_grants WHERE is_open AND expires_at <= :now AND remaining > held "
     "ORDER BY expires_at LIMIT :limit"
-).bindparams(bindparam("now", type_=Moment()))
-_REST = SetStatement(
+).bindparams(bindparam("now", type_=UtcDateTime()))
+_REST = BulkStatement(
     "SELECT id, user_id, remaining - held, expired, amount - clawed_back FROM credit_grants "
     "WHERE id IN (SELECT d.id FROM {rows}) AND remaining > held",
     id="text",
 )
 
-_KEEP = SetStatement(
+_KEEP = BulkStatement(
     "UPDATE credit_grants SET expires_at = NULL WHERE id IN (SELECT d.id FROM {rows})", id="text", user_id="text"
 )
 

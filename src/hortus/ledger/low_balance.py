@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 
 from hortus.core.db import Tx
-from hortus.core.db.bulk import SetStatement
+from hortus.core.db.bulk import BulkStatement
 from hortus.core.signals import Signal
 
 granted: Signal[str] = Signal("ledger.granted")
 """Sent with the user's id, in the transaction that grants credit."""
 
-_BELOW = SetStatement(
+_BELOW = BulkStatement(
     "SELECT a.user_id, a.balance - a.held FROM {rows} JOIN credit_accounts AS a ON a.user_id = d.id "
     "WHERE a.balance - a.held < d.threshold",
     id="text",

@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import String, bindparam, text
 
 from hortus.core import clock
-from hortus.core.db import Moment, Tx
+from hortus.core.db import Tx, UtcDateTime
 from hortus.core.proofs import Found
 from hortus.ledger.entries import CLAWED_BACK, EXPIRED, ISSUED, REVENUE
 
@@ -148,7 +148,7 @@ async def _ask(tx: Tx, sentence: str, sql: str, chosen: Mapping[str, Sequence[st
     values: dict[str, Any] = {"now": now, "overdue": now - SLACK, **chosen}
     used = {name: value for name, value in values.items() if re.search(rf":{name}\b", sql)}
     bound = [
-        bindparam(name, type_=String(), expanding=True) if name in chosen else bindparam(name, type_=Moment())
+        bindparam(name, type_=String(), expanding=True) if name in chosen else bindparam(name, type_=UtcDateTime())
         for name in used
     ]
     query = text(f"{sql} LIMIT {SHOWN}").bindparams(*bound)

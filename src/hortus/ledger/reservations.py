@@ -7,34 +7,34 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, text
 
 from hortus.core import clock
-from hortus.core.db import Moment, Tx
-from hortus.core.db.bulk import SetStatement
+from hortus.core.db import Tx, UtcDateTime
+from hortus.core.db.bulk import BulkStatement
 from hortus.core.telemetry import metrics
 from hortus.ledger.accounts import Changes, FreeCredit, apply, burn, free_credit, lock, pay_debts
 from hortus.ledger.entries import REVENUE, Movement, post
 from hortus.ledger.errors import AlreadyReserved, InsufficientCredits, UnknownReservation
 
-_KNOWN = SetStatement(
+_KNOWN = BulkStatement(
     "SELECT reference FROM credit_reservations WHERE reference IN (SELECT d.reference FROM {rows})", reference="text"
 )
-_INSERT = SetStatement(
+_INSERT = BulkStatement(
     "INSERT INTO credit_reservations (reference, user_id, amount, settled_amount, status, expires_at, created_at) "
     "SELECT d.reference, d.user_id, d.amount, 0, 'open', d.expires_at, :now FROM {rows} WHERE true "
     "ON CONFLICT (reference) DO NOTHING",
     reference="text", user_id="text", amount="bigint", expires_at="timestamptz",
 )  # fmt: skip
-_INSERT_PARTS = SetStatement(
+_INSERT_PARTS = BulkStatement(
     "INSERT INTO reservation_parts (reference, position, grant_id, amount) "
     "SELECT d.reference, d.position, d.grant_id, d.amount FROM {rows}",
     reference="text", position="bigint", grant_id="text", amount="bigint",
 )  # fmt: skip
-_READ = SetStatement(
+_READ = BulkStatement(
     "SELECT r.reference, r.user_id, r.amount, r.status, p.grant_id, p.amount FROM credit_reservations AS r "
     "LEFT JOIN reservation_parts AS p ON p.reference = r.reference "
     "WHERE r.reference IN (SELECT d.reference FROM {rows}) ORDER BY r.reference, p.position",
     reference="text",
 )
-_CLOSE = SetStatement(
+_CLOSE = BulkStatement(
     "UPDATE credit_reservations SET status = d.status, settled_amount = d.settled_amount, closed_at = :now "
     "FROM {rows} WHERE credit_reservations.reference = d.reference "
     "AND credit_reservations.status = 'open' RETURNING credit_reservations.reference",
@@ -43,7 +43,7 @@ _CLOSE = SetStatement(
 _OVERDUE = text(
     "SELECT reference, user_id, amount FROM credit_reservations WHERE status = 'open' AND expires_at <= :now "
     "ORDER BY expires_at LIMIT :limit"
-).bindparams(bindparam("now", type_=Moment()))
+).bindparams(bindparam("now", type_=UtcDateTime()))
 
 
 @dataclass(frozen=True, slots=True)

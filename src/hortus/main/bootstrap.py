@@ -24,11 +24,11 @@ from hortus import (
 )
 from hortus.billing import tasks as billing_tasks
 from hortus.core import cache, events, shared_settings
-from hortus.core.cache import LEASE_SECONDS, OwnStamps, SharedStamps, Stamps
+from hortus.core.cache import LEASE_SECONDS, CacheVersions, LocalCacheVersions, RedisCacheVersions
 from hortus.core.configuration import Configuration
 from hortus.core.db import Database, Tx
 from hortus.core.events import Bus
-from hortus.core.events.redis_transport import RedisRelay
+from hortus.core.events.redis_transport import RedisEventTransport
 from hortus.core.http import Http
 from hortus.core.rate_limits import Limiter
 from hortus.core.redis import Redis
@@ -203,11 +203,11 @@ def _connect_signals() -> None:
     billing_tasks.connect_signals()
 
 
-def _carried(database: Database, bus: Bus, redis: Redis | None) -> Stamps:
+def _carried(database: Database, bus: Bus, redis: Redis | None) -> CacheVersions:
     """The stamps of this process; every transaction changes them and announces on the bus."""
-    shared: Stamps = OwnStamps() if redis is None else SharedStamps(redis)
-    cache.carry(database, shared)
-    events.carry(database, bus)
+    shared: CacheVersions = LocalCacheVersions() if redis is None else RedisCacheVersions(redis)
+    cache.bind(database, shared)
+    events.bind(database, bus)
     return shared
 
 
@@ -258,12 +258,12 @@ async def _redis(settings: Settings) -> AsyncIterator[Redis | None]:
 
 
 @asynccontextmanager
-async def _relay(redis: Redis | None) -> AsyncIterator[RedisRelay | None]:
+async def _relay(redis: Redis | None) -> AsyncIterator[RedisEventTransport | None]:
     """With Redis, what happens in one process is told in all of them."""
     if redis is None:
         yield None
         return
-    relay = RedisRelay(redis)
+    relay = RedisEventTransport(redis)
     relay.open()
     try:
         yield relay

@@ -17,7 +17,7 @@ LOOK_EVERY = 5.0
 
 @asynccontextmanager
 async def watched(bus: Bus, database: Database, worker: str, every: float = LOOK_EVERY) -> AsyncIterator[None]:
-    """Keep `bus.alone` true until the end of the block: no process but `worker` was seen within a minute."""
+    """Keep `bus.single_process` true until the end of the block: no process but `worker` was seen within a minute."""
     async with alongside(_keep_looking(bus, database, worker, every)):
         yield
 
@@ -26,8 +26,8 @@ async def _keep_looking(bus: Bus, database: Database, worker: str, every: float)
     while True:
         try:
             async with database.snapshot() as tx:
-                bus.alone = {each.name for each in await tasks.processes(tx)} == {worker}
+                bus.single_process = {each.name for each in await tasks.processes(tx)} == {worker}
         except Exception:  # whoever follows will ask a database that is away, and be told
             log.info("company_unknown")
-            bus.alone = False
+            bus.single_process = False
         await asyncio.sleep(every)

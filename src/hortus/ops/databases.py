@@ -3,13 +3,13 @@
 from typing import Literal
 
 from hortus.core.db import Database
-from hortus.core.db.engines import Manners
+from hortus.core.db.engines import ConnectionProfile
 from hortus.core.settings import Settings
 
 Role = Literal["server", "worker", "migration", "console"]
 
 
-def manners(settings: Settings, role: Role) -> Manners:
+def connection_profile(settings: Settings, role: Role) -> ConnectionProfile:
     """How connections of this role behave. Operators at a console and migrations may ask for as long as they like."""
     statement = {
         "server": settings.database_statement_seconds,
@@ -18,7 +18,7 @@ def manners(settings: Settings, role: Role) -> Manners:
         "console": 0.0,
     }[role]
     migrates = role == "migration"
-    return Manners(
+    return ConnectionProfile(
         role=role,
         statement=statement,
         lock=settings.database_migration_lock_seconds if migrates else settings.database_lock_seconds,
@@ -34,6 +34,6 @@ def open_database(settings: Settings, role: Role) -> Database:
     return Database(
         settings.database,
         pool_size=settings.database_pool_size,
-        manners=manners(settings, role),
+        profile=connection_profile(settings, role),
         replica_url=settings.database_replica_url if role == "server" else "",
     )

@@ -24,7 +24,7 @@ from hortus.core.proofs import Proved
 from hortus.core.redis import Redis
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.core.web.deps import AllResources, address_of, resources_of
+from hortus.core.web.deps import AllResources, client_ip_of, resources_of
 from hortus.core.web.openapi import operation_id, public
 from hortus.routing import Catalog, OfferHealth
 
@@ -174,7 +174,7 @@ async def _may_read(request: Request) -> None:
         return
     # Somebody who is forwarded by a proxy that nobody named comes from anywhere, whatever address the proxy has.
     hidden = not resources_of(request).get(Settings).proxies and any(name in request.headers for name in _FORWARDED)
-    if hidden or not _is_near(address_of(request)):
+    if hidden or not _is_near(client_ip_of(request)):
         raise Forbidden("Metrics are told to this machine and private networks only, unless METRICS_TOKEN is set.")
 
 

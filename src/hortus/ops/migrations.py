@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 import hortus
 from hortus.core.errors import Unavailable
 from hortus.core.settings import Settings
-from hortus.ops.databases import manners, open_database
+from hortus.ops.databases import connection_profile, open_database
 from hortus.ops.preflight import NotStarted, reason_of
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def upgrade(settings: Settings) -> None:
         log.warning("schema_is_newer", revision=found, own=head())
         return
     made = config(settings.database)
-    made.attributes["manners"] = manners(settings, "migration")
+    made.attributes["connection_profile"] = connection_profile(settings, "migration")
     command.upgrade(made, "head")
 
 

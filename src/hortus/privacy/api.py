@@ -14,7 +14,16 @@ from hortus.core.db import Database, Tx
 from hortus.core.db.paging import Page
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web.deps import AllResources, OnceOnly, PageOf, ReadTx, WriteTx, coarse_network_of, limited, resource
+from hortus.core.web.deps import (
+    AllResources,
+    IdempotencyHeader,
+    PageParams,
+    ReadTx,
+    WriteTx,
+    anonymised_network_of,
+    limited,
+    resource,
+)
 from hortus.core.web.openapi import make_router, public
 from hortus.privacy import consents, deletion, exports, links
 from hortus.privacy.schemas import (
@@ -44,12 +53,12 @@ async def change_consents(body: ConsentsIn, request: Request, caller: Caller, tx
     said = body.model_dump(exclude_none=True)
     for kind in consents.KINDS:
         if kind in said:
-            await change_consent(tx, caller.user_id, kind, given=said[kind], network=coarse_network_of(request))
+            await change_consent(tx, caller.user_id, kind, given=said[kind], network=anonymised_network_of(request))
     return await _consents(tx, caller.user_id)
 
 
 @router.get("/consents/history")
-async def list_consents(caller: Caller, tx: ReadTx, paging: PageOf) -> Page[ConsentRecordOut]:
+async def list_consents(caller: Caller, tx: ReadTx, paging: PageParams) -> Page[ConsentRecordOut]:
     """Everything the user ever agreed to or took back, newest first."""
     found = await consents.history_of(tx, caller.user_id, paging)
     items = [ConsentRecordOut.model_validate(row, from_attributes=True) for row in found.items]
@@ -71,7 +80,9 @@ async def _consents(tx: Tx, user_id: str) -> ConsentsOut:
     response_model=DataExportOut,
     dependencies=[limited_caller("data_export", "3/day")],
 )
-async def ask_for_data(caller: RecentCaller, settings: CoreSettings, tx: WriteTx, once: OnceOnly) -> JSONResponse:
+async def ask_for_data(
+    caller: RecentCaller, settings: CoreSettings, tx: WriteTx, once: IdempotencyHeader
+) -> JSONResponse:
     """Have an archive of everything we know of the user built; a mail tells when it is ready."""
 
     async def make() -> DataExportOut:

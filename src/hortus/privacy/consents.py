@@ -9,7 +9,7 @@ from sqlalchemy import func, insert, select
 from hortus import accounts
 from hortus.core import clock, ids
 from hortus.core.db import Tx
-from hortus.core.db.paging import Page, Paging, newest
+from hortus.core.db.paging import Page, PageRequest, newest
 from hortus.privacy.settings import PrivacySettings
 from hortus.privacy.tables import ConsentRecord
 
@@ -62,6 +62,6 @@ def _silent(current: str) -> Standing:
     return Standing(given=False, version=None, said_at=None, current=current)
 
 
-async def history_of(tx: Tx, user_id: str, paging: Paging) -> Page[Any]:
+async def history_of(tx: Tx, user_id: str, paging: PageRequest) -> Page[Any]:
     """Everything a user ever agreed to or took back, newest first."""
     return await newest(tx, select(ConsentRecord).where(ConsentRecord.user_id == user_id), paging, ConsentRecord.id)

@@ -8,7 +8,7 @@ from sqlalchemy import Select, and_, func, insert, or_, select, update
 
 from hortus.core import cache, clock, ids
 from hortus.core.db import Tx
-from hortus.core.db.compiled_select import Source
+from hortus.core.db.compiled_select import Executor
 from hortus.core.settings import Settings
 from hortus.quotas import statements
 from hortus.quotas.defaults import BASIC, PlanSettings, PlanTerms, WindowTerms, default_terms
@@ -140,13 +140,13 @@ async def end_plan(tx: Tx, user_id: str, plan_id: str) -> bool:
         .values(until=clock.now())
         .returning(UserPlan.user_id)
     )
-    cache.changed(tx, plan_stamp(user_id), wait=False)
+    cache.invalidate(tx, plan_cache_key(user_id), wait=False)
     return ended.first() is not None
 
 
-async def plan_name(source: Source, user_id: str) -> str:
+async def plan_name(executor: Executor, user_id: str) -> str:
     """The name of the user's current plan; one query."""
-    rows = await source.read(statements.PLAN_NAME, user_id=user_id, now=clock.now())
+    rows = await executor.read(statements.PLAN_NAME, user_id=user_id, now=clock.now())
     if not rows:
         raise UnknownPlan("there is no plan `basic`; call ensure_plans at start-up")
     return str(rows[0][0])
@@ -165,7 +165,7 @@ async def plan_of(tx: Tx, user_id: str) -> PlanVersion:
     return PlanVersion(plan.id, plan.version, plan.terms, row.until)
 
 
-def plan_stamp(user_id: str) -> str:
+def plan_cache_key(user_id: str) -> str:
     """The name under which a process may remember what the user's plan is (see `core.cache`)."""
     return f"plan:{user_id}"
 
@@ -190,7 +190,7 @@ async def set_plan(
             index_elements=["user_id"], set_={"plan_id": values.excluded.plan_id, "until": values.excluded.until}
         )
     )
-    cache.changed(tx, plan_stamp(user_id), wait=False)
+    cache.invalidate(tx, plan_cache_key(user_id), wait=False)
     return PlanVersion(plan.id, plan.version, plan.terms, until)
 
 

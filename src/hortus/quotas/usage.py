@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from hortus.core import clock
 from hortus.core.db import Tx
-from hortus.core.db.compiled_select import Source
+from hortus.core.db.compiled_select import Executor
 from hortus.quotas import statements
 from hortus.quotas.errors import AlreadyConsumed, QualityNotInPlan, QuotaBroken, QuotaExceeded, UnknownPlan
 from hortus.quotas.windows import WINDOWS, Periods, Window, periods_at
@@ -141,12 +141,12 @@ async def restore_many(tx: Tx, references: Sequence[str]) -> list[bool]:
     return answers
 
 
-async def usage(source: Source, user_id: str, *, zone: tzinfo, at: datetime | None = None) -> PlanUsage:
+async def usage(executor: Executor, user_id: str, *, zone: tzinfo, at: datetime | None = None) -> PlanUsage:
     """The limits of the user's plan, and how much of each is used in the current day and month."""
     now = at or clock.now()
     periods = periods_at(now, zone)
     starts = periods.starts
-    rows = await source.read(statements.USAGE, user_id=user_id, day=starts["day"], month=starts["month"], now=now)
+    rows = await executor.read(statements.USAGE, user_id=user_id, day=starts["day"], month=starts["month"], now=now)
     if not rows:
         raise UnknownPlan("there is no plan `basic`; call ensure_plans at start-up")
     windows: list[WindowUsage] = []

@@ -6,7 +6,7 @@ from typing import Literal
 from hortus.core.configuration import SettingsGroup
 from hortus.core.http import Http
 from hortus.core.resources import Resources
-from hortus.core.security.encryption import Seal
+from hortus.core.security.encryption import Encryptor
 from hortus.core.settings import Settings as CoreSettings
 from hortus.senders import sms_http, smtp, twilio
 from hortus.senders.base import MailSender, SmsSender
@@ -32,7 +32,9 @@ def choose(settings: CoreSettings, http: Http) -> Senders:
     """Build the senders from the environment. Calls nobody; raises pydantic's ValidationError for a bad setting."""
     brand = Settings().brand
     origins = frozenset({origin_of(settings.origin), origin_of(settings.frontend_base_url or settings.origin)})
-    return Senders(_mail(brand), _sms(http), Outbox(brand, Seal(settings.key, "messages"), origins))
+    return Senders(
+        _mail(brand), _sms(http), Outbox(brand, Encryptor(settings.keys_for("messages"), "messages"), origins)
+    )
 
 
 def _mail(brand: str) -> MailSender:

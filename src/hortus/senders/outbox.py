@@ -15,7 +15,7 @@ import structlog
 from hortus import tasks
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
-from hortus.core.security.encryption import BrokenSeal, Seal
+from hortus.core.security.encryption import DecryptionFailed, Encryptor
 from hortus.senders import render
 from hortus.senders.base import Mail, MailSender, NotSent, Refused, Sms, SmsSender
 
@@ -29,7 +29,7 @@ class Outbox:
     """Seals messages of an installation; every transaction of its database carries it."""
 
     brand: str
-    seal: Seal
+    encryptor: Encryptor
     origins: frozenset[str]
     """Where links may lead: the origins that the operator configured."""
 
@@ -116,14 +116,14 @@ def _outbox(tx: Tx) -> Outbox:
 
 
 def _sealed(outbox: Outbox, message: Mail | Sms) -> dict[str, Any]:
-    return {"sealed": outbox.seal.close(json.dumps(asdict(message), ensure_ascii=False))}
+    return {"sealed": outbox.encryptor.encrypt(json.dumps(asdict(message), ensure_ascii=False))}
 
 
 def _opened(outbox: Outbox, task: tasks.ClaimedTask) -> dict[str, str]:
     try:
-        found: dict[str, str] = json.loads(outbox.seal.open(task.payload["sealed"]))
-    except (BrokenSeal, KeyError) as error:
-        raise tasks.PermanentFailure("the message cannot be opened; was SECRET_KEY changed?") from error
+        found: dict[str, str] = json.loads(outbox.encryptor.decrypt(task.payload["sealed"]))
+    except (DecryptionFailed, KeyError) as error:
+        raise tasks.PermanentFailure(f"the message was not sent: {error}") from error
     return found
 
 

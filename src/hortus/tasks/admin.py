@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from hortus.core import clock
 from hortus.core.db import Tx, db_now
-from hortus.core.db.paging import Page, Paging, newest
+from hortus.core.db.paging import Page, PageRequest, newest
 from hortus.core.errors import Conflict, NotFound
 from hortus.core.resources import Resources
 from hortus.tasks.queue import notify
@@ -50,7 +50,7 @@ class TaskEnded(Conflict):
 
 
 async def find_tasks(
-    tx: Tx, paging: Paging, *, status: str | None = None, queue: str | None = None, name: str | None = None
+    tx: Tx, paging: PageRequest, *, status: str | None = None, queue: str | None = None, name: str | None = None
 ) -> Page[Any]:
     """Tasks, newest first."""
     query = select(Task)
@@ -67,7 +67,7 @@ async def find_tasks(
     return await newest(tx, query, paging, Task.id)
 
 
-async def dead_letters(tx: Tx, paging: Paging) -> Sequence[Task]:
+async def dead_letters(tx: Tx, paging: PageRequest) -> Sequence[Task]:
     """Dead letters, newest first."""
     return (await find_tasks(tx, paging, status="dead")).items
 

@@ -30,8 +30,8 @@ from sqlalchemy import (
 
 from hortus.core import clock, context, ids
 from hortus.core.db import Tx, db_now
-from hortus.core.db.bulk import SetStatement, insert_of
-from hortus.core.db.compiled_select import Read, Source
+from hortus.core.db.bulk import BulkStatement, bulk_insert
+from hortus.core.db.compiled_select import Executor, PreparedSelect
 from hortus.core.resources import Resources
 from hortus.tasks import fair_share
 from hortus.tasks.registry import TASK_TYPES, ClaimedTask, LeaseLost, Periodic, TaskType
@@ -90,14 +90,14 @@ _BORN = (
     "request_id",
     "created_at",
 )
-_ENQUEUE = insert_of(
+_ENQUEUE = bulk_insert(
     Task, *_BORN, beside=_DELAY, where_new=True, status="'queued'", attempts="0", fence="0", run_at="{later}"
 )  # fmt: skip
-_ENQUEUE_RUNNING = insert_of(
+_ENQUEUE_RUNNING = bulk_insert(
     Task, *_BORN, "worker", beside=_DELAY, status="'running'", attempts="1", fence="1", run_at="{clock}",
     lease_until="{later}",
 )  # fmt: skip
-_FINISH = SetStatement(
+_FINISH = BulkStatement(
     "UPDATE tasks SET status = 'done', finished_at = {clock}, lease_until = NULL, "
     "payload = CASE WHEN d.erase THEN CAST('{{}}' AS {json}) ELSE payload END, "
     "error = CASE WHEN d.erase THEN NULL ELSE error END "
@@ -154,15 +154,15 @@ async def claim_now(tx: Tx, wanted: Sequence[NewTask], *, worker: str, lease: fl
     ]
 
 
-async def anything_due(source: Source, queues: Sequence[str]) -> bool:
+async def anything_due(executor: Executor, queues: Sequence[str]) -> bool:
     """Whether `claim` would find a task; takes no lock."""
-    return bool((await source.read(_due_exists(tuple(queues))))[0].due)
+    return bool((await executor.read(_due_exists(tuple(queues))))[0].due)
 
 
 @cache
-def _due_exists(queues: tuple[str, ...]) -> Read:
+def _due_exists(queues: tuple[str, ...]) -> PreparedSelect:
     selects = [due.limit(1).exists() for queue in queues for due in _due(queue)]
-    return Read(select(or_(*selects).label("due")))
+    return PreparedSelect(select(or_(*selects).label("due")))
 
 
 def _due(queue: "str | BindParameter[str]") -> tuple[Select[str], Select[str]]:

@@ -10,7 +10,7 @@ from tests.auth.api_keys.conftest import by_key, code_of, make_key
 from tests.serving import Hortus
 
 from hortus.auth.api_keys.service import MOST_KEYS
-from hortus.core.tables import IdempotencyKey
+from hortus.core.tables import IdempotencyRecord
 
 
 async def test_a_key_is_shown_once_and_kept_as_a_digest(hortus: Hortus):
@@ -48,7 +48,7 @@ async def test_a_repeated_request_makes_one_key_and_shows_its_secret_once(hortus
     other = await owner.post("/api/keys", json={"name": "another"}, headers=once)
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")
     async with hortus.database.snapshot() as tx:
-        kept = (await tx.execute(select(IdempotencyKey.status, IdempotencyKey.answer))).one()
+        kept = (await tx.execute(select(IdempotencyRecord.status, IdempotencyRecord.answer))).one()
     assert (kept.status, kept.answer) == (409, {})
 
 

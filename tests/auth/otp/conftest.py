@@ -46,7 +46,7 @@ class Post:
         return found[1]
 
 
-def deliver_to(hortus: Hortus, post: Post) -> None:
+def on_remote_events(hortus: Hortus, post: Post) -> None:
     """Let this server send by that post."""
     hortus.resources.add(Senders(post, post, hortus.resources.get(Senders).outbox))
 
@@ -61,5 +61,5 @@ async def hortus(database_url: str, tmp_path) -> AsyncIterator[Hortus]:
 def post(hortus: Hortus) -> Post:
     """What the server sends."""
     post = Post()
-    deliver_to(hortus, post)
+    on_remote_events(hortus, post)
     return post

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from sqlalchemy import text
-from tests.auth.otp.conftest import Post, deliver_to
+from tests.auth.otp.conftest import Post, on_remote_events
 from tests.serving import PASSWORD, Hortus, serve
 
 from hortus import accounts, auth, ledger
@@ -53,7 +53,7 @@ async def test_where_mail_reaches_people_the_credit_waits_for_the_proof(
     monkeypatch.setenv("FROM_EMAIL", "garden@example.com")
     async with serve(database_url, tmp_path) as hortus:
         post = Post(real=True)
-        deliver_to(hortus, post)
+        on_remote_events(hortus, post)
         client = await hortus.customer("new@example.com")
         assert await credits_of(client) == 0
         code = await post.code("new@example.com")

@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 from sqlalchemy import text, update
-from tests.auth.otp.conftest import Post, deliver_to
+from tests.auth.otp.conftest import Post, on_remote_events
 from tests.serving import PASSWORD, Hortus, serve
 
 from hortus.auth.tables import OneTimeCode
@@ -29,7 +29,7 @@ async def hortus(database_url: str, tmp_path) -> AsyncIterator[Hortus]:
 @pytest.fixture
 def post(hortus: Hortus) -> Post:
     post = Post()
-    deliver_to(hortus, post)
+    on_remote_events(hortus, post)
     return post
 
 

@@ -9,7 +9,7 @@ from hortus.admin.audit import service
 from hortus.auth import Admin
 from hortus.core.db.paging import Page
 from hortus.core.schemas import Time
-from hortus.core.web.deps import PageOf, ReadTx
+from hortus.core.web.deps import PageParams, ReadTx
 from hortus.core.web.openapi import make_router
 
 router = make_router("/api/admin/audit", "admin")
@@ -56,7 +56,7 @@ class ProofOut(BaseModel):
 async def list_events(
     _caller: Admin,
     tx: ReadTx,
-    paging: PageOf,
+    paging: PageParams,
     actor_id: Word = None,
     target_id: Word = None,
     action: Word = None,

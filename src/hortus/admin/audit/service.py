@@ -15,7 +15,7 @@ from hortus.accounts import Principal
 from hortus.admin.audit.tables import AuditEvent, AuditHead, AuditNote
 from hortus.core import clock, context
 from hortus.core.db import Tx
-from hortus.core.db.paging import Page, Paging, page_of
+from hortus.core.db.paging import Page, PageRequest, page_of
 from hortus.core.errors import Invalid
 
 log = structlog.get_logger()
@@ -105,7 +105,7 @@ _COVERED = (
 
 async def find_events(
     tx: Tx,
-    paging: Paging,
+    paging: PageRequest,
     *,
     actor_id: str | None = None,
     target_id: str | None = None,

@@ -13,7 +13,7 @@ from hortus.core.db.paging import Page
 from hortus.core.events import Bus
 from hortus.core.schemas import Id, MicroCredits, Time
 from hortus.core.settings import Settings
-from hortus.core.web.deps import PageOf, ReadTx, WriteTx, resource
+from hortus.core.web.deps import PageParams, ReadTx, WriteTx, resource
 from hortus.core.web.openapi import make_router
 
 router = make_router("/api/admin/generations", "admin")
@@ -50,7 +50,7 @@ def _with_cost(row: Any, settings: Settings) -> WorkCostOut:
 async def list_works(
     _caller: Staff,
     tx: ReadTx,
-    paging: PageOf,
+    paging: PageParams,
     settings: SettingsOf,
     user_id: Id | None = None,
     kind: generation.Kind | None = None,

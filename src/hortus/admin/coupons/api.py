@@ -11,7 +11,7 @@ from hortus.billing import coupons
 from hortus.core.db.paging import Page
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web.deps import OnceOnly, PageOf, ReadTx, WriteTx, resource
+from hortus.core.web.deps import IdempotencyHeader, PageParams, ReadTx, WriteTx, resource
 from hortus.core.web.openapi import make_router
 
 router = make_router("/api/admin/coupons", "admin")
@@ -27,7 +27,9 @@ def _show(row: coupons.Coupon) -> CouponOut:
 
 
 @router.post("", status_code=201, operation_id="admin_make_coupons")
-async def make(body: CouponIn, caller: RecentAdmin, tx: WriteTx, settings: SettingsOf, once: OnceOnly) -> NewCouponsOut:
+async def make(
+    body: CouponIn, caller: RecentAdmin, tx: WriteTx, settings: SettingsOf, once: IdempotencyHeader
+) -> NewCouponsOut:
     """Make codes. They are shown in this answer and nowhere else, to a repetition neither."""
     await once.first_only(tx, caller.user_id, body, LOST)
     codes = [body.code] if body.code is not None else [coupons.mint() for _ in range(body.count)]
@@ -42,7 +44,7 @@ async def make(body: CouponIn, caller: RecentAdmin, tx: WriteTx, settings: Setti
 
 
 @router.get("", operation_id="admin_list_coupons")
-async def list_all(_caller: Admin, tx: ReadTx, paging: PageOf) -> Page[CouponOut]:
+async def list_all(_caller: Admin, tx: ReadTx, paging: PageParams) -> Page[CouponOut]:
     """All codes, newest first, without their text."""
     page = await coupons.find_all(tx, paging)
     return Page(items=[_show(row) for row in page.items], next_cursor=page.next_cursor)
@@ -55,7 +57,7 @@ async def read(coupon_id: Id, _caller: Admin, tx: ReadTx) -> CouponOut:
 
 
 @router.get("/{coupon_id}/redemptions", operation_id="admin_list_redemptions")
-async def redemptions(coupon_id: Id, _caller: Admin, tx: ReadTx, paging: PageOf) -> Page[RedemptionOut]:
+async def redemptions(coupon_id: Id, _caller: Admin, tx: ReadTx, paging: PageParams) -> Page[RedemptionOut]:
     """Who used a code, newest first."""
     await coupons.find(tx, coupon_id)
     page = await coupons.redemptions_of(tx, coupon_id, paging)

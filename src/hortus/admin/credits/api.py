@@ -17,7 +17,7 @@ from hortus.core.db.paging import Page
 from hortus.core.money import MICRO
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web.deps import OnceOnly, PageOf, ReadTx, WriteTx, resource
+from hortus.core.web.deps import IdempotencyHeader, PageParams, ReadTx, WriteTx, resource
 from hortus.core.web.openapi import make_router
 
 router = make_router("/api/admin", "admin")
@@ -32,7 +32,7 @@ def _show(row: CreditRequest) -> CreditRequestOut:
     "/users/{user_id}/credits", status_code=201, operation_id="admin_give_credits", response_model=CreditRequestOut
 )
 async def give(
-    user_id: Id, body: GiveIn, caller: RecentAdmin, tx: WriteTx, settings: SettingsOf, once: OnceOnly
+    user_id: Id, body: GiveIn, caller: RecentAdmin, tx: WriteTx, settings: SettingsOf, once: IdempotencyHeader
 ) -> JSONResponse:
     """Give credits. Above what one administrator may give alone in a day they wait, `pending`, for another one."""
 
@@ -47,7 +47,7 @@ async def give(
 
 
 @router.get("/users/{user_id}/credits", operation_id="admin_read_credits")
-async def read_credits(user_id: Id, _caller: Admin, tx: ReadTx, paging: PageOf) -> CreditsOut:
+async def read_credits(user_id: Id, _caller: Admin, tx: ReadTx, paging: PageParams) -> CreditsOut:
     """What a user has, and every movement of it, newest first, in micro-credits."""
     await accounts.status_of(tx, user_id)
     has = await ledger.balance(tx, user_id)
@@ -59,7 +59,7 @@ async def read_credits(user_id: Id, _caller: Admin, tx: ReadTx, paging: PageOf) 
 
 @router.get("/credits", operation_id="admin_list_credit_requests")
 async def list_requests(
-    _caller: Admin, tx: ReadTx, paging: PageOf, status: RequestStatus | None = None, user_id: Id | None = None
+    _caller: Admin, tx: ReadTx, paging: PageParams, status: RequestStatus | None = None, user_id: Id | None = None
 ) -> Page[CreditRequestOut]:
     """Credits that administrators gave or want to give, newest first."""
     page = await service.find_all(tx, paging, status=status, user_id=user_id)

@@ -13,7 +13,7 @@ from hortus.admin.credits.errors import AlreadyDecided, CreditRequestNotFound, S
 from hortus.admin.credits.tables import CreditRequest
 from hortus.core import clock, ids
 from hortus.core.db import Tx
-from hortus.core.db.paging import Page, Paging, newest
+from hortus.core.db.paging import Page, PageRequest, newest
 from hortus.core.errors import Conflict, Forbidden
 
 ALONE_WITHIN = timedelta(hours=24)
@@ -160,7 +160,7 @@ async def find(tx: Tx, request_id: str) -> CreditRequest:
     return found
 
 
-async def find_all(tx: Tx, paging: Paging, *, status: str | None = None, user_id: str | None = None) -> Page[Any]:
+async def find_all(tx: Tx, paging: PageRequest, *, status: str | None = None, user_id: str | None = None) -> Page[Any]:
     """Requests, newest first."""
     query = select(CreditRequest)
     if status is not None:

@@ -32,7 +32,7 @@ from hortus.core.db import Database, Tx
 from hortus.core.db.paging import Page
 from hortus.core.schemas import DateTimeIn, Id
 from hortus.core.settings import Settings
-from hortus.core.web.deps import AllResources, OnceOnly, PageOf, ReadTx, WriteTx, resource
+from hortus.core.web.deps import AllResources, IdempotencyHeader, PageParams, ReadTx, WriteTx, resource
 from hortus.core.web.openapi import make_router
 
 router = make_router("/api/admin", "admin")
@@ -48,7 +48,7 @@ Month = Annotated[str, Query(max_length=7, pattern=r"^[2-9][0-9]{3}-(0[1-9]|1[0-
 async def list_payments(
     _caller: Staff,
     tx: ReadTx,
-    paging: PageOf,
+    paging: PageParams,
     user_id: Id | None = None,
     vendor_id: VendorId | None = None,
     status: billing.PaymentStatus | None = None,
@@ -70,7 +70,7 @@ async def read_payment(payment_id: Id, _caller: Staff, tx: ReadTx) -> PaymentDet
 
 @router.post("/payments/{payment_id}/refund", operation_id="admin_refund_payment", response_model=PaymentDetailsOut)
 async def refund_payment(
-    payment_id: Id, body: RefundIn, caller: RecentAdmin, resources: AllResources, once: OnceOnly
+    payment_id: Id, body: RefundIn, caller: RecentAdmin, resources: AllResources, once: IdempotencyHeader
 ) -> JSONResponse:
     """Give a payment back, all that is left of it or a part, once per `Idempotency-Key`. Its credit goes with it."""
     once.key = once.key or ids.new()
@@ -117,7 +117,7 @@ def _back(row: Any, at: datetime) -> BackOut:
 
 @router.get("/webhook-events", operation_id="admin_list_webhook_events")
 async def list_events(
-    _caller: Staff, tx: ReadTx, paging: PageOf, status: billing.EventStatus | None = None
+    _caller: Staff, tx: ReadTx, paging: PageParams, status: billing.EventStatus | None = None
 ) -> Page[WebhookEventOut]:
     """News from gateways, newest first; `status=dead` was tried too often."""
     page = await billing.find_webhook_events(tx, paging, status=status)

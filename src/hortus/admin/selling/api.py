@@ -14,7 +14,7 @@ from hortus.admin.selling.schemas import Name, PackIn, PackVersionOut, PlanIn, P
 from hortus.auth import Staff
 from hortus.core.db import Tx
 from hortus.core.errors import Conflict
-from hortus.core.web.deps import OnceOnly, ReadTx, WriteTx, no_resource, resource
+from hortus.core.web.deps import IdempotencyHeader, ReadTx, WriteTx, no_resource, resource
 from hortus.core.web.openapi import make_router
 from hortus.payments import Gateways
 
@@ -33,7 +33,7 @@ async def list_plans(_caller: Staff, tx: ReadTx) -> list[PlanVersionOut]:
 
 @router.post("/plans", status_code=201, operation_id="admin_publish_plan", response_model=PlanVersionOut)
 async def publish_plan(
-    body: PlanIn, caller: RecentAdmin, tx: WriteTx, once: OnceOnly, gateways: GatewaysOf
+    body: PlanIn, caller: RecentAdmin, tx: WriteTx, once: IdempotencyHeader, gateways: GatewaysOf
 ) -> JSONResponse:
     """Make a new version of a plan. It is sold from now on; whoever has an older one keeps it until they renew.
 
@@ -91,7 +91,7 @@ async def list_packs(_caller: Staff, tx: ReadTx) -> list[PackVersionOut]:
 
 @router.post("/packs", status_code=201, operation_id="admin_publish_pack", response_model=PackVersionOut)
 async def publish_pack(
-    body: PackIn, caller: RecentAdmin, tx: WriteTx, once: OnceOnly, gateways: GatewaysOf
+    body: PackIn, caller: RecentAdmin, tx: WriteTx, once: IdempotencyHeader, gateways: GatewaysOf
 ) -> JSONResponse:
     """Make a new version of a pack, which is sold from now on.
 

@@ -24,7 +24,7 @@ from hortus.core.db import Tx
 from hortus.core.db.paging import Page
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web.deps import PageOf, ReadTx, WriteTx, resource
+from hortus.core.web.deps import PageParams, ReadTx, WriteTx, resource
 from hortus.core.web.openapi import make_router
 
 router = make_router("/api/admin/users", "admin")
@@ -35,7 +35,7 @@ SettingsOf = Annotated[Settings, resource(Settings)]
 async def list_users(
     _caller: Staff,
     tx: ReadTx,
-    paging: PageOf,
+    paging: PageParams,
     q: Annotated[str | None, Query(min_length=1, max_length=254, pattern=r"^[^\x00]+$")] = None,
     role: RoleName | None = None,
     status: StatusName | None = None,

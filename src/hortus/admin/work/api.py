@@ -11,7 +11,7 @@ from hortus.admin.schemas import ReasonIn
 from hortus.auth import Admin, Staff
 from hortus.core.db.paging import Page
 from hortus.core.schemas import Id, Time
-from hortus.core.web.deps import AllResources, PageOf, ReadTx, WriteTx
+from hortus.core.web.deps import AllResources, PageParams, ReadTx, WriteTx
 from hortus.core.web.openapi import make_router
 
 router = make_router("/api/admin", "admin")
@@ -93,7 +93,7 @@ async def read_queues(_caller: Staff, tx: ReadTx) -> QueuesOut:
 async def list_tasks(
     _caller: Staff,
     tx: ReadTx,
-    paging: PageOf,
+    paging: PageParams,
     status: TaskStatus | None = None,
     queue: QueueName | None = None,
     name: Annotated[str | None, Query(max_length=80, pattern=r"^[a-z_.]+$")] = None,

@@ -11,7 +11,7 @@ from hortus.core import clock
 from hortus.core.db.paging import Page
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
-from hortus.core.web.deps import OnceOnly, PageOf, ReadTx, WriteTx, resource
+from hortus.core.web.deps import IdempotencyHeader, PageParams, ReadTx, WriteTx, resource
 from hortus.core.web.openapi import make_router
 
 router = make_router("/api/keys", "keys")
@@ -28,7 +28,9 @@ def _show(row: ApiKey) -> KeyOut:
 
 
 @router.post("", status_code=201, dependencies=[limited_caller("keys", "30/minute")])
-async def create_key(body: KeyIn, caller: RecentCaller, tx: WriteTx, settings: SettingsOf, once: OnceOnly) -> NewKeyOut:
+async def create_key(
+    body: KeyIn, caller: RecentCaller, tx: WriteTx, settings: SettingsOf, once: IdempotencyHeader
+) -> NewKeyOut:
     """A new key. Its `secret` is shown in this answer and nowhere else, to a repetition neither."""
     await once.first_only(tx, caller.user_id, body, LOST)
     key, secret = await service.create(tx, settings, caller.user_id, body.row())
@@ -36,7 +38,7 @@ async def create_key(body: KeyIn, caller: RecentCaller, tx: WriteTx, settings: S
 
 
 @router.get("")
-async def list_keys(caller: Caller, tx: ReadTx, paging: PageOf) -> Page[KeyOut]:
+async def list_keys(caller: Caller, tx: ReadTx, paging: PageParams) -> Page[KeyOut]:
     """Your keys, newest first."""
     page = await service.find_all(tx, caller.user_id, paging)
     return Page(items=[_show(row) for row in page.items], next_cursor=page.next_cursor)
@@ -61,7 +63,7 @@ async def rotate_key(
     caller: RecentCaller,
     tx: WriteTx,
     settings: SettingsOf,
-    once: OnceOnly,
+    once: IdempotencyHeader,
     body: RotateIn | None = None,
 ) -> NewKeyOut:
     """A new secret for a key, shown this once. The old one works for `overlap_hours`, so that nothing stops."""

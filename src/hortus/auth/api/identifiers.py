@@ -16,7 +16,7 @@ from hortus.core.db import Database
 from hortus.core.db.paging import Page
 from hortus.core.errors import Problem
 from hortus.core.schemas import Id
-from hortus.core.web.deps import AllResources, OnceOnly, ReadTx, WriteTx, no_resource, resource
+from hortus.core.web.deps import AllResources, IdempotencyHeader, ReadTx, WriteTx, no_resource, resource
 from hortus.core.web.openapi import make_router
 
 router = make_router("/api/user/identifiers", "user")
@@ -36,7 +36,7 @@ async def add_identifier(
     caller: RecentCaller,
     desk: Annotated[Codes, resource(Codes)],
     tx: WriteTx,
-    once: OnceOnly,
+    once: IdempotencyHeader,
 ) -> JSONResponse:
     """Send a code to an address or number of yours; it is added when the code comes back."""
     wish = asked(request, "link", body.target(desk), subject=caller.user_id)

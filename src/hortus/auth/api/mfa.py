@@ -22,7 +22,15 @@ from hortus.auth.sign_in import SIGN_IN_AGAIN, complete_sign_in
 from hortus.core.db import Database
 from hortus.core.errors import Problem
 from hortus.core.settings import Settings
-from hortus.core.web.deps import AllResources, OnceOnly, ReadTx, WriteTx, limited_failures, network_of, resource
+from hortus.core.web.deps import (
+    AllResources,
+    IdempotencyHeader,
+    ReadTx,
+    WriteTx,
+    limited_failures,
+    network_of,
+    resource,
+)
 from hortus.core.web.openapi import make_router, public
 
 router = make_router("/api/auth/totp", "auth")
@@ -45,7 +53,7 @@ async def totp_status(caller: Caller, tx: ReadTx) -> TotpStatusOut:
 
 
 @router.post("/setup")
-async def totp_setup(caller: RecentCaller, tx: WriteTx, settings: Configured, once: OnceOnly) -> TotpSetupOut:
+async def totp_setup(caller: RecentCaller, tx: WriteTx, settings: Configured, once: IdempotencyHeader) -> TotpSetupOut:
     """A secret for an authenticator app. It counts once a code of it is confirmed."""
     await once.first_only(tx, caller.user_id, None, "The secret was shown once. Begin again with a new key.")
     profile = await people.profile_of(tx, caller.user_id)
@@ -56,7 +64,7 @@ async def totp_setup(caller: RecentCaller, tx: WriteTx, settings: Configured, on
 
 @router.post("/confirm", dependencies=TRIES)
 async def totp_confirm(
-    body: TotpConfirmIn, caller: RecentCaller, resources: AllResources, once: OnceOnly
+    body: TotpConfirmIn, caller: RecentCaller, resources: AllResources, once: IdempotencyHeader
 ) -> RecoveryCodesOut:
     """Make the authenticator app active. From now on a sign-in asks for its code, or for a recovery code."""
     async with resources.get(Database).transaction() as tx:
@@ -84,7 +92,7 @@ async def totp_disable(body: ProofIn, caller: RecentCaller, resources: AllResour
 
 @router.post("/recovery-codes")
 async def totp_recovery_codes(
-    caller: RecentCaller, tx: WriteTx, settings: Configured, once: OnceOnly
+    caller: RecentCaller, tx: WriteTx, settings: Configured, once: IdempotencyHeader
 ) -> RecoveryCodesOut:
     """Ten fresh recovery codes; the ones before stop working."""
     await once.first_only(tx, caller.user_id, None, LOST)
@@ -97,7 +105,9 @@ async def totp_recovery_codes(
     dependencies=[limited_failures("totp_verify", "20/minute")],
     openapi_extra=public("the second half of signing in"),
 )
-async def totp_verify(body: TotpVerifyIn, request: Request, resources: AllResources, once: OnceOnly) -> TokensOut:
+async def totp_verify(
+    body: TotpVerifyIn, request: Request, resources: AllResources, once: IdempotencyHeader
+) -> TokensOut:
     """Complete a sign-in that asked for a second factor. Five minutes, five tries."""
     async with resources.get(Database).transaction() as tx:
         await once.first_only(tx, network_of(request), body, SIGN_IN_AGAIN)

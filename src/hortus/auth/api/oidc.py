@@ -37,11 +37,11 @@ from hortus.core.schemas import Id
 from hortus.core.settings import Settings
 from hortus.core.web.deps import (
     AllResources,
-    OnceOnly,
-    PageOf,
+    IdempotencyHeader,
+    PageParams,
     ReadTx,
     WriteTx,
-    coarse_network_of,
+    anonymised_network_of,
     count_failure,
     limited,
     limited_failures,
@@ -159,7 +159,7 @@ async def oidc_callback(
     try:
         if error or not code:
             raise OidcDenied
-        exchange_code = await _finish(resources, found, flow, code, iss, coarse_network_of(request))
+        exchange_code = await _finish(resources, found, flow, code, iss, anonymised_network_of(request))
         name = "oidc_code" if flow.link_user_id is None else "oidc_link_code"
         response = browser.back(settings, flow.return_to, **{name: exchange_code})
         kept_for_exchange = True
@@ -206,7 +206,12 @@ async def _finish(
     openapi_extra=public("the one-time code is the right"),
 )
 async def exchange_oidc_code(
-    body: ExchangeIn, request: Request, response: Response, resources: AllResources, tx: WriteTx, once: OnceOnly
+    body: ExchangeIn,
+    request: Request,
+    response: Response,
+    resources: AllResources,
+    tx: WriteTx,
+    once: IdempotencyHeader,
 ) -> TokensOut | SecondFactorOut:
     """Trade the code from the fragment for tokens, once, within two minutes."""
     settings = resources.get(Settings)
@@ -220,7 +225,9 @@ async def exchange_oidc_code(
 
 
 @router.get("/user/external-accounts", tags=["user"])
-async def list_external_accounts(caller: Caller, tx: ReadTx, paging: PageOf, known: Known) -> Page[ExternalAccountOut]:
+async def list_external_accounts(
+    caller: Caller, tx: ReadTx, paging: PageParams, known: Known
+) -> Page[ExternalAccountOut]:
     """The accounts elsewhere with which you can sign in; `provider` is empty where it is no longer configured."""
     page = await service.accounts_of(tx, caller.user_id, paging)
     return Page(items=[_shown(row, known) for row in page.items], next_cursor=page.next_cursor)

@@ -29,9 +29,9 @@ from hortus.core.errors import Problem, Unauthenticated
 from hortus.core.resources import Resources
 from hortus.core.web.deps import (
     AllResources,
-    OnceOnly,
+    IdempotencyHeader,
     WriteTx,
-    coarse_network_of,
+    anonymised_network_of,
     limited,
     limited_failures,
     network_of,
@@ -52,7 +52,7 @@ Desk = Annotated[Codes, resource(Codes)]
     openapi_extra=public("signing up comes before signing in"),
     response_model=SentOut,
 )
-async def signup(body: SignupIn, request: Request, resources: AllResources, once: OnceOnly) -> JSONResponse:
+async def signup(body: SignupIn, request: Request, resources: AllResources, once: IdempotencyHeader) -> JSONResponse:
     """Send a code to a mobile number; the account is made when the code comes back to `verify-otp`.
 
     What is said here belongs to that code, used from the same network. Known numbers get the same answer and a code
@@ -70,7 +70,7 @@ async def signup(body: SignupIn, request: Request, resources: AllResources, once
         password_hash,
         terms_accepted=True,
         marketing_consent=consent,
-        network=coarse_network_of(request),
+        network=anonymised_network_of(request),
         referral=body.referral,
     )
     wish = asked(
@@ -91,7 +91,7 @@ async def signup(body: SignupIn, request: Request, resources: AllResources, once
     openapi_extra=public("a code is how somebody signs in"),
     response_model=SentOut,
 )
-async def send_otp(body: SendIn, request: Request, desk: Desk, tx: WriteTx, once: OnceOnly) -> JSONResponse:
+async def send_otp(body: SendIn, request: Request, desk: Desk, tx: WriteTx, once: IdempotencyHeader) -> JSONResponse:
     """Send a code by mail or text message. The answer is the same whether or not somebody has an account.
 
     One code a minute and five in ten minutes go to one target; the newest one counts.
@@ -111,7 +111,7 @@ async def send_otp(body: SendIn, request: Request, desk: Desk, tx: WriteTx, once
     openapi_extra=public("the code is the right"),
 )
 async def verify_otp(
-    body: VerifyIn, request: Request, resources: AllResources, once: OnceOnly
+    body: VerifyIn, request: Request, resources: AllResources, once: IdempotencyHeader
 ) -> TokensOut | SecondFactorOut:
     """Sign in with a code; whoever is new gets an account. Five tries, one use, ten minutes."""
     caller = await caller_if_any(request)
@@ -122,7 +122,7 @@ async def verify_otp(
         proof = await otp.try_code(tx, desk, wish, body.code)
         answer: TokensOut | SecondFactorOut | Problem = BadCode()
         if proof is not None:
-            said = _said(body, proof, coarse_network_of(request))
+            said = _said(body, proof, anonymised_network_of(request))
             entered = await identifier_verification.enter(tx, proof, said, caller.user_id if caller else None)
             if isinstance(entered, Problem):
                 answer = entered
@@ -146,7 +146,7 @@ def _said(body: VerifyIn, proof: otp.Proof, network: str) -> Said:
     openapi_extra=public("the token or code is the right"),
 )
 async def verify_email(
-    body: VerifyEmailIn, request: Request, resources: AllResources, once: OnceOnly
+    body: VerifyEmailIn, request: Request, resources: AllResources, once: IdempotencyHeader
 ) -> TokensOut | SecondFactorOut | PasswordRequiredOut | VerifiedOut:
     """Confirm an address by the token of the link, or by the code that came with it.
 
@@ -203,7 +203,7 @@ async def _complete_sign_up(
     tx: Tx, request: Request, resources: Resources, proof: otp.Proof, caller_id: str | None
 ) -> TokensOut | SecondFactorOut | Problem:
     """Make the account of a sign-up whose code came back. Its password counts only where the same network sent it."""
-    said = pending_sign_up.unpack(proof.pending) or Said(network=coarse_network_of(request))
+    said = pending_sign_up.unpack(proof.pending) or Said(network=anonymised_network_of(request))
     entered = await identifier_verification.enter(tx, proof, said, caller_id)
     if isinstance(entered, Problem):
         return entered

@@ -32,8 +32,8 @@ from hortus.core.schemas import Id
 from hortus.core.settings import Settings
 from hortus.core.web.deps import (
     AllResources,
-    OnceOnly,
-    PageOf,
+    IdempotencyHeader,
+    PageParams,
     ReadTx,
     WriteTx,
     limited,
@@ -61,7 +61,7 @@ async def passkey_register_options(caller: RecentCaller, tx: WriteTx, settings: 
 
 @router.post("/register", status_code=201, response_model=PasskeyOut, dependencies=TRIES)
 async def passkey_register(
-    body: PasskeyRegisterIn, caller: RecentCaller, resources: AllResources, once: OnceOnly
+    body: PasskeyRegisterIn, caller: RecentCaller, resources: AllResources, once: IdempotencyHeader
 ) -> JSONResponse:
     """Keep the passkey that the browser made. It signs in alone: it is both factors at once."""
     credential = body.credential.model_dump(by_alias=True)
@@ -100,7 +100,9 @@ async def passkey_login_options(tx: WriteTx, settings: Configured) -> PasskeyOpt
     dependencies=[limited_failures("passkey_login", "20/minute")],
     openapi_extra=public("this is signing in"),
 )
-async def passkey_login(body: PasskeyUseIn, request: Request, resources: AllResources, once: OnceOnly) -> TokensOut:
+async def passkey_login(
+    body: PasskeyUseIn, request: Request, resources: AllResources, once: IdempotencyHeader
+) -> TokensOut:
     """Sign in with a passkey, without password or code."""
     challenge, signed = await _check(body, resources)
     async with resources.get(Database).transaction() as tx:
@@ -142,7 +144,7 @@ async def passkey_reauthenticate(body: PasskeyUseIn, caller: Caller, resources: 
 
 
 @router.get("")
-async def list_passkeys(caller: Caller, tx: ReadTx, paging: PageOf) -> Page[PasskeyOut]:
+async def list_passkeys(caller: Caller, tx: ReadTx, paging: PageParams) -> Page[PasskeyOut]:
     """Your passkeys, newest first."""
     page = await service.list_passkeys(tx, caller.user_id, paging)
     return Page(items=[_shown(row) for row in page.items], next_cursor=page.next_cursor)

@@ -19,7 +19,15 @@ from hortus.auth.throttle import Throttle
 from hortus.core import rate_limits
 from hortus.core.db import Database, Tx
 from hortus.core.errors import Invalid, Problem
-from hortus.core.web.deps import AllResources, OnceOnly, failures_limited, hit_limit, limited, network_of, no_resource
+from hortus.core.web.deps import (
+    AllResources,
+    IdempotencyHeader,
+    failures_limited,
+    hit_limit,
+    limited,
+    network_of,
+    no_resource,
+)
 from hortus.core.web.openapi import make_router, public
 
 router = make_router("/api")
@@ -41,7 +49,7 @@ _FORGOTTEN = public("whoever forgot their password cannot sign in")
     response_model=SentOut,
 )
 async def request_password_reset(
-    body: RequestResetIn, request: Request, resources: AllResources, once: OnceOnly
+    body: RequestResetIn, request: Request, resources: AllResources, once: IdempotencyHeader
 ) -> JSONResponse:
     """Send a link and a code to an address, or a code to a number, if it is somebody's. The answer does not tell."""
     desk = resources.get(Codes)

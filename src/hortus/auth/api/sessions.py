@@ -22,11 +22,11 @@ from hortus.core.schemas import Id
 from hortus.core.settings import Settings
 from hortus.core.web.deps import (
     AllResources,
-    OnceOnly,
-    PageOf,
+    IdempotencyHeader,
+    PageParams,
     ReadTx,
     WriteTx,
-    address_of,
+    client_ip_of,
     hit_limit,
     limited_failures,
     network_of,
@@ -45,7 +45,7 @@ REFRESHED = "The tokens were refreshed, and shown once. If that answer was lost,
     openapi_extra=public("the refresh token is the right"),
 )
 async def refresh(
-    request: Request, resources: AllResources, once: OnceOnly, body: RefreshIn | None = None
+    request: Request, resources: AllResources, once: IdempotencyHeader, body: RefreshIn | None = None
 ) -> TokensOut:
     """Trade a refresh token for a fresh pair. A token that was used before revokes its session.
 
@@ -59,7 +59,7 @@ async def refresh(
         await once.first_only(tx, network_of(request), token, REFRESHED)
         keys = resources.get(Settings).keys_for("refresh tokens")
         answer = await refresh_tokens.refresh(
-            tx, token, keys=keys, lasts=session_lasts(resources), address=address_of(request)
+            tx, token, keys=keys, lasts=session_lasts(resources), address=client_ip_of(request)
         )
         if not isinstance(answer, Problem):  # over the limit nothing of this is kept
             await hit_limit(request, "refresh_session", "30/minute", answer.session_id)
@@ -104,7 +104,7 @@ async def reauthenticate(body: ReauthenticateIn, caller: Caller, resources: AllR
 
 
 @router.get("/user/sessions", tags=["user"])
-async def list_sessions(caller: Caller, tx: ReadTx, paging: PageOf) -> Page[SessionOut]:
+async def list_sessions(caller: Caller, tx: ReadTx, paging: PageParams) -> Page[SessionOut]:
     """Where you are signed in."""
     page = await sessions.live_sessions(tx, caller.user_id, paging)
     shown = [

@@ -26,16 +26,16 @@ from hortus.auth.schemas import (
 from hortus.auth.sign_in import SIGN_IN, SIGN_IN_AGAIN, sign_in
 from hortus.core import rate_limits
 from hortus.core.db import Database
-from hortus.core.db.compiled_select import Source
+from hortus.core.db.compiled_select import Executor
 from hortus.core.errors import Problem
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.core.web.deps import (
     AllResources,
-    Once,
-    OnceOnly,
+    IdempotencyHeader,
+    IdempotencyKey,
     WriteTx,
-    coarse_network_of,
+    anonymised_network_of,
     hit_limit,
     limited,
     limited_failures,
@@ -60,7 +60,7 @@ Extensions = Annotated[ProfileExtensions, resource(ProfileExtensions)]
     openapi_extra=public("signing up comes before signing in"),
 )
 async def register(
-    body: RegisterIn, request: Request, resources: AllResources, once: OnceOnly
+    body: RegisterIn, request: Request, resources: AllResources, once: IdempotencyHeader
 ) -> TokensOut | SecondFactorOut | JSONResponse:
     """Make an account and sign in; a mail asks to verify the address.
 
@@ -81,7 +81,7 @@ async def register(
             password_hash=password_hash,
             name=body.name,
             marketing_consent=body.marketing_consent,
-            network=coarse_network_of(request),
+            network=anonymised_network_of(request),
             referral=body.referral,
         )
         await ask_if_allowed(tx, desk, asked(request, "verify", target))
@@ -89,7 +89,7 @@ async def register(
 
 
 async def _register_later(
-    body: RegisterIn, password_hash: str, request: Request, resources: Resources, once: Once
+    body: RegisterIn, password_hash: str, request: Request, resources: Resources, once: IdempotencyKey
 ) -> JSONResponse:
     """Send a code. Nothing here looks whether the address is known: answers and times are the same for all."""
     said = Said(
@@ -97,7 +97,7 @@ async def _register_later(
         password_hash,
         terms_accepted=True,
         marketing_consent=body.marketing_consent,
-        network=coarse_network_of(request),
+        network=anonymised_network_of(request),
         referral=body.referral,
     )
     mark = resources.get(Codes).sign_up_mark(body.model_dump_json())
@@ -118,7 +118,7 @@ async def _register_later(
     openapi_extra=public("this is signing in"),
 )
 async def login(
-    body: LoginIn, request: Request, resources: AllResources, once: OnceOnly
+    body: LoginIn, request: Request, resources: AllResources, once: IdempotencyHeader
 ) -> TokensOut | SecondFactorOut:
     """Sign in with e-mail address or mobile number, and password."""
     target = body.target(resources.get(Codes))
@@ -147,7 +147,7 @@ async def login(
     openapi_extra=public("the one-time setup token is the right"),
 )
 async def setup(
-    body: SetupIn, request: Request, resources: AllResources, once: OnceOnly
+    body: SetupIn, request: Request, resources: AllResources, once: IdempotencyHeader
 ) -> TokensOut | SecondFactorOut:
     """Make the first administrator, once, with the token that the first start printed."""
     await resources.get(NewPasswords).check(body.password, body.email, body.name)
@@ -160,7 +160,7 @@ async def setup(
             email=body.email,
             password_hash=password_hash,
             name=body.name,
-            network=coarse_network_of(request),
+            network=anonymised_network_of(request),
             role="admin",
         )
         return await sign_in(tx, request, resources, user_id)
@@ -178,9 +178,9 @@ async def read_profile(caller: Caller, resources: AllResources) -> JSONResponse:
     return await _show(resources.get(Database), caller.user_id, resources.get(ProfileExtensions))
 
 
-async def _show(source: Source, user_id: str, extensions: ProfileExtensions) -> JSONResponse:
-    profile = await users.profile_of(source, user_id)
-    usage = await extensions.usage_of(source, user_id)
+async def _show(executor: Executor, user_id: str, extensions: ProfileExtensions) -> JSONResponse:
+    profile = await users.profile_of(executor, user_id)
+    usage = await extensions.usage_of(executor, user_id)
     return JSONResponse({**profile._asdict(), "plan": usage["plan"], "usage": usage})
 
 
@@ -192,7 +192,7 @@ async def change_profile(
     changes = body.model_dump(exclude_unset=True)
     consent = changes.pop("marketing_consent", None)
     if consent is not None:
-        await change_consent(tx, caller.user_id, "marketing", given=consent, network=coarse_network_of(request))
+        await change_consent(tx, caller.user_id, "marketing", given=consent, network=anonymised_network_of(request))
     if changes:
         await users.update_profile(tx, caller.user_id, changes)
     return await _show(tx, caller.user_id, extensions)

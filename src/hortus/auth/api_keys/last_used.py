@@ -13,17 +13,17 @@ from hortus.core import clock
 from hortus.core.background import in_background
 from hortus.core.db import Database, Tx
 from hortus.core.db.batch import Batch
-from hortus.core.db.bulk import SetStatement
+from hortus.core.db.bulk import BulkStatement
 
 log = structlog.get_logger()
 EVERY = timedelta(seconds=60)
 REMEMBERED = 10_000
 
 # Whoever holds the lock is writing the same thing.
-LOCK = SetStatement(
+LOCK = BulkStatement(
     "SELECT id FROM api_keys WHERE id IN (SELECT d.key FROM {rows}) ORDER BY id {skip_locked}", key="text"
 )
-WRITE = SetStatement(
+WRITE = BulkStatement(
     "UPDATE api_keys SET last_used_at = :now, last_used_address = d.address FROM {rows} "
     "WHERE id = d.key AND (last_used_at IS NULL OR last_used_at <= d.before)",
     key="text", address="text", before="timestamptz",

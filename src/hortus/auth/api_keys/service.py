@@ -17,8 +17,8 @@ from hortus.auth.api_keys.secret import digests_of, mint, prefix_of
 from hortus.auth.tables import ApiKey, ApiKeySecret
 from hortus.core import clock, ids
 from hortus.core.db import Tx
-from hortus.core.db.compiled_select import Read, Source
-from hortus.core.db.paging import Page, Paging, newest
+from hortus.core.db.compiled_select import Executor, PreparedSelect
+from hortus.core.db.paging import Page, PageRequest, newest
 from hortus.core.settings import Settings
 
 MOST_KEYS = 25
@@ -63,7 +63,7 @@ async def _add_secret(tx: Tx, settings: Settings, key_id: str, secret: str) -> N
     await tx.execute(insert(ApiKeySecret), row)
 
 
-async def find_all(tx: Tx, user_id: str, paging: Paging) -> Page[Any]:
+async def find_all(tx: Tx, user_id: str, paging: PageRequest) -> Page[Any]:
     """The user's keys, newest first."""
     query = select(ApiKey).where(ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None))
     return await newest(tx, query, paging, ApiKey.id)
@@ -149,7 +149,7 @@ def budgets_of(row: Any) -> Budgets:
 
 # Built once, of columns alone: this runs at every call by a key.
 _KEYS, _SECRETS, _USERS = ApiKey.__table__, ApiKeySecret.__table__, User.__table__
-CALLER = Read(
+CALLER = PreparedSelect(
     select(
         _SECRETS.c.digest,
         _SECRETS.c.expires_at.label("secret_until"),
@@ -162,11 +162,11 @@ CALLER = Read(
 )
 
 
-async def principal_by_key(source: Source, digests: Sequence[str]) -> Principal:
+async def principal_by_key(executor: Executor, digests: Sequence[str]) -> Principal:
     """The caller behind a key; raises BadKey or AccountSuspended. One query, unless `SECRET_KEY` was changed."""
     found = None
     for digest in digests:
-        found = next(iter(await source.read(CALLER, digest=digest)), None)
+        found = next(iter(await executor.read(CALLER, digest=digest)), None)
         if found is not None:
             break
     if found is None or found.revoked_at is not None:

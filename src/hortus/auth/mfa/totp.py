@@ -11,7 +11,7 @@ from datetime import datetime
 
 import pyotp
 
-from hortus.core.security.encryption import BrokenSeal, Seal
+from hortus.core.security.encryption import DecryptionFailed, Encryptor
 from hortus.core.text import pasted
 
 STEP_SECONDS = 30
@@ -22,19 +22,18 @@ CODES, LETTERS = 10, "abcdefghjkmnpqrstuvwxyz23456789"  # without what looks ali
 
 def seal(keys: Sequence[bytes], user_id: str, secret: str) -> str:
     """The secret of an authenticator app, encrypted (AES-256-GCM) under a key that is this user's alone."""
-    return _seal(keys[0], user_id).close(secret)
+    return _encryptor(keys, user_id).encrypt(secret)
 
 
 def unseal(keys: Sequence[bytes], user_id: str, sealed: str) -> str | None:
     """The secret again; None when it was sealed for another user, with another key, or was tampered with."""
-    for key in keys:
-        with contextlib.suppress(BrokenSeal):
-            return _seal(key, user_id).open(sealed)
+    with contextlib.suppress(DecryptionFailed):
+        return _encryptor(keys, user_id).decrypt(sealed)
     return None
 
 
-def _seal(key: bytes, user_id: str) -> Seal:
-    return Seal(key, f"totp of {user_id}")
+def _encryptor(keys: Sequence[bytes], user_id: str) -> Encryptor:
+    return Encryptor(keys, f"totp of {user_id}")
 
 
 def step_of(secret: str, code: str, moment: datetime) -> int | None:

@@ -30,7 +30,7 @@ from hortus.auth.otp import Target
 from hortus.auth.tables import ExternalAccount
 from hortus.core import clock, ids
 from hortus.core.db import Tx
-from hortus.core.db.paging import Page, Paging, newest
+from hortus.core.db.paging import Page, PageRequest, newest
 from hortus.core.email_address import normal
 from hortus.core.text import is_line
 
@@ -219,7 +219,7 @@ def _shown(issuer: str, email: str | None) -> str:
     return f"{email} at {place}" if email else f"your account at {place}"
 
 
-async def accounts_of(tx: Tx, user_id: str, paging: Paging) -> Page[Any]:
+async def accounts_of(tx: Tx, user_id: str, paging: PageRequest) -> Page[Any]:
     """The accounts that a user may sign in with, newest first."""
     query = select(ExternalAccount).where(ExternalAccount.user_id == user_id)
     return await newest(tx, query, paging, ExternalAccount.id)

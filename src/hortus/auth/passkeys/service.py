@@ -19,7 +19,7 @@ from hortus.auth.passkeys.webauthn import NewKey, Use
 from hortus.auth.tables import Passkey, PasskeyChallenge
 from hortus.core import clock, ids
 from hortus.core.db import Tx
-from hortus.core.db.paging import Page, Paging, newest
+from hortus.core.db.paging import Page, PageRequest, newest
 from hortus.core.errors import Problem
 
 log = structlog.get_logger()
@@ -118,7 +118,7 @@ async def note_use(tx: Tx, key: Known, use: Use) -> Problem | None:
     return PasskeyCopied()
 
 
-async def list_passkeys(tx: Tx, user_id: str, paging: Paging) -> Page[Any]:
+async def list_passkeys(tx: Tx, user_id: str, paging: PageRequest) -> Page[Any]:
     """The passkeys of a user, newest first."""
     return await newest(tx, select(Passkey).where(Passkey.user_id == user_id), paging, Passkey.id)
 

@@ -10,7 +10,7 @@ from hortus.billing.coupons import service
 from hortus.billing.coupons.attempts import guess_counted
 from hortus.billing.coupons.schemas import RedeemedOut, RedeemIn
 from hortus.core.settings import Settings
-from hortus.core.web.deps import OnceOnly, WriteTx, no_resource, resource
+from hortus.core.web.deps import IdempotencyHeader, WriteTx, no_resource, resource
 from hortus.core.web.openapi import make_router
 
 router = make_router("/api", "payment")
@@ -19,7 +19,7 @@ SettingsOf = Annotated[Settings, resource(Settings)]
 
 @router.post("/payment/redeem", response_model=RedeemedOut)
 async def redeem(
-    body: RedeemIn, caller: Caller, request: Request, tx: WriteTx, settings: SettingsOf, once: OnceOnly
+    body: RedeemIn, caller: Caller, request: Request, tx: WriteTx, settings: SettingsOf, once: IdempotencyHeader
 ) -> JSONResponse:
     """Use a gift code: its credit is there at once. Of a discount, see what it will take off at checkout."""
 

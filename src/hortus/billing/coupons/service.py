@@ -16,7 +16,7 @@ from hortus.billing.coupons.errors import CouponCodeTaken, CouponNotApplicable, 
 from hortus.billing.coupons.tables import Coupon, CouponHolder, Redemption
 from hortus.core import clock, ids
 from hortus.core.db import Tx
-from hortus.core.db.paging import Page, Paging, newest
+from hortus.core.db.paging import Page, PageRequest, newest
 from hortus.core.settings import Settings
 
 Kind = Literal["percent", "amount", "credit"]
@@ -69,12 +69,12 @@ async def find(tx: Tx, coupon_id: str) -> Coupon:
     return found
 
 
-async def find_all(tx: Tx, paging: Paging) -> Page[Any]:
+async def find_all(tx: Tx, paging: PageRequest) -> Page[Any]:
     """All coupons, newest first."""
     return await newest(tx, select(Coupon), paging, Coupon.id)
 
 
-async def redemptions_of(tx: Tx, coupon_id: str, paging: Paging) -> Page[Any]:
+async def redemptions_of(tx: Tx, coupon_id: str, paging: PageRequest) -> Page[Any]:
     """The uses of a coupon, newest first."""
     return await newest(tx, select(Redemption).where(Redemption.coupon_id == coupon_id), paging, Redemption.id)
 

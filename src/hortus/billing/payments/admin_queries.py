@@ -12,7 +12,7 @@ from hortus.billing.tables import Dispute, Payment, Refund, WebhookEvent
 from hortus.billing.webhooks.inbox import EventNotFound
 from hortus.core import ids
 from hortus.core.db import Tx
-from hortus.core.db.paging import Page, Paging, newest
+from hortus.core.db.paging import Page, PageRequest, newest
 from hortus.invoicing import Invoice
 
 PaymentStatus = Literal["paid", "refunded", "partly_refunded", "disputed", "unmatched"]
@@ -28,7 +28,7 @@ _BY_STATUS: dict[str, tuple[Any, ...]] = {
 
 async def find_payments(
     tx: Tx,
-    paging: Paging,
+    paging: PageRequest,
     *,
     user_id: str | None = None,
     vendor_id: str | None = None,
@@ -82,7 +82,7 @@ async def get_payment(tx: Tx, payment_id: str) -> PaymentDetails:
     )
 
 
-async def find_webhook_events(tx: Tx, paging: Paging, *, status: EventStatus | None = None) -> Page[Any]:
+async def find_webhook_events(tx: Tx, paging: PageRequest, *, status: EventStatus | None = None) -> Page[Any]:
     """What gateways told, newest first."""
     query = select(WebhookEvent)
     if status is not None:

@@ -11,7 +11,7 @@ from hortus.billing.price_list.amounts import rounded_up
 from hortus.billing.sync import refresh
 from hortus.billing.tables import Customer, Payment
 from hortus.core.db import Database, Tx
-from hortus.core.db.paging import Page, Paging, newest
+from hortus.core.db.paging import Page, PageRequest, newest
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.payments import GatewayError, Gateways, Refused, Subject
@@ -19,7 +19,7 @@ from hortus.payments import GatewayError, Gateways, Refused, Subject
 log = structlog.get_logger()
 
 
-async def payments_of(tx: Tx, user_id: str, paging: Paging) -> Page[Any]:
+async def payments_of(tx: Tx, user_id: str, paging: PageRequest) -> Page[Any]:
     """The payments of a user, newest first."""
     return await newest(tx, select(Payment).where(Payment.user_id == user_id), paging, Payment.id)
 

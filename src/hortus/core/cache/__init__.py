@@ -2,13 +2,22 @@
 
 from hortus.core.cache.versions import (
     LEASE_SECONDS,
-    Look,
-    OwnStamps,
-    Remembered,
-    SharedStamps,
-    Stamps,
-    carry,
-    changed,
+    CacheLookup,
+    CacheVersions,
+    LocalCacheVersions,
+    RedisCacheVersions,
+    VersionedCache,
+    bind,
+    invalidate,
 )
 
-__all__ = ["LEASE_SECONDS", "Look", "OwnStamps", "Remembered", "SharedStamps", "Stamps", "carry", "changed"]
+__all__ = [
+    "LEASE_SECONDS",
+    "CacheLookup",
+    "CacheVersions",
+    "LocalCacheVersions",
+    "RedisCacheVersions",
+    "VersionedCache",
+    "bind",
+    "invalidate",
+]

@@ -2,7 +2,7 @@
 
 A reader asks for the stamps of a thing before it reads the database, and keeps what it read under them. Next
 time it is used only while the stamps are the same. A writer changes the stamps after its commit and before its
-answer, so no call that follows sees the old. Stamps are random and never come back; when they are lost,
+answer, so no call that follows sees the old. CacheVersions are random and never come back; when they are lost,
 or nobody can tell, the database is asked.
 """
 
@@ -27,20 +27,20 @@ LEASE_SECONDS = 2.0
 """How long what was read may be relied on by somebody whom a change cannot reach."""
 _Wanted = tuple[tuple[str, ...], str, str]
 """The names, the part and the stamp of something that is being read."""
-_CARRIED, _PENDING = "hortus.stamps", "hortus.stamps.pending"
+_CARRIED, _PENDING = "hortus.cache", "hortus.cache.pending"
 
 
-class Stamps(Protocol):
+class CacheVersions(Protocol):
     """Names and their stamps."""
 
     lease: float
-    """The longest time in seconds for which `Remembered` may be kept where changes must be waited for."""
+    """The longest time in seconds for which `VersionedCache` may be kept where changes must be waited for."""
 
     async def current(self, names: tuple[str, ...]) -> str | None:
         """The stamps of `names` as one; None when nobody can tell."""
         ...
 
-    def change(self, names: tuple[str, ...], wait: float) -> Awaitable[None]:
+    def invalidate(self, names: tuple[str, ...], wait: float) -> Awaitable[None]:
         """Make what is kept under any of `names` worthless, everywhere.
 
         It happens without being awaited; awaited, it returns when it is certain, and after `wait` seconds
@@ -49,30 +49,30 @@ class Stamps(Protocol):
         ...
 
 
-def carry(database: Database, stamps: Stamps) -> None:
+def bind(database: Database, versions: CacheVersions) -> None:
     """Let every transaction of this database change these stamps."""
-    database.carried[_CARRIED] = stamps
+    database.carried[_CARRIED] = versions
 
 
-def changed(tx: Tx, *names: str, wait: bool = True) -> None:
+def invalidate(tx: Tx, *names: str, wait: bool = True) -> None:
     """Change the stamps of `names` once `tx` has committed, before the answer is sent.
 
     With `wait` the answer is held back until the change has reached everybody, or until what it could
     not reach has run out: `lease` seconds at most. Without, nobody waits for a Redis that is away.
     """
-    stamps: Stamps | None = tx.info.get(_CARRIED)
-    if stamps is None or not names:
+    versions: CacheVersions | None = tx.info.get(_CARRIED)
+    if versions is None or not names:
         return
     pending: dict[bool, list[str]] = tx.info.setdefault(_PENDING, {})
     if wait in pending:
         pending[wait] += names
         return
     listed = pending[wait] = list(names)
-    seconds = stamps.lease if wait else 0.0
-    tx.after_commit(lambda: stamps.change(tuple(listed), seconds))
+    seconds = versions.lease if wait else 0.0
+    tx.after_commit(lambda: versions.invalidate(tuple(listed), seconds))
 
 
-class OwnStamps:
+class LocalCacheVersions:
     """The stamps of one process that is alone."""
 
     lease = float("inf")
@@ -85,7 +85,7 @@ class OwnStamps:
         """Always known."""
         return ":".join(str(self._number(name)) for name in names)
 
-    def change(self, names: tuple[str, ...], wait: float) -> Awaitable[None]:
+    def invalidate(self, names: tuple[str, ...], wait: float) -> Awaitable[None]:
         """At once."""
         for name in names:
             self._numbers.pop(name, None)
@@ -100,8 +100,8 @@ class OwnStamps:
         return number
 
 
-class SharedStamps:
-    """Stamps in Redis. Cut off from it, nothing is trusted here, and a change waits out the others' trust."""
+class RedisCacheVersions:
+    """CacheVersions in Redis. Cut off from it, nothing is trusted here, and a change waits out the others' trust."""
 
     lease = LEASE_SECONDS
 
@@ -119,17 +119,17 @@ class SharedStamps:
         try:
             found: list[bytes | None] = await self._redis.ask("MGET", *keys)
             if None in found:
-                missing = [key for key, stamp in zip(keys, found, strict=True) if stamp is None]
+                missing = [key for key, version in zip(keys, found, strict=True) if version is None]
                 new = [self._redis.ask("SET", key, secrets.token_hex(8), "NX", "PX", STAMP_MS) for key in missing]
                 *_, found = await asyncio.gather(*new, self._redis.ask("MGET", *keys))
         except RedisDown:
             return None
-        if any(stamp is None for stamp in found):
+        if any(version is None for version in found):
             return None
         # A stamp learnt on an older connection may be that of a server replaced by one that missed a change.
-        return ":".join([str(self._redis.epoch), *(stamp.decode() for stamp in found if stamp is not None)])
+        return ":".join([str(self._redis.epoch), *(version.decode() for version in found if version is not None)])
 
-    def change(self, names: tuple[str, ...], wait: float) -> Awaitable[None]:
+    def invalidate(self, names: tuple[str, ...], wait: float) -> Awaitable[None]:
         """Told to Redis now, or as soon as it is back."""
         marks = {name: object() for name in names}
         self._owed.update(marks)
@@ -158,10 +158,10 @@ class SharedStamps:
     def _pay_all(self) -> None:
         names = list(self._owed)
         for start in range(0, len(names), 500):
-            self.change(tuple(names[start : start + 500]), 0)
+            self.invalidate(tuple(names[start : start + 500]), 0)
 
     def _key(self, name: str) -> str:
-        return f"{self._redis.prefix}stamp:{name}"
+        return f"{self._redis.prefix}version:{name}"
 
 
 class _Done:
@@ -178,52 +178,52 @@ _DONE = _Done()
 
 
 @dataclass(frozen=True, slots=True)
-class Look(Generic[V]):
+class CacheLookup(Generic[V]):
     """What was found, if anything, and the stamps under which `keep` may put what is read instead."""
 
     value: V | None
     names: tuple[str, ...]
     part: str = ""
-    stamp: str | None = None
+    version: str | None = None
     at: float = 0.0
 
 
 @dataclass(slots=True)
 class _Entry(Generic[V]):
-    stamp: str
+    version: str
     parts: dict[str, tuple[float, V]] = field(default_factory=dict)
 
 
-class Remembered(Generic[V]):
+class VersionedCache(Generic[V]):
     """Things this process remembers for at most `seconds`, each while its stamps last. 0 remembers nothing."""
 
     def __init__(
-        self, stamps: Stamps, seconds: float, *, size: int = 10_000, parts: int = 20, name: str = "other"
+        self, versions: CacheVersions, seconds: float, *, size: int = 10_000, parts: int = 20, name: str = "other"
     ) -> None:
-        self._looks = metrics.Looks(name)
-        self._stamps, self.seconds = stamps, seconds
+        self._stats = metrics.CacheStats(name)
+        self._versions, self.seconds = versions, seconds
         self._size, self._parts = size, parts
         self._known: OrderedDict[tuple[str, ...], _Entry[V]] = OrderedDict()
         self._reading: dict[_Wanted, asyncio.Task[V]] = {}
 
     async def get(self, names: tuple[str, ...], read: Callable[[], Awaitable[V]], part: str = "") -> V:
         """What is remembered under `names`, or else what `read` finds, which is then remembered."""
-        look = await self.look(names, part)
-        if look.value is not None:
-            return look.value
-        if look.stamp is None:
+        lookup = await self.lookup(names, part)
+        if lookup.value is not None:
+            return lookup.value
+        if lookup.version is None:
             return await read()
         # Many calls that miss the same at once wait for one read: it began under the stamp that they found.
-        wanted = (names, part, look.stamp)
+        wanted = (names, part, lookup.version)
         reading = self._reading.get(wanted)
         if reading is None:
-            reading = self._reading[wanted] = in_background(self._read(look, read))
+            reading = self._reading[wanted] = in_background(self._read(lookup, read))
             reading.add_done_callback(lambda done: self._forget_read(wanted, done))
         return await asyncio.shield(reading)
 
-    async def _read(self, look: Look[V], read: Callable[[], Awaitable[V]]) -> V:
+    async def _read(self, lookup: CacheLookup[V], read: Callable[[], Awaitable[V]]) -> V:
         value = await read()
-        self.keep(look, value)
+        self.store(lookup, value)
         return value
 
     def _forget_read(self, wanted: _Wanted, done: asyncio.Task[V]) -> None:
@@ -231,36 +231,36 @@ class Remembered(Generic[V]):
         if not done.cancelled():
             done.exception()  # nobody may be waiting any more
 
-    async def look(self, names: tuple[str, ...], part: str = "") -> Look[V]:
+    async def lookup(self, names: tuple[str, ...], part: str = "") -> CacheLookup[V]:
         """What is remembered under `names`; ask before reading the database."""
         if self.seconds <= 0:
-            return Look(None, names)
+            return CacheLookup(None, names)
         at = time.monotonic()
-        stamp = await self._stamps.current(names)
+        version = await self._versions.current(names)
         entry = self._known.get(names)
-        if stamp is None or entry is None or entry.stamp != stamp:
-            self._looks.miss.inc()
-            return Look(None, names, part, stamp, at)
+        if version is None or entry is None or entry.version != version:
+            self._stats.miss.inc()
+            return CacheLookup(None, names, part, version, at)
         until, value = entry.parts.get(part, (0.0, None))
         if until <= time.monotonic():
             value = None
-        (self._looks.miss if value is None else self._looks.hit).inc()
-        return Look(value, names, part, stamp, at)
+        (self._stats.miss if value is None else self._stats.hit).inc()
+        return CacheLookup(value, names, part, version, at)
 
-    def keep(self, look: Look[V], value: V) -> None:
+    def store(self, lookup: CacheLookup[V], value: V) -> None:
         """Remember what was read after `look`, as from then; useless, and harmless, once a stamp has changed."""
-        if look.stamp is None:
+        if lookup.version is None:
             return
-        entry = self._known.get(look.names)
-        if entry is None or entry.stamp != look.stamp:
-            entry = self._known[look.names] = _Entry(look.stamp)
-        self._known.move_to_end(look.names)
+        entry = self._known.get(lookup.names)
+        if entry is None or entry.version != lookup.version:
+            entry = self._known[lookup.names] = _Entry(lookup.version)
+        self._known.move_to_end(lookup.names)
         if len(self._known) > self._size:
             self._known.popitem(last=False)
         if len(entry.parts) >= self._parts:
             entry.parts.clear()
-        entry.parts[look.part] = (look.at + self.seconds, value)
+        entry.parts[lookup.part] = (lookup.at + self.seconds, value)
 
-    def forget(self, names: tuple[str, ...], wait: float = 0.0) -> Awaitable[None]:
+    def invalidate(self, names: tuple[str, ...], wait: float = 0.0) -> Awaitable[None]:
         """Call it after the commit of a change; await it where the next call anywhere must see the change."""
-        return self._stamps.change(names, wait)
+        return self._versions.invalidate(names, wait)

@@ -33,7 +33,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.expression import FunctionElement
 
 from hortus.core.db.tx import Tx
-from hortus.core.db.types import Base, Moment, clock_sql
+from hortus.core.db.types import Base, UtcDateTime, clock_sql
 
 LOCK: Final = {"postgresql": "FOR UPDATE", "sqlite": ""}  # a SQLite writer is alone already
 SKIP_LOCKED: Final = {"postgresql": "FOR UPDATE SKIP LOCKED", "sqlite": ""}
@@ -43,13 +43,13 @@ TYPES: Final = (
     (BigInteger, "bigint"),
     (Integer, "int"),
     (Boolean, "boolean"),
-    (Moment, "timestamptz"),
+    (UtcDateTime, "timestamptz"),
     (JSON, "json"),
 )
-PARAMETERS: Final[Mapping[str, Any]] = {"rows": String(), "now": Moment(), "day": Date(), "month": Date()}
+PARAMETERS: Final[Mapping[str, Any]] = {"rows": String(), "now": UtcDateTime(), "day": Date(), "month": Date()}
 
 
-class SetStatement:
+class BulkStatement:
     """SQL with `{rows}` for a table `d` of the given columns; one text per dialect.
 
     Further words are `{lock}`, `{skip_locked}`, `{json}` for the type of JSON columns, and `{clock}` for the database's
@@ -81,7 +81,7 @@ class SetStatement:
             self._texts[dialect] = text(filled).bindparams(*bound)
         self._statements: dict[str, Executable] = dict(self._texts)
 
-    def answering(self, **types: Any) -> Self:
+    def result_types(self, **types: Any) -> Self:
         """Read the answer's columns as these types; needed for dates and moments only."""
         self._statements = {dialect: made.columns(**types) for dialect, made in self._texts.items()}
         return self
@@ -98,13 +98,13 @@ class SetStatement:
         return cast("CursorResult[*tuple[Any, ...]]", answer)
 
 
-def insert_of(
+def bulk_insert(
     table: type[Base],
     *names: str,
     beside: Mapping[str, str] = MappingProxyType({}),
     where_new: bool = False,
     **filled: str,
-) -> SetStatement:
+) -> BulkStatement:
     """Insert many rows of those columns.
 
     What is there already fails the transaction; with `where_new` it is passed over. `filled` columns are SQL of `d`,
@@ -117,40 +117,40 @@ def insert_of(
         f"INSERT INTO {target.name} ({', '.join(given)}) SELECT {', '.join(given.values())} "  # noqa: S608 - names of our own
         "FROM {rows} WHERE true" + (" ON CONFLICT DO NOTHING" if where_new else "")
     )
-    return SetStatement(sql, **columns, **beside)
+    return BulkStatement(sql, **columns, **beside)
 
 
 def _type_of(column: Column[Any]) -> str:
     return next(word for kind, word in TYPES if isinstance(column.type, kind))
 
 
-class _among(FunctionElement[bool]):  # noqa: N801 - reads as the SQL it is
+class _in_json(FunctionElement[bool]):  # noqa: N801 - reads as the SQL it is
     """Whether a column is one of the texts in a JSON list."""
 
     type = Boolean()
     inherit_cache = True
 
 
-def among(column: InstrumentedAttribute[Any], texts: Collection[str]) -> ColumnElement[bool]:
+def in_json(column: InstrumentedAttribute[Any], texts: Collection[str]) -> ColumnElement[bool]:
     """`column IN (...)`, as a statement whose text does not depend on how many there are."""
-    return _among(column, literal(json.dumps(list(texts)), String()))
+    return _in_json(column, literal(json.dumps(list(texts)), String()))
 
 
-@compiles(_among, "postgresql")
-def _among_on_postgresql(element: _among, compiler: Any, **given: Any) -> str:
+@compiles(_in_json, "postgresql")
+def _in_json_postgresql(element: _in_json, compiler: Any, **given: Any) -> str:
     column, texts = (compiler.process(each, **given) for each in element.clauses)
     return f"{column} IN (SELECT jsonb_array_elements_text(CAST({texts} AS jsonb)))"
 
 
-@compiles(_among, "sqlite")
-def _among_on_sqlite(element: _among, compiler: Any, **given: Any) -> str:
+@compiles(_in_json, "sqlite")
+def _in_json_sqlite(element: _in_json, compiler: Any, **given: Any) -> str:
     column, texts = (compiler.process(each, **given) for each in element.clauses)
     return f"{column} IN (SELECT value FROM json_each({texts}))"  # noqa: S608 - compiled pieces
 
 
 def _sqlite_text(value: date) -> str:
     if isinstance(value, datetime):
-        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")  # as `Moment` stores it
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")  # as `UtcDateTime` stores it
     return value.isoformat()
 
 

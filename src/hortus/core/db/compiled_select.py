@@ -18,7 +18,7 @@ from hortus.core.db.engines import hide_values, outage
 Convert = Callable[[Any], Any]
 
 
-class Read:
+class PreparedSelect:
     """A SELECT whose parameters are named by `bindparam`; text needs its `columns`, sums are BigInteger.
 
     Values that stand in the statement itself stay as they are; `in_` is not for here.
@@ -26,20 +26,20 @@ class Read:
 
     def __init__(self, statement: "Select[*tuple[Any, ...]] | TextualSelect") -> None:
         self.statement = statement
-        self._sent: dict[str, Sent] = {}
+        self._sent: dict[str, CompiledSelect] = {}
 
-    def for_(self, dialect: Dialect) -> "Sent":
+    def for_(self, dialect: Dialect) -> "CompiledSelect":
         """As that database gets it."""
         found = self._sent.get(dialect.name)
         if found is None:
-            found = self._sent[dialect.name] = Sent(self, dialect)
+            found = self._sent[dialect.name] = CompiledSelect(self, dialect)
         return found
 
 
-class Sent:
+class CompiledSelect:
     """The text of a read for one database, and what is done with values on their way there and back."""
 
-    def __init__(self, read: Read, dialect: Dialect) -> None:
+    def __init__(self, read: PreparedSelect, dialect: Dialect) -> None:
         compiled = read.statement.compile(dialect=dialect)
         columns = list(read.statement.selected_columns)
         self.text = str(compiled)
@@ -68,21 +68,21 @@ class Sent:
         return self._row._make(values)
 
 
-class Source(Protocol):
+class Executor(Protocol):
     """What can be read from: an open transaction, or the database for one statement by itself."""
 
-    async def read(self, read: Read, **parameters: Any) -> Sequence[Any]:
+    async def read(self, read: PreparedSelect, **parameters: Any) -> Sequence[Any]:
         """The rows of one statement."""
 
 
-class InlineSource:
+class InlineExecutor:
     """SQLite: one connection, read on the loop's own thread."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._connection: Any = None
 
-    async def read(self, read: Read, **parameters: Any) -> Sequence[Any]:
+    async def read(self, read: PreparedSelect, **parameters: Any) -> Sequence[Any]:
         """The rows of one statement."""
         if self._connection is None:
             self._connection = self._engine.raw_connection()
@@ -103,13 +103,13 @@ class InlineSource:
         self._engine.dispose()
 
 
-class PostgresSource:
+class PostgresExecutor:
     """PostgreSQL: a connection of the pool, and no transaction but the statement's own."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
 
-    async def read(self, read: Read, **parameters: Any) -> Sequence[Any]:
+    async def read(self, read: PreparedSelect, **parameters: Any) -> Sequence[Any]:
         """The rows of one statement."""
         connection = await self._engine.raw_connection()
         try:

@@ -21,8 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from hortus.core import context
 from hortus.core.configuration import Configuration
 from hortus.core.db import engines
-from hortus.core.db.compiled_select import InlineSource, PostgresSource, Read
-from hortus.core.db.engines import Manners
+from hortus.core.db.compiled_select import InlineExecutor, PostgresExecutor, PreparedSelect
+from hortus.core.db.engines import ConnectionProfile
 from hortus.core.db.replica import SETTLED, Replica
 from hortus.core.db.tx import CONFIGURATION, InlineTx, Tx
 from hortus.core.errors import Unavailable
@@ -56,7 +56,7 @@ class Database:
         *,
         pool_size: int = 10,
         echo: bool = False,
-        manners: Manners = Manners(),  # noqa: B008 - frozen
+        profile: ConnectionProfile = ConnectionProfile(),  # noqa: B008 - frozen
         replica_url: str = "",
     ) -> None:
         self.url = normalise_url(url)
@@ -65,20 +65,20 @@ class Database:
         self.carried: dict[str, Any] = {}
         """What every transaction brings along in its `info`, such as the key that seals messages."""
         self.dialect = self.url.get_backend_name()
-        self._source: InlineSource | PostgresSource | None = None
+        self._executor: InlineExecutor | PostgresExecutor | None = None
         self._reader: Callable[..., Tx]
         if self.dialect == "sqlite":
             self._writer = engines.sqlite_engine(self.url, begin="BEGIN IMMEDIATE", pool_size=1, echo=echo)
             inline = engines.inline_engine(self.url, pool_size=pool_size, echo=echo)
-            self._reader, self._source = partial(InlineTx, inline), InlineSource(inline)
+            self._reader, self._executor = partial(InlineTx, inline), InlineExecutor(inline)
         else:
-            self._writer = engines.postgresql_engine(self.url, manners, pool_size=pool_size, echo=echo)
+            self._writer = engines.postgresql_engine(self.url, profile, pool_size=pool_size, echo=echo)
             self._reader = partial(Tx, self._writer)
-            if not manners.pgbouncer:  # its transactions must be told their times
-                self._source = PostgresSource(self._writer)
+            if not profile.pgbouncer:  # its transactions must be told their times
+                self._executor = PostgresExecutor(self._writer)
         self.replica: Replica | None = None
         if replica_url:
-            there = engines.postgresql_engine(normalise_url(replica_url), manners, pool_size=pool_size, echo=echo)
+            there = engines.postgresql_engine(normalise_url(replica_url), profile, pool_size=pool_size, echo=echo)
             self.replica = Replica(there, self._writer)
 
     def configure(self, configuration: Configuration) -> None:
@@ -120,15 +120,15 @@ class Database:
         """A transaction for reading; whatever it writes is rolled back."""
         return self._reading(self._reader)
 
-    async def read(self, read: Read, **parameters: Any) -> Sequence[Any]:
+    async def read(self, read: PreparedSelect, **parameters: Any) -> Sequence[Any]:
         """The rows of one statement by itself: the cheapest way to read. Another one may see a later moment."""
-        if self._source is None:
+        if self._executor is None:
             async with self.snapshot() as tx:
                 return await tx.read(read, **parameters)
         if context.transaction_open.get():
             raise NestedTransaction("a transaction is open already: read in it")
         with self._outages():
-            return await self._source.read(read, **parameters)
+            return await self._executor.read(read, **parameters)
 
     @asynccontextmanager
     async def long_snapshot(self) -> AsyncIterator[Tx]:
@@ -201,8 +201,8 @@ class Database:
     async def close(self) -> None:
         """Close every pooled connection."""
         await self._writer.dispose()
-        if isinstance(self._source, InlineSource):
-            self._source.close()
+        if isinstance(self._executor, InlineExecutor):
+            self._executor.close()
         if self.replica is not None:
             await self.replica.engine.dispose()
 

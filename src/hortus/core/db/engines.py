@@ -66,7 +66,7 @@ PATIENCE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Manners:
+class ConnectionProfile:
     """How the connections of one role behave on PostgreSQL; times are seconds, 0 is without end.
 
     `pgbouncer` is for pools of transactions: nothing is expected of a connection but the transaction at hand.
@@ -95,13 +95,13 @@ class Manners:
         return f"hortus {self.role} {platform.node()}"[:63]
 
 
-def postgresql_engine(url: URL, manners: Manners, *, pool_size: int, echo: bool = False) -> AsyncEngine:
-    """A pool of connections that keep `manners`."""
-    server_settings = {"application_name": manners.name, "jit": "off"}
+def postgresql_engine(url: URL, profile: ConnectionProfile, *, pool_size: int, echo: bool = False) -> AsyncEngine:
+    """A pool of connections that keep `connection_profile`."""
+    server_settings = {"application_name": profile.name, "jit": "off"}
     arguments: dict[str, Any] = {"server_settings": server_settings, "timeout": CONNECT_SECONDS}
-    if manners.statement:  # the server's own limit reaches nobody over a line that is dead
-        arguments["command_timeout"] = manners.statement + PATIENCE_SECONDS
-    if manners.pgbouncer:
+    if profile.statement:  # the server's own limit reaches nobody over a line that is dead
+        arguments["command_timeout"] = profile.statement + PATIENCE_SECONDS
+    if profile.pgbouncer:
         del server_settings["jit"]  # it refuses start-up parameters that it does not know
         # Another connection of the server may come with the next transaction: no statement is kept for it, and
         # those of this one bear names that no other has.
@@ -111,12 +111,12 @@ def postgresql_engine(url: URL, manners: Manners, *, pool_size: int, echo: bool 
             "prepared_statement_name_func": lambda: f"hortus_{uuid4().hex}",
         }
     else:
-        server_settings.update(manners.settings())
+        server_settings.update(profile.settings())
     engine = create_async_engine(
         url,
         pool_size=pool_size,
-        max_overflow=pool_size if manners.overflow is None else manners.overflow,
-        pool_timeout=manners.pool_wait,
+        max_overflow=pool_size if profile.overflow is None else profile.overflow,
+        pool_timeout=profile.pool_wait,
         pool_recycle=1800,
         echo=echo,
         hide_parameters=True,
@@ -126,8 +126,8 @@ def postgresql_engine(url: URL, manners: Manners, *, pool_size: int, echo: bool 
     _notice_dead_lines(engine)
     _drop_after_outages(engine.sync_engine)
     _hide_values(engine.sync_engine)
-    if manners.pgbouncer:
-        _say_at_each_begin(engine, manners.settings())
+    if profile.pgbouncer:
+        _say_at_each_begin(engine, profile.settings())
     return engine
 
 

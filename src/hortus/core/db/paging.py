@@ -27,7 +27,7 @@ class Page(BaseModel, Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Paging:
+class PageRequest:
     """What the caller asked for: `limit` 1 to 100 and where the page before ended."""
 
     limit: int = 20
@@ -58,7 +58,7 @@ def encode_cursor(*key: str) -> str:
     return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
 
 
-def newest_first(query: Query, paging: Paging, *columns: Any) -> Query:
+def newest_first(query: Query, paging: PageRequest, *columns: Any) -> Query:
     """`query` ordered by `columns` descending, starting after the cursor, with one row more than the page.
 
     The columns must be text or ids, unique together; timestamps page by their row's id.
@@ -74,14 +74,16 @@ def newest_first(query: Query, paging: Paging, *columns: Any) -> Query:
     return query.order_by(*(column.desc() for column in columns)).limit(paging.limit + 1)
 
 
-def page_of(rows: Sequence[Any], paging: Paging, key: Callable[[Any], tuple[str, ...]]) -> tuple[list[Any], str | None]:
+def page_of(
+    rows: Sequence[Any], paging: PageRequest, key: Callable[[Any], tuple[str, ...]]
+) -> tuple[list[Any], str | None]:
     """The rows of this page and the cursor of the next, from a query of `newest_first`."""
     shown = list(rows[: paging.limit])
     more = len(rows) > paging.limit
     return shown, encode_cursor(*key(shown[-1])) if more and shown else None
 
 
-async def newest(tx: Tx, query: Select[Any], paging: Paging, column: Any) -> Page[Any]:
+async def newest(tx: Tx, query: Select[Any], paging: PageRequest, column: Any) -> Page[Any]:
     """The objects of `query` on this page, newest first by `column`: an id, or text that is unique and grows."""
     rows = (await tx.execute(newest_first(query, paging, column))).scalars().all()
     shown, cursor = page_of(rows, paging, lambda row: (getattr(row, column.key),))

@@ -17,7 +17,7 @@ from sqlalchemy import Select, String, Text, and_, cast, column, func, literal, 
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hortus.core.db.paging import Page, Paging, newest, newest_first
+from hortus.core.db.paging import Page, PageRequest, newest, newest_first
 from hortus.core.db.tx import Tx
 
 RECENT = 256
@@ -68,7 +68,7 @@ def words_of(text: str) -> list[str]:
 
 
 async def find(
-    tx: Tx, query: Select[Any], paging: Paging, owner_id: str, words: str, *, order: Any, recent: bool = True
+    tx: Tx, query: Select[Any], paging: PageRequest, owner_id: str, words: str, *, order: Any, recent: bool = True
 ) -> Page[Any]:
     """The page of what `words` finds in `query`, newest by `order` first.
 
@@ -87,10 +87,10 @@ async def find(
     return await newest(tx, query.where(searched.id.in_(_indexed_ids(tx, searched, wanted))), paging, order)
 
 
-def _recent_ids(query: Select[Any], paging: Paging, wanted: list[str], order: Any) -> Select[Any]:
+def _recent_ids(query: Select[Any], paging: PageRequest, wanted: list[str], order: Any) -> Select[Any]:
     """Those of the newest rows after the cursor that contain the terms."""
     columns = query.with_only_columns(order.class_.id, order.class_.search)
-    rows = newest_first(columns, Paging(RECENT, paging.cursor), order).subquery()
+    rows = newest_first(columns, PageRequest(RECENT, paging.cursor), order).subquery()
     spaced = literal(" ").concat(rows.c.search)
     return select(rows.c.id).where(and_(*(spaced.like(f"% {term}%") for term in wanted)))
 

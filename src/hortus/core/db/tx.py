@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from hortus.core.configuration import Configuration, G
-from hortus.core.db.compiled_select import Read
+from hortus.core.db.compiled_select import PreparedSelect
 
 CONFIGURATION = "configuration"
 AfterCommit = Callable[[], Awaitable[None] | None]
@@ -29,7 +29,7 @@ class Tx(AsyncSession):
         """
         return cast("postgresql.Insert", (postgresql if self.dialect == "postgresql" else sqlite).insert(table))
 
-    async def read(self, read: Read, **parameters: Any) -> Sequence[Any]:
+    async def read(self, read: PreparedSelect, **parameters: Any) -> Sequence[Any]:
         """The rows of a read of the hot path, as this transaction sees them."""
         return (await self.execute(read.statement, parameters)).all()
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.expression import FunctionElement
 
 
-class Moment(TypeDecorator[datetime]):
+class UtcDateTime(TypeDecorator[datetime]):
     """An aware UTC datetime on both databases (SQLite keeps it as sortable text)."""
 
     impl = DateTime(timezone=True)
@@ -48,7 +48,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: Moment}  # noqa: RUF012 - SQLAlchemy's own name and shape
+    type_annotation_map = {datetime: UtcDateTime}  # noqa: RUF012 - SQLAlchemy's own name and shape
 
 
 class db_now(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL function it is
@@ -57,7 +57,7 @@ class db_now(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL functi
     `seconds` may be a `bindparam` of type Double.
     """
 
-    type = Moment()
+    type = UtcDateTime()
     inherit_cache = True  # the seconds are a parameter: a statement is compiled once, whatever they are
 
     def __init__(self, seconds: "float | BindParameter[float]" = 0.0) -> None:

@@ -29,7 +29,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Foreign:
+class RemoteEvent:
     """An event that another process published, as its `number`-th."""
 
     origin: str
@@ -37,10 +37,10 @@ class Foreign:
     event: Event
 
 
-class Relay(Protocol):
+class EventTransport(Protocol):
     """Carries events to other processes and theirs to us; never makes a publisher wait."""
 
-    def deliver_to(self, take_in: Callable[[str, Sequence[Foreign]], None]) -> None:
+    def on_remote_events(self, callback: Callable[[str, Sequence[RemoteEvent]], None]) -> None:
         """Hand in what other processes publish on the followed topics, each origin's in its order; again is fine."""
         ...
 
@@ -48,15 +48,15 @@ class Relay(Protocol):
         """Tell the other processes, now or soon."""
         ...
 
-    async def follow(self, topic: str) -> None:
+    async def subscribe(self, topic: str) -> None:
         """Hand in `topic` from now on; returns when its past has been handed in, or cannot be within a moment."""
         ...
 
-    def leave(self, topic: str) -> None:
+    def unsubscribe(self, topic: str) -> None:
         """Hand it in no more."""
         ...
 
-    def hears(self, topic: str) -> bool:
+    def is_connected(self, topic: str) -> bool:
         """Whether what others publish on a followed topic arrives, as far as is known here."""
         ...
 
@@ -65,14 +65,14 @@ class Relay(Protocol):
 class _Topic:
     last: int = 0
     kept: deque[Event] = field(default_factory=lambda: deque(maxlen=KEPT_EVENTS))
-    news: asyncio.Event = field(default_factory=asyncio.Event)
+    wakeup: asyncio.Event = field(default_factory=asyncio.Event)
     listeners: int = 0
     reading: int = 0
-    heard: dict[str, int] = field(default_factory=dict)
+    last_numbers: dict[str, int] = field(default_factory=dict)
 
-    def ring(self) -> None:
-        self.news.set()
-        self.news = asyncio.Event()
+    def wake(self) -> None:
+        self.wakeup.set()
+        self.wakeup = asyncio.Event()
 
 
 class Bus:
@@ -81,12 +81,12 @@ class Bus:
     `alone` says, to a bus without a relay, that no other process has anything to tell.
     """
 
-    def __init__(self, relay: Relay | None = None) -> None:
-        self.alone = False
+    def __init__(self, transport: EventTransport | None = None) -> None:
+        self.single_process = False
         self._topics: OrderedDict[str, _Topic] = OrderedDict()
-        self._relay = relay
-        if relay is not None:
-            relay.deliver_to(self._take_in)
+        self._transport = transport
+        if transport is not None:
+            transport.on_remote_events(self._on_remote_events)
 
     def publish(self, topic: str, name: str, data: dict[str, Any]) -> int:
         """Tell everyone listening on `topic`; returns the id of the event. Call it after the commit."""
@@ -94,12 +94,12 @@ class Bus:
         found.last = max(found.last + 1, time.time_ns() // 1000)
         event = Event(found.last, name, data)
         found.kept.append(event)
-        found.ring()
-        if self._relay is not None:
-            self._relay.send(topic, event)
+        found.wake()
+        if self._transport is not None:
+            self._transport.send(topic, event)
         return found.last
 
-    async def listen(
+    async def subscribe(
         self, topic: str, after: int = 0, wait: float = 15.0, calm: float = 0.0
     ) -> AsyncGenerator[Event | None, None]:
         """Events of `topic` with an id above `after`, kept ones first, then as they come.
@@ -113,12 +113,12 @@ class Bus:
         found.listeners += 1
         read, silent = False, 0.0
         try:
-            if self._relay is not None:
-                await self._relay.follow(topic)
+            if self._transport is not None:
+                await self._transport.subscribe(topic)
             found.reading += 1
             read = True
             while True:
-                news = found.news
+                wakeup = found.wakeup
                 fresh = [event for event in found.kept if event.id > after] if found.last > after else ()
                 for event in fresh:
                     after = event.id
@@ -128,29 +128,29 @@ class Bus:
                     continue
                 try:
                     async with asyncio.timeout(wait):
-                        await news.wait()
+                        await wakeup.wait()
                 except TimeoutError:
                     silent += wait
-                    if silent < calm and self._hears(topic):
+                    if silent < calm and self._is_connected(topic):
                         continue
                     silent = 0.0
                     yield None
         finally:
             found.reading -= read
             found.listeners -= 1
-            if self._relay is not None and not found.listeners:
-                self._relay.leave(topic)
+            if self._transport is not None and not found.listeners:
+                self._transport.unsubscribe(topic)
 
-    def _hears(self, topic: str) -> bool:
-        return self.alone if self._relay is None else self._relay.hears(topic)
+    def _is_connected(self, topic: str) -> bool:
+        return self.single_process if self._transport is None else self._transport.is_connected(topic)
 
-    def _take_in(self, topic: str, foreign: Sequence[Foreign]) -> None:
+    def _on_remote_events(self, topic: str, remote: Sequence[RemoteEvent]) -> None:
         """Put what others published in its place, or at the end where somebody has read past its place."""
         found = self._topic(topic)
         new = []
-        for one in foreign:
-            if found.heard.get(one.origin, 0) < one.number:
-                found.heard[one.origin] = one.number
+        for one in remote:
+            if found.last_numbers.get(one.origin, 0) < one.number:
+                found.last_numbers[one.origin] = one.number
                 new.append(one.event)
         if not new:
             return
@@ -161,7 +161,7 @@ class Bus:
         for event in new:
             found.last = max(found.last + 1, event.id)
             found.kept.append(event if event.id == found.last else Event(found.last, event.name, event.data))
-        found.ring()
+        found.wake()
 
     def _topic(self, name: str) -> _Topic:
         found = self._topics.get(name)
@@ -179,12 +179,12 @@ class Bus:
             del self._topics[idle]
 
 
-def carry(database: Database, bus: Bus) -> None:
+def bind(database: Database, bus: Bus) -> None:
     """Let every transaction of this database announce on this bus."""
     database.carried[_CARRIED] = bus
 
 
-def announce(tx: Tx, topic: str, name: str, data: dict[str, Any]) -> None:
+def publish_on_commit(tx: Tx, topic: str, name: str, data: dict[str, Any]) -> None:
     """Publish on the bus that `tx` carries, if any, once it has committed."""
     bus: Bus | None = tx.info.get(_CARRIED)
     if bus is not None:

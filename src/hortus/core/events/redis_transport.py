@@ -17,7 +17,7 @@ from typing import Any
 import structlog
 
 from hortus.core.background import ended, in_background
-from hortus.core.events import Event, Foreign
+from hortus.core.events import Event, RemoteEvent
 from hortus.core.redis import Redis, RedisDown
 
 log = structlog.get_logger()
@@ -51,35 +51,35 @@ end
 
 
 @dataclass(slots=True)
-class _Followed:
+class _Subscription:
     """One topic: `early` holds what came while its past is being read."""
 
     caught_up: asyncio.Event = field(default_factory=asyncio.Event)
-    early: list[Foreign] | None = None
+    early: list[RemoteEvent] | None = None
     round: int = 0
 
 
-class RedisRelay:
+class RedisEventTransport:
     """The relay of one process. Open it after the bus has been made, close it before Redis."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._origin = secrets.token_hex(6)
         self._number = 0
-        self._take_in: Callable[[str, Sequence[Foreign]], None] = lambda _topic, _events: None
+        self._on_remote_events: Callable[[str, Sequence[RemoteEvent]], None] = lambda _topic, _events: None
         self._unsent: deque[tuple[str, int, str]] = deque(maxlen=KEPT_UNSENT)
         self._failures = 0
         self._sending: asyncio.Task[None] | None = None
-        self._followed: dict[str, _Followed] = {}
-        self._subscribed: set[str] = set()
+        self._subscriptions: dict[str, _Subscription] = {}
+        self._confirmed: set[str] = set()
         self._wanted = asyncio.Event()
         self._reading: asyncio.Task[None] | None = None
         self._catching_up: set[asyncio.Task[None]] = set()
         redis.when_up(self._send_on)
 
-    def deliver_to(self, take_in: Callable[[str, Sequence[Foreign]], None]) -> None:
-        """See `core.events.Relay`."""
-        self._take_in = take_in
+    def on_remote_events(self, callback: Callable[[str, Sequence[RemoteEvent]], None]) -> None:
+        """See `core.events.EventTransport`."""
+        self._on_remote_events = callback
 
     def open(self) -> None:
         """Begin to listen, for ever, whether Redis is there or not."""
@@ -95,7 +95,7 @@ class RedisRelay:
     # Out ----------------------------------------------------------------------
 
     def send(self, topic: str, event: Event) -> None:
-        """See `core.events.Relay`."""
+        """See `core.events.EventTransport`."""
         self._number += 1
         wire = json.dumps([self._origin, self._number, event.name, event.data], separators=(",", ":"))
         self._unsent.append((topic, event.id, wire))
@@ -129,12 +129,12 @@ class RedisRelay:
 
     # In -----------------------------------------------------------------------
 
-    async def follow(self, topic: str) -> None:
-        """See `core.events.Relay`."""
-        followed = self._followed.get(topic)
+    async def subscribe(self, topic: str) -> None:
+        """See `core.events.EventTransport`."""
+        followed = self._subscriptions.get(topic)
         if followed is None:
-            followed = self._followed[topic] = _Followed()
-            if topic in self._subscribed:  # left a moment ago
+            followed = self._subscriptions[topic] = _Subscription()
+            if topic in self._confirmed:  # left a moment ago
                 self._begin(topic, followed)
             self._wanted.set()
         if self._redis.up and not followed.caught_up.is_set():
@@ -142,26 +142,26 @@ class RedisRelay:
                 async with asyncio.timeout(self._redis.timeout):
                     await followed.caught_up.wait()
 
-    def leave(self, topic: str) -> None:
-        """See `core.events.Relay`."""
-        if self._followed.pop(topic, None) is not None:
+    def unsubscribe(self, topic: str) -> None:
+        """See `core.events.EventTransport`."""
+        if self._subscriptions.pop(topic, None) is not None:
             self._wanted.set()
 
-    def hears(self, topic: str) -> bool:
-        """See `core.events.Relay`. A connection that hangs is noticed within twice SILENCE_SECONDS."""
-        followed = self._followed.get(topic)
+    def is_connected(self, topic: str) -> bool:
+        """See `core.events.EventTransport`. A connection that hangs is noticed within twice SILENCE_SECONDS."""
+        followed = self._subscriptions.get(topic)
         return self._redis.up and followed is not None and followed.caught_up.is_set()
 
     async def _read_for_ever(self) -> None:
         while True:
-            if not self._followed:
+            if not self._subscriptions:
                 self._wanted.clear()
                 await self._wanted.wait()
             if self._redis.up:
                 try:
                     await self._session()
                 except Exception as error:  # whatever broke the connection, another one is made
-                    log.info("events_cut", error=type(error).__name__)
+                    log.info("event_stream_disconnected", error=type(error).__name__)
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def _session(self) -> None:
@@ -177,7 +177,7 @@ class RedisRelay:
                 answer = await connection.read_response(timeout=SILENCE_SECONDS, disconnect_on_error=False)
                 if answer is not None:
                     asked = False
-                    self._heard(answer)
+                    self._on_message(answer)
                 elif asked:
                     raise ConnectionError("silent")
                 else:
@@ -187,8 +187,8 @@ class RedisRelay:
         finally:
             await ended(subscribing)
             await connection.disconnect(nowait=True)
-            self._subscribed.clear()
-            for followed in self._followed.values():
+            self._confirmed.clear()
+            for followed in self._subscriptions.values():
                 followed.caught_up.clear()
                 followed.early, followed.round = None, followed.round + 1
 
@@ -196,65 +196,65 @@ class RedisRelay:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            new, left = self._followed.keys() - self._subscribed, self._subscribed - self._followed.keys()
-            self._subscribed = set(self._followed)
+            new, left = self._subscriptions.keys() - self._confirmed, self._confirmed - self._subscriptions.keys()
+            self._confirmed = set(self._subscriptions)
             if new:
                 await connection.send_command("SUBSCRIBE", *map(self._key, new))
             if left:
                 await connection.send_command("UNSUBSCRIBE", *map(self._key, left))
 
-    def _heard(self, answer: Any) -> None:
+    def _on_message(self, answer: Any) -> None:
         if not isinstance(answer, list) or answer[0] not in (b"message", b"subscribe"):
             return
         topic = answer[1].decode().removeprefix(self._key(""))
-        followed = self._followed.get(topic)
+        followed = self._subscriptions.get(topic)
         if followed is None:
             return
         if answer[0] == b"subscribe":
             self._begin(topic, followed)
             return
         number, _, wire = answer[2].partition(b" ")
-        foreign = self._foreign(int(number), wire)
-        if foreign is None:
+        remote = self._remote(int(number), wire)
+        if remote is None:
             return
         if followed.early is None:
-            self._take_in(topic, (foreign,))
+            self._on_remote_events(topic, (remote,))
         else:
-            followed.early.append(foreign)
+            followed.early.append(remote)
 
-    def _begin(self, topic: str, followed: _Followed) -> None:
+    def _begin(self, topic: str, followed: _Subscription) -> None:
         """Read the past of a topic that is subscribed; what comes meanwhile waits."""
         followed.early, followed.round = [], followed.round + 1
         task = in_background(self._catch_up(topic, followed, followed.round))
         self._catching_up.add(task)
         task.add_done_callback(self._catching_up.discard)
 
-    async def _catch_up(self, topic: str, followed: _Followed, round: int) -> None:
-        past: list[Foreign] = []
+    async def _catch_up(self, topic: str, followed: _Subscription, round: int) -> None:
+        past: list[RemoteEvent] = []
         complete = False
         with contextlib.suppress(RedisDown):
             for number, (_, wire) in await self._redis.ask("XRANGE", self._key(topic), "-", "+"):
-                foreign = self._foreign(int(number.partition(b"-")[0]), wire)
-                if foreign is not None:
-                    past.append(foreign)
+                remote = self._remote(int(number.partition(b"-")[0]), wire)
+                if remote is not None:
+                    past.append(remote)
             complete = True
-        if self._followed.get(topic) is not followed or followed.round != round or followed.early is None:
+        if self._subscriptions.get(topic) is not followed or followed.round != round or followed.early is None:
             return
-        self._take_in(topic, [*past, *followed.early])
+        self._on_remote_events(topic, [*past, *followed.early])
         followed.early = None
         if complete:
             followed.caught_up.set()
             return
         await asyncio.sleep(AGAIN_SECONDS)
-        if self._followed.get(topic) is followed and followed.round == round and topic in self._subscribed:
+        if self._subscriptions.get(topic) is followed and followed.round == round and topic in self._confirmed:
             self._begin(topic, followed)
 
-    def _foreign(self, id: int, wire: bytes) -> Foreign | None:
+    def _remote(self, id: int, wire: bytes) -> RemoteEvent | None:
         """None for what we published ourselves: it was told here at once."""
         if wire.startswith(f'["{self._origin}"'.encode()):
             return None
         origin, number, name, data = json.loads(wire)
-        return Foreign(origin, number, Event(id, name, data))
+        return RemoteEvent(origin, number, Event(id, name, data))
 
     def _key(self, topic: str) -> str:
-        return f"{self._redis.prefix}news:{topic}"
+        return f"{self._redis.prefix}events:{topic}"

@@ -1,7 +1,7 @@
 """Fields of answers that let their holder in or are worth money: access tokens, keys, recovery codes, gift codes.
 
 An answer with such a field is given once. It is never stored, and a repetition of its request gets 409
-`already_done` (`core.web.deps.Once`).
+`already_done` (`core.web.deps.IdempotencyKey`).
 """
 
 import json

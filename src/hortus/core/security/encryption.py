@@ -1,8 +1,10 @@
-"""Secrets that must be read again are sealed at rest: AES-256-GCM under a key of the installation."""
+"""Encryption at rest: AES-256-GCM under keys derived from SECRET_KEY and SECRET_KEY_PREVIOUS."""
 
 import base64
+import contextlib
 import hmac
 import secrets
+from collections.abc import Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -10,28 +12,34 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 _NONCE = 12
 
 
-class BrokenSeal(Exception):
-    """Not sealed by this installation for this purpose, or changed since."""
+class DecryptionFailed(Exception):
+    """The ciphertext was made for another purpose, with a key that is not configured, or was changed."""
 
 
-class Seal:
-    """Seals and opens texts for one purpose; what was sealed for one cannot be opened as another."""
+class Encryptor:
+    """Encrypts and decrypts texts for one purpose. The purpose is authenticated, so that ciphertexts of one purpose
+    cannot be used for another.
+    """
 
-    def __init__(self, key: bytes, purpose: str) -> None:
-        """`key` is the installation's secret (`settings.key`)."""
-        self._cipher = AESGCM(hmac.digest(key, f"hortus sealed {purpose}".encode(), "sha256"))
+    def __init__(self, keys: Sequence[bytes], purpose: str) -> None:
+        """Encrypt with the first of `keys`, decrypt with any (`settings.keys_for`)."""
+        context = f"hortus encryption {purpose}".encode()
+        self._ciphers = [AESGCM(hmac.digest(key, context, "sha256")) for key in keys]
         self._purpose = purpose.encode()
 
-    def close(self, text: str) -> str:
-        """The text, unreadable and unchangeable, as base64."""
+    def encrypt(self, text: str) -> str:
+        """The ciphertext with its nonce, as base64."""
         nonce = secrets.token_bytes(_NONCE)
-        sealed = self._cipher.encrypt(nonce, text.encode(), self._purpose)
-        return base64.b64encode(nonce + sealed).decode()
+        return base64.b64encode(nonce + self._ciphers[0].encrypt(nonce, text.encode(), self._purpose)).decode()
 
-    def open(self, sealed: str) -> str:
-        """The text again; raises BrokenSeal."""
-        try:
-            raw = base64.b64decode(sealed, validate=True)
-            return self._cipher.decrypt(raw[:_NONCE], raw[_NONCE:], self._purpose).decode()
-        except (InvalidTag, ValueError) as error:
-            raise BrokenSeal("the seal is broken; was SECRET_KEY changed?") from error
+    def decrypt(self, encrypted: str) -> str:
+        """The text. Raises DecryptionFailed."""
+        with contextlib.suppress(ValueError):
+            raw = base64.b64decode(encrypted, validate=True)
+            for cipher in self._ciphers:
+                with contextlib.suppress(InvalidTag):
+                    return cipher.decrypt(raw[:_NONCE], raw[_NONCE:], self._purpose).decode()
+        raise DecryptionFailed(
+            "cannot decrypt: wrong SECRET_KEY or corrupted data. After a change of SECRET_KEY, name the old key in "
+            "SECRET_KEY_PREVIOUS"
+        )

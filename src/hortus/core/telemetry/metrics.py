@@ -77,7 +77,7 @@ def called(provider: str, model: str, outcome: str, seconds: float) -> None:
     PROVIDER_SECONDS.labels(provider, model).observe(seconds)
 
 
-class Looks:
+class CacheStats:
     """Counts the looks into one cache."""
 
     def __init__(self, cache: str) -> None:

@@ -10,7 +10,7 @@ CUSTOMER_PREFIX = 64
 """One IPv6 customer is given at least this much, and may use any address of it."""
 
 
-def caller_of(peer: str, forwarded: Iterable[str], trusted: Sequence[Network]) -> str:
+def client_ip(peer: str, forwarded: Iterable[str], trusted: Sequence[Network]) -> str:
     """The address of the caller: `peer`, unless it is a trusted proxy.
 
     Behind trusted proxies it is the rightmost entry of the `X-Forwarded-For` headers that is not such a proxy:
@@ -38,7 +38,7 @@ def network_of(address: str) -> str:
     return str(found or address)
 
 
-def coarse_network_of(address: str) -> str:
+def anonymised_network(address: str) -> str:
     """Roughly where an address is: its /24 for IPv4, its /48 for IPv6. It tells a provider and a region, no person."""
     found = _parsed(address)
     if isinstance(found, IPv6Address):

@@ -17,7 +17,7 @@ from starlette.requests import HTTPConnection
 
 from hortus.core import errors, idempotency
 from hortus.core.db import Database, Tx
-from hortus.core.db.paging import MAX_LIMIT, Paging
+from hortus.core.db.paging import MAX_LIMIT, PageRequest
 from hortus.core.errors import Problem
 from hortus.core.rate_limits import Limiter, declare
 from hortus.core.resources import Resources
@@ -73,19 +73,19 @@ ReadTx = Annotated[Tx, Depends(_read, scope="function")]
 
 async def _paging(
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 20, cursor: Annotated[str | None, Query(max_length=500)] = None
-) -> Paging:
-    return Paging(limit, cursor)
+) -> PageRequest:
+    return PageRequest(limit, cursor)
 
 
-PageOf = Annotated[Paging, Depends(_paging)]
+PageParams = Annotated[PageRequest, Depends(_paging)]
 
 
-async def _history(connection: HTTPConnection, paging: PageOf) -> AsyncIterator[Tx]:
+async def _replica(connection: HTTPConnection, paging: PageParams) -> AsyncIterator[Tx]:
     async with resources_of(connection).get(Database).history(paging.before()) as tx:
         yield tx
 
 
-HistoryTx = Annotated[Tx, Depends(_history, scope="function")]
+ReplicaTx = Annotated[Tx, Depends(_replica, scope="function")]
 """An open transaction that only reads a list of rows that are only ever added, in the order of their ids."""
 
 
@@ -98,7 +98,7 @@ def scopes_of(connection: HTTPConnection) -> Sequence[str]:
 # Idempotency -----------------------------------------------------------------
 
 
-class Once:
+class IdempotencyKey:
     """The `Idempotency-Key` of this request, if it has one."""
 
     def __init__(self, route: str, key: str | None, secrets: Sequence[bytes]) -> None:
@@ -150,7 +150,7 @@ class Once:
             if kept is not None:
                 fresh = await again(kept.body)
                 body = fresh.model_dump(mode="json") if fresh is not None else kept.body
-                return answered(idempotency.Answer(kept.status, body, replayed=True))
+                return replayable_response(idempotency.Answer(kept.status, body, replayed=True))
         made = await make()
         body = made.model_dump(mode="json")
         if claimed is not None:
@@ -162,33 +162,33 @@ async def no_resource(_kept: dict[str, Any]) -> None:
     """The `again` of an answer that names nothing which could be removed or taken away from its caller."""
 
 
-def answered(answer: idempotency.Answer, **headers: str) -> JSONResponse:
+def replayable_response(answer: idempotency.Answer, **headers: str) -> JSONResponse:
     """An answer, marked where it was given before; `headers` are for one that was not."""
     shown = {"Idempotency-Replayed": "true"} if answer.replayed else headers
     return JSONResponse(answer.body, answer.status, headers=shown)
 
 
-async def _once(
+async def _idempotency_key(
     request: Request,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")] = None,
-) -> Once:
+) -> IdempotencyKey:
     secrets = resources_of(request).get(Settings).keys_for("idempotency keys")
-    return Once(f"{request.method} {request.url.path}", idempotency_key, secrets)
+    return IdempotencyKey(f"{request.method} {request.url.path}", idempotency_key, secrets)
 
 
-OnceOnly = Annotated[Once, Depends(_once)]
+IdempotencyHeader = Annotated[IdempotencyKey, Depends(_idempotency_key)]
 
 
 # Rate limits -----------------------------------------------------------------
 
 
-def address_of(connection: HTTPConnection) -> str:
+def client_ip_of(connection: HTTPConnection) -> str:
     """The address of the caller: of whoever speaks to us, or of whom a trusted proxy speaks for."""
     peer = connection.client.host if connection.client else "unknown"
     proxies, forwarded = resources_of(connection).get(Settings).proxies, connection.headers.getlist("x-forwarded-for")
     if forwarded and not proxies:
         _say_once_that_nobody_is_trusted()
-    return client_ip.caller_of(peer, forwarded, proxies)
+    return client_ip.client_ip(peer, forwarded, proxies)
 
 
 @cache
@@ -199,12 +199,12 @@ def _say_once_that_nobody_is_trusted() -> None:
 
 def network_of(connection: HTTPConnection) -> str:
     """Whom to count the caller as: their IPv4 address, or the /64 of their IPv6 address."""
-    return client_ip.network_of(address_of(connection))
+    return client_ip.network_of(client_ip_of(connection))
 
 
-def coarse_network_of(connection: HTTPConnection) -> str:
+def anonymised_network_of(connection: HTTPConnection) -> str:
     """Roughly where the caller is, for records that outlive the session: the /24 or /48 of their address."""
-    return client_ip.coarse_network_of(address_of(connection))
+    return client_ip.anonymised_network(client_ip_of(connection))
 
 
 async def hit_limit(connection: HTTPConnection, name: str, default: str, who: str, *, counts: bool = True) -> None:

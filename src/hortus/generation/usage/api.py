@@ -10,7 +10,7 @@ from hortus.auth import Caller
 from hortus.core.clock import iso
 from hortus.core.db.paging import Page
 from hortus.core.settings import Settings
-from hortus.core.web.deps import HistoryTx, PageOf, ReadTx, resource
+from hortus.core.web.deps import PageParams, ReadTx, ReplicaTx, resource
 from hortus.core.web.openapi import make_router, open_to_keys
 from hortus.generation.usage import charts, keys, service
 from hortus.generation.usage.schemas import DashboardOut, KeysUsageOut
@@ -34,7 +34,7 @@ async def dashboard(
 
 
 @router.get("/user/credits", tags=["user"], openapi_extra=open_to_keys("usage:read"))
-async def credit_history(caller: Caller, tx: HistoryTx, paging: PageOf) -> Page[dict[str, Any]]:
+async def credit_history(caller: Caller, tx: ReplicaTx, paging: PageParams) -> Page[dict[str, Any]]:
     """Every movement of your credits, newest first, in micro-credits."""
     lines, cursor = await ledger.entries(tx, caller.user_id, paging)
     shown = [{**asdict(line), "amount": str(line.amount), "created_at": iso(line.created_at)} for line in lines]

@@ -4,14 +4,14 @@ from typing import Any
 
 from hortus import ledger, quotas
 from hortus.core.clock import iso
-from hortus.core.db.compiled_select import Source
+from hortus.core.db.compiled_select import Executor
 from hortus.core.settings import Settings
 
 
-async def usage_of(source: Source, user_id: str, *, settings: Settings) -> dict[str, Any]:
+async def usage_of(executor: Executor, user_id: str, *, settings: Settings) -> dict[str, Any]:
     """Plan, every quota window, and credits in micro-credits as text; ready for JSON."""
-    used = await quotas.usage(source, user_id, zone=settings.zone)
-    credit = await ledger.balance(source, user_id)
+    used = await quotas.usage(executor, user_id, zone=settings.zone)
+    credit = await ledger.balance(executor, user_id)
     return {
         "plan": used.plan,
         "windows": [
