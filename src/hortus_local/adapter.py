@@ -1,20 +1,17 @@
 """The `local` provider: no key, no network, real output."""
 
 import asyncio
-import importlib.util
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hortus.providers import (
     Context,
     Event,
     ImageRequest,
     Media,
+    NotConfigured,
     Operation,
     Rejected,
     Request,
@@ -24,32 +21,19 @@ from hortus.providers import (
     VideoRequest,
 )
 from hortus_local import text_sketch, voices
+from hortus_local.libraries import DRAWING, VIDEO, absent, how_to_install
 from hortus_local.worker_pool import WorkerPool
 
 _TEXT, _IMAGE, _VIDEO = "sketch-text", "sketch-image", "sketch-video"
-_LIBRARIES = ("av", "cv2", "espeakng_loader", "fontpkg_noto_sans", "fontpkg_noto_sans_devanagari", "numpy", "PIL")
 _MAX_SIDE = 2048
 _MAX_IMAGES = 8
 _MAX_PROMPT = 4_000
 
 
-@cache
-def _missing_libraries() -> str | None:
-    # Asked at every choice of a route: a look through the import path takes a millisecond, so one look must do.
-    absent = [name for name in _LIBRARIES if importlib.util.find_spec(name) is None]
-    if not absent:
-        return None
-    return f"install the media libraries: pip install 'hortus[local]' (missing: {', '.join(absent)})"
-
-
-class LocalOptions(BaseModel):
-    """What can be chosen beyond the request itself."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    seed: int | None = Field(None, ge=0, lt=2**31, description="Draw the same image again; else the prompt decides")
-    subtitles: bool = Field(True, description="Show the words while they are said")
-    words_per_minute: int = Field(160, ge=80, le=300, description="How fast the voice speaks")
+_TEXTS: frozenset[Operation] = frozenset({"text", "chat"})
+_PLAIN_IMAGES: frozenset[Operation] = frozenset({"image.generate", "image.restyle", "image.enhance", "image.upscale"})
+_IMAGES: frozenset[Operation] = _PLAIN_IMAGES | {"image.remove_background"}
+_VIDEOS: frozenset[Operation] = frozenset({"video.talking_photo", "video.text"})
 
 
 class Adapter:
@@ -57,24 +41,23 @@ class Adapter:
 
     id: ClassVar[str] = "local"
     title: ClassVar[str] = "Local sketch"
-    operations: ClassVar[frozenset[Operation]] = frozenset(
-        {
-            "text", "chat", "image.generate", "image.restyle", "image.enhance", "image.upscale",
-            "image.remove_background", "video.talking_photo", "video.text",
-        }
-    )  # fmt: skip
-    Options: ClassVar[type[BaseModel]] = LocalOptions
 
     def __init__(self, context: Context) -> None:
         self._workers = WorkerPool()
 
     def missing(self) -> str | None:
-        """One line on what to install; text works without, but half a provider is none."""
-        return _missing_libraries()
+        """Nothing: texts and plain images need no library beyond Hortus' own."""
+        return None
+
+    @property
+    def operations(self) -> frozenset[Operation]:
+        """What the installed libraries allow."""
+        images = _PLAIN_IMAGES if absent(DRAWING) else _IMAGES
+        return _TEXTS | images | (frozenset() if absent(VIDEO) else _VIDEOS)
 
     def serves(self, model: str) -> bool:
-        """There are three models, one per kind of work."""
-        return model in {_TEXT, _IMAGE, _VIDEO}
+        """There are three models, one per kind of work; the one for videos needs the extra `local`."""
+        return model in {_TEXT, _IMAGE} or (model == _VIDEO and not absent(VIDEO))
 
     def speech(self) -> Speech | None:
         """The languages and voices of espeak-ng."""
@@ -83,7 +66,7 @@ class Adapter:
 
     async def generate(self, request: Request) -> AsyncIterator[Event]:
         """Write in this process; draw and render video in a child process that dies with the iterator."""
-        options = _read_options(request)
+        _expect_libraries(request.operation)
         if isinstance(request, TextRequest):
             _expect(request, _TEXT)
             for event in text_sketch.write(request):
@@ -98,17 +81,17 @@ class Adapter:
             job = await asyncio.to_thread(_plan_video, request)
         else:
             raise Unsupported(f"a {type(request).__name__} is nothing to sketch")
-        events = self._workers.run(job | options.model_dump(), request.workdir, request.timeout)
+        events = self._workers.run(job, request.workdir, request.timeout)
         async with aclosing(events):
             async for event in events:
                 yield event
 
 
-def _read_options(request: Request) -> LocalOptions:
-    try:
-        return LocalOptions.model_validate(request.options)
-    except ValidationError as error:
-        raise Rejected(f"options: {error.error_count()} wrong", "bad_input") from error
+def _expect_libraries(operation: Operation) -> None:
+    needed = VIDEO if operation in _VIDEOS else DRAWING if operation in _IMAGES - _PLAIN_IMAGES else ()
+    lacking = how_to_install(needed)
+    if lacking is not None:
+        raise NotConfigured(lacking)
 
 
 def _expect(request: Request, model: str) -> None:

@@ -1,14 +1,17 @@
 """What the media worker can do: one function per kind of job."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from hortus_local.libraries import DRAWING, absent
 from hortus_local.refusal import Refusal
 
 Send = Callable[..., None]
 Job = dict[str, Any]
+Edits = dict[str, Callable[[int], Any]]
+"""By operation: a function of the number of the take."""
 
 
 def run(job: Job, send: Send) -> dict[str, float]:
@@ -26,43 +29,63 @@ def run(job: Job, send: Send) -> dict[str, float]:
 
 
 def _generate(job: Job, send: Send) -> dict[str, float]:
-    from hortus_local.drawing.draw import draw  # noqa: PLC0415 - each job loads only what it needs
-    from hortus_local.images import write_png  # noqa: PLC0415 - heavy, and after the bounds are set
+    prompt, size, color = job["prompt"], (job["width"], job["height"]), job["color"]
+    images: Iterator[Any]
+    if absent(DRAWING):
+        from hortus_local import plain  # noqa: PLC0415 - each job loads only what it needs
 
-    count = int(job["count"])
-    for i in range(count):
-        seed = None if job.get("seed") is None else int(job["seed"])
-        pixels = draw(
-            job["prompt"], job["width"], job["height"], style=job["style"], color=job["color"], take=i, seed=seed
-        )
-        name = f"image-{i + 1}.png"
-        write_png(Path(name), pixels)
-        send(percent=100 * (i + 1) // count)
-        send(output=name, mime_type="image/png")
-    return {"images": count}
+        images = (plain.draw(prompt, *size, color=color, take=take) for take in range(job["count"]))
+    else:
+        from hortus_local.drawing.draw import draw  # noqa: PLC0415 - heavy, and after the bounds are set
+
+        images = (draw(prompt, *size, style=job["style"], color=color, take=take) for take in range(job["count"]))
+    return _send_images(images, job["count"], send)
 
 
 def _edit(operation: str, job: Job, send: Send) -> dict[str, float]:
-    from hortus_local import edit  # noqa: PLC0415 - heavy, and after the bounds are set
-    from hortus_local.images import write_png  # noqa: PLC0415 - heavy, and after the bounds are set
-
-    source, count = Path(job["source"]), 1
-    send(percent=5)
-    if operation == "image.restyle":
-        count = int(job["count"])
-        results = [edit.restyle(source, job["prompt"], job["style"], job["color"], take) for take in range(count)]
-    elif operation == "image.enhance":
-        results = [edit.enhance(source)]
-    elif operation == "image.upscale":
-        results = [edit.upscale(source)]
-    elif operation == "image.remove_background":
-        results = [edit.remove_background(source)]
-    else:
+    edits = _plain_edits(job) if absent(DRAWING) else _edits(job)
+    edit = edits.get(operation)
+    if edit is None:
         raise Refusal("unsupported", f"no such job: {operation}")
-    for i, pixels in enumerate(results):
-        name = f"image-{i + 1}.png"
-        write_png(Path(name), pixels)
-        send(percent=100 * (i + 1) // len(results))
+    count = int(job["count"]) if operation == "image.restyle" else 1
+    send(percent=5)
+    return _send_images((edit(take) for take in range(count)), count, send)
+
+
+def _edits(job: Job) -> Edits:
+    from hortus_local import edit  # noqa: PLC0415 - heavy, and after the bounds are set
+
+    source = Path(job["source"])
+    return {
+        "image.restyle": lambda take: edit.restyle(source, job["prompt"], job["style"], job["color"], take),
+        "image.enhance": lambda _: edit.enhance(source),
+        "image.upscale": lambda _: edit.upscale(source),
+        "image.remove_background": lambda _: edit.remove_background(source),
+    }
+
+
+def _plain_edits(job: Job) -> Edits:
+    from hortus_local import plain  # noqa: PLC0415 - each job loads only what it needs
+
+    source = Path(job["source"])
+    return {
+        "image.restyle": lambda _: plain.restyle(source, job["prompt"], job["style"], job["color"]),
+        "image.enhance": lambda _: plain.enhance(source),
+        "image.upscale": lambda _: plain.upscale(source),
+    }
+
+
+def _send_images(images: Iterator[Any], count: int, send: Send) -> dict[str, float]:
+    """Write each image, an array or one of Pillow's, as PNG and send its name."""
+    for number, image in enumerate(images, 1):
+        name = f"image-{number}.png"
+        if absent(DRAWING):
+            image.save(name)
+        else:
+            from hortus_local.images import write_png  # noqa: PLC0415 - heavy, and after the bounds are set
+
+            write_png(Path(name), image)
+        send(percent=100 * number // count)
         send(output=name, mime_type="image/png")
     return {"images": count}
 
@@ -92,11 +115,11 @@ def _slideshow(job: Job, send: Send) -> dict[str, float]:
 def _narration(job: Job) -> Any:
     from hortus_local.talking_photo import Narration  # noqa: PLC0415 - heavy, and after the bounds are set
 
-    return Narration(job["language"], job["voice"], int(job["words_per_minute"]), bool(job["subtitles"]))
+    return Narration(job["language"], job["voice"])
 
 
 def _throttled(send: Send) -> Callable[[int], None]:
-    """Percents that only grow, said at most ten times a second."""
+    """A function that sends percents which only grow, at most ten times a second."""
     last = [-1, 0.0]
 
     def report(percent: int) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from hortus_local.drawing.canvas import Canvas, Colour, mix, smooth
+from hortus_local.drawing.canvas import Canvas, smooth
+from hortus_local.drawing.colour import Colour, mix
 from hortus_local.drawing.person import HAIRS, SKINS, Looks, draw_person
 
 SIDE = 768

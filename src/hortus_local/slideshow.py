@@ -40,7 +40,7 @@ def write_slideshow(
     scenes = _draw_scenes(prompt, count / FPS, width, height, report)
     rate = speech.rate if speech else 22_050
     sound = _mix(speech, count, rate)
-    subtitles = Subtitles(speech.words if speech and narration.subtitles else (), width, height)
+    subtitles = Subtitles(speech.words if speech else (), width, height)
     title = _render_title(prompt, width, height)
     frames = _show(scenes, count, (width, height), subtitles, title, report)
     write_video(target, frames, (width, height), sound, rate)
@@ -60,7 +60,7 @@ def _shorten(prompt: str, seconds: float) -> str:
 def _narrate(text: str, narration: Narration) -> Speech | None:
     """The prompt read aloud; a video of a prompt without words, or in an unknown language, is silent."""
     try:
-        return speak(text, narration.language, narration.voice, narration.words_per_minute, LONGEST_S)
+        return speak(text, narration.language, narration.voice, max_s=LONGEST_S)
     except Refusal as refusal:
         if refusal.reason == "too_long":
             raise

@@ -18,6 +18,7 @@ from hortus_local.refusal import Refusal
 from hortus_local.voices import FEMALE, MALE, names_of
 
 MAX_SPEECH_S = 120.0
+WORDS_PER_MINUTE = 160
 MAX_SCRIPT = 6_000
 """Characters; nobody says more in two minutes."""
 
@@ -124,7 +125,6 @@ def speak(
     script: str,
     language: str = "en",
     voice: str | None = None,
-    words_per_minute: int = 160,
     max_s: float = MAX_SPEECH_S,
 ) -> Speech:
     """Say the script. Refuses an unknown language as unsupported, a script longer than `max_s` as too long."""
@@ -135,7 +135,7 @@ def speak(
         raise Refusal("rejected", f"the script has {len(text)} characters", "too_long")
     library, rate = _open()
     _choose_voice(library, language, voice)
-    library.espeak_SetParameter(_RATE, words_per_minute, 0)
+    library.espeak_SetParameter(_RATE, WORDS_PER_MINUTE, 0)
     recording = _Recording(rate, max_s)
     callback = _Callback(recording.take)
     library.espeak_SetSynthCallback(callback)

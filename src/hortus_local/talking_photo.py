@@ -24,15 +24,13 @@ class Narration:
 
     language: str = "en"
     voice: str | None = None
-    words_per_minute: int = 160
-    subtitles: bool = True
 
 
 def animate_photo(
     photo: Path, script: str, aspect: str, narration: Narration, target: Path, report: ReportProgress
 ) -> float:
     """Write the video to `target` and answer how many seconds it lasts. `report` receives percents."""
-    speech = speak(script, narration.language, narration.voice, narration.words_per_minute)
+    speech = speak(script, narration.language, narration.voice)
     report(5)
     pixels = read_image(photo, _READ_AT)
     width, height = SIZES[aspect]
@@ -42,7 +40,7 @@ def animate_photo(
     scenes = (
         _act(pixels, face, speech, (width, height), count) if face else _narrate(pixels, speech, (width, height), count)
     )
-    subtitles = Subtitles(speech.words if narration.subtitles else (), width, height)
+    subtitles = Subtitles(speech.words, width, height)
     write_video(target, _finish(scenes, subtitles, count, report), (width, height), speech.samples, speech.rate)
     return count / FPS
 

@@ -43,14 +43,14 @@ async def cleaned(data: bytes, *, enhance: bool = False) -> tuple[images.Image, 
         (b"GIF", None),
         (b"\x00" * 200, None),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "application/postscript"),
-        (b"P6 10 10 255 " + b"x" * 300, None),
+        (b"P6 10 10 255 " + b"x" * 300, "image/x-portable-pixmap"),
     ],
     ids=["html", "svg", "pdf", "tiff", "bmp", "stub", "zeros", "eps", "ppm"],
 )
 async def test_what_is_no_image_of_ours_is_refused_by_its_content(data: bytes, found: str | None):
     with pytest.raises(UnsupportedFileType) as refused:
         await clean_image(data, PIXELS)
-    assert found is None or refused.value.extra["found"] == found
+    assert refused.value.extra["found"] == found
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ async def test_of_an_animation_the_first_frame_is_kept():
     kept, image = await cleaned(out.getvalue())
     assert kept.mime_type == "image/png"
     assert getattr(image, "n_frames", 1) == 1
-    assert image.convert("RGB").getpixel((3, 3)) == (254, 0, 0) or image.convert("RGB").getpixel((3, 3)) == (255, 0, 0)
+    assert image.convert("RGB").getpixel((3, 3)) in ((254, 0, 0), (255, 0, 0))
 
 
 async def test_images_of_phones_with_several_images_are_jpegs():

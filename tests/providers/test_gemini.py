@@ -229,8 +229,8 @@ async def test_a_talking_photo(adapter, emulator, tmp_path) -> None:
     assert '"Good morning."' in words["text"]
     assert emulator.bought() == {request.id: 1}
     assert not emulator.jobs[0].deleted  # a crash before our commit would lose a video that was paid for
-    await adapter.forget(emulator.jobs[0].id)
-    await adapter.forget(emulator.jobs[0].id)
+    await adapter.delete_result(emulator.jobs[0].id)
+    await adapter.delete_result(emulator.jobs[0].id)
     assert emulator.jobs[0].deleted
 
 

@@ -11,13 +11,10 @@ from hortus.core.http import Http
 from hortus.providers import Context, Provider, Registry, discover
 
 ADAPTER = """
-from pydantic import BaseModel
-
 class Adapter:
     id = "{id}"
     title = "A guest"
     operations = frozenset({{"text"}})
-    Options = BaseModel
 
     def __init__(self, context):
         {init}

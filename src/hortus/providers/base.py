@@ -5,11 +5,9 @@ failure into one of five errors. It knows nothing of users, money or routing.
 """
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol, runtime_checkable
-
-from pydantic import BaseModel
 
 from hortus.core.http import Http
 
@@ -122,7 +120,6 @@ class Request:
     timeout: float
     workdir: Path
     operation: Operation
-    options: dict[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,11 +228,12 @@ class Provider(Protocol):
 
     id: ClassVar[str]
     title: ClassVar[str]
-    operations: ClassVar[frozenset[Operation]]
-    Options: ClassVar[type[BaseModel]]
-    """Vendor-specific options; a form can be drawn from its JSON schema."""
 
     def __init__(self, context: Context) -> None: ...
+
+    @property
+    def operations(self) -> frozenset[Operation]:
+        """What the adapter can do as it is installed here."""
 
     def missing(self) -> str | None:
         """One line on what must be set before this adapter works; None when it is ready."""
@@ -295,7 +293,10 @@ class Checkable(Protocol):
 
 @runtime_checkable
 class ResultDeletion(Protocol):
-    """An adapter whose vendor stores the result of a job until it is deleted."""
+    """An adapter whose vendor stores the result of a job until it is deleted there."""
 
     async def delete_result(self, handle: str) -> None:
-        """Delete what the vendor keeps: the result is safe with us. An unknown job is no error; raises Unavailable."""
+        """Delete the job and its result at the vendor, once both are stored here. An unknown job is no error.
+
+        Raises Unavailable.
+        """

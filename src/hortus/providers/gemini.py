@@ -11,10 +11,10 @@ import asyncio
 import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 from urllib.parse import quote
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from hortus.core.configuration import Secret, SettingsGroup, WebAddress
@@ -56,6 +56,9 @@ GOOGLE = "https://generativelanguage.googleapis.com"
 VERSIONS = ("v1", "v1beta")
 """Of the API; the first is used unless the address names another."""
 
+THINKING_LEVEL = "LOW"
+"""Thinking counts towards `max_tokens`; more of it can leave nothing for the answer."""
+
 RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")
 
 
@@ -64,7 +67,7 @@ def _with_version(value: str) -> str:
     return value if value.endswith(tuple(f"/{version}" for version in VERSIONS)) else f"{value}/{VERSIONS[0]}"
 
 
-class Settings(SettingsGroup):
+class GeminiSettings(SettingsGroup):
     """A key from Google AI Studio; the address is for gateways and tests."""
 
     model_config = SettingsConfigDict(env_prefix="GEMINI_")
@@ -82,17 +85,6 @@ class Settings(SettingsGroup):
     """Seconds between two looks at a video job."""
 
 
-class Wishes(BaseModel):
-    """What a caller may wish beyond the request."""
-
-    temperature: float | None = Field(None, ge=0, le=2)
-    top_p: float | None = Field(None, gt=0, le=1)
-    thinking_level: Literal["minimal", "low", "medium", "high"] | None = "low"
-    """Thinking counts towards `max_tokens`; more of it can leave nothing for the answer."""
-    image_size: Literal["1K", "2K", "4K"] | None = None
-    resolution: Literal["360p", "720p", "1080p", "4k"] | None = None
-
-
 class Adapter:
     """Any model Google serves by the key, called by Google's own name for it."""
 
@@ -101,11 +93,11 @@ class Adapter:
     operations: ClassVar[frozenset[Operation]] = frozenset(
         {"text", "chat", "image.generate", "image.restyle", "image.enhance", "video.talking_photo", "video.text"}
     )
-    Options: ClassVar[type[BaseModel]] = Wishes
+    Settings: ClassVar[type[SettingsGroup]] = GeminiSettings
 
     def __init__(self, context: Context) -> None:
         self._http = context.http
-        self._settings = Settings()
+        self._settings = GeminiSettings()
         self._base = self._settings.base_url
         self._headers = {"x-goog-api-key": self._settings.api_key.get_secret_value()}
         self._jobs = Interactions(self._http, self._base, self._headers, self._settings.poll_seconds)
@@ -142,14 +134,14 @@ class Adapter:
         await self._jobs.delete_result(handle)
 
     async def _generate(self, request: Request) -> AsyncGenerator[Event, None]:
-        wishes = self._check(request)
+        self._check(request)
         if isinstance(request, TextRequest):
-            work = self._write(request, wishes)
+            work = self._write(request)
         elif isinstance(request, ImageRequest):
-            work = self._draw(request, wishes)
+            work = self._draw(request)
         elif isinstance(request, VideoRequest):
             _check_video(request)
-            work = self._jobs.run(request, wishes.resolution)
+            work = self._jobs.run(request)
         else:
             raise Unsupported(f"no {request.operation} here")
         async with aclosing(work):
@@ -164,29 +156,25 @@ class Adapter:
             async for event in work:
                 yield event
 
-    def _check(self, request: Request) -> Wishes:
+    def _check(self, request: Request) -> None:
         missing = self.missing()
         if missing is not None:
             raise NotConfigured(missing)
         if request.operation not in self.operations:
             raise Unsupported(f"no {request.operation} here")
-        try:
-            return Wishes.model_validate(request.options)
-        except ValidationError as error:
-            raise Rejected(f"options: {error.errors(include_url=False)}"[:300], "bad_input") from error
 
     def _address(self, model: str, verb: str) -> str:
         return f"{self._base}/models/{quote(model.removeprefix('models/'), safe='')}:{verb}"
 
     # Text
 
-    async def _write(self, request: TextRequest, wishes: Wishes) -> AsyncGenerator[Event, None]:
+    async def _write(self, request: TextRequest) -> AsyncGenerator[Event, None]:
         usage, finish, wrote = Usage(), "", False
         events = stream(
             self._http,
             self._address(request.model, "streamGenerateContent") + "?alt=sse",
             headers=self._headers,
-            json=_text_body(request, wishes),
+            json=_text_body(request),
             timeout=request.timeout,
             idle_timeout=self._settings.idle_timeout,
         )
@@ -217,10 +205,10 @@ class Adapter:
 
     # Images
 
-    async def _draw(self, request: ImageRequest, wishes: Wishes) -> AsyncGenerator[Event, None]:
+    async def _draw(self, request: ImageRequest) -> AsyncGenerator[Event, None]:
         if request.source is None and request.operation != "image.generate":
             raise Rejected("no image to work on", "bad_input")
-        calls = [asyncio.create_task(self._draw_one(request, wishes)) for _ in range(max(1, request.count))]
+        calls = [asyncio.create_task(self._draw_one(request)) for _ in range(max(1, request.count))]
         try:
             drawn = await asyncio.gather(*calls)
         finally:
@@ -238,14 +226,14 @@ class Adapter:
             )
         )
 
-    async def _draw_one(self, request: ImageRequest, wishes: Wishes) -> tuple[Output, Usage]:
+    async def _draw_one(self, request: ImageRequest) -> tuple[Output, Usage]:
         default = "Improve this image: light, colours and sharpness. Change nothing else."
         parts: list[dict[str, Any]] = [{"text": describe(request, default)}]
         if request.source is not None:
             parts.insert(0, put_inline(request.source))
         config = {
             "aspectRatio": _ratio(request.width, request.height),
-            "imageSize": wishes.image_size or _image_size(request.width, request.height),
+            "imageSize": _image_size(request.width, request.height),
         }
         body = {
             "contents": [{"role": "user", "parts": parts}],
@@ -263,14 +251,8 @@ class Adapter:
         raise Unavailable(f"no image; finished with {str(dig(answer, 'candidates', 0, 'finishReason'))[:40]}")
 
 
-def _text_body(request: TextRequest, wishes: Wishes) -> dict[str, Any]:
-    config: dict[str, Any] = {"maxOutputTokens": request.max_tokens}
-    if wishes.temperature is not None:
-        config["temperature"] = wishes.temperature
-    if wishes.top_p is not None:
-        config["topP"] = wishes.top_p
-    if wishes.thinking_level is not None:
-        config["thinkingConfig"] = {"thinkingLevel": wishes.thinking_level.upper()}
+def _text_body(request: TextRequest) -> dict[str, Any]:
+    config = {"maxOutputTokens": request.max_tokens, "thinkingConfig": {"thinkingLevel": THINKING_LEVEL}}
     body: dict[str, Any] = {
         "contents": [
             {

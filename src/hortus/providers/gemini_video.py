@@ -45,14 +45,14 @@ class Interactions:
         self._headers = headers
         self._pace = pace
 
-    async def run(self, request: VideoRequest, resolution: str | None) -> AsyncGenerator[Event, None]:
+    async def run(self, request: VideoRequest) -> AsyncGenerator[Event, None]:
         """Start a job and follow it to its end."""
         # The vendor refuses background=true together with store=false, so it is deleted afterwards instead.
         body = {
             "model": request.model,
             "background": True,
             "input": [{"type": "user_input", "content": list(_content(request))}],
-            "response_format": _format(request, resolution),
+            "response_format": _format(request),
             "generation_config": {
                 "video_config": {"task": "text_to_video" if request.photo is None else "image_to_video"}
             },
@@ -79,7 +79,7 @@ class Interactions:
             if status == "completed":
                 break
             if status in _ENDED_BADLY:
-                await self._forget(handle)
+                await self._delete_quietly(handle)
                 raise _why(job, status)
             if status not in {"queued", "in_progress"}:
                 raise Unavailable(f"a job is {status[:40]!r}")
@@ -90,7 +90,7 @@ class Interactions:
         yield Progress(90)
         video = next(_videos(job), None)
         if video is None:
-            await self._forget(handle)
+            await self._delete_quietly(handle)
             raise _why(job, "without a video")
         path = request.workdir / "video.mp4"
         await self._fetch(video, path, request.timeout)
@@ -118,7 +118,7 @@ class Interactions:
         except Unavailable as error:
             if not error.detail.startswith("409"):  # over already
                 raise
-        await self._forget(handle)
+        await self._delete_quietly(handle)
 
     def _job(self, handle: str) -> str:
         return f"{self._base}/interactions/{quote(handle, safe='')}"
@@ -170,7 +170,7 @@ class Interactions:
         except HttpError as error:
             raise Unavailable(f"not deleted: {error}") from error
 
-    async def _forget(self, handle: str) -> None:
+    async def _delete_quietly(self, handle: str) -> None:
         """Delete a job that left nothing. A failure here must not hide how the job ended."""
         with suppress(ProviderError, HttpError):
             await self.delete_result(handle)
@@ -188,16 +188,15 @@ def _content(request: VideoRequest) -> Iterator[dict[str, str]]:
     yield {"type": "text", "text": "\n".join(part for part in said if part)}
 
 
-def _format(request: VideoRequest, resolution: str | None) -> dict[str, str]:
+def _format(request: VideoRequest) -> dict[str, str]:
     if request.aspect_ratio == "1:1":
         raise Unsupported("no square videos")
-    asked = {
+    return {
         "type": "video",
         "aspect_ratio": request.aspect_ratio,
         "duration": f"{request.duration_s}s",
         "delivery": "uri",  # inline ends at 4 MB
     }
-    return asked | ({"resolution": resolution} if resolution else {})
 
 
 def _videos(job: Any) -> Iterator[Any]:

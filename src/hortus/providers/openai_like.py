@@ -10,9 +10,9 @@ import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from hortus.core.configuration import Secret, SettingsGroup, Text, WebAddress
@@ -56,7 +56,7 @@ ONLY_AT_OPENAI = ("gpt-", "sora-")
 MAX_IMAGE_BYTES = 64 * 1024 * 1024
 
 
-class Settings(SettingsGroup):
+class OpenAISettings(SettingsGroup):
     """A key for OpenAI, or the address of a server of one's own; or both."""
 
     model_config = SettingsConfigDict(env_prefix="OPENAI_")
@@ -76,16 +76,6 @@ class Settings(SettingsGroup):
     """Seconds without a word after which a stream counts as broken."""
 
 
-class Wishes(BaseModel):
-    """What a caller may wish beyond the request; models that do not know a wish refuse it."""
-
-    temperature: float | None = Field(None, ge=0, le=2)
-    top_p: float | None = Field(None, gt=0, le=1)
-    seed: int | None = None
-    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
-    quality: Literal["auto", "low", "medium", "high"] | None = None
-
-
 class Adapter:
     """`default` is the operator's text model (else the first the server lists), `default-image` the one for images.
 
@@ -95,11 +85,11 @@ class Adapter:
     id: ClassVar[str] = "openai_like"
     title: ClassVar[str] = "OpenAI and compatible"
     operations: ClassVar[frozenset[Operation]] = frozenset({"text", "chat", "image.generate", "image.restyle"})
-    Options: ClassVar[type[BaseModel]] = Wishes
+    Settings: ClassVar[type[SettingsGroup]] = OpenAISettings
 
     def __init__(self, context: Context) -> None:
         self._http = context.http
-        self._settings = Settings()
+        self._settings = OpenAISettings()
         self._at_openai = self._settings.base_url == OPENAI
         self._text_model = self._settings.text_model or self._settings.model
         self._first_model: str | None = None
@@ -132,15 +122,11 @@ class Adapter:
         missing = self.missing()
         if missing is not None:
             raise NotConfigured(missing)
-        try:
-            options = Wishes.model_validate(request.options)
-        except ValidationError as error:
-            raise Rejected(f"options: {error.errors(include_url=False)}"[:300], "bad_input") from error
         model = await self._resolve(request)
         if isinstance(request, TextRequest) and request.operation in self.operations:
-            work = self._write(request, model, options)
+            work = self._write(request, model)
         elif isinstance(request, ImageRequest) and request.operation in self.operations:
-            work = self._draw(request, model, options)
+            work = self._draw(request, model)
         else:
             raise Unsupported(f"no {request.operation} here")
         async with aclosing(work):
@@ -181,7 +167,7 @@ class Adapter:
 
     # Text
 
-    async def _write(self, request: TextRequest, model: str, options: Wishes) -> AsyncGenerator[Event, None]:
+    async def _write(self, request: TextRequest, model: str) -> AsyncGenerator[Event, None]:
         body = {
             "model": model,
             "messages": [
@@ -190,7 +176,6 @@ class Adapter:
             ],
             "stream": True,
             "stream_options": {"include_usage": True},
-            **options.model_dump(exclude_none=True, exclude={"quality"}),
         }
         if self._at_openai:
             body |= {"max_completion_tokens": request.max_tokens, "store": False}
@@ -215,12 +200,12 @@ class Adapter:
 
     # Images
 
-    async def _draw(self, request: ImageRequest, model: str, options: Wishes) -> AsyncGenerator[Event, None]:
+    async def _draw(self, request: ImageRequest, model: str) -> AsyncGenerator[Event, None]:
         if request.operation == "image.restyle" and request.source is None:
             raise Rejected("nothing to restyle", "bad_input")
         made, used = 0, Usage()
         while made < request.count:  # a server that ignores `n` is asked again for the rest
-            answer = await self._request_images(request, model, options, made)
+            answer = await self._request_images(request, model, made)
             images = items(dig(answer, "data"))
             if not images:
                 raise Unavailable("no image")
@@ -234,23 +219,21 @@ class Adapter:
             )
         yield Done(used)
 
-    async def _request_images(self, request: ImageRequest, model: str, options: Wishes, made: int) -> Any:
-        wishes: dict[str, Any] = {
+    async def _request_images(self, request: ImageRequest, model: str, made: int) -> Any:
+        fields: dict[str, Any] = {
             "model": model,
             "prompt": describe(request, "Keep the image as it is."),
             "n": request.count - made,
             "size": _size(request, free=not self._at_openai),
         }
-        if options.quality is not None:
-            wishes["quality"] = options.quality
         if not self._at_openai:  # OpenAI's own models always send base64, and refuse to be asked for it
-            wishes["response_format"] = "b64_json"
-        sent: dict[str, Any] = {"json": wishes}
+            fields["response_format"] = "b64_json"
+        sent: dict[str, Any] = {"json": fields}
         path = "images/generations"
         if request.source is not None:
             path = "images/edits"
             form = new_form()
-            for name, value in wishes.items():
+            for name, value in fields.items():
                 form.add_field(name, str(value))
             ending = request.source.mime_type.rpartition("/")[2]
             form.add_field(

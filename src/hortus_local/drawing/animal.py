@@ -1,6 +1,7 @@
 """Animals, cut out dark against the light."""
 
-from hortus_local.drawing.canvas import Canvas, Colour, mix, oval, smooth
+from hortus_local.drawing.canvas import Canvas, oval, smooth
+from hortus_local.drawing.colour import Colour, mix
 from hortus_local.drawing.scene import Scene
 
 Part = tuple[str, tuple[float, ...]]

@@ -8,18 +8,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from hortus_local.drawing.colour import Colour
+
 Floats = NDArray[Any]
 """Numbers of single precision; NumPy's types cannot follow every sum."""
-Colour = tuple[float, float, float]
 Point = tuple[float, float]
 Points = Sequence[Point]
 _SHIFT = 4
 _FINE = 1 << _SHIFT
-
-
-def mix(a: Colour, b: Colour, share: float) -> Colour:
-    """The colour `share` of the way from `a` to `b`."""
-    return (a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share, a[2] + (b[2] - a[2]) * share)
 
 
 def smooth(points: Points, *, closed: bool = True, steps: int = 10) -> list[Point]:

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from hortus_local.drawing.canvas import Canvas, Colour, mix
+from hortus_local.drawing.canvas import Canvas
+from hortus_local.drawing.colour import Colour, mix
 from hortus_local.drawing.scene import Scene
 from hortus_local.drawing.sky import is_night
 

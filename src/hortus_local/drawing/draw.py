@@ -6,7 +6,8 @@ import numpy as np
 from hortus_local.drawing import city, flower, land, landmark, still_life, water
 from hortus_local.drawing.abstract import paint_abstract, paint_space
 from hortus_local.drawing.animal import draw_animal
-from hortus_local.drawing.canvas import Canvas, mix
+from hortus_local.drawing.canvas import Canvas
+from hortus_local.drawing.colour import mix
 from hortus_local.drawing.person import HAIRS, SKINS, Looks, draw_person
 from hortus_local.drawing.render_style import apply_style
 from hortus_local.drawing.scene import Scene, read_scene
@@ -17,11 +18,12 @@ _DRAWN_AT = 1024
 """The longer side in pixels; larger images are drawn at this size and enlarged."""
 
 
-def draw(prompt: str, width: int, height: int, *, style: str | None = None, color: str | None = None, take: int = 0,
-         seed: int | None = None) -> Pixels:  # fmt: skip
+def draw(
+    prompt: str, width: int, height: int, *, style: str | None = None, color: str | None = None, take: int = 0
+) -> Pixels:
     """RGB pixels of exactly that size. The same arguments give the same image; another `take`, another image."""
     scale = min(_DRAWN_AT / max(width, height), 1.0)
-    scene = read_scene(prompt, color, take, seed)
+    scene = read_scene(prompt, color, take)
     canvas = Canvas(max(round(width * scale), 64), max(round(height * scale), 64))
     paint(canvas, scene)
     image = apply_style(np.clip(canvas.rgb, 0, 1), style, prompt, scene.seed)

@@ -5,7 +5,8 @@ import math
 import cv2
 import numpy as np
 
-from hortus_local.drawing.canvas import Canvas, Colour, Floats, mix, oval, smooth
+from hortus_local.drawing.canvas import Canvas, Floats, oval, smooth
+from hortus_local.drawing.colour import Colour, mix
 from hortus_local.drawing.noise import clouds, ridge
 from hortus_local.drawing.scene import Scene
 from hortus_local.drawing.sky import is_night

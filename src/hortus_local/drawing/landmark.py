@@ -2,7 +2,8 @@
 
 import math
 
-from hortus_local.drawing.canvas import Canvas, mix, oval
+from hortus_local.drawing.canvas import Canvas, oval
+from hortus_local.drawing.colour import mix
 from hortus_local.drawing.scene import Scene
 from hortus_local.drawing.sky import is_night
 

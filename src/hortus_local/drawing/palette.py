@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 
 from PIL import ImageColor
 
-from hortus_local.drawing.canvas import Colour, mix
+from hortus_local.drawing.colour import Colour, mix
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hortus_local.drawing.canvas import Canvas, Colour, Floats, Point, mix, oval, smooth
+from hortus_local.drawing.canvas import Canvas, Floats, Point, oval, smooth
+from hortus_local.drawing.colour import Colour, mix
 
 SKINS: tuple[Colour, ...] = ((0.95, 0.78, 0.66), (0.88, 0.68, 0.53), (0.74, 0.53, 0.39), (0.55, 0.37, 0.27))
 HAIRS: dict[str, Colour] = {

@@ -3,10 +3,12 @@
 import hashlib
 import re
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from hortus_local.drawing.palette import Palette, choose_palette
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _SETTINGS = {
     "space": "space galaxy planet planets nebula universe cosmos cosmic astronaut rocket spaceship saturn mars orbit",
@@ -63,15 +65,17 @@ class Scene:
         """Whether the prompt says any of these words."""
         return not set(words).isdisjoint(self.words)
 
-    def dice(self, salt: int = 0) -> np.random.Generator:
+    def dice(self, salt: int = 0) -> "np.random.Generator":
         """Randomness that is the same for the same scene."""
+        import numpy as np  # noqa: PLC0415 - a scene is read without NumPy too
+
         return np.random.default_rng([self.seed, salt])
 
 
-def read_scene(prompt: str, color: str | None, take: int = 0, seed: int | None = None) -> Scene:
+def read_scene(prompt: str, color: str | None, take: int = 0) -> Scene:
     """Understand a prompt by its words. Any text gives a scene; the same text gives the same one."""
     words = re.findall(r"[^\W_]+", prompt.lower()[:4000])
-    digest = hashlib.sha256(f"{seed if seed is not None else prompt}|{take}".encode()).digest()
+    digest = hashlib.sha256(f"{prompt}|{take}".encode()).digest()
     number = int.from_bytes(digest[:6], "big")
     animal = next((name for word in words for name, known in _ANIMALS.items() if word in known.split()), None)
     subject = _first(words, _SUBJECTS)

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from hortus_local.drawing.canvas import Canvas, Colour, Point, mix, oval, smooth
+from hortus_local.drawing.canvas import Canvas, Point, oval, smooth
+from hortus_local.drawing.colour import Colour, mix
 from hortus_local.drawing.scene import Scene
 
 _WHITE: Colour = (1.0, 1.0, 1.0)

@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 
-from hortus_local.drawing.canvas import Canvas, Point, mix, smooth
+from hortus_local.drawing.canvas import Canvas, Point, smooth
+from hortus_local.drawing.colour import mix
 from hortus_local.drawing.noise import clouds
 from hortus_local.drawing.scene import Scene
 
