@@ -12,8 +12,9 @@ from tests.serving import Hortus, serve
 from hortus import ledger, tasks
 from hortus.core.background import alongside
 from hortus.core.events import Bus
-from hortus.generation.batches import Finished, GenerationBatches
+from hortus.generation.batches import Finished
 from hortus.generation.cancellation import POLL_SECONDS, CancellationWatcher
+from hortus.generation.state import GenerationState
 from hortus.generation.transitions import Outcome, end
 from hortus.tasks import queue
 
@@ -71,7 +72,7 @@ def good(words: str) -> Outcome:
 
 
 async def finish(hortus: Hortus, finished: Sequence[Finished]) -> list[bool | BaseException]:
-    ends = hortus.resources.get(GenerationBatches).finish
+    ends = hortus.resources.get(GenerationState).batches.finish
     return await asyncio.gather(*(ends(each) for each in finished), return_exceptions=True)
 
 

@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse
 from hortus import generation
 from hortus.auth import Caller, limited_caller
 from hortus.chat import service, turns
-from hortus.chat.cache import RoomListCache, invalidate_room_lists
+from hortus.chat.cache import invalidate_room_lists
 from hortus.chat.schemas import (
     EditIn,
     FoundMessage,
@@ -23,8 +23,9 @@ from hortus.chat.schemas import (
     RoomOut,
     SentOut,
 )
-from hortus.chat.send_batch import MessageBatch, NewMessage
+from hortus.chat.send_batch import NewMessage
 from hortus.chat.serialize import message_out, room_line, sent_out
+from hortus.chat.state import ChatState
 from hortus.chat.turns import Turn
 from hortus.core.db import Database, Tx
 from hortus.core.db.paging import Page, PageRequest
@@ -38,13 +39,11 @@ from hortus.core.web.deps import (
     ReadTx,
     WriteTx,
     replayable_response,
-    resource,
 )
 from hortus.core.web.openapi import event_data, event_stream, make_router, open_to_keys
 from hortus.core.web.sse import KEEP_ALIVE, EventStream, frame, last_event_id
 
 router = make_router("/api/chatroom", "chat")
-Lists = Annotated[RoomListCache, resource(RoomListCache)]
 POLL_SECONDS = 5.0
 """How often the database is polled while no event arrives and another process may write replies without events."""
 CONNECTED_POLL_SECONDS = 15.0
@@ -77,7 +76,6 @@ async def create_room(body: RoomIn, caller: Caller, tx: WriteTx, once: Idempoten
 async def list_rooms(
     caller: Caller,
     resources: AllResources,
-    lists: Lists,
     paging: PageParams,
     archived: bool = False,
     pinned: bool | None = None,
@@ -85,6 +83,7 @@ async def list_rooms(
 ) -> JSONResponse:
     """Your rooms, last used first; cached for a while, until your next write."""
     key = json.dumps([paging.limit, paging.cursor, archived, pinned, q])
+    lists = resources.get(ChatState).room_lists
     cached = await lists.lookup(caller.user_id, key)
     if cached.value is not None:
         return JSONResponse(cached.value, headers={"X-Cache": "hit"})
@@ -158,7 +157,7 @@ async def send_message(
     """
     turn = Turn(caller, body.quality, body.model, tuple(body.attachments))
     claim = once.claim(caller.user_id, body)
-    sent = await resources.get(MessageBatch).send(NewMessage(caller.user_id, room_id, body.content, turn, claim))
+    sent = await resources.get(ChatState).send(NewMessage(caller.user_id, room_id, body.content, turn, claim))
     return replayable_response(sent)
 
 

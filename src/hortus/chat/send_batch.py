@@ -12,8 +12,7 @@ from hortus.chat.service import LockedRoom
 from hortus.chat.tables import Message
 from hortus.chat.turns import Turn, TurnStart
 from hortus.core import context, idempotency
-from hortus.core.db import Database, Tx
-from hortus.core.db.batch import Batch
+from hortus.core.db import Tx
 from hortus.core.errors import Problem
 from hortus.core.idempotency import Answer, Claim
 from hortus.core.resources import Resources
@@ -29,17 +28,6 @@ class NewMessage:
     turn: Turn
     claim: Claim | None
     request_id: str = field(default_factory=context.request_id.get)
-
-
-class MessageBatch:
-    """The group commit of this package."""
-
-    def __init__(self, database: Database, resources: Resources) -> None:
-        async def send(tx: Tx, items: Sequence[NewMessage]) -> list[Answer | Exception]:
-            return await send_many(tx, resources, items)
-
-        self.send: Batch[NewMessage, Answer] = Batch(database, send)
-        """Stores a message and begins its reply; the 202 answer once that is durable, or raises the refusal."""
 
 
 async def send_many(tx: Tx, resources: Resources, items: Sequence[NewMessage]) -> list[Answer | Exception]:

@@ -1,17 +1,16 @@
 """Generations: one paid request each, accepted once and ended once."""
 
-from hortus.generation.batches import GenerationBatches
-from hortus.generation.cancellation import CancellationWatcher, cancel_all, request_stop, stop_all, watch_cancellations
-from hortus.generation.conversations import Conversations
+from hortus.generation.cancellation import cancel_all, request_stop, stop_all
 from hortus.generation.event_context import EventContext
 from hortus.generation.margins import Margin, margins
 from hortus.generation.pick_route import choose_route
 from hortus.generation.proof import prove_holds
-from hortus.generation.rate_limits import PlanNames
 from hortus.generation.schemas import GenerationOut, Kind, QuoteOut
 from hortus.generation.serialize import generation_out, quote_out
 from hortus.generation.service import GenerationRequest, submit_many
 from hortus.generation.sizes import CHAT_MAX_TOKENS, CHAT_SYSTEM, usual_size
+from hortus.generation.startup import open_generation
+from hortus.generation.state import GenerationState
 from hortus.generation.takedown import TakenDown, find_of_any_user, list_of_all_users, take_down, taken_down
 from hortus.generation.tasks import RUN
 from hortus.generation.transitions import Ended, ended
@@ -20,16 +19,13 @@ __all__ = [
     "CHAT_MAX_TOKENS",
     "CHAT_SYSTEM",
     "RUN",
-    "CancellationWatcher",
-    "Conversations",
     "Ended",
     "EventContext",
-    "GenerationBatches",
     "GenerationOut",
     "GenerationRequest",
+    "GenerationState",
     "Kind",
     "Margin",
-    "PlanNames",
     "QuoteOut",
     "TakenDown",
     "cancel_all",
@@ -39,6 +35,7 @@ __all__ = [
     "generation_out",
     "list_of_all_users",
     "margins",
+    "open_generation",
     "prove_holds",
     "quote_out",
     "request_stop",
@@ -47,5 +44,4 @@ __all__ = [
     "take_down",
     "taken_down",
     "usual_size",
-    "watch_cancellations",
 ]

@@ -19,7 +19,7 @@ from hortus.core.web.deps import AllResources, IdempotencyHeader, PageParams, Re
 from hortus.core.web.openapi import event_data, event_stream, make_router, open_to_keys, shape_of
 from hortus.core.web.sse import FINAL_ID, EventStream, last_event_id
 from hortus.generation import build, cancellation, enhance, service, stream
-from hortus.generation.batches import GenerationBatches, Submission
+from hortus.generation.batches import Submission
 from hortus.generation.errors import DETAILS, AlreadyEnded, GenerationFailed, NothingToDownload, PromptRefused
 from hortus.generation.pick_route import choose_route
 from hortus.generation.rate_limits import limit_basic
@@ -41,6 +41,7 @@ from hortus.generation.schemas import (
 from hortus.generation.serialize import generation_out, quote_out, text_out
 from hortus.generation.service import GenerationRequest
 from hortus.generation.sizes import accepted_size
+from hortus.generation.state import GenerationState
 from hortus.generation.tables import LIVE, Generation
 from hortus.providers import Registry
 from hortus.routing import Catalog, OfferHealth
@@ -66,7 +67,7 @@ async def _make_text(
     resources: Resources, work: GenerationRequest, claim: idempotency.Claim | None
 ) -> tuple[Generation, bool]:
     """The ended generation, and whether the request was a repeat. Raises the reason why there is no text."""
-    started = await resources.get(GenerationBatches).start_text(Submission(work, claim))
+    started = await resources.get(GenerationState).batches.start_text(Submission(work, claim))
     if started.task is not None:
         await stream.work_inline(resources, started.task)
     generation = await stream.wait_ended(resources, work.user_id, started.generation_id)
@@ -91,7 +92,7 @@ async def generate_text(body: TextIn, caller: Caller, resources: AllResources, o
     work = build.build_text_request(resources, caller, body)
     claim = once.claim(caller.user_id, body)
     if body.stream:
-        started = await resources.get(GenerationBatches).start_text(Submission(work, claim))
+        started = await resources.get(GenerationState).batches.start_text(Submission(work, claim))
         if started.task is None:
             return EventStream(stream.follow(resources, caller.user_id, started.generation_id, 0), caller)
         return EventStream(stream.stream_inline(resources, started.task, caller.user_id), caller)
@@ -118,7 +119,7 @@ async def enhance_prompt(
 
 
 async def _accept(resources: Resources, work: GenerationRequest, claim: idempotency.Claim | None) -> JSONResponse:
-    answer = await resources.get(GenerationBatches).submit(Submission(work, claim))
+    answer = await resources.get(GenerationState).batches.submit(Submission(work, claim))
     return replayable_response(answer, Location=f"/api/generations/{work.id}")
 
 

@@ -7,6 +7,9 @@ from hortus.core.settings import Settings
 from hortus.generation.event_context import EventContext
 from hortus.generation.tables import Generation
 
+ReadConversation = Callable[[Tx, Settings, str], Awaitable[list[dict[str, str]]]]
+"""Reads the messages above the reply with that id, oldest first."""
+
 
 class Conversations:
     """Reads conversations with the function that `chat` passes at start-up."""
@@ -15,7 +18,7 @@ class Conversations:
         self,
         database: Database,
         settings: Settings,
-        read: Callable[[Tx, Settings, str], Awaitable[list[dict[str, str]]]],
+        read: ReadConversation,
     ) -> None:
         self._database, self._settings, self._read = database, settings, read
 

@@ -20,13 +20,12 @@ from hortus.core.events import Bus
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.generation import transitions
-from hortus.generation.batches import Finished, GenerationBatches
-from hortus.generation.cancellation import CancellationWatcher
+from hortus.generation.batches import Finished
 from hortus.generation.collect import ResultCollector, job_of
-from hortus.generation.conversations import Conversations
 from hortus.generation.outcome import failed, stopped, succeeded
 from hortus.generation.provider_request import SourceMissing, provider_request, read_sources
 from hortus.generation.sizes import accepted_size
+from hortus.generation.state import GenerationState
 from hortus.generation.tables import Generation
 from hortus.generation.transitions import Outcome, end
 from hortus.providers import (
@@ -41,7 +40,7 @@ log = structlog.get_logger()
 async def run(resources: Resources, task: tasks.ClaimedTask) -> None:
     """The task of every generation. Returns when it has ended, in this process or another."""
     generation_id = task.payload["id"]
-    with resources.get(CancellationWatcher).cancelled(generation_id) as cancelled:
+    with resources.get(GenerationState).cancellations.cancelled(generation_id) as cancelled:
         generation = await _mark_running(resources, task)
         if generation is None:
             return
@@ -52,7 +51,7 @@ async def run(resources: Resources, task: tasks.ClaimedTask) -> None:
                 outcome = await _work_unless(cancelled, resources, generation, collector, workdir)
                 keep_files = True  # until the answer: a commit whose answer was lost may have succeeded
                 done = Finished(task, generation_id, outcome, collector.files, collector.job)
-                keep_files = await resources.get(GenerationBatches).finish(done) and outcome.status == "succeeded"
+                keep_files = await resources.get(GenerationState).batches.finish(done) and outcome.status == "succeeded"
         except tasks.LeaseLost:
             keep_files = False
             raise
@@ -64,7 +63,7 @@ async def run(resources: Resources, task: tasks.ClaimedTask) -> None:
 
 async def _mark_running(resources: Resources, task: tasks.ClaimedTask) -> Generation | None:
     if not task.payload.get("running"):
-        return await resources.get(GenerationBatches).mark_running(task.payload["id"])
+        return await resources.get(GenerationState).batches.mark_running(task.payload["id"])
     async with resources.get(Database).snapshot() as tx:  # marked at acceptance already
         return await transitions.find_live(tx, task.payload["id"])
 
@@ -127,7 +126,7 @@ async def _work(resources: Resources, generation: Generation, collector: ResultC
     settings = resources.get(Settings)
     seconds = {"image": settings.image_deadline_seconds, "video": settings.video_deadline_seconds}
     try:
-        await resources.get(Conversations).complete(generation)
+        await resources.get(GenerationState).conversations.complete(generation)
         sources = await read_sources(resources, generation)
         route = _restore_route(resources, generation)
         result = await routing.generate(

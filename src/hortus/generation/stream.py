@@ -13,8 +13,9 @@ from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.core.web.sse import FINAL_ID, KEEP_ALIVE, frame
 from hortus.generation import serialize, service
-from hortus.generation.batches import Finished, GenerationBatches
-from hortus.generation.cancellation import SETTLES_WITHIN, CancellationWatcher
+from hortus.generation.batches import Finished
+from hortus.generation.cancellation import SETTLES_WITHIN
+from hortus.generation.state import GenerationState
 from hortus.generation.tables import LIVE, Generation
 from hortus.generation.transitions import Outcome, topic_of
 
@@ -74,7 +75,7 @@ async def stream_inline(resources: Resources, claimed: tasks.ClaimedTask, user_i
                 yield one
         await asyncio.wait((work,))
     finally:
-        if not work.done() and resources.get(CancellationWatcher).stop(generation_id):
+        if not work.done() and resources.get(GenerationState).cancellations.stop(generation_id):
             await asyncio.wait((work,), timeout=SETTLES_WITHIN)
         if not work.done():
             work.cancel()
@@ -100,6 +101,6 @@ async def wait_ended(resources: Resources, user_id: str, generation_id: str) -> 
 async def _abandon(resources: Resources, claimed: tasks.ClaimedTask) -> None:
     generation_id = claimed.payload["id"]
     try:
-        await resources.get(GenerationBatches).finish(Finished(claimed, generation_id, Outcome("cancelled")))
+        await resources.get(GenerationState).batches.finish(Finished(claimed, generation_id, Outcome("cancelled")))
     except tasks.LeaseLost:
         log.info("abandoned_generation_taken_over", generation_id=generation_id)

@@ -91,7 +91,6 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
             *configuration,
             database,
             bus,
-            chat.RoomListCache(settings.chatroom_cache_ttl, shared),
             http,
             Limiter(settings, redis),
             auth.AccessTokens(settings),
@@ -105,8 +104,6 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
             accounts.ProfileExtensions(quotas.plan_name, partial(usage_of, settings=settings)),
             routing.load(settings.catalog_path),
             routing.OfferHealth(),
-            generation.Conversations(database, settings, chat.read_conversation),
-            generation.PlanNames(shared),
             auth.KeyUses(database),
         )
         if redis is not None:
@@ -116,30 +113,28 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
         resources.add(registry or discover(Context(http, settings.data_dir)), Registry)
         resources.add(invoicing.PdfRenderer())
         resources.add(payments.discover(payments.Context(http, settings, database)))
-        resources.add(chat.MessageBatch(database, resources))
-        replies = chat.ReplyUpdater(bus)
-        generation.ended.connect(replies)
         _connect_signals()
         slots = slots_by_queue(settings.worker_queues, settings.worker_concurrency) if work else {}
+        kind = tasks.SERVER if role == "server" else None
+        engine = EmbeddedEngine(
+            resources,
+            slots=slots,
+            lease=settings.lease_seconds,
+            kind=kind,
+            settings=shared_settings.shared(settings),
+        )
         async with (
             _open_notifier(settings, resources) as remind,
-            generation.watch_cancellations(database, bus) as watcher,
+            chat.open_chat(database, settings, bus, shared, resources) as chat_state,
+            generation.open_generation(
+                database, settings, bus, shared, resources.get(Registry), engine, chat.read_conversation
+            ) as generation_state,
         ):
-            resources.add(watcher)
-            kind = tasks.SERVER if role == "server" else None
-            engine = EmbeddedEngine(
-                resources,
-                slots=slots,
-                lease=settings.lease_seconds,
-                kind=kind,
-                settings=shared_settings.shared(settings),
-            )
+            resources.add(chat_state)
+            resources.add(generation_state)
             scheduler = tasks.Scheduler(database, periodic.PERIODIC, poll=1.0 if remind else 5.0, remind=remind)
             resources.add(scheduler)
             resources.add(engine, EmbeddedEngine)
-            resources.add(
-                generation.GenerationBatches(database, settings, bus, resources.get(Registry), generation.RUN, engine)
-            )
             async with database.transaction() as tx:
                 await quotas.ensure_plans(tx, settings, configuration.get(quotas.PlanSettings))
                 await billing.ensure_packs(tx)
@@ -151,7 +146,6 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
             ):
                 inventory.note()
                 yield resources
-            generation.ended.disconnect(replies)
             await resources.get(auth.KeyUses).close()
 
 
@@ -193,7 +187,6 @@ async def _compare_settings(settings: Settings, database: Database, role: Role) 
 
 def _connect_signals() -> None:
     """Let packages react to what happens in others; again is fine."""
-    generation.taken_down.connect(chat.on_taken_down)
     accounts.staff_made.connect(_log_staff)
     accounts.signup_bonus_due.connect(_grant_signup_bonus)
     auth.role_given_by_issuer.connect(_log_role)
