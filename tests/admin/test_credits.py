@@ -80,7 +80,7 @@ async def test_above_the_limit_another_administrator_approves(hortus: Hortus, ro
         assert (again.status_code, again.json()["code"]) == (409, "already_decided")
         assert again.json()["status_now"] == "granted"
     actions = [event["action"] for event in await audit_of(root, target_id=id_of(customer))]
-    assert actions == ["credits.approved", "credits.asked"]
+    assert actions == ["credits.approved", "credits.requested"]
 
 
 async def test_many_small_gifts_count_as_one_large_one(hortus: Hortus, root):

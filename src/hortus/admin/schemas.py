@@ -1,4 +1,4 @@
-"""What several parts of administration share on the wire."""
+"""Request fields shared by several admin routes."""
 
 from typing import Annotated
 
@@ -7,10 +7,10 @@ from pydantic import StringConstraints
 from hortus.core.schemas import Body, Lines
 
 Reason = Annotated[str, StringConstraints(min_length=3, max_length=500, strip_whitespace=True), Lines]
-"""Why an administrator does something; kept beside the audit log, erasable."""
+"""The reason of an administrator's action, stored as an erasable note of the audit log."""
 
 
 class ReasonIn(Body):
-    """Why."""
+    """The reason of the action."""
 
     reason: Reason

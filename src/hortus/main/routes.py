@@ -1,16 +1,16 @@
 """Every api of the product. Only `main` mounts one."""
 
 from hortus.admin.audit import api as audit
-from hortus.admin.content import api as content
 from hortus.admin.coupons import api as admin_coupons
 from hortus.admin.credits import api as given_credits
 from hortus.admin.doctor import api as doctor
-from hortus.admin.money import api as money
+from hortus.admin.moderation import api as content
 from hortus.admin.offers import api as offers
-from hortus.admin.selling import api as selling
+from hortus.admin.payments import api as money
+from hortus.admin.price_list import api as selling
 from hortus.admin.settings import api as shown_settings
+from hortus.admin.tasks import api as work
 from hortus.admin.users import api as admin_users
-from hortus.admin.work import api as work
 from hortus.auth.api import api_keys, identifiers, mfa, oidc, otp, passkeys, password_reset, sessions, users
 from hortus.billing import api as billing
 from hortus.billing.auto_topup import api as auto_topup

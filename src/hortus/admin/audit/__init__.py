@@ -1,5 +1,5 @@
-"""The audit log: who did what to whom, append-only and hash-chained."""
+"""Audit log of administrators' actions: append-only and hash-chained."""
 
-from hortus.admin.audit.service import CONSOLE, Actor, Proof, actor_of, erase_notes, record, verify
+from hortus.admin.audit.service import CONSOLE, Actor, ChainCheck, actor_of, erase_notes, record, verify
 
-__all__ = ["CONSOLE", "Actor", "Proof", "actor_of", "erase_notes", "record", "verify"]
+__all__ = ["CONSOLE", "Actor", "ChainCheck", "actor_of", "erase_notes", "record", "verify"]

@@ -17,7 +17,7 @@ Word = Annotated[str | None, Query(max_length=200, pattern=r"^[\x21-\x7e]+$")]
 
 
 class EventOut(BaseModel):
-    """One deed. Somebody at the console of the machine has no `actor_id`; an erased `note` is null."""
+    """One action. Actions at the command line have no `actor_id`; an erased `note` is null."""
 
     position: int
     at: Time
@@ -33,14 +33,14 @@ class EventOut(BaseModel):
 
 
 class BrokenOut(BaseModel):
-    """One place where the chain does not hold."""
+    """One error in the chain."""
 
     position: int
     what: str
 
 
-class ProofOut(BaseModel):
-    """What was found. Continue with `after=last` until `finished`; note `head` and `head_digest` somewhere else."""
+class ChainCheckOut(BaseModel):
+    """Result of the check. Continue with `after=last` until `finished`; keep `head` and `head_digest` elsewhere."""
 
     intact: bool = Field(description="Nothing broken among the events that were checked")
     finished: bool
@@ -61,7 +61,7 @@ async def list_events(
     target_id: Word = None,
     action: Word = None,
 ) -> Page[EventOut]:
-    """What administrators did, newest first; by actor, target or action."""
+    """Actions of administrators, newest first; filter by actor, target or action."""
     page = await service.find_events(tx, paging, actor_id=actor_id, target_id=target_id, action=action)
     shown = [
         EventOut(
@@ -88,16 +88,16 @@ async def verify(
     tx: ReadTx,
     after: Annotated[int, Query(ge=0, le=2**62)] = 0,
     limit: Annotated[int, Query(ge=1, le=50_000)] = 10_000,
-) -> ProofOut:
-    """Compute the chain of the audit log anew, a stretch at a time, and say whether it holds."""
-    proof = await service.verify(tx, after=after, limit=limit)
-    return ProofOut(
-        intact=not proof.broken,
-        finished=proof.finished,
-        checked=proof.checked,
-        last=proof.last,
-        head=proof.head,
-        head_digest=proof.head_digest,
-        notes_erased=proof.notes_erased,
-        broken=[BrokenOut(**each) for each in proof.broken],
+) -> ChainCheckOut:
+    """Verify the hash chain of the audit log, `limit` events at a time."""
+    check = await service.verify(tx, after=after, limit=limit)
+    return ChainCheckOut(
+        intact=not check.broken,
+        finished=check.finished,
+        checked=check.checked,
+        last=check.last,
+        head=check.head,
+        head_digest=check.head_digest,
+        notes_erased=check.notes_erased,
+        broken=[BrokenOut(**each) for each in check.broken],
     )

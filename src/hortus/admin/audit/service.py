@@ -1,4 +1,4 @@
-"""Append to the chain, read it, prove it."""
+"""Audit log: append events, list them, verify the chain."""
 
 import hashlib
 import hmac
@@ -20,13 +20,13 @@ from hortus.core.errors import Invalid
 
 log = structlog.get_logger()
 GENESIS = "0" * 64
-MOST_TOLD = 20
-"""How many broken places one proof names; the first one is what matters."""
+MAX_ERRORS = 20
+"""Errors listed by one check; the first one matters most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who did it: a user in a role, or somebody at the console of the machine (no id, role `console`)."""
+    """A user in a role, or the operator at the command line (no id, role `console`)."""
 
     user_id: str | None
     role: str
@@ -36,7 +36,7 @@ CONSOLE = Actor(None, "console")
 
 
 def actor_of(caller: Principal) -> Actor:
-    """The caller as the log names them."""
+    """The caller as an actor of the audit log."""
     return Actor(caller.user_id, caller.role)
 
 
@@ -49,10 +49,10 @@ async def record(
     *,
     note: str | None = None,
 ) -> int:
-    """Append what `actor` did to `target` (kind, id) in the transaction that does it; its position in the chain.
+    """Append an action of `actor` on `target` (kind, id) in the transaction that does it. Returns its position.
 
-    `details` bears ids, words and amounts of ours, never a name, address or text of a person; what the
-    administrator wrote goes into `note`. Call it last: from here to the commit nobody else can append.
+    `details` holds ids, constants and amounts, never personal data; the administrator's own text goes into `note`.
+    Call it last: until the commit no other transaction can append.
     """
     end = update(AuditHead).where(AuditHead.id == 1).values(position=AuditHead.position + 1)
     position, previous = (await tx.execute(end.returning(AuditHead.position, AuditHead.digest))).one()
@@ -75,7 +75,7 @@ async def record(
     if note:
         await tx.execute(insert(AuditNote), {"position": position, "salt": salt, "text": note})
     await tx.execute(update(AuditHead).where(AuditHead.id == 1).values(digest=row["digest"]))
-    # Where logs are kept elsewhere, this line lets nobody cut off the end of the chain unseen.
+    # Where logs are shipped to another system, this line reveals a chain whose end was cut off.
     tx.after_commit(lambda: log.info("audit", position=position, action=action, digest=row["digest"]))
     return int(position)
 
@@ -130,11 +130,11 @@ async def find_events(
 
 
 @dataclass(slots=True)
-class Proof:
-    """What a look at a stretch of the chain found. It is whole when `broken` is empty.
+class ChainCheck:
+    """Result of verifying a part of the chain, which is intact when `broken` is empty.
 
-    `last` is the last position looked at and `head` the end of the chain, with its digest: whoever noted them
-    can tell later whether the log still holds what it held.
+    `last` is the last verified position and `head` the end of the chain with its digest. A copy of both, kept
+    elsewhere, detects a log that was rewritten later.
     """
 
     checked: int = 0
@@ -147,41 +147,41 @@ class Proof:
 
     @property
     def finished(self) -> bool:
-        """Whether the look came to the end of the chain."""
+        """Whether the check reached the end of the chain."""
         return self.last >= self.head
 
-    def tell(self, position: int, what: str) -> None:
-        """Note a broken place."""
-        if len(self.broken) < MOST_TOLD:
+    def add_error(self, position: int, what: str) -> None:
+        """Add an error at a position."""
+        if len(self.broken) < MAX_ERRORS:
             self.broken.append({"position": position, "what": what})
 
 
-async def verify(tx: Tx, *, after: int = 0, limit: int = 10_000) -> Proof:
-    """Compute the chain anew over up to `limit` events behind position `after`, notes and end included."""
+async def verify(tx: Tx, *, after: int = 0, limit: int = 10_000) -> ChainCheck:
+    """Recompute the chain over up to `limit` events after position `after`, including notes and the end."""
     newest = select(func.max(AuditEvent.position)).scalar_subquery()
     ends = select(AuditHead.position, AuditHead.digest, func.coalesce(newest, 0)).where(AuditHead.id == 1)
     found = (await tx.execute(ends)).one_or_none()
-    proof = Proof(last=after)
+    check = ChainCheck(last=after)
     if found is None:
-        proof.tell(0, "the end of the chain is gone")
-        return proof
-    proof.head, proof.head_digest, kept = found
-    if kept > proof.head:
-        proof.tell(kept, "an event stands behind the end of the chain")
+        check.add_error(0, "the row of the end of the chain is missing")
+        return check
+    check.head, check.head_digest, kept = found
+    if kept > check.head:
+        check.add_error(kept, "an event lies after the end of the chain")
     if after:
         before = select(AuditEvent.digest).where(AuditEvent.position == after)
-        proof.last_digest = (await tx.execute(before)).scalar_one_or_none() or GENESIS
-    until = min(proof.head, after + limit)
-    while proof.last < until:
-        batch = await _batch(tx, proof.last, min(500, until - proof.last))
+        check.last_digest = (await tx.execute(before)).scalar_one_or_none() or GENESIS
+    until = min(check.head, after + limit)
+    while check.last < until:
+        batch = await _batch(tx, check.last, min(500, until - check.last))
         if not batch:
-            proof.tell(proof.last + 1, "events are missing up to the end of the chain")
-            proof.last = proof.head
-            return proof
-        _look(proof, batch)
-    if proof.finished and not proof.broken and proof.last_digest != proof.head_digest:
-        proof.tell(proof.head, "the end of the chain is not its last event")
-    return proof
+            check.add_error(check.last + 1, "events are missing up to the end of the chain")
+            check.last = check.head
+            return check
+        _verify_batch(check, batch)
+    if check.finished and not check.broken and check.last_digest != check.head_digest:
+        check.add_error(check.head, "the end of the chain is not its last event")
+    return check
 
 
 async def _batch(tx: Tx, after: int, count: int) -> Sequence[Any]:
@@ -195,25 +195,25 @@ async def _batch(tx: Tx, after: int, count: int) -> Sequence[Any]:
     return (await tx.execute(query)).mappings().all()
 
 
-def _look(proof: Proof, batch: Sequence[Any]) -> None:
+def _verify_batch(check: ChainCheck, batch: Sequence[Any]) -> None:
     for row in batch:
         position = row["position"]
-        if position != proof.last + 1:
-            proof.tell(proof.last + 1, "an event is missing")
-        elif row["previous"] != proof.last_digest:
-            proof.tell(position, "the event does not follow the one before it")
+        if position != check.last + 1:
+            check.add_error(check.last + 1, "an event is missing")
+        elif row["previous"] != check.last_digest:
+            check.add_error(position, "the event does not follow the one before it")
         if row["digest"] != _digest(dict(row)):
-            proof.tell(position, "the event was changed")
+            check.add_error(position, "the event was changed")
         if row["text"] is None:
-            proof.notes_erased += int(row["note_digest"] is not None)
+            check.notes_erased += int(row["note_digest"] is not None)
         elif row["note_digest"] is None or _note_digest(row["salt"], row["text"]) != row["note_digest"]:
-            proof.tell(position, "the note was changed")
-        proof.checked += 1
-        proof.last, proof.last_digest = position, row["digest"]
+            check.add_error(position, "the note was changed")
+        check.checked += 1
+        check.last, check.last_digest = position, row["digest"]
 
 
 async def erase_notes(tx: Tx, target_id: str) -> int:
-    """Erase what administrators wrote about somebody, when that person is erased; how many notes that were."""
+    """Erase the notes on actions on an erased user. Returns the number of notes."""
     about = select(AuditEvent.position).where(AuditEvent.target_id == target_id)
     gone = delete(AuditNote).where(AuditNote.position.in_(about)).returning(AuditNote.position)
     return len((await tx.execute(gone.execution_options(synchronize_session=False))).all())

@@ -1,4 +1,4 @@
-"""What administrators did, in a chain that nobody rewrites unseen."""
+"""Tables of the audit log: a hash chain of events, so that later changes are detected."""
 
 from datetime import datetime
 from typing import Any
@@ -10,10 +10,10 @@ from hortus.core.db import Base, append_only, id_type
 
 
 class AuditEvent(Base):
-    """One deed. `digest` covers every other column and the digest before it; no row is ever changed.
+    """One action of an administrator. `digest` covers all other columns and the previous digest; rows are immutable.
 
-    People appear by their ids alone: erasing a user needs no change here. `note_digest` binds the reason that
-    was given, which lies in `audit_notes`.
+    Rows contain user ids only, no personal data, so erasing a user changes nothing here. `note_digest` covers the
+    reason, which is stored in `audit_notes`.
     """
 
     __tablename__ = "audit_events"
@@ -38,7 +38,7 @@ class AuditEvent(Base):
 
 
 class AuditHead(Base):
-    """The end of the chain: one row, whose lock is the right to append."""
+    """End of the chain: one row. Its lock serialises appends."""
 
     __tablename__ = "audit_head"
 
@@ -48,9 +48,9 @@ class AuditHead(Base):
 
 
 class AuditNote(Base):
-    """The reason an administrator wrote. It may speak of a person, so it can be erased; the chain still holds.
+    """The reason an administrator gave. It may contain personal data, so it can be erased; the chain stays valid.
 
-    The salt goes with it, so that nobody finds out by guessing what an erased note said.
+    The salt is erased with it, so that the text cannot be guessed from its digest.
     """
 
     __tablename__ = "audit_notes"

@@ -1,1 +1,1 @@
-"""Making codes for customers, and ending them."""
+"""Coupons: create, list and end them."""

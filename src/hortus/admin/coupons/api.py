@@ -1,10 +1,10 @@
-"""Routes over codes for customers: `/api/admin/coupons`."""
+"""Routes of `/api/admin/coupons`."""
 
 from typing import Annotated
 
 from hortus.admin.audit import actor_of, record
-from hortus.admin.callers import RecentAdmin
 from hortus.admin.coupons.schemas import CouponIn, CouponOut, NewCouponOut, NewCouponsOut, RedemptionOut
+from hortus.admin.deps import RecentAdmin
 from hortus.admin.schemas import ReasonIn
 from hortus.auth import Admin
 from hortus.billing import coupons
@@ -30,7 +30,7 @@ def _show(row: coupons.Coupon) -> CouponOut:
 async def make(
     body: CouponIn, caller: RecentAdmin, tx: WriteTx, settings: SettingsOf, once: IdempotencyHeader
 ) -> NewCouponsOut:
-    """Make codes. They are shown in this answer and nowhere else, to a repetition neither."""
+    """Create coupons. Their codes are returned once; a repeated request does not return them again."""
     await once.first_only(tx, caller.user_id, body, LOST)
     codes = [body.code] if body.code is not None else [coupons.mint() for _ in range(body.count)]
     named = body.model_dump(exclude={"reason", "code", "count", "credits"})
@@ -45,20 +45,20 @@ async def make(
 
 @router.get("", operation_id="admin_list_coupons")
 async def list_all(_caller: Admin, tx: ReadTx, paging: PageParams) -> Page[CouponOut]:
-    """All codes, newest first, without their text."""
+    """All coupons, newest first, without their codes."""
     page = await coupons.find_all(tx, paging)
     return Page(items=[_show(row) for row in page.items], next_cursor=page.next_cursor)
 
 
 @router.get("/{coupon_id}", operation_id="admin_read_coupon")
 async def read(coupon_id: Id, _caller: Admin, tx: ReadTx) -> CouponOut:
-    """One code without its text."""
+    """One coupon without its code."""
     return _show(await coupons.find(tx, coupon_id))
 
 
 @router.get("/{coupon_id}/redemptions", operation_id="admin_list_redemptions")
 async def redemptions(coupon_id: Id, _caller: Admin, tx: ReadTx, paging: PageParams) -> Page[RedemptionOut]:
-    """Who used a code, newest first."""
+    """Redemptions of a coupon, newest first."""
     await coupons.find(tx, coupon_id)
     page = await coupons.redemptions_of(tx, coupon_id, paging)
     shown = [RedemptionOut.model_validate(row, from_attributes=True) for row in page.items]
@@ -67,7 +67,7 @@ async def redemptions(coupon_id: Id, _caller: Admin, tx: ReadTx, paging: PagePar
 
 @router.post("/{coupon_id}/end", operation_id="admin_end_coupon")
 async def end(coupon_id: Id, body: ReasonIn, caller: RecentAdmin, tx: WriteTx) -> CouponOut:
-    """Let nobody use a code any more; again is fine. Orders that hold a use keep their price."""
+    """End a coupon; repeats do nothing. Checkouts that hold a redemption keep their price."""
     if await coupons.end(tx, coupon_id):
         await record(tx, actor_of(caller), "coupon.ended", ("coupon", coupon_id), note=body.reason)
     return _show(await coupons.find(tx, coupon_id))

@@ -1,4 +1,4 @@
-"""Coupons on the wire, as operators see them."""
+"""Request and response bodies of coupons."""
 
 from typing import Annotated, Literal, Self
 
@@ -15,21 +15,21 @@ Code = Annotated[str, StringConstraints(max_length=40, pattern=r"^[A-Za-z0-9-]{4
 Currency = Annotated[str, StringConstraints(max_length=3, pattern=r"^[A-Za-z]{3}$", to_upper=True)]
 Sold = Annotated[str, StringConstraints(max_length=20, pattern=r"^[A-Za-z0-9_-]{1,20}$")]
 VALUES = {"percent": {"percent"}, "amount": {"amount_minor", "currency"}, "credit": {"credits"}}
-"""Which fields say what a kind is worth."""
+"""Value fields that each kind requires."""
 
 
 class CouponIn(Body):
-    """Make one code of your choice, or `count` random ones. A null limit is no limit."""
+    """Create a coupon with the given `code`, or `count` coupons with random codes. A null limit is unlimited."""
 
     kind: CouponKind
     name: Annotated[str, StringConstraints(min_length=1, max_length=80), Line]
     percent: int | None = Field(None, ge=1, le=100)
     amount_minor: int | None = Field(None, gt=0, le=10**12)
     currency: Currency | None = None
-    credits: Micro | None = Field(None, description="Micro-credits that a gift code grants")
-    credit_days: int | None = Field(None, ge=1, le=3650, description="For how many days a gift can be spent")
-    plan: Sold | None = Field(None, description="Only for this plan")
-    pack: Sold | None = Field(None, description="Only for this pack")
+    credits: Micro | None = Field(None, description="Micro-credits that a gift coupon grants")
+    credit_days: int | None = Field(None, ge=1, le=3650, description="Days until credits of a gift expire")
+    plan: Sold | None = Field(None, description="Valid for this plan only")
+    pack: Sold | None = Field(None, description="Valid for this pack only")
     limit_total: int | None = Field(1, ge=1, le=10**9)
     limit_per_user: int | None = Field(1, ge=1, le=10**6)
     starts_at: DateTimeIn | None = None
@@ -43,20 +43,20 @@ class CouponIn(Body):
         values = set().union(*VALUES.values())
         given = {name for name in values if getattr(self, name) is not None}
         if given != VALUES[self.kind]:
-            raise ValueError(f"a coupon of kind {self.kind} takes {' and '.join(sorted(VALUES[self.kind]))} only")
+            raise ValueError(f"kind {self.kind} requires {' and '.join(sorted(VALUES[self.kind]))} and no other value")
         if self.kind == "credit" and (self.plan is not None or self.pack is not None):
-            raise ValueError("a gift is for no plan or pack")
+            raise ValueError("plan and pack must be null for kind credit")
         if self.kind != "credit" and self.credit_days is not None:
-            raise ValueError("only gifts take credit_days")
+            raise ValueError("credit_days is allowed for kind credit only")
         if self.code is not None and (self.count > 1 or sum(map(str.isalnum, self.code)) < 4):
-            raise ValueError("a code of your own is one code with four letters or digits at least")
+            raise ValueError("code needs at least four letters or digits, and count 1")
         if self.ends_at is not None and self.ends_at <= (self.starts_at or clock.now()):
-            raise ValueError("it ends before it starts")
+            raise ValueError("ends_at must be later than starts_at and than now")
         return self
 
 
 class CouponOut(BaseModel):
-    """One code without its text: `hint` is its end. `taken` are the uses that are reserved or done."""
+    """One coupon without its code. `hint` is the end of the code, `taken` counts reserved and used redemptions."""
 
     id: str
     hint: str
@@ -79,19 +79,19 @@ class CouponOut(BaseModel):
 
 
 class NewCouponOut(CouponOut):
-    """A code as it was just made: `code` is shown in this answer and nowhere else."""
+    """A new coupon; `code` is returned in this response only."""
 
     code: Credential
 
 
 class NewCouponsOut(BaseModel):
-    """What was made."""
+    """The new coupons."""
 
     items: list[NewCouponOut]
 
 
 class RedemptionOut(BaseModel):
-    """One use."""
+    """One redemption."""
 
     id: str
     user_id: str

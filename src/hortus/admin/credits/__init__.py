@@ -1,1 +1,1 @@
-"""Giving credits, with a second administrator above a limit."""
+"""Credit grants by administrators, approved by a second administrator above a limit."""

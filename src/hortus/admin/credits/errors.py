@@ -1,24 +1,24 @@
-"""What giving credits can refuse."""
+"""Errors of credit grants by administrators."""
 
 from hortus.core.errors import Conflict, Forbidden, NotFound
 
 
 class CreditRequestNotFound(NotFound):
-    """Nobody asked for that."""
+    """No request has this id."""
 
     code = "credit_request_not_found"
     detail = "There is no such request for credits."
 
 
 class SecondApproverNeeded(Forbidden):
-    """Whoever asked, or would gain, cannot be the second pair of eyes."""
+    """The administrator who requested or receives the credits cannot approve them."""
 
     code, title = "second_approver_needed", "Another administrator must approve this"
-    detail = "Ask another administrator, who neither asked for these credits nor receives them."
+    detail = "Ask an administrator who neither requested nor receives these credits."
 
 
 class AlreadyDecided(Conflict):
-    """It was granted, rejected or reversed before."""
+    """The request was granted, rejected or reversed before."""
 
     code, title = "already_decided", "This was decided already"
-    detail = "Read the request again: `status` says what became of it."
+    detail = "Read the request again: `status` is its current state."

@@ -1,4 +1,4 @@
-"""Given credits on the wire."""
+"""Request and response bodies of credit grants."""
 
 from typing import Annotated, Any, Literal
 
@@ -11,8 +11,8 @@ from hortus.core.schemas import Body, DateTimeIn, MicroCredits, Time
 RequestStatus = Literal["pending", "granted", "rejected", "reversed"]
 
 
-class GiveIn(Body):
-    """Give credits to a user."""
+class CreditGrantIn(Body):
+    """Credits to grant to a user."""
 
     amount: Annotated[str, StringConstraints(max_length=15, pattern=r"^[1-9][0-9]{0,14}$")] = Field(
         description="Micro-credits as a decimal string: `1000000` is one credit"
@@ -29,7 +29,7 @@ class GiveIn(Body):
 
 
 class CreditRequestOut(BaseModel):
-    """One request. `pending` waits for a second administrator; `decided_by` is that one."""
+    """One request. `pending` requires approval by a second administrator, who becomes `decided_by`."""
 
     id: str
     user_id: str
@@ -44,7 +44,7 @@ class CreditRequestOut(BaseModel):
 
 
 class CreditsOut(BaseModel):
-    """What a user has, and a page of how it came and went."""
+    """Balance of a user, and one page of their ledger entries."""
 
     credits: dict[str, str]
     items: list[dict[str, Any]]

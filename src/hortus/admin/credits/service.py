@@ -16,15 +16,15 @@ from hortus.core.db import Tx
 from hortus.core.db.paging import Page, PageRequest, newest
 from hortus.core.errors import Conflict, Forbidden
 
-ALONE_WITHIN = timedelta(hours=24)
-"""What one administrator gave alone within this time counts together: many small grants are a large one."""
+SOLE_GRANT_WINDOW = timedelta(hours=24)
+"""Grants of one administrator without approval are summed over this window and compared with the limit."""
 SHOWN_REASON = "Given by the operator"
-"""What the customer reads in their history; the administrator's own words stay inside."""
+"""Reason shown in the customer's history; the administrator's own text is internal."""
 
 
 @dataclass(frozen=True, slots=True)
-class Gift:
-    """What is to be given: micro-credits, and until when they can be spent."""
+class CreditGrantRequest:
+    """Micro-credits to grant to a user, and when they expire."""
 
     user_id: str
     amount: int
@@ -32,86 +32,86 @@ class Gift:
     expires_at: datetime | None = None
 
 
-async def ask(tx: Tx, caller: Principal, gift: Gift, limit: int) -> CreditRequest:
-    """Give credits, or ask for a second administrator; `limit` in micro-credits is what one may give alone.
+async def request_grant(tx: Tx, caller: Principal, wanted: CreditGrantRequest, limit: int) -> CreditRequest:
+    """Grant credits, or store a request that needs a second administrator's approval.
 
-    A second one is needed above it, counting everything the caller gave alone within a day, and always for
-    oneself. Raises UserNotFound, and Conflict for an account that was erased.
+    Approval is needed when the caller's grants without approval of the last 24 hours exceed `limit` (micro-credits),
+    and always for grants to oneself. Raises UserNotFound, and Conflict for an erased account.
     """
-    await _still_administrator(tx, caller)
-    if await accounts.status_of(tx, gift.user_id) == "deleted":
+    await _lock_administrators(tx, caller)
+    if await accounts.status_of(tx, wanted.user_id) == "deleted":
         raise Conflict("This account was deleted.")
-    needs_second = gift.user_id == caller.user_id or await _given_alone(tx, caller) + gift.amount > limit
+    needs_approval = wanted.user_id == caller.user_id or await _sole_grants(tx, caller) + wanted.amount > limit
     request_id = ids.new()
     row: dict[str, Any] = {
         "id": request_id,
-        "user_id": gift.user_id,
-        "amount": gift.amount,
-        "reason": gift.reason,
-        "status": "pending" if needs_second else "granted",
+        "user_id": wanted.user_id,
+        "amount": wanted.amount,
+        "reason": wanted.reason,
+        "status": "pending" if needs_approval else "granted",
         "asked_by": caller.user_id,
-        "expires_at": gift.expires_at,
+        "expires_at": wanted.expires_at,
         "created_at": clock.now(),
     }
     await tx.execute(insert(CreditRequest), row)
-    made = await find(tx, request_id)
-    if not needs_second:
-        await _grant(tx, made)
-    await _note(tx, caller, made, "credits.asked" if needs_second else "credits.granted", gift.reason)
-    return made
+    request = await find(tx, request_id)
+    if not needs_approval:
+        await _grant(tx, request)
+    await _record(tx, caller, request, "credits.requested" if needs_approval else "credits.granted", wanted.reason)
+    return request
 
 
-async def _given_alone(tx: Tx, caller: Principal) -> int:
-    """The caller holds the lock of administrators, so nothing of theirs is being added meanwhile."""
-    recent = and_(CreditRequest.asked_by == caller.user_id, CreditRequest.created_at > clock.now() - ALONE_WITHIN)
+async def _sole_grants(tx: Tx, caller: Principal) -> int:
+    """Sum of the caller's recent grants without approval. The lock on administrators prevents concurrent ones."""
+    recent = and_(CreditRequest.asked_by == caller.user_id, CreditRequest.created_at > clock.now() - SOLE_GRANT_WINDOW)
     alone = and_(CreditRequest.decided_by.is_(None), CreditRequest.status == "granted")
     given = select(func.coalesce(func.sum(CreditRequest.amount), 0)).where(recent, alone)
     return int((await tx.execute(given)).scalar_one())
 
 
 async def approve(tx: Tx, caller: Principal, request_id: str, reason: str) -> CreditRequest:
-    """Grant what another administrator asked for, once.
+    """Approve another administrator's request, once, and grant the credits.
 
-    Raises CreditRequestNotFound, SecondApproverNeeded for whoever asked or would gain, AlreadyDecided, and
-    Conflict when whoever asked is no administrator any more.
+    Raises CreditRequestNotFound, AlreadyDecided, SecondApproverNeeded when the caller requested or receives the
+    credits, and Conflict when the requester is no longer an administrator.
     """
-    administrators = await _still_administrator(tx, caller)
+    administrators = await _lock_administrators(tx, caller)
     found = await find(tx, request_id)
     if caller.user_id in (found.asked_by, found.user_id):
         raise SecondApproverNeeded
     if found.status == "pending" and found.asked_by not in administrators:
-        raise Conflict("Whoever asked for this is no administrator any more; reject it and ask anew.")
+        raise Conflict("The requester is no longer an administrator; reject this request and create a new one.")
     await _decide(tx, caller, found, "granted")
     await _grant(tx, found)
-    await _note(tx, caller, found, "credits.approved", reason)
+    await _record(tx, caller, found, "credits.approved", reason)
     return found
 
 
 async def reject(tx: Tx, caller: Principal, request_id: str, reason: str) -> CreditRequest:
-    """Refuse what was asked for, or withdraw one's own wish. Raises CreditRequestNotFound, AlreadyDecided."""
-    await _still_administrator(tx, caller)
+    """Reject a request, or withdraw one's own. Raises CreditRequestNotFound, AlreadyDecided."""
+    await _lock_administrators(tx, caller)
     found = await find(tx, request_id)
     await _decide(tx, caller, found, "rejected")
-    await _note(tx, caller, found, "credits.rejected", reason)
+    await _record(tx, caller, found, "credits.rejected", reason)
     return found
 
 
 async def reverse(tx: Tx, caller: Principal, request_id: str, reason: str) -> CreditRequest:
-    """Take back what was given by mistake, once; what is spent already becomes a debt.
+    """Claw back credits granted by mistake, once; the part already spent becomes a debt.
 
-    Raises CreditRequestNotFound, and AlreadyDecided for what was not granted.
+    Raises CreditRequestNotFound, and AlreadyDecided for a request that is not granted.
     """
-    await _still_administrator(tx, caller)
+    await _lock_administrators(tx, caller)
     found = await find(tx, request_id)
     statement = update(CreditRequest).where(CreditRequest.id == request_id, CreditRequest.status == "granted")
-    await _move(tx, found, statement.values(status="reversed"))
+    await _transition(tx, found, statement.values(status="reversed"))
     taken = await ledger.claw_back(tx, grant_reference=_reference(found), reference=f"{_reference(found)}:reversed")
-    await _note(tx, caller, found, "credits.reversed", reason, taken=str(taken))
+    await _record(tx, caller, found, "credits.reversed", reason, taken=str(taken))
     return found
 
 
-async def _still_administrator(tx: Tx, caller: Principal) -> set[str]:
-    """All administrators, locked; whoever was demoted while this call was on its way gives nothing any more."""
+async def _lock_administrators(tx: Tx, caller: Principal) -> set[str]:
+    """All administrators, locked. Raises Forbidden when the caller was demoted meanwhile."""
     administrators = await accounts.lock_administrators(tx)
     if caller.user_id not in administrators:
         raise Forbidden
@@ -120,10 +120,10 @@ async def _still_administrator(tx: Tx, caller: Principal) -> set[str]:
 
 async def _decide(tx: Tx, caller: Principal, found: CreditRequest, status: str) -> None:
     statement = update(CreditRequest).where(CreditRequest.id == found.id, CreditRequest.status == "pending")
-    await _move(tx, found, statement.values(status=status, decided_by=caller.user_id, decided_at=clock.now()))
+    await _transition(tx, found, statement.values(status=status, decided_by=caller.user_id, decided_at=clock.now()))
 
 
-async def _move(tx: Tx, found: CreditRequest, statement: Any) -> None:
+async def _transition(tx: Tx, found: CreditRequest, statement: Any) -> None:
     moved = statement.returning(CreditRequest.id).execution_options(synchronize_session=False)
     if (await tx.execute(moved)).first() is None:
         await tx.refresh(found)
@@ -147,7 +147,7 @@ def _reference(request: CreditRequest) -> str:
     return f"admin:{request.id}"
 
 
-async def _note(tx: Tx, caller: Principal, request: CreditRequest, action: str, reason: str, **more: str) -> None:
+async def _record(tx: Tx, caller: Principal, request: CreditRequest, action: str, reason: str, **more: str) -> None:
     details = {"credit_id": request.id, "amount": str(request.amount), **more}
     await record(tx, actor_of(caller), action, ("user", request.user_id), details, note=reason)
 

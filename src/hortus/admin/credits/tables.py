@@ -1,4 +1,4 @@
-"""Credits that administrators give: asked for by one, and above a limit approved by another."""
+"""Table of credit grants requested by administrators."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from hortus.core.db import Base, id_type
 
 
 class CreditRequest(Base):
-    """One wish to give credits. It leaves `pending` once; `decided_by` is the second administrator, if it took one."""
+    """One request to grant credits. It leaves `pending` once; `decided_by` is the second administrator, if any."""
 
     __tablename__ = "credit_requests"
     __table_args__ = (

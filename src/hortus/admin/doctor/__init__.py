@@ -1,1 +1,1 @@
-"""What is configured, reachable and missing."""
+"""Findings of `hortus doctor` for administrators."""

@@ -17,14 +17,14 @@ class FindingOut(BaseModel):
     """One line of the report, without any secret."""
 
     state: Literal["ok", "missing", "broken"] = Field(
-        description="`ok`; `missing` is optional and not there; `broken` needs the operator"
+        description="`ok`; `missing`: optional and not configured; `broken`: the operator must act"
     )
     what: str
     line: str
 
 
 class FindingsOut(BaseModel):
-    """What `hortus doctor` says, in its order."""
+    """The findings of `hortus doctor`, in its order."""
 
     broken: bool = Field(description="Whether any finding is `broken`; `hortus doctor` exits with 1 then")
     items: list[FindingOut]
@@ -34,12 +34,12 @@ class FindingsOut(BaseModel):
 async def examine(
     _caller: Admin,
     doctor: Annotated[Doctor, resource(Doctor)],
-    check_vendors: Annotated[bool, Query(description="Ask each configured vendor whether it accepts the key")] = False,
+    check_vendors: Annotated[bool, Query(description="Check each configured vendor's key with the vendor")] = False,
 ) -> FindingsOut:
-    """What is configured, reachable and missing, as the process that answers sees it.
+    """Configuration and reachability, as seen by the process that answers.
 
-    The environment and `.env` are read anew; the process goes on with what it read at its start. No vendor is called
-    unless `check_vendors`, which may take 30 seconds and costs nothing.
+    Reads the environment and `.env` again; the running process keeps the settings of its start. Vendors are called
+    only with `check_vendors`, which may take 30 seconds and is free of charge.
     """
     items = [
         FindingOut(state=each.state, what=each.what, line=each.line)

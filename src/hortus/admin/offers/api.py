@@ -1,4 +1,4 @@
-"""Routes over what is sold: `/api/admin/providers`, `/api/admin/models` and `/api/admin/offers`."""
+"""Routes of `/api/admin/providers`, `/api/admin/models` and `/api/admin/offers`."""
 
 from datetime import date
 from typing import Annotated, Literal
@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from hortus import generation, routing
 from hortus.accounts import Principal
 from hortus.admin.audit import actor_of, record
-from hortus.admin.callers import RecentAdmin
+from hortus.admin.deps import RecentAdmin
 from hortus.admin.schemas import Reason
 from hortus.auth import Admin, Staff
 from hortus.core.db import Tx
@@ -22,7 +22,7 @@ router = make_router("/api/admin", "admin")
 
 
 class ProviderOut(BaseModel):
-    """One adapter. `reason` says in one line what it lacks or why it could not be loaded."""
+    """One adapter. `reason` names the missing settings, or why the adapter cannot be loaded."""
 
     id: str
     title: str
@@ -31,13 +31,13 @@ class ProviderOut(BaseModel):
 
 
 class ProvidersOut(BaseModel):
-    """Every adapter that was found."""
+    """All adapters."""
 
     items: list[ProviderOut]
 
 
 class OfferOut(BaseModel):
-    """One provider's version of a model. Breaker and times are those of the process that answers."""
+    """A model at one provider. Breaker and durations are those of the process that answers."""
 
     provider: str
     model: str = Field(description="The vendor's own name for it")
@@ -68,22 +68,22 @@ class CatalogModelOut(BaseModel):
 
 
 class CatalogOut(BaseModel):
-    """The catalogue in force."""
+    """The catalogue in use."""
 
     dated: date
     items: list[CatalogModelOut]
 
 
-class SwitchIn(Body):
-    """Name an offer and say why."""
+class OfferToggleIn(Body):
+    """An offer, and the reason to enable or disable it."""
 
     provider: Annotated[str, StringConstraints(min_length=1, max_length=80)]
     model: Annotated[str, StringConstraints(min_length=1, max_length=120)]
     reason: Reason
 
 
-class SwitchedOut(BaseModel):
-    """How the offer stands now."""
+class OfferToggleOut(BaseModel):
+    """State of the offer after the call."""
 
     provider: str
     model: str
@@ -92,20 +92,20 @@ class SwitchedOut(BaseModel):
 
 @router.get("/providers", operation_id="admin_list_providers")
 async def list_providers(_caller: Staff, resources: AllResources) -> ProvidersOut:
-    """Every provider: whether it is ready, and what it lacks."""
+    """All providers, with their state and missing settings."""
     registry = resources.get(Registry)
     found = []
     for each in registry.all():
-        lacking = each.missing()
-        state: Literal["ready", "not_configured"] = "ready" if lacking is None else "not_configured"
-        found.append(ProviderOut(id=each.id, title=each.title, state=state, reason=lacking))
+        missing = each.missing()
+        state: Literal["ready", "not_configured"] = "ready" if missing is None else "not_configured"
+        found.append(ProviderOut(id=each.id, title=each.title, state=state, reason=missing))
     found += [ProviderOut(id=name, title=name, state="broken", reason=why) for name, why in registry.broken.items()]
     return ProvidersOut(items=found)
 
 
 @router.get("/models", operation_id="admin_list_models")
 async def list_models(_caller: Admin, resources: AllResources) -> CatalogOut:
-    """The catalogue with prices, costs, and how each offer is doing."""
+    """The catalogue with prices, costs, and the state of each offer."""
     catalog, health = resources.get(Catalog), resources.get(OfferHealth)
     statuses = routing.offer_statuses(catalog, resources.get(Registry), health=health)
     items = [
@@ -147,23 +147,23 @@ def _show(each: OfferStatus, health: OfferHealth) -> OfferOut:
 
 
 @router.post("/offers/disable", operation_id="admin_disable_offer")
-async def disable(body: SwitchIn, caller: RecentAdmin, tx: WriteTx, resources: AllResources) -> SwitchedOut:
-    """Sell an offer no more: at once here, within seconds in every process. What is queued passes it over."""
+async def disable(body: OfferToggleIn, caller: RecentAdmin, tx: WriteTx, resources: AllResources) -> OfferToggleOut:
+    """Stop routing to an offer: at once in this process, within seconds in all. Queued generations skip it too."""
     catalog, health = resources.get(Catalog), resources.get(OfferHealth)
     await routing.disable_offer(tx, catalog, health, body.provider, body.model)
-    return await _switched(tx, caller, body, enabled=False)
+    return await _toggled(tx, caller, body, enabled=False)
 
 
 @router.post("/offers/enable", operation_id="admin_enable_offer")
-async def enable(body: SwitchIn, caller: RecentAdmin, tx: WriteTx, resources: AllResources) -> SwitchedOut:
-    """Sell an offer again."""
+async def enable(body: OfferToggleIn, caller: RecentAdmin, tx: WriteTx, resources: AllResources) -> OfferToggleOut:
+    """Route to an offer again."""
     await routing.enable_offer(tx, resources.get(OfferHealth), body.provider, body.model)
-    return await _switched(tx, caller, body, enabled=True)
+    return await _toggled(tx, caller, body, enabled=True)
 
 
-async def _switched(tx: Tx, caller: Principal, body: SwitchIn, *, enabled: bool) -> SwitchedOut:
+async def _toggled(tx: Tx, caller: Principal, body: OfferToggleIn, *, enabled: bool) -> OfferToggleOut:
     action = "offer.enabled" if enabled else "offer.disabled"
     details = {"provider": body.provider, "model": body.model}
     target = ("offer", f"{body.provider}/{body.model}"[:200])
     await record(tx, actor_of(caller), action, target, details, note=body.reason)
-    return SwitchedOut(provider=body.provider, model=body.model, enabled=enabled)
+    return OfferToggleOut(provider=body.provider, model=body.model, enabled=enabled)

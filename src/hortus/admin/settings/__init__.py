@@ -1,1 +1,1 @@
-"""How this installation is set up, without its secrets."""
+"""Settings in force, without secrets."""

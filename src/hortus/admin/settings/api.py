@@ -14,7 +14,7 @@ router = make_router("/api/admin/settings", "admin")
 
 
 class SettingsOut(BaseModel):
-    """The settings in force by their names; of secrets only whether they are set."""
+    """The settings in force by name; for secrets only whether they are set."""
 
     settings: dict[str, Any]
     secrets: dict[str, bool]
@@ -22,6 +22,6 @@ class SettingsOut(BaseModel):
 
 @router.get("", operation_id="admin_read_settings")
 async def read_settings(_caller: Admin, settings: Annotated[Settings, resource(Settings)]) -> SettingsOut:
-    """How this installation is set up, without its secrets. Settings are changed in the environment."""
+    """The settings in force, without secrets. Change them in the environment."""
     values, secrets = service.shown(settings)
     return SettingsOut(settings=values, secrets=secrets)

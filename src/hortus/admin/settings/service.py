@@ -1,4 +1,4 @@
-"""The settings in force. What could be a secret is told as set or not set, and never shown."""
+"""Settings in force. Values that may be secrets are reported as set or not set, never shown."""
 
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,12 @@ SECRET_WORDS = ("secret", "password", "token", "key")
 
 
 def shown(settings: Settings) -> tuple[dict[str, Any], dict[str, bool]]:
-    """(settings by name in capitals, secrets by name and whether they are set)."""
+    """(values by upper-case name, secrets by name and whether they are set)."""
     values: dict[str, Any] = {}
     secrets: dict[str, bool] = {}
-    for name, known in type(settings).model_fields.items():
+    for name, declared in type(settings).model_fields.items():
         value = getattr(settings, name)
-        alias = known.validation_alias
+        alias = declared.validation_alias
         shown_as = str(alias.choices[0]) if isinstance(alias, AliasChoices) else name.upper()
         if _is_secret(name, value):
             secrets[shown_as] = _is_set(value)
@@ -47,7 +47,7 @@ def _plain(value: Any) -> Any:
 
 
 def _without_credentials(text: str) -> str:
-    """A URL without user, password and query, where such things are carried; any other text as it is."""
+    """A URL without user, password and query; any other text unchanged, unless it contains `@`."""
     if "://" not in text:
         return text if "@" not in text else "(hidden)"
     try:
@@ -55,5 +55,5 @@ def _without_credentials(text: str) -> str:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         return "(hidden)"
-    place = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{place}{f':{port}' if port else ''}{parts.path}"
+    location = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{location}{f':{port}' if port else ''}{parts.path}"

@@ -1,1 +1,1 @@
-"""Users: search, suspend, give roles, sign out."""
+"""Users: search, suspend, change roles, sign out."""

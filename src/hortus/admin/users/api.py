@@ -8,12 +8,12 @@ from fastapi import Query
 from hortus import accounts, auth
 from hortus.accounts import Principal
 from hortus.admin.audit import actor_of, record
-from hortus.admin.callers import RecentAdmin
+from hortus.admin.deps import RecentAdmin
 from hortus.admin.schemas import ReasonIn
 from hortus.admin.users import service
 from hortus.admin.users.schemas import (
-    PersonDetailsOut,
-    PersonOut,
+    AdminUserDetailsOut,
+    AdminUserOut,
     RoleIn,
     RoleName,
     SignedOutOut,
@@ -39,50 +39,50 @@ async def list_users(
     q: Annotated[str | None, Query(min_length=1, max_length=254, pattern=r"^[^\x00]+$")] = None,
     role: RoleName | None = None,
     status: StatusName | None = None,
-) -> Page[PersonOut]:
-    """Users, newest first. `q` is an id, or how an e-mail address or mobile number begins."""
+) -> Page[AdminUserOut]:
+    """Users, newest first. `q` is an id, or the start of an email address or mobile number."""
     found = await accounts.find_people(tx, paging, query=q, role=role, status=status)
-    return Page(items=[PersonOut(**asdict(person)) for person in found.items], next_cursor=found.next_cursor)
+    return Page(items=[AdminUserOut(**asdict(person)) for person in found.items], next_cursor=found.next_cursor)
 
 
 @router.get("/{user_id}", operation_id="admin_read_user")
-async def read_user(user_id: Id, _caller: Staff, tx: ReadTx, settings: SettingsOf) -> PersonDetailsOut:
-    """One user: identifiers, devices, plan and windows."""
-    return await service.look_at(tx, settings, user_id)
+async def read_user(user_id: Id, _caller: Staff, tx: ReadTx, settings: SettingsOf) -> AdminUserDetailsOut:
+    """One user with identifiers, credentials, plan and quota."""
+    return await service.get_details(tx, settings, user_id)
 
 
 @router.post("/{user_id}/suspend", operation_id="admin_suspend_user")
 async def suspend(
     user_id: Id, body: ReasonIn, caller: RecentAdmin, tx: WriteTx, settings: SettingsOf
-) -> PersonDetailsOut:
-    """Refuse the user from their next call on, wherever it arrives; nothing of theirs is deleted."""
+) -> AdminUserDetailsOut:
+    """Reject all further calls of the user, in every process; no data is deleted."""
     await accounts.suspend(tx, user_id)
     await auth.tell_user(tx, user_id, "account_suspended", time=auth.moment())
-    return await _done(tx, settings, caller, user_id, "user.suspended", body.reason)
+    return await _record_and_read(tx, settings, caller, user_id, "user.suspended", body.reason)
 
 
 @router.post("/{user_id}/unsuspend", operation_id="admin_unsuspend_user")
 async def unsuspend(
     user_id: Id, body: ReasonIn, caller: RecentAdmin, tx: WriteTx, settings: SettingsOf
-) -> PersonDetailsOut:
-    """Let the user in again."""
+) -> AdminUserDetailsOut:
+    """End the suspension of a user."""
     await accounts.unsuspend(tx, user_id)
-    return await _done(tx, settings, caller, user_id, "user.unsuspended", body.reason)
+    return await _record_and_read(tx, settings, caller, user_id, "user.unsuspended", body.reason)
 
 
 @router.post("/{user_id}/role", operation_id="admin_give_role")
 async def give_role(
     user_id: Id, body: RoleIn, caller: RecentAdmin, tx: WriteTx, settings: SettingsOf
-) -> PersonDetailsOut:
-    """Promote or demote; in force at the user's next call. The last administrator stays one."""
+) -> AdminUserDetailsOut:
+    """Change the role of a user, from their next call on. The last administrator cannot be demoted."""
     before = await accounts.give_role(tx, user_id, body.role)
     details = {"from": before, "to": body.role}
-    return await _done(tx, settings, caller, user_id, "user.role_given", body.reason, details)
+    return await _record_and_read(tx, settings, caller, user_id, "user.role_given", body.reason, details)
 
 
 @router.post("/{user_id}/sign-out", operation_id="admin_sign_out_user")
 async def sign_out(user_id: Id, body: ReasonIn, caller: RecentAdmin, tx: WriteTx) -> SignedOutOut:
-    """End every session of the user on every device, and tell them."""
+    """End all sessions of the user and notify them."""
     ended = await accounts.sign_out_everywhere(tx, user_id)
     if ended:
         await auth.tell_user(tx, user_id, "signed_out", time=auth.moment())
@@ -91,7 +91,7 @@ async def sign_out(user_id: Id, body: ReasonIn, caller: RecentAdmin, tx: WriteTx
     return SignedOutOut(sessions_ended=ended)
 
 
-async def _done(
+async def _record_and_read(
     tx: Tx,
     settings: Settings,
     caller: Principal,
@@ -99,7 +99,7 @@ async def _done(
     action: str,
     reason: str,
     details: dict[str, str] | None = None,
-) -> PersonDetailsOut:
-    shown = await service.look_at(tx, settings, user_id)
+) -> AdminUserDetailsOut:
+    shown = await service.get_details(tx, settings, user_id)
     await record(tx, actor_of(caller), action, ("user", user_id), details, note=reason)
     return shown

@@ -1,4 +1,4 @@
-"""Users as staff see them."""
+"""Request and response bodies of users."""
 
 from typing import Annotated, Any, Literal
 
@@ -11,8 +11,8 @@ RoleName = Literal["user", "support", "admin"]
 StatusName = Literal["active", "suspended", "closing", "deleted"]
 
 
-class PersonOut(BaseModel):
-    """One line of the directory."""
+class AdminUserOut(BaseModel):
+    """One user in a list."""
 
     id: str
     name: str | None
@@ -23,18 +23,18 @@ class PersonOut(BaseModel):
     created_at: Time
 
 
-class ReachedOut(BaseModel):
-    """How a user is reached."""
+class AdminIdentifierOut(BaseModel):
+    """An email address or mobile number of a user."""
 
     kind: str
     value: str
     verified_at: Time | None
 
 
-class PersonDetailsOut(PersonOut):
-    """One user with what they may do and have done; money stands under `/credits`."""
+class AdminUserDetailsOut(AdminUserOut):
+    """One user with identifiers, credentials, plan and quota; balances are under `/credits`."""
 
-    identifiers: list[ReachedOut]
+    identifiers: list[AdminIdentifierOut]
     has_password: bool
     passkeys: int
     live_sessions: int
@@ -45,13 +45,13 @@ class PersonDetailsOut(PersonOut):
 
 
 class RoleIn(Body):
-    """Promote or demote."""
+    """The new role."""
 
     role: RoleName
     reason: Reason
 
 
 class SignedOutOut(BaseModel):
-    """How many devices were signed out."""
+    """Number of sessions ended."""
 
     sessions_ended: int

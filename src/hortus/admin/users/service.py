@@ -1,21 +1,21 @@
-"""One user, gathered from the features that know something of them."""
+"""Details of one user, from accounts and quotas."""
 
 from dataclasses import asdict
 
 from hortus import accounts, auth, quotas
-from hortus.admin.users.schemas import PersonDetailsOut, ReachedOut
+from hortus.admin.users.schemas import AdminIdentifierOut, AdminUserDetailsOut
 from hortus.core.clock import iso
 from hortus.core.db import Tx
 from hortus.core.settings import Settings
 
 
-async def look_at(tx: Tx, settings: Settings, user_id: str) -> PersonDetailsOut:
-    """The details of a user, without money; raises UserNotFound."""
+async def get_details(tx: Tx, settings: Settings, user_id: str) -> AdminUserDetailsOut:
+    """The details of a user, without balances. Raises UserNotFound."""
     found = await accounts.person_details(tx, user_id)
     used = await quotas.usage(tx, user_id, zone=settings.zone)
-    return PersonDetailsOut(
+    return AdminUserDetailsOut(
         **asdict(found.person),
-        identifiers=[ReachedOut(**asdict(each)) for each in found.identifiers],
+        identifiers=[AdminIdentifierOut(**asdict(each)) for each in found.identifiers],
         has_password=found.has_password,
         passkeys=await auth.passkey_count(tx, user_id),
         live_sessions=found.live_sessions,

@@ -1,4 +1,4 @@
-"""Who may do what is dangerous."""
+"""FastAPI dependencies of the admin routes."""
 
 from typing import Annotated
 
@@ -8,9 +8,9 @@ from hortus.accounts import Principal
 from hortus.auth import Admin, RecentCaller
 
 
-async def _recent_admin(caller: Admin, _proved: RecentCaller) -> Principal:
+async def _recent_admin(caller: Admin, _recent: RecentCaller) -> Principal:
     return caller
 
 
 RecentAdmin = Annotated[Principal, Depends(_recent_admin)]
-"""An administrator who proved who they are within the last ten minutes."""
+"""An administrator who authenticated within the last ten minutes."""

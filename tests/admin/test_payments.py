@@ -84,7 +84,7 @@ async def test_a_payment_is_found_and_given_back_once(shop: Hortus, root):
     assert (await root.post(path, json=WHY)).json()["code"] == "cannot_refund"
     assert await available(customer) == before
     told = Counter(event["action"] for event in await audit_of(root, target_id=paid["id"]))
-    assert told["payment.refund_asked"] >= 2
+    assert told["payment.refund_requested"] >= 2
     assert told["payment.refunded"] >= 2
     await holds(shop)
 

@@ -1,4 +1,4 @@
-"""Routes over what customers made: `/api/admin/generations`."""
+"""Routes of `/api/admin/generations`."""
 
 from typing import Annotated, Any
 
@@ -6,7 +6,7 @@ from pydantic import Field
 
 from hortus import generation
 from hortus.admin.audit import actor_of, record
-from hortus.admin.callers import RecentAdmin
+from hortus.admin.deps import RecentAdmin
 from hortus.admin.schemas import ReasonIn
 from hortus.auth import Admin, Staff
 from hortus.core.db.paging import Page
@@ -20,8 +20,8 @@ router = make_router("/api/admin/generations", "admin")
 SettingsOf = Annotated[Settings, resource(Settings)]
 
 
-class WorkOut(generation.GenerationOut):
-    """One generation as staff sees it."""
+class AdminGenerationOut(generation.GenerationOut):
+    """One generation with its owner and moderation state."""
 
     user_id: str
     retry_of: str | None
@@ -29,8 +29,8 @@ class WorkOut(generation.GenerationOut):
     taken_down_at: Time | None
 
 
-class WorkCostOut(WorkOut):
-    """The same with what it cost us, and what was withheld when it was taken down."""
+class GenerationCostOut(AdminGenerationOut):
+    """One generation with its cost and the outputs withheld by a takedown."""
 
     cost: MicroCredits | None = Field(description="What the vendor charged, in millionths of `cost_currency`")
     cost_currency: str | None
@@ -38,16 +38,17 @@ class WorkCostOut(WorkOut):
 
 
 def _fields(row: Any, settings: Settings) -> dict[str, Any]:
-    marks = {name: getattr(row, name) for name in ("user_id", "retry_of", "deleted_at", "taken_down_at")}
-    return generation.generation_out(row, settings, staff=True).model_dump() | marks
+    extra = {name: getattr(row, name) for name in ("user_id", "retry_of", "deleted_at", "taken_down_at")}
+    return generation.generation_out(row, settings, staff=True).model_dump() | extra
 
 
-def _with_cost(row: Any, settings: Settings) -> WorkCostOut:
-    return WorkCostOut(**_fields(row, settings), cost=row.cost, cost_currency=row.cost_currency, withheld=row.withheld)
+def _with_cost(row: Any, settings: Settings) -> GenerationCostOut:
+    fields = _fields(row, settings)
+    return GenerationCostOut(**fields, cost=row.cost, cost_currency=row.cost_currency, withheld=row.withheld)
 
 
 @router.get("", operation_id="admin_list_generations")
-async def list_works(
+async def list_generations(
     _caller: Staff,
     tx: ReadTx,
     paging: PageParams,
@@ -56,18 +57,18 @@ async def list_works(
     kind: generation.Kind | None = None,
     failed: bool = False,
     taken_down: bool = False,
-) -> Page[WorkOut]:
-    """What everybody made, newest first; what its owner deleted comes without prompt and text."""
+) -> Page[AdminGenerationOut]:
+    """Generations of all users, newest first. Deleted ones have no prompt and text."""
     page = await generation.list_of_all_users(
         tx, paging, user_id=user_id, kind=kind, failed=failed, taken_down=taken_down
     )
-    shown = [WorkOut(**_fields(row, settings)) for row in page.items]
+    shown = [AdminGenerationOut(**_fields(row, settings)) for row in page.items]
     return Page(items=shown, next_cursor=page.next_cursor)
 
 
 @router.get("/{generation_id}", operation_id="admin_read_generation")
-async def read_work(generation_id: Id, _caller: Admin, tx: ReadTx, settings: SettingsOf) -> WorkCostOut:
-    """One generation, whoever's it is, with its cost and what was withheld."""
+async def read_generation(generation_id: Id, _caller: Admin, tx: ReadTx, settings: SettingsOf) -> GenerationCostOut:
+    """One generation of any user, with its cost and withheld outputs."""
     return _with_cost(await generation.find_of_any_user(tx, generation_id), settings)
 
 
@@ -79,8 +80,8 @@ async def take_down(
     tx: WriteTx,
     settings: SettingsOf,
     bus: Annotated[Bus, resource(Bus)],
-) -> WorkCostOut:
-    """Let nobody fetch this work any more; its owner reads `taken_down`. A live one is cancelled, uncharged."""
+) -> GenerationCostOut:
+    """Block access to a generation; its owner reads `taken_down`. A running one is cancelled without a charge."""
     row = await generation.take_down(tx, bus, generation_id)
     shown = _with_cost(row, settings)
     details = {"user_id": row.user_id, "kind": row.kind}

@@ -9,19 +9,19 @@ from fastapi.responses import JSONResponse
 
 from hortus import billing, generation
 from hortus.admin.audit import actor_of, record
-from hortus.admin.callers import RecentAdmin
-from hortus.admin.money import service
-from hortus.admin.money.schemas import (
+from hortus.admin.deps import RecentAdmin
+from hortus.admin.payments import service
+from hortus.admin.payments.schemas import (
+    AdminPaymentOut,
     AssignIn,
-    BackOut,
+    DocumentSummaryOut,
     MarginList,
     MarginOut,
-    MoneyOut,
-    PaperOut,
     PaymentDetailsOut,
     RefundIn,
     RevenueList,
     RevenueOut,
+    ReversalOut,
     WebhookEventDetailsOut,
     WebhookEventOut,
 )
@@ -54,72 +54,72 @@ async def list_payments(
     status: billing.PaymentStatus | None = None,
     since: DateTimeIn | None = None,
     until: DateTimeIn | None = None,
-) -> Page[MoneyOut]:
-    """Payments, newest first. `status=unmatched` are those that fit no order; the times are those of the booking."""
+) -> Page[AdminPaymentOut]:
+    """Payments, newest first. `status=unmatched` are those without a checkout. Times are booking times."""
     page = await billing.find_payments(
         tx, paging, user_id=user_id, vendor_id=vendor_id, status=status, since=since, until=until
     )
-    return Page(items=[MoneyOut.of(row) for row in page.items], next_cursor=page.next_cursor)
+    return Page(items=[AdminPaymentOut.of(row) for row in page.items], next_cursor=page.next_cursor)
 
 
 @router.get("/payments/{payment_id}", operation_id="admin_read_payment")
 async def read_payment(payment_id: Id, _caller: Staff, tx: ReadTx) -> PaymentDetailsOut:
-    """One payment, what went back of it, and its papers."""
-    return await _look(tx, payment_id)
+    """One payment with its refunds, disputes, invoices and credit notes."""
+    return await _read_payment(tx, payment_id)
 
 
 @router.post("/payments/{payment_id}/refund", operation_id="admin_refund_payment", response_model=PaymentDetailsOut)
 async def refund_payment(
     payment_id: Id, body: RefundIn, caller: RecentAdmin, resources: AllResources, once: IdempotencyHeader
 ) -> JSONResponse:
-    """Give a payment back, all that is left of it or a part, once per `Idempotency-Key`. Its credit goes with it."""
+    """Refund the rest of a payment, or a part, once per `Idempotency-Key`. Its credits are clawed back."""
     once.key = once.key or ids.new()
     claim = once.claim(caller.user_id, body)
     assert claim is not None  # noqa: S101 - there is a key
     key = f"admin:{caller.user_id}:{once.key}"
     first = await service.refund(resources, caller, payment_id, body.amount_minor, body.reason, claim, key)
     async with resources.get(Database).snapshot() as tx:
-        shown = await _look(tx, payment_id)
+        shown = await _read_payment(tx, payment_id)
     headers = None if first else {"Idempotency-Replayed": "true"}
     return JSONResponse(shown.model_dump(mode="json"), headers=headers)
 
 
 @router.post("/payments/{payment_id}/assign", operation_id="admin_assign_payment")
 async def assign_payment(payment_id: Id, body: AssignIn, caller: RecentAdmin, tx: WriteTx) -> PaymentDetailsOut:
-    """Assign a payment that fits no order: to an unpaid order, whose credit is granted, or to a user without credit."""
+    """Assign an unmatched payment: to an unpaid checkout, which grants its credits, or to a user without a grant."""
     if body.checkout_id is not None:
         await billing.assign_to_checkout(tx, payment_id, body.checkout_id)
     else:
         await billing.assign_to_user(tx, payment_id, body.user_id or "")
-    shown = await _look(tx, payment_id)
+    shown = await _read_payment(tx, payment_id)
     details = {"user_id": shown.user_id, "checkout_id": shown.checkout_id}
     await record(tx, actor_of(caller), "payment.assigned", ("payment", payment_id), details, note=body.reason)
     return shown
 
 
-async def _look(tx: Tx, payment_id: str) -> PaymentDetailsOut:
-    looked = await billing.get_payment(tx, payment_id)
+async def _read_payment(tx: Tx, payment_id: str) -> PaymentDetailsOut:
+    found = await billing.get_payment(tx, payment_id)
     return PaymentDetailsOut(
-        **dict(MoneyOut.of(looked.payment)),
-        refunds=[_back(row, row.refunded_at) for row in looked.refunds],
-        disputes=[_back(row, row.opened_at) for row in looked.disputes],
-        papers=[PaperOut.model_validate(row, from_attributes=True) for row in looked.invoices],
+        **dict(AdminPaymentOut.of(found.payment)),
+        refunds=[_back(row, row.refunded_at) for row in found.refunds],
+        disputes=[_back(row, row.opened_at) for row in found.disputes],
+        papers=[DocumentSummaryOut.model_validate(row, from_attributes=True) for row in found.invoices],
     )
 
 
-def _back(row: Any, at: datetime) -> BackOut:
+def _back(row: Any, at: datetime) -> ReversalOut:
     status = getattr(row, "status", None)
-    return BackOut(id=row.id, vendor_id=row.vendor_id, amount_minor=row.amount_minor, status=status, at=at)
+    return ReversalOut(id=row.id, vendor_id=row.vendor_id, amount_minor=row.amount_minor, status=status, at=at)
 
 
-# What gateways told ----------------------------------------------------------
+# Webhook events --------------------------------------------------------------
 
 
 @router.get("/webhook-events", operation_id="admin_list_webhook_events")
 async def list_events(
     _caller: Staff, tx: ReadTx, paging: PageParams, status: billing.EventStatus | None = None
 ) -> Page[WebhookEventOut]:
-    """News from gateways, newest first; `status=dead` was tried too often."""
+    """Webhook events, newest first; `status=dead` failed too often."""
     page = await billing.find_webhook_events(tx, paging, status=status)
     shown = [WebhookEventOut.model_validate(row, from_attributes=True) for row in page.items]
     return Page(items=shown, next_cursor=page.next_cursor)
@@ -127,7 +127,7 @@ async def list_events(
 
 @router.get("/webhook-events/{event_id}", operation_id="admin_read_webhook_event")
 async def read_event(event_id: Id, _caller: Admin, tx: ReadTx) -> WebhookEventDetailsOut:
-    """One piece of news with its body, which may speak of a person."""
+    """One webhook event with its body, which may contain personal data."""
     row = await billing.webhook_event(tx, event_id)
     shown = WebhookEventOut.model_validate(row, from_attributes=True)
     body = row.body.decode(errors="replace") if row.body is not None else None
@@ -136,7 +136,7 @@ async def read_event(event_id: Id, _caller: Admin, tx: ReadTx) -> WebhookEventDe
 
 @router.post("/webhook-events/{event_id}/replay", operation_id="admin_replay_webhook_event")
 async def replay_event(event_id: Id, body: ReasonIn, caller: RecentAdmin, tx: WriteTx) -> WebhookEventOut:
-    """Ask the gateway once more about what this news named; whatever is known already has no effect again."""
+    """Process a webhook event again: fetch its object from the gateway and apply the current state, at most once."""
     await billing.replay(tx, event_id)
     shown = WebhookEventOut.model_validate(await billing.webhook_event(tx, event_id), from_attributes=True)
     details = {"gateway": shown.gateway, "kind": shown.kind}
@@ -144,14 +144,14 @@ async def replay_event(event_id: Id, body: ReasonIn, caller: RecentAdmin, tx: Wr
     return shown
 
 
-# What it brought in ----------------------------------------------------------
+# Revenue and margins ---------------------------------------------------------
 
 
 @router.get("/revenue", operation_id="admin_read_revenue")
 async def read_revenue(
     _caller: Admin, tx: ReadTx, settings: SettingsOf, months: Annotated[int, Query(ge=1, le=24)] = 12
 ) -> RevenueList:
-    """The last months up to this one: money, recurring revenue, subscriptions that began and ended."""
+    """Payments, recurring revenue, new and cancelled subscriptions of the last months, including this one."""
     this = clock.now().astimezone(settings.zone).date().replace(day=1)
     first = _start(this, -(months - 1), settings.zone).date()
     items = []
@@ -179,7 +179,7 @@ async def read_revenue(
 
 @router.get("/margins", operation_id="admin_read_margins")
 async def read_margins(_caller: Admin, tx: ReadTx, settings: SettingsOf, month: Month | None = None) -> MarginList:
-    """What each model brought in and cost in one month (this one unless said)."""
+    """Revenue and cost of each model in one month (default: the current one)."""
     named = month or f"{clock.now().astimezone(settings.zone):%Y-%m}"
     first = date(int(named[:4]), int(named[5:]), 1)
     found = await generation.margins(tx, _start(first, 0, settings.zone), _start(first, 1, settings.zone))
@@ -201,5 +201,5 @@ async def read_margins(_caller: Admin, tx: ReadTx, settings: SettingsOf, month: 
 
 
 def _start(first: date, months: int, zone: ZoneInfo) -> datetime:
-    """The moment at which the month begins that is so many months after the one of `first`."""
+    """The time at which the month begins that is `months` after the month of `first`."""
     return clock.months_later(datetime.combine(first, time(), zone), months)

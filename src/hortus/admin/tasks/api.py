@@ -1,4 +1,4 @@
-"""Routes over background work: `/api/admin/queues` and `/api/admin/tasks`."""
+"""Routes of `/api/admin/queues` and `/api/admin/tasks`."""
 
 from typing import Annotated, Any, Literal
 
@@ -20,7 +20,7 @@ QueueName = Literal["interactive", "media", "mail", "maintenance"]
 
 
 class CountOut(BaseModel):
-    """How much of one status there is in one queue."""
+    """Number of tasks of one status in one queue."""
 
     queue: str
     status: str
@@ -40,14 +40,14 @@ class WorkerOut(BaseModel):
 
 
 class QueuesOut(BaseModel):
-    """How background work stands."""
+    """Queues and worker processes."""
 
     queues: list[CountOut]
     workers: list[WorkerOut]
 
 
 class TaskOut(BaseModel):
-    """One task. `error` is what went wrong last, in words for operators."""
+    """One task. `error` is the last error, for operators."""
 
     id: str
     name: str
@@ -68,9 +68,9 @@ class TaskOut(BaseModel):
 
 
 class TaskDetailsOut(TaskOut):
-    """One task with what it carries."""
+    """One task with its payload."""
 
-    payload: dict[str, Any] | None = Field(description="Null where it may hold what nobody must read")
+    payload: dict[str, Any] | None = Field(description="Null when it may contain confidential data")
 
 
 def _fields(row: Any) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def _fields(row: Any) -> dict[str, Any]:
 
 @router.get("/queues", operation_id="admin_read_queues")
 async def read_queues(_caller: Staff, tx: ReadTx) -> QueuesOut:
-    """What waits, runs and died, by queue, and which processes work on it."""
+    """Number of tasks by queue and status, and the worker processes."""
     counted = sorted(await tasks.counts(tx), key=lambda each: (each["queue"], each["status"]))
     working = await tasks.workers(tx)
     return QueuesOut(
@@ -105,7 +105,7 @@ async def list_tasks(
 
 @router.get("/tasks/{task_id}", operation_id="admin_read_task")
 async def read_task(task_id: Id, _caller: Admin, tx: ReadTx) -> TaskDetailsOut:
-    """One task with what it carries; messages stay sealed."""
+    """One task with its payload; payloads of messages stay encrypted."""
     row = await tasks.find_task(tx, task_id)
     payload = None if tasks.hides_payload(row) else row.payload
     return TaskDetailsOut(**_fields(row), payload=payload)
@@ -113,7 +113,7 @@ async def read_task(task_id: Id, _caller: Admin, tx: ReadTx) -> TaskDetailsOut:
 
 @router.post("/tasks/{task_id}/requeue", operation_id="admin_requeue_task")
 async def requeue(task_id: Id, body: ReasonIn, caller: Admin, tx: WriteTx) -> TaskOut:
-    """Give a dead letter all its attempts again; 409 when it is not dead or the same work is on its way."""
+    """Requeue a dead letter with all its attempts; 409 when it is not dead or the same task is queued."""
     name = await tasks.requeue(tx, task_id)
     await record(tx, actor_of(caller), "task.requeued", ("task", task_id), {"name": name}, note=body.reason)
     return TaskOut(**_fields(await tasks.find_task(tx, task_id)))
@@ -121,7 +121,7 @@ async def requeue(task_id: Id, body: ReasonIn, caller: Admin, tx: WriteTx) -> Ta
 
 @router.post("/tasks/{task_id}/cancel", operation_id="admin_cancel_task")
 async def cancel(task_id: Id, body: ReasonIn, caller: Admin, tx: WriteTx, resources: AllResources) -> TaskOut:
-    """End a queued or running task; a generation it worked for fails and is not charged."""
+    """Cancel a queued or running task; its generation fails without a charge."""
     name = await tasks.cancel(tx, resources, task_id)
     await record(tx, actor_of(caller), "task.cancelled", ("task", task_id), {"name": name}, note=body.reason)
     return TaskOut(**_fields(await tasks.find_task(tx, task_id)))

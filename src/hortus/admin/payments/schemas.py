@@ -1,4 +1,4 @@
-"""Money on the wire, for the operator's people."""
+"""Request and response bodies of payments, webhook events, revenue and margins."""
 
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -10,14 +10,14 @@ from hortus.core.schemas import Body, Id, MicroCredits, Time
 
 
 class RefundIn(Body):
-    """Give money back: all that is left of the payment, or `amount_minor` of it."""
+    """A refund of `amount_minor`, or of the rest of the payment."""
 
     amount_minor: Annotated[int, Field(gt=0, le=10**12)] | None = None
     reason: Reason
 
 
 class AssignIn(Body):
-    """Assign an unmatched payment to an unpaid order of credit, or to a user without credit: one of the two."""
+    """Assign an unmatched payment either to an unpaid checkout of a pack, or to a user without a grant."""
 
     checkout_id: Id | None = None
     user_id: Id | None = None
@@ -26,14 +26,14 @@ class AssignIn(Body):
     @model_validator(mode="after")
     def _is_one(self) -> "AssignIn":
         if (self.checkout_id is None) == (self.user_id is None):
-            raise ValueError("give either `checkout_id` or `user_id`")
+            raise ValueError("pass either `checkout_id` or `user_id`")
         return self
 
 
-class MoneyOut(BaseModel):
-    """A payment as staff sees it. `unmatched` fits no order: it granted nothing and waits for somebody to act.
+class AdminPaymentOut(BaseModel):
+    """A payment. `unmatched` fits no checkout: it granted nothing and an administrator must assign or refund it.
 
-    `user_id` is null while nobody is known to have paid it.
+    `user_id` is null while the payer is unknown.
     """
 
     id: str
@@ -58,8 +58,8 @@ class MoneyOut(BaseModel):
     created_at: Time
 
     @classmethod
-    def of(cls, row: Any) -> "MoneyOut":
-        """From the row."""
+    def of(cls, row: Any) -> "AdminPaymentOut":
+        """Build it from the row of a payment."""
         status = "paid"
         if row.disputed_minor:
             status = "disputed"
@@ -67,11 +67,11 @@ class MoneyOut(BaseModel):
             status = "refunded" if row.refunded_minor >= row.amount_minor else "partly_refunded"
         elif row.kind == "unmatched":
             status = "unmatched"
-        same = {name: getattr(row, name) for name in cls.model_fields if name != "status"}
-        return cls.model_validate(same | {"status": status})
+        columns = {name: getattr(row, name) for name in cls.model_fields if name != "status"}
+        return cls.model_validate(columns | {"status": status})
 
 
-class BackOut(BaseModel):
+class ReversalOut(BaseModel):
     """A refund, or a dispute with its status."""
 
     id: str
@@ -81,8 +81,8 @@ class BackOut(BaseModel):
     at: Time
 
 
-class PaperOut(BaseModel):
-    """An invoice or a credit note, in short."""
+class DocumentSummaryOut(BaseModel):
+    """Summary of an invoice or credit note."""
 
     id: str
     kind: str
@@ -91,16 +91,16 @@ class PaperOut(BaseModel):
     tax_minor: int
 
 
-class PaymentDetailsOut(MoneyOut):
-    """One payment, what went back of it, and its papers."""
+class PaymentDetailsOut(AdminPaymentOut):
+    """One payment with its refunds, disputes, invoices and credit notes."""
 
-    refunds: list[BackOut]
-    disputes: list[BackOut]
-    papers: list[PaperOut]
+    refunds: list[ReversalOut]
+    disputes: list[ReversalOut]
+    papers: list[DocumentSummaryOut]
 
 
 class WebhookEventOut(BaseModel):
-    """One piece of news from a gateway. `kept` needs no work; `dead` was tried too often and may be replayed."""
+    """One webhook event of a gateway. `kept` needs no work; `dead` was failed too often and can be replayed."""
 
     id: str
     gateway: str
@@ -116,13 +116,13 @@ class WebhookEventOut(BaseModel):
 
 
 class WebhookEventDetailsOut(WebhookEventOut):
-    """With the body as it came; null when the gateway's own list told, not a call."""
+    """One event with its body; null when it was found by polling the gateway."""
 
     body: str | None
 
 
 class RevenueOut(BaseModel):
-    """One month at one gateway in one currency. `sandbox` is play money."""
+    """One month at one gateway in one currency. `sandbox` is not real money."""
 
     month: str
     gateway: str
@@ -138,7 +138,7 @@ class RevenueOut(BaseModel):
 
 
 class RevenueList(BaseModel):
-    """Months, oldest first, in the calendar of quotas; months without anything are left out."""
+    """Months, oldest first, in the calendar of quotas; months without payments are omitted."""
 
     since: date
     items: list[RevenueOut]

@@ -1,4 +1,4 @@
-"""Plans and packs on the wire, for the operator's people."""
+"""Request and response bodies of plans and packs."""
 
 from typing import Annotated, Literal
 
@@ -16,7 +16,7 @@ Quality = Literal["economy", "balanced", "premium"]
 
 
 class WindowIn(Body):
-    """How often a kind may be made; a null limit is unlimited."""
+    """Limit of a kind of generation per day or month; null is unlimited."""
 
     kind: Literal["text", "image", "video", "chat"]
     window: Literal["day", "month"]
@@ -24,7 +24,7 @@ class WindowIn(Body):
 
 
 class PlanIn(Body):
-    """A new version of a plan, or a new plan. Prices are minor units by currency; credits micro-credits as text."""
+    """A new version of a plan, or a new plan. Prices are minor units by currency, credits micro-credits as a string."""
 
     name: Name
     title: Title
@@ -41,7 +41,7 @@ class PlanIn(Body):
     @classmethod
     def _each_once(cls, value: list[WindowIn]) -> list[WindowIn]:
         if len({(each.kind, each.window) for each in value}) < len(value):
-            raise ValueError("name each kind and window once")
+            raise ValueError("each pair of kind and window must occur once")
         return value
 
 
@@ -58,12 +58,12 @@ class PackIn(Body):
     @classmethod
     def _some(cls, value: str) -> str:
         if value == "0":
-            raise ValueError("a pack brings credit")
+            raise ValueError("credits must be > 0")
         return value
 
 
 class WindowOut(BaseModel):
-    """How often a kind may be made; a null limit is unlimited."""
+    """Limit of a kind of generation per day or month; null is unlimited."""
 
     kind: str
     window: str
@@ -71,7 +71,7 @@ class WindowOut(BaseModel):
 
 
 class PlanVersionOut(BaseModel):
-    """One version of a plan. The newest active one is on sale; holders of others keep theirs until they renew."""
+    """One version of a plan. The newest active one is on sale; subscribers of older ones keep theirs until renewal."""
 
     id: str
     name: str
@@ -102,7 +102,7 @@ class PackVersionOut(BaseModel):
 
 
 class SaleOut(BaseModel):
-    """What is not sold any more."""
+    """A plan or pack whose sale ended."""
 
     name: str
     on_sale: bool

@@ -8,9 +8,9 @@ from fastapi.responses import JSONResponse
 from hortus import billing, quotas
 from hortus.accounts import Principal
 from hortus.admin.audit import actor_of, record
-from hortus.admin.callers import RecentAdmin
+from hortus.admin.deps import RecentAdmin
+from hortus.admin.price_list.schemas import Name, PackIn, PackVersionOut, PlanIn, PlanVersionOut, SaleOut
 from hortus.admin.schemas import ReasonIn
-from hortus.admin.selling.schemas import Name, PackIn, PackVersionOut, PlanIn, PlanVersionOut, SaleOut
 from hortus.auth import Staff
 from hortus.core.db import Tx
 from hortus.core.errors import Conflict
@@ -27,17 +27,17 @@ GatewaysOf = Annotated[Gateways, resource(Gateways)]
 
 @router.get("/plans", operation_id="admin_list_plans")
 async def list_plans(_caller: Staff, tx: ReadTx) -> list[PlanVersionOut]:
-    """Every version of every plan, by name, the newest first; at most 500."""
-    return [_show_plan(made) for made in await quotas.plan_versions(tx)]
+    """All versions of all plans, by name and newest first; at most 500."""
+    return [_show_plan(row) for row in await quotas.plan_versions(tx)]
 
 
 @router.post("/plans", status_code=201, operation_id="admin_publish_plan", response_model=PlanVersionOut)
 async def publish_plan(
     body: PlanIn, caller: RecentAdmin, tx: WriteTx, once: IdempotencyHeader, gateways: GatewaysOf
 ) -> JSONResponse:
-    """Make a new version of a plan. It is sold from now on; whoever has an older one keeps it until they renew.
+    """Publish a new version of a plan, on sale from now on. Subscribers of an older one keep it until renewal.
 
-    A price that a gateway which is ready cannot charge is refused (`amount_not_chargeable`).
+    A price that a configured gateway cannot charge is rejected (`amount_not_chargeable`).
     """
 
     async def make() -> PlanVersionOut:
@@ -54,10 +54,10 @@ async def publish_plan(
             tuple(body.qualities),
             body.trial_days,
         )
-        made = await quotas.publish_plan(tx, terms)
-        details = {"version": made.version, "prices": body.prices, "yearly_prices": body.yearly_prices}
-        await _note(tx, caller, "plan.published", ("plan", body.name), body.reason, details)
-        (shown,) = [each for each in await quotas.plan_versions(tx, body.name) if each.plan.id == made.id]
+        published = await quotas.publish_plan(tx, terms)
+        details = {"version": published.version, "prices": body.prices, "yearly_prices": body.yearly_prices}
+        await _record(tx, caller, "plan.published", ("plan", body.name), body.reason, details)
+        (shown,) = [each for each in await quotas.plan_versions(tx, body.name) if each.plan.id == published.id]
         return _show_plan(shown)
 
     return await once.answer(tx, caller.user_id, body, make, again=no_resource, status=201)
@@ -65,19 +65,19 @@ async def publish_plan(
 
 @router.post("/plans/{plan_name}/end", operation_id="admin_end_plan")
 async def end_plan(plan_name: Name, body: ReasonIn, caller: RecentAdmin, tx: WriteTx) -> SaleOut:
-    """Sell a plan no more. Whoever has it keeps it for as long as they pay; `basic` always stays."""
+    """End the sale of a plan. Subscribers keep it while they pay; the sale of `basic` cannot end."""
     if plan_name == quotas.BASIC:
-        raise Conflict("Everybody without another plan has `basic`: publish a new version of it instead.")
+        raise Conflict("The plan `basic` applies to all users without another plan: publish a new version instead.")
     if not await quotas.end_sale(tx, plan_name):
         raise billing.NotForSale
-    await _note(tx, caller, "plan.sale_ended", ("plan", plan_name), body.reason)
+    await _record(tx, caller, "plan.sale_ended", ("plan", plan_name), body.reason)
     return SaleOut(name=plan_name, on_sale=False)
 
 
-def _show_plan(made: quotas.PlanVersionRow) -> PlanVersionOut:
-    plan = made.plan
-    same = {"id": plan.id, "version": plan.version, "active": made.active, "created_at": made.created_at}
-    return PlanVersionOut.model_validate(asdict(plan.terms) | same)
+def _show_plan(row: quotas.PlanVersionRow) -> PlanVersionOut:
+    plan = row.plan
+    columns = {"id": plan.id, "version": plan.version, "active": row.active, "created_at": row.created_at}
+    return PlanVersionOut.model_validate(asdict(plan.terms) | columns)
 
 
 # Packs -----------------------------------------------------------------------
@@ -85,7 +85,7 @@ def _show_plan(made: quotas.PlanVersionRow) -> PlanVersionOut:
 
 @router.get("/packs", operation_id="admin_list_packs")
 async def list_packs(_caller: Staff, tx: ReadTx) -> list[PackVersionOut]:
-    """Every version of every pack, by name, the newest first; at most 500."""
+    """All versions of all packs, by name and newest first; at most 500."""
     return [PackVersionOut.model_validate(row, from_attributes=True) for row in await billing.pack_versions(tx)]
 
 
@@ -93,18 +93,18 @@ async def list_packs(_caller: Staff, tx: ReadTx) -> list[PackVersionOut]:
 async def publish_pack(
     body: PackIn, caller: RecentAdmin, tx: WriteTx, once: IdempotencyHeader, gateways: GatewaysOf
 ) -> JSONResponse:
-    """Make a new version of a pack, which is sold from now on.
+    """Publish a new version of a pack, on sale from now on.
 
-    A price that a gateway which is ready cannot charge is refused (`amount_not_chargeable`).
+    A price that a configured gateway cannot charge is rejected (`amount_not_chargeable`).
     """
 
     async def make() -> PackVersionOut:
         billing.require_prices(gateways.ready(), body.prices)
         terms = billing.PackTerms(body.name, body.title, int(body.credits), dict(body.prices))
-        made = await billing.publish_pack(tx, terms)
-        details = {"version": made.version, "credits": body.credits, "prices": body.prices}
-        await _note(tx, caller, "pack.published", ("pack", body.name), body.reason, details)
-        (shown,) = [row for row in await billing.pack_versions(tx, body.name) if row.id == made.id]
+        published = await billing.publish_pack(tx, terms)
+        details = {"version": published.version, "credits": body.credits, "prices": body.prices}
+        await _record(tx, caller, "pack.published", ("pack", body.name), body.reason, details)
+        (shown,) = [row for row in await billing.pack_versions(tx, body.name) if row.id == published.id]
         return PackVersionOut.model_validate(shown, from_attributes=True)
 
     return await once.answer(tx, caller.user_id, body, make, again=no_resource, status=201)
@@ -112,13 +112,13 @@ async def publish_pack(
 
 @router.post("/packs/{pack_name}/end", operation_id="admin_end_pack")
 async def end_pack(pack_name: Name, body: ReasonIn, caller: RecentAdmin, tx: WriteTx) -> SaleOut:
-    """Sell a pack no more; orders that are open can still be paid."""
+    """End the sale of a pack; open checkouts can still be paid."""
     await billing.end_pack_sale(tx, pack_name)
-    await _note(tx, caller, "pack.sale_ended", ("pack", pack_name), body.reason)
+    await _record(tx, caller, "pack.sale_ended", ("pack", pack_name), body.reason)
     return SaleOut(name=pack_name, on_sale=False)
 
 
-async def _note(
+async def _record(
     tx: Tx,
     caller: Principal,
     action: str,

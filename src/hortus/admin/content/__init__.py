@@ -1,1 +1,0 @@
-"""What customers made: look at it, take it down."""

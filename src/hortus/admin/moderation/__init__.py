@@ -1,0 +1,1 @@
+"""Moderation: list generations of all users and take them down."""

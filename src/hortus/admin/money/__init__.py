@@ -1,1 +1,0 @@
-"""Money as the operator sees it: payments, refunds, what gateways told, revenue and margins."""

@@ -1,0 +1,1 @@
+"""Payments, refunds, gateway webhooks, revenue and margins."""

@@ -1,0 +1,1 @@
+"""Price list: versions of plans and packs."""

@@ -1,1 +1,0 @@
-"""Plans and packs on sale, in versions."""

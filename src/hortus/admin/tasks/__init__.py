@@ -1,0 +1,1 @@
+"""Background tasks: list, requeue dead letters, cancel."""

@@ -1,1 +1,0 @@
-"""Background work: look at it, requeue dead letters, cancel what runs."""
