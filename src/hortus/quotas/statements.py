@@ -60,7 +60,7 @@ RESTORE = BulkStatement(
 PLAN_NAME = PreparedSelect(
     text(
         "SELECT p.name AS plan FROM plans AS p WHERE p.id = COALESCE("
-        "(SELECT h.plan_id FROM plan_holders AS h WHERE h.user_id = :user_id AND (h.until IS NULL OR h.until > :now)), "
+        "(SELECT h.plan_id FROM user_plans AS h WHERE h.user_id = :user_id AND (h.until IS NULL OR h.until > :now)), "
         "(SELECT b.id FROM plans AS b WHERE b.name = 'basic' AND b.active ORDER BY b.version DESC LIMIT 1))"
     )
     .bindparams(bindparam("user_id", type_=String()), bindparam("now", type_=UtcDateTime()))
