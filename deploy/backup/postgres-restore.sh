@@ -33,4 +33,4 @@ noted=$(command -v pg_controldata || echo "/usr/lib/postgresql/$(cat "$new/PG_VE
 } >> "$new/postgresql.auto.conf"
 touch "$new/recovery.signal"
 chmod 0700 "$new"
-echo "Start PostgreSQL on $new; when it answers, prove it with: hortus verify"
+echo "Start PostgreSQL on $new; when it answers, verify it with: hortus verify"

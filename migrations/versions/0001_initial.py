@@ -82,14 +82,14 @@ def core() -> None:
     )
     op.create_index("ix_idempotency_keys_expires_at", "idempotency_keys", ["expires_at"])
     op.create_table(
-        "proofs",
+        "invariant_checks",
         sa.Column("name", sa.String(40), nullable=False),
-        sa.Column("proved_at", TIME, nullable=False),
-        sa.Column("broken", sa.Integer(), nullable=False),
+        sa.Column("checked_at", TIME, nullable=False),
+        sa.Column("violations", sa.Integer(), nullable=False),
         sa.Column("checked", sa.Integer(), nullable=False),
         sa.Column("ms", sa.Integer(), nullable=False),
-        sa.Column("reached", sa.String(80), nullable=False),
-        sa.PrimaryKeyConstraint("name", name=op.f("pk_proofs")),
+        sa.Column("cursor", sa.String(80), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_invariant_checks")),
     )
 
 

@@ -16,9 +16,9 @@ async def hortus(database_url: str, tmp_path) -> AsyncIterator[Hortus]:
     async with serve(database_url, tmp_path) as running:
         yield running
         async with running.database.snapshot() as tx:
-            proof = await admin.verify(tx)
-            assert (proof.broken, proof.finished) == ([], True)
-            assert await ledger.prove(tx) == []
+            result = await admin.verify(tx)
+            assert (result.broken, result.finished) == ([], True)
+            assert await ledger.check_invariants(tx) == []
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ async def fill(database: Database, count: int, **options: str) -> None:
             await admin.record(tx, SOMEBODY, "user.suspended", ("user", f"u{number}"), {"n": number}, **options)
 
 
-async def proof_of(database: Database, **options: int) -> admin.Proof:
+async def verified(database: Database, **options: int) -> admin.AuditVerification:
     async with database.snapshot() as tx:
         return await admin.verify(tx, **options)
 
@@ -44,8 +44,8 @@ async def test_the_database_refuses_to_change_an_event(database: Database, state
 
 
 async def test_an_empty_chain_is_whole(database: Database):
-    proof = await proof_of(database)
-    assert (proof.broken, proof.checked, proof.finished) == ([], 0, True)
+    result = await verified(database)
+    assert (result.broken, result.checked, result.finished) == ([], 0, True)
 
 
 async def test_events_of_many_pools_make_one_chain(database_url: str):
@@ -57,8 +57,8 @@ async def test_events_of_many_pools_make_one_chain(database_url: str):
 
     positions = await asyncio.gather(*(append(number) for number in range(60)))
     assert sorted(positions) == list(range(1, 61))
-    proof = await proof_of(pools[0])
-    assert (proof.broken, proof.checked, proof.head) == ([], 60, 60)
+    result = await verified(pools[0])
+    assert (result.broken, result.checked, result.head) == ([], 60, 60)
     for pool in pools:
         await pool.close()
 
@@ -70,8 +70,8 @@ async def test_what_is_rolled_back_was_never_in_the_chain(database: Database):
             await admin.record(tx, SOMEBODY, "user.suspended", ("user", "u"))
             raise RuntimeError("no")
     await fill(database, 1)
-    proof = await proof_of(database)
-    assert (proof.broken, proof.checked) == ([], 2)
+    result = await verified(database)
+    assert (result.broken, result.checked) == ([], 2)
 
 
 @pytest.mark.parametrize(
@@ -97,16 +97,16 @@ async def test_a_change_is_found_where_it_was_made(database: Database, statement
         if statement.startswith("DELETE FROM audit_events"):
             await tx.execute(text(notes))
         await tx.execute(text(statement.replace("{json}", json.dumps({"n": 99}).replace(":", "\\:"))))
-    proof = await proof_of(database)
-    assert proof.broken[0]["position"] == position
-    assert what in proof.broken[0]["what"]
+    result = await verified(database)
+    assert result.broken[0]["position"] == position
+    assert what in result.broken[0]["what"]
 
 
 async def test_a_long_chain_is_proved_in_stretches(database: Database):
     await fill(database, 7)
-    first = await proof_of(database, limit=4)
+    first = await verified(database, limit=4)
     assert (first.last, first.finished, first.broken) == (4, False, [])
-    second = await proof_of(database, after=4, limit=4)
+    second = await verified(database, after=4, limit=4)
     assert (second.checked, second.last, second.finished, second.broken) == (3, 7, True, [])
     assert second.last_digest == second.head_digest
 
@@ -118,5 +118,5 @@ async def test_an_erased_note_leaves_the_chain_whole(database: Database):
         await admin.record(tx, SOMEBODY, "user.suspended", ("user", ids.new()), note="Somebody else")
     async with database.transaction() as tx:
         assert await admin.erase_notes(tx, person) == 1
-    proof = await proof_of(database)
-    assert (proof.broken, proof.notes_erased, proof.checked) == ([], 1, 2)
+    result = await verified(database)
+    assert (result.broken, result.notes_erased, result.checked) == ([], 1, 2)

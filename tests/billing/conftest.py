@@ -19,7 +19,7 @@ async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Hortus]:
     async with serve(database_url, tmp_path, knows_its_port=True) as running:
         yield running
         async with running.database.snapshot() as tx:
-            assert await ledger.prove(tx) == []
+            assert await ledger.check_invariants(tx) == []
 
 
 async def usage(client: httpx2.AsyncClient) -> dict[str, Any]:

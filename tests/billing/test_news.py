@@ -32,7 +32,7 @@ async def deaf_shop(database_url: str, tmp_path: Any):
                 await asyncio.sleep(0.05)
         yield running
         async with running.database.snapshot() as tx:
-            assert await ledger.prove(tx) == []
+            assert await ledger.check_invariants(tx) == []
 
 
 def address(shop: Hortus, order: dict[str, Any]) -> dict[str, Any]:

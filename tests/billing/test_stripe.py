@@ -44,7 +44,7 @@ async def shop(database_url: str, tmp_path: Path, stripe: StripeEmulator) -> Asy
                 await asyncio.sleep(0.05)
         yield running
         async with running.database.snapshot() as tx:
-            assert await ledger.prove(tx) == []
+            assert await ledger.check_invariants(tx) == []
 
 
 def connect(shop: Hortus, stripe: StripeEmulator, path: str = WEBHOOK) -> None:

@@ -67,7 +67,7 @@ async def audit(
     """
     await tasks_closed(database)
     async with database.snapshot() as tx:
-        assert await ledger.prove(tx) == []
+        assert await ledger.check_invariants(tx) == []
         generations = list((await tx.execute(select(Generation))).scalars())
         holds = {row.reference: row for row in (await tx.execute(select(CreditReservation))).scalars()}
         entries = list((await tx.execute(select(Entry))).scalars())

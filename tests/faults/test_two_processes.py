@@ -211,7 +211,7 @@ async def test_redis_stops_hangs_forgets_and_comes_back(
         await revoked_everywhere(both, email)
         await tells_again(both, token)
     async with database.snapshot() as tx:
-        assert await ledger.prove(tx) == []
+        assert await ledger.check_invariants(tx) == []
         charged = await tx.execute(text("SELECT count(*) FROM credit_reservations WHERE status = 'open'"))
         assert charged.scalar_one() == 0
 

@@ -49,7 +49,7 @@ async def hortus(database_url: str, tmp_path, vendor: OpenAIEmulator) -> AsyncIt
     async with serve(database_url, tmp_path) as running:
         yield running
         async with running.database.snapshot() as tx:
-            assert await ledger.prove(tx) == []
+            assert await ledger.check_invariants(tx) == []
             assert (await tx.execute(HELD_IN_VAIN)).scalar_one() == 0
             for query in TEXTS:
                 for owner, indexed, *texts in await tx.execute(query):

@@ -27,7 +27,7 @@ async def idle(database_url: str, tmp_path, vendor: OpenAIEmulator) -> AsyncIter
     async with serve(database_url, tmp_path, worker_queues="mail=1") as running:
         yield running
         async with running.database.snapshot() as tx:
-            assert await ledger.prove(tx) == []
+            assert await ledger.check_invariants(tx) == []
 
 
 async def room_of(client: httpx2.AsyncClient) -> str:

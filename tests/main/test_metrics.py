@@ -97,15 +97,15 @@ async def test_what_happened_is_counted_once(hortus: Hortus, vendor: OpenAIEmula
 
 
 async def test_how_things_stand(hortus: Hortus):
-    for name in invariants.PROOFS:
-        assert (await invariants.prove(hortus.resources, name)).broken == []
+    for name in invariants.CHECKS:
+        assert (await invariants.run_check(hortus.resources, name)).violations == []
     samples = await read(hortus)
     assert value(samples, "hortus_database_up") == 1
     assert value(samples, "hortus_workers", kind="embedded") == 1
     assert ("hortus_queue_waiting", frozenset({("queue", "media")})) in samples
-    for name in invariants.PROOFS:
-        assert samples["hortus_proof_broken", frozenset({("proof", name)})] == 0
-        assert samples["hortus_proof_age_seconds", frozenset({("proof", name)})] < 60
+    for name in invariants.CHECKS:
+        assert samples["hortus_invariant_violations", frozenset({("check", name)})] == 0
+        assert samples["hortus_invariant_check_age_seconds", frozenset({("check", name)})] < 60
     breakers = [key for key in samples if key[0] == "hortus_breaker" and samples[key]]
     assert breakers
     assert all(("state", "closed") in labels for _, labels in breakers)

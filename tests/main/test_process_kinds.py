@@ -85,7 +85,7 @@ async def test_a_process_that_stays_knows_the_whole_product(
 async def test_a_command_knows_the_whole_product(kind: str, everything: dict[str, list[str]], folder: Path):
     async with process(folder, *ENDING[kind], HORTUS_ADMIN_PASSWORD="a long enough passphrase 7") as made:
         found = await inventory(folder, made)
-        # To prove the audit log no provider is loaded, and so none of their settings.
+        # The audit log is verified without loading any provider or its settings.
         for what in WHAT if kind != "audit-verify" else ("tables", "tasks"):
             assert found[what] == everything[what]
         async with asyncio.timeout(WITHIN):

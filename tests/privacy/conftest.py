@@ -39,7 +39,7 @@ async def hortus(database_url: str, tmp_path: Path, vendor: OpenAIEmulator) -> A
     async with serve(database_url, tmp_path, knows_its_port=True, frontend_base_url=ORIGIN) as running:
         yield running
         async with running.database.snapshot() as tx:
-            assert await ledger.prove(tx) == []
+            assert await ledger.check_invariants(tx) == []
 
 
 @pytest.fixture

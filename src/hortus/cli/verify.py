@@ -23,7 +23,7 @@ async def verify_all(settings: Settings) -> tuple[list[str], str]:
         async with open_app(settings, work=False, role="console") as resources:
             database, storage = resources.get(Database), resources.get(Storage)
             async with database.snapshot() as tx:
-                broken += [f"ledger: {line}" for line in await ledger.prove(tx)]
+                broken += [f"ledger: {line}" for line in await ledger.check_invariants(tx)]
             after = ""
             while True:
                 async with database.snapshot() as tx:

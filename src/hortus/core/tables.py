@@ -23,15 +23,15 @@ class IdempotencyRecord(Base):
     expires_at: Mapped[datetime]
 
 
-class Proof(Base):
-    """The last time an invariant was looked at, and what came of it; one row per proof."""
+class InvariantCheck(Base):
+    """The last result of each invariant check."""
 
-    __tablename__ = "proofs"
+    __tablename__ = "invariant_checks"
 
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
-    proved_at: Mapped[datetime]
-    broken: Mapped[int]
+    checked_at: Mapped[datetime]
+    violations: Mapped[int]
     checked: Mapped[int]
     ms: Mapped[int]
-    reached: Mapped[str] = mapped_column(String(80))
-    """How far a proof in stretches has come; empty when it begins anew."""
+    cursor: Mapped[str] = mapped_column(String(80))
+    """Where the next run of a check that runs in parts begins; empty at the start."""

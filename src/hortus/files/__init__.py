@@ -2,9 +2,9 @@
 
 from hortus.files.cleanup import sweep_deleted, sweep_orphans
 from hortus.files.errors import FileNotFound, NotMedia
+from hortus.files.invariants import check_some_blobs
 from hortus.files.links import link
 from hortus.files.outputs import Verified, prepare_output, verify_media
-from hortus.files.proof import prove_some
 from hortus.files.queries import Stored, stored
 from hortus.files.serve import NEVER_KEPT, serve
 from hortus.files.service import NewFile, delete, find, insert_file
@@ -18,12 +18,12 @@ __all__ = [
     "NotMedia",
     "Stored",
     "Verified",
+    "check_some_blobs",
     "delete",
     "find",
     "insert_file",
     "link",
     "prepare_output",
-    "prove_some",
     "serve",
     "stored",
     "sweep_deleted",

@@ -1,4 +1,4 @@
-"""Go through everything that must lie in the store, to prove that it does."""
+"""Every blob that the storage must hold, page by page."""
 
 from dataclasses import dataclass
 

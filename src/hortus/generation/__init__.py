@@ -2,9 +2,9 @@
 
 from hortus.generation.cancellation import cancel_all, request_stop, stop_all
 from hortus.generation.event_context import EventContext
+from hortus.generation.invariants import check_holds
 from hortus.generation.margins import Margin, margins
 from hortus.generation.pick_route import choose_route
-from hortus.generation.proof import prove_holds
 from hortus.generation.schemas import GenerationOut, Kind, QuoteOut
 from hortus.generation.serialize import generation_out, quote_out
 from hortus.generation.service import GenerationRequest, submit_many
@@ -29,6 +29,7 @@ __all__ = [
     "QuoteOut",
     "TakenDown",
     "cancel_all",
+    "check_holds",
     "choose_route",
     "ended",
     "find_of_any_user",
@@ -36,7 +37,6 @@ __all__ = [
     "list_of_all_users",
     "margins",
     "open_generation",
-    "prove_holds",
     "quote_out",
     "request_stop",
     "stop_all",

@@ -18,8 +18,8 @@ from hortus.ledger.grants import (
     grant,
     grant_signup_bonus,
 )
+from hortus.ledger.invariants import check_invariants, check_some_invariants
 from hortus.ledger.low_balance import granted, users_below
-from hortus.ledger.proof import prove, prove_some
 from hortus.ledger.reservations import (
     Hold,
     Release,
@@ -51,6 +51,8 @@ __all__ = [
     "UnknownReservation",
     "balance",
     "changes_by_kind",
+    "check_invariants",
+    "check_some_invariants",
     "claw_back",
     "close_many",
     "end_grant",
@@ -60,8 +62,6 @@ __all__ = [
     "grant",
     "grant_signup_bonus",
     "granted",
-    "prove",
-    "prove_some",
     "release",
     "reserve",
     "reserve_many",

@@ -24,7 +24,7 @@ from hortus.main.docs_pages import add_docs
 from hortus.main.openapi import OpenApi
 from hortus.main.route_index import RouteIndex
 from hortus.ops import doctor, health, metrics
-from hortus.ops.health import Duty
+from hortus.ops.health import Readiness
 from hortus.providers import Registry
 
 JSON_BODY_BYTES = 1024 * 1024
@@ -69,7 +69,7 @@ def create_app(
     *,
     work: bool = True,
     registry: Registry | None = None,
-    duty: Duty | None = None,
+    readiness: Readiness | None = None,
     streams: Streams | None = None,
     tell: Callable[[Resources], None] | None = None,
 ) -> ASGIApp:
@@ -107,7 +107,7 @@ def create_app(
         redoc_url=None,
     )
     install_problems(app)
-    for router in (*(api.router for api in routes.ALL), health.router(duty or Duty()), metrics.router):
+    for router in (*(api.router for api in routes.ALL), health.router(readiness or Readiness()), metrics.router):
         # As they are: included, each would be worked out once more at the first request, and found more slowly.
         app.router.routes.extend(router.routes)
     add_docs(app)

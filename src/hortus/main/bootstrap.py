@@ -142,7 +142,7 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
             async with (
                 routing.follow_toggles(database, resources.get(routing.OfferHealth), resources.get(Registry)),
                 _working(engine, scheduler, schedule=work, grace=settings.shutdown_grace_seconds),
-                single_process.watched(bus, database, engine.worker) if work and redis is None else nullcontext(),
+                single_process.watch_peers(bus, database, engine.worker) if work and redis is None else nullcontext(),
             ):
                 inventory.note()
                 yield resources

@@ -1,4 +1,4 @@
-"""Periodic work: expire what ran out, sweep what is old, prove what must hold."""
+"""The periodic tasks of an installation: expiry, cleanup and invariant checks."""
 
 from collections.abc import Awaitable, Callable, Sized
 

@@ -1,4 +1,4 @@
-"""Run the server or the worker until told to stop."""
+"""Run the server, the worker or the scheduler until SIGINT or SIGTERM."""
 
 import asyncio
 import signal
@@ -23,7 +23,7 @@ from hortus.main.bootstrap import open_app
 from hortus.main.openapi import OpenApi
 from hortus.ops import migrations, preflight
 from hortus.ops.doctor import summary
-from hortus.ops.health import Duty
+from hortus.ops.health import Readiness
 from hortus.providers import Registry
 
 log = structlog.get_logger()
@@ -43,9 +43,9 @@ def serve(
     """
     if settings.port == 0:  # links of ours must name the port that was taken
         settings = settings.model_copy(update={"port": sockets[0].getsockname()[1]})
-    duty, streams, greeting = Duty(), Streams(), Greeting(settings, console)
+    readiness, streams, banner = Readiness(), Streams(), StartupBanner(settings, console)
     config = uvicorn.Config(
-        create_app(settings, work=work, duty=duty, streams=streams, tell=greeting.read_from),
+        create_app(settings, work=work, readiness=readiness, streams=streams, tell=banner.read_from),
         host=settings.host,
         port=settings.port,
         log_config=None,
@@ -62,26 +62,26 @@ def serve(
         except migrations.NotMigrated:
             console.print("[red]Not started.[/red] The database could not be migrated; the lines above say why.")
             return 1
-    server = _Server(config, settings, duty, streams, greeting)
+    server = _Server(config, settings, readiness, streams, banner)
     server.run(sockets)
     if server.refused is not None:
         raise preflight.cannot_listen(settings.host, settings.port, server.refused)
     return 0 if server.started else 1
 
 
-class Greeting:
-    """What a server says once it listens."""
+class StartupBanner:
+    """The lines that a server prints once it listens."""
 
     def __init__(self, settings: Settings, console: Console) -> None:
         self._settings, self._console = settings, console
         self.resources = Resources()
 
     def read_from(self, resources: Resources) -> None:
-        """Tell what was opened."""
+        """Use these resources for the banner."""
         self.resources = resources
 
-    async def say(self, port: int) -> None:
-        """Where to go, what is configured, and on the first run how to become administrator."""
+    async def show(self, port: int) -> None:
+        """Print the addresses, the configuration and, on the first run, how to become administrator."""
         base = f"http://{self._settings.host}:{port}"
         async with self.resources.get(Database).transaction() as tx:
             setup = await accounts.offer_setup(tx)
@@ -91,8 +91,8 @@ class Greeting:
         for what, line in summary(self._settings, self.resources.get(Registry)):
             self._line(f"  {what:<10} {line}")
         if setup is not None:
-            told = self._settings.public_url.rstrip("/") or base  # behind a proxy nobody reaches where we listen
-            self._line(f"  first run  make yourself administrator: POST {told}/api/auth/setup")
+            url = self._settings.public_url.rstrip("/") or base  # behind a proxy, customers cannot reach our address
+            self._line(f"  first run  make yourself administrator: POST {url}/api/auth/setup")
             self._line(f"             with this one-time token: {setup}")
             self._line("             (it replaces the tokens of earlier starts: the newest is the one that works)")
         sys.stdout.flush()
@@ -102,17 +102,17 @@ class Greeting:
 
 
 class _Server(uvicorn.Server):
-    """Says where to go once it listens; leaves slowly where it is told to."""
+    """Prints the banner once it listens, and drains before it stops."""
 
     def __init__(
-        self, config: uvicorn.Config, settings: Settings, duty: Duty, streams: Streams, greeting: Greeting
+        self, config: uvicorn.Config, settings: Settings, readiness: Readiness, streams: Streams, banner: StartupBanner
     ) -> None:
         super().__init__(config)
-        self._settings, self._duty, self._streams, self._greeting = settings, duty, streams, greeting
+        self._settings, self._duty, self._streams, self._banner = settings, readiness, streams, banner
         self.refused: OSError | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to listen, then greet."""
+        """Start to listen, then print the banner."""
         try:
             await super().startup(sockets)
         except OSError as error:  # as uvicorn does where it makes the sockets itself
@@ -121,22 +121,22 @@ class _Server(uvicorn.Server):
             self.should_exit = True
             return
         if self.started:
-            await self._greeting.say(self.servers[0].sockets[0].getsockname()[1])
-            # Now, so that nobody waits for it.
-            self._schema = in_background(self._greeting.resources.get(OpenApi).as_json())
+            await self._banner.show(self.servers[0].sockets[0].getsockname()[1])
+            # Now, so that no request waits for it.
+            self._schema = in_background(self._banner.resources.get(OpenApi).as_json())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Serve on while the load balancer learns that this server leaves, then stop."""
+        """Report `stopping` and serve on until the load balancer has noticed, then stop."""
         self._duty.on = False
         until = time.monotonic() + self._settings.shutdown_drain_seconds
         while time.monotonic() < until and not self.force_exit:  # noqa: ASYNC110 - uvicorn sets a plain attribute
             await asyncio.sleep(0.1)
-        self._streams.end()  # they would hold this server up, with nobody let in, until they are cut off
+        self._streams.end()  # open streams would delay the stop until they are cut off
         await super().shutdown(sockets)
 
 
 async def work(settings: Settings) -> None:
-    """Do background work until SIGINT or SIGTERM."""
+    """Run background tasks until SIGINT or SIGTERM."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -146,7 +146,7 @@ async def work(settings: Settings) -> None:
 
 
 async def schedule(settings: Settings) -> None:
-    """Look for what is due by the clock until SIGINT or SIGTERM."""
+    """Enqueue periodic tasks until SIGINT or SIGTERM."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -155,7 +155,7 @@ async def schedule(settings: Settings) -> None:
             resources.get(Database), settings.lease_seconds, kind="scheduler", settings=shared(settings)
         )
         await leases.start()
-        await resources.get(tasks.Scheduler).start()  # stopped by whoever opened it
+        await resources.get(tasks.Scheduler).start()  # `open_app` stops it
         log.info("scheduler_started")
         await stop.wait()
         await leases.stop(0)

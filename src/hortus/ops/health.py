@@ -1,6 +1,6 @@
-"""Whether this process serves, and how everything stands that it relies on.
+"""Health checks: whether this process serves, and the state of its dependencies.
 
-Each look has its time bound and is remembered for a moment, so that nobody wears anything out by asking.
+Each check has a time limit and its result is cached for a moment, so that frequent probes do not load the dependencies.
 """
 
 import asyncio
@@ -33,64 +33,64 @@ from hortus.storage import Storage
 log = structlog.get_logger()
 State = Literal["ok", "down", "outdated", "missing", "read_only", "full", "failing"]
 WITHIN: Final = 2.0
-"""Seconds for one look."""
-REMEMBERED: Final = {"database": 1.0, "migrations": 5.0, "redis": 1.0, "broker": 5.0, "storage": 10.0, "worker": 2.0}
+"""Seconds for one check."""
+CACHE_SECONDS: Final = {"database": 1.0, "migrations": 5.0, "redis": 1.0, "broker": 5.0, "storage": 10.0, "worker": 2.0}
 NEEDED: Final = ("database", "migrations", "storage")
-"""Without one of these no request can be served as it should. Everything else is told and survived."""
+"""The process is not ready without these. Other dependencies are reported as degraded."""
 FILES = "health"
 
 
 @dataclass(slots=True)
-class Duty:
-    """Whether this process wants new requests; a server that is about to stop does not."""
+class Readiness:
+    """Whether this process accepts new requests; false once a server is about to stop."""
 
     on: bool = True
 
 
 class Checks:
-    """How everything stands that a process relies on."""
+    """The state of each dependency of this process."""
 
     def __init__(self, resources: Resources) -> None:
         self._resources, self._settings = resources, resources.get(Settings)
-        self._looks: dict[str, Callable[[], Awaitable[State]]] = {
+        self._checks: dict[str, Callable[[], Awaitable[State]]] = {
             "database": self._database,
             "migrations": self._migrations,
             "storage": self._storage,
             "worker": self._worker,
         }
         if self._settings.redis_url:
-            self._looks["redis"] = self._redis
+            self._checks["redis"] = self._redis
         if self._settings.celery_broker_url:
-            self._looks["broker"] = self._broker
-        self._known: dict[str, tuple[float, State]] = {}
-        self._looking: dict[str, asyncio.Task[State]] = {}
+            self._checks["broker"] = self._broker
+        self._cached: dict[str, tuple[float, State]] = {}
+        self._running: dict[str, asyncio.Task[State]] = {}
         self._blob = f"{FILES}/{ids.new()}"
 
     async def all(self) -> dict[str, State]:
-        """Every dependency by name. Takes no longer than the slowest look may."""
-        found = await asyncio.gather(*(self._of(name) for name in self._looks))
-        return dict(zip(self._looks, found, strict=True))
+        """Every dependency by name. Takes no longer than the limit of one check."""
+        found = await asyncio.gather(*(self._of(name) for name in self._checks))
+        return dict(zip(self._checks, found, strict=True))
 
     async def _of(self, name: str) -> State:
-        until, state = self._known.get(name, (0.0, None))
+        until, state = self._cached.get(name, (0.0, None))
         if state is not None and time.monotonic() < until:
             return state
-        looking = self._looking.get(name)
-        if looking is None or looking.done():
-            looking = self._looking[name] = asyncio.create_task(self._look(name))
-        return await asyncio.shield(looking)
+        running = self._running.get(name)
+        if running is None or running.done():
+            running = self._running[name] = asyncio.create_task(self._check(name))
+        return await asyncio.shield(running)
 
-    async def _look(self, name: str) -> State:
+    async def _check(self, name: str) -> State:
         mark = context.request_id.set("-")
         try:
             async with asyncio.timeout(WITHIN):
-                state = await self._looks[name]()
-        except Exception as error:  # whatever a driver raises, the answer is the same
+                state = await self._checks[name]()
+        except Exception as error:  # any driver's any error
             log.warning("dependency_down", dependency=name, error=type(error).__name__)
             state = "down"
         finally:
             context.request_id.reset(mark)
-        self._known[name] = (time.monotonic() + REMEMBERED[name], state)
+        self._cached[name] = (time.monotonic() + CACHE_SECONDS[name], state)
         return state
 
     async def _database(self) -> State:
@@ -131,14 +131,14 @@ class Checks:
         return "ok"
 
 
-def router(duty: Duty) -> APIRouter:
-    """`/`, `/health`, `/health/live`, `/health/ready`; they need no database to say that there is none."""
+def router(readiness: Readiness) -> APIRouter:
+    """`/`, `/health`, `/health/live`, `/health/ready`; they answer without the database."""
     made = APIRouter(tags=["health"], generate_unique_id_function=operation_id)
     open_to_all = public("says only whether the service is up")
 
     @made.get("/", openapi_extra=open_to_all)
     async def root() -> dict[str, str]:
-        """Where to go."""
+        """Name, version and the main paths."""
         return {"name": "Hortus", "version": hortus.__version__, "docs": "/docs", "health": "/health"}
 
     @made.get("/health/live", openapi_extra=open_to_all)
@@ -154,9 +154,9 @@ def router(duty: Duty) -> APIRouter:
         503 while the process is about to stop (`stopping`), and while the database, its schema or the storage of
         files is not as it must be (`unavailable`): `down` cannot be reached, `read_only` accepts no writes, `full` has
         no room, `failing` has a broken disk, `outdated` waits for `hortus migrate`. Redis, the broker and the workers
-        are named, in `degraded` too where they are away: the service goes on without them, more slowly.
+        are reported, and listed in `degraded` when they are away: the service goes on without them, more slowly.
         """
-        if not duty.on:
+        if not readiness.on:
             return JSONResponse({"status": "stopping"}, 503)
         states = await resources.get(Checks).all()
         lacking = [name for name, state in states.items() if state != "ok"]

@@ -1,6 +1,6 @@
-"""What must hold, proved by the clock: a bounded part every minute, the whole ledger a few times a day.
+"""Periodic invariant checks: a bounded part of the data every minute, the full ledger a few times a day.
 
-Each outcome is kept for the metrics; whatever is broken is logged as an error, line by line.
+Each result is stored for the metrics; each violation is logged as an error.
 """
 
 import time
@@ -9,69 +9,69 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from hortus import files, generation, ledger, tasks
-from hortus.core import proofs
+from hortus.core import invariant_checks
 from hortus.core.db import Database
-from hortus.core.proofs import Found
+from hortus.core.invariant_checks import CheckResult
 from hortus.core.resources import Resources
 from hortus.storage import Storage
 
 log = structlog.get_logger()
 EVERY = 60.0
-WHOLE_EVERY = 6 * 3600.0
-Prove = Callable[[Resources, str], Awaitable[Found]]
+FULL_EVERY = 6 * 3600.0
+Check = Callable[[Resources, str], Awaitable[CheckResult]]
 
 
-async def _ledger(resources: Resources, after: str) -> Found:
+async def _ledger(resources: Resources, after: str) -> CheckResult:
     async with resources.get(Database).snapshot() as tx:
-        return await ledger.prove_some(tx, after)
+        return await ledger.check_some_invariants(tx, after)
 
 
-async def _whole_ledger(resources: Resources, _after: str) -> Found:
+async def _full_ledger(resources: Resources, _after: str) -> CheckResult:
     async with resources.get(Database).long_snapshot() as tx:
-        return Found(await ledger.prove(tx))
+        return CheckResult(await ledger.check_invariants(tx))
 
 
-async def _holds(resources: Resources, _after: str) -> Found:
+async def _holds(resources: Resources, _after: str) -> CheckResult:
     async with resources.get(Database).snapshot() as tx:
-        return await generation.prove_holds(tx)
+        return await generation.check_holds(tx)
 
 
-async def _files(resources: Resources, after: str) -> Found:
-    return await files.prove_some(resources.get(Database), resources.get(Storage), after)
+async def _files(resources: Resources, after: str) -> CheckResult:
+    return await files.check_some_blobs(resources.get(Database), resources.get(Storage), after)
 
 
-PROOFS: dict[str, tuple[Prove, float]] = {
+CHECKS: dict[str, tuple[Check, float]] = {
     "ledger": (_ledger, EVERY),
-    "ledger_whole": (_whole_ledger, WHOLE_EVERY),
+    "ledger_full": (_full_ledger, FULL_EVERY),
     "holds": (_holds, EVERY),
     "files": (_files, EVERY),
 }
-"""By name: the proof, and how often it is asked for, in seconds."""
+"""By name: the check, and its interval in seconds."""
 
 
-async def prove(resources: Resources, name: str) -> Found:
-    """Ask for one proof now, keep its outcome and log what is broken."""
+async def run_check(resources: Resources, name: str) -> CheckResult:
+    """Run one check now, store its result and log each violation."""
     database = resources.get(Database)
     async with database.snapshot() as tx:
-        after = await proofs.reached(tx, name)
+        after = await invariant_checks.cursor_of(tx, name)
     started = time.monotonic()
-    found = await PROOFS[name][0](resources, after)
+    result = await CHECKS[name][0](resources, after)
     ms = int((time.monotonic() - started) * 1000)
     async with database.transaction() as tx:
-        await proofs.note(tx, name, found, ms)
-    for line in found.broken:
-        log.error("invariant_broken", proof=name, broken=line)
-    return found
+        await invariant_checks.store(tx, name, result, ms)
+    for line in result.violations:
+        log.error("invariant_violated", check=name, violation=line)
+    return result
 
 
 def _task_of(name: str) -> Callable[[Resources, tasks.ClaimedTask], Awaitable[None]]:
     async def run(resources: Resources, _task: tasks.ClaimedTask) -> None:
-        await prove(resources, name)
+        await run_check(resources, name)
 
     return run
 
 
 PERIODIC = tuple(
-    tasks.register_periodic(f"prove.{name}", _task_of(name), seconds, time_limit=1800)
-    for name, (_, seconds) in PROOFS.items()
+    tasks.register_periodic(f"invariants.{name}", _task_of(name), seconds, time_limit=1800)
+    for name, (_, seconds) in CHECKS.items()
 )

@@ -17,10 +17,10 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 import hortus
 from hortus import billing, tasks
-from hortus.core import clock, proofs
+from hortus.core import clock, invariant_checks
 from hortus.core.db import Database
 from hortus.core.errors import Forbidden, Unauthenticated
-from hortus.core.proofs import Proved
+from hortus.core.invariant_checks import LastCheck
 from hortus.core.redis import Redis
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
@@ -49,7 +49,7 @@ class _Shared:
     dead: int = 0
     unmatched: int = 0
     workers: dict[str, int] = field(default_factory=dict)
-    proved: list[Proved] = field(default_factory=list)
+    checks: list[LastCheck] = field(default_factory=list)
 
 
 class Metrics:
@@ -80,7 +80,7 @@ class Metrics:
                     dead=await tasks.count_dead_letters(tx),
                     unmatched=await billing.unmatched_payments(tx),
                     workers={kind: alive.count(kind) for kind in ("embedded", "celery", "scheduler")},
-                    proved=await proofs.last(tx),
+                    checks=await invariant_checks.last(tx),
                 )
         except Exception as error:  # whatever the driver raises, the page is told what is known
             log.warning("metrics_without_database", error=type(error).__name__)
@@ -98,7 +98,7 @@ class _Now(Collector):
         yield _gauge("hortus_build_info", "The version that runs.", ["version"], {(hortus.__version__,): 1})
         yield GaugeMetricFamily("hortus_database_up", "Whether the database answered.", self._shared.up)
         yield from self._work()
-        yield from self._proofs()
+        yield from self._invariants()
         yield from self._breakers()
         yield from self._redis()
 
@@ -117,16 +117,18 @@ class _Now(Collector):
         about = "Processes alive in the last minute, by kind."
         yield _gauge("hortus_workers", about, ["kind"], {(kind,): n for kind, n in self._shared.workers.items()})
 
-    def _proofs(self) -> Iterator[Metric]:
-        now, found, by = clock.now(), self._shared.proved, ["proof"]
-        about = "Invariants found broken at the last look; 0 is right."
-        yield _gauge("hortus_proof_broken", about, by, {(each.name,): each.broken for each in found})
-        ages = {(each.name,): max(0.0, (now - each.proved_at).total_seconds()) for each in found}
-        yield _gauge("hortus_proof_age_seconds", "How long ago the last look was.", by, ages)
-        about = "How long the last look took."
-        yield _gauge("hortus_proof_seconds", about, by, {(each.name,): each.ms / 1000 for each in found})
-        about = "Things looked at the last time."
-        yield _gauge("hortus_proof_checked", about, by, {(each.name,): each.checked for each in found})
+    def _invariants(self) -> Iterator[Metric]:
+        now, found, by = clock.now(), self._shared.checks, ["check"]
+        about = "Violations that the last run of the check found; 0 is right."
+        yield _gauge("hortus_invariant_violations", about, by, {(each.name,): each.violations for each in found})
+        ages = {(each.name,): max(0.0, (now - each.checked_at).total_seconds()) for each in found}
+        yield _gauge("hortus_invariant_check_age_seconds", "Seconds since the last run of the check.", by, ages)
+        about = "Seconds that the last run took."
+        yield _gauge(
+            "hortus_invariant_check_duration_seconds", about, by, {(each.name,): each.ms / 1000 for each in found}
+        )
+        about = "Rows that the last run checked."
+        yield _gauge("hortus_invariant_check_rows", about, by, {(each.name,): each.checked for each in found})
 
     def _breakers(self) -> Iterator[Metric]:
         health = self._resources.get(OfferHealth)

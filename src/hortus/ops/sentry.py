@@ -15,7 +15,7 @@ import hortus
 from hortus.core.settings import Settings, UnsafeSettings
 from hortus.core.telemetry import log
 
-TOLD: Final = ("request_id", "task", "id", "method", "proof", "provider", "model", "code", "attempt", "dependency")
+TOLD: Final = ("request_id", "task", "id", "method", "check", "provider", "model", "code", "attempt", "dependency")
 """What of a log line is sent as tags; everything else stays here."""
 _PRIVATE: Final = (
     (re.compile(r"[\w.+%-]+@[\w-]+(\.[\w-]+)+"), "[e-mail]"),

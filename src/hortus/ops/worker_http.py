@@ -14,7 +14,7 @@ from hortus.core.settings import Settings
 from hortus.core.web.edge import Edge
 from hortus.core.web.problems import install_problems
 from hortus.ops import health, metrics
-from hortus.ops.health import Duty
+from hortus.ops.health import Readiness
 
 log = structlog.get_logger()
 
@@ -59,7 +59,7 @@ def make_page(resources: Resources) -> Edge:
     app = FastAPI(title="Hortus", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
     app.state.resources = resources
     install_problems(app)
-    for router in (health.router(Duty()), metrics.router):
+    for router in (health.router(Readiness()), metrics.router):
         app.router.routes.extend(router.routes)
     return Edge(app)
 

@@ -162,7 +162,7 @@ OTHERS: dict[str, str] = {
     "disabled_offers": "what is not sold now",
     "plan_windows": "what is sold",
     "plans": "what is sold",
-    "proofs": "what was proved of the data, and how it ended",
+    "invariant_checks": "the last results of the invariant checks",
     "sandbox_events": "a vendor's own records, which name nobody",
     "sandbox_objects": "a vendor's own records, which name nobody",
     "setup_tokens": "the way in of the first administrator, who is nobody yet",

@@ -43,7 +43,7 @@ async def shop(database_url: str, tmp_path: Path, vendor: RazorpayEmulator) -> A
                 await asyncio.sleep(0.05)
         yield running
         async with running.database.snapshot() as tx:
-            assert await ledger.prove(tx) == []
+            assert await ledger.check_invariants(tx) == []
 
 
 class Post:

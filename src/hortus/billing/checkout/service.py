@@ -170,9 +170,9 @@ async def give_up(resources: Resources) -> int:
             try:
                 closed += await _give_up(resources, checkout)
             except GatewayError as error:
-                log.warning("checkout_not_closed", gateway=checkout.gateway, reason=str(error))
+                log.warning("checkout_close_failed", gateway=checkout.gateway, reason=str(error))
             except Exception:
-                log.exception("checkout_not_closed", gateway=checkout.gateway, checkout=checkout.id)
+                log.exception("checkout_close_failed", gateway=checkout.gateway, checkout=checkout.id)
         if len(waiting) < PAGE:
             return closed
         last, after = waiting[-1].created_at, waiting[-1].id

@@ -1,7 +1,8 @@
-"""The proof that the books are right: each invariant is one query, over everything or over a few users and references.
+"""The invariants of the ledger: each is one query, over all rows or over a few users and references.
 
-`prove` reads every row: right for tests, and for the clock a few times a day. `prove_some` costs the same however
-many rows there are: the latest movements, those who made them, and a stretch of all others, one after another.
+`check_invariants` reads every row: for tests, and a few times a day. The cost of
+`check_some_invariants` does not grow with the tables: it checks the latest entries, their users, and the other accounts
+part by part.
 """
 
 import asyncio
@@ -14,23 +15,24 @@ from sqlalchemy import String, bindparam, text
 
 from hortus.core import clock
 from hortus.core.db import Tx, UtcDateTime
-from hortus.core.proofs import Found
+from hortus.core.invariant_checks import CheckResult
 from hortus.ledger.entries import CLAWED_BACK, EXPIRED, ISSUED, REVENUE
 
 SLACK: Final = timedelta(minutes=15)
 """How late the sweep of overdue reservations may be."""
 SHOWN: Final = 20
-"""Broken rows shown per invariant."""
+"""Violations reported per invariant."""
 
 LATEST: Final = 500
-"""How many of the latest entries `prove_some` looks at."""
-STRETCH: Final = 100
-"""How many further accounts it looks at each time."""
+"""How many of the latest entries `check_some_invariants` reads."""
+PART: Final = 100
+"""How many further accounts each run reads."""
 HEAVY: Final = 5000
-"""Entries of one account above which only `prove` adds them up."""
+"""Entries of one account above which only `check_invariants` adds them up."""
 
-# Each gives (what, found, expected) for what is broken. `<and users a.user_id>` stands for a condition that only
-# `prove_some` has; an invariant without any reads everything and is left to `prove`, but for `<flat>`: it never does.
+# Each gives (subject, found, expected) for a violation. `<and users a.user_id>` stands for a condition that only
+# `check_some_invariants` adds. An invariant without such a place reads every row and is checked by `check_invariants`
+# alone, but for `<flat>`: its cost does not grow.
 _INVARIANTS: Final = {
     "entries of reference {} sum to {}, not {}": (
         "SELECT reference, SUM(amount), 0 FROM ledger_entries<where references reference> "
@@ -102,7 +104,7 @@ _INVARIANTS: Final = {
 
 _SCOPE: Final = re.compile(r"<(?:(where|and) (users|references) ([a-z_.]+)|flat)>")
 _LATEST: Final = text("SELECT reference, account FROM ledger_entries ORDER BY id DESC LIMIT :limit")
-_STRETCH: Final = text(
+_PART: Final = text(
     "SELECT user_id FROM credit_accounts WHERE user_id > :after ORDER BY user_id LIMIT :limit"
 )  # fmt: skip
 _HEAVY: Final = text(
@@ -111,39 +113,39 @@ _HEAVY: Final = text(
 ).bindparams(bindparam("users", type_=String(), expanding=True))
 
 
-async def prove(tx: Tx) -> list[str]:
-    """Every broken invariant as one line; an empty list when the books are right. Reads every row."""
+async def check_invariants(tx: Tx) -> list[str]:
+    """One line for each violation; an empty list if every invariant holds. Reads every row."""
     broken: list[str] = []
     for sentence, sql in _INVARIANTS.items():
-        broken += await _ask(tx, sentence, _SCOPE.sub("", sql), {})
+        broken += await _violations(tx, sentence, _SCOPE.sub("", sql), {})
     return broken
 
 
-async def prove_some(tx: Tx, after: str = "") -> Found:
-    """What is broken among the latest movements, their users, and the accounts that follow `after`.
+async def check_some_invariants(tx: Tx, after: str = "") -> CheckResult:
+    """Violations among the latest entries, their users, and the accounts that follow `after`.
 
-    `reached` is to be given as `after` next time; it is empty once every account had its turn.
+    `cursor` of the result is `after` of the next run; it is empty after the last account.
     """
     latest = (await tx.execute(_LATEST, {"limit": LATEST})).all()
-    stretch = (await tx.execute(_STRETCH, {"after": after, "limit": STRETCH})).scalars().all()
+    part = (await tx.execute(_PART, {"after": after, "limit": PART})).scalars().all()
     references = sorted({row.reference for row in latest})
-    users = {row.account for row in latest}.union(stretch).difference((ISSUED, REVENUE, EXPIRED, CLAWED_BACK))
+    users = {row.account for row in latest}.union(part).difference((ISSUED, REVENUE, EXPIRED, CLAWED_BACK))
     if users:
         users.difference_update((await tx.execute(_HEAVY, {"users": sorted(users), "heavy": HEAVY})).scalars())
     chosen = {"users": sorted(users), "references": references}
-    found = Found(checked=len(users) + len(references), reached=stretch[-1] if len(stretch) == STRETCH else "")
+    result = CheckResult(checked=len(users) + len(references), cursor=part[-1] if len(part) == PART else "")
     for sentence, sql in _INVARIANTS.items():
         if _SCOPE.search(sql):
-            found.broken += await _ask(tx, sentence, _SCOPE.sub(_condition, sql), chosen)
+            result.violations += await _violations(tx, sentence, _SCOPE.sub(_condition, sql), chosen)
             await asyncio.sleep(0)  # on SQLite this thread has other things to do, too
-    return found
+    return result
 
 
 def _condition(found: re.Match[str]) -> str:
     return f" {found[1].upper()} {found[3]} IN :{found[2]}" if found[1] else ""
 
 
-async def _ask(tx: Tx, sentence: str, sql: str, chosen: Mapping[str, Sequence[str]]) -> list[str]:
+async def _violations(tx: Tx, sentence: str, sql: str, chosen: Mapping[str, Sequence[str]]) -> list[str]:
     now = clock.now()
     values: dict[str, Any] = {"now": now, "overdue": now - SLACK, **chosen}
     used = {name: value for name, value in values.items() if re.search(rf":{name}\b", sql)}
