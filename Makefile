@@ -59,8 +59,8 @@ test: check ## every check and every test, on SQLite and PostgreSQL
 	$(BIN)/pytest -n 3 --dist worksteal -q
 
 test-faults: .venv/dev.stamp ## kill, freeze, cut and fill up, at full size; prints the recovery times
-	FAULTS=full $(BIN)/pytest -n 2 -q --timeout 3600 tests/faults tests/billing/test_histories.py tests/billing/test_news.py tests/billing/test_stripe.py \
-	  tests/payments/razorpay/test_news.py tests/journeys/test_making.py tests/journeys/test_schema.py
+	FAULTS=full $(BIN)/pytest -n 2 -q --timeout 3600 tests/faults tests/billing/test_histories.py tests/billing/test_webhooks.py tests/billing/test_stripe.py \
+	  tests/payments/razorpay/test_webhooks.py tests/journeys/test_making.py tests/journeys/test_schema.py
 
 bench: .venv/dev.stamp ## measure, and write docs/operators/performance.md
 	$(BIN)/python -m bench

@@ -125,7 +125,7 @@ SHAPES: dict[str, dict[str, str]] = {
     "messages": {"id": BORN, "room_id": f"CASE WHEN n % 2 = 0 THEN '{MY_ROOM}' ELSE '{ANOTHERS_ROOM}' END"},
     "generations": {"id": BORN, "user_id": MINE},
     "ledger_entries": {"id": BORN, "account": MINE, "reference": BORN},
-    "payments": {"id": BORN, "user_id": MINE, "vendor_id": BORN},
+    "payments": {"id": BORN, "user_id": MINE, "external_id": BORN},
     "credit_grants": {"id": BORN, "user_id": MINE, "reference": BORN},
     "quota_usage": {"user_id": BORN},
 }
@@ -158,9 +158,9 @@ async def plant(tx: Tx) -> None:
                 created_at=now,
             ),
             Payment(
-                id=TEMPLATE, user_id=ANOTHER, gateway="sandbox", vendor_id=TEMPLATE, kind="topup", title="Credits",
-                amount_minor=500, currency="USD", credits=1000, refunded_minor=0, disputed_minor=0, clawed_wanted=0,
-                clawed_credits=0, restored=0, paid_at=now, created_at=now,
+                id=TEMPLATE, user_id=ANOTHER, gateway="sandbox", external_id=TEMPLATE, kind="topup", title="Credits",
+                amount_minor=500, currency="USD", credits=1000, refunded_minor=0, disputed_minor=0, clawback_due=0,
+                clawback_taken=0, restore_count=0, paid_at=now, created_at=now,
             ),
             CreditGrant(
                 id=TEMPLATE, user_id=ANOTHER, reference=TEMPLATE, reason="Credits", priority=0, amount=1000,

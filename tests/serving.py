@@ -83,7 +83,7 @@ class Hortus:
         self.database.configure(configuration)
         for group in configuration:
             self.resources.add(group)
-        context = payments.Context(self.resources.get(Http), self.settings, self.database)
+        context = payments.GatewayContext(self.resources.get(Http), self.settings, self.database)
         self.resources.add(payments.discover(context))
 
     async def close(self) -> None:

@@ -823,10 +823,10 @@ def sandbox_gateway() -> None:
 
 def billing() -> None:
     op.create_table(
-        "balance_watches",
+        "low_balance_alerts",
         sa.Column("user_id", collated_c(36), nullable=False),
         sa.Column("since", TIME, nullable=False),
-        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_balance_watches")),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_low_balance_alerts")),
     )
     op.create_table(
         "credit_packs",
@@ -847,9 +847,9 @@ def billing() -> None:
         "gateway_customers",
         sa.Column("user_id", collated_c(36), nullable=False),
         sa.Column("gateway", sa.String(40), nullable=False),
-        sa.Column("vendor_id", collated_c(255), nullable=False),
+        sa.Column("external_id", collated_c(255), nullable=False),
         sa.PrimaryKeyConstraint("user_id", "gateway", name=op.f("pk_gateway_customers")),
-        sa.UniqueConstraint("gateway", "vendor_id", name=op.f("uq_gateway_customers_gateway_vendor_id")),
+        sa.UniqueConstraint("gateway", "external_id", name=op.f("uq_gateway_customers_gateway_external_id")),
     )
     op.create_table(
         "webhook_events",
@@ -864,9 +864,9 @@ def billing() -> None:
         sa.Column("failure", sa.String(300), nullable=True),
         sa.Column("occurred_at", TIME, nullable=False),
         sa.Column("received_at", TIME, nullable=False),
-        sa.Column("handled_at", TIME, nullable=True),
+        sa.Column("processed_at", TIME, nullable=True),
         sa.CheckConstraint(
-            "status IN ('waiting', 'handled', 'kept', 'dead')", name=op.f("ck_webhook_events_status_is_known")
+            "status IN ('pending', 'processed', 'ignored', 'failed')", name=op.f("ck_webhook_events_status_is_known")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_events")),
         sa.UniqueConstraint("gateway", "event_id", name=op.f("uq_webhook_events_gateway_event_id")),
@@ -878,7 +878,7 @@ def billing() -> None:
         sa.Column("id", collated_c(36), nullable=False),
         sa.Column("user_id", collated_c(36), nullable=False),
         sa.Column("gateway", sa.String(40), nullable=False),
-        sa.Column("vendor_id", collated_c(255), nullable=True),
+        sa.Column("external_id", collated_c(255), nullable=True),
         sa.Column("kind", sa.String(20), nullable=False),
         sa.Column("title", sa.String(120), nullable=False),
         sa.Column("plan_id", collated_c(36), nullable=True),
@@ -896,36 +896,36 @@ def billing() -> None:
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("closed_at", TIME, nullable=True),
         sa.CheckConstraint("kind IN ('subscription', 'topup', 'auto_topup')", name=op.f("ck_checkouts_kind_is_known")),
-        sa.CheckConstraint("status IN ('new', 'open', 'paid', 'ended')", name=op.f("ck_checkouts_status_is_known")),
+        sa.CheckConstraint("status IN ('new', 'open', 'paid', 'expired')", name=op.f("ck_checkouts_status_is_known")),
         sa.CheckConstraint(
             "amount_minor >= 0 AND discount_minor >= 0 AND credits >= 0", name=op.f("ck_checkouts_amounts_not_negative")
         ),
         sa.ForeignKeyConstraint(["pack_id"], ["credit_packs.id"], name=op.f("fk_checkouts_pack_id_credit_packs")),
         sa.ForeignKeyConstraint(["plan_id"], ["plans.id"], name=op.f("fk_checkouts_plan_id_plans")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_checkouts")),
-        sa.UniqueConstraint("gateway", "vendor_id", name=op.f("uq_checkouts_gateway_vendor_id")),
+        sa.UniqueConstraint("gateway", "external_id", name=op.f("uq_checkouts_gateway_external_id")),
     )
     op.create_index("ix_checkouts_user_id_id", "checkouts", ["user_id", "id"])
     partial_index("ix_checkouts_waiting", "checkouts", ["created_at"], where="status IN ('new', 'open')")
     op.create_table(
-        "vendor_prices",
+        "gateway_prices",
         sa.Column("gateway", sa.String(40), nullable=False),
         sa.Column("plan_id", collated_c(36), nullable=False),
         sa.Column("interval", sa.String(10), nullable=False),
         sa.Column("currency", sa.String(3), nullable=False),
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
-        sa.Column("vendor_id", collated_c(255), nullable=False),
+        sa.Column("external_id", collated_c(255), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
-        sa.ForeignKeyConstraint(["plan_id"], ["plans.id"], name=op.f("fk_vendor_prices_plan_id_plans")),
-        sa.PrimaryKeyConstraint("gateway", "plan_id", "interval", "currency", name=op.f("pk_vendor_prices")),
-        sa.UniqueConstraint("gateway", "vendor_id", name=op.f("uq_vendor_prices_gateway_vendor_id")),
+        sa.ForeignKeyConstraint(["plan_id"], ["plans.id"], name=op.f("fk_gateway_prices_plan_id_plans")),
+        sa.PrimaryKeyConstraint("gateway", "plan_id", "interval", "currency", name=op.f("pk_gateway_prices")),
+        sa.UniqueConstraint("gateway", "external_id", name=op.f("uq_gateway_prices_gateway_external_id")),
     )
     op.create_table(
         "subscriptions",
         sa.Column("id", collated_c(36), nullable=False),
         sa.Column("user_id", collated_c(36), nullable=False),
         sa.Column("gateway", sa.String(40), nullable=False),
-        sa.Column("vendor_id", collated_c(255), nullable=False),
+        sa.Column("external_id", collated_c(255), nullable=False),
         sa.Column("checkout_id", collated_c(36), nullable=True),
         sa.Column("plan_id", collated_c(36), nullable=False),
         sa.Column("interval", sa.String(10), nullable=False),
@@ -940,16 +940,16 @@ def billing() -> None:
         sa.Column("cancels_at_period_end", sa.Boolean(), nullable=False),
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("ended_at", TIME, nullable=True),
-        sa.Column("read_at", TIME, nullable=False),
+        sa.Column("synced_at", TIME, nullable=False),
         sa.CheckConstraint(
-            "status IN ('trialing', 'active', 'past_due', 'ended', 'unwanted')",
+            "status IN ('trialing', 'active', 'past_due', 'ended', 'duplicate')",
             name=op.f("ck_subscriptions_status_is_known"),
         ),
         sa.ForeignKeyConstraint(["checkout_id"], ["checkouts.id"], name=op.f("fk_subscriptions_checkout_id_checkouts")),
         sa.ForeignKeyConstraint(["next_plan_id"], ["plans.id"], name=op.f("fk_subscriptions_next_plan_id_plans")),
         sa.ForeignKeyConstraint(["plan_id"], ["plans.id"], name=op.f("fk_subscriptions_plan_id_plans")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_subscriptions")),
-        sa.UniqueConstraint("gateway", "vendor_id", name=op.f("uq_subscriptions_gateway_vendor_id")),
+        sa.UniqueConstraint("gateway", "external_id", name=op.f("uq_subscriptions_gateway_external_id")),
     )
     op.create_index("ix_subscriptions_created_at", "subscriptions", ["created_at"])
     op.create_index("ix_subscriptions_ended_at", "subscriptions", ["ended_at"])
@@ -972,7 +972,7 @@ def billing() -> None:
         sa.Column("id", collated_c(36), nullable=False),
         sa.Column("user_id", collated_c(36), nullable=False),
         sa.Column("gateway", sa.String(40), nullable=False),
-        sa.Column("vendor_id", collated_c(255), nullable=False),
+        sa.Column("external_id", collated_c(255), nullable=False),
         sa.Column("checkout_id", collated_c(36), nullable=True),
         sa.Column("subscription_id", collated_c(36), nullable=True),
         sa.Column("reason", sa.String(80), nullable=False),
@@ -985,7 +985,7 @@ def billing() -> None:
             ["subscription_id"], ["subscriptions.id"], name=op.f("fk_failed_payments_subscription_id_subscriptions")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_failed_payments")),
-        sa.UniqueConstraint("gateway", "vendor_id", name=op.f("uq_failed_payments_gateway_vendor_id")),
+        sa.UniqueConstraint("gateway", "external_id", name=op.f("uq_failed_payments_gateway_external_id")),
     )
     op.create_index("ix_failed_payments_user_id_id", "failed_payments", ["user_id", "id"])
     op.create_table(
@@ -993,7 +993,7 @@ def billing() -> None:
         sa.Column("id", collated_c(36), nullable=False),
         sa.Column("user_id", collated_c(36), nullable=True),
         sa.Column("gateway", sa.String(40), nullable=False),
-        sa.Column("vendor_id", collated_c(255), nullable=False),
+        sa.Column("external_id", collated_c(255), nullable=False),
         sa.Column("kind", sa.String(20), nullable=False),
         sa.Column("title", sa.String(120), nullable=False),
         sa.Column("checkout_id", collated_c(36), nullable=True),
@@ -1008,16 +1008,16 @@ def billing() -> None:
         sa.Column("period_end", TIME, nullable=True),
         sa.Column("refunded_minor", sa.BigInteger(), nullable=False),
         sa.Column("disputed_minor", sa.BigInteger(), nullable=False),
-        sa.Column("clawed_wanted", sa.BigInteger(), nullable=False),
-        sa.Column("clawed_credits", sa.BigInteger(), nullable=False),
-        sa.Column("restored", sa.Integer(), nullable=False),
+        sa.Column("clawback_due", sa.BigInteger(), nullable=False),
+        sa.Column("clawback_taken", sa.BigInteger(), nullable=False),
+        sa.Column("restore_count", sa.Integer(), nullable=False),
         sa.Column("paid_at", TIME, nullable=False),
         sa.Column("created_at", TIME, nullable=False),
         sa.CheckConstraint(
             "kind IN ('subscription', 'change', 'topup', 'auto_topup', 'unmatched')",
             name=op.f("ck_payments_kind_is_known"),
         ),
-        sa.CheckConstraint("0 <= clawed_wanted AND clawed_wanted <= credits", name=op.f("ck_payments_clawed_fits")),
+        sa.CheckConstraint("0 <= clawback_due AND clawback_due <= credits", name=op.f("ck_payments_clawback_fits")),
         sa.CheckConstraint(
             "0 <= refunded_minor AND 0 <= disputed_minor", name=op.f("ck_payments_amounts_not_negative")
         ),
@@ -1027,9 +1027,9 @@ def billing() -> None:
             ["subscription_id"], ["subscriptions.id"], name=op.f("fk_payments_subscription_id_subscriptions")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payments")),
-        sa.UniqueConstraint("gateway", "vendor_id", name=op.f("uq_payments_gateway_vendor_id")),
+        sa.UniqueConstraint("gateway", "external_id", name=op.f("uq_payments_gateway_external_id")),
     )
-    op.create_index("ix_payments_by_vendor_id", "payments", ["vendor_id", "id"])
+    op.create_index("ix_payments_by_external_id", "payments", ["external_id", "id"])
     partial_index("ix_payments_covering", "payments", ["period_end"], where="kind = 'subscription'")
     partial_index("ix_payments_disputed", "payments", ["id"], where="disputed_minor > 0")
     op.create_index("ix_payments_paid_at", "payments", ["paid_at"])
@@ -1043,14 +1043,14 @@ def billing() -> None:
         sa.Column("id", collated_c(36), nullable=False),
         sa.Column("payment_id", collated_c(36), nullable=False),
         sa.Column("gateway", sa.String(40), nullable=False),
-        sa.Column("vendor_id", collated_c(255), nullable=False),
+        sa.Column("external_id", collated_c(255), nullable=False),
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
         sa.Column("status", sa.String(10), nullable=False),
         sa.Column("opened_at", TIME, nullable=False),
         sa.CheckConstraint("status IN ('open', 'won', 'lost')", name=op.f("ck_disputes_status_is_known")),
         sa.ForeignKeyConstraint(["payment_id"], ["payments.id"], name=op.f("fk_disputes_payment_id_payments")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_disputes")),
-        sa.UniqueConstraint("gateway", "vendor_id", name=op.f("uq_disputes_gateway_vendor_id")),
+        sa.UniqueConstraint("gateway", "external_id", name=op.f("uq_disputes_gateway_external_id")),
     )
     op.create_index("ix_disputes_opened_at", "disputes", ["opened_at"])
     op.create_index("ix_disputes_payment_id", "disputes", ["payment_id"])
@@ -1059,12 +1059,12 @@ def billing() -> None:
         sa.Column("id", collated_c(36), nullable=False),
         sa.Column("payment_id", collated_c(36), nullable=False),
         sa.Column("gateway", sa.String(40), nullable=False),
-        sa.Column("vendor_id", collated_c(255), nullable=False),
+        sa.Column("external_id", collated_c(255), nullable=False),
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
         sa.Column("refunded_at", TIME, nullable=False),
         sa.ForeignKeyConstraint(["payment_id"], ["payments.id"], name=op.f("fk_refunds_payment_id_payments")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_refunds")),
-        sa.UniqueConstraint("gateway", "vendor_id", name=op.f("uq_refunds_gateway_vendor_id")),
+        sa.UniqueConstraint("gateway", "external_id", name=op.f("uq_refunds_gateway_external_id")),
     )
     op.create_index("ix_refunds_payment_id", "refunds", ["payment_id"])
     op.create_index("ix_refunds_refunded_at", "refunds", ["refunded_at"])
@@ -1223,9 +1223,9 @@ def referrals() -> None:
         sa.Column("created_at", TIME, nullable=False),
         sa.Column("rewarded_at", TIME, nullable=True),
         sa.CheckConstraint(
-            "status IN ('waiting', 'rewarded', 'taken_back', 'void')", name=op.f("ck_referrals_status_is_known")
+            "status IN ('pending', 'rewarded', 'clawed_back', 'void')", name=op.f("ck_referrals_status_is_known")
         ),
-        sa.CheckConstraint("user_id <> referrer_id", name=op.f("ck_referrals_nobody_brings_themselves")),
+        sa.CheckConstraint("user_id <> referrer_id", name=op.f("ck_referrals_not_self_referred")),
         sa.ForeignKeyConstraint(["payment_id"], ["payments.id"], name=op.f("fk_referrals_payment_id_payments")),
         sa.PrimaryKeyConstraint("user_id", name=op.f("pk_referrals")),
         sa.UniqueConstraint("payment_id", name=op.f("uq_referrals_payment_id")),
@@ -1335,7 +1335,7 @@ def privacy() -> None:
         sa.Column("id", collated_c(36), nullable=False),
         sa.Column("user_id", collated_c(36), nullable=False),
         sa.Column("status", sa.String(10), nullable=False),
-        sa.Column("asked_at", TIME, nullable=False),
+        sa.Column("fetched_at", TIME, nullable=False),
         sa.Column("erase_at", TIME, nullable=False),
         sa.Column("ended_at", TIME, nullable=True),
         sa.CheckConstraint(

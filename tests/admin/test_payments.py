@@ -60,7 +60,7 @@ async def test_a_payment_is_found_and_given_back_once(shop: Hortus, root):
     await bought(shop, other, pack="small", currency="USD")
     (paid,) = await payments(root, user_id=id_of(customer))
     assert (paid["status"], paid["amount_minor"]) == ("paid", 99_00)
-    assert await payments(root, vendor_id=paid["vendor_id"]) == [paid]
+    assert await payments(root, external_id=paid["external_id"]) == [paid]
     assert [each["id"] for each in await payments(root, status="paid", until=clock.iso(clock.now()))][1] == paid["id"]
     assert await payments(root, since=clock.iso(clock.now() + timedelta(seconds=60))) == []
     page = (await root.get("/api/admin/payments", params={"limit": 1})).json()
@@ -104,14 +104,14 @@ async def test_news_is_read_and_replayed_without_a_second_effect(shop: Hortus, r
     await swept(shop)
     await bought(shop, customer, pack="small")
     has = await available(customer)
-    listed = (await root.get("/api/admin/webhook-events", params={"status": "handled"})).json()["items"]
+    listed = (await root.get("/api/admin/webhook-events", params={"status": "processed"})).json()["items"]
     assert listed
     path = f"/api/admin/webhook-events/{listed[0]['id']}"
     assert (await root.get(path)).json()["body"].startswith("{")
     again = await root.post(f"{path}/replay", json=WHY)
-    assert (again.status_code, again.json()["status"]) == (200, "waiting")
+    assert (again.status_code, again.json()["status"]) == (200, "pending")
     await quiet(shop)
-    assert (await root.get(path)).json()["status"] == "handled"
+    assert (await root.get(path)).json()["status"] == "processed"
     assert await available(customer) == has
     assert (await audit_of(root))[0]["action"] == "webhook_event.replayed"
     unknown = await root.post(f"/api/admin/webhook-events/{ids.new()}/replay", json=WHY)

@@ -34,15 +34,15 @@ SEARCHES: dict[str, tuple[Callable[[Tx], Awaitable[Any]], str]] = {
         "ix_payments_user_id_id",
     ),
     "a vendor's payment": (
-        lambda tx: billing.find_payments(tx, PageRequest(), vendor_id="x"),
-        "ix_payments_by_vendor_id",
+        lambda tx: billing.find_payments(tx, PageRequest(), external_id="x"),
+        "ix_payments_by_external_id",
     ),
     "refunded": (lambda tx: billing.find_payments(tx, PageRequest(), status="refunded"), "ix_payments_refunded"),
     "disputed": (lambda tx: billing.find_payments(tx, PageRequest(), status="disputed"), "ix_payments_disputed"),
     "unmatched": (lambda tx: billing.find_payments(tx, PageRequest(), status="unmatched"), "ix_payments_unmatched"),
     "payments since": (lambda tx: billing.find_payments(tx, PageRequest(), since=clock.now()), PAYMENTS),
-    "dead news": (
-        lambda tx: billing.find_webhook_events(tx, PageRequest(), status="dead"),
+    "failed webhook events": (
+        lambda tx: billing.find_webhook_events(tx, PageRequest(), status="failed"),
         "ix_webhook_events_status_id",
     ),
     "revenue": (lambda tx: billing.revenue(tx, clock.EPOCH, clock.now()), "ix_payments_paid_at"),

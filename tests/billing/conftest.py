@@ -53,7 +53,7 @@ async def quiet(shop: Hortus, seconds: float = 20.0) -> None:
     waiting = text(
         "SELECT (SELECT count(*) FROM tasks WHERE name IN "
         "('sandbox.deliver', 'billing.event', 'billing.undo', 'billing.document') AND status IN ('queued', 'running')) "
-        "+ (SELECT count(*) FROM webhook_events WHERE status = 'waiting')"
+        "+ (SELECT count(*) FROM webhook_events WHERE status = 'pending')"
     )
     async with asyncio.timeout(seconds):
         while True:

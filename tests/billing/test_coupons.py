@@ -96,7 +96,7 @@ async def test_an_order_that_is_called_off_gives_its_use_back(shop: Hortus):
     answers = await asyncio.gather(
         *(customer.post(f"/api/payment/checkout/{order['checkout_id']}/cancel") for _ in range(5))
     )
-    assert {answer.json()["status"] for answer in answers} == {"ended"}
+    assert {answer.json()["status"] for answer in answers} == {"expired"}
     assert await rows(shop, "SELECT taken FROM coupons") == [(0,)]
     await quiet(shop)
     order = await buy(other, "/api/payment/topup", **wish)
@@ -229,8 +229,8 @@ async def test_a_late_payment_of_an_ended_order_counts_its_use(shop: Hortus):
     async with shop.database.transaction() as tx:
         from hortus.billing.checkout.close_checkout import close
 
-        assert await close(tx, order["checkout_id"], "ended")
-        assert not await close(tx, order["checkout_id"], "ended")
+        assert await close(tx, order["checkout_id"], "expired")
+        assert not await close(tx, order["checkout_id"], "expired")
     assert await rows(shop, "SELECT taken FROM coupons") == [(0,)]
     await press(customer, order, "pay")
     await quiet(shop)

@@ -12,7 +12,7 @@ from tests.serving import Hortus
 from hortus.billing.checkout.service import give_up
 from hortus.billing.tables import Checkout
 from hortus.core import clock
-from hortus.payments.sandbox import vendor
+from hortus.payments.sandbox import simulator
 
 CREDIT = 1_000_000
 MUMBAI = "27AAPFU0939F1ZV"
@@ -101,7 +101,7 @@ async def test_a_document_that_cannot_be_issued_holds_up_no_money(shop: Hortus):
     assert await available(customer) == before
     await press(customer, order, "refund")
     await until(shop, "SELECT count(*) FROM refunds", [(1,)])
-    assert await rows(shop, "SELECT id FROM webhook_events WHERE status <> 'handled'") == []
+    assert await rows(shop, "SELECT id FROM webhook_events WHERE status <> 'processed'") == []
     assert await rows(shop, "SELECT id FROM invoices") == []
     async with shop.database.transaction() as tx:
         dead = "UPDATE tasks SET attempts = max_attempts - 1, run_at = created_at WHERE name = 'billing.document'"
@@ -131,7 +131,7 @@ async def test_a_fact_that_cannot_be_booked_holds_up_no_other_of_its_payment(sho
     await press(customer, order, "chargeback")
     await until(shop, "SELECT status FROM disputes", [("open",)])
     assert await available(customer) == before
-    waiting = await rows(shop, "SELECT kind FROM webhook_events WHERE status = 'waiting'")
+    waiting = await rows(shop, "SELECT kind FROM webhook_events WHERE status = 'pending'")
     assert {kind for (kind,) in waiting} == {"payment.refunded", "dispute.opened"}
     await allow(shop, "refunds")
     await hurry(shop)
@@ -148,11 +148,13 @@ async def test_an_order_that_cannot_be_closed_holds_up_no_other_sweep(shop: Hort
         for checkout_id in (stuck, free, paid):
             made = clock.now() - timedelta(days=next(days))
             await tx.execute(update(Checkout).where(Checkout.id == checkout_id).values(created_at=made))
-        await vendor.pay(tx, (await tx.execute(select(Checkout.vendor_id).where(Checkout.id == paid))).scalar_one())
+        await simulator.pay(
+            tx, (await tx.execute(select(Checkout.external_id).where(Checkout.id == paid))).scalar_one()
+        )
     await forbid(shop, "checkouts", f"OLD.id = '{stuck}'", on="UPDATE")
     await give_up(shop.resources)
     states = "SELECT status FROM checkouts ORDER BY created_at"
-    await until(shop, states, [("open",), ("ended",), ("paid",)])
+    await until(shop, states, [("expired",), ("open",), ("paid",)])
     await allow(shop, "checkouts")
     await give_up(shop.resources)
-    await until(shop, states, [("ended",), ("ended",), ("paid",)])
+    await until(shop, states, [("expired",), ("expired",), ("paid",)])

@@ -14,7 +14,7 @@ from sqlalchemy import func, insert, select
 from tests.invoicing.test_numbers import person
 
 from hortus import ledger
-from hortus.billing import apply, tasks
+from hortus.billing import apply_events, tasks
 from hortus.billing.payments.documents import issue
 from hortus.billing.tables import Checkout, Dispute, Payment, Refund
 from hortus.core import clock, ids
@@ -22,7 +22,7 @@ from hortus.core.db import Database
 from hortus.core.money import shares_of
 from hortus.invoicing.tables import Invoice
 from hortus.ledger.tables import Entry
-from hortus.payments import CheckoutPaid, Disputed, Fact, Paid, Refunded
+from hortus.payments import CheckoutPaid, Disputed, Paid, PaymentEvent, Refunded
 from hortus.payments.base import DisputeStatus
 from hortus.tasks.tables import Task
 
@@ -47,19 +47,19 @@ class Vendor:
     disputes: list[tuple[int, DisputeStatus]] = field(default_factory=list)
 
     @property
-    def vendor_id(self) -> str:
+    def external_id(self) -> str:
         return f"pay_{self.reference}"
 
-    def facts(self) -> list[Fact]:
+    def events(self) -> list[PaymentEvent]:
         """All that is true now."""
-        paid = Paid(self.vendor_id, self.amount, self.currency, self.at)
-        found: list[Fact] = [CheckoutPaid(self.reference, paid)]
+        paid = Paid(self.external_id, self.amount, self.currency, self.at)
+        found: list[PaymentEvent] = [CheckoutPaid(self.reference, paid)]
         found += [
-            Refunded(f"re_{number}_{self.reference}", self.vendor_id, amount, self.currency, self.at)
+            Refunded(f"re_{number}_{self.reference}", self.external_id, amount, self.currency, self.at)
             for number, amount in enumerate(self.refunds)
         ]
         found += [
-            Disputed(f"dp_{number}_{self.reference}", self.vendor_id, amount, self.currency, status, self.at)
+            Disputed(f"dp_{number}_{self.reference}", self.external_id, amount, self.currency, status, self.at)
             for number, (amount, status) in enumerate(self.disputes)
         ]
         return found
@@ -96,7 +96,7 @@ async def order(database: Database, user_id: str, number: int, dice: random.Rand
     small = dice.random() < 0.8
     amount = number // len(CURRENCIES) + 1 if small else dice.randint(1, 10**7)
     row = {
-        "id": ids.new(), "user_id": user_id, "gateway": "stripe", "vendor_id": None, "kind": "topup",
+        "id": ids.new(), "user_id": user_id, "gateway": "stripe", "external_id": None, "kind": "topup",
         "title": "Credit", "credits": dice.randint(1, 10**9), "amount_minor": amount, "discount_minor": 0,
         "currency": CURRENCIES[number % len(CURRENCIES)], "trial_days": 0, "status": "open", "created_at": clock.now(),
     }  # fmt: skip
@@ -105,16 +105,16 @@ async def order(database: Database, user_id: str, number: int, dice: random.Rand
     return Vendor(str(row["id"]), amount, str(row["currency"])), int(str(row["credits"]))
 
 
-async def book(database: Database, facts: Sequence[Fact]) -> None:
+async def book(database: Database, events: Sequence[PaymentEvent]) -> None:
     """What our side does when it has asked the vendor."""
     async with database.transaction() as tx:
-        await apply(tx, "stripe", facts, clock.now())
+        await apply_events(tx, "stripe", events, clock.now())
 
 
 async def documents_of(database: Database, vendor: Vendor) -> list[tuple[str, str]]:
     """The documents that are due for a payment, by what has been booked."""
     async with database.snapshot() as tx:
-        paid = select(Payment.id).where(Payment.vendor_id == vendor.vendor_id)
+        paid = select(Payment.id).where(Payment.external_id == vendor.external_id)
         payment_id = (await tx.execute(paid)).scalar_one_or_none()
         refunds = (await tx.execute(select(Refund.id).where(Refund.payment_id == payment_id))).scalars()
         lost = select(Dispute.id).where(Dispute.payment_id == payment_id, Dispute.status == "lost")
@@ -143,21 +143,21 @@ async def one_history(database: Database, number: int, rates: list[int]) -> int:
     dice = random.Random(number)
     user_id = await person(database)
     vendor, credits = await order(database, user_id, number, dice)
-    before = vendor.facts()
+    before = vendor.fetch_events()
     for _ in range(dice.randint(1, 6)):
         vendor.happens(dice)
         if dice.random() < 0.7:
-            await book(database, vendor.facts())
+            await book(database, vendor.fetch_events())
         if dice.random() < 0.2:
             await book(database, before)  # an answer that was late: it has no effect any more
         if dice.random() < 0.3:
             await write(database, await documents_of(database, vendor), dice)
-        before = vendor.facts()
-    await book(database, vendor.facts())
+        before = vendor.fetch_events()
+    await book(database, vendor.fetch_events())
     documents = await documents_of(database, vendor)
     await write(database, documents, dice)
     async with database.snapshot() as tx:
-        payment = (await tx.execute(select(Payment).where(Payment.vendor_id == vendor.vendor_id))).scalar_one()
+        payment = (await tx.execute(select(Payment).where(Payment.external_id == vendor.external_id))).scalar_one()
         papers = list((await tx.execute(select(Invoice).where(Invoice.payment_id == payment.id))).scalars())
         has = await ledger.balance(tx, user_id)
     held = sum(amount for amount, status in vendor.disputes if status != "won")

@@ -34,7 +34,7 @@ async def test_a_customer_hears_once_that_credit_runs_low(shop: Hortus):
     assert await look(shop) == 0
     await spend(shop, customer, 60 * CREDIT)
     assert await look(shop) == 1
-    assert await rows(shop, "SELECT count(*) FROM balance_watches") == [(0,)]
+    assert await rows(shop, "SELECT count(*) FROM low_balance_alerts") == [(0,)]
 
 
 async def test_nobody_is_written_to_where_it_is_off(shop: Hortus, monkeypatch: pytest.MonkeyPatch):

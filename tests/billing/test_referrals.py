@@ -56,7 +56,7 @@ async def test_both_are_rewarded_after_the_first_payment_and_once(shop: Hortus):
     await settled(shop)
     assert await available(asha) == BONUS
     assert await available(newcomer) == BONUS + SMALL
-    assert await rows(shop, "SELECT status FROM referrals") == [("taken_back",)]
+    assert await rows(shop, "SELECT status FROM referrals") == [("clawed_back",)]
 
 
 async def test_nobody_brings_themselves_or_is_brought_twice_or_late(shop: Hortus):

@@ -107,7 +107,7 @@ async def test_two_subscriptions_of_one_customer_leave_one_and_the_other_is_give
     await asyncio.gather(press(customer, one, "pay"), press(customer, two, "pay"))
     await quiet(shop)
     kept = await rows(shop, "SELECT status, ended_at IS NULL FROM subscriptions ORDER BY status")
-    assert [row[0] for row in kept] == ["active", "unwanted"]
+    assert [row[0] for row in kept] == ["active", "duplicate"]
     assert [bool(row[1]) for row in kept] == [True, False]
     paid = await rows(shop, "SELECT amount_minor, refunded_minor, credits FROM payments WHERE kind = 'unmatched'")
     assert [row[0] == row[1] and row[2] == 0 for row in paid] == [True]

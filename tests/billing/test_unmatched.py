@@ -18,10 +18,10 @@ CREDIT = 1_000_000
 WHY = {"reason": "Seen at the gateway"}
 
 
-async def book(shop: Hortus, *facts: Any, gateway: str = "sandbox") -> None:
+async def book(shop: Hortus, *events: Any, gateway: str = "sandbox") -> None:
     """What a gateway that was asked says is true."""
     async with shop.database.transaction() as tx:
-        await billing.apply(tx, gateway, facts, clock.now())
+        await billing.apply_events(tx, gateway, events, clock.now())
 
 
 def money(amount: int = 99_00, currency: str = "INR") -> Paid:

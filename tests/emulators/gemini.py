@@ -29,7 +29,7 @@ LONG_SIDE = {"1K": 1024, "2K": 2048, "4K": 4096}
 class GeminiEmulator(Emulator):
     """Its API is at `url`. A video job is queued, then in progress, then completed after `job_seconds`."""
 
-    delivery: str = "uri"
+    incoming: str = "uri"
     file_seconds: float = 0.0
     """How long a finished file is still being processed."""
 
@@ -168,7 +168,7 @@ class GeminiEmulator(Emulator):
             shape["errors"] = [{"code": code, "message": said}]
         if status == "completed":
             video: dict[str, Any] = {"type": "video", "mime_type": "video/mp4"}
-            if self.delivery == "uri":
+            if self.incoming == "uri":
                 video["uri"] = f"https://generativelanguage.googleapis.com/v1beta/files/{job.id}:download?alt=media"
             else:
                 video["data"] = base64.b64encode(mp4()).decode()

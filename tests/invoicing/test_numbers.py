@@ -8,7 +8,7 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from hortus.accounts.tables import User
-from hortus.billing import apply, tasks
+from hortus.billing import apply_events, tasks
 from hortus.billing.payments.documents import issue
 from hortus.billing.tables import Checkout, Payment
 from hortus.core import clock, ids
@@ -43,7 +43,7 @@ async def orders(database: Database, user_id: str, count: int, *, gateway: str =
     now = clock.now()
     rows = [
         {
-            "id": ids.new(), "user_id": user_id, "gateway": gateway, "vendor_id": None, "kind": "topup",
+            "id": ids.new(), "user_id": user_id, "gateway": gateway, "external_id": None, "kind": "topup",
             "title": "100 credits", "credits": 0, "amount_minor": PRICE + number, "discount_minor": 0,
             "currency": "INR", "trial_days": 0, "status": "open", "created_at": now,
         }
@@ -58,9 +58,9 @@ def paid(reference: str, amount: int) -> CheckoutPaid:
     return CheckoutPaid(reference, Paid(f"pay_{reference}", amount, "INR", datetime.now(UTC)))
 
 
-async def take(database: Database, *facts, gateway: str = "stripe") -> None:
+async def take(database: Database, *events, gateway: str = "stripe") -> None:
     async with database.transaction() as tx:
-        await apply(tx, gateway, list(facts), clock.now())
+        await apply_events(tx, gateway, list(events), clock.now())
 
 
 async def requested(database: Database) -> list[dict[str, str]]:
@@ -122,11 +122,11 @@ async def test_two_hundred_payments_at_once_get_the_numbers_from_1_to_200(databa
 async def test_refunds_and_a_lost_dispute_take_no_more_back_than_was_paid(database: Database):
     (reference,) = await orders(database, await person(database), 1)
     news = paid(reference, PRICE)
-    vendor_id = news.payment.vendor_id
+    external_id = news.payment.external_id
     at = datetime.now(UTC)
-    refunds = [Refunded(f"re_{number}", vendor_id, 4000, "INR", at) for number in range(2)]
-    opened = Disputed("dp_1", vendor_id, PRICE, "INR", "open", at)
-    lost = Disputed("dp_1", vendor_id, PRICE, "INR", "lost", at)
+    refunds = [Refunded(f"re_{number}", external_id, 4000, "INR", at) for number in range(2)]
+    opened = Disputed("dp_1", external_id, PRICE, "INR", "open", at)
+    lost = Disputed("dp_1", external_id, PRICE, "INR", "lost", at)
     for _ in range(3):
         await take(database, news, *refunds, opened)
         await issue_all(database)

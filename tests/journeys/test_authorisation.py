@@ -216,7 +216,7 @@ async def _payment(world: World) -> str:
 
 async def _event(world: World) -> str:
     """News of a gateway that is not there any more, so that nothing comes of a replay."""
-    row = {"id": ids.new(), "gateway": "walk", "event_id": "walk", "kind": "walk", "status": "handled"}
+    row = {"id": ids.new(), "gateway": "walk", "event_id": "walk", "kind": "walk", "status": "processed"}
     row |= {"subject_kind": "payment", "subject_id": "walk", "occurred_at": clock.now(), "received_at": clock.now()}
     async with world.hortus.database.transaction() as tx:
         await tx.execute(insert(WebhookEvent), row)
@@ -236,8 +236,8 @@ async def _invoice(world: World) -> str:
     """A paper about a payment that no gateway of the walk could take."""
     user_id, paid = world.owner.tokens["user"]["id"], ids.new()
     money = {"user_id": user_id, "gateway": "walk", "currency": "INR", "kind": "topup"}
-    parts = ("refunded_minor", "disputed_minor", "clawed_wanted", "clawed_credits", "restored", "credits")
-    payment = {"id": paid, "vendor_id": "walk", "title": "Walk", "amount_minor": 100, **dict.fromkeys(parts, 0)}
+    parts = ("refunded_minor", "disputed_minor", "clawback_due", "clawback_taken", "restore_count", "credits")
+    payment = {"id": paid, "external_id": "walk", "title": "Walk", "amount_minor": 100, **dict.fromkeys(parts, 0)}
     async with world.hortus.database.transaction() as tx:
         await tx.execute(insert(Payment), money | payment | {"paid_at": clock.now(), "created_at": clock.now()})
         await issue(tx, "payment", paid)

@@ -19,17 +19,17 @@ from hortus.core.http import Http
 from hortus.core.settings import Settings
 from hortus.payments import (
     Buyer,
-    Context,
+    CheckoutSession,
     Gateway,
+    GatewayContext,
+    ObjectRef,
     Order,
     RecurringPrice,
-    Started,
-    Subject,
     SubscriptionChanged,
 )
 from hortus.payments.razorpay import Adapter as Razorpay
 from hortus.payments.sandbox import Adapter as Sandbox
-from hortus.payments.sandbox import deliver, store, vendor
+from hortus.payments.sandbox import simulator, store, webhook_sender
 from hortus.payments.stripe import Adapter as Stripe
 
 Sent = tuple[dict[str, str], bytes]
@@ -73,7 +73,7 @@ class SandboxBench:
 
     oldest = 302
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: GatewayContext) -> None:
         self.gateway: Gateway = Sandbox(context)
         self._database, self._settings = context.database, context.settings
 
@@ -82,35 +82,35 @@ class SandboxBench:
             await verb(tx, *given, **more)
 
     async def pay(self, checkout: str) -> None:
-        await self._press(vendor.pay, checkout)
+        await self._press(simulator.pay, checkout)
 
     async def decline(self, checkout: str) -> None:
-        await self._press(vendor.decline, checkout)
+        await self._press(simulator.decline, checkout)
 
     async def renew(self, subscription: str) -> None:
-        await self._press(vendor.set_declining, subscription, False)
-        await self._press(vendor.renew, subscription)
+        await self._press(simulator.set_declining, subscription, False)
+        await self._press(simulator.renew, subscription)
 
     async def fail_renewal(self, subscription: str) -> None:
-        await self._press(vendor.set_declining, subscription, True)
-        await self._press(vendor.renew, subscription)
+        await self._press(simulator.set_declining, subscription, True)
+        await self._press(simulator.renew, subscription)
 
     async def set_declining(self, subscription: str, customer: str) -> None:
-        await self._press(vendor.set_declining, subscription, True)
+        await self._press(simulator.set_declining, subscription, True)
 
     async def dispute(self, payment: str) -> None:
-        await self._press(vendor.dispute, payment)
+        await self._press(simulator.dispute, payment)
 
     async def decide(self, payment: str, *, won: bool) -> None:
-        await self._press(vendor.decide, payment, won=won)
+        await self._press(simulator.decide, payment, won=won)
 
     async def sent(self, *, at: int | None = None) -> list[Sent]:
         async with self._database.snapshot() as tx:
             events = await store.events_since(tx, EPOCH, "", 1000)
         stamp = int(clock.now().timestamp()) if at is None else at
-        bodies = [deliver.body_of(event) for event in events]
-        keys = deliver.signing_keys(self._settings)
-        return [({deliver.HEADER.lower(): deliver.sign(keys, body, stamp)}, body) for body in bodies]
+        bodies = [webhook_sender.body_of(event) for event in events]
+        keys = webhook_sender.signing_keys(self._settings)
+        return [({webhook_sender.HEADER.lower(): webhook_sender.sign(keys, body, stamp)}, body) for body in bodies]
 
 
 class StripeBench:
@@ -118,7 +118,7 @@ class StripeBench:
 
     oldest = 302
 
-    def __init__(self, context: Context, emulator: StripeEmulator) -> None:
+    def __init__(self, context: GatewayContext, emulator: StripeEmulator) -> None:
         self.gateway: Gateway = Stripe(context)
         self.emulator = emulator
 
@@ -154,7 +154,7 @@ class RazorpayBench:
 
     oldest = 25 * 3600 + 2
 
-    def __init__(self, context: Context, emulator: RazorpayEmulator) -> None:
+    def __init__(self, context: GatewayContext, emulator: RazorpayEmulator) -> None:
         self.gateway: Gateway = Razorpay(context)
         self.emulator = emulator
 
@@ -190,7 +190,7 @@ class RazorpayBench:
 
 
 @asynccontextmanager
-async def razorpay_bench(context: Context, environ: Any) -> AsyncIterator[Bench]:
+async def razorpay_bench(context: GatewayContext, environ: Any) -> AsyncIterator[Bench]:
     """Razorpay on loopback, and the settings that lead there."""
     async with RazorpayEmulator() as emulator:
         for name, value in {**razorpay_settings(emulator), "RAZORPAY_CURRENCIES": "INR,USD"}.items():
@@ -209,13 +209,13 @@ def razorpay_settings(emulator: RazorpayEmulator) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def sandbox_bench(context: Context, _: Any) -> AsyncIterator[Bench]:
+async def sandbox_bench(context: GatewayContext, _: Any) -> AsyncIterator[Bench]:
     """The sandbox needs nothing else."""
     yield SandboxBench(context)
 
 
 @asynccontextmanager
-async def stripe_bench(context: Context, environ: Any) -> AsyncIterator[Bench]:
+async def stripe_bench(context: GatewayContext, environ: Any) -> AsyncIterator[Bench]:
     """Stripe on loopback, and the settings that lead there."""
     async with StripeEmulator() as emulator:
         for name, value in stripe_settings(emulator).items():
@@ -232,7 +232,7 @@ def stripe_settings(emulator: StripeEmulator) -> dict[str, str]:
     }
 
 
-BENCHES: dict[str, Callable[[Context, Any], AbstractAsyncContextManager[Bench]]] = {
+BENCHES: dict[str, Callable[[GatewayContext, Any], AbstractAsyncContextManager[Bench]]] = {
     "razorpay": razorpay_bench,
     "sandbox": sandbox_bench,
     "stripe": stripe_bench,
@@ -240,10 +240,10 @@ BENCHES: dict[str, Callable[[Context, Any], AbstractAsyncContextManager[Bench]]]
 
 
 @asynccontextmanager
-async def context_of(database: Database, folder: Path) -> AsyncIterator[Context]:
+async def context_of(database: Database, folder: Path) -> AsyncIterator[GatewayContext]:
     """What an adapter is given."""
     async with Http() as http:
-        yield Context(http, Settings(data_dir=folder / "data", secret_key="k" * 40), database)
+        yield GatewayContext(http, Settings(data_dir=folder / "data", secret_key="k" * 40), database)
 
 
 # What is bought ----------------------------------------------------------------
@@ -263,17 +263,19 @@ def order_of(amount: int = 199, currency: str = "USD", customer: str | None = No
     )
 
 
-async def subscribe(bench: Bench, price: RecurringPrice | None = None, **more: Any) -> tuple[Order, Started, str]:
+async def subscribe(
+    bench: Bench, price: RecurringPrice | None = None, **more: Any
+) -> tuple[Order, CheckoutSession, str]:
     """A subscription that runs: its order, its checkout, and the gateway's id of it."""
     wish = price or price_of()
     known = await bench.gateway.price(wish)
     order = order_of(more.pop("amount", wish.amount_minor), wish.currency, price=known, **more)
     started = await bench.gateway.start(order)
-    await bench.pay(started.vendor_id)
-    return order, started, await subscription_of(bench, started.vendor_id)
+    await bench.pay(started.external_id)
+    return order, started, await subscription_of(bench, started.external_id)
 
 
 async def subscription_of(bench: Bench, checkout: str) -> str:
     """The gateway's id of what a paid checkout began."""
-    facts = await bench.gateway.facts(Subject("checkout", checkout))
-    return next(each.agreement.vendor_id for each in facts if isinstance(each, SubscriptionChanged))
+    events = await bench.gateway.fetch_events(ObjectRef("checkout", checkout))
+    return next(each.state.external_id for each in events if isinstance(each, SubscriptionChanged))

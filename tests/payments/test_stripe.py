@@ -14,26 +14,26 @@ from hortus.core.clock import EPOCH
 from hortus.core.db import Database
 from hortus.core.http import CallInsideTransaction
 from hortus.payments import (
-    CheckoutEnded,
+    CheckoutExpired,
     CheckoutPaid,
-    Context,
     Declined,
+    GatewayContext,
     GatewayError,
-    NotConfigured,
+    GatewayNotConfigured,
+    GatewayRefused,
+    GatewayUnavailable,
+    ObjectRef,
     PaymentFailed,
     Refunded,
-    Refused,
-    Subject,
     SubscriptionChanged,
-    Unavailable,
     discover,
 )
 from hortus.payments.stripe import Adapter
-from hortus.payments.stripe.news import KINDS
+from hortus.payments.stripe.webhooks import KINDS
 
 
 @pytest.fixture
-async def context(tmp_path: Path) -> AsyncIterator[Context]:
+async def context(tmp_path: Path) -> AsyncIterator[GatewayContext]:
     """What an adapter is given; this one asks no database."""
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'unused.db'}")
     async with context_of(database, tmp_path) as made:
@@ -42,7 +42,7 @@ async def context(tmp_path: Path) -> AsyncIterator[Context]:
 
 
 @pytest.fixture
-async def bench(context: Context, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StripeBench]:
+async def bench(context: GatewayContext, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StripeBench]:
     """Stripe alone."""
     async with stripe_bench(context, monkeypatch) as made:
         assert isinstance(made, StripeBench)
@@ -50,15 +50,15 @@ async def bench(context: Context, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 
 FAILED = {
-    "bad_request": Refused,
-    "unauthorized": NotConfigured,
-    "forbidden": NotConfigured,
-    "rate_limited": Unavailable,
-    "error": Unavailable,
-    "overloaded": Unavailable,
-    "garbage": Unavailable,
-    "cut": Unavailable,
-    "half_headers": Unavailable,
+    "bad_request": GatewayRefused,
+    "unauthorized": GatewayNotConfigured,
+    "forbidden": GatewayNotConfigured,
+    "rate_limited": GatewayUnavailable,
+    "error": GatewayUnavailable,
+    "overloaded": GatewayUnavailable,
+    "garbage": GatewayUnavailable,
+    "cut": GatewayUnavailable,
+    "half_headers": GatewayUnavailable,
 }
 
 
@@ -68,24 +68,24 @@ async def test_each_failure_has_its_error_and_repeats_nothing(bench: StripeBench
     gateway, price = bench.gateway, price_of()
     bench.emulator.fail(mode)
 
-    async def missed() -> None:
-        async for _ in gateway.missed(EPOCH):
+    async def list_all() -> None:
+        async for _ in gateway.list_events_since(EPOCH):
             pass
 
     for asked in (
         gateway.start(order_of()),
-        gateway.facts(Subject("subscription", subscription)),
+        gateway.fetch_events(ObjectRef("subscription", subscription)),
         gateway.price(price),
         gateway.cancel(subscription, now=True, key="a"),
         gateway.refund("pi_1", 1, key="b"),
         gateway.portal(started.customer or "", "http://shop.test/"),
-        missed(),
+        list_all(),
     ):
         with pytest.raises(FAILED[mode]) as raised:
             await asked
         assert isinstance(raised.value, GatewayError)
         assert not any(secret in str(raised.value) for secret in ("Jane", "jane", bench.emulator.secret_key))
-        if isinstance(raised.value, Unavailable) and mode in ("rate_limited", "overloaded"):
+        if isinstance(raised.value, GatewayUnavailable) and mode in ("rate_limited", "overloaded"):
             assert raised.value.after == 1.0
 
 
@@ -95,22 +95,22 @@ async def test_a_lost_answer_is_asked_for_again_with_the_same_key(bench: StripeB
     asked = [call for call in bench.emulator.calls if call.path == "/v1/checkout/sessions"]
     assert len(asked) == 2
     assert len({call.headers["Idempotency-Key"] for call in asked}) == 1
-    assert started.vendor_id in bench.emulator.books.things
+    assert started.external_id in bench.emulator.books.things
 
 
 async def test_a_stripe_that_hangs_is_waited_for_in_bounded_time(
-    bench: StripeBench, context: Context, monkeypatch: pytest.MonkeyPatch
+    bench: StripeBench, context: GatewayContext, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("STRIPE_TIMEOUT", "0.2")
     bench.emulator.fail("hang")
     began = time.monotonic()
     async with asyncio.timeout(20):
-        with pytest.raises(Unavailable):
+        with pytest.raises(GatewayUnavailable):
             await Adapter(context).start(order_of())
     assert time.monotonic() - began < 10
 
 
-async def test_nothing_is_asked_while_a_transaction_is_open(bench: StripeBench, context: Context):
+async def test_nothing_is_asked_while_a_transaction_is_open(bench: StripeBench, context: GatewayContext):
     async with context.database.transaction():
         with pytest.raises(CallInsideTransaction):
             await bench.gateway.start(order_of())
@@ -120,7 +120,7 @@ async def test_nothing_is_asked_while_a_transaction_is_open(bench: StripeBench, 
 async def test_another_wish_under_the_same_order_is_refused(bench: StripeBench):
     order = order_of()
     await bench.gateway.start(order)
-    with pytest.raises(Refused):
+    with pytest.raises(GatewayRefused):
         await bench.gateway.start(replace(order, amount_minor=1))
 
 
@@ -138,7 +138,7 @@ async def test_another_wish_under_the_same_order_is_refused(bench: StripeBench):
     ],
 )
 def test_what_is_missing_is_said(
-    context: Context, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], said: str | None
+    context: GatewayContext, monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], said: str | None
 ):
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
@@ -150,10 +150,10 @@ def test_what_is_missing_is_said(
         assert gateways.get("stripe") is None
 
 
-def test_currencies_are_chosen_by_the_operator(context: Context, monkeypatch: pytest.MonkeyPatch):
-    assert Adapter(context).can.currencies == ("USD", "EUR", "GBP", "INR")
+def test_currencies_are_chosen_by_the_operator(context: GatewayContext, monkeypatch: pytest.MonkeyPatch):
+    assert Adapter(context).capabilities.currencies == ("USD", "EUR", "GBP", "INR")
     monkeypatch.setenv("STRIPE_CURRENCIES", "inr, usd")
-    assert Adapter(context).can.currencies == ("INR", "USD")
+    assert Adapter(context).capabilities.currencies == ("INR", "USD")
 
 
 # What the dashboard may do -----------------------------------------------------
@@ -178,7 +178,7 @@ async def test_an_archived_price_is_sold_again_and_one_of_other_terms_is_refused
     bench.emulator.books.get("price", made)["active"] = False
     await subscribe(bench, price)
     bench.emulator.kept.clear()
-    with pytest.raises(Refused):
+    with pytest.raises(GatewayRefused):
         await bench.gateway.price(replace(price, amount_minor=1))
 
 
@@ -186,7 +186,7 @@ async def test_a_portal_that_was_not_set_up_is_refused(bench: StripeBench):
     started = await bench.gateway.start(order_of())
     assert (await bench.gateway.portal(started.customer or "", "http://shop.test/me")).startswith(bench.emulator.url)
     bench.emulator.desk.portal = False
-    with pytest.raises(Refused):
+    with pytest.raises(GatewayRefused):
         await bench.gateway.portal(started.customer or "", "http://shop.test/me")
 
 
@@ -195,9 +195,9 @@ async def test_the_end_that_the_portal_set_can_be_taken_back(bench: StripeBench)
     found = bench.emulator.books.get("subscription", subscription)
     found["cancel_at"] = found["items"]["data"][0]["current_period_end"]
     for ends in (True, False):
-        changed = (await bench.gateway.facts(Subject("subscription", subscription)))[0]
+        changed = (await bench.gateway.fetch_events(ObjectRef("subscription", subscription)))[0]
         assert isinstance(changed, SubscriptionChanged)
-        assert changed.agreement.cancels_at_period_end is ends
+        assert changed.state.cancels_at_period_end is ends
         await bench.gateway.resume(subscription, key="resume")
 
 
@@ -207,9 +207,9 @@ async def test_a_change_for_later_is_known_before_it_comes_and_leaves_with_anoth
     dear = await bench.gateway.price(price_of(9000_00, "year"))
 
     async def coming() -> str:
-        changed = (await bench.gateway.facts(Subject("subscription", subscription)))[0]
+        changed = (await bench.gateway.fetch_events(ObjectRef("subscription", subscription)))[0]
         assert isinstance(changed, SubscriptionChanged)
-        return changed.agreement.price
+        return changed.state.price
 
     before = await coming()
     await bench.gateway.change(subscription, month, now=False, key="a")
@@ -228,41 +228,41 @@ async def test_a_slow_way_of_paying_may_succeed_or_fail_after_the_page_closed(be
     for ok in (True, False):
         order = order_of()
         started = await bench.gateway.start(order)
-        bench.emulator.pay(started.vendor_id, ok=False)
-        session = bench.emulator.books.get("checkout.session", started.vendor_id)
+        bench.emulator.pay(started.external_id, ok=False)
+        session = bench.emulator.books.get("checkout.session", started.external_id)
         intent = bench.emulator.books.get("payment_intent", session["payment_intent"])
         error = intent["last_payment_error"]
         intent.update(status="processing", last_payment_error=None)
         session.update(status="complete", payment_status="unpaid")
-        assert await bench.gateway.facts(Subject("checkout", started.vendor_id)) == []
+        assert await bench.gateway.fetch_events(ObjectRef("checkout", started.external_id)) == []
         if ok:
             intent.update(status="succeeded", amount_received=intent["amount"])
         else:
             intent.update(status="requires_payment_method", last_payment_error=error)
-        facts = await bench.gateway.facts(Subject("checkout", started.vendor_id))
-        assert [type(each) for each in facts] == ([CheckoutPaid] if ok else [PaymentFailed, CheckoutEnded])
+        events = await bench.gateway.fetch_events(ObjectRef("checkout", started.external_id))
+        assert [type(each) for each in events] == ([CheckoutPaid] if ok else [PaymentFailed, CheckoutExpired])
 
 
 async def test_a_discount_may_leave_nothing_to_pay(bench: StripeBench):
     order = order_of(0, discount_minor=199)
     started = await bench.gateway.start(order)
-    await bench.pay(started.vendor_id)
-    (paid,) = await bench.gateway.facts(Subject("checkout", started.vendor_id))
+    await bench.pay(started.external_id)
+    (paid,) = await bench.gateway.fetch_events(ObjectRef("checkout", started.external_id))
     assert isinstance(paid, CheckoutPaid)
     assert (paid.reference, paid.payment.amount_minor) == (order.id, 0)
-    with pytest.raises(Refused):
-        await bench.gateway.refund(paid.payment.vendor_id, 1, key="a")
+    with pytest.raises(GatewayRefused):
+        await bench.gateway.refund(paid.payment.external_id, 1, key="a")
 
 
 async def test_a_refund_that_the_bank_sent_back_is_none(bench: StripeBench):
     started = await bench.gateway.start(order_of())
-    await bench.pay(started.vendor_id)
-    (paid,) = await bench.gateway.facts(Subject("checkout", started.vendor_id))
+    await bench.pay(started.external_id)
+    (paid,) = await bench.gateway.fetch_events(ObjectRef("checkout", started.external_id))
     assert isinstance(paid, CheckoutPaid)
-    await bench.gateway.refund(paid.payment.vendor_id, 50, key="a")
-    await bench.gateway.refund(paid.payment.vendor_id, 60, key="b")
+    await bench.gateway.refund(paid.payment.external_id, 50, key="a")
+    await bench.gateway.refund(paid.payment.external_id, 60, key="b")
     fail_refund(bench.emulator.books, bench.emulator.find("refund", amount=50))
-    _, left = await bench.gateway.facts(Subject("payment", paid.payment.vendor_id))
+    _, left = await bench.gateway.fetch_events(ObjectRef("payment", paid.payment.external_id))
     assert isinstance(left, Refunded)
     assert left.amount_minor == 60
 
@@ -272,7 +272,7 @@ async def test_a_bank_that_wants_to_see_its_customer_declines_without_a_page(ben
     with pytest.raises(Declined):
         await bench.gateway.charge(order_of(customer=stranger.customer))
     started = await bench.gateway.start(order_of())
-    await bench.pay(started.vendor_id)
+    await bench.pay(started.external_id)
     for banks in (bench.emulator.desk.asks_more, bench.emulator.desk.declining):
         banks.add(started.customer or "")
         order = order_of(customer=started.customer)
@@ -285,15 +285,15 @@ async def test_a_bank_that_wants_to_see_its_customer_declines_without_a_page(ben
 
 async def test_a_page_of_events_follows_another(bench: StripeBench):
     for _ in range(60):
-        await bench.pay((await bench.gateway.start(order_of())).vendor_id)
-    found = [each async for each in bench.gateway.missed(EPOCH)]
+        await bench.pay((await bench.gateway.start(order_of())).external_id)
+    found = [each async for each in bench.gateway.list_events_since(EPOCH)]
     assert len(found) == len({each.event_id for each in found}) == 120
     assert [each.event_id for each in found] == sorted(each.event_id for each in found)
 
 
 async def test_what_is_offered_is_left_to_stripe_and_only_cards_are_kept(bench: StripeBench):
     started = await bench.gateway.start(order_of(currency="INR"))
-    wish = bench.emulator.desk.wishes[started.vendor_id]
+    wish = bench.emulator.desk.wishes[started.external_id]
     assert "payment_method_types" not in wish
     assert wish["payment_method_options"] == {"card": {"setup_future_usage": "off_session"}}
     assert "setup_future_usage" not in wish["payment_intent_data"]

@@ -123,9 +123,9 @@ async def _a_gateway_tells(hortus: Hortus) -> None:
     """News as a gateway of the real world writes it: with names and addresses."""
     now = clock.now()
     row = {
-        "id": ids.new(), "gateway": "stripe", "event_id": "evt_1", "kind": "charge.succeeded", "status": "handled",
+        "id": ids.new(), "gateway": "stripe", "event_id": "evt_1", "kind": "charge.succeeded", "status": "processed",
         "body": json.dumps({"billing_details": {"email": EMAIL.upper(), "phone": MOBILE, "name": NAME}}).encode(),
-        "occurred_at": now, "received_at": now, "handled_at": now,
+        "occurred_at": now, "received_at": now, "processed_at": now,
     }  # fmt: skip
     async with hortus.database.transaction() as tx:
         await tx.execute(insert(WebhookEvent), row)

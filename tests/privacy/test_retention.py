@@ -54,13 +54,13 @@ async def test_a_session_in_use_stays_however_old(hortus: Hortus):
 
 async def test_news_that_waits_keeps_its_words(hortus: Hortus):
     old = clock.now() - timedelta(days=400)
-    made = {"handled": None, "waiting": b"{}", "dead": b"{}", "kept": None}
+    made = {"processed": None, "pending": b"{}", "failed": b"{}", "ignored": None}
     async with hortus.database.transaction() as tx:
         for number, status in enumerate(made):
             row = {"gateway": "stripe", "event_id": f"evt_{number}", "kind": "x", "body": b"{}", "received_at": old}
             row |= {"id": ids.lowest_at(old)[:-1] + str(number), "status": status, "occurred_at": old}
             await tx.execute(insert(WebhookEvent), row)
-        await tx.execute(update(WebhookEvent).where(WebhookEvent.status == "waiting").values(kind="y"))
+        await tx.execute(update(WebhookEvent).where(WebhookEvent.status == "pending").values(kind="y"))
     await sweep_webhook_bodies(hortus.database, 90)
     async with hortus.database.snapshot() as tx:
         found = dict((await tx.execute(select(WebhookEvent.status, WebhookEvent.body))).all())

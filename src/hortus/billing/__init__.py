@@ -9,7 +9,7 @@ from hortus.billing.errors import (
     PaymentNotFound,
     PaymentsNotConfigured,
 )
-from hortus.billing.events import apply
+from hortus.billing.events import apply_events
 from hortus.billing.payments.admin_queries import (
     EventStatus,
     PaymentStatus,
@@ -52,7 +52,7 @@ __all__ = [
     "PaymentStatus",
     "PaymentsNotConfigured",
     "Revenue",
-    "apply",
+    "apply_events",
     "assign_to_checkout",
     "assign_to_user",
     "dispute_lost",

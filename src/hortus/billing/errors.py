@@ -1,7 +1,7 @@
 """What can go wrong with buying, in words for customers."""
 
 from hortus.core.errors import Conflict, NotFound, Problem, Unavailable
-from hortus.payments import AmountRefused, Declined, GatewayError, NotConfigured, Refused
+from hortus.payments import AmountRefused, Declined, GatewayError, GatewayNotConfigured, GatewayRefused
 
 
 class PaymentsNotConfigured(Unavailable):
@@ -88,7 +88,7 @@ class AmountNotChargeable(Conflict):
     detail = "The amount is below what the payment gateway charges, above it, or between two of its steps."
 
 
-class GatewayRefused(Conflict):
+class PaymentRefused(Conflict):
     """The gateway refused for good."""
 
     code, title = "gateway_refused", "The payment gateway refused this"
@@ -150,9 +150,9 @@ def problem_of(error: GatewayError, refused: Problem | None = None) -> Problem:
             return PaymentDeclined()
         case AmountRefused():
             return AmountNotChargeable()
-        case Refused():
-            return refused or GatewayRefused()
-        case NotConfigured():
+        case GatewayRefused():
+            return refused or PaymentRefused()
+        case GatewayNotConfigured():
             return PaymentsNotConfigured()
         case _:
             return GatewayFailed()

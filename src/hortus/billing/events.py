@@ -15,18 +15,18 @@ from hortus import accounts
 from hortus.billing import grants
 from hortus.billing.checkout.close_checkout import close
 from hortus.billing.payments import clawbacks
-from hortus.billing.price_list.catalogue import sold_as
-from hortus.billing.signals import payment_failed, payment_received, subscription_unwanted
+from hortus.billing.price_list.catalogue import resolve_price
+from hortus.billing.signals import payment_failed, payment_received, subscription_duplicate
 from hortus.billing.subscriptions import sync
 from hortus.billing.tables import Checkout, Customer, FailedPayment, Payment, Subscription
 from hortus.core import clock, ids
 from hortus.core.db import Tx
 from hortus.payments import (
-    CheckoutEnded,
+    CheckoutExpired,
     CheckoutPaid,
     Disputed,
-    Fact,
     Paid,
+    PaymentEvent,
     PaymentFailed,
     Refunded,
     SubscriptionChanged,
@@ -36,7 +36,7 @@ from hortus.payments import (
 log = structlog.get_logger()
 
 
-class Outdated(Exception):
+class StaleRead(Exception):
     """Something newer was applied since the gateway was asked; ask again."""
 
 
@@ -56,43 +56,43 @@ class _Bought:
     period_end: datetime | None = None
 
 
-async def apply(tx: Tx, gateway: str, facts: Sequence[Fact], asked_at: datetime) -> None:
-    """Take note of all that a gateway said when it was asked at `asked_at` (the database's clock).
+async def apply_events(tx: Tx, gateway: str, events: Sequence[PaymentEvent], fetched_at: datetime) -> None:
+    """Take note of all that a gateway said when it was asked at `fetched_at` (the database's clock).
 
-    Raises Outdated, and then nothing may be committed.
+    Raises StaleRead, and then nothing may be committed.
     """
-    for fact in facts:
-        match fact:
+    for event in events:
+        match event:
             case CheckoutPaid():
-                await _checkout_paid(tx, gateway, fact)
-            case CheckoutEnded():
-                await _checkout_ended(tx, gateway, fact)
+                await _checkout_paid(tx, gateway, event)
+            case CheckoutExpired():
+                await _checkout_expired(tx, gateway, event)
             case SubscriptionChanged():
-                if not await sync.take(tx, gateway, fact.agreement, asked_at):
-                    raise Outdated
+                if not await sync.take(tx, gateway, event.state, fetched_at):
+                    raise StaleRead
             case SubscriptionRenewed():
-                await _period_paid(tx, gateway, fact)
+                await _period_paid(tx, gateway, event)
             case PaymentFailed():
-                await _payment_failed(tx, gateway, fact)
+                await _payment_failed(tx, gateway, event)
             case Refunded():
-                await clawbacks.refunded(tx, gateway, fact)
+                await clawbacks.refunded(tx, gateway, event)
             case Disputed():
-                await clawbacks.disputed(tx, gateway, fact)
+                await clawbacks.disputed(tx, gateway, event)
 
 
 # Single purchases ------------------------------------------------------------
 
 
-async def _checkout_paid(tx: Tx, gateway: str, fact: CheckoutPaid) -> None:
-    checkout = await _checkout(tx, gateway, fact.reference)
+async def _checkout_paid(tx: Tx, gateway: str, event: CheckoutPaid) -> None:
+    checkout = await _checkout(tx, gateway, event.reference)
     if checkout is None:
-        log.warning("payment_without_order", gateway=gateway, reference=fact.reference[:40])
-        owner = await _owner_of(tx, gateway, fact.customer)
-        await _receive(tx, gateway, fact.payment, _Bought("unmatched", owner, "Payment without an order"))
+        log.warning("payment_without_order", gateway=gateway, reference=event.reference[:40])
+        owner = await _owner_of(tx, gateway, event.customer)
+        await _receive(tx, gateway, event.payment, _Bought("unmatched", owner, "Payment without an order"))
         return
-    if fact.customer is not None:
-        await keep_customer(tx, checkout.user_id, gateway, fact.customer)
-    fits = (fact.payment.amount_minor, fact.payment.currency) == (checkout.amount_minor, checkout.currency)
+    if event.customer is not None:
+        await keep_customer(tx, checkout.user_id, gateway, event.customer)
+    fits = (event.payment.amount_minor, event.payment.currency) == (checkout.amount_minor, checkout.currency)
     fits = fits and checkout.kind != "subscription" and await accounts.status_of(tx, checkout.user_id) != "deleted"
     first = fits and await close(tx, checkout.id, "paid")
     bought = _Bought(
@@ -102,19 +102,19 @@ async def _checkout_paid(tx: Tx, gateway: str, fact: CheckoutPaid) -> None:
         checkout.credits if first else 0,
         checkout_id=checkout.id,
     )
-    await _receive(tx, gateway, fact.payment, bought)
+    await _receive(tx, gateway, event.payment, bought)
 
 
 async def _owner_of(tx: Tx, gateway: str, customer: str | None) -> str | None:
     """Whom the gateway calls so; None for nobody that is known here."""
-    query = select(Customer.user_id).where(Customer.gateway == gateway, Customer.vendor_id == customer)
+    query = select(Customer.user_id).where(Customer.gateway == gateway, Customer.external_id == customer)
     return (await tx.execute(query)).scalar_one_or_none()
 
 
-async def _checkout_ended(tx: Tx, gateway: str, fact: CheckoutEnded) -> None:
-    checkout = await _checkout(tx, gateway, fact.reference)
+async def _checkout_expired(tx: Tx, gateway: str, event: CheckoutExpired) -> None:
+    checkout = await _checkout(tx, gateway, event.reference)
     if checkout is not None:
-        await close(tx, checkout.id, "ended")
+        await close(tx, checkout.id, "expired")
 
 
 async def _checkout(tx: Tx, gateway: str, reference: str) -> Checkout | None:
@@ -127,25 +127,25 @@ async def _checkout(tx: Tx, gateway: str, reference: str) -> Checkout | None:
 # Periods of a subscription ---------------------------------------------------
 
 
-async def _period_paid(tx: Tx, gateway: str, fact: SubscriptionRenewed) -> None:
-    subscription = await sync.find(tx, gateway, fact.subscription, lock=True)
-    if await _known(tx, gateway, fact.payment.vendor_id):
+async def _period_paid(tx: Tx, gateway: str, event: SubscriptionRenewed) -> None:
+    subscription = await sync.find(tx, gateway, event.subscription, lock=True)
+    if await _known(tx, gateway, event.payment.external_id):
         return
-    sold = await sold_as(tx, gateway, fact.price)
+    sold = await resolve_price(tx, gateway, event.price)
     if subscription is None:
-        log.warning("period_without_subscription", gateway=gateway, subscription=fact.subscription)
-        if (fact.reference is not None or sold is not None) and fact.payment.amount_minor:  # else none of ours
+        log.warning("period_without_subscription", gateway=gateway, subscription=event.subscription)
+        if (event.reference is not None or sold is not None) and event.payment.amount_minor:  # else none of ours
             bought = _Bought("unmatched", None, "Payment without a subscription")
-            await _receive(tx, gateway, fact.payment, bought)
+            await _receive(tx, gateway, event.payment, bought)
         return
-    wanted = subscription.status != "unwanted" and sold is not None and sold.currency == fact.payment.currency
-    wanted = wanted and await _first_fits(tx, subscription, fact)
+    wanted = subscription.status != "duplicate" and sold is not None and sold.currency == event.payment.currency
+    wanted = wanted and await _first_fits(tx, subscription, event)
     wanted = wanted and await accounts.status_of(tx, subscription.user_id) != "deleted"
     granted = 0
     if sold is not None and wanted:
-        granted = await grants.credits_of_period(tx, subscription, sold, fact)
+        granted = await grants.credits_of_period(tx, subscription, sold, event)
     bought = _Bought(
-        ("change" if fact.changed else "subscription") if wanted else "unmatched",
+        ("change" if event.changed else "subscription") if wanted else "unmatched",
         subscription.user_id,
         sold.title if sold is not None else "Subscription",
         granted,
@@ -153,40 +153,40 @@ async def _period_paid(tx: Tx, gateway: str, fact: SubscriptionRenewed) -> None:
         subscription_id=subscription.id,
         plan_id=sold.plan_id if sold is not None else None,
         interval=sold.interval if sold is not None else None,
-        period_start=fact.period_start,
-        period_end=fact.period_end,
+        period_start=event.period_start,
+        period_end=event.period_end,
     )
-    if not await _receive(tx, gateway, fact.payment, bought):
+    if not await _receive(tx, gateway, event.payment, bought):
         return
-    if subscription.status == "unwanted":
-        await subscription_unwanted.send(tx, subscription.id)
+    if subscription.status == "duplicate":
+        await subscription_duplicate.send(tx, subscription.id)
     if sold is None or not wanted:
         return
-    await sync.paid(tx, subscription, sold, fact.period_end)
+    await sync.paid(tx, subscription, sold, event.period_end)
     if subscription.checkout_id is not None:
         await close(tx, subscription.checkout_id, "paid")
 
 
-async def _first_fits(tx: Tx, subscription: Subscription, fact: SubscriptionRenewed) -> bool:
+async def _first_fits(tx: Tx, subscription: Subscription, event: SubscriptionRenewed) -> bool:
     """The first payment must be of the amount that was ordered; what follows is between gateway and customer."""
-    if fact.changed or subscription.checkout_id is None:
+    if event.changed or subscription.checkout_id is None:
         return True
     earlier = select(Payment.id).where(Payment.subscription_id == subscription.id).limit(1)
     if (await tx.execute(earlier)).first() is not None:
         return True
     query = select(Checkout.amount_minor, Checkout.trial_days).where(Checkout.id == subscription.checkout_id)
     ordered = (await tx.execute(query)).one()
-    return bool(ordered.trial_days) or fact.payment.amount_minor == ordered.amount_minor
+    return bool(ordered.trial_days) or event.payment.amount_minor == ordered.amount_minor
 
 
-async def _payment_failed(tx: Tx, gateway: str, fact: PaymentFailed) -> None:
+async def _payment_failed(tx: Tx, gateway: str, event: PaymentFailed) -> None:
     user_id = checkout_id = subscription_id = None
-    if fact.subscription is not None:
-        subscription = await sync.find(tx, gateway, fact.subscription)
+    if event.subscription is not None:
+        subscription = await sync.find(tx, gateway, event.subscription)
         if subscription is not None:
             user_id, subscription_id = subscription.user_id, subscription.id
-    elif fact.reference is not None:
-        checkout = await _checkout(tx, gateway, fact.reference)
+    elif event.reference is not None:
+        checkout = await _checkout(tx, gateway, event.reference)
         if checkout is not None:
             user_id, checkout_id = checkout.user_id, checkout.id
     if user_id is None:
@@ -195,17 +195,17 @@ async def _payment_failed(tx: Tx, gateway: str, fact: PaymentFailed) -> None:
         "id": ids.new(),
         "user_id": user_id,
         "gateway": gateway,
-        "vendor_id": fact.vendor_id,
+        "external_id": event.external_id,
         "checkout_id": checkout_id,
         "subscription_id": subscription_id,
-        "reason": fact.reason[:80],
-        "failed_at": fact.failed_at,
-        "retry_at": fact.retry_at,
+        "reason": event.reason[:80],
+        "failed_at": event.failed_at,
+        "retry_at": event.retry_at,
     }
     made = await tx.execute(
         tx.insert(FailedPayment)
         .values(**row)
-        .on_conflict_do_nothing(index_elements=["gateway", "vendor_id"])
+        .on_conflict_do_nothing(index_elements=["gateway", "external_id"])
         .returning(FailedPayment.id)
     )
     failed_id = made.scalar_one_or_none()
@@ -216,15 +216,15 @@ async def _payment_failed(tx: Tx, gateway: str, fact: PaymentFailed) -> None:
 # Parts -----------------------------------------------------------------------
 
 
-async def keep_customer(tx: Tx, user_id: str, gateway: str, vendor_id: str) -> None:
+async def keep_customer(tx: Tx, user_id: str, gateway: str, external_id: str) -> None:
     """Remember what a gateway calls a user; the first name stays."""
     await tx.execute(
-        tx.insert(Customer).values(user_id=user_id, gateway=gateway, vendor_id=vendor_id).on_conflict_do_nothing()
+        tx.insert(Customer).values(user_id=user_id, gateway=gateway, external_id=external_id).on_conflict_do_nothing()
     )
 
 
-async def _known(tx: Tx, gateway: str, vendor_id: str) -> bool:
-    query = select(Payment.id).where(Payment.gateway == gateway, Payment.vendor_id == vendor_id)
+async def _known(tx: Tx, gateway: str, external_id: str) -> bool:
+    query = select(Payment.id).where(Payment.gateway == gateway, Payment.external_id == external_id)
     return (await tx.execute(query)).first() is not None
 
 
@@ -235,7 +235,7 @@ async def _receive(tx: Tx, gateway: str, paid: Paid, bought: _Bought) -> bool:
         "id": payment_id,
         "user_id": bought.user_id,
         "gateway": gateway,
-        "vendor_id": paid.vendor_id,
+        "external_id": paid.external_id,
         "kind": bought.kind,
         "title": bought.title,
         "checkout_id": bought.checkout_id,
@@ -250,16 +250,16 @@ async def _receive(tx: Tx, gateway: str, paid: Paid, bought: _Bought) -> bool:
         "period_end": bought.period_end,
         "refunded_minor": 0,
         "disputed_minor": 0,
-        "clawed_wanted": 0,
-        "clawed_credits": 0,
-        "restored": 0,
+        "clawback_due": 0,
+        "clawback_taken": 0,
+        "restore_count": 0,
         "paid_at": paid.paid_at,
         "created_at": clock.now(),
     }
     made = await tx.execute(
         tx.insert(Payment)
         .values(**row)
-        .on_conflict_do_nothing(index_elements=["gateway", "vendor_id"])
+        .on_conflict_do_nothing(index_elements=["gateway", "external_id"])
         .returning(Payment.id)
     )
     if made.first() is None:

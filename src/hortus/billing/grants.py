@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from hortus import ledger, quotas
 from hortus.billing.checkout.close_checkout import reference_of
-from hortus.billing.price_list.catalogue import MONTHS, BillingSettings, Sold, credits_of
+from hortus.billing.price_list.catalogue import MONTHS, BillingSettings, PriceRef, credits_of
 from hortus.billing.tables import Payment, Subscription
 from hortus.core import clock
 from hortus.core.clock import months_later
@@ -51,13 +51,13 @@ async def grant_for(tx: Tx, payment_id: str) -> None:
     )
 
 
-async def credits_of_period(tx: Tx, row: Subscription, sold: Sold, fact: SubscriptionRenewed) -> int:
+async def credits_of_period(tx: Tx, row: Subscription, sold: PriceRef, event: SubscriptionRenewed) -> int:
     """The credit a period brings; for a change in its middle the difference to what was bought before, by time."""
     whole = credits_of(await quotas.plan_version(tx, sold.plan_id), sold.interval)
-    if not fact.changed:
+    if not event.changed:
         return whole
-    lasts = _seconds(fact.period_start, fact.period_end)
-    full = _seconds(fact.period_start, months_later(fact.period_start, MONTHS[sold.interval]))
+    lasts = _seconds(event.period_start, event.period_end)
+    full = _seconds(event.period_start, months_later(event.period_start, MONTHS[sold.interval]))
     gained = whole * min(lasts, full) // full
     query = (
         select(Payment)
@@ -69,7 +69,7 @@ async def credits_of_period(tx: Tx, row: Subscription, sold: Sold, fact: Subscri
     if before is None or before.period_start is None or before.period_end is None or before.plan_id is None:
         return gained
     paid = credits_of(await quotas.plan_version(tx, before.plan_id), before.interval or "month")
-    left = max(0, _seconds(fact.period_start, before.period_end))
+    left = max(0, _seconds(event.period_start, before.period_end))
     return max(0, gained - paid * left // max(1, _seconds(before.period_start, before.period_end)))
 
 
@@ -83,7 +83,7 @@ async def end_plan_credit(tx: Tx, subscription_id: str) -> None:
     for payment in (await tx.execute(query.order_by(Payment.id.desc()).limit(RECENT))).scalars().all():
         ends = credit_ends(tx, payment)
         if ends is not None and ends > clock.now():
-            for reference in references_of(payment.id, payment.restored):
+            for reference in references_of(payment.id, payment.restore_count):
                 await ledger.end_grant(tx, reference)
 
 

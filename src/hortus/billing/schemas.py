@@ -159,7 +159,7 @@ class GatewayOut(BaseModel):
     @classmethod
     def of(cls, gateway: Gateway) -> "GatewayOut":
         """From an adapter."""
-        can = gateway.can
+        can = gateway.capabilities
         return cls(id=gateway.id, title=gateway.title, currencies=list(can.currencies), subscriptions=can.subscriptions)
 
 

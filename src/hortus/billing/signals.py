@@ -12,5 +12,5 @@ payment_reversed: Signal[str] = Signal("payment_reversed")
 """Money went back: the refund's id, once per refund."""
 dispute_lost: Signal[str] = Signal("dispute_lost")
 """A dispute was lost, and the money with it: the dispute's id, once per dispute."""
-subscription_unwanted: Signal[str] = Signal("subscription_unwanted")
+subscription_duplicate: Signal[str] = Signal("subscription_duplicate")
 """A second subscription of somebody who has one: its id, once. It must be cancelled and given back."""

@@ -9,17 +9,17 @@ import structlog
 from sqlalchemy import select
 
 from hortus.billing.errors import GatewayFailed
-from hortus.billing.events import Outdated, apply
+from hortus.billing.events import StaleRead, apply_events
 from hortus.core.db import Database, Tx, db_now
 from hortus.core.resources import Resources
-from hortus.payments import Fact, Gateway, Subject
+from hortus.payments import Gateway, ObjectRef, PaymentEvent
 
 log = structlog.get_logger()
 TRIES = 8
 
 
-async def refresh(
-    resources: Resources, gateway: Gateway, subject: Subject, also: Callable[[Tx], Awaitable[bool]] | None = None
+async def sync_from_gateway(
+    resources: Resources, gateway: Gateway, ref: ObjectRef, also: Callable[[Tx], Awaitable[bool]] | None = None
 ) -> bool:
     """Take all that is true of a subject now; whether the gateway knows it.
 
@@ -30,42 +30,42 @@ async def refresh(
     what `also` did is rolled back.
     """
     database = resources.get(Database)
-    async with _one_at_a_time.setdefault((gateway.id, subject), asyncio.Lock()):
-        return await _refresh(database, gateway, subject, also)
+    async with _one_at_a_time.setdefault((gateway.id, ref), asyncio.Lock()):
+        return await _sync(database, gateway, ref, also)
 
 
-_one_at_a_time: WeakValueDictionary[tuple[str, Subject], asyncio.Lock] = WeakValueDictionary()
+_one_at_a_time: WeakValueDictionary[tuple[str, ObjectRef], asyncio.Lock] = WeakValueDictionary()
 """Events of one object arrive together; of those that read it at once, all but one would have to read it again."""
 
 
-async def _refresh(
-    database: Database, gateway: Gateway, subject: Subject, also: Callable[[Tx], Awaitable[bool]] | None
+async def _sync(
+    database: Database, gateway: Gateway, ref: ObjectRef, also: Callable[[Tx], Awaitable[bool]] | None
 ) -> bool:
     for _ in range(TRIES):
         async with database.snapshot() as tx:
-            asked_at = (await tx.execute(select(db_now()))).scalar_one()
-        facts = await gateway.facts(subject)
+            fetched_at = (await tx.execute(select(db_now()))).scalar_one()
+        events = await gateway.fetch_events(ref)
         try:
             async with database.transaction() as tx:
                 if also is None or await also(tx):
-                    await apply(tx, gateway.id, facts, asked_at)
-        except Outdated:
+                    await apply_events(tx, gateway.id, events, fetched_at)
+        except StaleRead:
             continue
         except Exception:
-            if len(facts) > 1:
-                await _book_each(database, gateway.id, facts, asked_at)
+            if len(events) > 1:
+                await _book_each(database, gateway.id, events, fetched_at)
             raise
-        return bool(facts)
+        return bool(events)
     raise GatewayFailed
 
 
-async def _book_each(database: Database, gateway: str, facts: Sequence[Fact], asked_at: datetime) -> None:
+async def _book_each(database: Database, gateway: str, events: Sequence[PaymentEvent], fetched_at: datetime) -> None:
     """Book each fact in a transaction of its own, in their order; log what cannot be booked."""
-    for fact in facts:
+    for event in events:
         try:
             async with database.transaction() as tx:
-                await apply(tx, gateway, [fact], asked_at)
-        except Outdated:
+                await apply_events(tx, gateway, [event], fetched_at)
+        except StaleRead:
             continue  # something newer was booked meanwhile
         except Exception:
-            log.exception("fact_not_booked", gateway=gateway, fact=type(fact).__name__)
+            log.exception("payment_event_not_booked", gateway=gateway, event=type(event).__name__)

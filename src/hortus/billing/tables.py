@@ -24,7 +24,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hortus.core.db import Base, id_type
 
-VENDOR_ID = String(255).with_variant(String(255, collation="C"), "postgresql")
+EXTERNAL_ID = String(255).with_variant(String(255, collation="C"), "postgresql")
 GATEWAY = String(40)
 CURRENCY = String(3)
 _PERIOD = text("kind = 'subscription'")
@@ -50,18 +50,18 @@ class CreditPack(Base):
     created_at: Mapped[datetime]
 
 
-class VendorPrice(Base):
+class GatewayPrice(Base):
     """The gateway's id of a recurring price of one version of a plan."""
 
-    __tablename__ = "vendor_prices"
-    __table_args__ = (UniqueConstraint("gateway", "vendor_id"),)
+    __tablename__ = "gateway_prices"
+    __table_args__ = (UniqueConstraint("gateway", "external_id"),)
 
     gateway: Mapped[str] = mapped_column(GATEWAY, primary_key=True)
     plan_id: Mapped[str] = mapped_column(ForeignKey("plans.id"), primary_key=True)
     interval: Mapped[str] = mapped_column(String(10), primary_key=True)
     currency: Mapped[str] = mapped_column(CURRENCY, primary_key=True)
     amount_minor: Mapped[int] = mapped_column(BigInteger)
-    vendor_id: Mapped[str] = mapped_column(VENDOR_ID)
+    external_id: Mapped[str] = mapped_column(EXTERNAL_ID)
     created_at: Mapped[datetime]
 
 
@@ -69,11 +69,11 @@ class Customer(Base):
     """What a gateway calls a user."""
 
     __tablename__ = "gateway_customers"
-    __table_args__ = (UniqueConstraint("gateway", "vendor_id"),)
+    __table_args__ = (UniqueConstraint("gateway", "external_id"),)
 
     user_id: Mapped[str] = mapped_column(id_type(), primary_key=True)
     gateway: Mapped[str] = mapped_column(GATEWAY, primary_key=True)
-    vendor_id: Mapped[str] = mapped_column(VENDOR_ID)
+    external_id: Mapped[str] = mapped_column(EXTERNAL_ID)
 
 
 class Checkout(Base):
@@ -81,8 +81,8 @@ class Checkout(Base):
 
     __tablename__ = "checkouts"
     __table_args__ = (
-        UniqueConstraint("gateway", "vendor_id"),
-        CheckConstraint("status IN ('new', 'open', 'paid', 'ended')", "status_is_known"),
+        UniqueConstraint("gateway", "external_id"),
+        CheckConstraint("status IN ('new', 'open', 'paid', 'expired')", "status_is_known"),
         CheckConstraint("kind IN ('subscription', 'topup', 'auto_topup')", "kind_is_known"),
         CheckConstraint("amount_minor >= 0 AND discount_minor >= 0 AND credits >= 0", "amounts_not_negative"),
         Index(None, "user_id", "id"),
@@ -93,7 +93,7 @@ class Checkout(Base):
     id: Mapped[str] = mapped_column(id_type(), primary_key=True)
     user_id: Mapped[str] = mapped_column(id_type())
     gateway: Mapped[str] = mapped_column(GATEWAY)
-    vendor_id: Mapped[str | None] = mapped_column(VENDOR_ID)
+    external_id: Mapped[str | None] = mapped_column(EXTERNAL_ID)
     kind: Mapped[str] = mapped_column(String(20))
     title: Mapped[str] = mapped_column(String(120))
     plan_id: Mapped[str | None] = mapped_column(ForeignKey("plans.id"))
@@ -114,16 +114,16 @@ class Checkout(Base):
 
 
 class Subscription(Base):
-    """A plan that is paid again and again. `read_at` is when its state was last taken from the gateway.
+    """A plan that is paid again and again. `synced_at` is when its state was last taken from the gateway.
 
     `paid_until` is the end of what was paid for (or of the trial), whatever the gateway calls the period.
-    `unwanted` is a second one of the same user: it is cancelled and given back.
+    `duplicate` is a second one of the same user: it is cancelled and given back.
     """
 
     __tablename__ = "subscriptions"
     __table_args__ = (
-        UniqueConstraint("gateway", "vendor_id"),
-        CheckConstraint("status IN ('trialing', 'active', 'past_due', 'ended', 'unwanted')", "status_is_known"),
+        UniqueConstraint("gateway", "external_id"),
+        CheckConstraint("status IN ('trialing', 'active', 'past_due', 'ended', 'duplicate')", "status_is_known"),
         Index("uq_subscriptions_live", "user_id", unique=True, postgresql_where=text(LIVE), sqlite_where=text(LIVE)),
         Index(None, "created_at"),
         Index(None, "ended_at"),
@@ -134,7 +134,7 @@ class Subscription(Base):
     id: Mapped[str] = mapped_column(id_type(), primary_key=True)
     user_id: Mapped[str] = mapped_column(id_type())
     gateway: Mapped[str] = mapped_column(GATEWAY)
-    vendor_id: Mapped[str] = mapped_column(VENDOR_ID)
+    external_id: Mapped[str] = mapped_column(EXTERNAL_ID)
     checkout_id: Mapped[str | None] = mapped_column(ForeignKey("checkouts.id"))
     plan_id: Mapped[str] = mapped_column(ForeignKey("plans.id"))
     interval: Mapped[str] = mapped_column(String(10))
@@ -149,28 +149,28 @@ class Subscription(Base):
     cancels_at_period_end: Mapped[bool]
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
-    read_at: Mapped[datetime]
+    synced_at: Mapped[datetime]
 
 
 class Payment(Base):
     """Money that arrived, once. What it granted is the ledger grant `payment:<id>`.
 
     `unmatched` fits no order of ours (another amount, a second payment, an order or account that is not there any
-    more): it grants nothing until an administrator refunds or assigns it. `clawed_wanted` is how much credit should
-    have been taken back by now, for refunds and disputes; `clawed_credits` how much was there to take.
+    more): it grants nothing until an administrator refunds or assigns it. `clawback_due` is how much credit should
+    have been taken back by now, for refunds and disputes; `clawback_taken` how much was there to take.
     """
 
     __tablename__ = "payments"
     __table_args__ = (
-        UniqueConstraint("gateway", "vendor_id"),
+        UniqueConstraint("gateway", "external_id"),
         CheckConstraint("kind IN ('subscription', 'change', 'topup', 'auto_topup', 'unmatched')", "kind_is_known"),
         CheckConstraint("0 <= refunded_minor AND 0 <= disputed_minor", "amounts_not_negative"),
-        CheckConstraint("0 <= clawed_wanted AND clawed_wanted <= credits", "clawed_fits"),
+        CheckConstraint("0 <= clawback_due AND clawback_due <= credits", "clawback_fits"),
         Index(None, "user_id", "id"),
         Index(None, "subscription_id", "id"),
         Index(None, "paid_at"),
         Index(None, "user_id", "paid_at"),
-        Index("ix_payments_by_vendor_id", "vendor_id", "id"),
+        Index("ix_payments_by_external_id", "external_id", "id"),
         Index("ix_payments_covering", "period_end", postgresql_where=_PERIOD, sqlite_where=_PERIOD),
         Index("ix_payments_refunded", "id", postgresql_where=_REFUNDED, sqlite_where=_REFUNDED),
         Index("ix_payments_disputed", "id", postgresql_where=_DISPUTED, sqlite_where=_DISPUTED),
@@ -181,7 +181,7 @@ class Payment(Base):
     user_id: Mapped[str | None] = mapped_column(id_type())
     """None while it is unmatched and nobody is known to have paid it."""
     gateway: Mapped[str] = mapped_column(GATEWAY)
-    vendor_id: Mapped[str] = mapped_column(VENDOR_ID)
+    external_id: Mapped[str] = mapped_column(EXTERNAL_ID)
     kind: Mapped[str] = mapped_column(String(20))
     title: Mapped[str] = mapped_column(String(120))
     checkout_id: Mapped[str | None] = mapped_column(ForeignKey("checkouts.id"))
@@ -196,9 +196,9 @@ class Payment(Base):
     period_end: Mapped[datetime | None]
     refunded_minor: Mapped[int] = mapped_column(BigInteger)
     disputed_minor: Mapped[int] = mapped_column(BigInteger)
-    clawed_wanted: Mapped[int] = mapped_column(BigInteger)
-    clawed_credits: Mapped[int] = mapped_column(BigInteger)
-    restored: Mapped[int] = mapped_column(Integer)
+    clawback_due: Mapped[int] = mapped_column(BigInteger)
+    clawback_taken: Mapped[int] = mapped_column(BigInteger)
+    restore_count: Mapped[int] = mapped_column(Integer)
     """How often credit was given back after a dispute was won; each time is a grant of its own."""
     paid_at: Mapped[datetime]
     created_at: Mapped[datetime]
@@ -215,12 +215,12 @@ class FailedPayment(Base):
     """A try to pay that failed."""
 
     __tablename__ = "failed_payments"
-    __table_args__ = (UniqueConstraint("gateway", "vendor_id"), Index(None, "user_id", "id"))
+    __table_args__ = (UniqueConstraint("gateway", "external_id"), Index(None, "user_id", "id"))
 
     id: Mapped[str] = mapped_column(id_type(), primary_key=True)
     user_id: Mapped[str] = mapped_column(id_type())
     gateway: Mapped[str] = mapped_column(GATEWAY)
-    vendor_id: Mapped[str] = mapped_column(VENDOR_ID)
+    external_id: Mapped[str] = mapped_column(EXTERNAL_ID)
     checkout_id: Mapped[str | None] = mapped_column(ForeignKey("checkouts.id"))
     subscription_id: Mapped[str | None] = mapped_column(ForeignKey("subscriptions.id"))
     reason: Mapped[str] = mapped_column(String(80))
@@ -232,12 +232,12 @@ class Refund(Base):
     """Money that went back."""
 
     __tablename__ = "refunds"
-    __table_args__ = (UniqueConstraint("gateway", "vendor_id"), Index(None, "payment_id"), Index(None, "refunded_at"))
+    __table_args__ = (UniqueConstraint("gateway", "external_id"), Index(None, "payment_id"), Index(None, "refunded_at"))
 
     id: Mapped[str] = mapped_column(id_type(), primary_key=True)
     payment_id: Mapped[str] = mapped_column(ForeignKey("payments.id"))
     gateway: Mapped[str] = mapped_column(GATEWAY)
-    vendor_id: Mapped[str] = mapped_column(VENDOR_ID)
+    external_id: Mapped[str] = mapped_column(EXTERNAL_ID)
     amount_minor: Mapped[int] = mapped_column(BigInteger)
     refunded_at: Mapped[datetime]
 
@@ -247,7 +247,7 @@ class Dispute(Base):
 
     __tablename__ = "disputes"
     __table_args__ = (
-        UniqueConstraint("gateway", "vendor_id"),
+        UniqueConstraint("gateway", "external_id"),
         CheckConstraint("status IN ('open', 'won', 'lost')", "status_is_known"),
         Index(None, "opened_at"),
         Index(None, "payment_id"),
@@ -256,16 +256,16 @@ class Dispute(Base):
     id: Mapped[str] = mapped_column(id_type(), primary_key=True)
     payment_id: Mapped[str] = mapped_column(ForeignKey("payments.id"))
     gateway: Mapped[str] = mapped_column(GATEWAY)
-    vendor_id: Mapped[str] = mapped_column(VENDOR_ID)
+    external_id: Mapped[str] = mapped_column(EXTERNAL_ID)
     amount_minor: Mapped[int] = mapped_column(BigInteger)
     status: Mapped[str] = mapped_column(String(10))
     opened_at: Mapped[datetime]
 
 
-class BalanceWatch(Base):
-    """A customer who has enough credit, and is to be told when that is over. See `balance_watches`."""
+class LowBalanceAlert(Base):
+    """A customer who has enough credit, and is to be told when that is over. See `low_balance_alerts`."""
 
-    __tablename__ = "balance_watches"
+    __tablename__ = "low_balance_alerts"
 
     user_id: Mapped[str] = mapped_column(id_type(), primary_key=True)
     since: Mapped[datetime]
@@ -277,7 +277,7 @@ class WebhookEvent(Base):
     __tablename__ = "webhook_events"
     __table_args__ = (
         UniqueConstraint("gateway", "event_id"),
-        CheckConstraint("status IN ('waiting', 'handled', 'kept', 'dead')", "status_is_known"),
+        CheckConstraint("status IN ('pending', 'processed', 'ignored', 'failed')", "status_is_known"),
         Index(None, "status", "id"),
         Index("ix_webhook_events_with_body", "id", postgresql_where=text("body IS NOT NULL"),
               sqlite_where=text("body IS NOT NULL")),
@@ -285,14 +285,14 @@ class WebhookEvent(Base):
 
     id: Mapped[str] = mapped_column(id_type(), primary_key=True)
     gateway: Mapped[str] = mapped_column(GATEWAY)
-    event_id: Mapped[str] = mapped_column(VENDOR_ID)
+    event_id: Mapped[str] = mapped_column(EXTERNAL_ID)
     kind: Mapped[str] = mapped_column(String(120))
     subject_kind: Mapped[str | None] = mapped_column(String(20))
-    subject_id: Mapped[str | None] = mapped_column(VENDOR_ID)
+    subject_id: Mapped[str | None] = mapped_column(EXTERNAL_ID)
     body: Mapped[bytes | None] = mapped_column(LargeBinary)
     """As it came; None when a sweep found the event, not a call."""
     status: Mapped[str] = mapped_column(String(10))
     failure: Mapped[str | None] = mapped_column(String(300))
     occurred_at: Mapped[datetime]
     received_at: Mapped[datetime]
-    handled_at: Mapped[datetime | None]
+    processed_at: Mapped[datetime | None]

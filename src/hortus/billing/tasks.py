@@ -15,15 +15,15 @@ from hortus.billing.signals import (
     payment_matched,
     payment_received,
     payment_reversed,
-    subscription_unwanted,
+    subscription_duplicate,
 )
 from hortus.billing.subscriptions import dunning
-from hortus.billing.sync import refresh
+from hortus.billing.sync import sync_from_gateway
 from hortus.billing.tables import Payment, Subscription
 from hortus.billing.webhooks.inbox import reconcile
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
-from hortus.payments import GatewayError, Gateways, Subject
+from hortus.payments import GatewayError, Gateways, ObjectRef
 
 log = structlog.get_logger()
 
@@ -37,16 +37,16 @@ async def _undo(resources: Resources, task: tasks.ClaimedTask) -> None:
     gateway = resources.get(Gateways).get(row.gateway)
     if gateway is None:
         raise tasks.Retry(600, f"the gateway {row.gateway} is not set up any more")
-    subject = Subject("subscription", row.vendor_id)
+    ref = ObjectRef("subscription", row.external_id)
     try:
-        await gateway.cancel(row.vendor_id, now=True, key=f"undo:{row.id}")
-        await refresh(resources, gateway, subject)
+        await gateway.cancel(row.external_id, now=True, key=f"undo:{row.id}")
+        await sync_from_gateway(resources, gateway, ref)
         async with database.snapshot() as tx:
             owed = select(Payment).where(Payment.subscription_id == row.id, Payment.refunded_minor == 0)
             paid = (await tx.execute(owed)).scalars().all()
         for payment in paid:
-            await gateway.refund(payment.vendor_id, payment.amount_minor, key=f"undo:{payment.id}")
-        await refresh(resources, gateway, subject)
+            await gateway.refund(payment.external_id, payment.amount_minor, key=f"undo:{payment.id}")
+        await sync_from_gateway(resources, gateway, ref)
     except GatewayError as error:
         raise tasks.Retry(reason=f"{type(error).__name__}: {error}") from None
 
@@ -72,7 +72,7 @@ PERIODIC = (
 
 def connect_signals() -> None:
     """Let this package react to payments, refunds, disputes, grants and sign-ups; again is fine."""
-    subscription_unwanted.connect(_enqueue_undo)
+    subscription_duplicate.connect(_enqueue_undo)
     payment_received.connect(documents.request_invoice)
     payment_matched.connect(documents.request_invoice)
     payment_matched.connect(referrals.hear_payment)

@@ -21,8 +21,8 @@ from hortus.generation import tasks as generation_tasks
 from hortus.generation import vendor_cleanup as vendor_tasks
 from hortus.main import periodic, tables
 from hortus.ops import invariants
-from hortus.payments.sandbox import deliver as sandbox_tasks
-from hortus.payments.sandbox import turn as sandbox_clock
+from hortus.payments.sandbox import delayed_webhooks as sandbox_clock
+from hortus.payments.sandbox import webhook_sender as sandbox_tasks
 from hortus.privacy import deletion, erase, exports
 from hortus.privacy import tasks as privacy_tasks
 from hortus.senders import outbox

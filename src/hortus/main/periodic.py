@@ -9,7 +9,7 @@ from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
 from hortus.files import tasks as files_tasks
 from hortus.ops import invariants
-from hortus.payments.sandbox import turn as sandbox
+from hortus.payments.sandbox import delayed_webhooks as sandbox
 from hortus.privacy import tasks as privacy_tasks
 from hortus.tasks import queue
 

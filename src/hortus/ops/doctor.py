@@ -208,7 +208,7 @@ async def check_vendors(settings: Settings, registry: Registry, http: Http) -> l
     database = open_database(settings, "console")
     checks += [
         (f"pay by {gateway.id}", gateway.check)
-        for gateway in payments.discover(payments.Context(http, settings, database)).ready()
+        for gateway in payments.discover(payments.GatewayContext(http, settings, database)).ready()
         if isinstance(gateway, payments.Checkable)
     ]
     try:
@@ -239,11 +239,11 @@ async def _checked(what: str, check: Callable[[], Awaitable[str]]) -> Finding:
 
 
 def _gateways(settings: Settings, http: Http) -> list[Finding]:
-    gateways = payments.discover(payments.Context(http, settings, open_database(settings, "console")))
+    gateways = payments.discover(payments.GatewayContext(http, settings, open_database(settings, "console")))
     found = []
     for gateway in gateways.all():
         missing = gateway.missing()
-        line = missing or f"{gateway.title} is ready; it charges {', '.join(gateway.can.currencies)}"
+        line = missing or f"{gateway.title} is ready; it charges {', '.join(gateway.capabilities.currencies)}"
         found.append(Finding("ok" if missing is None else "missing", f"pay by {gateway.id}", line))
     found += [Finding("broken", name, reason) for name, reason in gateways.broken.items()]
     if not gateways.ready():

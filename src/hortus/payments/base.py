@@ -35,15 +35,15 @@ class GatewayError(Exception):
     """The gateway did not do it. The text is stored and logged: it repeats no secret and no personal data."""
 
 
-class NotConfigured(GatewayError):
+class GatewayNotConfigured(GatewayError):
     """A setting is missing."""
 
 
-class Refused(GatewayError):
+class GatewayRefused(GatewayError):
     """The gateway will never do this as asked; asking again does not help."""
 
 
-class AmountRefused(Refused):
+class AmountRefused(GatewayRefused):
     """The gateway charges no such amount in this currency: it is too small, too large, or not one of its steps."""
 
 
@@ -51,7 +51,7 @@ class Declined(GatewayError):
     """The buyer's bank or card said no."""
 
 
-class Unavailable(GatewayError):
+class GatewayUnavailable(GatewayError):
     """No answer, or one that says to come back, after `after` seconds where it says so."""
 
     def __init__(self, reason: str, after: float | None = None) -> None:
@@ -59,7 +59,7 @@ class Unavailable(GatewayError):
         self.after = after
 
 
-class Forged(Exception):
+class InvalidSignature(Exception):
     """The delivery is not from the gateway: its signature, its time or its form is wrong."""
 
 
@@ -109,10 +109,10 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class CheckoutSession:
     """A checkout that waits for the buyer: at `url`, or with what a page of ours needs to open it."""
 
-    vendor_id: str
+    external_id: str
     url: str | None = None
     order: dict[str, Any] | None = None
     customer: str | None = None
@@ -131,15 +131,15 @@ class Proration:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ObjectRef:
     """What news is about, by the gateway's id."""
 
     kind: Literal["checkout", "subscription", "payment"]
-    vendor_id: str
+    external_id: str
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class IncomingEvent:
     """One piece of news. It bears an id that is the same each time it comes; without a subject it is only kept.
 
     `made_up` is news that a sweep made of a list of things, where a gateway keeps no list of its events: a webhook
@@ -149,15 +149,15 @@ class Delivery:
     event_id: str
     kind: str
     occurred_at: datetime
-    subject: Subject | None
-    made_up: bool = False
+    ref: ObjectRef | None
+    synthetic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Paid:
     """Money that arrived."""
 
-    vendor_id: str
+    external_id: str
     amount_minor: int
     currency: str
     paid_at: datetime
@@ -165,10 +165,10 @@ class Paid:
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class SubscriptionState:
     """What is true of a subscription now. `price` is the gateway's id of its recurring price, `reference` our order."""
 
-    vendor_id: str
+    external_id: str
     reference: str | None
     status: SubscriptionStatus
     price: str
@@ -190,7 +190,7 @@ class CheckoutPaid:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckoutEnded:
+class CheckoutExpired:
     """An order will not be paid any more."""
 
     reference: str
@@ -216,14 +216,14 @@ class SubscriptionRenewed:
 class SubscriptionChanged:
     """The state of a subscription."""
 
-    agreement: Agreement
+    state: SubscriptionState
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentFailed:
     """A try to pay failed; the gateway tries again at `retry_at`, or never."""
 
-    vendor_id: str
+    external_id: str
     reason: str
     failed_at: datetime
     subscription: str | None = None
@@ -235,7 +235,7 @@ class PaymentFailed:
 class Refunded:
     """Money that went back."""
 
-    vendor_id: str
+    external_id: str
     payment: str
     amount_minor: int
     currency: str
@@ -246,7 +246,7 @@ class Refunded:
 class Disputed:
     """A payment that the buyer's bank questions: money is gone while it is open and once it is lost."""
 
-    vendor_id: str
+    external_id: str
     payment: str
     amount_minor: int
     currency: str
@@ -254,14 +254,16 @@ class Disputed:
     opened_at: datetime
 
 
-Fact = CheckoutPaid | CheckoutEnded | SubscriptionRenewed | SubscriptionChanged | PaymentFailed | Refunded | Disputed
+PaymentEvent = (
+    CheckoutPaid | CheckoutExpired | SubscriptionRenewed | SubscriptionChanged | PaymentFailed | Refunded | Disputed
+)
 
 
 # The adapter -----------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Abilities:
+class Capabilities:
     """What a gateway can do beyond a single purchase."""
 
     currencies: tuple[str, ...]
@@ -280,7 +282,7 @@ class Abilities:
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class GatewayContext:
     """What an adapter is given."""
 
     http: Http
@@ -294,31 +296,31 @@ class Gateway(Protocol):
 
     id: str
     title: str
-    can: Abilities
+    capabilities: Capabilities
 
     def missing(self) -> str | None:
         """What an operator must still set, in one line; None when it is ready."""
 
-    def read(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Delivery:
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> IncomingEvent:
         """The delivery behind a webhook call. Raises Forged unless its signature is good and, where the
-        gateway stamps it, its time is within five minutes of `now` both ways; NotConfigured without a secret."""
+        gateway stamps it, its time is within five minutes of `now` both ways; GatewayNotConfigured without a secret."""
 
-    async def facts(self, subject: Subject) -> list[Fact]:
+    async def fetch_events(self, ref: ObjectRef) -> list[PaymentEvent]:
         """All that is true of a subject now, causes before effects; empty when the gateway knows no such thing."""
 
-    def missed(self, since: datetime) -> AsyncIterator[Delivery]:
+    def list_events_since(self, since: datetime) -> AsyncIterator[IncomingEvent]:
         """What happened since then, by the gateway's own list, the oldest first; webhooks may bring it too."""
 
     async def price(self, price: RecurringPrice) -> str:
         """The gateway's id of a recurring price; asking twice makes one."""
 
-    async def start(self, order: Order) -> Started:
+    async def start(self, order: Order) -> CheckoutSession:
         """Open a checkout; asking twice for an order opens one."""
 
-    async def close(self, vendor_id: str) -> None:
-        """Let a checkout that was not paid be paid no more; Refused when it was paid."""
+    async def close(self, external_id: str) -> None:
+        """Let a checkout that was not paid be paid no more; GatewayRefused when it was paid."""
 
-    async def charge(self, order: Order) -> Subject | None:
+    async def charge(self, order: Order) -> ObjectRef | None:
         """Take the money of a known customer now, once per order; what to ask about it. Raises Declined."""
 
     async def preview(self, subscription: str, price: str) -> Proration:
@@ -331,18 +333,18 @@ class Gateway(Protocol):
         """End a subscription, now or when its period ends; again is fine."""
 
     async def resume(self, subscription: str, *, key: str) -> None:
-        """Take back that it ends with its period; again is fine. Refused when it has ended."""
+        """Take back that it ends with its period; again is fine. GatewayRefused when it has ended."""
 
     async def refund(self, payment: str, amount_minor: int, *, key: str) -> None:
         """Give money back, once per `key`."""
 
     async def portal(self, customer: str, return_url: str) -> str:
-        """Where the customer manages cards and papers at the gateway. Raises Refused without such a place."""
+        """Where the customer manages cards and papers at the gateway. Raises GatewayRefused without such a place."""
 
 
 @runtime_checkable
 class Callback(Protocol):
     """A gateway whose page hands the buyer's browser a signed word that it was paid. It names a checkout to look at."""
 
-    def verify(self, fields: Mapping[str, str]) -> Subject:
-        """The checkout those fields are about. Raises Forged unless their signature is good; NotConfigured."""
+    def verify(self, fields: Mapping[str, str]) -> ObjectRef:
+        """The checkout those fields are about. Raises Forged unless their signature is good; GatewayNotConfigured."""

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from hortus import payments
 from hortus.core import plugins
 from hortus.core.configuration import SettingsGroup
-from hortus.payments.base import Context, Gateway
+from hortus.payments.base import Gateway, GatewayContext
 
 ENTRY_POINTS = "hortus.payments"
 """The group under which another package names its adapter class."""
-PLAY = "sandbox"
+SANDBOX = "sandbox"
 
 
 class Gateways:
@@ -27,7 +27,7 @@ class Gateways:
 
     def all(self) -> tuple[Gateway, ...]:
         """Every gateway, ready or not, in the order of their ids; the one to play with last."""
-        return tuple(sorted(self._gateways.values(), key=lambda gateway: (gateway.id == PLAY, gateway.id)))
+        return tuple(sorted(self._gateways.values(), key=lambda gateway: (gateway.id == SANDBOX, gateway.id)))
 
     def ready(self) -> tuple[Gateway, ...]:
         """Those that can be paid at."""
@@ -39,7 +39,7 @@ def settings_groups() -> list[type[SettingsGroup]]:
     return plugins.settings_groups(payments, ENTRY_POINTS)
 
 
-def discover(context: Context) -> Gateways:
+def discover(context: GatewayContext) -> Gateways:
     """Build every adapter there is. Never fails: what cannot be imported or built is kept as broken."""
     found, broken = plugins.discover(payments, ENTRY_POINTS, Gateway, context)
     return Gateways(*found.values(), broken=broken)

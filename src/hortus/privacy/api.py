@@ -149,4 +149,4 @@ async def delete_me(request: Request, caller: RecentCaller, resources: AllResour
     """Close the account at once and erase it after the grace time. Signing in before then keeps it."""
     wish = await deletion.delete_account(tx, resources, caller.user_id)
     tx.after_commit(lambda: signed_out(request))
-    return DeletionOut(deleted_at=wish.asked_at, erase_at=wish.erase_at)
+    return DeletionOut(deleted_at=wish.fetched_at, erase_at=wish.erase_at)

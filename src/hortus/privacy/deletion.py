@@ -32,7 +32,7 @@ async def delete_account(tx: Tx, resources: Resources, user_id: str) -> AccountD
         "id": ids.new(),
         "user_id": user_id,
         "status": "waiting",
-        "asked_at": now,
+        "fetched_at": now,
         "erase_at": now + timedelta(days=days),
     }
     await tx.execute(insert(AccountDeletion), wish)

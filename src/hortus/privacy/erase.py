@@ -112,7 +112,7 @@ async def _erase_news(database: Database, user_id: str) -> None:
         reached = list((await tx.execute(select(known.c.value).where(known.c.user_id == user_id))).scalars())
         for name in ("gateway_customers", "checkouts", "subscriptions", "payments"):
             bought = table_named(name).c
-            query = select(bought.vendor_id).where(bought.user_id == user_id, bought.vendor_id.is_not(None))
+            query = select(bought.external_id).where(bought.user_id == user_id, bought.external_id.is_not(None))
             reached += (await tx.execute(query)).scalars()
     words = _spellings([user_id, *reached])
     after = ""

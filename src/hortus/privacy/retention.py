@@ -52,7 +52,7 @@ async def sweep_webhook_bodies(database: Database, days: int) -> None:
     table = table_named("webhook_events")
     old = and_(
         table.c.body.is_not(None),
-        table.c.status.in_(("handled", "kept")),
+        table.c.status.in_(("processed", "ignored")),
         table.c.id < ids.lowest_at(clock.now() - timedelta(days=days)),
     )
     await rows.blank(database, table, old, {"body": None})

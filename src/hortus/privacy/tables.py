@@ -63,6 +63,6 @@ class AccountDeletion(Base):
     id: Mapped[str] = mapped_column(id_type(), primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
     status: Mapped[str] = mapped_column(String(10))
-    asked_at: Mapped[datetime]
+    fetched_at: Mapped[datetime]
     erase_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]

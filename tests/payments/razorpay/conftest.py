@@ -72,7 +72,7 @@ class Post:
     async def handled(self) -> None:
         """Wait until every event in the inbox was worked on."""
         async with asyncio.timeout(30):
-            while await rows(self._shop, "SELECT 1 FROM webhook_events WHERE status = 'waiting'"):
+            while await rows(self._shop, "SELECT 1 FROM webhook_events WHERE status = 'pending'"):
                 await asyncio.sleep(0.03)
         # What it led to, such as giving a second subscription back.
         async with asyncio.timeout(30):

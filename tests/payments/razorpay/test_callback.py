@@ -153,10 +153,10 @@ async def test_money_for_an_order_that_was_closed_goes_back(shop: Hortus, vendor
     checkout = await buy(customer, TOPUP, pack="small")
     bought = of_checkout(vendor, checkout)["id"]
     cancelled = await customer.post(f"/api/payment/checkout/{checkout['checkout_id']}/cancel")
-    assert cancelled.json()["status"] == "ended", cancelled.text
+    assert cancelled.json()["status"] == "expired", cancelled.text
     payment = vendor.pay(bought, "upi")
     answer = await customer.post(VERIFY, json=vendor.callback(payment, bought))
-    assert answer.json()["status"] == "ended"
+    assert answer.json()["status"] == "expired"
     await post.all()
     assert payment["status"] == "refunded"
     assert len(vendor.of("rfnd", payment_id=payment["id"])) == 1

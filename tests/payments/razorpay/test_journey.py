@@ -150,7 +150,7 @@ async def test_a_renewal_that_fails_is_late_then_halted_and_comes_back(
         details = (await customer.get(DETAILS)).json()
         assert (details["subscription"]["status"], details["plan"]["name"]) == ("past_due", "pro")
         assert details["until"] > details["subscription"]["paid_until"]
-        failed = await rows(shop, "SELECT retry_at FROM failed_payments ORDER BY failed_at, vendor_id")
+        failed = await rows(shop, "SELECT retry_at FROM failed_payments ORDER BY failed_at, external_id")
         assert len(failed) == tries
     assert subscription["status"] == "halted"
     assert await available(customer) == BONUS + PRO
@@ -263,7 +263,7 @@ async def test_two_first_buyers_at_once_buy_at_the_price_that_was_kept(
     orders = await asyncio.gather(*(buy(customer, plan="pro") for customer in customers))
     vendor.delay = 0
     subscriptions = [of_checkout(vendor, order) for order in orders]
-    kept = await rows(shop, "SELECT vendor_id FROM vendor_prices")
+    kept = await rows(shop, "SELECT external_id FROM gateway_prices")
     assert [(each["plan_id"],) for each in subscriptions] == kept * 2
     for customer, subscription in zip(customers, subscriptions, strict=True):
         vendor.pay(subscription["id"])

@@ -50,14 +50,14 @@ async def list_payments(
     tx: ReadTx,
     paging: PageParams,
     user_id: Id | None = None,
-    vendor_id: VendorId | None = None,
+    external_id: VendorId | None = None,
     status: billing.PaymentStatus | None = None,
     since: DateTimeIn | None = None,
     until: DateTimeIn | None = None,
 ) -> Page[AdminPaymentOut]:
     """Payments, newest first. `status=unmatched` are those without a checkout. Times are booking times."""
     page = await billing.find_payments(
-        tx, paging, user_id=user_id, vendor_id=vendor_id, status=status, since=since, until=until
+        tx, paging, user_id=user_id, external_id=external_id, status=status, since=since, until=until
     )
     return Page(items=[AdminPaymentOut.of(row) for row in page.items], next_cursor=page.next_cursor)
 
@@ -109,7 +109,7 @@ async def _read_payment(tx: Tx, payment_id: str) -> PaymentDetailsOut:
 
 def _back(row: Any, at: datetime) -> ReversalOut:
     status = getattr(row, "status", None)
-    return ReversalOut(id=row.id, vendor_id=row.vendor_id, amount_minor=row.amount_minor, status=status, at=at)
+    return ReversalOut(id=row.id, external_id=row.external_id, amount_minor=row.amount_minor, status=status, at=at)
 
 
 # Webhook events --------------------------------------------------------------

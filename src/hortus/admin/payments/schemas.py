@@ -39,7 +39,7 @@ class AdminPaymentOut(BaseModel):
     id: str
     user_id: str | None
     gateway: str
-    vendor_id: str
+    external_id: str
     kind: str
     status: Literal["paid", "refunded", "partly_refunded", "disputed", "unmatched"]
     title: str
@@ -48,7 +48,7 @@ class AdminPaymentOut(BaseModel):
     refunded_minor: int
     disputed_minor: int
     credits: MicroCredits
-    clawed_credits: MicroCredits
+    clawback_taken: MicroCredits
     method: str | None
     checkout_id: str | None
     subscription_id: str | None
@@ -75,7 +75,7 @@ class ReversalOut(BaseModel):
     """A refund, or a dispute with its status."""
 
     id: str
-    vendor_id: str
+    external_id: str
     amount_minor: int
     status: str | None = None
     at: Time
@@ -112,7 +112,7 @@ class WebhookEventOut(BaseModel):
     failure: str | None
     occurred_at: Time
     received_at: Time
-    handled_at: Time | None
+    processed_at: Time | None
 
 
 class WebhookEventDetailsOut(WebhookEventOut):

@@ -60,6 +60,10 @@ async def _saved(tx: Tx, gateways: Gateways, user_id: str, currency: str | None)
     known = select(Customer.gateway).where(Customer.user_id == user_id, paid.exists())
     saved = set((await tx.execute(known)).scalars())
     for gateway in gateways.ready():
-        if gateway.id in saved and gateway.can.off_session and currency in (None, *gateway.can.currencies):
+        if (
+            gateway.id in saved
+            and gateway.capabilities.off_session
+            and currency in (None, *gateway.capabilities.currencies)
+        ):
             return gateway
     raise NothingSaved

@@ -16,13 +16,13 @@ from hortus.billing.checkout.close_checkout import close
 from hortus.billing.checkout.service import Return, buyer_of, order_of
 from hortus.billing.errors import AmountNotChargeable, GatewayFailed, NotForSale
 from hortus.billing.price_list import catalogue
-from hortus.billing.sync import refresh
+from hortus.billing.sync import sync_from_gateway
 from hortus.billing.tables import Checkout
 from hortus.core import clock
 from hortus.core.db import Database
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.payments import Declined, Gateway, GatewayError, Gateways, Refused
+from hortus.payments import Declined, Gateway, GatewayError, GatewayRefused, Gateways
 
 log = structlog.get_logger()
 PAGE = 500
@@ -102,14 +102,14 @@ async def _charge(resources: Resources, gateway: Gateway, checkout_id: str) -> N
         return  # the gateway has it: news of it comes
     if checkout.created_at < clock.now() - REPEATED:
         async with database.transaction() as tx:
-            await close(tx, checkout_id, "ended")
+            await close(tx, checkout_id, "expired")
         return
     try:
-        subject = await gateway.charge(order_of(checkout, buyer, None, Return(), resources.get(Settings)))
-    except (Declined, Refused) as error:
+        ref = await gateway.charge(order_of(checkout, buyer, None, Return(), resources.get(Settings)))
+    except (Declined, GatewayRefused) as error:
         log.info("auto_topup_declined", gateway=gateway.id, checkout=checkout_id, reason=str(error))
         async with database.transaction() as tx:
-            if await close(tx, checkout_id, "ended") and isinstance(error, Refused):
+            if await close(tx, checkout_id, "expired") and isinstance(error, GatewayRefused):
                 await service.stop(tx, checkout.user_id, "refused")
         return
     except GatewayError as error:
@@ -119,9 +119,9 @@ async def _charge(resources: Resources, gateway: Gateway, checkout_id: str) -> N
         await tx.execute(taken.values(status="open"))
         heard = update(AutoTopup).where(AutoTopup.checkout_id == checkout_id)  # news of it comes by itself
         await tx.execute(heard.values(next_at=clock.now() + IDLE))
-    if subject is not None:
+    if ref is not None:
         try:
-            await refresh(resources, gateway, subject)
+            await sync_from_gateway(resources, gateway, ref)
         except (GatewayError, GatewayFailed) as error:
             log.warning("auto_topup_not_read", gateway=gateway.id, reason=str(error))
 

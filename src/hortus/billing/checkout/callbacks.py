@@ -14,13 +14,13 @@ from sqlalchemy import select
 from hortus.auth import Caller, limited_caller
 from hortus.billing.errors import BadSignature, CheckoutNotFound, GatewayUnknown, problem_of
 from hortus.billing.schemas import CheckoutOut, GatewayId
-from hortus.billing.sync import refresh
+from hortus.billing.sync import sync_from_gateway
 from hortus.billing.tables import Checkout
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
 from hortus.core.web.deps import AllResources
 from hortus.core.web.openapi import make_router
-from hortus.payments import Callback, Forged, Gateway, GatewayError, Gateways, NotConfigured, Subject
+from hortus.payments import Callback, Gateway, GatewayError, GatewayNotConfigured, Gateways, InvalidSignature, ObjectRef
 
 log = structlog.get_logger()
 router = make_router("/api", "payment")
@@ -36,32 +36,32 @@ async def verify(gateway_id: GatewayId, fields: Fields, caller: Caller, resource
 
     Posting it again, or not at all, changes nothing: the gateway's own news brings the same.
     """
-    gateway, subject = _signed(resources, gateway_id, fields)
+    gateway, ref = _signed(resources, gateway_id, fields)
     database = resources.get(Database)
     async with database.snapshot() as tx:
-        waiting = await _mine(tx, gateway, subject, caller.user_id)
+        waiting = await _mine(tx, gateway, ref, caller.user_id)
     if waiting.status != "paid":
-        await _look(resources, gateway, subject, caller.user_id)
+        await _look(resources, gateway, ref, caller.user_id)
     async with database.snapshot() as tx:
-        return CheckoutOut.of(await _mine(tx, gateway, subject, caller.user_id))
+        return CheckoutOut.of(await _mine(tx, gateway, ref, caller.user_id))
 
 
-def _signed(resources: Resources, gateway_id: str, fields: dict[str, str]) -> tuple[Gateway, Subject]:
+def _signed(resources: Resources, gateway_id: str, fields: dict[str, str]) -> tuple[Gateway, ObjectRef]:
     gateway = resources.get(Gateways).get(gateway_id)
     if gateway is None or not isinstance(gateway, Callback):
         raise GatewayUnknown
     try:
         return gateway, gateway.verify(fields)
-    except NotConfigured:
+    except GatewayNotConfigured:
         raise GatewayUnknown from None
-    except Forged as forged:
-        log.warning("callback_refused", gateway=gateway_id, reason=str(forged))
+    except InvalidSignature as invalid:
+        log.warning("callback_refused", gateway=gateway_id, reason=str(invalid))
         raise BadSignature from None
 
 
-async def _mine(tx: Tx, gateway: Gateway, subject: Subject, user_id: str) -> Checkout:
+async def _mine(tx: Tx, gateway: Gateway, ref: ObjectRef, user_id: str) -> Checkout:
     query = select(Checkout).where(
-        Checkout.gateway == gateway.id, Checkout.vendor_id == subject.vendor_id, Checkout.user_id == user_id
+        Checkout.gateway == gateway.id, Checkout.external_id == ref.external_id, Checkout.user_id == user_id
     )
     found = (await tx.execute(query)).scalar_one_or_none()
     if found is None:
@@ -69,13 +69,13 @@ async def _mine(tx: Tx, gateway: Gateway, subject: Subject, user_id: str) -> Che
     return found
 
 
-async def _look(resources: Resources, gateway: Gateway, subject: Subject, user_id: str) -> None:
+async def _look(resources: Resources, gateway: Gateway, ref: ObjectRef, user_id: str) -> None:
     async def waits(tx: Tx) -> bool:
         # A webhook, or another tab, may have brought it while the gateway was asked.
-        return (await _mine(tx, gateway, subject, user_id)).status != "paid"
+        return (await _mine(tx, gateway, ref, user_id)).status != "paid"
 
     try:
-        await refresh(resources, gateway, subject, waits)
+        await sync_from_gateway(resources, gateway, ref, waits)
     except GatewayError as error:
         log.warning("callback_failed", gateway=gateway.id, reason=f"{type(error).__name__}: {error}")
         raise problem_of(error) from error

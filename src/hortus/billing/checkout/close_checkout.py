@@ -18,11 +18,11 @@ def reference_of(checkout_id: str) -> str:
 
 
 async def close(tx: Tx, checkout_id: str, status: str, *, gives: bool = True) -> bool:
-    """Mark an order `paid` or `ended`; whether this did it. What had run out here only may still be paid.
+    """Mark an order `paid` or `expired`; whether this did it. What had run out here only may still be paid.
 
     With `gives`, credit that a coupon made free comes now.
     """
-    waiting = ("new", "open", "ended") if status == "paid" else ("new", "open")
+    waiting = ("new", "open", "expired") if status == "paid" else ("new", "open")
     closed = await tx.execute(
         update(Checkout)
         .where(Checkout.id == checkout_id, Checkout.status.in_(waiting))

@@ -27,25 +27,25 @@ def choose_gateway(gateways: Gateways, wish: str | None, currency: str | None, *
         found = gateways.get(wish)
         if found is None:
             raise GatewayUnknown
-        if currency is not None and currency not in found.can.currencies:
+        if currency is not None and currency not in found.capabilities.currencies:
             raise NotForSale
         return found
-    ready = [each for each in gateways.ready() if each.can.subscriptions or not subscription]
+    ready = [each for each in gateways.ready() if each.capabilities.subscriptions or not subscription]
     if not ready:
         raise PaymentsNotConfigured
-    fitting = [each for each in ready if currency is None or currency in each.can.currencies]
+    fitting = [each for each in ready if currency is None or currency in each.capabilities.currencies]
     if not fitting:
         raise NotForSale
     # The one whose own currency it is comes before those that merely take it.
-    return next((each for each in fitting if currency == each.can.currencies[0]), fitting[0])
+    return next((each for each in fitting if currency == each.capabilities.currencies[0]), fitting[0])
 
 
 def choose_currency(tx: Tx, gateway: Gateway, wish: str | None, prices: dict[str, int]) -> str:
     """The currency asked for, or the first one of the gateway in which there is a price. Raises NotForSale."""
     own = tx.settings(catalogue.BillingSettings).payment_currency.upper()
-    wishes = (wish,) if wish is not None else (own, *gateway.can.currencies)
+    wishes = (wish,) if wish is not None else (own, *gateway.capabilities.currencies)
     for currency in wishes:
-        if currency in gateway.can.currencies and prices.get(currency):
+        if currency in gateway.capabilities.currencies and prices.get(currency):
             return currency
     raise NotForSale
 
@@ -70,14 +70,19 @@ async def order_plan(
     amount = catalogue.price_of(plan, interval, currency)
     discount = coupons.discount_of(coupon, amount, currency, plan=plan.name) if coupon is not None else 0
     trial = given = 0
-    if plan.terms.trial_days and gateway.can.trials and discount in (0, amount) and not await _had_one(tx, user_id):
+    if (
+        plan.terms.trial_days
+        and gateway.capabilities.trials
+        and discount in (0, amount)
+        and not await _had_one(tx, user_id)
+    ):
         trial = plan.terms.trial_days
     require_chargeable(gateway, amount, currency)  # what renewals cost
     discount = _in_steps(gateway, amount, discount, currency)
     if discount == amount:
         discount, given = 0, catalogue.credits_of(plan, interval)
         trial += (clock.months_later(clock.now(), catalogue.MONTHS[interval]) - clock.now()).days
-    if coupon is not None and not (gateway.can.discounts if discount else gateway.can.trials):
+    if coupon is not None and not (gateway.capabilities.discounts if discount else gateway.capabilities.trials):
         raise CouponNotApplicable
     if not trial:
         require_chargeable(gateway, amount - discount, currency)
@@ -181,7 +186,7 @@ async def _hold(tx: Tx, coupon: Coupon, order: Checkout) -> None:
         Checkout.id != order.id,
     )
     for checkout_id in (await tx.execute(stuck)).scalars().all():
-        await close(tx, checkout_id, "ended")
+        await close(tx, checkout_id, "expired")
     await coupons.reserve(tx, coupon, order.user_id, order.id)
 
 
@@ -189,7 +194,7 @@ async def _insert(tx: Tx, **given: Any) -> Checkout:
     row = {
         "id": ids.new(),
         "status": "new",
-        "vendor_id": None,
+        "external_id": None,
         "plan_id": None,
         "interval": None,
         "pack_id": None,

@@ -20,13 +20,13 @@ from hortus.billing.errors import (
 )
 from hortus.billing.events import keep_customer
 from hortus.billing.price_list import catalogue
-from hortus.billing.sync import refresh
+from hortus.billing.sync import sync_from_gateway
 from hortus.billing.tables import Checkout, Customer
 from hortus.core import clock
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.payments import Buyer, Gateway, GatewayError, Gateways, Order, Refused, Subject
+from hortus.payments import Buyer, Gateway, GatewayError, GatewayRefused, Gateways, ObjectRef, Order
 
 log = structlog.get_logger()
 MakeOrder = Callable[[Tx], Awaitable[Checkout]]
@@ -46,7 +46,7 @@ class Return:
 async def begin(resources: Resources, checkout_id: str, back: Return) -> Checkout:
     """Open an order at its gateway; one that is open already stays as it is. Never inside a transaction.
 
-    Raises PaymentDeclined, AmountNotChargeable, GatewayRefused, GatewayFailed, and PaymentsNotConfigured when the
+    Raises PaymentDeclined, AmountNotChargeable, PaymentRefused, GatewayFailed, and PaymentsNotConfigured when the
     gateway is gone or its key is refused.
     """
     database = resources.get(Database)
@@ -64,20 +64,20 @@ async def begin(resources: Resources, checkout_id: str, back: Return) -> Checkou
     price = None
     try:
         if plan is not None:
-            price = await catalogue.vendor_price(database, gateway, plan, str(checkout.interval), checkout.currency)
+            price = await catalogue.gateway_price(database, gateway, plan, str(checkout.interval), checkout.currency)
         order = order_of(checkout, buyer, price, back, resources.get(Settings))
         started = await gateway.start(order)
     except GatewayError as error:
         log.warning("checkout_failed", gateway=gateway.id, reason=f"{type(error).__name__}: {error}")
-        if isinstance(error, Refused):  # it will never be opened: nothing waits for it any more
+        if isinstance(error, GatewayRefused):  # it will never be opened: nothing waits for it any more
             async with database.transaction() as tx:
-                await close(tx, checkout_id, "ended")
+                await close(tx, checkout_id, "expired")
         raise problem_of(error) from error
     async with database.transaction() as tx:
         await tx.execute(
             update(Checkout)
             .where(Checkout.id == checkout_id, Checkout.status == "new")
-            .values(status="open", vendor_id=started.vendor_id, url=started.url, order=started.order)
+            .values(status="open", external_id=started.external_id, url=started.url, order=started.order)
         )
         if started.customer is not None:
             await keep_customer(tx, checkout.user_id, gateway.id, started.customer)
@@ -112,7 +112,7 @@ def _with(path: str, checkout_id: str) -> str:
 async def buyer_of(tx: Tx, gateway: Gateway, user_id: str) -> Buyer:
     """A user as the gateway may know them."""
     person = await accounts.profile_of(tx, user_id)
-    query = select(Customer.vendor_id).where(Customer.user_id == user_id, Customer.gateway == gateway.id)
+    query = select(Customer.external_id).where(Customer.user_id == user_id, Customer.gateway == gateway.id)
     customer = (await tx.execute(query)).scalar_one_or_none()
     return Buyer(user_id, person.email, person.mobile_number, person.name, customer)
 
@@ -135,13 +135,13 @@ async def cancel(resources: Resources, user_id: str, checkout_id: str) -> Checko
     async with database.snapshot() as tx:
         checkout = await find(tx, user_id, checkout_id)
     gateway = resources.get(Gateways).get(checkout.gateway)
-    if checkout.status in ("new", "open") and checkout.vendor_id is not None and gateway is not None:
+    if checkout.status in ("new", "open") and checkout.external_id is not None and gateway is not None:
         try:
-            await gateway.close(checkout.vendor_id)
+            await gateway.close(checkout.external_id)
         except GatewayError as error:
             raise problem_of(error, CheckoutPaidAlready()) from error
     async with database.transaction() as tx:
-        await close(tx, checkout_id, "ended")
+        await close(tx, checkout_id, "expired")
         closed = await _load(tx, checkout_id)
     if closed.status == "paid":
         raise CheckoutPaidAlready
@@ -180,11 +180,11 @@ async def give_up(resources: Resources) -> int:
 
 async def _give_up(resources: Resources, checkout: Checkout) -> bool:
     gateway = resources.get(Gateways).get(checkout.gateway)
-    if gateway is not None and checkout.vendor_id is not None:
+    if gateway is not None and checkout.external_id is not None:
         try:
-            await gateway.close(checkout.vendor_id)
-        except Refused:  # it was paid, and nobody has said so within days
-            await refresh(resources, gateway, Subject("checkout", checkout.vendor_id))
+            await gateway.close(checkout.external_id)
+        except GatewayRefused:  # it was paid, and nobody has said so within days
+            await sync_from_gateway(resources, gateway, ObjectRef("checkout", checkout.external_id))
             return False
     async with resources.get(Database).transaction() as tx:
-        return await close(tx, checkout.id, "ended")
+        return await close(tx, checkout.id, "expired")

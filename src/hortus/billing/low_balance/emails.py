@@ -11,7 +11,7 @@ from hortus import auth, ledger, tasks
 from hortus.billing.auto_topup.tables import AutoTopup
 from hortus.billing.checkout.service import shop_url
 from hortus.billing.price_list import catalogue
-from hortus.billing.tables import BalanceWatch
+from hortus.billing.tables import LowBalanceAlert
 from hortus.core import clock
 from hortus.core.db import Database, Tx
 from hortus.core.money import MICRO, credits_to_text
@@ -27,7 +27,7 @@ async def watch(tx: Tx, user_id: str) -> None:
     least = tx.settings(catalogue.BillingSettings).low_balance_credits * MICRO
     if not least or await ledger.users_below(tx, {user_id: least}):
         return
-    row = tx.insert(BalanceWatch).values(user_id=user_id, since=clock.now())
+    row = tx.insert(LowBalanceAlert).values(user_id=user_id, since=clock.now())
     await tx.execute(row.on_conflict_do_nothing(index_elements=["user_id"]))
 
 
@@ -35,11 +35,11 @@ async def sweep(resources: Resources, _task: tasks.ClaimedTask) -> None:
     """Write to everybody who is watched and has too little now; those who top up by themselves need no mail."""
     least = resources.get(catalogue.BillingSettings).low_balance_credits * MICRO
     database, after = resources.get(Database), ""
-    refilled = select(AutoTopup.user_id).where(AutoTopup.user_id == BalanceWatch.user_id, AutoTopup.enabled)
+    refilled = select(AutoTopup.user_id).where(AutoTopup.user_id == LowBalanceAlert.user_id, AutoTopup.enabled)
     while least:
-        watched = select(BalanceWatch.user_id).where(BalanceWatch.user_id > after, ~refilled.exists())
+        watched = select(LowBalanceAlert.user_id).where(LowBalanceAlert.user_id > after, ~refilled.exists())
         async with database.snapshot() as tx:
-            users = (await tx.execute(watched.order_by(BalanceWatch.user_id).limit(PAGE))).scalars().all()
+            users = (await tx.execute(watched.order_by(LowBalanceAlert.user_id).limit(PAGE))).scalars().all()
             low = await ledger.users_below(tx, dict.fromkeys(users, least))
         for user_id in low:
             try:
@@ -53,7 +53,7 @@ async def sweep(resources: Resources, _task: tasks.ClaimedTask) -> None:
 
 
 async def _tell(tx: Tx, user_id: str, least: int, link: str) -> None:
-    ended = delete(BalanceWatch).where(BalanceWatch.user_id == user_id).returning(BalanceWatch.user_id)
+    ended = delete(LowBalanceAlert).where(LowBalanceAlert.user_id == user_id).returning(LowBalanceAlert.user_id)
     if (await tx.execute(ended)).first() is None:
         return  # somebody else told them
     has = (await ledger.users_below(tx, {user_id: least})).get(user_id)

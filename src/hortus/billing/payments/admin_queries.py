@@ -16,7 +16,7 @@ from hortus.core.db.paging import Page, PageRequest, newest
 from hortus.invoicing import Invoice
 
 PaymentStatus = Literal["paid", "refunded", "partly_refunded", "disputed", "unmatched"]
-EventStatus = Literal["waiting", "handled", "kept", "dead"]
+EventStatus = Literal["pending", "processed", "ignored", "failed"]
 _BY_STATUS: dict[str, tuple[Any, ...]] = {
     "paid": (Payment.kind != "unmatched", Payment.refunded_minor == 0, Payment.disputed_minor == 0),
     "refunded": (Payment.refunded_minor > 0, Payment.refunded_minor >= Payment.amount_minor),
@@ -31,7 +31,7 @@ async def find_payments(
     paging: PageRequest,
     *,
     user_id: str | None = None,
-    vendor_id: str | None = None,
+    external_id: str | None = None,
     status: PaymentStatus | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
@@ -40,8 +40,8 @@ async def find_payments(
     query = select(Payment).where(*_BY_STATUS.get(status or "", ()))
     if user_id is not None:
         query = query.where(Payment.user_id == user_id)
-    if vendor_id is not None:
-        query = query.where(Payment.vendor_id == vendor_id)
+    if external_id is not None:
+        query = query.where(Payment.external_id == external_id)
     if since is not None:
         query = query.where(Payment.id >= ids.lowest_at(since))
     if until is not None:

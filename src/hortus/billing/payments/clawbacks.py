@@ -16,18 +16,18 @@ from hortus.payments import Disputed, Refunded
 log = structlog.get_logger()
 
 
-async def refunded(tx: Tx, gateway: str, fact: Refunded) -> None:
+async def refunded(tx: Tx, gateway: str, event: Refunded) -> None:
     """Book a refund, once."""
-    payment = await _payment(tx, gateway, fact.payment)
+    payment = await _payment(tx, gateway, event.payment)
     if payment is None:
         return
     row = {
         "id": ids.new(),
         "payment_id": payment.id,
         "gateway": gateway,
-        "vendor_id": fact.vendor_id,
-        "amount_minor": fact.amount_minor,
-        "refunded_at": fact.refunded_at,
+        "external_id": event.external_id,
+        "amount_minor": event.amount_minor,
+        "refunded_at": event.refunded_at,
     }
     if not await _insert(tx, Refund, row):
         return
@@ -35,35 +35,35 @@ async def refunded(tx: Tx, gateway: str, fact: Refunded) -> None:
     await payment_reversed.send(tx, str(row["id"]))
 
 
-async def disputed(tx: Tx, gateway: str, fact: Disputed) -> None:
+async def disputed(tx: Tx, gateway: str, event: Disputed) -> None:
     """Book where a dispute stands. Open and lost take the credit; won gives it back. Won and lost are for good."""
-    payment = await _payment(tx, gateway, fact.payment)
+    payment = await _payment(tx, gateway, event.payment)
     if payment is None:
         return
     row = {
         "id": ids.new(),
         "payment_id": payment.id,
         "gateway": gateway,
-        "vendor_id": fact.vendor_id,
-        "amount_minor": fact.amount_minor,
-        "status": fact.status,
-        "opened_at": fact.opened_at,
+        "external_id": event.external_id,
+        "amount_minor": event.amount_minor,
+        "status": event.status,
+        "opened_at": event.opened_at,
     }
     if not await _insert(tx, Dispute, row):
-        if fact.status == "open":
+        if event.status == "open":
             return
         decided = await tx.execute(
             update(Dispute)
-            .where(Dispute.gateway == gateway, Dispute.vendor_id == fact.vendor_id, Dispute.status == "open")
-            .values(status=fact.status)
+            .where(Dispute.gateway == gateway, Dispute.external_id == event.external_id, Dispute.status == "open")
+            .values(status=event.status)
             .returning(Dispute.id)
         )
         found = decided.scalar_one_or_none()
         if found is None:
             return
         row["id"] = found
-    await balance(tx, payment.id, cause=f"dispute:{row['id']}:{fact.status}")
-    if fact.status == "lost":
+    await balance(tx, payment.id, cause=f"dispute:{row['id']}:{event.status}")
+    if event.status == "lost":
         await dispute_lost.send(tx, str(row["id"]))
 
 
@@ -81,8 +81,8 @@ async def balance(tx: Tx, payment_id: str, *, cause: str) -> None:
     )
     gone = min(back + taken, payment.amount_minor)
     wanted = payment.credits * gone // payment.amount_minor if payment.amount_minor else payment.credits
-    more = wanted - payment.clawed_wanted
-    clawed, restored = payment.clawed_credits, payment.restored
+    more = wanted - payment.clawback_due
+    clawed, restored = payment.clawback_taken, payment.restore_count
     if more > 0:
         clawed += await _claw(tx, payment, more, cause)
     elif more < 0:
@@ -95,7 +95,11 @@ async def balance(tx: Tx, payment_id: str, *, cause: str) -> None:
         update(Payment)
         .where(Payment.id == payment_id)
         .values(
-            refunded_minor=back, disputed_minor=taken, clawed_wanted=wanted, clawed_credits=clawed, restored=restored
+            refunded_minor=back,
+            disputed_minor=taken,
+            clawback_due=wanted,
+            clawback_taken=clawed,
+            restore_count=restored,
         )
     )
 
@@ -103,7 +107,7 @@ async def balance(tx: Tx, payment_id: str, *, cause: str) -> None:
 async def _claw(tx: Tx, payment: Payment, amount: int, cause: str) -> int:
     taken = 0
     # What was restored is a grant of its own, and may be lost again.
-    for number, grant in enumerate(references_of(payment.id, payment.restored)):
+    for number, grant in enumerate(references_of(payment.id, payment.restore_count)):
         if taken < amount:
             taken += await ledger.claw_back(
                 tx, grant_reference=grant, reference=f"{cause}:{number}", amount=amount - taken
@@ -123,8 +127,8 @@ async def _restore(tx: Tx, payment: Payment, amount: int, number: int) -> None:
     )
 
 
-async def _payment(tx: Tx, gateway: str, vendor_id: str) -> Payment | None:
-    query = select(Payment).where(Payment.gateway == gateway, Payment.vendor_id == vendor_id).with_for_update()
+async def _payment(tx: Tx, gateway: str, external_id: str) -> Payment | None:
+    query = select(Payment).where(Payment.gateway == gateway, Payment.external_id == external_id).with_for_update()
     found = (await tx.execute(query)).scalar_one_or_none()
     if found is None:
         log.warning("reversal_without_payment", gateway=gateway)
@@ -135,7 +139,7 @@ async def _insert(tx: Tx, table: Any, row: dict[str, object]) -> bool:
     made = await tx.execute(
         tx.insert(table)
         .values(**row)
-        .on_conflict_do_nothing(index_elements=["gateway", "vendor_id"])
+        .on_conflict_do_nothing(index_elements=["gateway", "external_id"])
         .returning(table.id)
     )
     return made.first() is not None

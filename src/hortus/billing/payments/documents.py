@@ -13,7 +13,7 @@ from hortus.billing.tables import Dispute, Payment, Refund
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
 from hortus.invoicing import Reversal, Sale
-from hortus.payments import PLAY
+from hortus.payments import SANDBOX
 
 Source = Literal["payment", "refund", "dispute"]
 """What a document is about: a payment has an invoice; a refund and a lost dispute have a credit note."""
@@ -74,5 +74,5 @@ async def _locked_sale(tx: Tx, payment_id: str) -> Sale | None:
         payment.currency,
         payment.period_start,
         payment.period_end,
-        sandbox=payment.gateway == PLAY,
+        sandbox=payment.gateway == SANDBOX,
     )

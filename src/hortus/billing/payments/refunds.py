@@ -8,13 +8,13 @@ from sqlalchemy import select
 from hortus.billing.checkout.service import shop_url
 from hortus.billing.errors import CannotRefund, NoPortal, PaymentNotFound, PaymentsNotConfigured, problem_of
 from hortus.billing.price_list.amounts import rounded_up
-from hortus.billing.sync import refresh
+from hortus.billing.sync import sync_from_gateway
 from hortus.billing.tables import Customer, Payment
 from hortus.core.db import Database, Tx
 from hortus.core.db.paging import Page, PageRequest, newest
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.payments import GatewayError, Gateways, Refused, Subject
+from hortus.payments import GatewayError, GatewayRefused, Gateways, ObjectRef
 
 log = structlog.get_logger()
 
@@ -46,8 +46,8 @@ async def refund(resources: Resources, payment_id: str, amount_minor: int | None
             f"This gateway refunds multiples of {step} minor units.", left_minor=left, multiple_minor=step
         )
     try:
-        await gateway.refund(row.vendor_id, amount, key=key)
-        await refresh(resources, gateway, Subject("payment", row.vendor_id))
+        await gateway.refund(row.external_id, amount, key=key)
+        await sync_from_gateway(resources, gateway, ObjectRef("payment", row.external_id))
     except GatewayError as error:
         log.warning("refund_failed", gateway=gateway.id, reason=f"{type(error).__name__}: {error}")
         raise problem_of(error, CannotRefund(left_minor=left)) from error
@@ -57,12 +57,12 @@ async def portal(resources: Resources, user_id: str, return_path: str) -> str:
     """A page of the gateway for this customer. Raises NoPortal, GatewayFailed."""
     async with resources.get(Database).snapshot() as tx:
         query = select(Customer).where(Customer.user_id == user_id)
-        known = {row.gateway: row.vendor_id for row in (await tx.execute(query)).scalars()}
+        known = {row.gateway: row.external_id for row in (await tx.execute(query)).scalars()}
     for gateway in resources.get(Gateways).ready():
-        if gateway.can.portal and gateway.id in known:
+        if gateway.capabilities.portal and gateway.id in known:
             try:
                 return await gateway.portal(known[gateway.id], shop_url(resources.get(Settings), return_path))
-            except Refused:
+            except GatewayRefused:
                 continue
             except GatewayError as error:
                 raise problem_of(error) from error

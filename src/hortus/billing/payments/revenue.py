@@ -61,7 +61,7 @@ def _returned(table: Any, moment: Any, start: datetime, end: datetime, more: Seq
 
 
 def _subscriptions(moment: Any, start: datetime, end: datetime) -> Any:
-    wanted = (moment >= start, moment < end, Subscription.status != "unwanted")
+    wanted = (moment >= start, moment < end, Subscription.status != "duplicate")
     query = select(Subscription.gateway, Subscription.currency, func.count()).where(*wanted)
     return query.group_by(Subscription.gateway, Subscription.currency)
 

@@ -9,14 +9,14 @@ from hortus.payments import AmountRule, Gateway
 
 def require_chargeable(gateway: Gateway, amount_minor: int, currency: str) -> None:
     """Raises AmountNotChargeable, which names what the gateway charges at least, at most, and in which steps."""
-    rule = gateway.can.amounts.rule(currency)
+    rule = gateway.capabilities.amounts.rule(currency)
     if rule is None or not rule.allows(amount_minor):
         raise _not_chargeable(gateway, rule, amount_minor, currency)
 
 
 def rounded_up(gateway: Gateway, amount_minor: int, currency: str) -> int:
     """The next amount that the gateway can count: a fraction of its smallest step is not given away."""
-    rule = gateway.can.amounts.rule(currency)
+    rule = gateway.capabilities.amounts.rule(currency)
     return amount_minor if rule is None else rule.rounded_up(amount_minor)
 
 
@@ -24,7 +24,7 @@ def require_prices(gateways: Iterable[Gateway], prices: Mapping[str, int]) -> No
     """Check a price list against every gateway that is ready and charges its currencies. Raises AmountNotChargeable."""
     for gateway in gateways:
         for currency, amount in prices.items():
-            if amount and currency in gateway.can.currencies:
+            if amount and currency in gateway.capabilities.currencies:
                 require_chargeable(gateway, amount, currency)
 
 

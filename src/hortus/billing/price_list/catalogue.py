@@ -12,7 +12,7 @@ from sqlalchemy import and_, func, select
 
 from hortus import quotas
 from hortus.billing.errors import AmountNotOffered, NotForSale
-from hortus.billing.tables import CreditPack, VendorPrice
+from hortus.billing.tables import CreditPack, GatewayPrice
 from hortus.core import clock, ids
 from hortus.core.configuration import Days, Json, Rule, SettingsGroup
 from hortus.core.db import Database, Tx
@@ -230,7 +230,7 @@ def credits_of(plan: PlanVersion, interval: str) -> int:
     return plan.terms.monthly_credits * MONTHS[interval]
 
 
-async def vendor_price(database: Database, gateway: Gateway, plan: PlanVersion, interval: str, currency: str) -> str:
+async def gateway_price(database: Database, gateway: Gateway, plan: PlanVersion, interval: str, currency: str) -> str:
     """The gateway's id of a price, made there if it has none yet. Never inside a transaction.
 
     Two first buyers at once get the same one: that which was kept first.
@@ -249,28 +249,28 @@ async def vendor_price(database: Database, gateway: Gateway, plan: PlanVersion, 
         "interval": interval,
         "currency": currency,
         "amount_minor": amount,
-        "vendor_id": await gateway.price(wanted),
+        "external_id": await gateway.price(wanted),
         "created_at": clock.now(),
     }
     async with database.transaction() as tx:
-        await tx.execute(tx.insert(VendorPrice).values(**row).on_conflict_do_nothing())
+        await tx.execute(tx.insert(GatewayPrice).values(**row).on_conflict_do_nothing())
         return str(await _kept_price(tx, gateway, plan, interval, currency))
 
 
 async def _kept_price(tx: Tx, gateway: Gateway, plan: PlanVersion, interval: str, currency: str) -> str | None:
     found = await tx.execute(
-        select(VendorPrice.vendor_id).where(
-            VendorPrice.gateway == gateway.id,
-            VendorPrice.plan_id == plan.id,
-            VendorPrice.interval == interval,
-            VendorPrice.currency == currency,
+        select(GatewayPrice.external_id).where(
+            GatewayPrice.gateway == gateway.id,
+            GatewayPrice.plan_id == plan.id,
+            GatewayPrice.interval == interval,
+            GatewayPrice.currency == currency,
         )
     )
     return found.scalar_one_or_none()
 
 
 @dataclass(frozen=True, slots=True)
-class Sold:
+class PriceRef:
     """What a recurring price of a gateway stands for."""
 
     plan_id: str
@@ -280,12 +280,12 @@ class Sold:
     amount_minor: int
 
 
-async def sold_as(tx: Tx, gateway: str, vendor_id: str) -> Sold | None:
+async def resolve_price(tx: Tx, gateway: str, external_id: str) -> PriceRef | None:
     """What is behind a gateway's id of a price; None when it is none of ours."""
-    query = select(VendorPrice).where(VendorPrice.gateway == gateway, VendorPrice.vendor_id == vendor_id)
+    query = select(GatewayPrice).where(GatewayPrice.gateway == gateway, GatewayPrice.external_id == external_id)
     found = (await tx.execute(query)).scalar_one_or_none()
     if found is None:
-        log.warning("price_unknown", gateway=gateway, price=vendor_id)
+        log.warning("price_unknown", gateway=gateway, price=external_id)
         return None
     plan = await quotas.plan_version(tx, found.plan_id)
-    return Sold(found.plan_id, plan.terms.title, found.interval, found.currency, found.amount_minor)
+    return PriceRef(found.plan_id, plan.terms.title, found.interval, found.currency, found.amount_minor)

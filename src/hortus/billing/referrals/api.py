@@ -50,7 +50,7 @@ async def name_referrer(body: ReferralIn, caller: Caller, tx: WriteTx, settings:
 
 
 async def _show(tx: Tx, settings: Settings, user_id: str) -> ReferralOut:
-    found, rules = await service.standing(tx, user_id), tx.settings(catalogue.BillingSettings)
+    found, rules = await service.referral_status(tx, user_id), tx.settings(catalogue.BillingSettings)
     return ReferralOut(
         code=found.code,
         link=shop_url(settings, f"/signup?referral={found.code}"),

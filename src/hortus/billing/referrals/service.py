@@ -21,7 +21,7 @@ LENGTH = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ReferralStatus:
     """Somebody's code, how many they brought, and how many of those have paid."""
 
     code: str
@@ -29,7 +29,7 @@ class Standing:
     rewarded: int
 
 
-async def standing(tx: Tx, user_id: str) -> Standing:
+async def referral_status(tx: Tx, user_id: str) -> ReferralStatus:
     """The user's code, made now if there is none, and what came of it."""
     mine = select(ReferralCode.code).where(ReferralCode.user_id == user_id)
     while (code := (await tx.execute(mine)).scalar_one_or_none()) is None:
@@ -38,7 +38,7 @@ async def standing(tx: Tx, user_id: str) -> Standing:
         await tx.execute(row.on_conflict_do_nothing())
     counted = select(Referral.status, func.count()).where(Referral.referrer_id == user_id).group_by(Referral.status)
     by_status: dict[str, int] = {row[0]: row[1] for row in (await tx.execute(counted)).all()}
-    return Standing(code, sum(by_status.values()), by_status.get("rewarded", 0))
+    return ReferralStatus(code, sum(by_status.values()), by_status.get("rewarded", 0))
 
 
 async def name(tx: Tx, user_id: str, code: str) -> None:
@@ -52,7 +52,7 @@ async def name(tx: Tx, user_id: str, code: str) -> None:
     mutual = select(Referral.user_id).where(Referral.user_id == referrer_id, Referral.referrer_id == user_id)
     if referrer_id == user_id or (await tx.execute(paid)).first() or (await tx.execute(mutual)).first():
         raise ReferralNotPossible
-    row = {"user_id": user_id, "referrer_id": referrer_id, "status": "waiting", "payment_id": None}
+    row = {"user_id": user_id, "referrer_id": referrer_id, "status": "pending", "payment_id": None}
     made = tx.insert(Referral).values(**row, reward=0, welcome=0, created_at=clock.now(), rewarded_at=None)
     if (await tx.execute(made.on_conflict_do_nothing().returning(Referral.user_id))).first() is None:
         raise ReferralNotPossible
@@ -61,7 +61,7 @@ async def name(tx: Tx, user_id: str, code: str) -> None:
 async def waits(tx: Tx, payment_id: str) -> bool:
     """Whether a payment is by somebody who was brought and has not paid before."""
     query = select(Referral.user_id).join(Payment, Payment.user_id == Referral.user_id)
-    query = query.where(Payment.id == payment_id, Referral.status == "waiting", Payment.amount_minor > 0)
+    query = query.where(Payment.id == payment_id, Referral.status == "pending", Payment.amount_minor > 0)
     return (await tx.execute(query.where(Payment.kind != "unmatched"))).first() is not None
 
 
@@ -72,7 +72,7 @@ async def reward(tx: Tx, payment_id: str) -> bool:
     undone = _is_undone(payment)
     moved = await tx.execute(
         update(Referral)
-        .where(Referral.user_id == payment.user_id, Referral.status == "waiting")
+        .where(Referral.user_id == payment.user_id, Referral.status == "pending")
         .values(
             status="void" if undone else "rewarded",
             payment_id=payment_id,
@@ -103,7 +103,7 @@ async def take_back(tx: Tx, payment_id: str) -> bool:
     undone = (
         update(Referral)
         .where(Referral.payment_id == payment_id, Referral.status == "rewarded", Referral.rewarded_at > since)
-        .values(status="taken_back")
+        .values(status="clawed_back")
         .returning(Referral.user_id, Referral.referrer_id, Referral.reward, Referral.welcome)
     )
     row = (await tx.execute(undone)).one_or_none()

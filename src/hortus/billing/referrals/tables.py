@@ -22,15 +22,15 @@ class ReferralCode(Base):
 
 
 class Referral(Base):
-    """One customer brought another, once. It leaves `waiting` with the first payment of the new one.
+    """One customer brought another, once. It leaves `pending` with the first payment of the new one.
 
-    `rewarded` may become `taken_back`; `void` never gave anything. The credit given is kept with it.
+    `rewarded` may become `clawed_back`; `void` never gave anything. The credit given is kept with it.
     """
 
     __tablename__ = "referrals"
     __table_args__ = (
-        CheckConstraint("status IN ('waiting', 'rewarded', 'taken_back', 'void')", "status_is_known"),
-        CheckConstraint("user_id <> referrer_id", "nobody_brings_themselves"),
+        CheckConstraint("status IN ('pending', 'rewarded', 'clawed_back', 'void')", "status_is_known"),
+        CheckConstraint("user_id <> referrer_id", "not_self_referred"),
         Index(None, "referrer_id", "status"),
     )
 

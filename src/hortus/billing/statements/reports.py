@@ -44,7 +44,7 @@ def month_named(text: str) -> date:
 
 
 PAYMENT_COLUMNS = (
-    "paid_at", "payment_id", "invoice", "kind", "title", "gateway", "vendor_id", "method", "currency", "amount",
+    "paid_at", "payment_id", "invoice", "kind", "title", "gateway", "external_id", "method", "currency", "amount",
     "tax", "refunded", "disputed",
 )  # fmt: skip
 
@@ -66,7 +66,7 @@ async def payment_rows(tx: Tx, user_id: str, start: datetime, end: datetime) -> 
             paid.kind,
             paid.title,
             paid.gateway,
-            paid.vendor_id,
+            paid.external_id,
             paid.method or "",
             paid.currency,
             *(decimal(amount or 0, paid.currency) for amount in _amounts(paid, tax)),

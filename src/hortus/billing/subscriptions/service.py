@@ -12,11 +12,11 @@ from hortus.billing.errors import CannotChange, GatewayFailed, NoSubscription, P
 from hortus.billing.price_list import catalogue
 from hortus.billing.price_list.amounts import require_chargeable
 from hortus.billing.subscriptions import sync
-from hortus.billing.sync import refresh
+from hortus.billing.sync import sync_from_gateway
 from hortus.billing.tables import Subscription
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
-from hortus.payments import Gateway, GatewayError, Gateways, Subject
+from hortus.payments import Gateway, GatewayError, Gateways, ObjectRef
 from hortus.quotas import PlanVersion
 
 log = structlog.get_logger()
@@ -54,8 +54,8 @@ async def propose(resources: Resources, user_id: str, plan_name: str, interval: 
         return Change(plan, interval, False, 0, 0, row.currency, amount, row.period_end)
     if not _is_more(before, row.interval, plan, interval, row.currency):
         return Change(plan, interval, False, 0, 0, row.currency, amount, row.period_end)
-    price = await _asked(catalogue.vendor_price(database, gateway, plan, interval, row.currency))
-    owed = await _asked(gateway.preview(row.vendor_id, price))
+    price = await _asked(catalogue.gateway_price(database, gateway, plan, interval, row.currency))
+    owed = await _asked(gateway.preview(row.external_id, price))
     if owed.due_minor:
         require_chargeable(gateway, owed.due_minor, owed.currency)
     return Change(plan, interval, True, owed.due_minor, owed.unused_minor, owed.currency, amount, None)
@@ -65,15 +65,15 @@ async def change(resources: Resources, user_id: str, proposed: Change, key: str)
     """Do what was proposed, once per `key`. Raises PaymentDeclined, CannotChange, GatewayFailed."""
     row, gateway = await _mine(resources, user_id)
     database = resources.get(Database)
-    price = await _asked(catalogue.vendor_price(database, gateway, proposed.plan, proposed.interval, row.currency))
-    await _asked(gateway.change(row.vendor_id, price, now=proposed.now, key=key))
+    price = await _asked(catalogue.gateway_price(database, gateway, proposed.plan, proposed.interval, row.currency))
+    await _asked(gateway.change(row.external_id, price, now=proposed.now, key=key))
     await _look(resources, gateway, row)
 
 
 async def cancel(resources: Resources, user_id: str, *, now: bool, key: str) -> None:
     """End the subscription now, or when what was paid is used up. Raises NoSubscription, GatewayFailed."""
     row, gateway = await _mine(resources, user_id)
-    await _asked(gateway.cancel(row.vendor_id, now=now, key=key))
+    await _asked(gateway.cancel(row.external_id, now=now, key=key))
     if not now:  # some gateways do it and never speak of it again; where one does, its word stands
         async with resources.get(Database).transaction() as tx:
             await sync.will_end(tx, row.id)
@@ -83,7 +83,7 @@ async def cancel(resources: Resources, user_id: str, *, now: bool, key: str) -> 
 async def resume(resources: Resources, user_id: str, *, key: str) -> None:
     """Let the subscription go on after all. Raises NoSubscription, CannotChange, GatewayFailed."""
     row, gateway = await _mine(resources, user_id)
-    await _asked(gateway.resume(row.vendor_id, key=key))
+    await _asked(gateway.resume(row.external_id, key=key))
     await _look(resources, gateway, row)
 
 
@@ -112,7 +112,7 @@ async def _mine(resources: Resources, user_id: str) -> tuple[Subscription, Gatew
 async def _look(resources: Resources, gateway: Gateway, row: Subscription) -> None:
     async def take() -> None:
         try:
-            await refresh(resources, gateway, Subject("subscription", row.vendor_id))
+            await sync_from_gateway(resources, gateway, ObjectRef("subscription", row.external_id))
         except GatewayFailed:  # others kept taking newer states: what was done here is in them
             log.info("subscription_read_by_others", gateway=gateway.id)
 

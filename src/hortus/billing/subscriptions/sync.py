@@ -9,20 +9,20 @@ from hortus import quotas
 from hortus.billing import grants
 from hortus.billing.checkout.close_checkout import close
 from hortus.billing.price_list import catalogue
-from hortus.billing.price_list.catalogue import Sold
-from hortus.billing.signals import subscription_unwanted
+from hortus.billing.price_list.catalogue import PriceRef
+from hortus.billing.signals import subscription_duplicate
 from hortus.billing.tables import Checkout, Customer, Subscription
 from hortus.core import clock, ids
 from hortus.core.db import Tx, db_now
-from hortus.payments import Agreement
+from hortus.payments import SubscriptionState
 
 log = structlog.get_logger()
 LIVE = ("trialing", "active", "past_due")
 
 
-async def find(tx: Tx, gateway: str, vendor_id: str, *, lock: bool = False) -> Subscription | None:
+async def find(tx: Tx, gateway: str, external_id: str, *, lock: bool = False) -> Subscription | None:
     """The subscription that the gateway calls so."""
-    query = select(Subscription).where(Subscription.gateway == gateway, Subscription.vendor_id == vendor_id)
+    query = select(Subscription).where(Subscription.gateway == gateway, Subscription.external_id == external_id)
     if lock:
         query = query.with_for_update().execution_options(populate_existing=True)
     return (await tx.execute(query)).scalar_one_or_none()
@@ -34,43 +34,43 @@ async def live_of(tx: Tx, user_id: str) -> Subscription | None:
     return (await tx.execute(query.execution_options(populate_existing=True))).scalar_one_or_none()
 
 
-async def take(tx: Tx, gateway: str, agreement: Agreement, asked_at: datetime) -> bool:
-    """Make our row agree with the gateway. False when something newer than `asked_at` was taken already."""
-    version = await catalogue.sold_as(tx, gateway, agreement.price)
-    row = await find(tx, gateway, agreement.vendor_id, lock=True)
+async def take(tx: Tx, gateway: str, state: SubscriptionState, fetched_at: datetime) -> bool:
+    """Make our row agree with the gateway. False when something newer than `fetched_at` was taken already."""
+    version = await catalogue.resolve_price(tx, gateway, state.price)
+    row = await find(tx, gateway, state.external_id, lock=True)
     if row is None:
         if version is None:
             return True
-        row = await _insert(tx, gateway, agreement, version)
+        row = await _insert(tx, gateway, state, version)
         if row is None:
             return True
-    elif row.read_at >= asked_at:
+    elif row.synced_at >= fetched_at:
         return False
-    state: dict[str, object] = {
-        "read_at": db_now(),
-        "period_start": agreement.period_start,
-        "period_end": agreement.period_end,
-        "cancels_at_period_end": agreement.cancels_at_period_end,
-        "trial_end": agreement.trial_end,
+    values: dict[str, object] = {
+        "synced_at": db_now(),
+        "period_start": state.period_start,
+        "period_end": state.period_end,
+        "cancels_at_period_end": state.cancels_at_period_end,
+        "trial_end": state.trial_end,
     }
-    if agreement.cancels_at_period_end is None:
+    if state.cancels_at_period_end is None:
         # The gateway does not say. What went on was not to end.
-        state["cancels_at_period_end"] = row.cancels_at_period_end and agreement.period_start < row.period_end
-    if agreement.status == "ended" and row.ended_at is None:
-        state.update(ended_at=clock.now(), next_plan_id=None, next_interval=None)
-    if row.status not in ("ended", "unwanted"):  # both are for good
-        state["status"] = agreement.status
+        values["cancels_at_period_end"] = row.cancels_at_period_end and state.period_start < row.period_end
+    if state.status == "ended" and row.ended_at is None:
+        values.update(ended_at=clock.now(), next_plan_id=None, next_interval=None)
+    if row.status not in ("ended", "duplicate"):  # both are for good
+        values["status"] = state.status
     if version is not None and row.status in LIVE:
-        trying = agreement.status == "trialing"  # nothing was bought yet, so a change is one at once
+        trying = state.status == "trialing"  # nothing was bought yet, so a change is one at once
         now = (version.plan_id, version.interval)
-        if trying and agreement.trial_end is not None:
-            state.update(
-                plan_id=now[0], interval=now[1], next_plan_id=None, next_interval=None, paid_until=agreement.trial_end
+        if trying and state.trial_end is not None:
+            values.update(
+                plan_id=now[0], interval=now[1], next_plan_id=None, next_interval=None, paid_until=state.trial_end
             )
         else:
             other = now != (row.plan_id, row.interval)
-            state.update(next_plan_id=now[0] if other else None, next_interval=now[1] if other else None)
-    await tx.execute(update(Subscription).where(Subscription.id == row.id).values(**state))
+            values.update(next_plan_id=now[0] if other else None, next_interval=now[1] if other else None)
+    await tx.execute(update(Subscription).where(Subscription.id == row.id).values(**values))
     await apply_plan(tx, row.id)
     return True
 
@@ -82,55 +82,55 @@ async def will_end(tx: Tx, subscription_id: str) -> None:
     await apply_plan(tx, subscription_id)
 
 
-async def _insert(tx: Tx, gateway: str, agreement: Agreement, version: Sold) -> Subscription | None:
-    user_id, checkout_id = await _owner(tx, gateway, agreement)
+async def _insert(tx: Tx, gateway: str, state: SubscriptionState, version: PriceRef) -> Subscription | None:
+    user_id, checkout_id = await _owner(tx, gateway, state)
     if user_id is None:
-        log.warning("subscription_without_order", gateway=gateway, subscription=agreement.vendor_id)
+        log.warning("subscription_without_order", gateway=gateway, subscription=state.external_id)
         return None
     row = {
         "id": ids.new(),
         "user_id": user_id,
         "gateway": gateway,
-        "vendor_id": agreement.vendor_id,
+        "external_id": state.external_id,
         "checkout_id": checkout_id,
         "plan_id": version.plan_id,
         "interval": version.interval,
         "currency": version.currency,
-        "status": agreement.status,
-        "period_start": agreement.period_start,
-        "period_end": agreement.period_end,
-        "paid_until": agreement.trial_end or agreement.period_start,
-        "trial_end": agreement.trial_end,
-        "cancels_at_period_end": bool(agreement.cancels_at_period_end),
+        "status": state.status,
+        "period_start": state.period_start,
+        "period_end": state.period_end,
+        "paid_until": state.trial_end or state.period_start,
+        "trial_end": state.trial_end,
+        "cancels_at_period_end": bool(state.cancels_at_period_end),
         "created_at": clock.now(),
-        "ended_at": clock.now() if agreement.status == "ended" else None,
-        "read_at": clock.EPOCH,
+        "ended_at": clock.now() if state.status == "ended" else None,
+        "synced_at": clock.EPOCH,
     }
     unwanted = False
     # Two indexes may object: this subscription is here already, or the user has another one that runs.
     statement = tx.insert(Subscription).on_conflict_do_nothing().returning(Subscription.id)
     if (await tx.execute(statement.values(**row))).first() is None:
-        there = await find(tx, gateway, agreement.vendor_id, lock=True)
+        there = await find(tx, gateway, state.external_id, lock=True)
         if there is not None:
             return there
         unwanted = True
-        if (await tx.execute(statement.values(**{**row, "status": "unwanted"}))).first() is not None:
-            log.error("subscription_unwanted", gateway=gateway, subscription=row["id"])
-            await subscription_unwanted.send(tx, str(row["id"]))
-    if agreement.customer is not None:
+        if (await tx.execute(statement.values(**{**row, "status": "duplicate"}))).first() is not None:
+            log.error("subscription_duplicate", gateway=gateway, subscription=row["id"])
+            await subscription_duplicate.send(tx, str(row["id"]))
+    if state.customer is not None:
         await tx.execute(
             tx.insert(Customer)
-            .values(user_id=user_id, gateway=gateway, vendor_id=agreement.customer)
+            .values(user_id=user_id, gateway=gateway, external_id=state.customer)
             .on_conflict_do_nothing()
         )
     if checkout_id is not None:
         await close(tx, checkout_id, "paid", gives=not unwanted)
-    return await find(tx, gateway, agreement.vendor_id, lock=True)
+    return await find(tx, gateway, state.external_id, lock=True)
 
 
-async def _owner(tx: Tx, gateway: str, agreement: Agreement) -> tuple[str | None, str | None]:
+async def _owner(tx: Tx, gateway: str, state: SubscriptionState) -> tuple[str | None, str | None]:
     """Whose subscription it is: the order says; nothing in the news is believed on its own."""
-    reference = agreement.reference
+    reference = state.reference
     if reference is None or not ids.is_id(reference):
         return None, None
     query = select(Checkout.user_id).where(
@@ -140,7 +140,7 @@ async def _owner(tx: Tx, gateway: str, agreement: Agreement) -> tuple[str | None
     return user_id, reference if user_id is not None else None
 
 
-async def paid(tx: Tx, row: Subscription, version: Sold, until: datetime) -> None:
+async def paid(tx: Tx, row: Subscription, version: PriceRef, until: datetime) -> None:
     """A period was paid until then: the newest one says which plan the customer has."""
     newest = update(Subscription).where(Subscription.id == row.id, Subscription.paid_until <= until)
     await tx.execute(

@@ -25,7 +25,7 @@ async def hear(gateway_id: GatewayId, request: Request, resources: AllResources)
         body += chunk
         if len(body) > MOST:
             raise PayloadTooLarge(max_bytes=MOST)
-    delivery = inbox.read(resources.get(Gateways), gateway_id, request.headers, body)
+    incoming = inbox.read(resources.get(Gateways), gateway_id, request.headers, body)
     async with resources.get(Database).transaction() as tx:
-        await inbox.receive(tx, gateway_id, delivery, body)
+        await inbox.receive(tx, gateway_id, incoming, body)
     return Received()

@@ -8,13 +8,22 @@ from sqlalchemy import select, update
 
 from hortus import tasks
 from hortus.billing.errors import BadSignature, GatewayUnknown
-from hortus.billing.sync import refresh
+from hortus.billing.sync import sync_from_gateway
 from hortus.billing.tables import WebhookEvent
 from hortus.core import clock, ids
 from hortus.core.db import Database, Tx
 from hortus.core.errors import NotFound
 from hortus.core.resources import Resources
-from hortus.payments import Delivery, Forged, Gateway, GatewayError, Gateways, NotConfigured, Subject, Unavailable
+from hortus.payments import (
+    Gateway,
+    GatewayError,
+    GatewayNotConfigured,
+    Gateways,
+    GatewayUnavailable,
+    IncomingEvent,
+    InvalidSignature,
+    ObjectRef,
+)
 
 log = structlog.get_logger()
 RECONCILED = timedelta(hours=26)
@@ -28,36 +37,36 @@ class EventNotFound(NotFound):
     detail = "There is no webhook event of that id."
 
 
-def read(gateways: Gateways, gateway_id: str, headers: Mapping[str, str], body: bytes) -> Delivery:
+def read(gateways: Gateways, gateway_id: str, headers: Mapping[str, str], body: bytes) -> IncomingEvent:
     """What a webhook call says. Raises GatewayUnknown (also without a secret) and BadSignature."""
     gateway = gateways.get(gateway_id)
     if gateway is None:
         raise GatewayUnknown
     try:
-        return gateway.read(headers, body, clock.now())
-    except NotConfigured:
+        return gateway.parse_webhook(headers, body, clock.now())
+    except GatewayNotConfigured:
         raise GatewayUnknown from None
-    except Forged as forged:
-        log.warning("webhook_refused", gateway=gateway_id, reason=str(forged))
+    except InvalidSignature as invalid:
+        log.warning("webhook_refused", gateway=gateway_id, reason=str(invalid))
         raise BadSignature from None
 
 
-async def receive(tx: Tx, gateway_id: str, delivery: Delivery, body: bytes | None) -> bool:
+async def receive(tx: Tx, gateway_id: str, incoming: IncomingEvent, body: bytes | None) -> bool:
     """Write news down and enqueue the work on it; whether it is new. The same event is written once."""
-    subject = delivery.subject
+    ref = incoming.ref
     row = {
         "id": ids.new(),
         "gateway": gateway_id,
-        "event_id": delivery.event_id,
-        "kind": delivery.kind[:120],
-        "subject_kind": subject.kind if subject is not None else None,
-        "subject_id": subject.vendor_id if subject is not None else None,
+        "event_id": incoming.event_id,
+        "kind": incoming.kind[:120],
+        "subject_kind": ref.kind if ref is not None else None,
+        "subject_id": ref.external_id if ref is not None else None,
         "body": body,
-        "status": "kept" if subject is None else "waiting",
+        "status": "ignored" if ref is None else "pending",
         "failure": None,
-        "occurred_at": delivery.occurred_at,
+        "occurred_at": incoming.occurred_at,
         "received_at": clock.now(),
-        "handled_at": None,
+        "processed_at": None,
     }
     made = await tx.execute(
         tx.insert(WebhookEvent)
@@ -67,7 +76,7 @@ async def receive(tx: Tx, gateway_id: str, delivery: Delivery, body: bytes | Non
     )
     if made.first() is None:
         return False
-    if subject is not None:
+    if ref is not None:
         await tasks.enqueue(tx, HANDLE, {"event_id": row["id"]})
     return True
 
@@ -77,7 +86,7 @@ async def replay(tx: Tx, event_id: str) -> None:
     again = await tx.execute(
         update(WebhookEvent)
         .where(WebhookEvent.id == event_id, WebhookEvent.subject_id.is_not(None))
-        .values(status="waiting", failure=None)
+        .values(status="pending", failure=None)
         .returning(WebhookEvent.id)
     )
     if again.first() is None:
@@ -89,7 +98,7 @@ async def _handle(resources: Resources, task: tasks.ClaimedTask) -> None:
     event_id = task.payload["event_id"]
     async with resources.get(Database).snapshot() as tx:
         event = (await tx.execute(select(WebhookEvent).where(WebhookEvent.id == event_id))).scalar_one_or_none()
-    if event is None or event.status != "waiting":
+    if event is None or event.status != "pending":
         return
     gateway = resources.get(Gateways).get(event.gateway)
     if gateway is None:
@@ -99,16 +108,16 @@ async def _handle(resources: Resources, task: tasks.ClaimedTask) -> None:
         # The row's lock: whoever handles the same event waits here, and then finds it handled.
         handled = await tx.execute(
             update(WebhookEvent)
-            .where(WebhookEvent.id == event_id, WebhookEvent.status == "waiting")
-            .values(status="handled", handled_at=clock.now(), failure=None)
+            .where(WebhookEvent.id == event_id, WebhookEvent.status == "pending")
+            .values(status="processed", processed_at=clock.now(), failure=None)
             .returning(WebhookEvent.id)
         )
         return handled.first() is not None
 
-    subject = Subject(event.subject_kind, event.subject_id or "")  # type: ignore[arg-type] # written by `receive`
+    ref = ObjectRef(event.subject_kind, event.subject_id or "")  # type: ignore[arg-type] # written by `receive`
     try:
-        await refresh(resources, gateway, subject, mark)
-    except Unavailable as error:
+        await sync_from_gateway(resources, gateway, ref, mark)
+    except GatewayUnavailable as error:
         raise tasks.Retry(error.after, str(error)) from None
     except GatewayError as error:
         raise tasks.Retry(reason=f"{type(error).__name__}: {error}") from None
@@ -117,8 +126,8 @@ async def _handle(resources: Resources, task: tasks.ClaimedTask) -> None:
 async def _bury(tx: Tx, _resources: Resources, task: tasks.ClaimedTask) -> None:
     await tx.execute(
         update(WebhookEvent)
-        .where(WebhookEvent.id == task.payload["event_id"], WebhookEvent.status == "waiting")
-        .values(status="dead", failure="tried too often; replay it once the cause is gone")
+        .where(WebhookEvent.id == task.payload["event_id"], WebhookEvent.status == "pending")
+        .values(status="failed", failure="tried too often; replay it once the cause is gone")
     )
 
 
@@ -141,17 +150,17 @@ async def reconcile(resources: Resources, _task: tasks.ClaimedTask) -> None:
 
 async def _reconcile(resources: Resources, gateway: Gateway) -> int:
     found = 0
-    async for delivery in gateway.missed(clock.now() - RECONCILED):
+    async for incoming in gateway.list_events_since(clock.now() - RECONCILED):
         async with resources.get(Database).snapshot() as tx:
             query = select(WebhookEvent.id).where(
-                WebhookEvent.gateway == gateway.id, WebhookEvent.event_id == delivery.event_id
+                WebhookEvent.gateway == gateway.id, WebhookEvent.event_id == incoming.event_id
             )
             known = (await tx.execute(query)).first() is not None
         if known:
             continue
         try:
             async with resources.get(Database).transaction() as tx:
-                found += await receive(tx, gateway.id, delivery, None) and not delivery.made_up
+                found += await receive(tx, gateway.id, incoming, None) and not incoming.synthetic
         except Exception:  # those that follow it are found all the same
-            log.exception("missed_event_not_written", gateway=gateway.id, event=delivery.event_id[:80])
+            log.exception("missed_event_not_written", gateway=gateway.id, event=incoming.event_id[:80])
     return found

@@ -6,82 +6,84 @@ from datetime import datetime
 from typing import Any
 
 from hortus.payments.base import (
-    Abilities,
-    Context,
-    Delivery,
-    Fact,
-    NotConfigured,
+    Capabilities,
+    CheckoutSession,
+    GatewayContext,
+    GatewayNotConfigured,
+    GatewayRefused,
+    GatewayUnavailable,
+    IncomingEvent,
+    ObjectRef,
     Order,
+    PaymentEvent,
     Proration,
     RecurringPrice,
-    Refused,
-    Started,
-    Subject,
-    Unavailable,
 )
-from hortus.payments.razorpay import news, subscriptions
+from hortus.payments.razorpay import subscriptions, webhooks
 from hortus.payments.razorpay.client import Absent, Client, Entity
-from hortus.payments.razorpay.facts import close_order, facts_of, refund
-from hortus.payments.razorpay.settings import AMOUNTS, Settings
+from hortus.payments.razorpay.events import close_order, fetch_events, refund
+from hortus.payments.razorpay.settings import AMOUNTS, RazorpaySettings
 
 LATE_MINUTES = 7200
 """For so long Razorpay takes by itself what a bank authorised late: five days, its longest. After that it goes back."""
 
 
 class Adapter:
-    """One account of Razorpay's. Settings: see `settings.Settings`."""
+    """One account of Razorpay's. RazorpaySettings: see `settings.RazorpaySettings`."""
 
     id = "razorpay"
     title = "Razorpay"
 
-    def __init__(self, context: Context) -> None:
-        self._settings = Settings()
+    def __init__(self, context: GatewayContext) -> None:
+        self._settings = RazorpaySettings()
         self._client = Client(context.http, self._settings)
-        self.can = Abilities(
+        self.capabilities = Capabilities(
             currencies=self._settings.currencies, discounts=False, off_session=False, resume=False, amounts=AMOUNTS
         )
 
     def missing(self) -> str | None:
         return self._settings.missing()
 
-    def read(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Delivery:
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> IncomingEvent:
         self._ready()
-        return news.read(self._settings.webhook_secret.get_secret_value().strip(), headers, body, now)
+        return webhooks.parse_webhook(self._settings.webhook_secret.get_secret_value().strip(), headers, body, now)
 
-    def verify(self, fields: Mapping[str, str]) -> Subject:
+    def verify(self, fields: Mapping[str, str]) -> ObjectRef:
         self._ready()
-        return news.verify(self._settings.key_secret.get_secret_value().strip(), fields)
+        return webhooks.verify(self._settings.key_secret.get_secret_value().strip(), fields)
 
     def _ready(self) -> None:
         lacking = self.missing()
         if lacking is not None:
-            raise NotConfigured(lacking)
+            raise GatewayNotConfigured(lacking)
 
-    async def facts(self, subject: Subject) -> list[Fact]:
+    async def fetch_events(self, ref: ObjectRef) -> list[PaymentEvent]:
         with _of_known_form():
-            return await facts_of(self._client, subject)
+            return await fetch_events(self._client, ref)
 
     async def check(self) -> str:
         """Ask for the newest payment."""
         await self._client.get("payments", count=1)
         return "the key is accepted"
 
-    async def missed(self, since: datetime) -> AsyncIterator[Delivery]:
+    async def list_events_since(self, since: datetime) -> AsyncIterator[IncomingEvent]:
         with _of_known_form():
-            async for delivery in news.missed(self._client, since):
-                yield delivery
+            async for incoming in webhooks.list_events_since(self._client, since):
+                yield incoming
 
     async def price(self, price: RecurringPrice) -> str:
         with _of_known_form():
             return await subscriptions.make_plan(self._client, price)
 
-    async def start(self, order: Order) -> Started:
+    async def start(self, order: Order) -> CheckoutSession:
         with _of_known_form():
             if order.price is not None:
                 begun, _ = await subscriptions.begin(self._client, order, order.price)
-                return Started(begun.vendor_id, begun.url, self._form(order, subscription_id=begun.vendor_id))
+                return CheckoutSession(
+                    begun.external_id, begun.url, self._form(order, subscription_id=begun.external_id)
+                )
             made = await self._order(order)
-            return Started(made["id"], order=self._form(order, order_id=made["id"]))
+            return CheckoutSession(made["id"], order=self._form(order, order_id=made["id"]))
 
     async def _order(self, order: Order) -> Entity:
         # A repeat after a lost answer finds what the first call made. Two calls in one moment may make two; only one
@@ -116,15 +118,15 @@ class Adapter:
             "prefill": {name: value for name, value in buyer.items() if value},
         }
 
-    async def close(self, vendor_id: str) -> None:
+    async def close(self, external_id: str) -> None:
         with _of_known_form():
-            if vendor_id.startswith("sub_"):
-                await subscriptions.close(self._client, vendor_id)
+            if external_id.startswith("sub_"):
+                await subscriptions.close(self._client, external_id)
                 return
-            await close_order(self._client, vendor_id)
+            await close_order(self._client, external_id)
 
     async def charge(self, order: Order) -> None:
-        raise Refused("Razorpay charges nobody without a page")
+        raise GatewayRefused("Razorpay charges nobody without a page")
 
     async def preview(self, subscription: str, price: str) -> Proration:
         with _of_known_form():
@@ -139,24 +141,24 @@ class Adapter:
             await subscriptions.cancel(self._client, subscription, now=now)
 
     async def resume(self, subscription: str, *, key: str) -> None:
-        raise Refused("Razorpay takes no cancellation back")
+        raise GatewayRefused("Razorpay takes no cancellation back")
 
     async def refund(self, payment: str, amount_minor: int, *, key: str) -> None:
         with _of_known_form():
             if await self._client.find("payments", payment) is None:
-                raise Refused("there is no such payment")
+                raise GatewayRefused("there is no such payment")
             await refund(self._client, payment, amount_minor, key=key)
 
     async def portal(self, customer: str, return_url: str) -> str:
-        raise Refused("Razorpay has no such place")
+        raise GatewayRefused("Razorpay has no such place")
 
 
 @contextmanager
 def _of_known_form() -> Iterator[None]:
-    """Say Unavailable of an answer that has another form than Razorpay's."""
+    """Say GatewayUnavailable of an answer that has another form than Razorpay's."""
     try:
         yield
     except Absent as error:
-        raise Refused(str(error)) from None
+        raise GatewayRefused(str(error)) from None
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise Unavailable(f"Razorpay's answer has another form: {type(error).__name__}") from error
+        raise GatewayUnavailable(f"Razorpay's answer has another form: {type(error).__name__}") from error

@@ -7,8 +7,8 @@ from typing import Any, NoReturn
 from urllib.parse import urlencode
 
 from hortus.core.http import Http, HttpError, Response
-from hortus.payments.base import AmountRefused, Declined, NotConfigured, Refused, Unavailable
-from hortus.payments.razorpay.settings import Settings
+from hortus.payments.base import AmountRefused, Declined, GatewayNotConfigured, GatewayRefused, GatewayUnavailable
+from hortus.payments.razorpay.settings import RazorpaySettings
 
 Entity = dict[str, Any]
 PAGE = 100
@@ -28,7 +28,7 @@ _ABSENT = ("does not exist", "not a valid id", "no db records found")
 class Client:
     """Calls with the account's key. Each verb raises GatewayError only."""
 
-    def __init__(self, http: Http, settings: Settings) -> None:
+    def __init__(self, http: Http, settings: RazorpaySettings) -> None:
         self._http, self._settings = http, settings
         self._plans: dict[str, Entity] = {}
 
@@ -67,7 +67,7 @@ class Client:
         if id not in self._plans:
             found = await self.find("plans", id)
             if found is None:
-                raise Refused("there is no such plan")
+                raise GatewayRefused("there is no such plan")
             self._plans[id] = found
         return self._plans[id]
 
@@ -76,7 +76,7 @@ class Client:
     ) -> Entity:
         given = self._settings
         if given.missing() is not None:
-            raise NotConfigured(str(given.missing()))
+            raise GatewayNotConfigured(str(given.missing()))
         user = f"{given.key_id}:{given.key_secret.get_secret_value().strip()}"
         authorization = f"Basic {base64.b64encode(user.encode()).decode()}"
         try:
@@ -93,13 +93,13 @@ class Client:
             else:
                 _fail(answer)
         except HttpError as error:
-            raise Unavailable(f"Razorpay gave no usable answer: {type(error).__name__}") from None
+            raise GatewayUnavailable(f"Razorpay gave no usable answer: {type(error).__name__}") from None
         if not isinstance(found, dict):
-            raise Unavailable("Razorpay answered something else than an object")
+            raise GatewayUnavailable("Razorpay answered something else than an object")
         return found
 
 
-class Absent(Refused):
+class Absent(GatewayRefused):
     """Razorpay knows nothing of that id."""
 
 
@@ -109,17 +109,19 @@ def _fail(answer: Response) -> NoReturn:
     code, reason, text = _said(answer)
     said = " ".join(part for part in (f"Razorpay answered {status}", code, reason) if part)
     if status in (401, 403):
-        raise NotConfigured(f"{said}: is RAZORPAY_KEY_ID with its secret right, and live or test as it should be?")
+        raise GatewayNotConfigured(
+            f"{said}: is RAZORPAY_KEY_ID with its secret right, and live or test as it should be?"
+        )
     if status in (408, 409, 425, 429) or status >= 500 or status < 400:
         wait = answer.headers.get("Retry-After", "")
-        raise Unavailable(said, int(wait) if wait.isascii() and wait.isdigit() and len(wait) < 6 else None)
+        raise GatewayUnavailable(said, int(wait) if wait.isascii() and wait.isdigit() and len(wait) < 6 else None)
     if status == 404 or any(part in text.lower() for part in _ABSENT):
         raise Absent(said)
     if code == "GATEWAY_ERROR" or _DECLINED.fullmatch(reason):
         raise Declined(said)
     if _AMOUNT.search(text.lower()):
         raise AmountRefused(said)
-    raise Refused(said)
+    raise GatewayRefused(said)
 
 
 def _said(answer: Response) -> tuple[str, str, str]:

@@ -20,7 +20,7 @@ Currencies = Annotated[
 ]
 
 
-class Settings(SettingsGroup):
+class RazorpaySettings(SettingsGroup):
     """One account of Razorpay. The webhook secret is chosen by the operator, and is not the key's secret."""
 
     model_config = SettingsConfigDict(env_prefix="RAZORPAY_")

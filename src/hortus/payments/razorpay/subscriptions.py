@@ -5,20 +5,20 @@ from uuid import UUID
 
 from hortus.core import clock, ids
 from hortus.payments.base import (
-    Agreement,
+    CheckoutSession,
+    GatewayRefused,
     Interval,
     Order,
     Paid,
     Proration,
     RecurringPrice,
-    Refused,
-    Started,
     SubscriptionChanged,
     SubscriptionRenewed,
+    SubscriptionState,
     SubscriptionStatus,
 )
 from hortus.payments.razorpay.client import Client, Entity
-from hortus.payments.razorpay.wire import moment, whole
+from hortus.payments.razorpay.objects import moment, whole
 
 PERIODS: dict[Interval, str] = {"month": "monthly", "year": "yearly"}
 COUNTS = {"monthly": 120, "yearly": 10}
@@ -59,7 +59,7 @@ def changed(subscription: Entity, reference: str) -> SubscriptionChanged:
     end = moment(ends) if ends else start
     last = subscription["status"] == "completed" and end > clock.now()
     return SubscriptionChanged(
-        Agreement(
+        SubscriptionState(
             subscription["id"],
             reference,
             "active" if last else status,
@@ -83,7 +83,7 @@ def renewed(
     return SubscriptionRenewed(
         subscription["id"],
         reference,
-        Paid(paid.vendor_id, paid.amount_minor, paid.currency, moment(invoice.get("paid_at") or 0), paid.method)
+        Paid(paid.external_id, paid.amount_minor, paid.currency, moment(invoice.get("paid_at") or 0), paid.method)
         if invoice.get("paid_at")
         else paid,
         price,
@@ -145,7 +145,7 @@ async def _plan_for(client: Client, reference: str) -> str | None:
     return str(min(found)[1]) if found else None
 
 
-async def begin(client: Client, order: Order, price: str) -> tuple[Started, Entity]:
+async def begin(client: Client, order: Order, price: str) -> tuple[CheckoutSession, Entity]:
     """A subscription that waits for its buyer; the same one for the same order."""
     made: Entity | None = None
     async for each in client.each("subscriptions", plan_id=price, **{"from": _written(order.id)}):
@@ -163,7 +163,7 @@ async def begin(client: Client, order: Order, price: str) -> tuple[Started, Enti
             starts = int((clock.now() + timedelta(days=order.trial_days)).timestamp())
             body |= {"start_at": starts, "notes": {"reference": order.id, "trial_until": str(starts)}}
         made = await client.post("subscriptions", body)
-    return Started(made["id"], url=made.get("short_url") or None), made
+    return CheckoutSession(made["id"], url=made.get("short_url") or None), made
 
 
 def _written(order_id: str) -> int:
@@ -173,12 +173,12 @@ def _written(order_id: str) -> int:
 
 
 async def close(client: Client, id: str) -> None:
-    """Let nobody begin it any more. Raises Refused when somebody did."""
+    """Let nobody begin it any more. Raises GatewayRefused when somebody did."""
     found = await client.find("subscriptions", id)
     if found is None or found["status"] in OVER:
         return
     if found["status"] != "created":
-        raise Refused("the subscription has begun")
+        raise GatewayRefused("the subscription has begun")
     await client.post(f"subscriptions/{id}/cancel", {"cancel_at_cycle_end": False})
 
 
@@ -187,12 +187,12 @@ async def preview(client: Client, id: str, price: str) -> Proration:
     found = await _running(client, id)
     old, new = await client.plan(found["plan_id"]), await client.plan(price)
     if new["item"]["currency"] != old["item"]["currency"]:
-        raise Refused("a subscription keeps its currency")
+        raise GatewayRefused("a subscription keeps its currency")
     currency = new["item"]["currency"].upper()
     if found["status"] == "authenticated":
         return Proration(0, 0, currency)
     if found["status"] != "active":
-        raise Refused("only a subscription that is paid can be changed")
+        raise GatewayRefused("only a subscription that is paid can be changed")
     start, end = whole(found["current_start"]), whole(found["current_end"])
     lasts = max(1, end - start)
     left = min(max(0, end - int(clock.now().timestamp())), lasts)
@@ -225,13 +225,13 @@ async def cancel(client: Client, id: str, *, now: bool) -> None:
     """End it, now or with its period; one that has no paid period running ends now. Again is fine."""
     found = await client.find("subscriptions", id)
     if found is None:
-        raise Refused("there is no such subscription")
+        raise GatewayRefused("there is no such subscription")
     if found["status"] in OVER:
         return
     later = not now and found["status"] == "active"
     try:
         await client.post(f"subscriptions/{id}/cancel", {"cancel_at_cycle_end": later})
-    except Refused:
+    except GatewayRefused:
         again = await client.find("subscriptions", id)
         if again is None or again["status"] not in OVER:
             raise
@@ -240,5 +240,5 @@ async def cancel(client: Client, id: str, *, now: bool) -> None:
 async def _running(client: Client, id: str) -> Entity:
     found = await client.find("subscriptions", id)
     if found is None or found["status"] in OVER:
-        raise Refused("there is no such subscription, or it has ended")
+        raise GatewayRefused("there is no such subscription, or it has ended")
     return found

@@ -9,40 +9,39 @@ from typing import ClassVar, Literal
 from hortus.core.clock import EPOCH
 from hortus.core.configuration import SettingsGroup
 from hortus.core.db import Tx
-from hortus.core.settings import LOOPBACK
-from hortus.core.settings import Settings as CoreSettings
+from hortus.core.settings import LOOPBACK, Settings
 from hortus.payments.base import (
-    Abilities,
-    Agreement,
-    CheckoutEnded,
+    Capabilities,
+    CheckoutExpired,
     CheckoutPaid,
-    Context,
-    Delivery,
+    CheckoutSession,
     Disputed,
-    Fact,
-    Forged,
-    NotConfigured,
+    GatewayContext,
+    GatewayNotConfigured,
+    GatewayRefused,
+    IncomingEvent,
+    InvalidSignature,
+    ObjectRef,
     Order,
     Paid,
+    PaymentEvent,
     PaymentFailed,
     Proration,
     RecurringPrice,
     Refunded,
-    Refused,
-    Started,
-    Subject,
     SubscriptionChanged,
     SubscriptionRenewed,
+    SubscriptionState,
 )
-from hortus.payments.sandbox import store, vendor
-from hortus.payments.sandbox.deliver import HEADER, signing_keys
+from hortus.payments.sandbox import simulator, store
 from hortus.payments.sandbox.store import Thing
+from hortus.payments.sandbox.webhook_sender import HEADER, signing_keys
 
 WINDOW = timedelta(minutes=5)
 PAGE = 200
 
 
-class Settings(SettingsGroup):
+class SandboxSettings(SettingsGroup):
     """PAYMENT_SANDBOX: `auto` is on where only this machine reaches the server; `on` and `off` say so.
 
     SANDBOX_DECLINES makes every card without a page say no.
@@ -56,7 +55,7 @@ class Settings(SettingsGroup):
     """Whether every card that is charged without a page is declined."""
 
 
-def is_on(settings: CoreSettings, chosen: Literal["auto", "on", "off"]) -> bool:
+def is_on(settings: Settings, chosen: Literal["auto", "on", "off"]) -> bool:
     """Whether play money may buy anything here. Off wherever strangers could reach it, unless an operator says so."""
     if chosen != "auto":
         return chosen == "on"
@@ -68,11 +67,11 @@ class Adapter:
 
     id = "sandbox"
     title = "Sandbox (no real money)"
-    can = Abilities(currencies=("INR", "USD", "EUR", "GBP"), portal=False)
+    capabilities = Capabilities(currencies=("INR", "USD", "EUR", "GBP"), portal=False)
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: GatewayContext) -> None:
         self._settings = context.settings
-        own = Settings()
+        own = SandboxSettings()
         self._on, self._declines = is_on(context.settings, own.payment_sandbox), own.sandbox_declines
         self._database = context.database
 
@@ -81,117 +80,117 @@ class Adapter:
             return None
         return "PAYMENT_SANDBOX=on (off by itself where others can reach the server: it is play money)"
 
-    def read(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Delivery:
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> IncomingEvent:
         if not self._on:
-            raise NotConfigured("the sandbox is off")
+            raise GatewayNotConfigured("the sandbox is off")
         parts = dict(part.split("=", 1) for part in headers.get(HEADER.lower(), "").split(",") if "=" in part)
         stamp, given = parts.get("t", ""), parts.get("v1", "")
         if not (stamp.isascii() and stamp.isdigit() and len(stamp) < 12 and given.isascii()):
-            raise Forged("no signature")
+            raise InvalidSignature("no signature")
         signed = stamp.encode() + b"." + body
         if not any(
             hmac.compare_digest(hmac.new(key, signed, "sha256").hexdigest(), given)
             for key in signing_keys(self._settings)
         ):
-            raise Forged("the signature is wrong")
+            raise InvalidSignature("the signature is wrong")
         if abs(now.timestamp() - int(stamp)) > WINDOW.total_seconds():
-            raise Forged("the time of the signature is too far from now")
+            raise InvalidSignature("the time of the signature is too far from now")
         try:
             said = json.loads(body)
-            subject = Subject(said["subject"]["kind"], said["subject"]["id"])
-            return Delivery(said["id"], said["type"], datetime.fromisoformat(said["created"]), subject)
+            ref = ObjectRef(said["subject"]["kind"], said["subject"]["id"])
+            return IncomingEvent(said["id"], said["type"], datetime.fromisoformat(said["created"]), ref)
         except (ValueError, KeyError, TypeError) as error:
-            raise Forged("the event has another form") from error
+            raise InvalidSignature("the event has another form") from error
 
-    async def missed(self, since: datetime) -> AsyncIterator[Delivery]:
+    async def list_events_since(self, since: datetime) -> AsyncIterator[IncomingEvent]:
         after = ""
         while True:
             async with self._database.snapshot() as tx:
                 page = await store.events_since(tx, since, after, PAGE)
             for event in page:
-                subject = Subject(event.subject_kind, event.subject_id)  # type: ignore[arg-type] # only ours are written
-                yield Delivery(event.id, event.kind, event.created_at, subject)
+                ref = ObjectRef(event.subject_kind, event.subject_id)  # type: ignore[arg-type] # only ours are written
+                yield IncomingEvent(event.id, event.kind, event.created_at, ref)
             if len(page) < PAGE:
                 return
             since, after = page[-1].created_at, page[-1].id
 
-    async def facts(self, subject: Subject) -> list[Fact]:
+    async def fetch_events(self, ref: ObjectRef) -> list[PaymentEvent]:
         async with self._database.snapshot() as tx:
-            return await _facts(tx, subject)
+            return await _events(tx, ref)
 
     async def price(self, price: RecurringPrice) -> str:
         async with self._database.transaction() as tx:
-            return await vendor.open_price(tx, price)
+            return await simulator.open_price(tx, price)
 
-    async def start(self, order: Order) -> Started:
+    async def start(self, order: Order) -> CheckoutSession:
         async with self._database.transaction() as tx:
-            checkout = await vendor.open_checkout(tx, order)
+            checkout = await simulator.open_checkout(tx, order)
         url = f"{self._settings.origin}/sandbox/checkout/{checkout.id}"
-        return Started(checkout.id, url=url, customer=checkout.body["customer"])
+        return CheckoutSession(checkout.id, url=url, customer=checkout.body["customer"])
 
-    async def close(self, vendor_id: str) -> None:
+    async def close(self, external_id: str) -> None:
         async with self._database.transaction() as tx:
-            await vendor.close(tx, vendor_id)
+            await simulator.close(tx, external_id)
 
-    async def charge(self, order: Order) -> Subject:
+    async def charge(self, order: Order) -> ObjectRef:
         async with self._database.transaction() as tx:
-            return Subject("checkout", await vendor.charge(tx, order, declined=self._declines))
+            return ObjectRef("checkout", await simulator.charge(tx, order, declined=self._declines))
 
     async def preview(self, subscription: str, price: str) -> Proration:
         async with self._database.snapshot() as tx:
-            return await vendor.preview(tx, subscription, price)
+            return await simulator.preview(tx, subscription, price)
 
     async def change(self, subscription: str, price: str, *, now: bool, key: str) -> None:
         async with self._database.transaction() as tx:
-            await vendor.change(tx, subscription, price, now=now, key=key)
+            await simulator.change(tx, subscription, price, now=now, key=key)
 
     async def cancel(self, subscription: str, *, now: bool, key: str) -> None:
         async with self._database.transaction() as tx:
-            await vendor.cancel(tx, subscription, now=now)
+            await simulator.cancel(tx, subscription, now=now)
 
     async def resume(self, subscription: str, *, key: str) -> None:
         async with self._database.transaction() as tx:
-            await vendor.resume(tx, subscription)
+            await simulator.resume(tx, subscription)
 
     async def refund(self, payment: str, amount_minor: int, *, key: str) -> None:
         async with self._database.transaction() as tx:
-            await vendor.refund(tx, payment, amount_minor, key=key)
+            await simulator.refund(tx, payment, amount_minor, key=key)
 
     async def portal(self, customer: str, return_url: str) -> str:
-        raise Refused("the sandbox has no portal")
+        raise GatewayRefused("the sandbox has no portal")
 
 
 # What is true ----------------------------------------------------------------
 
 
-async def _facts(tx: Tx, subject: Subject) -> list[Fact]:
-    found = await store.find(tx, subject.kind, subject.vendor_id)
+async def _events(tx: Tx, ref: ObjectRef) -> list[PaymentEvent]:
+    found = await store.find(tx, ref.kind, ref.external_id)
     if found is None:
         return []
-    if subject.kind == "payment":
+    if ref.kind == "payment":
         parent = str(found.parent)
-        return await _facts(tx, Subject("subscription" if "subscription" in found.body else "checkout", parent))
-    return await (_of_checkout(tx, found) if subject.kind == "checkout" else _of_subscription(tx, found))
+        return await _events(tx, ObjectRef("subscription" if "subscription" in found.body else "checkout", parent))
+    return await (_of_checkout(tx, found) if ref.kind == "checkout" else _of_subscription(tx, found))
 
 
-async def _of_checkout(tx: Tx, checkout: Thing) -> list[Fact]:
+async def _of_checkout(tx: Tx, checkout: Thing) -> list[PaymentEvent]:
     body = checkout.body
     if "subscription" in body:
-        return await _facts(tx, Subject("subscription", body["subscription"]))
+        return await _events(tx, ObjectRef("subscription", body["subscription"]))
     if body["status"] == "expired":
-        return [CheckoutEnded(body["reference"])]
+        return [CheckoutExpired(body["reference"])]
     if body["status"] == "open":
         failure = body.get("failure")
         return [_failed(checkout.id, failure, reference=body["reference"])] if failure else []
-    facts: list[Fact] = []
+    events: list[PaymentEvent] = []
     for payment in await store.children(tx, checkout.id, "payment"):
-        facts += [CheckoutPaid(body["reference"], _paid(payment), body["customer"]), *await _undone(tx, payment)]
-    return facts
+        events += [CheckoutPaid(body["reference"], _paid(payment), body["customer"]), *await _undone(tx, payment)]
+    return events
 
 
-async def _of_subscription(tx: Tx, subscription: Thing) -> list[Fact]:
+async def _of_subscription(tx: Tx, subscription: Thing) -> list[PaymentEvent]:
     body = subscription.body
-    agreement = Agreement(
+    state = SubscriptionState(
         subscription.id,
         body["reference"],
         body["status"],
@@ -202,10 +201,10 @@ async def _of_subscription(tx: Tx, subscription: Thing) -> list[Fact]:
         _time(body["trial_end"]) if body["trial_end"] else None,
         body["customer"],
     )
-    facts: list[Fact] = [SubscriptionChanged(agreement)]
+    events: list[PaymentEvent] = [SubscriptionChanged(state)]
     for payment in await store.children(tx, subscription.id, "payment"):
         bought = payment.body
-        facts.append(
+        events.append(
             SubscriptionRenewed(
                 subscription.id,
                 body["reference"],
@@ -216,13 +215,13 @@ async def _of_subscription(tx: Tx, subscription: Thing) -> list[Fact]:
                 bought["changed"],
             )
         )
-        facts += await _undone(tx, payment)
+        events += await _undone(tx, payment)
     if body.get("failure"):
-        facts.append(_failed(body["failure"]["id"], body["failure"], subscription=subscription.id))
-    return facts
+        events.append(_failed(body["failure"]["id"], body["failure"], subscription=subscription.id))
+    return events
 
 
-async def _undone(tx: Tx, payment: Thing) -> list[Fact]:
+async def _undone(tx: Tx, payment: Thing) -> list[PaymentEvent]:
     refunds = [
         Refunded(each.id, payment.id, each.body["amount"], each.body["currency"], each.created_at)
         for each in await store.children(tx, payment.id, "refund")

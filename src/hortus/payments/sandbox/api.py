@@ -12,8 +12,8 @@ from hortus.core.db import Tx
 from hortus.core.errors import NotFound
 from hortus.core.web.deps import AllResources, ReadTx, WriteTx
 from hortus.core.web.openapi import make_router, public
-from hortus.payments.registry import PLAY, Gateways
-from hortus.payments.sandbox import store, vendor
+from hortus.payments.registry import SANDBOX, Gateways
+from hortus.payments.sandbox import simulator, store
 from hortus.payments.sandbox.store import Thing
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def _page() -> "Template":
 
 
 async def _checkout(tx: Tx, checkout_id: str, resources: AllResources) -> Thing:
-    found = await store.find(tx, "checkout", checkout_id) if resources.get(Gateways).get(PLAY) is not None else None
+    found = await store.find(tx, "checkout", checkout_id) if resources.get(Gateways).get(SANDBOX) is not None else None
     if found is None or "title" not in found.body:
         raise NotFound
     return found
@@ -106,23 +106,23 @@ async def _last_payment(tx: Tx, checkout: Thing) -> Thing | None:
 async def _refund_rest(tx: Tx, payment: Thing) -> None:
     back = sum(each.body["amount"] for each in await store.children(tx, payment.id, "refund"))
     if back < payment.body["amount"]:
-        await vendor.refund(tx, payment.id, payment.body["amount"] - back, key=f"page:{payment.id}:{back}")
+        await simulator.refund(tx, payment.id, payment.body["amount"] - back, key=f"page:{payment.id}:{back}")
 
 
 async def _fail_renewal(tx: Tx, subscription_id: str) -> None:
     if await _is_running(tx, subscription_id):
-        await vendor.set_declining(tx, subscription_id, True)
-        await vendor.renew(tx, subscription_id)
+        await simulator.set_declining(tx, subscription_id, True)
+        await simulator.renew(tx, subscription_id)
 
 
 async def _renew(tx: Tx, subscription_id: str) -> None:
     if await _is_running(tx, subscription_id):
-        await vendor.set_declining(tx, subscription_id, False)
-        await vendor.renew(tx, subscription_id)
+        await simulator.set_declining(tx, subscription_id, False)
+        await simulator.renew(tx, subscription_id)
 
 
 async def _cancel(tx: Tx, subscription_id: str) -> None:
-    await vendor.cancel(tx, subscription_id, now=True)
+    await simulator.cancel(tx, subscription_id, now=True)
 
 
 async def _is_running(tx: Tx, subscription_id: str) -> bool:
@@ -130,7 +130,7 @@ async def _is_running(tx: Tx, subscription_id: str) -> bool:
     return found is not None and found.body["status"] != "ended"
 
 
-_BUYER: dict[str, Callable[[Tx, str], Awaitable[None]]] = {"pay": vendor.pay, "decline": vendor.decline}
+_BUYER: dict[str, Callable[[Tx, str], Awaitable[None]]] = {"pay": simulator.pay, "decline": simulator.decline}
 _SUBSCRIPTION: dict[str, Callable[[Tx, str], Awaitable[None]]] = {
     "renew": _renew,
     "fail-renewal": _fail_renewal,
@@ -138,7 +138,7 @@ _SUBSCRIPTION: dict[str, Callable[[Tx, str], Awaitable[None]]] = {
 }
 _PAYMENT: dict[str, Callable[[Tx, Thing], Awaitable[None]]] = {
     "refund": _refund_rest,
-    "chargeback": lambda tx, payment: vendor.dispute(tx, payment.id),
-    "win-dispute": lambda tx, payment: vendor.decide(tx, payment.id, won=True),
-    "lose-dispute": lambda tx, payment: vendor.decide(tx, payment.id, won=False),
+    "chargeback": lambda tx, payment: simulator.dispute(tx, payment.id),
+    "win-dispute": lambda tx, payment: simulator.decide(tx, payment.id, won=True),
+    "lose-dispute": lambda tx, payment: simulator.decide(tx, payment.id, won=False),
 }

@@ -12,7 +12,7 @@ from hortus.core import clock
 from hortus.core.db import Tx
 from hortus.payments.sandbox.tables import SandboxEvent, SandboxObject
 
-SubjectKind = Literal["checkout", "subscription", "payment"]
+ObjectKind = Literal["checkout", "subscription", "payment"]
 PREFIXES = {
     "checkout": "sbx_co_",
     "subscription": "sbx_sub_",
@@ -93,7 +93,7 @@ async def save(tx: Tx, thing: Thing, *, due_at: datetime | None = None) -> None:
     await tx.execute(update(SandboxObject).where(SandboxObject.id == thing.id).values(body=thing.body, due_at=due_at))
 
 
-async def tell(tx: Tx, kind: str, subject_kind: SubjectKind, subject_id: str) -> str:
+async def tell(tx: Tx, kind: str, subject_kind: ObjectKind, subject_id: str) -> str:
     """Write an event; its id."""
     event_id = "sbx_evt_" + secrets.token_urlsafe(18)
     row = {"id": event_id, "kind": kind, "subject_kind": subject_kind, "subject_id": subject_id}

@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING
 
 from hortus.core.http import Http
 from hortus.payments.base import (
-    Abilities,
-    Context,
-    Delivery,
-    Fact,
+    Capabilities,
+    CheckoutSession,
+    GatewayContext,
+    IncomingEvent,
+    ObjectRef,
     Order,
+    PaymentEvent,
     Proration,
     RecurringPrice,
-    Started,
-    Subject,
 )
-from hortus.payments.stripe import changes, checkouts, news
+from hortus.payments.stripe import changes, checkouts, webhooks
 from hortus.payments.stripe.currencies import AMOUNTS
-from hortus.payments.stripe.facts import facts_of
-from hortus.payments.stripe.failures import asking
-from hortus.payments.stripe.settings import Settings
-from hortus.payments.stripe.wire import PAGE
+from hortus.payments.stripe.errors import translate_errors
+from hortus.payments.stripe.events import fetch_events
+from hortus.payments.stripe.objects import PAGE
+from hortus.payments.stripe.settings import StripeSettings
 
 if TYPE_CHECKING:
     from stripe import StripeClient
@@ -32,16 +32,16 @@ LONGEST_KEY = 255
 
 
 class Adapter:
-    """One account of Stripe's. Settings: see `settings.Settings`."""
+    """One account of Stripe's. StripeSettings: see `settings.StripeSettings`."""
 
     id = "stripe"
     title = "Stripe"
 
-    def __init__(self, context: Context) -> None:
-        self._settings = Settings()
+    def __init__(self, context: GatewayContext) -> None:
+        self._settings = StripeSettings()
         self._http = context.http
         self._connected: StripeClient | None = None
-        self.can = Abilities(currencies=self._settings.currencies, portal=True, amounts=AMOUNTS)
+        self.capabilities = Capabilities(currencies=self._settings.currencies, portal=True, amounts=AMOUNTS)
 
     async def _client(self) -> "StripeClient":
         """The client; the first time its library is loaded beside the loop, not in it."""
@@ -52,87 +52,87 @@ class Adapter:
     def missing(self) -> str | None:
         return self._settings.missing()
 
-    def read(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Delivery:
-        return news.read(self._settings.signing_secret, headers, body, now)
+    def parse_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> IncomingEvent:
+        return webhooks.parse_webhook(self._settings.signing_secret, headers, body, now)
 
     async def check(self) -> str:
         """Ask for the balance, which every secret key may read."""
         client = await self._client()
-        with asking("the balance"):
+        with translate_errors("the balance"):
             balance = await client.v1.balance.retrieve_async()
         return f"the key is accepted ({'live' if balance.livemode else 'test'} mode)"
 
-    async def missed(self, since: datetime) -> AsyncIterator[Delivery]:
+    async def list_events_since(self, since: datetime) -> AsyncIterator[IncomingEvent]:
         # Stripe lists the newest first; only ids and times are kept until the oldest is reached.
         client = await self._client()
-        with asking("events"):
+        with translate_errors("events"):
             listed = await client.v1.events.list_async(
-                {"created": {"gte": int(since.timestamp())}, "types": list(news.KINDS), "limit": PAGE}
+                {"created": {"gte": int(since.timestamp())}, "types": list(webhooks.KINDS), "limit": PAGE}
             )
-            found = [news.delivery_of(event.to_dict()) async for event in listed.auto_paging_iter()]
-        for delivery in reversed(found):
-            yield delivery
+            found = [webhooks.incoming_event(event.to_dict()) async for event in listed.auto_paging_iter()]
+        for incoming in reversed(found):
+            yield incoming
 
-    async def facts(self, subject: Subject) -> list[Fact]:
+    async def fetch_events(self, ref: ObjectRef) -> list[PaymentEvent]:
         client = await self._client()
-        with asking(f"facts of a {subject.kind}"):
-            return await facts_of(client, subject)
+        with translate_errors(f"facts of a {ref.kind}"):
+            return await fetch_events(client, ref)
 
     async def price(self, price: RecurringPrice) -> str:
         client = await self._client()
-        with asking("price"):
+        with translate_errors("price"):
             return await checkouts.make_price(client, price)
 
-    async def start(self, order: Order) -> Started:
+    async def start(self, order: Order) -> CheckoutSession:
         client = await self._client()
-        with asking("checkout"):
+        with translate_errors("checkout"):
             return await checkouts.start(client, order)
 
-    async def close(self, vendor_id: str) -> None:
+    async def close(self, external_id: str) -> None:
         client = await self._client()
-        with asking("closing a checkout"):
-            await checkouts.close(client, vendor_id)
+        with translate_errors("closing a checkout"):
+            await checkouts.close(client, external_id)
 
     async def charge(self, order: Order) -> None:
         client = await self._client()
-        with asking("charge"):
+        with translate_errors("charge"):
             await checkouts.charge(client, order)
 
     async def preview(self, subscription: str, price: str) -> Proration:
         client = await self._client()
-        with asking("preview of a change"):
+        with translate_errors("preview of a change"):
             return await changes.preview(client, subscription, price)
 
     async def change(self, subscription: str, price: str, *, now: bool, key: str) -> None:
         client = await self._client()
-        with asking("change"):
+        with translate_errors("change"):
             await changes.change(client, subscription, price, now=now, key=_key("change", key))
 
     async def cancel(self, subscription: str, *, now: bool, key: str) -> None:
         client = await self._client()
-        with asking("cancellation"):
+        with translate_errors("cancellation"):
             await changes.cancel(client, subscription, now=now, key=_key("cancel", key))
 
     async def resume(self, subscription: str, *, key: str) -> None:
         client = await self._client()
-        with asking("resumption"):
+        with translate_errors("resumption"):
             await changes.resume(client, subscription, key=_key("resume", key))
 
     async def refund(self, payment: str, amount_minor: int, *, key: str) -> None:
         client = await self._client()
-        with asking("refund"):
+        with translate_errors("refund"):
             await checkouts.refund(client, payment, amount_minor, key=_key("refund", key))
 
     async def portal(self, customer: str, return_url: str) -> str:
         client = await self._client()
-        with asking("portal"):
+        with translate_errors("portal"):
             opened = await client.v1.billing_portal.sessions.create_async(
                 {"customer": customer, "return_url": return_url}
             )
             return opened.url
 
 
-def _connect(settings: Settings, http: Http) -> "StripeClient":
+def _connect(settings: StripeSettings, http: Http) -> "StripeClient":
     from hortus.payments.stripe.transport import connect  # noqa: PLC0415 - half a second, only where Stripe is used
 
     return connect(settings, http)

@@ -6,10 +6,10 @@ begin and charge the new period at once. Any other change, and a cancellation, r
 
 from typing import TYPE_CHECKING, cast
 
-from hortus.payments.base import Interval, Proration, Refused
+from hortus.payments.base import GatewayRefused, Interval, Proration
 from hortus.payments.stripe.currencies import minor
-from hortus.payments.stripe.failures import is_missing
-from hortus.payments.stripe.wire import id_of
+from hortus.payments.stripe.errors import is_missing
+from hortus.payments.stripe.objects import id_of
 
 if TYPE_CHECKING:
     from stripe import StripeClient, Subscription
@@ -68,7 +68,7 @@ async def _lasts_as_long(client: "StripeClient", one: str, other: str) -> bool:
 async def _interval(client: "StripeClient", price: str) -> Interval:
     found = await client.v1.prices.retrieve_async(price)
     if found.recurring is None:
-        raise Refused("the price is not a recurring one")
+        raise GatewayRefused("the price is not a recurring one")
     return cast("Interval", found.recurring.interval)
 
 
@@ -146,7 +146,7 @@ def ends_with_its_period(found: "Subscription") -> bool:
 async def _running(client: "StripeClient", subscription: str) -> "Subscription":
     found = await client.v1.subscriptions.retrieve_async(subscription)
     if found.status in OVER:
-        raise Refused("the subscription has ended")
+        raise GatewayRefused("the subscription has ended")
     return found
 
 

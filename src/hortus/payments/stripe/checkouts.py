@@ -8,10 +8,10 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-from hortus.payments.base import Buyer, Declined, Order, RecurringPrice, Refused, Started
+from hortus.payments.base import Buyer, CheckoutSession, Declined, GatewayRefused, Order, RecurringPrice
 from hortus.payments.stripe.currencies import units
-from hortus.payments.stripe.failures import is_missing
-from hortus.payments.stripe.wire import REFERENCE
+from hortus.payments.stripe.errors import is_missing
+from hortus.payments.stripe.objects import REFERENCE
 
 if TYPE_CHECKING:
     from stripe import Price, StripeClient
@@ -25,7 +25,7 @@ async def make_price(client: "StripeClient", price: RecurringPrice) -> str:
     found = listed.data[0] if listed.data else None
     if found is not None:
         if not _is_same(found, price):
-            raise Refused(f"the price {found.id} at Stripe has our key, but other terms")
+            raise GatewayRefused(f"the price {found.id} at Stripe has our key, but other terms")
         if not found.active:
             await client.v1.prices.update_async(found.id, {"active": True})
         return found.id
@@ -50,7 +50,7 @@ def _is_same(found: "Price", price: RecurringPrice) -> bool:
     return (found.unit_amount, found.currency, interval) == terms
 
 
-async def start(client: "StripeClient", order: Order) -> Started:
+async def start(client: "StripeClient", order: Order) -> CheckoutSession:
     """Open a checkout; asking twice for an order opens one. A customer that Stripe lost is made anew."""
     import stripe  # noqa: PLC0415 - half a second, only where Stripe is used
 
@@ -90,7 +90,7 @@ async def _tell_customer(client: "StripeClient", buyer: Buyer, told: "CustomerCr
     return made.id
 
 
-async def _open(client: "StripeClient", order: Order, customer: str) -> Started:
+async def _open(client: "StripeClient", order: Order, customer: str) -> CheckoutSession:
     wish: SessionCreateParams = {
         "customer": customer,
         "client_reference_id": order.id,
@@ -123,7 +123,7 @@ async def _open(client: "StripeClient", order: Order, customer: str) -> Started:
         wish["payment_method_options"] = {"card": {"setup_future_usage": "off_session"}}
     # No `payment_method_types`: Stripe offers what the account has switched on and the currency allows.
     made = await client.v1.checkout.sessions.create_async(wish, {"idempotency_key": f"checkout:{order.id}:{customer}"})
-    return Started(made.id, url=made.url, customer=customer)
+    return CheckoutSession(made.id, url=made.url, customer=customer)
 
 
 async def _make_coupon(client: "StripeClient", order: Order) -> str:
@@ -141,7 +141,7 @@ async def _make_coupon(client: "StripeClient", order: Order) -> str:
 
 
 async def close(client: "StripeClient", session_id: str) -> None:
-    """Let a session be paid no more. Raises Refused when it was."""
+    """Let a session be paid no more. Raises GatewayRefused when it was."""
     import stripe  # noqa: PLC0415 - half a second, only where Stripe is used
 
     try:
@@ -151,7 +151,7 @@ async def close(client: "StripeClient", session_id: str) -> None:
             return
         found = await client.v1.checkout.sessions.retrieve_async(session_id)
         if found.status == "complete":
-            raise Refused("the checkout was paid") from None
+            raise GatewayRefused("the checkout was paid") from None
         if found.status != "expired":
             raise
 
@@ -160,7 +160,7 @@ async def charge(client: "StripeClient", order: Order) -> None:
     """Take money from a known customer with the card they left, once per order. Raises Declined."""
     customer = order.buyer.customer
     if customer is None:
-        raise Refused("the customer is not known at Stripe")
+        raise GatewayRefused("the customer is not known at Stripe")
     made = await client.v1.payment_intents.create_async(
         {
             "amount": units(order.amount_minor, order.currency),
@@ -194,7 +194,7 @@ async def _method(client: "StripeClient", customer: str) -> str:
 async def refund(client: "StripeClient", payment: str, amount_minor: int, *, key: str) -> None:
     """Give money back, once per `key`."""
     if payment.startswith(("in_", "cs_")):
-        raise Refused("nothing was charged for it")
+        raise GatewayRefused("nothing was charged for it")
     if payment.startswith(("ch_", "py_")):
         charge = await client.v1.charges.retrieve_async(payment)
         amount = units(amount_minor, charge.currency.upper())

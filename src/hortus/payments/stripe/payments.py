@@ -3,17 +3,17 @@
 from typing import TYPE_CHECKING
 
 from hortus.payments.base import (
-    CheckoutEnded,
+    CheckoutExpired,
     CheckoutPaid,
     Disputed,
     DisputeStatus,
-    Fact,
     Paid,
+    PaymentEvent,
     PaymentFailed,
     Refunded,
 )
 from hortus.payments.stripe.currencies import minor
-from hortus.payments.stripe.wire import PAGE, id_of, moment, reference_of
+from hortus.payments.stripe.objects import PAGE, id_of, moment, reference_of
 
 if TYPE_CHECKING:
     from stripe import Charge, PaymentIntent, StripeClient
@@ -32,25 +32,25 @@ UNPAYABLE = ("requires_payment_method", "canceled")
 NOT_BACK = ("failed", "canceled", "requires_action")
 
 
-async def of_session(client: "StripeClient", session: "Session") -> list[Fact]:
+async def of_session(client: "StripeClient", session: "Session") -> list[PaymentEvent]:
     """A checkout of a single purchase, with its intent and that one's charge expanded."""
     reference = reference_of(session)
     if reference is None:
         return []
     if session.status == "expired":
-        return [CheckoutEnded(reference)]
+        return [CheckoutExpired(reference)]
     intent = session.payment_intent
     if intent is None:
         return _of_nothing_due(session, reference)
     if isinstance(intent, str):
         raise ValueError("the intent was not expanded")
-    facts = await of_intent(client, intent, reference)
+    events = await of_intent(client, intent, reference)
     if session.status == "complete" and intent.status in UNPAYABLE:
-        facts.append(CheckoutEnded(reference))  # a slow way of paying has failed; the page is closed
-    return facts
+        events.append(CheckoutExpired(reference))  # a slow way of paying has failed; the page is closed
+    return events
 
 
-def _of_nothing_due(session: "Session", reference: str) -> list[Fact]:
+def _of_nothing_due(session: "Session", reference: str) -> list[PaymentEvent]:
     """A discount may leave nothing to pay, and then there is no payment at Stripe."""
     if session.mode != "payment" or session.status != "complete" or session.payment_status == "unpaid":
         return []
@@ -60,7 +60,7 @@ def _of_nothing_due(session: "Session", reference: str) -> list[Fact]:
     return [CheckoutPaid(reference, paid, id_of(session.customer))]
 
 
-async def of_intent(client: "StripeClient", intent: "PaymentIntent", reference: str) -> list[Fact]:
+async def of_intent(client: "StripeClient", intent: "PaymentIntent", reference: str) -> list[PaymentEvent]:
     """An intent with its charge expanded."""
     charge = intent.latest_charge
     if isinstance(charge, str):
@@ -77,19 +77,19 @@ async def of_intent(client: "StripeClient", intent: "PaymentIntent", reference: 
     return []
 
 
-async def undone(client: "StripeClient", charge: "Charge", payment: str) -> list[Fact]:
+async def undone(client: "StripeClient", charge: "Charge", payment: str) -> list[PaymentEvent]:
     """The refunds and disputes of a charge; `payment` is how we call what it belongs to."""
-    facts: list[Fact] = []
+    events: list[PaymentEvent] = []
     if charge.amount_refunded:
         refunds = await client.v1.refunds.list_async({"charge": charge.id, "limit": PAGE})
-        facts += [
+        events += [
             Refunded(each.id, payment, minor(each.amount, each.currency), each.currency.upper(), moment(each.created))
             async for each in refunds.auto_paging_iter()
             if each.status not in NOT_BACK
         ]
     if charge.disputed:
         disputes = await client.v1.disputes.list_async({"charge": charge.id, "limit": PAGE})
-        facts += [
+        events += [
             Disputed(
                 each.id,
                 payment,
@@ -101,7 +101,7 @@ async def undone(client: "StripeClient", charge: "Charge", payment: str) -> list
             async for each in disputes.auto_paging_iter()
             if each.status in DISPUTES
         ]
-    return facts
+    return events
 
 
 def method_of(charge: "Charge") -> str | None:

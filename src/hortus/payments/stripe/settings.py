@@ -20,7 +20,7 @@ Currencies = Annotated[
 ]
 
 
-class Settings(SettingsGroup):
+class StripeSettings(SettingsGroup):
     """STRIPE_SECRET_KEY (or STRIPE_API_KEY) and STRIPE_WEBHOOK_SECRET are needed; the rest has defaults.
 
     STRIPE_CURRENCIES lists what may be charged, the most fitting first. STRIPE_TIMEOUT is in seconds, for one call.

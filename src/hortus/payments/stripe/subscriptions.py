@@ -8,18 +8,18 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from hortus.payments.base import (
-    Agreement,
-    CheckoutEnded,
-    Fact,
+    CheckoutExpired,
     Paid,
+    PaymentEvent,
     PaymentFailed,
     SubscriptionChanged,
     SubscriptionRenewed,
+    SubscriptionState,
     SubscriptionStatus,
 )
 from hortus.payments.stripe.currencies import minor
+from hortus.payments.stripe.objects import PAGE, id_of, moment, reference_of, sure_id
 from hortus.payments.stripe.payments import method_of, undone
-from hortus.payments.stripe.wire import PAGE, id_of, moment, reference_of, sure_id
 
 if TYPE_CHECKING:
     from stripe import Charge, Invoice, InvoiceLineItem, StripeClient, Subscription
@@ -38,34 +38,34 @@ OF_PERIODS = ("subscription_create", "subscription_cycle", "subscription_update"
 Charges = dict[str, list["Charge"]]
 
 
-async def of_subscription(client: "StripeClient", subscription_id: str) -> list[Fact]:
+async def of_subscription(client: "StripeClient", subscription_id: str) -> list[PaymentEvent]:
     """All of it. Raises InvalidRequestError for an unknown one."""
     found = await client.v1.subscriptions.retrieve_async(subscription_id, {"expand": ["schedule"]})
     reference = reference_of(found)
     if found.status == "incomplete_expired" and reference is not None:
-        return [CheckoutEnded(reference)]
+        return [CheckoutExpired(reference)]
     if found.status not in STATUSES:
         return []
     invoices = await _invoices(client, found.id)
     charges = await _charges(client, sure_id(found.customer)) if invoices else {}
-    facts: list[Fact] = [SubscriptionChanged(_agreement(found, reference))]
+    events: list[PaymentEvent] = [SubscriptionChanged(_state(found, reference))]
     for invoice in invoices:
         renewed = _renewed(invoice, found.id, reference, charges)
         if renewed is not None:
-            facts.append(renewed)
-            payment = renewed.payment.vendor_id
+            events.append(renewed)
+            payment = renewed.payment.external_id
             for charge in charges.get(payment, ()):
-                facts += await undone(client, charge, payment)
+                events += await undone(client, charge, payment)
     failed = next((each for each in reversed(invoices) if _has_failed(each)), None)
     if failed is not None:
-        facts.append(_failure(failed, found.id, charges))
-    return facts
+        events.append(_failure(failed, found.id, charges))
+    return events
 
 
-def _agreement(found: "Subscription", reference: str | None) -> Agreement:
+def _state(found: "Subscription", reference: str | None) -> SubscriptionState:
     item = found.items.data[0]
     ends = found.cancel_at_period_end or (found.cancel_at is not None and found.cancel_at <= item.current_period_end)
-    return Agreement(
+    return SubscriptionState(
         found.id,
         reference,
         STATUSES[found.status],

@@ -8,7 +8,7 @@ from typing import Any
 import stripe
 
 from hortus.core.http import Http, HttpError
-from hortus.payments.stripe.settings import Settings
+from hortus.payments.stripe.settings import StripeSettings
 
 MAX_ANSWER = 16 * 1024 * 1024
 """Bytes of one answer: a page of a hundred large objects is a tenth of it."""
@@ -43,7 +43,7 @@ class Transport(stripe.HTTPClient):
         return asyncio.sleep(secs)
 
 
-def connect(settings: Settings, http: Http) -> stripe.StripeClient:
+def connect(settings: StripeSettings, http: Http) -> stripe.StripeClient:
     """A client for the account that the settings name."""
     stripe.enable_telemetry = False  # it would write a file into the home folder and tell the platform
     logging.getLogger("stripe").setLevel(logging.WARNING)  # at INFO it repeats what Stripe says about customers

@@ -6,7 +6,7 @@ from hortus import tasks
 from hortus.core import clock
 from hortus.core.db import Database
 from hortus.core.resources import Resources
-from hortus.payments.sandbox import store, vendor
+from hortus.payments.sandbox import simulator, store
 
 NEWS_KEPT = timedelta(days=30)
 
@@ -14,7 +14,7 @@ NEWS_KEPT = timedelta(days=30)
 async def turn(resources: Resources, _task: tasks.ClaimedTask) -> None:
     """Do all that is due, each in a transaction of its own."""
     database, now = resources.get(Database), clock.now()
-    for kind, happen in (("subscription", vendor.renew), ("checkout", vendor.close)):
+    for kind, happen in (("subscription", simulator.renew), ("checkout", simulator.close)):
         more = True
         while more:
             async with database.snapshot() as tx:

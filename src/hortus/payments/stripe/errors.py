@@ -4,7 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from hortus.payments.base import AmountRefused, Declined, GatewayError, NotConfigured, Refused, Unavailable
+from hortus.payments.base import (
+    AmountRefused,
+    Declined,
+    GatewayError,
+    GatewayNotConfigured,
+    GatewayRefused,
+    GatewayUnavailable,
+)
 
 if TYPE_CHECKING:
     from stripe import StripeError
@@ -15,7 +22,7 @@ LONGEST_WAIT = 3600.0
 
 
 @contextmanager
-def asking(what: str) -> Iterator[None]:
+def translate_errors(what: str) -> Iterator[None]:
     """Turn whatever Stripe's client raises into one of our errors. `what` says what was asked."""
     import stripe  # noqa: PLC0415 - half a second, only where Stripe is used
 
@@ -24,7 +31,7 @@ def asking(what: str) -> Iterator[None]:
     except stripe.StripeError as error:
         raise _translated(what, error) from None
     except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
-        raise Unavailable(f"{what}: Stripe's answer has another form ({type(error).__name__})") from error
+        raise GatewayUnavailable(f"{what}: Stripe's answer has another form ({type(error).__name__})") from error
 
 
 def is_missing(error: "StripeError") -> bool:
@@ -40,15 +47,15 @@ def _translated(what: str, error: "StripeError") -> GatewayError:
         case stripe.CardError():
             return Declined(said)
         case stripe.RateLimitError():
-            return Unavailable(said, _wait(error))
+            return GatewayUnavailable(said, _wait(error))
         case stripe.AuthenticationError() | stripe.PermissionError():
-            return NotConfigured(f"{said}; look at STRIPE_SECRET_KEY and what it may do")
+            return GatewayNotConfigured(f"{said}; look at STRIPE_SECRET_KEY and what it may do")
         case stripe.InvalidRequestError() if error.code in AMOUNT_CODES:
             return AmountRefused(said)
         case stripe.InvalidRequestError() | stripe.IdempotencyError():
-            return Refused(said)
+            return GatewayRefused(said)
         case _:
-            return Unavailable(said, _wait(error))
+            return GatewayUnavailable(said, _wait(error))
 
 
 def _in_short(error: "StripeError") -> str:

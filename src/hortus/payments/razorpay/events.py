@@ -14,20 +14,20 @@ import structlog
 
 from hortus.core import clock
 from hortus.payments.base import (
-    CheckoutEnded,
+    CheckoutExpired,
     CheckoutPaid,
     Disputed,
     DisputeStatus,
-    Fact,
+    GatewayRefused,
+    GatewayUnavailable,
+    ObjectRef,
+    PaymentEvent,
     PaymentFailed,
     Refunded,
-    Refused,
-    Subject,
-    Unavailable,
 )
 from hortus.payments.razorpay import subscriptions
 from hortus.payments.razorpay.client import Client, Entity
-from hortus.payments.razorpay.wire import moment, paid_of, reference_of, whole
+from hortus.payments.razorpay.objects import moment, paid_of, reference_of, whole
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -38,19 +38,19 @@ AT_ONCE = 8
 LATEST_FAILURES = 10
 
 
-async def facts_of(client: Client, subject: Subject) -> list[Fact]:
+async def fetch_events(client: Client, ref: ObjectRef) -> list[PaymentEvent]:
     """All that is true of a subject now, causes before effects."""
     try:
-        if subject.vendor_id.startswith("sub_"):
-            return await _of_subscription(client, subject.vendor_id)
-        if subject.kind == "payment":
-            return await _of_payment(client, subject.vendor_id)
-        return await _of_order(client, subject.vendor_id)
+        if ref.external_id.startswith("sub_"):
+            return await _of_subscription(client, ref.external_id)
+        if ref.kind == "payment":
+            return await _of_payment(client, ref.external_id)
+        return await _of_order(client, ref.external_id)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise Unavailable(f"Razorpay's answer has another form: {type(error).__name__}") from error
+        raise GatewayUnavailable(f"Razorpay's answer has another form: {type(error).__name__}") from error
 
 
-async def _of_payment(client: Client, payment_id: str) -> list[Fact]:
+async def _of_payment(client: Client, payment_id: str) -> list[PaymentEvent]:
     """A payment belongs to an order, or through its invoice to a subscription; any other is none of ours."""
     payment = await client.find("payments", payment_id)
     if payment is None:
@@ -65,7 +65,7 @@ async def _of_payment(client: Client, payment_id: str) -> list[Fact]:
 # Orders ----------------------------------------------------------------------
 
 
-async def _of_order(client: Client, order_id: str) -> list[Fact]:
+async def _of_order(client: Client, order_id: str) -> list[PaymentEvent]:
     order = await client.find("orders", order_id)
     reference = reference_of(order)
     if order is None or reference is None:
@@ -73,7 +73,7 @@ async def _of_order(client: Client, order_id: str) -> list[Fact]:
     payments = await payments_of(client, order_id)
     if order["notes"].get(CLOSED):
         await _give_back(client, payments)
-        return [CheckoutEnded(reference)]
+        return [CheckoutExpired(reference)]
     if not any(payment["status"] in HAS_MONEY for payment in payments):
         payments = await _capture(client, order, payments)
     paid = [payment for payment in payments if payment["status"] in HAS_MONEY]
@@ -81,10 +81,10 @@ async def _of_order(client: Client, order_id: str) -> list[Fact]:
         failed = [payment for payment in payments if payment["status"] == "failed"]
         return [failure(payment, reference=reference) for payment in failed[-LATEST_FAILURES:]]
     undone = await undone_of(client, paid)
-    facts: list[Fact] = []
+    events: list[PaymentEvent] = []
     for payment in paid:
-        facts += [CheckoutPaid(reference, paid_of(payment)), *undone[payment["id"]]]
-    return facts
+        events += [CheckoutPaid(reference, paid_of(payment)), *undone[payment["id"]]]
+    return events
 
 
 async def _capture(client: Client, order: Entity, payments: list[Entity]) -> list[Entity]:
@@ -92,7 +92,7 @@ async def _capture(client: Client, order: Entity, payments: list[Entity]) -> lis
     for payment in payments:
         if payment["status"] == "authorized" and payment["amount"] == order["amount"]:
             wanted = {"amount": order["amount"], "currency": order["currency"]}
-            with suppress(Refused):  # somebody else took it in this moment, or it was given back: look again
+            with suppress(GatewayRefused):  # somebody else took it in this moment, or it was given back: look again
                 await client.post(f"payments/{payment['id']}/capture", wanted)
             return await payments_of(client, order["id"])
     return payments
@@ -115,13 +115,13 @@ async def refund(client: Client, payment_id: str, amount: int, *, key: str) -> N
 
 
 async def close_order(client: Client, order_id: str) -> None:
-    """Mark an order that nobody paid: what comes for it now goes back. Raises Refused when it was paid."""
+    """Mark an order that nobody paid: what comes for it now goes back. Raises GatewayRefused when it was paid."""
     order = await client.find("orders", order_id)
     if order is None or order["notes"].get(CLOSED):
         return
     payments = await payments_of(client, order_id)
     if order["status"] == "paid" or any(each["status"] in ("authorized", *HAS_MONEY) for each in payments):
-        raise Refused("the order was paid")
+        raise GatewayRefused("the order was paid")
     await client.patch(f"orders/{order_id}", {"notes": {**order["notes"], CLOSED: "yes"}})
 
 
@@ -134,7 +134,7 @@ async def payments_of(client: Client, order_id: str) -> list[Entity]:
 # Subscriptions ---------------------------------------------------------------
 
 
-async def _of_subscription(client: Client, subscription_id: str) -> list[Fact]:
+async def _of_subscription(client: Client, subscription_id: str) -> list[PaymentEvent]:
     found = await client.find("subscriptions", subscription_id)
     reference = reference_of(found)
     if found is None or reference is None:
@@ -146,24 +146,24 @@ async def _of_subscription(client: Client, subscription_id: str) -> list[Fact]:
         key=lambda each: (each.get("billing_start") or each["issued_at"], each["issued_at"]),
     )
     if not bought and subscriptions.never_began(found):
-        return [CheckoutEnded(reference)] if found["status"] in subscriptions.OVER else []
+        return [CheckoutExpired(reference)] if found["status"] in subscriptions.OVER else []
     payments = await together([client.get(f"payments/{each['payment_id']}") for each in bought])
     paid = [payment for payment in payments if payment["status"] in HAS_MONEY]
     undone = await undone_of(client, paid)
-    facts: list[Fact] = [subscriptions.changed(found, reference)]
+    events: list[PaymentEvent] = [subscriptions.changed(found, reference)]
     before: Entity | None = None
     for invoice, payment in zip(bought, payments, strict=True):
         if payment["status"] in HAS_MONEY:
             price = await subscriptions.price_of(client, found, invoice)
-            facts += [subscriptions.renewed(found, reference, invoice, paid_of(payment), price, before)]
-            facts += undone[payment["id"]]
+            events += [subscriptions.renewed(found, reference, invoice, paid_of(payment), price, before)]
+            events += undone[payment["id"]]
             before = invoice
     if found["status"] in subscriptions.LATE:
-        facts += await _failures(client, found, invoices)
-    return facts
+        events += await _failures(client, found, invoices)
+    return events
 
 
-async def _failures(client: Client, subscription: Entity, invoices: Sequence[Entity]) -> list[Fact]:
+async def _failures(client: Client, subscription: Entity, invoices: Sequence[Entity]) -> list[PaymentEvent]:
     """The tries to pay the newest period that nobody paid yet."""
     waiting = [each for each in invoices if each["status"] == "issued" and each.get("order_id")]
     if not waiting:
@@ -188,9 +188,9 @@ def failure(payment: Entity, **of: Any) -> PaymentFailed:
     return PaymentFailed(payment["id"], str(reason)[:80], moment(payment["created_at"]), **of)
 
 
-async def undone_of(client: Client, payments: Sequence[Entity]) -> dict[str, list[Fact]]:
+async def undone_of(client: Client, payments: Sequence[Entity]) -> dict[str, list[PaymentEvent]]:
     """What went back of each of these payments, by payment."""
-    found: dict[str, list[Fact]] = {payment["id"]: [] for payment in payments}
+    found: dict[str, list[PaymentEvent]] = {payment["id"]: [] for payment in payments}
     touched = [payment["id"] for payment in payments if payment.get("amount_refunded")]
     lists = await together([client.get(f"payments/{each}/refunds", count=100) for each in touched])
     for payment_id, listed in zip(touched, lists, strict=True):

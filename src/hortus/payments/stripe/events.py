@@ -2,35 +2,35 @@
 
 from typing import TYPE_CHECKING
 
-from hortus.payments.base import Fact, Subject
-from hortus.payments.stripe.failures import is_missing
+from hortus.payments.base import ObjectRef, PaymentEvent
+from hortus.payments.stripe.errors import is_missing
+from hortus.payments.stripe.objects import id_of, reference_of
 from hortus.payments.stripe.payments import of_intent, of_session
 from hortus.payments.stripe.subscriptions import of_subscription
-from hortus.payments.stripe.wire import id_of, reference_of
 
 if TYPE_CHECKING:
     from stripe import StripeClient
 
 
-async def facts_of(client: "StripeClient", subject: Subject) -> list[Fact]:
+async def fetch_events(client: "StripeClient", ref: ObjectRef) -> list[PaymentEvent]:
     """All that is true of a subject now, causes before effects; empty when Stripe knows no such thing."""
     import stripe  # noqa: PLC0415 - half a second, only where Stripe is used
 
     try:
-        match subject.kind:
+        match ref.kind:
             case "checkout":
-                return await _of_checkout(client, subject.vendor_id)
+                return await _of_checkout(client, ref.external_id)
             case "subscription":
-                return await of_subscription(client, subject.vendor_id)
+                return await of_subscription(client, ref.external_id)
             case "payment":
-                return await _of_payment(client, subject.vendor_id)
+                return await _of_payment(client, ref.external_id)
     except stripe.InvalidRequestError as error:
         if is_missing(error):
             return []
         raise
 
 
-async def _of_checkout(client: "StripeClient", session_id: str) -> list[Fact]:
+async def _of_checkout(client: "StripeClient", session_id: str) -> list[PaymentEvent]:
     session = await client.v1.checkout.sessions.retrieve_async(session_id, {"expand": ["payment_intent.latest_charge"]})
     subscription = id_of(session.subscription)
     if subscription is not None:
@@ -38,7 +38,7 @@ async def _of_checkout(client: "StripeClient", session_id: str) -> list[Fact]:
     return await of_session(client, session)
 
 
-async def _of_payment(client: "StripeClient", payment_id: str) -> list[Fact]:
+async def _of_payment(client: "StripeClient", payment_id: str) -> list[PaymentEvent]:
     if payment_id.startswith(("ch_", "py_")):
         charge = await client.v1.charges.retrieve_async(payment_id)
         whole = id_of(charge.payment_intent)
@@ -58,7 +58,7 @@ async def _of_payment(client: "StripeClient", payment_id: str) -> list[Fact]:
     return await _of_invoice(client, invoice) if invoice is not None else []
 
 
-async def _of_invoice(client: "StripeClient", invoice_id: str) -> list[Fact]:
+async def _of_invoice(client: "StripeClient", invoice_id: str) -> list[PaymentEvent]:
     invoice = await client.v1.invoices.retrieve_async(invoice_id)
     details = invoice.parent.subscription_details if invoice.parent is not None else None
     subscription = id_of(details.subscription) if details is not None else None

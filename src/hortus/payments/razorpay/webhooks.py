@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 
 from hortus.core import clock
-from hortus.payments.base import Delivery, Forged, Subject
+from hortus.payments.base import IncomingEvent, InvalidSignature, ObjectRef
 from hortus.payments.razorpay.client import ID, Client, Entity
-from hortus.payments.razorpay.wire import moment, whole
+from hortus.payments.razorpay.objects import moment, whole
 
 AHEAD = timedelta(minutes=5)
 OLDEST = timedelta(hours=25)
@@ -22,7 +22,7 @@ _EVENT_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
 
 
-def read(secret: str, headers: Mapping[str, str], body: bytes, now: datetime) -> Delivery:
+def parse_webhook(secret: str, headers: Mapping[str, str], body: bytes, now: datetime) -> IncomingEvent:
     """The delivery behind a webhook call. Raises Forged."""
     _check(secret, body, headers.get("x-razorpay-signature", ""))
     try:
@@ -30,20 +30,20 @@ def read(secret: str, headers: Mapping[str, str], body: bytes, now: datetime) ->
         kind, payload, stamped = said["event"], said["payload"], moment(said["created_at"])
         if said["entity"] != "event" or not isinstance(kind, str) or not isinstance(payload, dict):
             raise ValueError("not an event")
-        subject = _subject(payload)
+        ref = _subject(payload)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise Forged("the event has another form") from error
+        raise InvalidSignature("the event has another form") from error
     if stamped - now > AHEAD:
-        raise Forged("the event is from the future")
+        raise InvalidSignature("the event is from the future")
     if now - stamped > OLDEST:
-        raise Forged("the event is older than Razorpay would send it")
+        raise InvalidSignature("the event is older than Razorpay would send it")
     given = headers.get("x-razorpay-event-id", "")
     # The header is not signed. It may at worst bring the same news again, which changes nothing.
     event_id = given if _EVENT_ID.fullmatch(given) else f"sha256_{hashlib.sha256(body).hexdigest()}"
-    return Delivery(event_id, kind[:120].replace("\x00", ""), stamped, subject)
+    return IncomingEvent(event_id, kind[:120].replace("\x00", ""), stamped, ref)
 
 
-def _subject(payload: Entity) -> Subject | None:
+def _subject(payload: Entity) -> ObjectRef | None:
     """What an event is about: the purchase, as near as its parts name it."""
     parts = {name: part["entity"] for name, part in payload.items() if isinstance(part, dict) and "entity" in part}
     if "subscription" in parts:
@@ -58,35 +58,35 @@ def _subject(payload: Entity) -> Subject | None:
     return _named("checkout", parts["order"].get("id")) if "order" in parts else None
 
 
-def _named(kind: str, id: object) -> Subject | None:
+def _named(kind: str, id: object) -> ObjectRef | None:
     if not isinstance(id, str) or ID.fullmatch(id) is None:
         return None
-    return Subject(kind, id)  # type: ignore[arg-type] # the three kinds stand in `_subject`
+    return ObjectRef(kind, id)  # type: ignore[arg-type] # the three kinds stand in `_subject`
 
 
-def verify(secret: str, fields: Mapping[str, str]) -> Subject:
+def verify(secret: str, fields: Mapping[str, str]) -> ObjectRef:
     """The checkout that a browser says was paid, once Razorpay's signature says so too. Raises Forged."""
     payment, given = fields.get("razorpay_payment_id", ""), fields.get("razorpay_signature", "")
     order, subscription = fields.get("razorpay_order_id", ""), fields.get("razorpay_subscription_id", "")
     bought = order or subscription
     if (order and subscription) or not all(ID.fullmatch(each) for each in (payment, bought)):
-        raise Forged("the fields have another form")
+        raise InvalidSignature("the fields have another form")
     signed = f"{order}|{payment}" if order else f"{payment}|{subscription}"
     _check(secret, signed.encode(), given)
-    return Subject("checkout", bought)
+    return ObjectRef("checkout", bought)
 
 
 def _check(secret: str, signed: bytes, given: str) -> None:
     if _SIGNATURE.fullmatch(given) is None:
-        raise Forged("no signature")
+        raise InvalidSignature("no signature")
     if not secret or not hmac.compare_digest(hmac.new(secret.encode(), signed, "sha256").hexdigest(), given):
-        raise Forged("the signature is wrong")
+        raise InvalidSignature("the signature is wrong")
 
 
 # What was never sent ---------------------------------------------------------
 
 
-async def missed(client: Client, since: datetime) -> AsyncIterator[Delivery]:
+async def list_events_since(client: Client, since: datetime) -> AsyncIterator[IncomingEvent]:
     """What the lists show of the time since. Razorpay keeps no list of events, so each state makes one of its own."""
     start = int(since.timestamp())
     found = [_payment(each) async for each in client.each("payments", **{"from": start}) if each["status"] != "created"]
@@ -94,23 +94,23 @@ async def missed(client: Client, since: datetime) -> AsyncIterator[Delivery]:
     asked = int((clock.now() - DECIDED_WITHIN).timestamp())
     found += [_undone("dispute", each) async for each in client.each("disputes", **{"from": min(asked, start)})]
     found += [_subscription(each) async for each in client.each("subscriptions") if each["status"] != "created"]
-    for delivery in sorted(found, key=lambda each: (each.occurred_at, each.event_id)):
-        yield delivery
+    for incoming in sorted(found, key=lambda each: (each.occurred_at, each.event_id)):
+        yield incoming
 
 
-def _payment(payment: Entity) -> Delivery:
+def _payment(payment: Entity) -> IncomingEvent:
     state = f"{payment['status']}:{whole(payment.get('amount_refunded') or 0)}"
-    return _made("payment", payment, state, Subject("payment", payment["id"]))
+    return _made("payment", payment, state, ObjectRef("payment", payment["id"]))
 
 
-def _undone(kind: str, entity: Entity) -> Delivery:
-    return _made(kind, entity, entity["status"], Subject("payment", entity["payment_id"]))
+def _undone(kind: str, entity: Entity) -> IncomingEvent:
+    return _made(kind, entity, entity["status"], ObjectRef("payment", entity["payment_id"]))
 
 
-def _subscription(entity: Entity) -> Delivery:
+def _subscription(entity: Entity) -> IncomingEvent:
     state = f"{entity['status']}:{entity.get('paid_count') or 0}:{entity['plan_id']}:{entity.get('current_end') or 0}"
-    return _made("subscription", entity, state, Subject("subscription", entity["id"]))
+    return _made("subscription", entity, state, ObjectRef("subscription", entity["id"]))
 
 
-def _made(kind: str, entity: Entity, state: str, subject: Subject) -> Delivery:
-    return Delivery(f"{entity['id']}:{state}", f"{kind}.found", moment(entity["created_at"]), subject, made_up=True)
+def _made(kind: str, entity: Entity, state: str, ref: ObjectRef) -> IncomingEvent:
+    return IncomingEvent(f"{entity['id']}:{state}", f"{kind}.found", moment(entity["created_at"]), ref, synthetic=True)

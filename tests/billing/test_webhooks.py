@@ -14,8 +14,8 @@ from tests.serving import Hortus, serve
 from hortus import billing, ledger
 from hortus.billing.webhooks.inbox import reconcile
 from hortus.core import clock
-from hortus.payments.sandbox.deliver import HEADER, body_of, sign, signing_keys
 from hortus.payments.sandbox.tables import SandboxEvent
+from hortus.payments.sandbox.webhook_sender import HEADER, body_of, sign, signing_keys
 
 CREDIT = 1_000_000
 BONUS = 5 * CREDIT
@@ -57,7 +57,7 @@ async def post(client: httpx2.AsyncClient, shop: Hortus, body: bytes, *, late: i
 async def handled(shop: Hortus) -> None:
     """Wait until every event in the inbox was worked on."""
     async with asyncio.timeout(30):
-        while await rows(shop, "SELECT 1 FROM webhook_events WHERE status = 'waiting'"):
+        while await rows(shop, "SELECT 1 FROM webhook_events WHERE status = 'pending'"):
             await asyncio.sleep(0.05)
 
 

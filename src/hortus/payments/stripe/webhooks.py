@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hortus.payments.base import Delivery, Forged, NotConfigured, Subject
+from hortus.payments.base import GatewayNotConfigured, IncomingEvent, InvalidSignature, ObjectRef
 
 WINDOW = timedelta(minutes=5)
 """How far the time of a signature may be off. Both ways: Stripe's own check takes stamps from years ahead."""
@@ -36,15 +36,15 @@ KINDS = (
 """The events to subscribe to, and those that a sweep asks for: Stripe takes up to twenty kinds at once."""
 
 
-def read(secret: str, headers: Mapping[str, str], body: bytes, now: datetime) -> Delivery:
-    """The delivery behind a webhook call. Raises NotConfigured without a secret, Forged unless it is theirs."""
+def parse_webhook(secret: str, headers: Mapping[str, str], body: bytes, now: datetime) -> IncomingEvent:
+    """The delivery behind a webhook call. Raises GatewayNotConfigured without a secret, Forged unless it is theirs."""
     if not secret:
-        raise NotConfigured("STRIPE_WEBHOOK_SECRET is not set")
+        raise GatewayNotConfigured("STRIPE_WEBHOOK_SECRET is not set")
     _verify(secret, headers.get("stripe-signature", ""), body, now)
     try:
-        return delivery_of(json.loads(body))
+        return incoming_event(json.loads(body))
     except (ValueError, KeyError, TypeError, OverflowError, OSError, RecursionError) as error:
-        raise Forged("the event has another form") from error
+        raise InvalidSignature("the event has another form") from error
 
 
 def _verify(secret: str, header: str, body: bytes, now: datetime) -> None:
@@ -52,30 +52,30 @@ def _verify(secret: str, header: str, body: bytes, now: datetime) -> None:
     stamps = [part[1] for part in parts if part[0] == "t" and len(part) == 2]
     given = [part[1].encode() for part in parts if part[0] == "v1" and len(part) == 2][:MOST_SIGNATURES]
     if len(stamps) != 1 or not given:
-        raise Forged("no signature")
+        raise InvalidSignature("no signature")
     stamp = stamps[0]
     if not (stamp.isascii() and stamp.isdigit() and len(stamp) < 12):
-        raise Forged("the time of the signature is no time")
+        raise InvalidSignature("the time of the signature is no time")
     right = hmac.new(secret.encode(), stamp.encode() + b"." + body, "sha256").hexdigest().encode()
     # While a secret is being changed there is a signature for each; all are compared, whichever fits.
     if sum(hmac.compare_digest(right, each) for each in given) == 0:
-        raise Forged("the signature is wrong")
+        raise InvalidSignature("the signature is wrong")
     if abs(now.timestamp() - int(stamp)) > WINDOW.total_seconds():
-        raise Forged("the time of the signature is too far from now")
+        raise InvalidSignature("the time of the signature is too far from now")
 
 
-def delivery_of(event: Mapping[str, Any]) -> Delivery:
+def incoming_event(event: Mapping[str, Any]) -> IncomingEvent:
     """An event of theirs in our words. Raises what a mapping of another form raises."""
     if event["object"] != "event":
         raise ValueError("not an event")
     event_id, kind = event["id"], event["type"]
     if not _is_id(event_id) or not isinstance(kind, str) or "\x00" in kind:
         raise ValueError("an id or a kind of another form")
-    subject = _subject(event["data"]["object"]) if not event.get("account") else None  # else a connected account's
-    return Delivery(event_id, kind, datetime.fromtimestamp(int(event["created"]), UTC), subject)
+    ref = _subject(event["data"]["object"]) if not event.get("account") else None  # else a connected account's
+    return IncomingEvent(event_id, kind, datetime.fromtimestamp(int(event["created"]), UTC), ref)
 
 
-def _subject(thing: Mapping[str, Any]) -> Subject | None:
+def _subject(thing: Mapping[str, Any]) -> ObjectRef | None:
     match thing.get("object"):
         case "checkout.session":
             return _named("checkout", thing.get("id"))
@@ -98,9 +98,9 @@ def _subscription_of(invoice: Mapping[str, Any]) -> Any:
     return details.get("subscription") or invoice.get("subscription")  # an endpoint may speak an older version
 
 
-def _named(kind: Any, given: Any) -> Subject | None:
+def _named(kind: Any, given: Any) -> ObjectRef | None:
     found = given.get("id") if isinstance(given, Mapping) else given
-    return Subject(kind, str(found)) if _is_id(found) else None
+    return ObjectRef(kind, str(found)) if _is_id(found) else None
 
 
 def _is_id(given: Any) -> bool:

@@ -9,10 +9,10 @@ from typing import Any
 from hortus import tasks
 from hortus.core import clock
 from hortus.core.db import Tx
-from hortus.payments.base import Declined, Order, Proration, RecurringPrice, Refused
+from hortus.payments.base import Declined, GatewayRefused, Order, Proration, RecurringPrice
 from hortus.payments.sandbox import store
-from hortus.payments.sandbox.deliver import DELIVER
-from hortus.payments.sandbox.store import SubjectKind, Thing
+from hortus.payments.sandbox.store import ObjectKind, Thing
+from hortus.payments.sandbox.webhook_sender import DELIVER
 
 OPEN_FOR = timedelta(hours=24)
 TRIES = 3
@@ -82,12 +82,12 @@ async def decline(tx: Tx, checkout_id: str) -> None:
 
 
 async def close(tx: Tx, checkout_id: str) -> None:
-    """An open checkout can be paid no more. Raises Refused when it was paid."""
+    """An open checkout can be paid no more. Raises GatewayRefused when it was paid."""
     checkout = await store.find(tx, "checkout", checkout_id, lock=True)
     if checkout is None or checkout.body["status"] == "expired":
         return
     if checkout.body["status"] == "paid":
-        raise Refused("the checkout was paid")
+        raise GatewayRefused("the checkout was paid")
     checkout.body["status"] = "expired"
     await store.save(tx, checkout)
     await _tell(tx, "checkout.expired", "checkout", checkout.id)
@@ -96,7 +96,7 @@ async def close(tx: Tx, checkout_id: str) -> None:
 async def charge(tx: Tx, order: Order, *, declined: bool) -> str:
     """Take money from a known customer, once per order; the id of the checkout that stands for it. Raises Declined."""
     if order.buyer.customer is None:
-        raise Refused("the customer is not known here")
+        raise GatewayRefused("the customer is not known here")
     if declined:
         raise Declined("card_declined")
     body = {"reference": order.id, "customer": order.buyer.customer, "status": "paid", "price": None}
@@ -183,14 +183,14 @@ async def preview(tx: Tx, subscription_id: str, price_id: str) -> Proration:
     """What a change now costs: the new price for the rest of the period, less what was paid for it."""
     subscription = await store.find(tx, "subscription", subscription_id)
     if subscription is None:
-        raise Refused("there is no such subscription")
+        raise GatewayRefused("there is no such subscription")
     return await _proration(tx, subscription.body, await _price(tx, price_id))
 
 
 async def _proration(tx: Tx, body: dict[str, Any], new: dict[str, Any]) -> Proration:
     old = await _price(tx, body["price"])
     if new["currency"] != old["currency"]:
-        raise Refused("a subscription keeps its currency")
+        raise GatewayRefused("a subscription keeps its currency")
     start, end = datetime.fromisoformat(body["period_start"]), datetime.fromisoformat(body["period_end"])
     whole = max(1, int((end - start).total_seconds()))
     left = min(max(0, int((end - clock.now()).total_seconds())), whole)
@@ -232,7 +232,7 @@ async def cancel(tx: Tx, subscription_id: str, *, now: bool) -> None:
     """End at the end of the period, or now; again is fine."""
     subscription = await store.find(tx, "subscription", subscription_id, lock=True)
     if subscription is None:
-        raise Refused("there is no such subscription")
+        raise GatewayRefused("there is no such subscription")
     if subscription.body["status"] == "ended":
         return
     if now:
@@ -246,7 +246,7 @@ async def cancel(tx: Tx, subscription_id: str, *, now: bool) -> None:
 
 
 async def resume(tx: Tx, subscription_id: str) -> None:
-    """Go on after the period after all; again is fine. Raises Refused when it has ended."""
+    """Go on after the period after all; again is fine. Raises GatewayRefused when it has ended."""
     subscription = await _subscription(tx, subscription_id)
     if not subscription.body["cancels"]:
         return
@@ -274,7 +274,7 @@ async def refund(tx: Tx, payment_id: str, amount: int, *, key: str) -> None:
         return
     back = sum(each.body["amount"] for each in await store.children(tx, payment_id, "refund") if each.id != made.id)
     if amount <= 0 or back + amount > payment.body["amount"]:
-        raise Refused("more than was paid")
+        raise GatewayRefused("more than was paid")
     await _tell(tx, "payment.refunded", "payment", payment_id)
 
 
@@ -328,21 +328,21 @@ async def _take_period(
 async def _price(tx: Tx, price_id: str) -> dict[str, Any]:
     found = await store.find(tx, "price", price_id)
     if found is None:
-        raise Refused("there is no such price")
+        raise GatewayRefused("there is no such price")
     return found.body
 
 
 async def _payment(tx: Tx, payment_id: str) -> Thing:
     found = await store.find(tx, "payment", payment_id, lock=True)
     if found is None:
-        raise Refused("there is no such payment")
+        raise GatewayRefused("there is no such payment")
     return found
 
 
 async def _subscription(tx: Tx, subscription_id: str) -> Thing:
     found = await store.find(tx, "subscription", subscription_id, lock=True)
     if found is None or found.body["status"] == "ended":
-        raise Refused("there is no such subscription, or it has ended")
+        raise GatewayRefused("there is no such subscription, or it has ended")
     return found
 
 
@@ -352,6 +352,6 @@ async def _keep(tx: Tx, subscription: Thing) -> None:
     await store.save(tx, subscription, due_at=datetime.fromisoformat(due))
 
 
-async def _tell(tx: Tx, kind: str, subject_kind: SubjectKind, subject_id: str) -> None:
+async def _tell(tx: Tx, kind: str, subject_kind: ObjectKind, subject_id: str) -> None:
     event_id = await store.tell(tx, kind, subject_kind, subject_id)
     await tasks.enqueue(tx, DELIVER, {"event_id": event_id})
