@@ -74,29 +74,33 @@ class GenerationRequest:
 
 
 async def submit_many(
-    tx: Tx, settings: Settings, requests: Sequence[GenerationRequest], kinds: Mapping[str, tasks.TaskType] | None
+    tx: Tx, settings: Settings, requests: Sequence[GenerationRequest], task_types: Mapping[str, tasks.TaskType] | None
 ) -> list[Problem | None]:
     """Accept each request in turn: quota, hold, row and task together or none of them. None, or the refusal.
 
-    `kinds` names the task for each kind of generation; None leaves the task to the caller.
+    `task_types` are the tasks that run each kind; with None the caller enqueues them.
     """
     refused = await _running_retries(tx, requests)
     refused |= await _take_quota(tx, settings, [request for request in requests if request.id not in refused])
     over = await _spend_budgets(tx, settings, [request for request in requests if request.id not in refused])
     unpaid = await _hold(tx, [request for request in requests if request.id not in refused and request.id not in over])
-    await quotas.restore_many(tx, [*over, *unpaid])
-    spent = [request.id for request in requests if request.id in unpaid and request.caller.key_id is not None]
-    await quotas.restore_budgets(tx, [quotas.BudgetRestore(reference, accepted=False) for reference in spent])
+    if over or unpaid:
+        await quotas.restore_many(tx, [*over, *unpaid])
+        spent = [request.id for request in requests if request.id in unpaid and request.caller.key_id is not None]
+        await quotas.restore_budgets(tx, [quotas.BudgetRestore(reference, accepted=False) for reference in spent])
     refused |= over | unpaid
     accepted = [request for request in requests if request.id not in refused]
     if accepted:
         await _ACCEPT.run(tx, [row_of(request) for request in accepted])
-        if kinds is not None:
+        if task_types is not None:
             await tasks.enqueue_many(
                 tx,
                 [
                     tasks.NewTask(
-                        kinds[request.kind], {"id": request.id}, user_id=request.user_id, request_id=request.request_id
+                        task_types[request.kind],
+                        {"id": request.id},
+                        user_id=request.user_id,
+                        request_id=request.request_id,
                     )
                     for request in accepted
                 ],

@@ -93,13 +93,13 @@ class _File(_Part):
     model: tuple[Model, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Catalog:
     """The catalogue in force. `dated` is the day its facts were checked."""
 
     dated: date
     models: tuple[Model, ...]
-    _offers: Mapping[tuple[str, str], tuple[Model, Offer]] = field(init=False, repr=False, compare=False)
+    _offers: Mapping[tuple[str, str], tuple[Model, Offer]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         index = {(offer.provider, offer.model): (model, offer) for model in self.models for offer in model.offer}

@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
 from hortus.core import clock
 from hortus.providers import Operation, Registry
@@ -57,6 +58,30 @@ class OfferStatus:
     reason: str | None
 
 
+class _ConfiguredOffer(NamedTuple):
+    """An offer with all that depends only on the catalogue, the configuration and the date."""
+
+    model: Model
+    offer: Offer
+    operations: frozenset[Operation]
+    reason: str | None
+
+
+@lru_cache(maxsize=8)
+def _configured_offers(catalog: Catalog, registry: Registry, today: date) -> tuple[_ConfiguredOffer, ...]:
+    # Cached, because adapters read their settings once, at start, and every request needs all offers.
+    return tuple(
+        _ConfiguredOffer(model, offer, _operations(registry, offer, model), _reason(model, offer, registry, today))
+        for model in catalog.models
+        for offer in model.offer
+    )
+
+
+def _operations(registry: Registry, offer: Offer, model: Model) -> frozenset[Operation]:
+    provider = registry.get(offer.provider)
+    return provider.operations.intersection(model.operations) if provider is not None else frozenset()
+
+
 def offer_statuses(
     catalog: Catalog, registry: Registry, today: date | None = None, *, health: OfferHealth | None = None
 ) -> list[OfferStatus]:
@@ -64,15 +89,13 @@ def offer_statuses(
 
     With `health` that may also be that an administrator disabled it, or that the vendor refused the key.
     """
-    today = today or clock.now().date()
     return [
-        OfferStatus(model, offer, _reason(model, offer, registry, today) or _switch(offer, health))
-        for model in catalog.models
-        for offer in model.offer
+        OfferStatus(each.model, each.offer, each.reason or _disabled(each.offer, health))
+        for each in _configured_offers(catalog, registry, today or clock.now().date())
     ]
 
 
-def _switch(offer: Offer, health: OfferHealth | None) -> str | None:
+def _disabled(offer: Offer, health: OfferHealth | None) -> str | None:
     if health is None:
         return None
     if health.key_is_refused(offer.provider):
@@ -112,12 +135,11 @@ def choose(
     if model is not None and (named := catalog.model(model)) is None:
         raise ModelNotOffered(model=model)
     fitting = [
-        found
-        for found in offer_statuses(catalog, registry, health=health)
-        if operation in found.model.operations
-        and operation in _operations(registry, found.offer)
-        and (model is None or found.model is named)
-        and (among is None or found.model.id in among)
+        OfferStatus(each.model, each.offer, each.reason or _disabled(each.offer, health))
+        for each in _configured_offers(catalog, registry, clock.now().date())
+        if operation in each.operations
+        and (model is None or each.model is named)
+        and (among is None or each.model.id in among)
     ]
     on_sale = [
         Choice(found.model, found.offer, prices.price(found.model.price, size), size)
@@ -137,11 +159,6 @@ def choose(
     bound = ranked[0].price * DEAREST_FALLBACK
     affordable = [ranked[0], *(choice for choice in ranked[1:] if choice.price <= bound)]
     return Route(operation, quality, policy, tuple(affordable))
-
-
-def _operations(registry: Registry, offer: Offer) -> frozenset[Operation]:
-    provider = registry.get(offer.provider)
-    return provider.operations if provider is not None else frozenset()
 
 
 def restore_route(
