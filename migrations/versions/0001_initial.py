@@ -156,14 +156,14 @@ def accounts() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_setup_tokens")),
     )
     op.create_table(
-        "sign_in_lanes",
+        "login_throttle_buckets",
         sa.Column("key", sa.String(64), nullable=False),
         sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("next_at", TIME, nullable=False),
         sa.Column("updated_at", TIME, nullable=False),
-        sa.PrimaryKeyConstraint("key", name=op.f("pk_sign_in_lanes")),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_login_throttle_buckets")),
     )
-    op.create_index("ix_sign_in_lanes_updated_at", "sign_in_lanes", ["updated_at"])
+    op.create_index("ix_login_throttle_buckets_updated_at", "login_throttle_buckets", ["updated_at"])
     op.create_table(
         "users",
         sa.Column("id", collated_c(36), nullable=False),

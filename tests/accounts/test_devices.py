@@ -11,7 +11,7 @@ import time_machine
 from sqlalchemy import text
 from tests.serving import PASSWORD, Hortus, serve
 
-from hortus.accounts.devices import remember, sweep_devices
+from hortus.accounts.devices import remember_device, sweep_devices
 from hortus.accounts.user_agent import device_name
 from hortus.core import clock
 from hortus.core.db import Database
@@ -168,7 +168,7 @@ async def test_nobody_floods_a_mailbox_and_old_devices_are_forgotten(database: D
     surprises = 0
     for number in range(30):
         async with database.transaction() as tx:
-            seen = await remember(tx, user_id, device_id=None, name="curl", network=f"10.0.0.{number}")
+            seen = await remember_device(tx, user_id, device_id=None, name="curl", network=f"10.0.0.{number}")
             surprises += seen.surprising
     assert surprises == 9  # the first is nobody's surprise
     with time_machine.travel(clock.now() + timedelta(seconds=181 * 24 * 3600), tick=True):

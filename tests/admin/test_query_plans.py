@@ -15,9 +15,9 @@ from hortus.core.db.paging import PageRequest
 
 PAYMENTS = "payments"  # by their ids: the key of the table
 SEARCHES: dict[str, tuple[Callable[[Tx], Awaitable[Any]], str]] = {
-    "beginning": (lambda tx: accounts.find_people(tx, PageRequest(), query="anna"), "ix_identifiers_by_beginning"),
-    "role": (lambda tx: accounts.find_people(tx, PageRequest(), role="support"), "ix_users_staff"),
-    "status": (lambda tx: accounts.find_people(tx, PageRequest(), status="suspended"), "ix_users_not_active"),
+    "beginning": (lambda tx: accounts.search_users(tx, PageRequest(), query="anna"), "ix_identifiers_by_beginning"),
+    "role": (lambda tx: accounts.search_users(tx, PageRequest(), role="support"), "ix_users_staff"),
+    "status": (lambda tx: accounts.search_users(tx, PageRequest(), status="suspended"), "ix_users_not_active"),
     "administrators": (accounts.lock_administrators, "ix_users_staff"),
     "dead letters": (lambda tx: tasks.find_tasks(tx, PageRequest(), status="dead"), "ix_tasks_"),
     "works by kind": (

@@ -7,7 +7,7 @@ from sqlalchemy import delete, update
 
 from hortus import accounts, auth
 from hortus.accounts.tables import Identifier, User
-from hortus.auth.errors import LastWayIn
+from hortus.auth.errors import LastCredential
 from hortus.auth.tables import Passkey
 from hortus.core import clock, ids
 from hortus.core.db import Database, Tx
@@ -32,12 +32,12 @@ async def add_passkey(tx: Tx, user_id: str) -> str:
 async def test_each_way_counts(database: Database):
     async with database.transaction() as tx:
         user_id = await newcomer(tx)
-        assert await auth.ways_in(tx, user_id) == auth.WaysIn(password=1, codes=0, passkeys=0)
+        assert await auth.count_credentials(tx, user_id) == auth.CredentialCounts(password=1, codes=0, passkeys=0)
         await tx.execute(update(Identifier).where(Identifier.user_id == user_id).values(verified_at=clock.now()))
         await add_passkey(tx, user_id)
-        assert (await auth.ways_in(tx, user_id)).total == 3
+        assert (await auth.count_credentials(tx, user_id)).total == 3
         await tx.execute(delete(Identifier).where(Identifier.user_id == user_id))
-        assert await auth.ways_in(tx, user_id) == auth.WaysIn(password=0, codes=0, passkeys=1)
+        assert await auth.count_credentials(tx, user_id) == auth.CredentialCounts(password=0, codes=0, passkeys=1)
 
 
 async def test_parallel_removals_leave_one_way(database: Database):
@@ -50,13 +50,13 @@ async def test_parallel_removals_leave_one_way(database: Database):
         try:
             async with database.transaction() as tx:
                 await tx.execute(delete(Passkey).where(Passkey.id == passkey_id))
-                await auth.keep_a_way_in(tx, user_id)
-        except LastWayIn:
+                await auth.require_remaining_credential(tx, user_id)
+        except LastCredential:
             return False
         return True
 
     assert sorted(await asyncio.gather(*(remove(each) for each in passkeys))) == [False] + [True] * 7
-    with pytest.raises(LastWayIn):
+    with pytest.raises(LastCredential):
         async with database.transaction() as tx:
             await tx.execute(delete(Passkey).where(Passkey.user_id == user_id))
-            await auth.keep_a_way_in(tx, user_id)
+            await auth.require_remaining_credential(tx, user_id)

@@ -13,9 +13,9 @@ from sqlalchemy import text
 from tests.serving import PASSWORD, Hortus, serve
 
 from hortus import auth
-from hortus.accounts.devices import Known
+from hortus.accounts.devices import KnownDevice
 from hortus.auth import throttle
-from hortus.auth.throttle import Lane, Throttle, sweep_lanes, take, take_back
+from hortus.auth.throttle import Bucket, Throttle, consume, refund, sweep_buckets
 from hortus.core.db import Database
 from hortus.core.errors import RateLimited
 from hortus.core.settings import Settings
@@ -140,7 +140,7 @@ async def test_a_password_given_again_is_slowed(hortus: Hortus):
 async def test_what_is_stored_names_nobody(hortus: Hortus):
     await login(at(hortus, HOME), "a@example.com")
     async with hortus.database.snapshot() as tx:
-        rows = repr((await tx.execute(text("SELECT * FROM sign_in_lanes"))).all())
+        rows = repr((await tx.execute(text("SELECT * FROM login_throttle_buckets"))).all())
     assert "example" not in rows
     assert HOME not in rows
 
@@ -152,12 +152,12 @@ async def test_without_rate_limits_nobody_is_slowed(database_url: str, tmp_path:
 
 
 async def test_parallel_tries_cannot_slip_past(database: Database):
-    lane = Lane("k" * 64, free=5, longest=300, own=True)
+    bucket = Bucket("k" * 64, free=5, longest=300, own=True)
 
     async def one() -> bool:
         try:
             async with database.transaction() as tx:
-                await take(tx, [lane])
+                await consume(tx, [bucket])
         except RateLimited:
             return False
         return True
@@ -167,42 +167,42 @@ async def test_parallel_tries_cannot_slip_past(database: Database):
 
 
 async def test_a_refused_try_is_counted_nowhere(database: Database):
-    open_lane, full = Lane("a" * 64, 100, 300, own=True), Lane("b" * 64, 0, 300, own=True)
+    open_lane, full = Bucket("a" * 64, 100, 300, own=True), Bucket("b" * 64, 0, 300, own=True)
     async with database.transaction() as tx:
-        await take(tx, [full])
+        await consume(tx, [full])
     async with database.transaction() as tx:
-        await take(tx, [full])
+        await consume(tx, [full])
     with pytest.raises(RateLimited):
         async with database.transaction() as tx:
-            await take(tx, [open_lane, full])
+            await consume(tx, [open_lane, full])
     async with database.snapshot() as tx:
-        assert (await tx.execute(text("SELECT count(*) FROM sign_in_lanes"))).scalar_one() == 1
+        assert (await tx.execute(text("SELECT count(*) FROM login_throttle_buckets"))).scalar_one() == 1
 
 
 async def test_a_good_try_uncounts_only_itself_in_a_shared_lane(database: Database):
-    shared = Lane("s" * 64, 3, 30, own=False)
+    shared = Bucket("s" * 64, 3, 30, own=False)
     for _ in range(3):
         async with database.transaction() as tx:
-            await take(tx, [shared])
+            await consume(tx, [shared])
     async with database.transaction() as tx:
-        await take_back(tx, [shared])
+        await refund(tx, [shared])
     async with database.snapshot() as tx:
-        assert (await tx.execute(text("SELECT failures FROM sign_in_lanes"))).scalar_one() == 2
+        assert (await tx.execute(text("SELECT failures FROM login_throttle_buckets"))).scalar_one() == 2
 
 
 async def test_lanes_are_forgotten_in_time(database: Database):
     async with database.transaction() as tx:
-        await take(tx, [Lane("s" * 64, 3, 30, own=False)])
-        assert await sweep_lanes(tx) == 0
+        await consume(tx, [Bucket("s" * 64, 3, 30, own=False)])
+        assert await sweep_buckets(tx) == 0
     with time_machine.travel(time.time() + 3700, tick=True):
         async with database.transaction() as tx:
-            assert await sweep_lanes(tx) == 1
+            assert await sweep_buckets(tx) == 1
 
 
 def test_lanes_of_two_installations_differ():
-    nowhere = Known(None, network=False)
+    nowhere = KnownDevice(None, network=False)
     made = [Throttle(Settings(secret_key=key * 40)).of_sign_in("email a", HOME, nowhere) for key in "ab"]
-    assert not {lane.key for lane in made[0]} & {lane.key for lane in made[1]}
+    assert not {bucket.key for bucket in made[0]} & {bucket.key for bucket in made[1]}
     assert len(made[0]) == 3
     assert auth.Throttle is throttle.Throttle
 
@@ -214,10 +214,10 @@ async def test_a_password_changed_meanwhile_opens_no_session(hortus: Hortus):
     await owner(hortus, "a@example.com")
     async with hortus.database.snapshot() as tx:
         user_id, stored = (await tx.execute(text("SELECT id, password_hash FROM users"))).one()
-    proved = password_login.Proved(user_id, stored, None, ())
+    proved = password_login.VerifiedPassword(user_id, stored, None, ())
     async with hortus.database.transaction() as tx:
-        await password_login.settle(tx, proved)
+        await password_login.complete(tx, proved)
         await tx.execute(text("UPDATE users SET password_hash = 'another'"))
     with pytest.raises(BadCredentials):
         async with hortus.database.transaction() as tx:
-            await password_login.settle(tx, proved)
+            await password_login.complete(tx, proved)

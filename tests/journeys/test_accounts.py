@@ -99,7 +99,7 @@ async def test_sessions_are_listed_and_revoked_at_once(hortus: Hortus, vendor: O
 
 async def test_the_setup_token_makes_one_administrator(hortus: Hortus, vendor: OpenAIEmulator):
     async with hortus.database.transaction() as tx:
-        token = await accounts.offer_setup(tx)
+        token = await accounts.create_setup_token(tx)
     client = hortus.anonymous()
 
     async def become(number: int):
@@ -109,7 +109,7 @@ async def test_the_setup_token_makes_one_administrator(hortus: Hortus, vendor: O
     answers = await asyncio.gather(*(become(number) for number in range(10)))
     assert sorted(answer.status_code for answer in answers) == [201] + [403] * 9
     async with hortus.database.transaction() as tx:
-        assert await accounts.offer_setup(tx) is None
+        assert await accounts.create_setup_token(tx) is None
 
 
 async def test_registration_is_limited_by_address(database_url, tmp_path, vendor: OpenAIEmulator):

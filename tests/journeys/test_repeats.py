@@ -97,7 +97,7 @@ async def _register(world: World, _client: Client) -> Sent:
 
 async def _setup(world: World, _client: Client) -> Sent:
     async with world.hortus.database.transaction() as tx:
-        token = await accounts.offer_setup(tx)
+        token = await accounts.create_setup_token(tx)
     body = {"token": token, "email": f"{ids.new()}@example.com", "password": PASSWORD}
     return Sent("/api/auth/setup", body, {**body, "name": "Other"})
 

@@ -1,20 +1,20 @@
 """Records of users: identifiers, sessions, devices, consents, roles and status. Knows no web framework."""
 
 from hortus.accounts.admin import (
-    Person,
-    PersonDetails,
+    AdminUser,
+    AdminUserDetails,
     Role,
-    find_people,
+    get_user,
     give_role,
-    keep_an_administrator,
     lock_administrators,
-    person_details,
+    require_remaining_administrator,
+    search_users,
     sign_out_everywhere,
     status_of,
     suspend,
     unsuspend,
 )
-from hortus.accounts.consents import Consent, ConsentKind, change_consent, consent_said
+from hortus.accounts.consents import ConsentChange, ConsentKind, change_consent, consent_changed
 from hortus.accounts.deletion import account_reopened, begin_erasure
 from hortus.accounts.devices import sweep_devices
 from hortus.accounts.principals import Budgets, Principal, PrincipalCache, sessions_changed, user_changed
@@ -23,21 +23,21 @@ from hortus.accounts.sessions import is_live as session_is_live
 from hortus.accounts.signup_bonus import SignupBonusRule, signup_bonus_due
 from hortus.accounts.users import (
     Profile,
+    create_setup_token,
     of_active_user,
-    offer_setup,
     profile_of,
     register,
-    staff_made,
+    staff_created,
     user_referred,
     user_registered,
 )
 
 __all__ = [
+    "AdminUser",
+    "AdminUserDetails",
     "Budgets",
-    "Consent",
+    "ConsentChange",
     "ConsentKind",
-    "Person",
-    "PersonDetails",
     "Principal",
     "PrincipalCache",
     "Profile",
@@ -47,21 +47,21 @@ __all__ = [
     "account_reopened",
     "begin_erasure",
     "change_consent",
-    "consent_said",
-    "find_people",
+    "consent_changed",
+    "create_setup_token",
+    "get_user",
     "give_role",
-    "keep_an_administrator",
     "lock_administrators",
     "of_active_user",
-    "offer_setup",
-    "person_details",
     "profile_of",
     "register",
+    "require_remaining_administrator",
+    "search_users",
     "session_is_live",
     "sessions_changed",
     "sign_out_everywhere",
     "signup_bonus_due",
-    "staff_made",
+    "staff_created",
     "status_of",
     "suspend",
     "sweep_devices",

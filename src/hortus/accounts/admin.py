@@ -22,7 +22,7 @@ _NOT_ACTIVE: ColumnElement[bool] = literal_column("users.status <> 'active'")
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class AdminUser:
     """One line of the directory."""
 
     id: str
@@ -35,7 +35,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
+class ContactPoint:
     """How a user is reached."""
 
     kind: str
@@ -44,11 +44,11 @@ class Reached:
 
 
 @dataclass(frozen=True, slots=True)
-class PersonDetails:
+class AdminUserDetails:
     """What we know of one user, without money."""
 
-    person: Person
-    identifiers: list[Reached]
+    person: AdminUser
+    identifiers: list[ContactPoint]
     has_password: bool
     live_sessions: int
     marketing_consent: bool
@@ -58,9 +58,9 @@ class PersonDetails:
 # Look ------------------------------------------------------------------------
 
 
-async def find_people(
+async def search_users(
     tx: Tx, paging: PageRequest, *, query: str | None = None, role: str | None = None, status: str | None = None
-) -> Page[Person]:
+) -> Page[AdminUser]:
     """Users, newest first. `query` is an id, or how an e-mail address or mobile number begins."""
     chosen = select(User)
     if query is not None:
@@ -75,7 +75,7 @@ async def find_people(
         chosen = chosen.where(known) if status == "active" else chosen.where(_NOT_ACTIVE, known)
     page = await newest(tx, chosen, paging, User.id)
     reached = await _reached(tx, [row.id for row in page.items])
-    return Page(items=[_person(row, reached[row.id]) for row in page.items], next_cursor=page.next_cursor)
+    return Page(items=[_admin_user(row, reached[row.id]) for row in page.items], next_cursor=page.next_cursor)
 
 
 def _begins_with(tx: Tx, beginning: str) -> ColumnElement[bool]:
@@ -90,20 +90,20 @@ def _begins_with(tx: Tx, beginning: str) -> ColumnElement[bool]:
     return and_(Identifier.value >= beginning, Identifier.value < after)
 
 
-async def _reached(tx: Tx, user_ids: list[str]) -> dict[str, list[Reached]]:
-    found: dict[str, list[Reached]] = {user_id: [] for user_id in user_ids}
+async def _reached(tx: Tx, user_ids: list[str]) -> dict[str, list[ContactPoint]]:
+    found: dict[str, list[ContactPoint]] = {user_id: [] for user_id in user_ids}
     query = select(Identifier).where(Identifier.user_id.in_(user_ids)).order_by(Identifier.id)
     for row in (await tx.execute(query)).scalars():
-        found[row.user_id].append(Reached(row.kind, row.value, row.verified_at))
+        found[row.user_id].append(ContactPoint(row.kind, row.value, row.verified_at))
     return found
 
 
-def _person(row: User, reached: list[Reached]) -> Person:
+def _admin_user(row: User, reached: list[ContactPoint]) -> AdminUser:
     first = {each.kind: each.value for each in reversed(reached)}  # the oldest of a kind is the main one
-    return Person(row.id, row.name, row.role, row.status, first.get("email"), first.get("mobile"), row.created_at)
+    return AdminUser(row.id, row.name, row.role, row.status, first.get("email"), first.get("mobile"), row.created_at)
 
 
-async def person_details(tx: Tx, user_id: str) -> PersonDetails:
+async def get_user(tx: Tx, user_id: str) -> AdminUserDetails:
     """One user; raises UserNotFound."""
     row = (await tx.execute(select(User).where(User.id == user_id))).scalar_one_or_none()
     if row is None:
@@ -111,8 +111,8 @@ async def person_details(tx: Tx, user_id: str) -> PersonDetails:
     reached = (await _reached(tx, [user_id]))[user_id]
     live = and_(Session.user_id == user_id, Session.revoked_at.is_(None), Session.expires_at > clock.now())
     live_sessions = (await tx.execute(select(func.count()).select_from(Session).where(live))).scalar_one()
-    return PersonDetails(
-        person=_person(row, reached),
+    return AdminUserDetails(
+        person=_admin_user(row, reached),
         identifiers=reached,
         has_password=row.password_hash is not None,
         live_sessions=live_sessions,
@@ -146,7 +146,7 @@ async def lock_administrators(tx: Tx) -> set[str]:
     return set((await tx.execute(query)).scalars())
 
 
-def keep_an_administrator(administrators: set[str], gone: str) -> None:
+def require_remaining_administrator(administrators: set[str], gone: str) -> None:
     """Raise LastAdministrator when `gone` is the only one of `administrators`."""
     if administrators == {gone}:
         raise LastAdministrator
@@ -157,7 +157,7 @@ async def suspend(tx: Tx, user_id: str) -> None:
 
     API keys work again once the user may come back. Raises UserNotFound, NothingToChange, LastAdministrator.
     """
-    keep_an_administrator(await lock_administrators(tx), user_id)
+    require_remaining_administrator(await lock_administrators(tx), user_id)
     await _move(tx, user_id, was="active", becomes="suspended")
     await revoke_others(tx, user_id, None)
 
@@ -195,7 +195,7 @@ async def give_role(tx: Tx, user_id: str, role: Role) -> str:
     if found.role == role:
         raise NothingToChange(f"The role is {role} already.")
     if role != "admin":
-        keep_an_administrator(administrators, user_id)
+        require_remaining_administrator(administrators, user_id)
     changed = (
         update(User)
         .where(User.id == user_id, User.role == found.role, User.status == "active")

@@ -14,7 +14,7 @@ ConsentKind = Literal["terms", "marketing"]
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class SignUpDetails:
     """What people say about themselves when they sign up. `network` is where they said it, coarsely."""
 
     name: str | None = None
@@ -26,7 +26,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Consent:
+class ConsentChange:
     """One thing that somebody agreed to, or does not agree to any more."""
 
     user_id: str
@@ -36,17 +36,17 @@ class Consent:
     network: str | None
 
 
-consent_said: Signal[Consent] = Signal("accounts.consent_said")
+consent_changed: Signal[ConsentChange] = Signal("accounts.consent_changed")
 """Sent in the transaction in which somebody agrees to something or takes it back."""
 
 
-async def note_sign_up(tx: Tx, user_id: str, said: Said) -> None:
+async def announce_sign_up_consents(tx: Tx, user_id: str, details: SignUpDetails) -> None:
     """Announce what a new user agreed to. Silence is no consent, and leaves no record."""
-    agreed: list[ConsentKind] = ["terms"] if said.terms_accepted else []
-    if said.marketing_consent:
+    agreed: list[ConsentKind] = ["terms"] if details.terms_accepted else []
+    if details.marketing_consent:
         agreed.append("marketing")
     for kind in agreed:
-        await consent_said.send(tx, Consent(user_id, kind, True, "sign_up", said.network))
+        await consent_changed.send(tx, ConsentChange(user_id, kind, True, "sign_up", details.network))
 
 
 async def change_consent(tx: Tx, user_id: str, kind: ConsentKind, *, given: bool, network: str | None) -> None:
@@ -55,4 +55,4 @@ async def change_consent(tx: Tx, user_id: str, kind: ConsentKind, *, given: bool
     now = clock.now()
     changes = {"terms_accepted_at": now} if kind == "terms" else {"marketing_consent": given}
     await tx.execute(update(User).where(User.id == user_id).values(**changes, updated_at=now))
-    await consent_said.send(tx, Consent(user_id, kind, given, "change", network))
+    await consent_changed.send(tx, ConsentChange(user_id, kind, given, "change", network))

@@ -2,7 +2,7 @@
 
 from sqlalchemy import update
 
-from hortus.accounts.admin import keep_an_administrator, lock_administrators
+from hortus.accounts.admin import lock_administrators, require_remaining_administrator
 from hortus.accounts.errors import NothingToChange
 from hortus.accounts.principals import user_changed
 from hortus.accounts.tables import User
@@ -19,7 +19,7 @@ async def begin_closing(tx: Tx, user_id: str) -> None:
 
     Raises LastAdministrator, and NothingToChange for an account that is not active.
     """
-    keep_an_administrator(await lock_administrators(tx), user_id)
+    require_remaining_administrator(await lock_administrators(tx), user_id)
     if not await _move(tx, user_id, "active", "closing"):
         raise NothingToChange("The account is not active; there is nothing to close.")
 

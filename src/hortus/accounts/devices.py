@@ -15,7 +15,7 @@ TOLD_A_DAY = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownDevice:
     """What of a sign-in is known before its proof was looked at."""
 
     device_id: str | None
@@ -25,7 +25,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class DeviceMatch:
     """A device as it was found after a good sign-in."""
 
     device_id: str
@@ -33,19 +33,19 @@ class Seen:
     """Whether its owner should hear of it: neither this device nor its kind in this network was seen before."""
 
 
-async def recognise(tx: Tx, user_id: str, device_id: str | None, network: str) -> Known:
+async def match_device(tx: Tx, user_id: str, device_id: str | None, network: str) -> KnownDevice:
     """Whether a user has signed in on this device, and from this network. Nobody's id is fine, and known nowhere."""
     query = select(Device.id, Device.network).where(
         Device.user_id == user_id, or_(Device.id == (device_id or ""), Device.network == network)
     )
     rows = (await tx.execute(query)).all()
-    return Known(
+    return KnownDevice(
         device_id=device_id if any(row.id == device_id for row in rows) else None,
         network=any(row.network == network for row in rows),
     )
 
 
-async def remember(tx: Tx, user_id: str, *, device_id: str | None, name: str, network: str) -> Seen:
+async def remember_device(tx: Tx, user_id: str, *, device_id: str | None, name: str, network: str) -> DeviceMatch:
     """Note a good sign-in. Without a cookie the same kind of device in the same network is the same device."""
     await tx.execute(select(User.id).where(User.id == user_id).with_for_update())  # sign-ins take turns
     now, mine = clock.now(), Device.user_id == user_id
@@ -56,12 +56,12 @@ async def remember(tx: Tx, user_id: str, *, device_id: str | None, name: str, ne
     if same is not None:
         seen = update(Device).where(mine, Device.id == same).values(name=name, network=network, last_seen_at=now)
         await tx.execute(seen)
-        return Seen(same, surprising=False)
+        return DeviceMatch(same, surprising=False)
     recent = func.count().filter(Device.first_seen_at > now - timedelta(days=1))
     known, new_today = (await tx.execute(select(func.count(), recent).where(mine))).one()
     fresh = {"user_id": user_id, "id": device_id or ids.new(), "name": name, "network": network}
     await tx.execute(insert(Device), {**fresh, "first_seen_at": now, "last_seen_at": now})
-    return Seen(fresh["id"], surprising=known > 0 and not found and new_today < TOLD_A_DAY)
+    return DeviceMatch(fresh["id"], surprising=known > 0 and not found and new_today < TOLD_A_DAY)
 
 
 async def sweep_devices(tx: Tx, limit: int = 1000) -> int:

@@ -77,7 +77,7 @@ async def identifiers_of(tx: Tx, user_id: str) -> list[Identifier]:
     return list((await tx.execute(query)).scalars())
 
 
-async def may_have_another(tx: Tx, user_id: str) -> None:
+async def check_identifier_limit(tx: Tx, user_id: str) -> None:
     """Raise TooManyIdentifiers for who has enough."""
     query = select(func.count()).select_from(Identifier).where(Identifier.user_id == user_id)
     if (await tx.execute(query)).scalar_one() >= MOST:

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hortus.core.db import Base, id_type
 
-MAY_ENTER = ("active", "closing")
+SIGN_IN_STATUSES = ("active", "closing")
 """Whoever is in one of these may sign in. A closing account is open again by that; a `deleted` one is gone for good."""
 _STAFF, _NOT_ACTIVE = text("role <> 'user'"), text("status <> 'active'")
 

@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, bindparam, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from hortus.accounts.consents import Said, note_sign_up
+from hortus.accounts.consents import SignUpDetails, announce_sign_up_consents
 from hortus.accounts.errors import EmailTaken, SetupClosed
 from hortus.accounts.secret_tokens import digest_of, new_secret
 from hortus.accounts.signup_bonus import claim_signup_bonus
-from hortus.accounts.tables import MAY_ENTER, Identifier, SetupToken, User
+from hortus.accounts.tables import SIGN_IN_STATUSES, Identifier, SetupToken, User
 from hortus.accounts.targets import Target
 from hortus.core import clock, ids
 from hortus.core.db import Tx
@@ -22,7 +22,7 @@ user_registered: Signal[str] = Signal("accounts.user_registered")
 user_referred: Signal[tuple[str, str]] = Signal("accounts.user_referred")
 """Sent with (user id, what they gave as the code of whoever brought them) in the transaction that makes the user."""
 
-staff_made: Signal[tuple[str, str]] = Signal("accounts.staff_made")
+staff_created: Signal[tuple[str, str]] = Signal("accounts.staff_created")
 """Sent with (user id, role) in the transaction that makes a user who is more than a customer."""
 
 
@@ -51,7 +51,7 @@ async def register(
     taken = select(Identifier.id).where(Identifier.kind == "email", Identifier.value == email)
     if (await tx.execute(taken)).first() is not None:
         raise EmailTaken
-    said = Said(
+    details = SignUpDetails(
         name,
         password_hash,
         terms_accepted=True,
@@ -60,22 +60,24 @@ async def register(
         referral=referral,
     )
     try:
-        return await make_user(tx, Target("email", email), said, verified=False, role=role)
+        return await create_user(tx, Target("email", email), details, verified=False, role=role)
     except IntegrityError as error:  # somebody registered the address between our look and now
         raise EmailTaken from error
 
 
-async def make_user(tx: Tx, target: Target | None, said: Said, *, verified: bool, role: str = "user") -> str:
+async def create_user(
+    tx: Tx, target: Target | None, details: SignUpDetails, *, verified: bool, role: str = "user"
+) -> str:
     """Make a user who is reached at `target`, if at all; the id. Raises IntegrityError when somebody else is."""
     now, user_id = clock.now(), ids.new()
     user = {
         "id": user_id,
-        "name": said.name,
+        "name": details.name,
         "role": role,
         "status": "active",
-        "password_hash": said.password_hash,
-        "marketing_consent": said.marketing_consent,
-        "terms_accepted_at": now if said.terms_accepted else None,
+        "password_hash": details.password_hash,
+        "marketing_consent": details.marketing_consent,
+        "terms_accepted_at": now if details.terms_accepted else None,
         "created_at": now,
         "updated_at": now,
     }
@@ -84,11 +86,11 @@ async def make_user(tx: Tx, target: Target | None, said: Said, *, verified: bool
         row = {"id": ids.new(), "user_id": user_id, "kind": target.kind, "value": target.value, "created_at": now}
         await tx.execute(insert(Identifier), {**row, "verified_at": now if verified else None})
     await user_registered.send(tx, user_id)
-    await note_sign_up(tx, user_id, said)
-    if said.referral is not None:
-        await user_referred.send(tx, (user_id, said.referral))
+    await announce_sign_up_consents(tx, user_id, details)
+    if details.referral is not None:
+        await user_referred.send(tx, (user_id, details.referral))
     if role != "user":
-        await staff_made.send(tx, (user_id, role))
+        await staff_created.send(tx, (user_id, role))
     if target is not None:
         await claim_signup_bonus(tx, user_id, target, verified=verified)
     return user_id
@@ -117,7 +119,7 @@ async def set_password_hash(tx: Tx, user_id: str, password_hash: str) -> None:
 
 async def keep_password_hash(tx: Tx, user_id: str, stored: str, fresh: str | None) -> bool:
     """Whether `stored` is still the hash of the user, who stays as they are until the commit; `fresh` replaces it."""
-    kept = update(User).where(User.id == user_id, User.password_hash == stored, User.status.in_(MAY_ENTER))
+    kept = update(User).where(User.id == user_id, User.password_hash == stored, User.status.in_(SIGN_IN_STATUSES))
     found = await tx.execute(kept.values(password_hash=fresh or stored).returning(User.id))
     return found.first() is not None
 
@@ -145,7 +147,7 @@ async def update_profile(tx: Tx, user_id: str, changes: dict[str, Any]) -> None:
     await tx.execute(update(User).where(User.id == user_id).values(**changes, updated_at=clock.now()))
 
 
-async def offer_setup(tx: Tx) -> str | None:
+async def create_setup_token(tx: Tx) -> str | None:
     """A fresh one-time setup token while there is no administrator; None once there is one.
 
     The token before it, if any, stops working.
@@ -165,7 +167,7 @@ async def offer_setup(tx: Tx) -> str | None:
     return secret
 
 
-async def use_setup(tx: Tx, token: str) -> None:
+async def consume_setup_token(tx: Tx, token: str) -> None:
     """Use up the setup token; raises SetupClosed unless this is the one use of the right one."""
     used = await tx.execute(
         update(SetupToken)

@@ -12,27 +12,27 @@ from hortus.core.db import Tx
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class RevokedAccess:
     """How many sessions and API keys were ended."""
 
     sessions: int = 0
     keys: int = 0
 
-    def __add__(self, other: "Ended") -> "Ended":
-        return Ended(self.sessions + other.sessions, self.keys + other.keys)
+    def __add__(self, other: "RevokedAccess") -> "RevokedAccess":
+        return RevokedAccess(self.sessions + other.sessions, self.keys + other.keys)
 
 
-NOTHING = Ended()
+NOTHING_REVOKED = RevokedAccess()
 
 
-async def end_access(tx: Tx, user_id: str, *, keep: str | None = None, with_keys: bool) -> Ended:
+async def revoke_access(tx: Tx, user_id: str, *, keep: str | None = None, with_keys: bool) -> RevokedAccess:
     """End every session of the user but `keep`, and with `with_keys` every API key; how many those were.
 
     In force on every process at the next call after the commit.
     """
     ended_sessions = await sessions.revoke_others(tx, user_id, keep)
     ended_keys = await api_keys.revoke_all(tx, user_id) if with_keys else []
-    return Ended(len(ended_sessions), len(ended_keys))
+    return RevokedAccess(len(ended_sessions), len(ended_keys))
 
 
 async def close_account(tx: Tx, user_id: str) -> None:
@@ -41,4 +41,4 @@ async def close_account(tx: Tx, user_id: str) -> None:
     Raises LastAdministrator, and NothingToChange for an account that is not active.
     """
     await deletion.begin_closing(tx, user_id)
-    await end_access(tx, user_id, with_keys=True)
+    await revoke_access(tx, user_id, with_keys=True)

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 
 from hortus.accounts.tables import Identifier, User
-from hortus.auth.errors import LastWayIn
+from hortus.auth.errors import LastCredential
 from hortus.auth.tables import ISSUERS, ExternalAccount, Passkey
 from hortus.core.db import Tx
 
 
 @dataclass(frozen=True, slots=True)
-class WaysIn:
+class CredentialCounts:
     """What would let a user sign in now, counted by kind."""
 
     password: int
@@ -25,7 +25,7 @@ class WaysIn:
         return self.password + self.codes + self.passkeys + self.external
 
 
-async def ways_in(tx: Tx, user_id: str) -> WaysIn:
+async def count_credentials(tx: Tx, user_id: str) -> CredentialCounts:
     """Count the ways in of a user: a password with something to name them by, a code to each verified
     identifier, each passkey, each account at an issuer that is configured now.
 
@@ -40,7 +40,7 @@ async def ways_in(tx: Tx, user_id: str) -> WaysIn:
     issuers = tx.info.get(ISSUERS)
     if issuers is not None:
         external = external.where(ExternalAccount.issuer.in_(issuers))
-    return WaysIn(
+    return CredentialCounts(
         password=int(password_hash is not None and known > 0),
         codes=verified,
         passkeys=(await tx.execute(passkeys)).scalar_one(),
@@ -48,7 +48,7 @@ async def ways_in(tx: Tx, user_id: str) -> WaysIn:
     )
 
 
-async def keep_a_way_in(tx: Tx, user_id: str) -> None:
-    """Say this after removing a way in, in the same transaction: raises LastWayIn when none is left."""
-    if (await ways_in(tx, user_id)).total == 0:
-        raise LastWayIn
+async def require_remaining_credential(tx: Tx, user_id: str) -> None:
+    """Say this after removing a way in, in the same transaction: raises LastCredential when none is left."""
+    if (await count_credentials(tx, user_id)).total == 0:
+        raise LastCredential

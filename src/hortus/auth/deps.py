@@ -10,7 +10,7 @@ from hortus.accounts.sessions import principal_of
 from hortus.auth import api_keys, session_cookies
 from hortus.auth.access_tokens import AccessTokens
 from hortus.auth.mfa.errors import SecondFactorRequired
-from hortus.auth.step_up import recently_authenticated
+from hortus.auth.step_up import require_recent_authentication
 from hortus.core import rate_limits
 from hortus.core.db import Database
 from hortus.core.errors import Forbidden, Problem, Unauthenticated
@@ -64,7 +64,7 @@ async def _by_key(connection: HTTPConnection, resources: Resources, secret: str)
     address = client_ip_of(connection)
     api_keys.check(caller, scopes_of(connection), address)
     await hit_limit(connection, "api_key", KEY_LIMIT, caller.key_id or "")
-    resources.get(api_keys.KeyUses).note(caller.key_id or "", address)
+    resources.get(api_keys.KeyUseRecorder).note(caller.key_id or "", address)
     return caller
 
 
@@ -103,7 +103,7 @@ Staff = Annotated[Principal, Depends(_staff)]
 
 async def _recent(connection: HTTPConnection, caller: Annotated[Principal, Depends(authenticate)]) -> Principal:
     async with resources_of(connection).get(Database).snapshot() as tx:
-        await recently_authenticated(tx, caller)
+        await require_recent_authentication(tx, caller)
     return caller
 
 

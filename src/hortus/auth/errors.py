@@ -59,10 +59,10 @@ class Busy(Problem):
     detail = "Try again in a few seconds."
 
 
-class LastWayIn(Conflict):
-    """Without this there would be no way to sign in."""
+class LastCredential(Conflict):
+    """Without this credential the user could not sign in."""
 
-    code, title = "last_way_in", "This is the last way into your account"
+    code, title = "last_credential", "This is the last credential of your account"
     detail = "Add a password, a verified address or number, a passkey, or a connected account first."
 
 

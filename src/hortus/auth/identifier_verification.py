@@ -4,56 +4,60 @@ from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from hortus.accounts import users
-from hortus.accounts.consents import Said
+from hortus.accounts.consents import SignUpDetails
 from hortus.accounts.errors import AccountSuspended
 from hortus.accounts.identifiers import Holder, delete_unverified, holder_of, mark_verified
 from hortus.accounts.signup_bonus import claim_signup_bonus
-from hortus.accounts.tables import MAY_ENTER, Device, Identifier, User
+from hortus.accounts.tables import SIGN_IN_STATUSES, Device, Identifier, User
 from hortus.auth import mfa, otp
-from hortus.auth.access import Ended, end_access
-from hortus.auth.credentials import keep_a_way_in
+from hortus.auth.access import RevokedAccess, revoke_access
+from hortus.auth.credentials import require_remaining_credential
 from hortus.auth.errors import IdentifierNotFound, IdentifierTaken, SignInToVerify
-from hortus.auth.otp import BadCode, Proof, Target
+from hortus.auth.otp import BadCode, Target, VerifiedOtp
 from hortus.auth.tables import ExternalAccount, OidcFlow, Passkey
 from hortus.core import clock, ids
 from hortus.core.db import Tx
 from hortus.core.errors import Problem
 
 
-async def enter(tx: Tx, proof: Proof, said: Said, caller_id: str | None) -> str | Problem:
+async def find_or_create_user(
+    tx: Tx, verified: VerifiedOtp, details: SignUpDetails, caller_id: str | None
+) -> str | Problem:
     """Whom a proof signs in, made now if they are new; or the refusal.
 
     A refusal is returned, not raised: the code is used up, and that must commit. `caller_id` is whoever is signed in
     where the proof was given.
     """
-    holder = await holder_of(tx, proof.target)
-    if proof.purpose in ("sign_in", "sign_up"):
-        if holder is not None and _is_foreign(holder, caller_id) and await is_proved(tx, holder.user_id):
-            await delete_unverified(tx, proof.target)  # it is the account of somebody who only said that this is theirs
+    holder = await holder_of(tx, verified.target)
+    if verified.purpose in ("sign_in", "sign_up"):
+        if holder is not None and _is_foreign(holder, caller_id) and await has_verified_owner(tx, holder.user_id):
+            await delete_unverified(
+                tx, verified.target
+            )  # it is the account of somebody who only said that this is theirs
             holder = None
         if holder is None:
             try:
                 async with tx.begin_nested():
-                    return await users.make_user(tx, proof.target, said, verified=True)
+                    return await users.create_user(tx, verified.target, details, verified=True)
             except IntegrityError:  # somebody got the same target in another way, just now
-                holder = await holder_of(tx, proof.target)
-    return await _enter_existing(tx, proof, said, holder, caller_id)
+                holder = await holder_of(tx, verified.target)
+    return await _sign_in_existing(tx, verified, details, holder, caller_id)
 
 
-async def _enter_existing(
-    tx: Tx, proof: Proof, said: Said, holder: Holder | None, caller_id: str | None
+async def _sign_in_existing(
+    tx: Tx, verified: VerifiedOtp, details: SignUpDetails, holder: Holder | None, caller_id: str | None
 ) -> str | Problem:
     if holder is None:
         return BadCode()
-    if holder.status not in MAY_ENTER:
+    if holder.status not in SIGN_IN_STATUSES:
         return AccountSuspended()
     if _is_foreign(holder, caller_id):
-        if not await _claim(tx, holder.user_id, proof.target):
+        if not await _claim(tx, holder.user_id, verified.target):
             return BadCode()
-        if proof.purpose == "sign_up" and said.password_hash is not None:  # it came with this very code
-            await users.set_password_hash(tx, holder.user_id, said.password_hash)
+        if verified.purpose == "sign_up" and details.password_hash is not None:  # it came with this very code
+            await users.set_password_hash(tx, holder.user_id, details.password_hash)
     elif not holder.verified:
-        await mark_verified(tx, holder.user_id, proof.target)
+        await mark_verified(tx, holder.user_id, verified.target)
     return holder.user_id
 
 
@@ -67,10 +71,10 @@ async def _claim(tx: Tx, user_id: str, target: Target) -> bool:
 
     False, and nothing happens, where `void_what_came_before` refuses.
     """
-    if await void_what_came_before(tx, user_id) is None:
+    if await revoke_unverified_access(tx, user_id) is None:
         return False
     await mark_verified(tx, user_id, target)
-    await otp.tell_user(tx, user_id, "account_claimed")
+    await otp.notify_user(tx, user_id, "account_claimed")
     return True
 
 
@@ -84,7 +88,7 @@ async def verify(tx: Tx, user_id: str, target: Target, caller_id: str | None, re
     holder = await holder_of(tx, target)
     if holder is None or holder.user_id != user_id:
         raise refusal
-    if holder.status not in MAY_ENTER:
+    if holder.status not in SIGN_IN_STATUSES:
         raise AccountSuspended
     if holder.verified:
         return None
@@ -97,21 +101,23 @@ async def verify(tx: Tx, user_id: str, target: Target, caller_id: str | None, re
     return await otp.make_token(tx, "reset_password", user_id, target) if had_password else None
 
 
-async def is_proved(tx: Tx, user_id: str) -> bool:
+async def has_verified_owner(tx: Tx, user_id: str) -> bool:
     """Whether anybody has shown that something by which the account is entered is theirs."""
     verified = select(Identifier.id).where(Identifier.user_id == user_id, Identifier.verified_at.is_not(None))
     linked = select(ExternalAccount.user_id).where(ExternalAccount.user_id == user_id)
     return bool((await tx.execute(select(or_(verified.exists(), linked.exists())))).scalar_one())
 
 
-async def void_what_came_before(tx: Tx, user_id: str) -> Ended | None:
+async def revoke_unverified_access(tx: Tx, user_id: str) -> RevokedAccess | None:
     """Let only the one who proves something now into an account that nobody has proved to be theirs.
 
     Whoever signed up with this address need not own it: their password, sessions, keys, passkeys and factors end here.
     The answer is what ended; None, and nothing happens, for staff and where somebody else has proved.
     """
     role = (await tx.execute(select(User.role).where(User.id == user_id))).scalar_one()
-    if role != "user" or await is_proved(tx, user_id):  # nobody becomes staff by an address that staff only typed
+    if role != "user" or await has_verified_owner(
+        tx, user_id
+    ):  # nobody becomes staff by an address that staff only typed
         return None
     await tx.execute(update(User).where(User.id == user_id).values(password_hash=None, updated_at=clock.now()))
     await tx.execute(delete(Device).where(Device.user_id == user_id))
@@ -119,7 +125,7 @@ async def void_what_came_before(tx: Tx, user_id: str) -> Ended | None:
     await tx.execute(delete(ExternalAccount).where(ExternalAccount.user_id == user_id))
     await tx.execute(delete(OidcFlow).where(or_(OidcFlow.user_id == user_id, OidcFlow.link_user_id == user_id)))
     await mfa.remove_factors(tx, user_id)
-    return await end_access(tx, user_id, with_keys=True)
+    return await revoke_access(tx, user_id, with_keys=True)
 
 
 async def add(tx: Tx, user_id: str, target: Target) -> Identifier | Problem:
@@ -143,13 +149,13 @@ async def add(tx: Tx, user_id: str, target: Target) -> Identifier | Problem:
         if (await tx.execute(statement)).first() is None:
             return IdentifierTaken()
         await claim_signup_bonus(tx, user_id, target, verified=True)
-        await otp.tell_user(tx, user_id, "identifier_added", but=target, identifier=target.value)
+        await otp.notify_user(tx, user_id, "identifier_added", but=target, identifier=target.value)
     found = select(Identifier).where(Identifier.kind == target.kind, Identifier.value == target.value)
     return (await tx.execute(found)).scalar_one()
 
 
 async def remove(tx: Tx, user_id: str, identifier_id: str) -> None:
-    """Take an identifier away from a user. Raises IdentifierNotFound, LastWayIn."""
+    """Take an identifier away from a user. Raises IdentifierNotFound, LastCredential."""
     gone = (
         await tx.execute(
             delete(Identifier)
@@ -159,9 +165,9 @@ async def remove(tx: Tx, user_id: str, identifier_id: str) -> None:
     ).one_or_none()
     if gone is None:
         raise IdentifierNotFound
-    await keep_a_way_in(tx, user_id)
+    await require_remaining_credential(tx, user_id)
     target = Target(gone.kind, gone.value)
     for purpose in ("verify", "reset_password"):
         await otp.cancel_links(tx, user_id, purpose, target)
     if gone.verified_at is not None:
-        await otp.tell_target(tx, target, "identifier_removed", user_id=user_id, identifier=target.value)
+        await otp.notify_target(tx, target, "identifier_removed", user_id=user_id, identifier=target.value)

@@ -15,7 +15,7 @@ from sqlalchemy import or_, select
 
 from hortus.accounts.principals import ACCESS_CHANGED, Principal, digest_of_name
 from hortus.accounts.tables import Session, User
-from hortus.auth.api_keys.ip_allowlist import network_of
+from hortus.auth.api_keys.ip_allowlist import parse_network
 from hortus.auth.tables import ApiKey, ApiKeySecret
 from hortus.core import clock
 from hortus.core.background import alongside
@@ -109,7 +109,7 @@ async def _with_access(tx: Tx, readers: Collection[Principal]) -> set[Principal]
             .where(User.status == "active")
         )
         for digest, role, scopes, addresses in await tx.execute(keys):
-            networks = tuple(network_of(text) for text in addresses) if addresses is not None else None
+            networks = tuple(parse_network(text) for text in addresses) if addresses is not None else None
             found.add((digest, role, frozenset(scopes), networks))
     return {each for each in readers if _access(each) in found}
 

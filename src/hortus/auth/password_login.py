@@ -7,28 +7,30 @@ from fastapi import Request
 
 from hortus.accounts import devices, users
 from hortus.accounts.errors import AccountSuspended
-from hortus.accounts.tables import MAY_ENTER
+from hortus.accounts.tables import SIGN_IN_STATUSES
 from hortus.auth import throttle
 from hortus.auth.device_cookie import DeviceCookie
 from hortus.auth.errors import BadCredentials
 from hortus.auth.passwords import PasswordPool
-from hortus.auth.throttle import Lane, Throttle
+from hortus.auth.throttle import Bucket, Throttle
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
 from hortus.core.web.deps import network_of
 
 
 @dataclass(frozen=True, slots=True)
-class Proved:
+class VerifiedPassword:
     """A password that was good a moment ago."""
 
     user_id: str
     stored: str
     fresh: str | None
-    lanes: Sequence[Lane]
+    buckets: Sequence[Bucket]
 
 
-async def prove(request: Request, resources: Resources, kind: str, value: str, password: str) -> Proved:
+async def verify_password(
+    request: Request, resources: Resources, kind: str, value: str, password: str
+) -> VerifiedPassword:
     """Check the password of the account behind an identifier. Opens and closes its own transactions.
 
     Raises RateLimited after too many wrong tries, BadCredentials, AccountSuspended.
@@ -37,25 +39,25 @@ async def prove(request: Request, resources: Resources, kind: str, value: str, p
     async with database.snapshot() as tx:
         found = await users.find_for_login(tx, kind, value)
         user_id, stored, status = found or ("", None, "active")
-        known = await devices.recognise(tx, user_id, resources.get(DeviceCookie).read(request), network)
-    lanes = resources.get(Throttle).of_sign_in(f"{kind} {value}", network, known)
-    if lanes:
+        known = await devices.match_device(tx, user_id, resources.get(DeviceCookie).read(request), network)
+    buckets = resources.get(Throttle).of_sign_in(f"{kind} {value}", network, known)
+    if buckets:
         async with database.transaction() as tx:
-            await throttle.take(tx, lanes)
+            await throttle.consume(tx, buckets)
     good, fresh = await resources.get(PasswordPool).verify(password, stored)
     if not good or stored is None:
         raise BadCredentials
-    if status not in MAY_ENTER:
+    if status not in SIGN_IN_STATUSES:
         raise AccountSuspended
-    return Proved(user_id, stored, fresh, lanes)
+    return VerifiedPassword(user_id, stored, fresh, buckets)
 
 
-async def settle(tx: Tx, proved: Proved) -> None:
+async def complete(tx: Tx, verified: VerifiedPassword) -> None:
     """Say this in the transaction that opens the session: the try is taken back and an old hash replaced.
 
     Raises BadCredentials when the password was changed since it was looked at: whoever changed it has just
     ended every session, and this one must not slip in behind.
     """
-    if not await users.keep_password_hash(tx, proved.user_id, proved.stored, proved.fresh):
+    if not await users.keep_password_hash(tx, verified.user_id, verified.stored, verified.fresh):
         raise BadCredentials
-    await throttle.take_back(tx, proved.lanes)
+    await throttle.refund(tx, verified.buckets)

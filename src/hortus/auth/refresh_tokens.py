@@ -15,7 +15,7 @@ from hortus.accounts.sessions import add_refresh_token, revoke
 from hortus.accounts.tables import RefreshToken, Session, User
 from hortus.accounts.user_agent import device_name
 from hortus.auth.errors import BadRefreshToken, RefreshReused
-from hortus.auth.otp import moment, tell_user
+from hortus.auth.otp import message_time, notify_user
 from hortus.core import clock
 from hortus.core.db import Tx
 from hortus.core.errors import Problem
@@ -25,7 +25,7 @@ GRACE = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
-class Refreshed:
+class TokenRotation:
     """The next pair of a session: its refresh token, and the moment from which its access token is good."""
 
     user_id: str
@@ -50,7 +50,7 @@ _STATE = (
 
 async def refresh(
     tx: Tx, refresh_token: str, *, keys: Sequence[bytes], lasts: timedelta, address: str
-) -> Refreshed | Problem:
+) -> TokenRotation | Problem:
     """The successor of a refresh token, or the refusal.
 
     However often and however parallel one token comes within the grace, it has one successor, which is
@@ -76,13 +76,13 @@ async def refresh(
         renewed = renewed.values(last_used_at=now, expires_at=now + lasts, address=address[:64])
         await tx.execute(renewed)
         successor = await add_refresh_token(tx, found.session_id, _next_token(keys[0], refresh_token, found.session_id))
-        return Refreshed(found.user_id, found.session_id, successor, now)
+        return TokenRotation(found.user_id, found.session_id, successor, now)
     return await _again(tx, refresh_token, found.user_id, found.session_id, keys)
 
 
 async def _again(
     tx: Tx, refresh_token: str, user_id: str, session_id: str, keys: Sequence[bytes]
-) -> Refreshed | Problem:
+) -> TokenRotation | Problem:
     """The answer to a token that was used before: its successor within the grace, the end of its session after."""
     query = select(RefreshToken.used_at).where(RefreshToken.digest == digest_of(refresh_token))
     used_at = (await tx.execute(query)).scalar_one()
@@ -90,9 +90,9 @@ async def _again(
         made = {digest_of(secret): secret for secret in (_next_token(key, refresh_token, session_id) for key in keys)}
         kept = (await tx.execute(select(RefreshToken.digest).where(RefreshToken.digest.in_(made)))).scalars().first()
         if kept is not None:
-            return Refreshed(user_id, session_id, made[kept], used_at)
+            return TokenRotation(user_id, session_id, made[kept], used_at)
     with contextlib.suppress(SessionNotFound):  # somebody else noticed too
         await revoke(tx, user_id, session_id)
         agent = (await tx.execute(select(Session.device).where(Session.id == session_id))).scalar_one()
-        await tell_user(tx, user_id, "session_reused", device=device_name(agent), time=moment())
+        await notify_user(tx, user_id, "session_reused", device=device_name(agent), time=message_time())
     return RefreshReused()

@@ -52,7 +52,7 @@ class ReauthenticateIn(Body):
     password: Password
 
 
-class ProvedOut(BaseModel):
+class ReauthenticatedOut(BaseModel):
     """When and how the session last proved who holds it."""
 
     authenticated_at: Time

@@ -11,7 +11,7 @@ from hortus.core.db import Tx
 LANGUAGE = "en"
 
 
-async def tell_new_sign_in(tx: Tx, user_id: str, *, device: str, address: str, at: datetime) -> None:
+async def notify_new_sign_in(tx: Tx, user_id: str, *, device: str, address: str, at: datetime) -> None:
     """Write to the main address of a user that a device signed in that was not seen before.
 
     A verified address is preferred. Whoever has none and a verified number gets a text message.
@@ -30,4 +30,4 @@ async def tell_new_sign_in(tx: Tx, user_id: str, *, device: str, address: str, a
     values["name"] = to.name
     if to.kind == "email" or to.verified_at is not None:
         target = otp.Target(to.kind, to.value)
-        await otp.tell_target(tx, target, "new_sign_in", user_id=user_id, language=LANGUAGE, **values)
+        await otp.notify_target(tx, target, "new_sign_in", user_id=user_id, language=LANGUAGE, **values)

@@ -63,7 +63,7 @@ def end(connection: HTTPConnection) -> None:
             cookies.drop(connection, name)
 
 
-def signed_out(connection: HTTPConnection) -> None:
+def clear_session_cookies(connection: HTTPConnection) -> None:
     """Let the browser forget the session, and what it kept of this origin for whoever was signed in."""
     end(connection)
     # Not its cookies: the one that names the device tells a known one from a new one.

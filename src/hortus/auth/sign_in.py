@@ -12,7 +12,7 @@ from hortus.auth import mfa, passkeys, session_cookies
 from hortus.auth.access_tokens import AccessTokens
 from hortus.auth.device_cookie import DeviceCookie
 from hortus.auth.schemas import SecondFactorOut, TokensOut, UserOut
-from hortus.auth.security_emails import tell_new_sign_in
+from hortus.auth.security_emails import notify_new_sign_in
 from hortus.core import clock
 from hortus.core.db import Tx
 from hortus.core.resources import Resources
@@ -54,10 +54,12 @@ async def complete_sign_in(
     await reopen(tx, user_id)
     agent, address = request.headers.get("user-agent", "unknown"), client_ip_of(request)
     cookie, name = resources.get(DeviceCookie), device_name(agent)
-    seen = await devices.remember(tx, user_id, device_id=cookie.read(request), name=name, network=network_of(request))
+    seen = await devices.remember_device(
+        tx, user_id, device_id=cookie.read(request), name=name, network=network_of(request)
+    )
     tx.after_commit(lambda: cookie.put(request, seen.device_id))
     if seen.surprising:
-        await tell_new_sign_in(tx, user_id, device=name, address=address, at=clock.now())
+        await notify_new_sign_in(tx, user_id, device=name, address=address, at=clock.now())
     session_id, refresh_token = await sessions.open_session(
         tx,
         user_id,

@@ -17,7 +17,7 @@ RECENT = timedelta(minutes=10)
 SECOND_FACTOR = "Prove your second factor (POST /api/auth/totp/reauthenticate, or use a passkey), then try again."
 
 
-async def recently_authenticated(tx: Tx, caller: Principal, within: timedelta = RECENT) -> None:
+async def require_recent_authentication(tx: Tx, caller: Principal, within: timedelta = RECENT) -> None:
     """Raise ReauthenticationRequired unless the caller's session proved itself within that time, and with two
     factors where the account has a second: a session from before it was set up has to catch up.
 
@@ -35,7 +35,7 @@ async def recently_authenticated(tx: Tx, caller: Principal, within: timedelta = 
         raise ReauthenticationRequired(within_seconds=seconds)
 
 
-async def authenticated_again(tx: Tx, caller: Principal, method: str) -> datetime:
+async def mark_reauthenticated(tx: Tx, caller: Principal, method: str) -> datetime:
     """Note that the session has just proved itself by `method` (`password`, `totp`, `passkey`, `otp`); when.
 
     Whoever calls this has checked the proof. Raises SessionNotFound when the session has ended meanwhile.
@@ -52,7 +52,7 @@ async def authenticated_again(tx: Tx, caller: Principal, method: str) -> datetim
     return now
 
 
-async def two_factors_proved(tx: Tx, caller: Principal) -> None:
+async def mark_two_factors(tx: Tx, caller: Principal) -> None:
     """Note that two factors were proved on the caller's session. Whoever calls this has checked them."""
     await tx.execute(update(Session).where(Session.id == caller.session_id).values(two_factors=True))
     sessions_changed(tx, caller.session_id)

@@ -262,10 +262,10 @@ class ApiKeySecret(Base):
     expires_at: Mapped[datetime | None]
 
 
-class SignInLane(Base):
+class LoginThrottleBucket(Base):
     """Failed proofs of one kind from one side, by a keyed digest of both. `next_at` is when another may be tried."""
 
-    __tablename__ = "sign_in_lanes"
+    __tablename__ = "login_throttle_buckets"
     __table_args__ = (Index(None, "updated_at"),)
 
     key: Mapped[str] = mapped_column(String(64), primary_key=True)

@@ -104,7 +104,7 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
             accounts.ProfileExtensions(quotas.plan_name, partial(usage_of, settings=settings)),
             routing.load(settings.catalog_path),
             routing.OfferHealth(),
-            auth.KeyUses(database),
+            auth.KeyUseRecorder(database),
         )
         if redis is not None:
             resources.add(redis)
@@ -146,7 +146,7 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
             ):
                 inventory.note()
                 yield resources
-            await resources.get(auth.KeyUses).close()
+            await resources.get(auth.KeyUseRecorder).close()
 
 
 @asynccontextmanager
@@ -167,7 +167,7 @@ def _add_messages(resources: Resources, configuration: Configuration, database: 
     issuers = auth.OidcProviders(configurations.issuers(), http)
     issuers.carry(database)
     resources.add(issuers)
-    codes, which = auth.Codes(settings, configuration.get(auth.CodeSettings)), senders.which(resources)
+    codes, which = auth.OtpHasher(settings, configuration.get(auth.OtpSettings)), senders.which(resources)
     codes.carry(database)
     resources.add(codes)
     keys = settings.keys_for("one-time codes")
@@ -187,10 +187,10 @@ async def _compare_settings(settings: Settings, database: Database, role: Role) 
 
 def _connect_signals() -> None:
     """Let packages react to what happens in others; again is fine."""
-    accounts.staff_made.connect(_log_staff)
+    accounts.staff_created.connect(_log_staff)
     accounts.signup_bonus_due.connect(_grant_signup_bonus)
-    auth.role_given_by_issuer.connect(_log_role)
-    accounts.consent_said.connect(privacy.note_consent)
+    auth.role_granted_by_issuer.connect(_log_role)
+    accounts.consent_changed.connect(privacy.record_consent)
     accounts.account_reopened.connect(privacy.note_reopened)
     business_metrics.connect()
     billing_tasks.connect_signals()
@@ -275,7 +275,7 @@ async def _grant_signup_bonus(tx: Tx, user_id: str) -> None:
     await ledger.grant_signup_bonus(tx, user_id)
 
 
-async def _log_role(tx: Tx, given: auth.RoleGiven) -> None:
+async def _log_role(tx: Tx, given: auth.RoleGrant) -> None:
     """By the claim of an issuer that the operator has configured for that."""
     details = {"role": given.role, "issuer": given.issuer}
     await admin.record(tx, admin.Actor(None, "issuer"), "user.role_by_issuer", ("user", given.user_id), details)

@@ -34,7 +34,7 @@ async def sweep(resources: Resources, _task: tasks.ClaimedTask) -> None:
         queue.sweep_tasks,
         auth.sweep_challenges,
         auth.sweep_passkey_challenges,
-        auth.sweep_lanes,
+        auth.sweep_buckets,
         accounts.sweep_devices,
         auth.sweep_codes,
         auth.sweep_oidc_flows,

@@ -84,7 +84,7 @@ class StartupBanner:
         """Print the addresses, the configuration and, on the first run, how to become administrator."""
         base = f"http://{self._settings.host}:{port}"
         async with self.resources.get(Database).transaction() as tx:
-            setup = await accounts.offer_setup(tx)
+            setup = await accounts.create_setup_token(tx)
         self._line(f"\n[bold]Hortus is up[/bold] at {base}")
         self._line(f"  try it     {base}/docs   or   hortus demo --url {base}")
         self._line(f"  data       {self._settings.data_dir.resolve()}")

@@ -42,7 +42,7 @@ def groups() -> tuple[type[SettingsGroup], ...]:
     return (
         Settings,
         auth.BreachSettings,
-        auth.CodeSettings,
+        auth.OtpSettings,
         quotas.PlanSettings,
         billing.BillingSettings,
         invoicing.InvoiceSettings,

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, Response
 
 from hortus import files
 from hortus.accounts import Principal, change_consent
-from hortus.auth import Caller, RecentCaller, limited_caller, signed_out
+from hortus.auth import Caller, RecentCaller, clear_session_cookies, limited_caller
 from hortus.core import clock
 from hortus.core.db import Database, Tx
 from hortus.core.db.paging import Page
@@ -148,5 +148,5 @@ async def download_data_export(
 async def delete_me(request: Request, caller: RecentCaller, resources: AllResources, tx: WriteTx) -> DeletionOut:
     """Close the account at once and erase it after the grace time. Signing in before then keeps it."""
     wish = await deletion.delete_account(tx, resources, caller.user_id)
-    tx.after_commit(lambda: signed_out(request))
+    tx.after_commit(lambda: clear_session_cookies(request))
     return DeletionOut(deleted_at=wish.fetched_at, erase_at=wish.erase_at)

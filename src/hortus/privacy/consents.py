@@ -32,7 +32,7 @@ def current_versions(tx: Tx) -> dict[str, str]:
     return {"terms": rules.terms_version, "marketing": rules.marketing_consent_version}
 
 
-async def note_consent(tx: Tx, said: accounts.Consent) -> None:
+async def record_consent(tx: Tx, said: accounts.ConsentChange) -> None:
     """Add to the record, in the transaction in which it was said."""
     row = {
         "id": ids.new(),

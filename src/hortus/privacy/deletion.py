@@ -40,7 +40,7 @@ async def delete_account(tx: Tx, resources: Resources, user_id: str) -> AccountD
         await _end_subscription_later(tx, user_id)
     page = resources.get(Settings).frontend_base_url.rstrip("/")
     link = f"{page}/login" if page and days else None
-    await auth.tell_user(tx, user_id, "account_deleted", erased_on=f"{wish['erase_at']:%d %B %Y}", link=link)
+    await auth.notify_user(tx, user_id, "account_deleted", erased_on=f"{wish['erase_at']:%d %B %Y}", link=link)
     if not days:
         await _erase_soon(tx, user_id)
     return (await tx.execute(select(AccountDeletion).where(AccountDeletion.id == wish["id"]))).scalar_one()

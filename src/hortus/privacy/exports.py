@@ -99,7 +99,7 @@ async def _build(resources: Resources, task: tasks.ClaimedTask) -> None:
             page = resources.get(Settings).frontend_base_url.rstrip("/")
             link = f"{page}/account/privacy" if page else None
             until = f"{row.expires_at:%d %B %Y}"
-            await auth.tell_user(tx, row.user_id, "data_export_ready", expires_on=until, link=link)
+            await auth.notify_user(tx, row.user_id, "data_export_ready", expires_on=until, link=link)
     if not done:  # the account was erased meanwhile
         await storage.delete(key_of(export_id))
 

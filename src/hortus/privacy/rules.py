@@ -166,7 +166,7 @@ OTHERS: dict[str, str] = {
     "sandbox_events": "a vendor's own records, which name nobody",
     "sandbox_objects": "a vendor's own records, which name nobody",
     "setup_tokens": "the way in of the first administrator, who is nobody yet",
-    "sign_in_lanes": "keyed digests, gone after an hour without a try",
+    "login_throttle_buckets": "keyed digests, gone after an hour without a try",
     "task_schedules": "the clock",
     "task_workers": "processes",
     "gateway_prices": "what is sold",

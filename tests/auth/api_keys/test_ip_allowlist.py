@@ -2,7 +2,7 @@
 
 import pytest
 
-from hortus.auth.api_keys.ip_allowlist import is_within, network_of
+from hortus.auth.api_keys.ip_allowlist import is_within, parse_network
 
 
 @pytest.mark.parametrize(
@@ -24,10 +24,10 @@ from hortus.auth.api_keys.ip_allowlist import is_within, network_of
     ],
 )
 def test_an_address_lies_in_a_network(address: str, network: str, within: bool):
-    assert is_within(address, [network_of(network)]) is within
+    assert is_within(address, [parse_network(network)]) is within
 
 
 @pytest.mark.parametrize("text", ["", "x", "192.0.2.0/33", "300.1.1.1", "192.0.2.0/24/8", "2001:db8::/129"])
 def test_what_is_no_network_is_refused(text: str):
     with pytest.raises(ValueError, match=r".*"):
-        network_of(text)
+        parse_network(text)

@@ -176,7 +176,7 @@ async def test_the_last_way_in_stays_however_many_removals_race(hortus: Hortus, 
     assert len(listed) == 5
     answers = await asyncio.gather(*(browser.client.delete(f"/api/user/external-accounts/{each}") for each in listed))
     assert sorted(answer.status_code for answer in answers) == [204] * 4 + [409]
-    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"last_way_in"}
+    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"last_credential"}
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

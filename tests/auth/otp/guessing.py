@@ -70,7 +70,7 @@ class Attacked:
     async def enter(self, address: str, deadline: float) -> tuple[float, str]:
         """Ask as soon as one may, read the mail, sign in. How long it took to get the code, and the code."""
         began, before = time.monotonic(), len(self.codes())
-        while wait := await self.ask(address):
+        while wait := await self.request_otp(address):
             if time.monotonic() + wait - began > deadline:
                 raise RuntimeError(f"the owner would wait {wait} s more")
             await asyncio.sleep(wait)
@@ -104,7 +104,7 @@ async def keep_asking(server: Attacked, stop: asyncio.Event) -> None:
     for number in itertools.count():
         if stop.is_set():
             return
-        await server.ask(server.stranger(number))
+        await server.request_otp(server.stranger(number))
         await asyncio.sleep(1)
 
 

@@ -4,8 +4,8 @@ from tests.auth.otp.conftest import Post
 from tests.auth.otp.test_resets import ADDRESS, NEW, later
 from tests.serving import PASSWORD, Hortus
 
-from hortus.auth.passkeys.service import keep_passkey
-from hortus.auth.passkeys.webauthn import NewKey
+from hortus.auth.passkeys.service import add_passkey
+from hortus.auth.passkeys.webauthn import NewPasskey
 
 WHY = {"reason": "A test wants it"}
 
@@ -65,8 +65,8 @@ async def test_a_new_password_and_a_removed_passkey_are_told(hortus: Hortus, pos
     assert changed.status_code == 200
     assert "password" in await post.arrived(ADDRESS, 2)
     async with hortus.database.transaction() as tx:
-        key = NewKey(credential_id="abc", public_key=b"k", sign_count=0, backed_up=False)
-        made = await keep_passkey(tx, client.tokens["user"]["id"], key, "Phone")
+        key = NewPasskey(credential_id="abc", public_key=b"k", sign_count=0, backed_up=False)
+        made = await add_passkey(tx, client.tokens["user"]["id"], key, "Phone")
         passkey_id = made.id
     assert (await client.delete(f"/api/auth/passkey/{passkey_id}")).status_code == 204
     assert "passkey was removed" in await post.arrived(ADDRESS, 3)

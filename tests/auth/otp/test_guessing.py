@@ -9,7 +9,7 @@ from tests.serving import Hortus, serve
 
 from hortus import auth, senders
 from hortus.auth import otp
-from hortus.auth.otp import Asked, Target, attempts
+from hortus.auth.otp import OtpRequest, Target, attempts
 from hortus.auth.otp.delivery import write_code
 from hortus.auth.tables import OneTimeCode
 from hortus.core.db import Database
@@ -44,7 +44,7 @@ async def test_the_target_is_told_and_its_owner_gets_in(hortus: Hortus, post: Po
 async def test_a_day_of_guessing_makes_codes_longer_and_locks_nobody_out(database: Database, tmp_path, monkeypatch):
     """A script that never sleeps: every code it may have, every try it has, from addresses without number."""
     settings = Settings(data_dir=tmp_path, secret_key="k" * 40)
-    desk = auth.Codes(settings, auth.CodeSettings())
+    hasher = auth.OtpHasher(settings, auth.OtpSettings())
     async with Http() as http:
         senders.choose(settings, http).outbox.carry(database)
         short = long = 0
@@ -52,19 +52,19 @@ async def test_a_day_of_guessing_makes_codes_longer_and_locks_nobody_out(databas
             locked = 0
             for step in range(24 * 5):
                 clock.shift(720)
-                wish = Asked("sign_in", TARGET, f"10.0.{step}.1", "en")
+                wish = OtpRequest("sign_in", TARGET, f"10.0.{step}.1", "en")
                 async with database.transaction() as tx:
-                    await otp.ask(tx, desk, wish)
+                    await otp.request_otp(tx, hasher, wish)
                     request = (await tx.execute(select(OneTimeCode.id))).scalar_one()
                     digits = attempts.digits_after(
-                        await attempts.wrong_today(tx, desk.target_digest(TARGET)), desk.rules.long_codes_after
+                        await attempts.wrong_today(tx, hasher.target_digest(TARGET)), hasher.rules.long_codes_after
                     )
-                    await write_code(tx, desk, request)
+                    await write_code(tx, hasher, request)
                 checked = attempts.TRIES
                 for number in range(7):
                     try:
                         async with database.transaction() as tx:
-                            assert await otp.try_code(tx, desk, wish, f"{number:0{digits}}") is None
+                            assert await otp.check_otp(tx, hasher, wish, f"{number:0{digits}}") is None
                     except RateLimited:  # twenty in any hour, however many codes were sent
                         checked, locked = 0, locked + 1
                         break
@@ -74,22 +74,22 @@ async def test_a_day_of_guessing_makes_codes_longer_and_locks_nobody_out(databas
                     long += checked
             assert locked >= 20
             # The chance of a day is some 55 in a million, and next to nothing more from the long ones.
-            assert short <= 2 * (desk.rules.long_codes_after + attempts.TRIES)  # the day turned once
+            assert short <= 2 * (hasher.rules.long_codes_after + attempts.TRIES)  # the day turned once
             assert long > short
             clock.shift(3600)
-            owner = Asked("sign_in", TARGET, "192.0.2.7", "en")
+            owner = OtpRequest("sign_in", TARGET, "192.0.2.7", "en")
             known = "0" * 9 + "7"
             async with database.transaction() as tx:
-                await otp.ask(tx, desk, owner)
+                await otp.request_otp(tx, hasher, owner)
                 row = (await tx.execute(select(OneTimeCode))).scalar_one()
-                row.digest = desk.code_digest("sign_in", TARGET, row.id, known)
+                row.digest = hasher.code_digest("sign_in", TARGET, row.id, known)
                 await tx.flush()
             async with database.transaction() as tx:  # guesses from elsewhere leave the owner their tries
-                stranger = Asked("sign_in", TARGET, "10.9.9.9", "en")
+                stranger = OtpRequest("sign_in", TARGET, "10.9.9.9", "en")
                 for number in range(9):
-                    assert await otp.try_code(tx, desk, stranger, f"{number:06}") is None
+                    assert await otp.check_otp(tx, hasher, stranger, f"{number:06}") is None
             async with database.transaction() as tx:
-                assert await otp.try_code(tx, desk, owner, known) is not None
+                assert await otp.check_otp(tx, hasher, owner, known) is not None
 
 
 async def test_the_pause_grows_but_never_beyond_ten_minutes():
@@ -118,8 +118,8 @@ async def test_caps_hold_by_address_and_by_country(database_url: str, tmp_path, 
 
 
 def test_a_refusal_says_how_long_to_wait():
-    from hortus.auth.otp.send_limits import refused
+    from hortus.auth.otp.send_limits import rate_limited
 
-    problem = refused("codes_per_target", 0.2)
+    problem = rate_limited("codes_per_target", 0.2)
     assert isinstance(problem, RateLimited)
     assert problem.headers == {"Retry-After": "1"}

@@ -47,7 +47,7 @@ async def test_the_last_way_in_stays_however_many_removals_race(hortus: Hortus, 
     left = (await client.get("/user/identifiers")).json()["items"]
     assert len(left) == 1
     last = await client.delete(f"/user/identifiers/{left[0]['id']}")
-    assert (last.status_code, last.json()["code"]) == (409, "last_way_in")
+    assert (last.status_code, last.json()["code"]) == (409, "last_credential")
 
 
 async def test_what_somebody_else_proved_is_not_taken_and_what_they_only_said_is(hortus: Hortus, post: Post):

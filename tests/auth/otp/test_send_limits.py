@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 
 from hortus import auth, senders
 from hortus.auth import otp
-from hortus.auth.otp import Asked, Target
+from hortus.auth.otp import OtpRequest, Target
 from hortus.auth.tables import OneTimeCode
 from hortus.core.db import Database
 from hortus.core.errors import Invalid, RateLimited
@@ -21,52 +21,56 @@ PURPOSES = ("sign_in", "reset_password", "link")
 
 
 @pytest.fixture
-def desk(tmp_path, monkeypatch: pytest.MonkeyPatch) -> auth.Codes:
-    return auth.Codes(Settings(data_dir=tmp_path, secret_key="k" * 40), auth.CodeSettings())
+def hasher(tmp_path, monkeypatch: pytest.MonkeyPatch) -> auth.OtpHasher:
+    return auth.OtpHasher(Settings(data_dir=tmp_path, secret_key="k" * 40), auth.OtpSettings())
 
 
-async def ask(database: Database, desk: auth.Codes, target: Target, purpose="sign_in", address="192.0.2.1") -> str:
+async def ask(
+    database: Database, hasher: auth.OtpHasher, target: Target, purpose="sign_in", address="192.0.2.1"
+) -> str:
     """`sent`, or the name of the limit that was met."""
     try:
         async with database.transaction() as tx:
-            await otp.ask(tx, desk, Asked(purpose, target, address, "en", "u" * 36 if purpose == "link" else ""))
+            await otp.request_otp(
+                tx, hasher, OtpRequest(purpose, target, address, "en", "u" * 36 if purpose == "link" else "")
+            )
     except RateLimited as refusal:
         return str(refusal.extra["limit"])
     return "sent"
 
 
-async def test_any_hour_holds_five_codes_for_a_target_whatever_they_are_for(database: Database, desk: auth.Codes):
+async def test_any_hour_holds_five_codes_for_a_target_whatever_they_are_for(database: Database, hasher: auth.OtpHasher):
     sent: list[float] = []
     with time_machine.travel(1_800_000_000, tick=False) as clock:
         for minute in range(3 * 60):
-            if await ask(database, desk, TARGET, PURPOSES[minute % 3], f"192.0.2.{minute}") == "sent":
+            if await ask(database, hasher, TARGET, PURPOSES[minute % 3], f"192.0.2.{minute}") == "sent":
                 sent.append(minute)
             clock.shift(60)
     assert len(sent) == 15
     assert all(later - first >= 60 for first, later in zip(sent, sent[5:], strict=False)), sent
 
 
-async def test_all_spellings_of_a_mailbox_count_as_one(database: Database, desk: auth.Codes):
+async def test_all_spellings_of_a_mailbox_count_as_one(database: Database, hasher: auth.OtpHasher):
     spellings = [Target("email", f"as.ha+{number}@gmail.com") for number in range(7)]
-    answers = [await ask(database, desk, target, address=f"192.0.2.{n}") for n, target in enumerate(spellings)]
+    answers = [await ask(database, hasher, target, address=f"192.0.2.{n}") for n, target in enumerate(spellings)]
     assert answers == ["sent"] * 5 + ["codes_per_target"] * 2
 
 
-async def test_any_hour_holds_twenty_checked_codes_for_a_target(database: Database, desk: auth.Codes):
+async def test_any_hour_holds_twenty_checked_codes_for_a_target(database: Database, hasher: auth.OtpHasher):
     checked, moments, limits = 0, [], set()
     with time_machine.travel(1_800_000_000, tick=False) as clock:
         for step in range(30):  # every six minutes, two hours and a half
             purpose = PURPOSES[step % 3]
-            await ask(database, desk, TARGET, purpose, f"192.0.2.{step}")
+            await ask(database, hasher, TARGET, purpose, f"192.0.2.{step}")
             for number in range(5):
                 subject = "u" * 36 if purpose == "link" else ""
                 async with database.snapshot() as tx:
                     query = select(OneTimeCode.tries).where(OneTimeCode.purpose == purpose)
                     before = (await tx.execute(query)).scalar_one_or_none()
-                wish = Asked(purpose, TARGET, f"192.0.2.{step}", "en", subject)
+                wish = OtpRequest(purpose, TARGET, f"192.0.2.{step}", "en", subject)
                 try:
                     async with database.transaction() as tx:
-                        assert await otp.try_code(tx, desk, wish, f"{number:06}") is None
+                        assert await otp.check_otp(tx, hasher, wish, f"{number:06}") is None
                         after = (await tx.execute(query)).scalar_one_or_none()
                 except RateLimited as refusal:
                     limits.add(refusal.extra["limit"])
@@ -85,25 +89,25 @@ async def test_an_address_a_country_and_a_day_have_their_caps(database: Database
     monkeypatch.setenv("CODES_PER_DAY", "5")
     monkeypatch.setenv("MAIL_CODES_PER_DAY", "4")
     settings = Settings(data_dir=tmp_path, secret_key="k" * 40, rate_limits_enabled=True)
-    desk = auth.Codes(settings, auth.CodeSettings())
+    hasher = auth.OtpHasher(settings, auth.OtpSettings())
     morning = datetime(2027, 3, 1, 0, 30, tzinfo=UTC)
     with time_machine.travel(morning, tick=False) as clock:
-        mails = [await ask(database, desk, Target("email", f"a{n}@example.com")) for n in range(5)]
+        mails = [await ask(database, hasher, Target("email", f"a{n}@example.com")) for n in range(5)]
         assert mails == ["sent"] * 4 + ["mail_codes_per_day"]
-        india = [await ask(database, desk, Target("mobile", f"+9198123456{n:02}"), address="a") for n in range(4)]
+        india = [await ask(database, hasher, Target("mobile", f"+9198123456{n:02}"), address="a") for n in range(4)]
         assert india == ["sent"] * 3 + ["codes_per_country"]
-        usa = [await ask(database, desk, Target("mobile", f"+1415555267{n}"), address="b") for n in range(3)]
+        usa = [await ask(database, hasher, Target("mobile", f"+1415555267{n}"), address="b") for n in range(3)]
         assert usa == ["sent"] * 2 + ["codes_per_day"]
         clock.move_to(datetime(2027, 3, 1, 23, 59, 50, tzinfo=UTC))
-        assert await ask(database, desk, Target("mobile", "+919812345699"), address="c") == "codes_per_country"
+        assert await ask(database, hasher, Target("mobile", "+919812345699"), address="c") == "codes_per_country"
         clock.move_to(datetime(2027, 3, 2, 0, 0, 1, tzinfo=UTC))
-        assert await ask(database, desk, Target("mobile", "+919812345699"), address="c") == "sent"
+        assert await ask(database, hasher, Target("mobile", "+919812345699"), address="c") == "sent"
 
 
-async def test_twenty_codes_an_hour_go_out_for_one_address(database: Database, desk: auth.Codes):
-    answers = [await ask(database, desk, Target("email", f"a{number}@example.com")) for number in range(22)]
+async def test_twenty_codes_an_hour_go_out_for_one_address(database: Database, hasher: auth.OtpHasher):
+    answers = [await ask(database, hasher, Target("email", f"a{number}@example.com")) for number in range(22)]
     assert answers == ["sent"] * 20 + ["codes_per_address"] * 2
-    assert await ask(database, desk, Target("email", "z@example.com"), address="198.51.100.1") == "sent"
+    assert await ask(database, hasher, Target("email", "z@example.com"), address="198.51.100.1") == "sent"
 
 
 NOT_MOBILE = {
@@ -141,11 +145,11 @@ async def test_notices_cannot_flood_an_address_or_empty_a_purse(database: Databa
     settings = Settings(data_dir=tmp_path, secret_key="k" * 40, rate_limits_enabled=True)
     async with Http() as http:
         senders.choose(settings, http).outbox.carry(database)
-        auth.Codes(settings, auth.CodeSettings()).carry(database)
+        auth.OtpHasher(settings, auth.OtpSettings()).carry(database)
         for target in (Target("email", "asha@example.com"), TARGET):
             for _ in range(5):
                 async with database.transaction() as tx:
-                    await otp.tell_target(tx, target, "password_changed")
+                    await otp.notify_target(tx, target, "password_changed")
     async with database.snapshot() as tx:
         found = (await tx.execute(text("SELECT name, count(*) FROM tasks GROUP BY name ORDER BY name"))).all()
     assert [tuple(row) for row in found] == [("senders.mail", 3), ("senders.sms", 2)]

@@ -8,7 +8,7 @@ from tests.auth.otp.conftest import Post, on_remote_events
 from tests.serving import PASSWORD, Hortus, serve
 
 from hortus import accounts, auth, ledger
-from hortus.accounts.users import Said, make_user
+from hortus.accounts.users import SignUpDetails, create_user
 from hortus.auth.otp import Target
 from hortus.core.db import Database
 from hortus.core.settings import Settings
@@ -72,15 +72,15 @@ async def test_races_and_rotated_keys_give_one_bonus(database: Database, tmp_pat
 
     async def join(value: str) -> None:
         async with database.transaction() as tx:
-            await make_user(tx, Target("email", value), Said(), verified=True)
+            await create_user(tx, Target("email", value), SignUpDetails(), verified=True)
 
     try:
-        desk = auth.Codes(Settings(data_dir=tmp_path, secret_key=old), auth.CodeSettings())
-        accounts.SignupBonusRule(desk, real_mail=True, real_sms=True).carry(database)
+        hasher = auth.OtpHasher(Settings(data_dir=tmp_path, secret_key=old), auth.OtpSettings())
+        accounts.SignupBonusRule(hasher, real_mail=True, real_sms=True).carry(database)
         await asyncio.gather(*(join(f"same+{number}@gmail.com") for number in range(10)))
         assert len(due) == 1
-        rotated = auth.Codes(
-            Settings(data_dir=tmp_path, secret_key=new, secret_key_previous=[old]), auth.CodeSettings()
+        rotated = auth.OtpHasher(
+            Settings(data_dir=tmp_path, secret_key=new, secret_key_previous=[old]), auth.OtpSettings()
         )
         accounts.SignupBonusRule(rotated, real_mail=True, real_sms=True).carry(database)
         await join("s.a.m.e@gmail.com")

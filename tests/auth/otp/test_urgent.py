@@ -4,7 +4,7 @@ from sqlalchemy import text
 
 from hortus import auth, senders, tasks
 from hortus.auth import otp
-from hortus.auth.otp import Asked, Target
+from hortus.auth.otp import OtpRequest, Target
 from hortus.auth.otp.delivery import write_code
 from hortus.core.db import Database
 from hortus.core.http import Http
@@ -16,22 +16,26 @@ from hortus.tasks.registry import TASK_TYPES
 
 async def test_codes_go_before_all_other_messages(database: Database, tmp_path):
     settings = Settings(data_dir=tmp_path, secret_key="k" * 40)
-    desk = auth.Codes(settings, auth.CodeSettings())
+    hasher = auth.OtpHasher(settings, auth.OtpSettings())
     async with Http() as http:
         senders.choose(settings, http).outbox.carry(database)
         async with database.transaction() as tx:
             for number in range(30):
                 target = Target("email", f"reader{number}@example.com")
-                await otp.tell_target(tx, target, "password_changed", user_id=None)
+                await otp.notify_target(tx, target, "password_changed", user_id=None)
         async with database.transaction() as tx:
-            await otp.ask(tx, desk, Asked("sign_in", Target("email", "asha@example.com"), "192.0.2.1", "en"))
-            await otp.ask(tx, desk, Asked("sign_in", Target("mobile", "+919812345678"), "192.0.2.1", "en"))
+            await otp.request_otp(
+                tx, hasher, OtpRequest("sign_in", Target("email", "asha@example.com"), "192.0.2.1", "en")
+            )
+            await otp.request_otp(
+                tx, hasher, OtpRequest("sign_in", Target("mobile", "+919812345678"), "192.0.2.1", "en")
+            )
         async with database.transaction() as tx:
             first = await queue.claim(tx, "mail", 2, worker="w", lease=60)
         assert [task.name for task in first] == ["accounts.code"] * 2
         for task in first:
             async with database.transaction() as tx:
-                await write_code(tx, desk, task.payload["id"])
+                await write_code(tx, hasher, task.payload["id"])
                 await tasks.finish(tx, task)
         async with database.transaction() as tx:
             second = await queue.claim(tx, "mail", 2, worker="w", lease=60)

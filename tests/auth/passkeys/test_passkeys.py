@@ -14,7 +14,7 @@ from tests.auth.mfa.authenticator_app import first_step, set_up
 from tests.auth.passkeys.authenticator import Authenticator, asked, b64, make_passkey, send
 from tests.serving import Hortus, serve
 
-from hortus.auth.passkeys.relying_party import Site, site_of
+from hortus.auth.passkeys.relying_party import RelyingParty, relying_party_of
 from hortus.core.settings import Settings
 
 EMAIL = "asha@example.com"
@@ -153,7 +153,7 @@ async def test_the_last_way_in_stays_however_parallel(hortus: Hortus):
     made = [await make_passkey(client, Authenticator()) for _ in range(4)]
     answers = await asyncio.gather(*(client.delete(f"/api/auth/passkey/{each}") for each in made))
     assert sorted(answer.status_code for answer in answers) == [204, 204, 204, 409]
-    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"last_way_in"}
+    assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"last_credential"}
     assert len((await client.get("/api/auth/passkey")).json()["items"]) == 1
 
 
@@ -207,7 +207,7 @@ SITES = [
 
 @pytest.mark.parametrize(("settings", "rp_id", "origins"), SITES)
 def test_the_site_is_what_the_operator_set(tmp_path, settings: dict[str, Any], rp_id: str, origins: list[str]):
-    assert site_of(Settings(data_dir=tmp_path, **settings)) == Site(rp_id, tuple(origins))
+    assert relying_party_of(Settings(data_dir=tmp_path, **settings)) == RelyingParty(rp_id, tuple(origins))
 
 
 async def test_a_passkey_is_for_its_site(database_url: str, tmp_path):

@@ -19,18 +19,18 @@ async def test_a_session_is_recent_for_ten_minutes_and_again_after_a_proof(hortu
     client = await hortus.customer()
     caller = await caller_of(hortus, client)
     async with hortus.database.snapshot() as tx:
-        await auth.recently_authenticated(tx, caller)
+        await auth.require_recent_authentication(tx, caller)
     with time_machine.travel(time.time() + 660, tick=True):
         async with hortus.database.snapshot() as tx:
             with pytest.raises(ReauthenticationRequired) as refused:
-                await auth.recently_authenticated(tx, caller)
+                await auth.require_recent_authentication(tx, caller)
         assert refused.value.extra == {"within_seconds": 600}
         wrong = await client.post("/api/auth/reauthenticate", json={"password": "wrong"})
         assert (wrong.status_code, wrong.json()["code"]) == (403, "bad_password")
         good = await client.post("/api/auth/reauthenticate", json={"password": PASSWORD})
         assert (good.status_code, good.json()["method"]) == (200, "password")
         async with hortus.database.snapshot() as tx:
-            await auth.recently_authenticated(tx, caller)
+            await auth.require_recent_authentication(tx, caller)
 
 
 async def test_no_session_and_anothers_session_are_never_recent(hortus: Hortus):
@@ -42,7 +42,7 @@ async def test_no_session_and_anothers_session_are_never_recent(hortus: Hortus):
     ):
         async with hortus.database.snapshot() as tx:
             with pytest.raises(ReauthenticationRequired):
-                await auth.recently_authenticated(tx, caller)
+                await auth.require_recent_authentication(tx, caller)
 
 
 async def test_refreshing_is_no_proof(hortus: Hortus):
@@ -53,4 +53,4 @@ async def test_refreshing_is_no_proof(hortus: Hortus):
         assert (await client.post("/api/auth/refresh", json=body)).status_code == 200
         async with hortus.database.snapshot() as tx:
             with pytest.raises(ReauthenticationRequired):
-                await auth.recently_authenticated(tx, caller)
+                await auth.require_recent_authentication(tx, caller)

@@ -41,7 +41,7 @@ async def list_users(
     status: StatusName | None = None,
 ) -> Page[AdminUserOut]:
     """Users, newest first. `q` is an id, or the start of an email address or mobile number."""
-    found = await accounts.find_people(tx, paging, query=q, role=role, status=status)
+    found = await accounts.search_users(tx, paging, query=q, role=role, status=status)
     return Page(items=[AdminUserOut(**asdict(person)) for person in found.items], next_cursor=found.next_cursor)
 
 
@@ -57,7 +57,7 @@ async def suspend(
 ) -> AdminUserDetailsOut:
     """Reject all further calls of the user, in every process; no data is deleted."""
     await accounts.suspend(tx, user_id)
-    await auth.tell_user(tx, user_id, "account_suspended", time=auth.moment())
+    await auth.notify_user(tx, user_id, "account_suspended", time=auth.message_time())
     return await _record_and_read(tx, settings, caller, user_id, "user.suspended", body.reason)
 
 
@@ -85,7 +85,7 @@ async def sign_out(user_id: Id, body: ReasonIn, caller: RecentAdmin, tx: WriteTx
     """End all sessions of the user and notify them."""
     ended = await accounts.sign_out_everywhere(tx, user_id)
     if ended:
-        await auth.tell_user(tx, user_id, "signed_out", time=auth.moment())
+        await auth.notify_user(tx, user_id, "signed_out", time=auth.message_time())
     target = ("user", user_id)
     await record(tx, actor_of(caller), "user.signed_out", target, {"sessions": ended}, note=body.reason)
     return SignedOutOut(sessions_ended=ended)

@@ -11,7 +11,7 @@ from hortus.core.settings import Settings
 
 async def get_details(tx: Tx, settings: Settings, user_id: str) -> AdminUserDetailsOut:
     """The details of a user, without balances. Raises UserNotFound."""
-    found = await accounts.person_details(tx, user_id)
+    found = await accounts.get_user(tx, user_id)
     used = await quotas.usage(tx, user_id, zone=settings.zone)
     return AdminUserDetailsOut(
         **asdict(found.person),

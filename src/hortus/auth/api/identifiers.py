@@ -9,8 +9,8 @@ from hortus.accounts import identifiers
 from hortus.auth import identifier_verification, otp
 from hortus.auth.deps import Caller, RecentCaller, limited_caller
 from hortus.auth.errors import WrongCode
-from hortus.auth.otp import Codes
-from hortus.auth.otp.requests import asked
+from hortus.auth.otp import OtpHasher
+from hortus.auth.otp.requests import otp_request
 from hortus.auth.otp.schemas import AddIn, IdentifierOut, ProveIn, SentOut
 from hortus.core.db import Database
 from hortus.core.db.paging import Page
@@ -34,16 +34,16 @@ async def add_identifier(
     body: AddIn,
     request: Request,
     caller: RecentCaller,
-    desk: Annotated[Codes, resource(Codes)],
+    hasher: Annotated[OtpHasher, resource(OtpHasher)],
     tx: WriteTx,
     once: IdempotencyHeader,
 ) -> JSONResponse:
     """Send a code to an address or number of yours; it is added when the code comes back."""
-    wish = asked(request, "link", body.target(desk), subject=caller.user_id)
+    requested = otp_request(request, "link", body.target(hasher), subject=caller.user_id)
 
     async def send() -> SentOut:
-        await identifiers.may_have_another(tx, caller.user_id)
-        await otp.ask(tx, desk, wish)
+        await identifiers.check_identifier_limit(tx, caller.user_id)
+        await otp.request_otp(tx, hasher, requested)
         return SentOut()
 
     return await once.answer(tx, caller.user_id, body, send, again=no_resource, status=202)
@@ -52,12 +52,14 @@ async def add_identifier(
 @router.post("/verify", dependencies=[limited_caller("verify_identifier", "30/minute")])
 async def verify_identifier(body: ProveIn, request: Request, caller: Caller, resources: AllResources) -> IdentifierOut:
     """Add the address or number with the code that came there; it signs in from now on."""
-    desk = resources.get(Codes)
-    wish = asked(request, "link", body.target(desk), subject=caller.user_id)
+    hasher = resources.get(OtpHasher)
+    requested = otp_request(request, "link", body.target(hasher), subject=caller.user_id)
     async with resources.get(Database).transaction() as tx:
-        proof = await otp.try_code(tx, desk, wish, body.code)
+        verified = await otp.check_otp(tx, hasher, requested, body.code)
         answer = (
-            await identifier_verification.add(tx, caller.user_id, wish.target) if proof is not None else WrongCode()
+            await identifier_verification.add(tx, caller.user_id, requested.target)
+            if verified is not None
+            else WrongCode()
         )
     if isinstance(answer, Problem):
         raise answer

@@ -9,15 +9,15 @@ from hortus.auth import step_up
 from hortus.auth.deps import Caller, RecentCaller, limited_caller
 from hortus.auth.mfa import service
 from hortus.auth.mfa.schemas import (
-    ProofIn,
     RecoveryCodesOut,
+    SecondFactorIn,
     TotpConfirmIn,
     TotpSetupOut,
     TotpStatusOut,
     TotpVerifyIn,
 )
-from hortus.auth.otp import tell_user
-from hortus.auth.schemas import ProvedOut, TokensOut
+from hortus.auth.otp import notify_user
+from hortus.auth.schemas import ReauthenticatedOut, TokensOut
 from hortus.auth.sign_in import SIGN_IN_AGAIN, complete_sign_in
 from hortus.core.db import Database
 from hortus.core.errors import Problem
@@ -73,19 +73,19 @@ async def totp_confirm(
         if isinstance(codes, Problem):
             await once.give_up(tx, caller.user_id, body)
         else:
-            await step_up.two_factors_proved(tx, caller)
+            await step_up.mark_two_factors(tx, caller)
     if isinstance(codes, Problem):
         raise codes
     return RecoveryCodesOut(recovery_codes=codes)
 
 
 @router.post("/disable", status_code=204, dependencies=TRIES)
-async def totp_disable(body: ProofIn, caller: RecentCaller, resources: AllResources) -> None:
+async def totp_disable(body: SecondFactorIn, caller: RecentCaller, resources: AllResources) -> None:
     """Take the authenticator app and its recovery codes away, against one of its codes."""
     async with resources.get(Database).transaction() as tx:
-        refusal = await service.disable_totp(tx, _keys(resources.get(Settings)), caller.user_id, body.proof)
+        refusal = await service.disable_totp(tx, _keys(resources.get(Settings)), caller.user_id, body.attempt)
         if refusal is None:
-            await tell_user(tx, caller.user_id, "second_factor_removed")
+            await notify_user(tx, caller.user_id, "second_factor_removed")
     if refusal is not None:
         raise refusal
 
@@ -111,7 +111,7 @@ async def totp_verify(
     """Complete a sign-in that asked for a second factor. Five minutes, five tries."""
     async with resources.get(Database).transaction() as tx:
         await once.first_only(tx, network_of(request), body, SIGN_IN_AGAIN)
-        answer = await service.answer_challenge(tx, _keys(resources.get(Settings)), body.challenge, body.proof)
+        answer = await service.answer_challenge(tx, _keys(resources.get(Settings)), body.challenge, body.attempt)
         tokens = (
             answer
             if isinstance(answer, Problem)
@@ -125,13 +125,13 @@ async def totp_verify(
 
 
 @router.post("/reauthenticate", dependencies=TRIES)
-async def totp_reauthenticate(body: ProofIn, caller: Caller, resources: AllResources) -> ProvedOut:
+async def totp_reauthenticate(body: SecondFactorIn, caller: Caller, resources: AllResources) -> ReauthenticatedOut:
     """Prove again that it is you, by a code of the authenticator app or a recovery code."""
     async with resources.get(Database).transaction() as tx:
-        refusal = await service.prove(tx, _keys(resources.get(Settings)), caller.user_id, body.proof)
+        refusal = await service.verify_second_factor(tx, _keys(resources.get(Settings)), caller.user_id, body.attempt)
         if refusal is None:
-            proved = await step_up.authenticated_again(tx, caller, body.method)
-            await step_up.two_factors_proved(tx, caller)
+            proved = await step_up.mark_reauthenticated(tx, caller, body.method)
+            await step_up.mark_two_factors(tx, caller)
     if refusal is not None:
         raise refusal
-    return ProvedOut(authenticated_at=proved, method=body.method)
+    return ReauthenticatedOut(authenticated_at=proved, method=body.method)

@@ -52,7 +52,7 @@ from hortus.core.web.openapi import make_router, public
 
 router = make_router("/api")
 ProviderName = Annotated[str, Path(max_length=40)]
-Known = Annotated[Providers, resource(Providers)]
+ProvidersDep = Annotated[Providers, resource(Providers)]
 CoreSettings = Annotated[Settings, resource(Settings)]
 TRIES = 3
 CALLBACKS = "30/minute"
@@ -70,26 +70,26 @@ def _callback(settings: Settings, provider: Provider) -> str:
     return f"{settings.origin}/api/auth/oidc/{provider.name}/callback"
 
 
-async def _begin(resources: Resources, provider: Provider, wish: flows.Wish) -> tuple[str, str]:
+async def _begin(resources: Resources, provider: Provider, login_request: flows.LoginRequest) -> tuple[str, str]:
     """(the issuer's page to go to, the secret for the browser)."""
     where = await provider.metadata()
     async with resources.get(Database).transaction() as tx:
-        begun = await flows.begin(tx, wish)
-    asked = {
+        started = await flows.begin(tx, login_request)
+    query = {
         "response_type": "code",
         "client_id": provider.settings.client_id,
         "redirect_uri": _callback(resources.get(Settings), provider),
         "scope": provider.settings.scopes,
-        "state": begun.state,
-        "nonce": begun.nonce,
-        "code_challenge": begun.code_challenge,
+        "state": started.state,
+        "nonce": started.nonce,
+        "code_challenge": started.code_challenge,
         "code_challenge_method": "S256",
     }
-    return f"{where.authorize}{'&' if '?' in where.authorize else '?'}{urlencode(asked)}", begun.secret
+    return f"{where.authorize}{'&' if '?' in where.authorize else '?'}{urlencode(query)}", started.secret
 
 
 @router.get("/auth/oidc", tags=["auth"], openapi_extra=public("says how one can sign in"))
-async def list_oidc_providers(known: Known, settings: CoreSettings) -> Page[ProviderOut]:
+async def list_oidc_providers(known: ProvidersDep, settings: CoreSettings) -> Page[ProviderOut]:
     """The issuers that one can sign in with here."""
     shown = [
         ProviderOut(
@@ -124,8 +124,8 @@ async def start_oidc(
     verifier; on the same site a cookie ties the sign-in to the browser.
     """
     found = _provider(resources.get(Providers), provider)
-    wish = flows.Wish(found.name, return_to, challenge, accept_terms)
-    url, secret = await _begin(resources, found, wish)
+    login_request = flows.LoginRequest(found.name, return_to, challenge, accept_terms)
+    url, secret = await _begin(resources, found, login_request)
     response = RedirectResponse(url, status_code=303)
     browser.remember(response, resources.get(Settings), secret)
     return response
@@ -172,29 +172,29 @@ async def oidc_callback(
 
 
 async def _finish(
-    resources: Resources, provider: Provider, flow: flows.Claimed, code: str, iss: str | None, network: str
+    resources: Resources, provider: Provider, flow: flows.ClaimedLogin, code: str, iss: str | None, network: str
 ) -> str:
     """Ask the issuer, outside of any transaction, then keep the outcome; the exchange code."""
     where = await provider.metadata()
     if iss != where.issuer and (iss is not None or where.says_issuer):
         raise OidcRefused  # an answer of another issuer than the one that was asked (RFC 9207)
-    told = await provider.redeem(
+    response = await provider.redeem(
         code,
         verifier=flows.verifier_of(flow.secret),
         nonce=flows.nonce_of(flow.secret),
         redirect_uri=_callback(resources.get(Settings), provider),
     )
     rules = provider.settings
-    identity = service.identity_of(told, rules)
+    identity = service.identity_of(response, rules)
     for _ in range(TRIES):
         try:
             async with resources.get(Database).transaction() as tx:
                 if flow.link_user_id is not None:
-                    linked = flows.Linked(identity.issuer, identity.subject, identity.email)
+                    linked = flows.ProviderAccount(identity.issuer, identity.subject, identity.email)
                     return await flows.complete(tx, flow, linked)
                 user_id = await service.user_of(tx, identity, rules, accepts_terms=flow.accepts_terms, network=network)
                 return await flows.complete(tx, flow, user_id)
-        except roles.Raced:
+        except roles.ConcurrentChange:
             continue
     raise OidcUnavailable
 
@@ -226,7 +226,7 @@ async def exchange_oidc_code(
 
 @router.get("/user/external-accounts", tags=["user"])
 async def list_external_accounts(
-    caller: Caller, tx: ReadTx, paging: PageParams, known: Known
+    caller: Caller, tx: ReadTx, paging: PageParams, known: ProvidersDep
 ) -> Page[ExternalAccountOut]:
     """The accounts elsewhere with which you can sign in; `provider` is empty where it is no longer configured."""
     page = await service.accounts_of(tx, caller.user_id, paging)
@@ -244,21 +244,21 @@ async def start_external_link(
     It comes back with `#oidc_link_code=…` for `POST /api/user/external-accounts`.
     """
     found = _provider(resources.get(Providers), provider)
-    wish = flows.Wish(
+    login_request = flows.LoginRequest(
         found.name,
         body.return_to,
         body.challenge,
         link_user_id=caller.user_id,
         link_session_id=caller.session_id,
     )
-    url, secret = await _begin(resources, found, wish)
+    url, secret = await _begin(resources, found, login_request)
     browser.remember(response, resources.get(Settings), secret)
     return LinkStartOut(authorize_url=url)
 
 
 @router.post("/user/external-accounts", status_code=201, tags=["user"])
 async def link_external_account(
-    body: ExchangeIn, request: Request, caller: Caller, resources: AllResources, tx: WriteTx, known: Known
+    body: ExchangeIn, request: Request, caller: Caller, resources: AllResources, tx: WriteTx, known: ProvidersDep
 ) -> ExternalAccountOut:
     """Connect the account that this session has just proved; a code works once."""
     linked = await flows.exchange_link(

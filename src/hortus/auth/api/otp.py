@@ -6,11 +6,11 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 
 from hortus.accounts import identifiers, users
-from hortus.accounts.consents import Said
+from hortus.accounts.consents import SignUpDetails
 from hortus.auth import identifier_verification, otp
 from hortus.auth.deps import caller_if_any
-from hortus.auth.otp import BadCode, BadLink, Codes, Target, pending_sign_up
-from hortus.auth.otp.requests import asked
+from hortus.auth.otp import BadCode, BadLink, OtpHasher, Target, pending_sign_up
+from hortus.auth.otp.requests import otp_request
 from hortus.auth.otp.schemas import (
     PasswordRequiredOut,
     SendIn,
@@ -42,7 +42,7 @@ from hortus.core.web.openapi import make_router, public
 
 router = make_router("/api/auth", "auth")
 VERIFIED = "The address was verified, and what came with that was shown once. Sign in, or ask for a new password."
-Desk = Annotated[Codes, resource(Codes)]
+Hasher = Annotated[OtpHasher, resource(OtpHasher)]
 
 
 @router.post(
@@ -58,14 +58,14 @@ async def signup(body: SignupIn, request: Request, resources: AllResources, once
     What is said here belongs to that code, used from the same network. Known numbers get the same answer and a code
     to sign in.
     """
-    desk = resources.get(Codes)
-    target = otp.mobile(body.mobile_number, desk.rules.default_phone_region)
+    hasher = resources.get(OtpHasher)
+    target = otp.mobile(body.mobile_number, hasher.rules.default_phone_region)
     password_hash = None
     if body.password is not None:
         await resources.get(NewPasswords).check(body.password, body.name, target.value)
         password_hash = await resources.get(PasswordPool).hash(body.password)
     consent = body.marketing_consent
-    said = Said(
+    details = SignUpDetails(
         body.name,
         password_hash,
         terms_accepted=True,
@@ -73,12 +73,12 @@ async def signup(body: SignupIn, request: Request, resources: AllResources, once
         network=anonymised_network_of(request),
         referral=body.referral,
     )
-    wish = asked(
-        request, "sign_in", target, pending=pending_sign_up.pack(said, desk.sign_up_mark(body.model_dump_json()))
+    requested = otp_request(
+        request, "sign_in", target, pending=pending_sign_up.pack(details, hasher.sign_up_mark(body.model_dump_json()))
     )
 
     async def send() -> SentOut:
-        await otp.ask(tx, desk, wish)
+        await otp.request_otp(tx, hasher, requested)
         return SentOut()
 
     async with resources.get(Database).transaction() as tx:
@@ -91,15 +91,17 @@ async def signup(body: SignupIn, request: Request, resources: AllResources, once
     openapi_extra=public("a code is how somebody signs in"),
     response_model=SentOut,
 )
-async def send_otp(body: SendIn, request: Request, desk: Desk, tx: WriteTx, once: IdempotencyHeader) -> JSONResponse:
+async def send_otp(
+    body: SendIn, request: Request, hasher: Hasher, tx: WriteTx, once: IdempotencyHeader
+) -> JSONResponse:
     """Send a code by mail or text message. The answer is the same whether or not somebody has an account.
 
     One code a minute and five in ten minutes go to one target; the newest one counts.
     """
-    wish = asked(request, body.means(), body.target(desk))
+    requested = otp_request(request, body.means(), body.target(hasher))
 
     async def send() -> SentOut:
-        await otp.ask(tx, desk, wish)
+        await otp.request_otp(tx, hasher, requested)
         return SentOut()
 
     return await once.answer(tx, network_of(request), body, send, again=no_resource)
@@ -115,15 +117,17 @@ async def verify_otp(
 ) -> TokensOut | SecondFactorOut:
     """Sign in with a code; whoever is new gets an account. Five tries, one use, ten minutes."""
     caller = await caller_if_any(request)
-    desk = resources.get(Codes)
-    wish = asked(request, "sign_in", body.target(desk))
+    hasher = resources.get(OtpHasher)
+    requested = otp_request(request, "sign_in", body.target(hasher))
     async with resources.get(Database).transaction() as tx:
         await once.first_only(tx, network_of(request), body, SIGN_IN_AGAIN)
-        proof = await otp.try_code(tx, desk, wish, body.code)
+        verified = await otp.check_otp(tx, hasher, requested, body.code)
         answer: TokensOut | SecondFactorOut | Problem = BadCode()
-        if proof is not None:
-            said = _said(body, proof, anonymised_network_of(request))
-            entered = await identifier_verification.enter(tx, proof, said, caller.user_id if caller else None)
+        if verified is not None:
+            details = _details_of(body, verified, anonymised_network_of(request))
+            entered = await identifier_verification.find_or_create_user(
+                tx, verified, details, caller.user_id if caller else None
+            )
             if isinstance(entered, Problem):
                 answer = entered
             else:
@@ -135,9 +139,9 @@ async def verify_otp(
     return answer
 
 
-def _said(body: VerifyIn, proof: otp.Proof, network: str) -> Said:
-    said = pending_sign_up.unpack(proof.pending)
-    return said or Said(name=body.name, terms_accepted=body.accept_terms, network=network)
+def _details_of(body: VerifyIn, verified: otp.VerifiedOtp, network: str) -> SignUpDetails:
+    details = pending_sign_up.unpack(verified.pending)
+    return details or SignUpDetails(name=body.name, terms_accepted=body.accept_terms, network=network)
 
 
 @router.post(
@@ -160,22 +164,24 @@ async def verify_email(
     async with resources.get(Database).transaction() as tx:
         await once.first_only(tx, network_of(request), body, VERIFIED)
         if body.token is not None:
-            followed = await otp.follow_link(tx, "verify", body.token)
-            if followed is None:
+            consumed = await otp.consume_link(tx, "verify", body.token)
+            if consumed is None:
                 raise BadLink
-            answer = followed.target
-            token = await identifier_verification.verify(tx, followed.user_id, answer, caller_id, BadLink())
+            answer = consumed.target
+            token = await identifier_verification.verify(tx, consumed.user_id, answer, caller_id, BadLink())
         else:
             target = await _target(tx, body, caller_id)
             purpose = await otp.purpose_to_verify(tx, target)
-            proof = await otp.try_code(tx, resources.get(Codes), asked(request, purpose, target), body.code or "")
-            if proof is None:
+            verified = await otp.check_otp(
+                tx, resources.get(OtpHasher), otp_request(request, purpose, target), body.code or ""
+            )
+            if verified is None:
                 answer = BadCode()
             elif purpose == "sign_up":
-                answer = await _complete_sign_up(tx, request, resources, proof, caller_id)
+                answer = await _complete_sign_up(tx, request, resources, verified, caller_id)
             else:
                 answer = target
-                token = await identifier_verification.verify(tx, proof.user_id or "", target, caller_id, BadCode())
+                token = await identifier_verification.verify(tx, verified.user_id or "", target, caller_id, BadCode())
         if isinstance(answer, Problem):
             await once.give_up(tx, network_of(request), body)
     if isinstance(answer, Problem):
@@ -200,11 +206,11 @@ async def _target(tx: Tx, body: VerifyEmailIn, caller_id: str | None) -> Target:
 
 
 async def _complete_sign_up(
-    tx: Tx, request: Request, resources: Resources, proof: otp.Proof, caller_id: str | None
+    tx: Tx, request: Request, resources: Resources, verified: otp.VerifiedOtp, caller_id: str | None
 ) -> TokensOut | SecondFactorOut | Problem:
     """Make the account of a sign-up whose code came back. Its password counts only where the same network sent it."""
-    said = pending_sign_up.unpack(proof.pending) or Said(network=anonymised_network_of(request))
-    entered = await identifier_verification.enter(tx, proof, said, caller_id)
+    details = pending_sign_up.unpack(verified.pending) or SignUpDetails(network=anonymised_network_of(request))
+    entered = await identifier_verification.find_or_create_user(tx, verified, details, caller_id)
     if isinstance(entered, Problem):
         return entered
     tokens = await sign_in(tx, request, resources, entered, method="otp")

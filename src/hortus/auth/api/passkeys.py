@@ -8,12 +8,12 @@ from fastapi.responses import JSONResponse
 from hortus.accounts import users as people
 from hortus.accounts.principals import Principal
 from hortus.auth import otp, step_up
-from hortus.auth.credentials import keep_a_way_in
+from hortus.auth.credentials import require_remaining_credential
 from hortus.auth.deps import Caller, RecentCaller, limited_caller
 from hortus.auth.passkeys import service, webauthn
 from hortus.auth.passkeys.challenges import CHALLENGE_SECONDS, Purpose, open_challenge, use_challenge
 from hortus.auth.passkeys.errors import BadPasskey, PasskeyNotVerified
-from hortus.auth.passkeys.relying_party import site_of
+from hortus.auth.passkeys.relying_party import relying_party_of
 from hortus.auth.passkeys.schemas import (
     PasskeyOptionsOut,
     PasskeyOut,
@@ -21,7 +21,7 @@ from hortus.auth.passkeys.schemas import (
     PasskeyRenameIn,
     PasskeyUseIn,
 )
-from hortus.auth.schemas import ProvedOut, TokensOut
+from hortus.auth.schemas import ReauthenticatedOut, TokensOut
 from hortus.auth.sign_in import SIGN_IN_AGAIN, complete_sign_in
 from hortus.auth.tables import Passkey
 from hortus.core.db import Database, Tx
@@ -51,11 +51,11 @@ TRIES = [limited_caller("second_factor", "10/minute")]
 @router.post("/register/options", dependencies=TRIES)
 async def passkey_register_options(caller: RecentCaller, tx: WriteTx, settings: Configured) -> PasskeyOptionsOut:
     """What to ask the browser for, to make a passkey on this device. Good for this session, once."""
-    site, profile = site_of(settings), await people.profile_of(tx, caller.user_id)
+    relying_party, profile = relying_party_of(settings), await people.profile_of(tx, caller.user_id)
     account = profile.email or profile.mobile_number or profile.id
     known = await service.credential_ids(tx, caller.user_id)
     challenge = await open_challenge(tx, "register", user_id=caller.user_id, session_id=caller.session_id)
-    options = webauthn.creation_options(site, challenge, caller.user_id, account, profile.name, known)
+    options = webauthn.creation_options(relying_party, challenge, caller.user_id, account, profile.name, known)
     return PasskeyOptionsOut(public_key=options, expires_in=CHALLENGE_SECONDS)
 
 
@@ -66,14 +66,14 @@ async def passkey_register(
     """Keep the passkey that the browser made. It signs in alone: it is both factors at once."""
     credential = body.credential.model_dump(by_alias=True)
     challenge = webauthn.challenge_in(credential)
-    key = webauthn.verify_new(site_of(resources.get(Settings)), credential, challenge)
+    key = webauthn.verify_registration(relying_party_of(resources.get(Settings)), credential, challenge)
 
     async def keep() -> PasskeyOut:
         if key is None or not await _used(tx, challenge, caller, "register"):
             raise PasskeyNotVerified
-        made = await service.keep_passkey(tx, caller.user_id, key, body.name)
-        await step_up.two_factors_proved(tx, caller)
-        await otp.tell_user(tx, caller.user_id, "passkey_added")
+        made = await service.add_passkey(tx, caller.user_id, key, body.name)
+        await step_up.mark_two_factors(tx, caller)
+        await otp.notify_user(tx, caller.user_id, "passkey_added")
         return _shown(made)
 
     async def again(kept: dict[str, Any]) -> None:
@@ -90,8 +90,8 @@ async def passkey_register(
 )
 async def passkey_login_options(tx: WriteTx, settings: Configured) -> PasskeyOptionsOut:
     """What to ask the browser for, to sign in; the same for everybody: the user picks the account there."""
-    site = site_of(settings)
-    options = webauthn.request_options(site, await open_challenge(tx, "login"), [])
+    relying_party = relying_party_of(settings)
+    options = webauthn.request_options(relying_party, await open_challenge(tx, "login"), [])
     return PasskeyOptionsOut(public_key=options, expires_in=CHALLENGE_SECONDS)
 
 
@@ -109,8 +109,8 @@ async def passkey_login(
         await once.first_only(tx, network_of(request), body, SIGN_IN_AGAIN)
         fresh = await use_challenge(tx, challenge, "login")
         answer: Problem | TokensOut = BadPasskey()
-        if fresh and signed is not None and signed.use.user_handle == signed.key.user_id.encode():
-            answer = await service.note_use(tx, signed.key, signed.use) or await complete_sign_in(
+        if fresh and signed is not None and signed.assertion.user_handle == signed.key.user_id.encode():
+            answer = await service.record_assertion(tx, signed.key, signed.assertion) or await complete_sign_in(
                 tx, request, resources, signed.key.user_id, method="passkey", two_factors=True
             )
         if isinstance(answer, Problem):
@@ -123,20 +123,22 @@ async def passkey_login(
 @router.post("/reauthenticate/options", dependencies=TRIES)
 async def passkey_reauthenticate_options(caller: Caller, tx: WriteTx, settings: Configured) -> PasskeyOptionsOut:
     """What to ask the browser for, to prove again that it is you. Good for this session, once."""
-    site, known = site_of(settings), await service.credential_ids(tx, caller.user_id)
+    relying_party, known = relying_party_of(settings), await service.credential_ids(tx, caller.user_id)
     challenge = await open_challenge(tx, "prove", user_id=caller.user_id, session_id=caller.session_id)
-    return PasskeyOptionsOut(public_key=webauthn.request_options(site, challenge, known), expires_in=CHALLENGE_SECONDS)
+    return PasskeyOptionsOut(
+        public_key=webauthn.request_options(relying_party, challenge, known), expires_in=CHALLENGE_SECONDS
+    )
 
 
 @router.post("/reauthenticate", dependencies=TRIES)
-async def passkey_reauthenticate(body: PasskeyUseIn, caller: Caller, resources: AllResources) -> ProvedOut:
+async def passkey_reauthenticate(body: PasskeyUseIn, caller: Caller, resources: AllResources) -> ReauthenticatedOut:
     """Prove again that it is you, by a passkey; it counts as two factors."""
     challenge, signed = await _check(body, resources)
     async with resources.get(Database).transaction() as tx:
         fresh = await _used(tx, challenge, caller, "prove")
-        answer: Problem | ProvedOut = BadPasskey()
+        answer: Problem | ReauthenticatedOut = BadPasskey()
         if fresh and signed is not None and signed.key.user_id == caller.user_id:
-            refusal = await service.note_use(tx, signed.key, signed.use)
+            refusal = await service.record_assertion(tx, signed.key, signed.assertion)
             answer = refusal or await _proved(tx, caller)
     if isinstance(answer, Problem):
         raise answer
@@ -160,29 +162,31 @@ async def rename_passkey(passkey_id: Id, body: PasskeyRenameIn, caller: Caller, 
 async def remove_passkey(passkey_id: Id, caller: RecentCaller, tx: WriteTx) -> None:
     """Take it away; never the last way into the account."""
     await service.remove_passkey(tx, caller.user_id, passkey_id)
-    await keep_a_way_in(tx, caller.user_id)
-    await otp.tell_user(tx, caller.user_id, "passkey_removed", time=otp.moment())
+    await require_remaining_credential(tx, caller.user_id)
+    await otp.notify_user(tx, caller.user_id, "passkey_removed", time=otp.message_time())
 
 
-async def _check(body: PasskeyUseIn, resources: Resources) -> tuple[bytes, service.Signed | None]:
+async def _check(body: PasskeyUseIn, resources: Resources) -> tuple[bytes, service.VerifiedAssertion | None]:
     """The challenge that the browser answered, and what its signature proved, before any transaction."""
     credential = body.credential.model_dump(by_alias=True)
     challenge = webauthn.challenge_in(credential)
     async with resources.get(Database).snapshot() as tx:
         key = await service.find_passkey(tx, body.credential.id)
-    site = site_of(resources.get(Settings))
-    use = webauthn.verify_use(site, credential, challenge, key.public_key) if key is not None else None
-    return challenge, (service.Signed(key, use) if key is not None and use is not None else None)
+    relying_party = relying_party_of(resources.get(Settings))
+    assertion = (
+        webauthn.verify_assertion(relying_party, credential, challenge, key.public_key) if key is not None else None
+    )
+    return challenge, (service.VerifiedAssertion(key, assertion) if key is not None and assertion is not None else None)
 
 
 async def _used(tx: Tx, challenge: bytes, caller: Principal, purpose: Purpose) -> bool:
     return await use_challenge(tx, challenge, purpose, user_id=caller.user_id, session_id=caller.session_id)
 
 
-async def _proved(tx: Tx, caller: Principal) -> ProvedOut:
-    at = await step_up.authenticated_again(tx, caller, "passkey")
-    await step_up.two_factors_proved(tx, caller)
-    return ProvedOut(authenticated_at=at, method="passkey")
+async def _proved(tx: Tx, caller: Principal) -> ReauthenticatedOut:
+    at = await step_up.mark_reauthenticated(tx, caller, "passkey")
+    await step_up.mark_two_factors(tx, caller)
+    return ReauthenticatedOut(authenticated_at=at, method="passkey")
 
 
 def _shown(row: Passkey) -> PasskeyOut:

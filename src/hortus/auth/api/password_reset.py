@@ -5,16 +5,16 @@ from fastapi.responses import JSONResponse
 
 from hortus.accounts import users
 from hortus.auth import otp, password_reset, throttle
-from hortus.auth.access import Ended
+from hortus.auth.access import RevokedAccess
 from hortus.auth.deps import Caller, limited_caller
 from hortus.auth.errors import BadPassword
-from hortus.auth.otp import BadCode, BadLink, Codes, Target
-from hortus.auth.otp.requests import asked
+from hortus.auth.otp import BadCode, BadLink, OtpHasher, Target
+from hortus.auth.otp.requests import otp_request
 from hortus.auth.otp.schemas import SentOut
 from hortus.auth.password_policy import NewPasswords
 from hortus.auth.password_reset.schemas import ChangedOut, ChangeIn, RequestResetIn, ResetIn
 from hortus.auth.passwords import PasswordPool
-from hortus.auth.step_up import recently_authenticated
+from hortus.auth.step_up import require_recent_authentication
 from hortus.auth.throttle import Throttle
 from hortus.core import rate_limits
 from hortus.core.db import Database, Tx
@@ -52,12 +52,12 @@ async def request_password_reset(
     body: RequestResetIn, request: Request, resources: AllResources, once: IdempotencyHeader
 ) -> JSONResponse:
     """Send a link and a code to an address, or a code to a number, if it is somebody's. The answer does not tell."""
-    desk = resources.get(Codes)
-    wish = asked(request, "reset_password", body.target(desk))
-    await hit_limit(request, "request_password_reset", "3/hour", desk.target_digest(wish.target))
+    hasher = resources.get(OtpHasher)
+    requested = otp_request(request, "reset_password", body.target(hasher))
+    await hit_limit(request, "request_password_reset", "3/hour", hasher.target_digest(requested.target))
 
     async def send() -> SentOut:
-        await otp.ask(tx, desk, wish)
+        await otp.request_otp(tx, hasher, requested)
         return SentOut()
 
     async with resources.get(Database).transaction() as tx:
@@ -72,16 +72,16 @@ async def request_password_reset(
 )
 async def reset_password(body: ResetIn, request: Request, resources: AllResources) -> ChangedOut:
     """Choose a new password by the token of the link or by the code. Every session and API key ends; sign in anew."""
-    desk = resources.get(Codes)
+    hasher = resources.get(OtpHasher)
     target = None
     if body.mobile_number is not None:
-        target = otp.mobile(body.mobile_number, desk.rules.default_phone_region)
+        target = otp.mobile(body.mobile_number, hasher.rules.default_phone_region)
     elif body.email is not None:
         target = Target("email", body.email)
     network = network_of(request)
     # A wrong code counts for its target alone: whoever else resets a password behind this address goes on.
     limit = (
-        ("reset_password", "3/hour", f"{network} {desk.target_digest(target)}")
+        ("reset_password", "3/hour", f"{network} {hasher.target_digest(target)}")
         if target is not None
         else ("reset_password_link", "20/hour", network)
     )
@@ -93,8 +93,10 @@ async def reset_password(body: ResetIn, request: Request, resources: AllResource
                 answer = await _by_link(tx, body.token, password_hash)
             else:
                 assert target is not None  # noqa: S101 - the schema demands it beside a code
-                proof = await otp.try_code(tx, desk, asked(request, "reset_password", target), body.code or "")
-                found = proof.user_id if proof is not None else None
+                verified = await otp.check_otp(
+                    tx, hasher, otp_request(request, "reset_password", target), body.code or ""
+                )
+                found = verified.user_id if verified is not None else None
                 answer = await password_reset.reset(tx, target, found, password_hash, BadCode()) if found else BadCode()
         if isinstance(answer, Problem):
             raise answer
@@ -102,11 +104,11 @@ async def reset_password(body: ResetIn, request: Request, resources: AllResource
     return ChangedOut(detail=detail, sessions_ended=answer.sessions, keys_ended=answer.keys)
 
 
-async def _by_link(tx: Tx, token: str, password_hash: str) -> Ended | Problem:
-    followed = await otp.follow_link(tx, "reset_password", token)
-    if followed is None:
+async def _by_link(tx: Tx, token: str, password_hash: str) -> RevokedAccess | Problem:
+    consumed = await otp.consume_link(tx, "reset_password", token)
+    if consumed is None:
         return BadLink()
-    return await password_reset.reset(tx, followed.target, followed.user_id, password_hash, BadLink())
+    return await password_reset.reset(tx, consumed.target, consumed.user_id, password_hash, BadLink())
 
 
 @router.post(
@@ -128,13 +130,13 @@ async def change_password(body: ChangeIn, caller: Caller, resources: AllResource
         if body.current_password is None:
             if stored is not None:
                 raise Invalid(errors=[{"field": "current_password", "detail": "is needed"}])
-            await recently_authenticated(tx, caller)
+            await require_recent_authentication(tx, caller)
     await resources.get(NewPasswords).check(body.new_password, profile.email, profile.name, profile.mobile_number)
-    lanes = resources.get(Throttle).of_proof(caller.user_id) if body.current_password is not None else ()
+    buckets = resources.get(Throttle).of_proof(caller.user_id) if body.current_password is not None else ()
     if body.current_password is not None:
-        if lanes:
+        if buckets:
             async with database.transaction() as tx:
-                await throttle.take(tx, lanes)
+                await throttle.consume(tx, buckets)
         good, _ = await passwords.verify(body.current_password, stored)
         if not good:
             raise BadPassword
@@ -142,7 +144,7 @@ async def change_password(body: ChangeIn, caller: Caller, resources: AllResource
     async with database.transaction() as tx:
         if stored is not None and not await users.keep_password_hash(tx, caller.user_id, stored, None):
             raise BadPassword  # it was changed since it was looked at
-        await throttle.take_back(tx, lanes)
+        await throttle.refund(tx, buckets)
         ended = await password_reset.change(
             tx, caller.user_id, password_hash, keep=caller.session_id, with_keys=body.revoke_api_keys
         )

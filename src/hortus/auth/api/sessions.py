@@ -9,9 +9,9 @@ from hortus.accounts.user_agent import device_name
 from hortus.auth import refresh_tokens, session_cookies, step_up, throttle
 from hortus.auth.deps import Caller, limited_caller
 from hortus.auth.errors import BadPassword
-from hortus.auth.otp import moment, tell_user
+from hortus.auth.otp import message_time, notify_user
 from hortus.auth.passwords import PasswordPool
-from hortus.auth.schemas import ProvedOut, ReauthenticateIn, RefreshIn, SessionOut, TokensOut
+from hortus.auth.schemas import ReauthenticatedOut, ReauthenticateIn, RefreshIn, SessionOut, TokensOut
 from hortus.auth.sign_in import in_cookies, session_lasts, tokens_of
 from hortus.auth.throttle import Throttle
 from hortus.core import rate_limits
@@ -79,28 +79,28 @@ async def refresh(
 async def logout(request: Request, caller: Caller, tx: WriteTx) -> None:
     """End this session."""
     await sessions.revoke(tx, caller.user_id, caller.session_id)
-    tx.after_commit(lambda: session_cookies.signed_out(request))
+    tx.after_commit(lambda: session_cookies.clear_session_cookies(request))
 
 
 @router.post("/auth/reauthenticate", tags=["auth"], dependencies=[limited_caller("reauthenticate", "10/minute")])
-async def reauthenticate(body: ReauthenticateIn, caller: Caller, resources: AllResources) -> ProvedOut:
+async def reauthenticate(body: ReauthenticateIn, caller: Caller, resources: AllResources) -> ReauthenticatedOut:
     """Prove again that it is you, by password; what is dangerous asks for it."""
     database = resources.get(Database)
     async with database.snapshot() as tx:
         stored = await users.password_hash_of(tx, caller.user_id)
-    lanes = resources.get(Throttle).of_proof(caller.user_id)
-    if lanes:
+    buckets = resources.get(Throttle).of_proof(caller.user_id)
+    if buckets:
         async with database.transaction() as tx:
-            await throttle.take(tx, lanes)
+            await throttle.consume(tx, buckets)
     good, fresh = await resources.get(PasswordPool).verify(body.password, stored)
     if not good or stored is None:
         raise BadPassword
     async with database.transaction() as tx:
         if not await users.keep_password_hash(tx, caller.user_id, stored, fresh):
             raise BadPassword
-        await throttle.take_back(tx, lanes)
-        proved = await step_up.authenticated_again(tx, caller, "password")
-    return ProvedOut(authenticated_at=proved, method="password")
+        await throttle.refund(tx, buckets)
+        proved = await step_up.mark_reauthenticated(tx, caller, "password")
+    return ReauthenticatedOut(authenticated_at=proved, method="password")
 
 
 @router.get("/user/sessions", tags=["user"])
@@ -126,7 +126,7 @@ async def list_sessions(caller: Caller, tx: ReadTx, paging: PageParams) -> Page[
 async def revoke_other_sessions(caller: Caller, tx: WriteTx) -> None:
     """Sign out everywhere else. A message says so, where another device was signed in."""
     if await sessions.revoke_others(tx, caller.user_id, caller.session_id):
-        await tell_user(tx, caller.user_id, "signed_out", time=moment())
+        await notify_user(tx, caller.user_id, "signed_out", time=message_time())
 
 
 @router.delete("/user/sessions/{session_id}", status_code=204, tags=["user"], response_class=Response)
@@ -134,4 +134,4 @@ async def revoke_session(session_id: Id, request: Request, caller: Caller, tx: W
     """Sign out one device."""
     await sessions.revoke(tx, caller.user_id, session_id)
     if session_id == caller.session_id:
-        tx.after_commit(lambda: session_cookies.signed_out(request))
+        tx.after_commit(lambda: session_cookies.clear_session_cookies(request))

@@ -6,12 +6,12 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 
 from hortus.accounts import users
-from hortus.accounts.consents import Said, change_consent
+from hortus.accounts.consents import SignUpDetails, change_consent
 from hortus.accounts.profile_extensions import ProfileExtensions
 from hortus.auth import password_login
 from hortus.auth.deps import Caller
-from hortus.auth.otp import Codes, Target, pending_sign_up
-from hortus.auth.otp.requests import ask_if_allowed, asked
+from hortus.auth.otp import OtpHasher, Target, pending_sign_up
+from hortus.auth.otp.requests import otp_request, request_otp_if_allowed
 from hortus.auth.otp.schemas import CheckYourMailOut, LoginIn
 from hortus.auth.password_policy import NewPasswords
 from hortus.auth.passwords import PasswordPool
@@ -70,7 +70,7 @@ async def register(
     """
     await resources.get(NewPasswords).check(body.password, body.email, body.name)
     password_hash = await resources.get(PasswordPool).hash(body.password)
-    desk, target = resources.get(Codes), Target("email", body.email)
+    hasher, target = resources.get(OtpHasher), Target("email", body.email)
     if resources.get(Settings).sign_up == "verify_first":
         return await _register_later(body, password_hash, request, resources, once)
     async with resources.get(Database).transaction() as tx:
@@ -84,7 +84,7 @@ async def register(
             network=anonymised_network_of(request),
             referral=body.referral,
         )
-        await ask_if_allowed(tx, desk, asked(request, "verify", target))
+        await request_otp_if_allowed(tx, hasher, otp_request(request, "verify", target))
         return await sign_in(tx, request, resources, user_id)
 
 
@@ -92,7 +92,7 @@ async def _register_later(
     body: RegisterIn, password_hash: str, request: Request, resources: Resources, once: IdempotencyKey
 ) -> JSONResponse:
     """Send a code. Nothing here looks whether the address is known: answers and times are the same for all."""
-    said = Said(
+    details = SignUpDetails(
         body.name,
         password_hash,
         terms_accepted=True,
@@ -100,11 +100,13 @@ async def _register_later(
         network=anonymised_network_of(request),
         referral=body.referral,
     )
-    mark = resources.get(Codes).sign_up_mark(body.model_dump_json())
-    wish = asked(request, "sign_up", Target("email", body.email), pending=pending_sign_up.pack(said, mark))
+    mark = resources.get(OtpHasher).sign_up_mark(body.model_dump_json())
+    requested = otp_request(
+        request, "sign_up", Target("email", body.email), pending=pending_sign_up.pack(details, mark)
+    )
 
     async def send() -> CheckYourMailOut:
-        await ask_if_allowed(tx, resources.get(Codes), wish)
+        await request_otp_if_allowed(tx, resources.get(OtpHasher), requested)
         return CheckYourMailOut()
 
     async with resources.get(Database).transaction() as tx:
@@ -121,19 +123,19 @@ async def login(
     body: LoginIn, request: Request, resources: AllResources, once: IdempotencyHeader
 ) -> TokensOut | SecondFactorOut:
     """Sign in with e-mail address or mobile number, and password."""
-    target = body.target(resources.get(Codes))
+    target = body.target(resources.get(OtpHasher))
     # Right passwords cost the same work as wrong ones: one account from one network has its own share of it.
     await hit_limit(request, "login_account", "30/minute", f"{network_of(request)} {target.kind}:{target.value}")
-    proved = await password_login.prove(request, resources, target.kind, target.value, body.password)
+    verified = await password_login.verify_password(request, resources, target.kind, target.value, body.password)
     answer: TokensOut | SecondFactorOut | Problem
     async with resources.get(Database).transaction() as tx:
-        await password_login.settle(tx, proved)
+        await password_login.complete(tx, verified)
         try:
             await once.first_only(tx, network_of(request), body, SIGN_IN_AGAIN)
         except Problem as repeated:  # the password was right, and that it is not counted as a failure must commit
             answer = repeated
         else:
-            answer = await sign_in(tx, request, resources, proved.user_id)
+            answer = await sign_in(tx, request, resources, verified.user_id)
     if isinstance(answer, Problem):
         raise answer
     return answer
@@ -154,7 +156,7 @@ async def setup(
     password_hash = await resources.get(PasswordPool).hash(body.password)
     async with resources.get(Database).transaction() as tx:
         await once.first_only(tx, network_of(request), body, SIGN_IN)
-        await users.use_setup(tx, body.token)
+        await users.consume_setup_token(tx, body.token)
         user_id = await users.register(
             tx,
             email=body.email,

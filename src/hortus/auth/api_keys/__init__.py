@@ -1,7 +1,7 @@
 """API keys: how programs call in a user's name, and what each of them may do."""
 
 from hortus.auth.api_keys.errors import ModelNotAllowed
-from hortus.auth.api_keys.last_used import KeyUses
+from hortus.auth.api_keys.last_used import KeyUseRecorder
 from hortus.auth.api_keys.secret import digests_of, is_key
 from hortus.auth.api_keys.service import (
     NamedKey,
@@ -15,7 +15,7 @@ from hortus.auth.api_keys.service import (
 )
 
 __all__ = [
-    "KeyUses",
+    "KeyUseRecorder",
     "ModelNotAllowed",
     "NamedKey",
     "check",

@@ -6,7 +6,7 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_netw
 Network = IPv4Network | IPv6Network
 
 
-def network_of(text: str) -> Network:
+def parse_network(text: str) -> Network:
     """The network of `10.0.0.0/8`, `2001:db8::/32` or a lone address; ValueError for anything else.
 
     IPv4 written as IPv6 (`::ffff:10.0.0.0/104`) is the IPv4 network it means.

@@ -31,14 +31,14 @@ WRITE = BulkStatement(
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class KeyUse:
     """A key and the address it was used from."""
 
     key_id: str
     address: str
 
 
-class KeyUses(Batch[Use, None]):
+class KeyUseRecorder(Batch[KeyUse, None]):
     """Notes uses without making anybody wait."""
 
     def __init__(self, database: Database) -> None:
@@ -56,11 +56,11 @@ class KeyUses(Batch[Use, None]):
         self._noted.move_to_end(key_id)
         if len(self._noted) > REMEMBERED:
             self._noted.popitem(last=False)
-        task = in_background(self._write(Use(key_id, address)))
+        task = in_background(self._write(KeyUse(key_id, address)))
         self._writing.add(task)
         task.add_done_callback(self._writing.discard)
 
-    async def _write(self, use: Use) -> None:
+    async def _write(self, use: KeyUse) -> None:
         try:
             await self(use)
         except Exception:  # a use that is not noted must not fail anything
@@ -72,7 +72,7 @@ class KeyUses(Batch[Use, None]):
             await asyncio.wait(set(self._writing))
 
 
-async def write_uses(tx: Tx, uses: Sequence[Use]) -> list[Exception | None]:
+async def write_uses(tx: Tx, uses: Sequence[KeyUse]) -> list[Exception | None]:
     """Write the uses of keys whose last one is a minute old."""
     now = clock.now()
     latest = {use.key_id: use.address[:64] for use in uses}

@@ -13,7 +13,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from hortus.auth.api_keys.ip_allowlist import network_of
+from hortus.auth.api_keys.ip_allowlist import parse_network
 from hortus.auth.api_keys.scopes import EVERYTHING, Scope
 from hortus.auth.api_keys.service import LONGEST_OVERLAP_HOURS, scope_words
 from hortus.auth.schemas import Name
@@ -27,7 +27,7 @@ DECIMAL = re.compile(r"^(0|[1-9][0-9]{0,15})$")
 
 def _network(text: str) -> str:
     try:
-        return str(network_of(text))
+        return str(parse_network(text))
     except ValueError as error:
         raise ValueError("must be an address or a network such as 192.0.2.0/24 or 2001:db8::/32") from error
 

@@ -11,7 +11,7 @@ from hortus.accounts.errors import AccountSuspended
 from hortus.accounts.principals import Budgets, Principal, keys_changed
 from hortus.accounts.tables import User
 from hortus.auth.api_keys.errors import AddressNotAllowed, BadKey, KeyNotFound, ScopeMissing, TooManyKeys
-from hortus.auth.api_keys.ip_allowlist import is_within, network_of
+from hortus.auth.api_keys.ip_allowlist import is_within, parse_network
 from hortus.auth.api_keys.scopes import EVERYTHING
 from hortus.auth.api_keys.secret import digests_of, mint, prefix_of
 from hortus.auth.tables import ApiKey, ApiKeySecret
@@ -184,7 +184,7 @@ async def principal_by_key(executor: Executor, digests: Sequence[str]) -> Princi
         key_id=found.id,
         models=frozenset(found.models) if found.models is not None else None,
         budgets=budgets_of(found),
-        networks=tuple(network_of(text) for text in found.addresses) if found.addresses is not None else None,
+        networks=tuple(parse_network(text) for text in found.addresses) if found.addresses is not None else None,
         expires_at=min(ends, default=None),
         secret_digest=found.digest,
     )

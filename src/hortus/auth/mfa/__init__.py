@@ -2,32 +2,32 @@
 
 from hortus.auth.mfa.challenges import CHALLENGE_SECONDS, open_challenge, sweep_challenges
 from hortus.auth.mfa.service import (
-    Proof,
-    Status,
+    MfaStatus,
+    SecondFactorAttempt,
     answer_challenge,
     confirm_totp,
     disable_totp,
     methods_of,
     new_recovery_codes,
-    prove,
     remove_factors,
     set_up_totp,
     status_of,
+    verify_second_factor,
 )
 
 __all__ = [
     "CHALLENGE_SECONDS",
-    "Proof",
-    "Status",
+    "MfaStatus",
+    "SecondFactorAttempt",
     "answer_challenge",
     "confirm_totp",
     "disable_totp",
     "methods_of",
     "new_recovery_codes",
     "open_challenge",
-    "prove",
     "remove_factors",
     "set_up_totp",
     "status_of",
     "sweep_challenges",
+    "verify_second_factor",
 ]

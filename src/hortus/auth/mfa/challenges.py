@@ -27,7 +27,7 @@ async def open_challenge(tx: Tx, user_id: str) -> str:
     return secret
 
 
-async def take_try(tx: Tx, challenge: str) -> tuple[str, int] | None:
+async def count_attempt(tx: Tx, challenge: str) -> tuple[str, int] | None:
     """Count one try: whose sign-in it is and how many tries are left; None when the challenge is no good."""
     found = await tx.execute(
         update(SecondFactorChallenge)

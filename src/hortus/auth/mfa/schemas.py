@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
-from hortus.auth.mfa.service import Proof
+from hortus.auth.mfa.service import SecondFactorAttempt
 from hortus.auth.schemas import Secret
 from hortus.core.schemas import Body, Time
 from hortus.core.security.credentials import Credential
@@ -49,22 +49,22 @@ class TotpStatusOut(BaseModel):
     recovery_codes_left: int
 
 
-class ProofIn(Body):
+class SecondFactorIn(Body):
     """A second factor: a code of the app, or a recovery code."""
 
     code: Code | None = None
     recovery_code: Recovery | None = None
 
     @model_validator(mode="after")
-    def _one_of_the_two(self) -> "ProofIn":
+    def _one_of_the_two(self) -> "SecondFactorIn":
         if (self.code is None) == (self.recovery_code is None):
             raise ValueError("send either `code` or `recovery_code`")
         return self
 
     @property
-    def proof(self) -> Proof:
+    def attempt(self) -> SecondFactorAttempt:
         """For the rules."""
-        return Proof(self.code, self.recovery_code)
+        return SecondFactorAttempt(self.code, self.recovery_code)
 
     @property
     def method(self) -> str:
@@ -72,7 +72,7 @@ class ProofIn(Body):
         return "totp" if self.code is not None else "recovery_code"
 
 
-class TotpVerifyIn(ProofIn):
+class TotpVerifyIn(SecondFactorIn):
     """The second step of a sign-in."""
 
     challenge: Secret

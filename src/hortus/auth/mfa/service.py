@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import delete, func, insert, select, update
 
 from hortus.auth.mfa import totp
-from hortus.auth.mfa.challenges import take_try, use_challenge
+from hortus.auth.mfa.challenges import count_attempt, use_challenge
 from hortus.auth.mfa.errors import (
     BadChallenge,
     BadSecondFactor,
@@ -33,7 +33,7 @@ FREE_FAILURES, FIRST_DELAY, LONGEST_DELAY = 5, timedelta(seconds=30), timedelta(
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class SecondFactorAttempt:
     """What somebody offers as their second factor: one of the two."""
 
     code: str | None = None
@@ -41,7 +41,7 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class MfaStatus:
     """What a user has set up."""
 
     active: bool
@@ -75,27 +75,27 @@ async def set_up_totp(tx: Tx, keys: Keys, user_id: str, account: str) -> tuple[s
 
 async def confirm_totp(tx: Tx, keys: Keys, user_id: str, code: str) -> list[str] | Problem:
     """Make the pending authenticator app active; the recovery codes, shown this once, or the refusal."""
-    refusal = await _try(tx, keys, user_id, Proof(code=code), confirmed=False)
+    refusal = await _try(tx, keys, user_id, SecondFactorAttempt(code=code), confirmed=False)
     if refusal is not None:
         return refusal
     return await new_recovery_codes(tx, keys, user_id)
 
 
-async def prove(tx: Tx, keys: Keys, user_id: str, proof: Proof) -> Problem | None:
+async def verify_second_factor(tx: Tx, keys: Keys, user_id: str, attempt: SecondFactorAttempt) -> Problem | None:
     """Try a code of the active authenticator app, or use up a recovery code: None when good, else the refusal.
 
     The code of a time step is good once: 20 parallel uses let one through. Raises SecondFactorBlocked.
     """
-    return await _try(tx, keys, user_id, proof, confirmed=True)
+    return await _try(tx, keys, user_id, attempt, confirmed=True)
 
 
-async def answer_challenge(tx: Tx, keys: Keys, challenge: str, proof: Proof) -> str | Problem:
+async def answer_challenge(tx: Tx, keys: Keys, challenge: str, attempt: SecondFactorAttempt) -> str | Problem:
     """The user whose sign-in is now complete, or the refusal. Raises SecondFactorBlocked (the try is not counted)."""
-    taken = await take_try(tx, challenge)
+    taken = await count_attempt(tx, challenge)
     if taken is None:
         return BadChallenge()
     user_id, left = taken
-    refusal = await prove(tx, keys, user_id, proof)
+    refusal = await verify_second_factor(tx, keys, user_id, attempt)
     if isinstance(refusal, BadSecondFactor):
         return BadSecondFactor(tries_left=left)
     if refusal is not None:  # disabled meanwhile, by another session
@@ -103,7 +103,7 @@ async def answer_challenge(tx: Tx, keys: Keys, challenge: str, proof: Proof) -> 
     return user_id if await use_challenge(tx, challenge) else BadChallenge()
 
 
-async def _try(tx: Tx, keys: Keys, user_id: str, proof: Proof, *, confirmed: bool) -> Problem | None:
+async def _try(tx: Tx, keys: Keys, user_id: str, attempt: SecondFactorAttempt, *, confirmed: bool) -> Problem | None:
     now = clock.now()
     active = TotpFactor.confirmed_at.is_not(None) if confirmed else TotpFactor.confirmed_at.is_(None)
     # Counted as a failure first and forgiven when good: the row stays locked, so parallel tries queue behind it.
@@ -118,9 +118,9 @@ async def _try(tx: Tx, keys: Keys, user_id: str, proof: Proof, *, confirmed: boo
     if row is None:
         return await _why_not(tx, user_id, confirmed=confirmed)
     good = (
-        await _use_code(tx, keys, user_id, row.sealed, proof.code, active)
-        if proof.code is not None
-        else await _use_recovery_code(tx, keys, user_id, proof.recovery_code or "")
+        await _use_code(tx, keys, user_id, row.sealed, attempt.code, active)
+        if attempt.code is not None
+        else await _use_recovery_code(tx, keys, user_id, attempt.recovery_code or "")
     )
     if good:
         return None
@@ -200,9 +200,9 @@ async def new_recovery_codes(tx: Tx, keys: Keys, user_id: str) -> list[str]:
     return made
 
 
-async def disable_totp(tx: Tx, keys: Keys, user_id: str, proof: Proof) -> Problem | None:
+async def disable_totp(tx: Tx, keys: Keys, user_id: str, attempt: SecondFactorAttempt) -> Problem | None:
     """Take the second factor away, with its recovery codes and waiting sign-ins: None when done, else the refusal."""
-    refusal = await prove(tx, keys, user_id, proof)
+    refusal = await verify_second_factor(tx, keys, user_id, attempt)
     if refusal is None:
         await remove_factors(tx, user_id)
     return refusal
@@ -222,12 +222,12 @@ async def methods_of(tx: Tx, user_id: str) -> list[Method]:
     return ["totp", "recovery_code"] if found.recovery_codes_left else ["totp"]
 
 
-async def status_of(tx: Tx, user_id: str) -> Status:
+async def status_of(tx: Tx, user_id: str) -> MfaStatus:
     """What is set up, and how many recovery codes are left."""
     confirmed = select(TotpFactor.confirmed_at).where(TotpFactor.user_id == user_id)
     at = (await tx.execute(confirmed)).scalar_one_or_none()
     if at is None:
-        return Status(False, None, 0)
+        return MfaStatus(False, None, 0)
     left = select(func.count()).select_from(RecoveryCode)
     left = left.where(RecoveryCode.user_id == user_id, RecoveryCode.used_at.is_(None))
-    return Status(True, at, (await tx.execute(left)).scalar_one())
+    return MfaStatus(True, at, (await tx.execute(left)).scalar_one())

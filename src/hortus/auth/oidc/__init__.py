@@ -2,7 +2,7 @@
 
 from hortus.auth.oidc.flows import sweep as sweep_flows
 from hortus.auth.oidc.provider import Provider, Providers
-from hortus.auth.oidc.roles import RoleGiven, role_given
+from hortus.auth.oidc.roles import RoleGrant, role_granted
 from hortus.auth.oidc.settings import ProviderSettings, read_providers
 
-__all__ = ["Provider", "ProviderSettings", "Providers", "RoleGiven", "read_providers", "role_given", "sweep_flows"]
+__all__ = ["Provider", "ProviderSettings", "Providers", "RoleGrant", "read_providers", "role_granted", "sweep_flows"]

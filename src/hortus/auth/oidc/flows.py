@@ -25,7 +25,7 @@ EXCHANGED_WITHIN = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class LoginRequest:
     """What whoever begins asks for."""
 
     provider: str
@@ -37,7 +37,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class LoginStarted:
     """What goes to the issuer (`state`) and what stays in the browser (`secret`)."""
 
     state: str
@@ -55,7 +55,7 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class ClaimedLogin:
     """A flow whose callback came first, in the right browser."""
 
     state_digest: str
@@ -66,7 +66,7 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
-class Linked:
+class ProviderAccount:
     """The account at an issuer that a signed-in user proved theirs."""
 
     issuer: str
@@ -89,26 +89,26 @@ def verifier_of(secret: str) -> str:
     return s256(f"verifier {secret}")
 
 
-async def begin(tx: Tx, wish: Wish) -> Begun:
+async def begin(tx: Tx, request: LoginRequest) -> LoginStarted:
     """Note that a sign-in has begun."""
-    now, begun = clock.now(), Begun(new_secret(), new_secret())
+    now, started = clock.now(), LoginStarted(new_secret(), new_secret())
     row = {
-        "state_digest": digest_of(begun.state),
-        "provider": wish.provider,
-        "browser_digest": digest_of(begun.secret),
-        "challenge": wish.challenge,
-        "return_to": wish.return_to,
-        "accepts_terms": wish.accepts_terms,
-        "link_user_id": wish.link_user_id,
-        "link_session_id": wish.link_session_id,
+        "state_digest": digest_of(started.state),
+        "provider": request.provider,
+        "browser_digest": digest_of(started.secret),
+        "challenge": request.challenge,
+        "return_to": request.return_to,
+        "accepts_terms": request.accepts_terms,
+        "link_user_id": request.link_user_id,
+        "link_session_id": request.link_session_id,
         "created_at": now,
         "expires_at": now + LASTS,
     }
     await tx.execute(insert(OidcFlow), row)
-    return begun
+    return started
 
 
-async def claim(tx: Tx, provider: str, state: str, secrets: list[str]) -> Claimed:
+async def claim(tx: Tx, provider: str, state: str, secrets: list[str]) -> ClaimedLogin:
     """Take the flow of this state, if one of these secrets is its browser's. Raises OidcStateInvalid.
 
     Of any number of callbacks with one state, one gets it.
@@ -135,10 +135,12 @@ async def claim(tx: Tx, provider: str, state: str, secrets: list[str]) -> Claime
     row = (await tx.execute(query)).one_or_none()
     if row is None:
         raise OidcStateInvalid
-    return Claimed(row.state_digest, by_digest[row.browser_digest], row.return_to, row.accepts_terms, row.link_user_id)
+    return ClaimedLogin(
+        row.state_digest, by_digest[row.browser_digest], row.return_to, row.accepts_terms, row.link_user_id
+    )
 
 
-async def complete(tx: Tx, flow: Claimed, found: str | Linked) -> str:
+async def complete(tx: Tx, flow: ClaimedLogin, found: str | ProviderAccount) -> str:
     """Keep the outcome, a user id or an account to link; the code that trades it, once, within two minutes."""
     code = new_secret()
     outcome: Mapping[str, Any] = (
@@ -169,7 +171,7 @@ async def exchange(tx: Tx, code: str, *, secrets: list[str], verifier: str | Non
 
 async def exchange_link(
     tx: Tx, code: str, *, secrets: list[str], verifier: str | None, user_id: str, session_id: str
-) -> Linked:
+) -> ProviderAccount:
     """The account that this very session set out to link, once. Raises BadExchangeCode."""
     query = _trade(code, secrets, verifier).where(
         OidcFlow.link_user_id == user_id, OidcFlow.link_session_id == session_id
@@ -177,7 +179,7 @@ async def exchange_link(
     row = (await tx.execute(query.returning(OidcFlow.issuer, OidcFlow.subject, OidcFlow.email))).one_or_none()
     if row is None or row.issuer is None or row.subject is None:
         raise BadExchangeCode
-    return Linked(row.issuer, row.subject, row.email)
+    return ProviderAccount(row.issuer, row.subject, row.email)
 
 
 def _trade(code: str, secrets: list[str], verifier: str | None) -> Any:

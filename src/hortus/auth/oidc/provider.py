@@ -48,7 +48,7 @@ class Metadata:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class TokenResponse:
     """What the issuer says of whoever signed in there, every claim verified."""
 
     issuer: str
@@ -82,7 +82,7 @@ class Provider:
         await self.metadata()
         return "the discovery document is there"
 
-    async def redeem(self, code: str, *, verifier: str, nonce: str, redirect_uri: str) -> Told:
+    async def redeem(self, code: str, *, verifier: str, nonce: str, redirect_uri: str) -> TokenResponse:
         """Trade a code for what the issuer says. Raises OidcRefused, OidcUnavailable."""
         where = await self.metadata()
         answer = await self._trade(where, code, verifier, redirect_uri)
@@ -92,7 +92,9 @@ class Provider:
         claims = id_token.verify(
             str(token), key, algorithm, issuer=where.issuer, client_id=self.settings.client_id, nonce=nonce
         )
-        return Told(where.issuer, claims["sub"], await self._with_userinfo(where, claims, answer.get("access_token")))
+        return TokenResponse(
+            where.issuer, claims["sub"], await self._with_userinfo(where, claims, answer.get("access_token"))
+        )
 
     @property
     def _discovery(self) -> str:

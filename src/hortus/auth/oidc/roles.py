@@ -16,7 +16,7 @@ RANKS = {"user": 0, "support": 1, "admin": 2}
 
 
 @dataclass(frozen=True, slots=True)
-class RoleGiven:
+class RoleGrant:
     """An issuer's claim changed a role."""
 
     user_id: str
@@ -24,11 +24,11 @@ class RoleGiven:
     issuer: str
 
 
-role_given: Signal[RoleGiven] = Signal("accounts.oidc.role_given")
+role_granted: Signal[RoleGrant] = Signal("auth.oidc.role_granted")
 """Sent in the transaction that changes the role."""
 
 
-class Raced(Exception):
+class ConcurrentChange(Exception):
     """Somebody made the same account at this moment: roll back and try again, it will be found."""
 
 
@@ -47,6 +47,6 @@ async def apply(tx: Tx, user_id: str, issuer: str, role: str, granted: str | Non
         log.warning("oidc_role_kept", user_id=user_id, reason="the last administrator stays one")
         return granted
     except Conflict:
-        raise Raced from None
-    await role_given.send(tx, RoleGiven(user_id, new, issuer))
+        raise ConcurrentChange from None
+    await role_granted.send(tx, RoleGrant(user_id, new, issuer))
     return wanted

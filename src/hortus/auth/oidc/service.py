@@ -10,12 +10,12 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from hortus.accounts import identifiers
-from hortus.accounts.consents import Said
+from hortus.accounts.consents import SignUpDetails
 from hortus.accounts.errors import AccountSuspended
-from hortus.accounts.tables import MAY_ENTER, Identifier, User
-from hortus.accounts.users import make_user
+from hortus.accounts.tables import SIGN_IN_STATUSES, Identifier, User
+from hortus.accounts.users import create_user
 from hortus.auth import identifier_verification, otp
-from hortus.auth.credentials import keep_a_way_in
+from hortus.auth.credentials import require_remaining_credential
 from hortus.auth.oidc import roles
 from hortus.auth.oidc.errors import (
     ExternalAccountNotFound,
@@ -23,8 +23,8 @@ from hortus.auth.oidc.errors import (
     LinkRequired,
     OidcSignupClosed,
 )
-from hortus.auth.oidc.flows import Linked
-from hortus.auth.oidc.provider import Told
+from hortus.auth.oidc.flows import ProviderAccount
+from hortus.auth.oidc.provider import TokenResponse
 from hortus.auth.oidc.settings import ProviderSettings
 from hortus.auth.otp import Target
 from hortus.auth.tables import ExternalAccount
@@ -50,15 +50,15 @@ class Identity:
     """The highest role that the rule gives for the role claim; None where there is no rule or no match."""
 
 
-def identity_of(told: Told, rules: ProviderSettings) -> Identity:
+def identity_of(response: TokenResponse, rules: ProviderSettings) -> Identity:
     """Read the claims by the operator's rules."""
-    claims = told.claims
+    claims = response.claims
     email = _email(claims.get("email"))
     name = claims.get("name")
     tidy = " ".join(name.split())[:100] if isinstance(name, str) else ""
     return Identity(
-        issuer=told.issuer,
-        subject=told.subject,
+        issuer=response.issuer,
+        subject=response.subject,
         email=email,
         # Some issuers write it as a text.
         email_verified=email is not None
@@ -102,13 +102,13 @@ async def user_of(
     )
     known = (await tx.execute(query)).one_or_none()
     if known is None:
-        said = Said(name=identity.name, terms_accepted=accepts_terms, network=network)
-        user_id, role = await _by_email(tx, identity, rules) or await _sign_up(tx, identity, rules, said)
+        details = SignUpDetails(name=identity.name, terms_accepted=accepts_terms, network=network)
+        user_id, role = await _by_email(tx, identity, rules) or await _sign_up(tx, identity, rules, details)
         account_id, granted = await _connect(tx, user_id, identity.issuer, identity.subject, identity.email), None
         if account_id is None:
-            raise roles.Raced
+            raise roles.ConcurrentChange
     else:
-        if known.status not in MAY_ENTER:
+        if known.status not in SIGN_IN_STATUSES:
             raise AccountSuspended
         account_id, granted, user_id, role = known.id, known.granted_role, known.user_id, known.role
     if rules.role_claim:
@@ -120,7 +120,7 @@ async def user_of(
 
 async def refuse_inactive(tx: Tx, user_id: str) -> None:
     """Raise AccountSuspended unless the user may sign in at this moment."""
-    if (await tx.execute(select(User.status).where(User.id == user_id))).scalar_one() not in MAY_ENTER:
+    if (await tx.execute(select(User.status).where(User.id == user_id))).scalar_one() not in SIGN_IN_STATUSES:
         raise AccountSuspended
 
 
@@ -142,35 +142,35 @@ async def _by_email(tx: Tx, identity: Identity, rules: ProviderSettings) -> tupl
         return None
     if not rules.link_by_email or (found.verified_at is None and found.role != "user"):
         raise LinkRequired  # nobody becomes staff by an address that staff only typed
-    if found.status not in MAY_ENTER:
+    if found.status not in SIGN_IN_STATUSES:
         raise AccountSuspended
     if found.verified_at is None:
-        if await identifier_verification.is_proved(
+        if await identifier_verification.has_verified_owner(
             tx, found.id
         ):  # somebody's account, and the address was never theirs
             await tx.execute(delete(Identifier).where(Identifier.id == found.identifier_id))
             return None
-        await identifier_verification.void_what_came_before(tx, found.id)
+        await identifier_verification.revoke_unverified_access(tx, found.id)
         await identifiers.mark_verified(tx, found.id, Target("email", identity.email))
-        await otp.tell_user(tx, found.id, "account_claimed")
+        await otp.notify_user(tx, found.id, "account_claimed")
     log.info("oidc_linked_by_email", user_id=found.id, issuer=identity.issuer)
     return found.id, found.role
 
 
-async def _sign_up(tx: Tx, identity: Identity, rules: ProviderSettings, said: Said) -> tuple[str, str]:
+async def _sign_up(tx: Tx, identity: Identity, rules: ProviderSettings, details: SignUpDetails) -> tuple[str, str]:
     if not rules.signup:
         raise OidcSignupClosed
     # An address that the issuer has not verified would only block its owner.
     email = identity.email if identity.email_verified else None
     try:
-        user_id = await make_user(
+        user_id = await create_user(
             tx,
             Target("email", email) if email is not None else None,
-            said,
+            details,
             verified=True,
         )
     except IntegrityError:
-        raise roles.Raced from None
+        raise roles.ConcurrentChange from None
     return user_id, "user"
 
 
@@ -190,12 +190,12 @@ async def _connect(tx: Tx, user_id: str, issuer: str, subject: str, email: str |
     return account_id
 
 
-async def link(tx: Tx, user_id: str, linked: Linked) -> ExternalAccount:
+async def link(tx: Tx, user_id: str, account: ProviderAccount) -> ExternalAccount:
     """Connect an account for good, and tell its user; the same again when it was. Raises ExternalAccountTaken."""
-    if await _connect(tx, user_id, linked.issuer, linked.subject, linked.email) is not None:
-        await otp.tell_user(tx, user_id, "identifier_added", identifier=_shown(linked.issuer, linked.email))
+    if await _connect(tx, user_id, account.issuer, account.subject, account.email) is not None:
+        await otp.notify_user(tx, user_id, "identifier_added", identifier=_shown(account.issuer, account.email))
     query = select(ExternalAccount).where(
-        ExternalAccount.issuer == linked.issuer, ExternalAccount.subject == linked.subject
+        ExternalAccount.issuer == account.issuer, ExternalAccount.subject == account.subject
     )
     found = (await tx.execute(query)).scalar_one_or_none()
     if found is None or found.user_id != user_id:
@@ -204,13 +204,13 @@ async def link(tx: Tx, user_id: str, linked: Linked) -> ExternalAccount:
 
 
 async def unlink(tx: Tx, user_id: str, account_id: str) -> None:
-    """Disconnect an account, and tell its user. Raises ExternalAccountNotFound, LastWayIn."""
+    """Disconnect an account, and tell its user. Raises ExternalAccountNotFound, LastCredential."""
     query = delete(ExternalAccount).where(ExternalAccount.id == account_id, ExternalAccount.user_id == user_id)
     gone = (await tx.execute(query.returning(ExternalAccount.issuer, ExternalAccount.email))).first()
     if gone is None:
         raise ExternalAccountNotFound
-    await keep_a_way_in(tx, user_id)
-    await otp.tell_user(tx, user_id, "identifier_removed", identifier=_shown(gone.issuer, gone.email))
+    await require_remaining_credential(tx, user_id)
+    await otp.notify_user(tx, user_id, "identifier_removed", identifier=_shown(gone.issuer, gone.email))
 
 
 def _shown(issuer: str, email: str | None) -> str:

@@ -4,41 +4,41 @@ from hortus.accounts.targets import Target, mobile
 from hortus.auth.otp.attempts import GAP
 from hortus.auth.otp.cleanup import sweep
 from hortus.auth.otp.errors import BadCode, BadLink
-from hortus.auth.otp.hasher import Codes
-from hortus.auth.otp.links import Followed, cancel_links, follow_link, make_token
-from hortus.auth.otp.notifications import moment, tell_target, tell_user
+from hortus.auth.otp.hasher import OtpHasher
+from hortus.auth.otp.links import ConsumedLink, cancel_links, consume_link, make_token
+from hortus.auth.otp.notifications import message_time, notify_target, notify_user
 from hortus.auth.otp.service import (
     LIFE,
-    Asked,
-    Proof,
+    OtpRequest,
     Purpose,
-    ask,
-    forget_codes,
+    VerifiedOtp,
+    cancel_otps,
+    check_otp,
     purpose_to_verify,
-    try_code,
+    request_otp,
 )
 
 __all__ = [
     "GAP",
     "LIFE",
-    "Asked",
     "BadCode",
     "BadLink",
-    "Codes",
-    "Followed",
-    "Proof",
+    "ConsumedLink",
+    "OtpHasher",
+    "OtpRequest",
     "Purpose",
     "Target",
-    "ask",
+    "VerifiedOtp",
     "cancel_links",
-    "follow_link",
-    "forget_codes",
+    "cancel_otps",
+    "check_otp",
+    "consume_link",
     "make_token",
+    "message_time",
     "mobile",
-    "moment",
+    "notify_target",
+    "notify_user",
     "purpose_to_verify",
+    "request_otp",
     "sweep",
-    "tell_target",
-    "tell_user",
-    "try_code",
 ]

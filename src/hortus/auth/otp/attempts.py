@@ -56,7 +56,7 @@ async def count_wrong(tx: Tx, target: str) -> None:
     )
 
 
-async def tell_once(tx: Tx, target: str) -> bool:
+async def mark_notified(tx: Tx, target: str) -> bool:
     """Whether the owner of a target is to be told now; True at most once in 24 hours."""
     now = clock.now()
     marked = await tx.execute(

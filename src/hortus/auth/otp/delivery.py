@@ -6,10 +6,10 @@ from typing import Any
 from sqlalchemy import select, update
 
 from hortus import senders, tasks
-from hortus.accounts.tables import MAY_ENTER, Identifier, User
+from hortus.accounts.tables import SIGN_IN_STATUSES, Identifier, User
 from hortus.accounts.targets import Target
 from hortus.auth.otp import attempts, links
-from hortus.auth.otp.hasher import Codes
+from hortus.auth.otp.hasher import OtpHasher
 from hortus.auth.otp.notifications import notify, send
 from hortus.auth.tables import OneTimeCode
 from hortus.core import clock
@@ -27,7 +27,7 @@ _MAIL = {
 _SMS = {"sign_in": "sign_in_code", "link": "sign_in_code", "reset_password": "reset_password"}
 
 
-async def write_code(tx: Tx, codes: Codes, request_id: str) -> None:
+async def write_code(tx: Tx, hasher: OtpHasher, request_id: str) -> None:
     """Make the code of a request and send it, once, if there is somebody to send it to."""
     row = (
         await tx.execute(
@@ -46,12 +46,12 @@ async def write_code(tx: Tx, codes: Codes, request_id: str) -> None:
     if not _wanted(row.purpose, holder):
         return
     user_id = row.subject or (holder.id if holder is not None else None)
-    wrong = await attempts.wrong_today(tx, codes.target_digest(target))
-    code = codes.new_code(attempts.digits_after(wrong, codes.rules.long_codes_after))
+    wrong = await attempts.wrong_today(tx, hasher.target_digest(target))
+    code = hasher.new_code(attempts.digits_after(wrong, hasher.rules.long_codes_after))
     written = await tx.execute(
         update(OneTimeCode)
         .where(OneTimeCode.id == request_id, OneTimeCode.digest.is_(None))
-        .values(digest=codes.code_digest(row.purpose, target, request_id, code), user_id=user_id)
+        .values(digest=hasher.code_digest(row.purpose, target, request_id, code), user_id=user_id)
         .returning(OneTimeCode.id)
     )
     if written.first() is None:
@@ -62,7 +62,7 @@ async def write_code(tx: Tx, codes: Codes, request_id: str) -> None:
         values["name"] = holder.name
     purpose = links.purpose_of(row.purpose)
     if target.kind == "email" and purpose is not None and user_id is not None:
-        values["link"] = await links.make_link(tx, codes.links_base, purpose, user_id, target)
+        values["link"] = await links.make_link(tx, hasher.links_base, purpose, user_id, target)
     template = (_MAIL if target.kind == "email" else _SMS)[row.purpose]
     await send(tx, target, template, row.language, values, user_id, senders.URGENT)
 
@@ -78,7 +78,7 @@ async def _tell_known(tx: Tx, row: OneTimeCode, target: Target, holder: Any) -> 
 def _wanted(purpose: str, holder: Any) -> bool:
     if purpose in ("sign_in", "sign_up", "link"):  # a code to sign in also signs up
         return True
-    if holder is None or holder.status not in MAY_ENTER:
+    if holder is None or holder.status not in SIGN_IN_STATUSES:
         return False
     return purpose == "reset_password" or holder.verified_at is None
 
@@ -92,26 +92,30 @@ async def _holder(tx: Tx, target: Target) -> Any:
     return (await tx.execute(query)).one_or_none()
 
 
-async def write_warning(tx: Tx, codes: Codes, request_id: str) -> None:
+async def write_warning(tx: Tx, hasher: OtpHasher, request_id: str) -> None:
     """Tell the owner of a target that somebody tries codes on it; at most once a day, and only owners."""
     row = (await tx.execute(select(OneTimeCode).where(OneTimeCode.id == request_id))).scalar_one_or_none()
     if row is None:
         return
     target = Target(row.kind, row.target)  # type: ignore[arg-type]
     holder = await _holder(tx, target)
-    if holder is None or holder.verified_at is None or not await attempts.tell_once(tx, codes.target_digest(target)):
+    if (
+        holder is None
+        or holder.verified_at is None
+        or not await attempts.mark_notified(tx, hasher.target_digest(target))
+    ):
         return
     await notify(tx, target, "wrong_codes", row.language, {"name": holder.name}, holder.id)
 
 
 async def _deliver(resources: Resources, task: tasks.ClaimedTask) -> None:
     async with resources.get(Database).transaction() as tx:
-        await write_code(tx, resources.get(Codes), task.payload["id"])
+        await write_code(tx, resources.get(OtpHasher), task.payload["id"])
 
 
 async def _warn(resources: Resources, task: tasks.ClaimedTask) -> None:
     async with resources.get(Database).transaction() as tx:
-        await write_warning(tx, resources.get(Codes), task.payload["id"])
+        await write_warning(tx, resources.get(OtpHasher), task.payload["id"])
 
 
 DELIVER = tasks.register("accounts.code", _deliver, queue="mail")

@@ -17,7 +17,7 @@ class BadLink(Unauthenticated):
     detail = "The link has expired or was used. Ask for a new one."
 
 
-class NotReached(Problem):
+class CountryNotServed(Problem):
     """No text messages go to that country."""
 
     code, status, title = "country_not_served", 422, "We send no text messages to this country"

@@ -3,20 +3,20 @@
 import secrets
 
 from hortus.accounts.targets import Target, keyed_digest, person_digests
-from hortus.auth.otp.settings import CodeSettings
+from hortus.auth.otp.settings import OtpSettings
 from hortus.core.db import Database, Tx
 from hortus.core.settings import Settings
 
 _CARRIED = "accounts.codes"
 
 
-class Codes:
+class OtpHasher:
     """Makes codes, and the keyed digests under which they and their targets are stored.
 
     Six digits are guessed from a plain digest in a moment; without the installation's key they are not.
     """
 
-    def __init__(self, settings: Settings, rules: CodeSettings) -> None:
+    def __init__(self, settings: Settings, rules: OtpSettings) -> None:
         self._keys = settings.keys_for("one-time codes")
         self.rules = rules
         self.limits_enabled = settings.rate_limits_enabled
@@ -55,7 +55,7 @@ class Codes:
         return keyed_digest(self._keys[0], *parts)
 
 
-def carried(tx: Tx) -> Codes | None:
+def carried(tx: Tx) -> OtpHasher | None:
     """What `Codes.carry` gave the database of this transaction, if anything."""
     found = tx.info.get(_CARRIED)
-    return found if isinstance(found, Codes) else None
+    return found if isinstance(found, OtpHasher) else None

@@ -24,7 +24,7 @@ def purpose_of(text: str) -> LinkPurpose | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
+class ConsumedLink:
     """Whom a good link was written to, and about which account."""
 
     user_id: str
@@ -54,7 +54,7 @@ async def make_token(tx: Tx, purpose: LinkPurpose, user_id: str, target: Target)
     return secret
 
 
-async def follow_link(tx: Tx, purpose: LinkPurpose, token: str) -> Followed | None:
+async def consume_link(tx: Tx, purpose: LinkPurpose, token: str) -> ConsumedLink | None:
     """Use the link up; None unless it is good. Of many at once one is."""
     now = clock.now()
     used = (
@@ -69,7 +69,7 @@ async def follow_link(tx: Tx, purpose: LinkPurpose, token: str) -> Followed | No
         .returning(LinkToken.user_id, LinkToken.kind, LinkToken.target)
     )
     row = (await tx.execute(used)).one_or_none()
-    return Followed(row.user_id, Target(row.kind, row.target)) if row is not None else None
+    return ConsumedLink(row.user_id, Target(row.kind, row.target)) if row is not None else None
 
 
 async def cancel_links(tx: Tx, user_id: str, purpose: LinkPurpose, target: Target | None = None) -> None:

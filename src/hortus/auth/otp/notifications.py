@@ -16,7 +16,7 @@ from hortus.core.db import Tx
 log = structlog.get_logger()
 
 
-async def tell_user(
+async def notify_user(
     tx: Tx, user_id: str, template: str, *, but: Target | None = None, language: str = "en", **values: Any
 ) -> None:
     """Write to a user where they are reached: at their first verified identifier, mail before text message.
@@ -31,14 +31,14 @@ async def tell_user(
         await notify(tx, Target(found.kind, found.value), template, language, values, user_id)
 
 
-async def tell_target(
+async def notify_target(
     tx: Tx, target: Target, template: str, *, user_id: str | None = None, language: str = "en", **values: Any
 ) -> None:
     """Write to an address or number."""
     await notify(tx, target, template, language, values, user_id)
 
 
-def moment() -> str:
+def message_time() -> str:
     """Now, as messages say it."""
     return f"{clock.now():%d %B %Y, %H:%M} UTC"
 
@@ -47,8 +47,8 @@ async def notify(
     tx: Tx, target: Target, template: str, language: str, values: dict[str, Any], user_id: str | None
 ) -> None:
     """Write what nobody asked for, within the caps: an account cannot be used to flood its address or number."""
-    codes = carried(tx)
-    if codes is not None and not await send_limits.may_notify(tx, codes, target):
+    hasher = carried(tx)
+    if hasher is not None and not await send_limits.may_notify(tx, hasher, target):
         log.warning("notice_not_sent", template=template, kind=target.kind, user_id=user_id, reason="over a cap")
         return
     await send(tx, target, template, language, values, user_id)

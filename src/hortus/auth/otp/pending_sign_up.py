@@ -7,19 +7,19 @@ target while a code for it is good, what both said is dropped, and the user choo
 import json
 from dataclasses import asdict
 
-from hortus.accounts.consents import Said
+from hortus.accounts.consents import SignUpDetails
 
 CONTESTED = "contested"
 
 
-def pack(said: Said, mark: str) -> str:
+def pack(details: SignUpDetails, mark: str) -> str:
     """The stored form. `mark` is a keyed digest of the request: two sign-ups are the same if theirs are."""
-    return json.dumps({"mark": mark, "said": asdict(said)})
+    return json.dumps({"mark": mark, "said": asdict(details)})
 
 
-def unpack(pending: str | None) -> Said | None:
+def unpack(pending: str | None) -> SignUpDetails | None:
     """What was said; None where nothing was, or where it was contested."""
-    return Said(**json.loads(pending)["said"]) if pending is not None and pending != CONTESTED else None
+    return SignUpDetails(**json.loads(pending)["said"]) if pending is not None and pending != CONTESTED else None
 
 
 def differ(before: str, now: str) -> bool:

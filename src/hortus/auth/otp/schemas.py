@@ -6,7 +6,7 @@ from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, F
 
 from hortus.accounts.targets import Target, mobile
 from hortus.auth.otp.attempts import GAP
-from hortus.auth.otp.hasher import Codes
+from hortus.auth.otp.hasher import OtpHasher
 from hortus.auth.otp.service import LIFE, Purpose
 from hortus.auth.schemas import Email, Name, NewPassword, Password, Referral, Secret
 from hortus.core.schemas import Body, MustBeTrue, Time
@@ -58,10 +58,10 @@ class TargetIn(Body):
             raise ValueError("send either email or mobile_number")
         return self
 
-    def target(self, codes: Codes) -> Target:
+    def target(self, hasher: OtpHasher) -> Target:
         """The one form we keep; raises Invalid."""
         if self.mobile_number is not None:
-            return mobile(self.mobile_number, codes.rules.default_phone_region)
+            return mobile(self.mobile_number, hasher.rules.default_phone_region)
         return Target("email", self.email or "")
 
 

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import case, delete, select, update
 
 from hortus.accounts.targets import Target
-from hortus.auth.otp.errors import NotReached
-from hortus.auth.otp.hasher import Codes
+from hortus.auth.otp.errors import CountryNotServed
+from hortus.auth.otp.hasher import OtpHasher
 from hortus.auth.tables import SendCount
 from hortus.core import clock
 from hortus.core.db import Tx
@@ -19,59 +19,59 @@ HOUR = timedelta(hours=1)
 KEPT = timedelta(hours=25)
 
 
-def refused(name: str, seconds: float) -> RateLimited:
+def rate_limited(name: str, seconds: float) -> RateLimited:
     """Too many, with how long to wait."""
     wait = max(1, int(seconds + 0.999))
     return RateLimited(headers={"Retry-After": str(wait)}, retry_after=wait, limit=name)
 
 
-async def count_send(tx: Tx, codes: Codes, target: Target, address: str) -> None:
-    """Count one code; raises RateLimited or NotReached, and then nothing of this transaction may commit.
+async def count_send(tx: Tx, hasher: OtpHasher, target: Target, address: str) -> None:
+    """Count one code; raises RateLimited or CountryNotServed, and then nothing of this transaction may commit.
 
     All purposes count together, and so do all spellings of one mailbox. The rows are locked in one order by
     everybody: target, address, country, all.
     """
-    if target.calling_code in codes.rules.closed_countries:
-        raise NotReached
-    rules, person = codes.rules, codes.person_digests(target)[0]
+    if target.calling_code in hasher.rules.closed_countries:
+        raise CountryNotServed
+    rules, person = hasher.rules, hasher.person_digests(target)[0]
     await _in_an_hour(tx, "codes_per_target", f"target:{person}", rules.codes_per_target)
-    if not codes.limits_enabled:
+    if not hasher.limits_enabled:
         return
-    await _in_an_hour(tx, "codes_per_address", f"address:{codes.address_digest(address)}", rules.codes_per_address)
-    await _count_message(tx, codes, target)
+    await _in_an_hour(tx, "codes_per_address", f"address:{hasher.address_digest(address)}", rules.codes_per_address)
+    await _count_message(tx, hasher, target)
 
 
-async def count_try(tx: Tx, codes: Codes, target: Target) -> None:
+async def count_attempt(tx: Tx, hasher: OtpHasher, target: Target) -> None:
     """Count one code that is about to be checked, whatever it is for. Raises RateLimited instead of checking more."""
-    key = f"tries:{codes.target_digest(target)}"
-    await _in_an_hour(tx, "code_tries_per_target", key, codes.rules.code_tries_per_target)
+    key = f"tries:{hasher.target_digest(target)}"
+    await _in_an_hour(tx, "code_tries_per_target", key, hasher.rules.code_tries_per_target)
 
 
-async def may_notify(tx: Tx, codes: Codes, target: Target) -> bool:
+async def may_notify(tx: Tx, hasher: OtpHasher, target: Target) -> bool:
     """Count one message that its reader has not asked for; False when it must not be sent."""
-    if target.calling_code in codes.rules.closed_countries:
+    if target.calling_code in hasher.rules.closed_countries:
         return False
     try:
         async with tx.begin_nested():
-            key = f"notices:{codes.target_digest(target)}"
-            await _in_an_hour(tx, "notices_per_target", key, codes.rules.notices_per_target)
-            if codes.limits_enabled and target.kind == "mobile":
-                await _count_message(tx, codes, target)
-    except (RateLimited, NotReached):
+            key = f"notices:{hasher.target_digest(target)}"
+            await _in_an_hour(tx, "notices_per_target", key, hasher.rules.notices_per_target)
+            if hasher.limits_enabled and target.kind == "mobile":
+                await _count_message(tx, hasher, target)
+    except (RateLimited, CountryNotServed):
         return False
     return True
 
 
-async def _count_message(tx: Tx, codes: Codes, target: Target) -> None:
+async def _count_message(tx: Tx, hasher: OtpHasher, target: Target) -> None:
     code = target.calling_code
     if not code:
-        await _in_a_day(tx, "mail_codes_per_day", "mail", codes.rules.mail_codes_per_day)
+        await _in_a_day(tx, "mail_codes_per_day", "mail", hasher.rules.mail_codes_per_day)
         return
-    cap = codes.rules.cap_of(code)
+    cap = hasher.rules.cap_of(code)
     if cap == 0:
-        raise NotReached
+        raise CountryNotServed
     await _in_a_day(tx, "codes_per_country", f"country:{code}", cap)
-    await _in_a_day(tx, "codes_per_day", "texts", codes.rules.codes_per_day)
+    await _in_a_day(tx, "codes_per_day", "texts", hasher.rules.codes_per_day)
 
 
 async def _in_an_hour(tx: Tx, name: str, key: str, most: int) -> None:
@@ -83,7 +83,7 @@ async def _in_an_hour(tx: Tx, name: str, key: str, most: int) -> None:
     oldest = (now - HOUR).timestamp()
     moments = [moment for moment in (await tx.execute(locked)).scalar_one() or [] if moment > oldest]
     if len(moments) >= most:
-        raise refused(name, moments[-most] - oldest)
+        raise rate_limited(name, moments[-most] - oldest)
     counted = {"since": now, "sent": len(moments) + 1, "moments": [*moments, now.timestamp()]}
     await tx.execute(update(SendCount).where(SendCount.key == key).values(**counted))
 
@@ -104,7 +104,7 @@ async def _in_a_day(tx: Tx, name: str, key: str, most: int) -> None:
         .returning(SendCount.key)
     )
     if (await tx.execute(statement)).first() is None:
-        raise refused(name, (today + timedelta(days=1) - now).total_seconds())
+        raise rate_limited(name, (today + timedelta(days=1) - now).total_seconds())
 
 
 async def sweep(tx: Tx, limit: int = 1000) -> int:

@@ -11,7 +11,7 @@ from hortus.accounts.targets import Target
 from hortus.auth.otp import attempts, send_limits
 from hortus.auth.otp import pending_sign_up as pending
 from hortus.auth.otp.delivery import DELIVER, WARN
-from hortus.auth.otp.hasher import Codes
+from hortus.auth.otp.hasher import OtpHasher
 from hortus.auth.tables import OneTimeCode
 from hortus.core import clock, ids
 from hortus.core.db import Tx
@@ -24,7 +24,7 @@ _NOBODY = "0" * 64
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class OtpRequest:
     """A wish for a code. `address` is the network address it came from, `subject` the user who adds an identifier."""
 
     purpose: Purpose
@@ -36,7 +36,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class VerifiedOtp:
     """Somebody has shown that a target is theirs."""
 
     purpose: Purpose
@@ -47,22 +47,22 @@ class Proof:
     """What they said at sign-up, if this is the network address that said it."""
 
 
-async def ask(tx: Tx, codes: Codes, asked: Asked) -> None:
+async def request_otp(tx: Tx, hasher: OtpHasher, request: OtpRequest) -> None:
     """Let a code be sent after the commit. Raises RateLimited within the pause or over a cap.
 
     Does the same for everybody: the message is written, or not, by the task. Of many calls at once one gets through.
     """
-    now, target = clock.now(), asked.target
-    said = pending.CONTESTED if await is_contested(tx, asked) else asked.pending
-    gap = attempts.gap_after(await attempts.wrong_today(tx, codes.target_digest(target)))
+    now, target = clock.now(), request.target
+    said = pending.CONTESTED if await is_contested(tx, request) else request.pending
+    gap = attempts.gap_after(await attempts.wrong_today(tx, hasher.target_digest(target)))
     fresh = {
         "id": ids.new(),
         "user_id": None,
         "digest": None,
         "tries": 0,
         "stray_tries": 0,
-        "asked_by": codes.address_digest(asked.address),
-        "language": asked.language,
+        "asked_by": hasher.address_digest(request.address),
+        "language": request.language,
         "pending": said,  # what was said with this code, and with no other
         "sent_at": now,
         "expires_at": now + LIFE,
@@ -70,7 +70,7 @@ async def ask(tx: Tx, codes: Codes, asked: Asked) -> None:
     }
     statement = (
         tx.insert(OneTimeCode)
-        .values(purpose=asked.purpose, kind=target.kind, target=target.value, subject=asked.subject, **fresh)
+        .values(purpose=request.purpose, kind=target.kind, target=target.value, subject=request.subject, **fresh)
         .on_conflict_do_update(
             index_elements=["purpose", "kind", "target", "subject"],
             set_=fresh,
@@ -80,22 +80,22 @@ async def ask(tx: Tx, codes: Codes, asked: Asked) -> None:
     )
     request_id = (await tx.execute(statement)).scalar_one_or_none()
     if request_id is None:
-        sent_at = (await tx.execute(select(OneTimeCode.sent_at).where(_slot(asked)))).scalar_one()
-        raise send_limits.refused("resend_code", (sent_at + gap - now).total_seconds())
-    await send_limits.count_send(tx, codes, target, asked.address)
+        sent_at = (await tx.execute(select(OneTimeCode.sent_at).where(_slot(request)))).scalar_one()
+        raise send_limits.rate_limited("resend_code", (sent_at + gap - now).total_seconds())
+    await send_limits.count_send(tx, hasher, target, request.address)
     await enqueue(tx, DELIVER, {"id": request_id}, priority=URGENT)
 
 
-def _slot(asked: Asked) -> Any:
+def _slot(request: OtpRequest) -> Any:
     return and_(
-        OneTimeCode.purpose == asked.purpose,
-        OneTimeCode.kind == asked.target.kind,
-        OneTimeCode.target == asked.target.value,
-        OneTimeCode.subject == asked.subject,
+        OneTimeCode.purpose == request.purpose,
+        OneTimeCode.kind == request.target.kind,
+        OneTimeCode.target == request.target.value,
+        OneTimeCode.subject == request.subject,
     )
 
 
-async def try_code(tx: Tx, codes: Codes, asked: Asked, code: str) -> Proof | None:
+async def check_otp(tx: Tx, hasher: OtpHasher, request: OtpRequest, code: str) -> VerifiedOtp | None:
     """Use up the newest code if this is it; None if not. Whatever the answer, commit: the try was counted.
 
     Raises RateLimited, without checking, once twenty codes for the target were checked within an hour.
@@ -103,13 +103,13 @@ async def try_code(tx: Tx, codes: Codes, asked: Asked, code: str) -> Proof | Non
     leaves three to its owner. One conditional update counts the try and holds the row: of many right ones at once,
     one wins.
     """
-    now, target = clock.now(), codes.target_digest(asked.target)
-    asker = codes.address_digest(asked.address)
+    now, target = clock.now(), hasher.target_digest(request.target)
+    asker = hasher.address_digest(request.address)
     at_home = OneTimeCode.asked_by == asker
     counted = (
         update(OneTimeCode)
         .where(
-            _slot(asked),
+            _slot(request),
             OneTimeCode.used_at.is_(None),
             OneTimeCode.expires_at > now,
             OneTimeCode.tries < attempts.TRIES,
@@ -131,8 +131,8 @@ async def try_code(tx: Tx, codes: Codes, asked: Asked, code: str) -> Proof | Non
     )
     row = (await tx.execute(counted)).one_or_none()
     if row is not None:
-        await send_limits.count_try(tx, codes, asked.target)
-    given = codes.code_digest(asked.purpose, asked.target, row.id if row else "", code)
+        await send_limits.count_attempt(tx, hasher, request.target)
+    given = hasher.code_digest(request.purpose, request.target, row.id if row else "", code)
     if not hmac.compare_digest(given, (row.digest if row else None) or _NOBODY):
         if row is not None:
             await attempts.count_wrong(tx, target)
@@ -141,24 +141,24 @@ async def try_code(tx: Tx, codes: Codes, asked: Asked, code: str) -> Proof | Non
         return None
     assert row is not None  # noqa: S101 - a digest was compared
     await tx.execute(update(OneTimeCode).where(OneTimeCode.id == row.id).values(used_at=now, pending=None))
-    return Proof(asked.purpose, asked.target, row.user_id, row.pending if row.asked_by == asker else None)
+    return VerifiedOtp(request.purpose, request.target, row.user_id, row.pending if row.asked_by == asker else None)
 
 
-async def is_contested(tx: Tx, asked: Asked) -> bool:
+async def is_contested(tx: Tx, request: OtpRequest) -> bool:
     """Whether a sign-up says something else than the one whose code is good for the same target now."""
-    if asked.pending is None:
+    if request.pending is None:
         return False
     query = select(OneTimeCode.pending).where(
-        _slot(asked), OneTimeCode.used_at.is_(None), OneTimeCode.expires_at > clock.now()
+        _slot(request), OneTimeCode.used_at.is_(None), OneTimeCode.expires_at > clock.now()
     )
     before = (await tx.execute(query)).scalar_one_or_none()
-    return before is not None and pending.differ(before, asked.pending)
+    return before is not None and pending.differ(before, request.pending)
 
 
-async def contest(tx: Tx, asked: Asked) -> None:
+async def contest(tx: Tx, request: OtpRequest) -> None:
     """Drop what was said with the code that is good now, if this sign-up says something else."""
-    if await is_contested(tx, asked):
-        await tx.execute(update(OneTimeCode).where(_slot(asked)).values(pending=pending.CONTESTED))
+    if await is_contested(tx, request):
+        await tx.execute(update(OneTimeCode).where(_slot(request)).values(pending=pending.CONTESTED))
 
 
 async def purpose_to_verify(tx: Tx, target: Target) -> Purpose:
@@ -178,7 +178,7 @@ async def purpose_to_verify(tx: Tx, target: Target) -> Purpose:
     return "sign_up" if (await tx.execute(query)).scalar_one_or_none() == "sign_up" else "verify"
 
 
-async def forget_codes(tx: Tx, purpose: Purpose, target: Target) -> None:
+async def cancel_otps(tx: Tx, purpose: Purpose, target: Target) -> None:
     """Let no code of that purpose be good for the target any more; the pause between codes stays."""
     await tx.execute(
         update(OneTimeCode)

@@ -19,7 +19,7 @@ AtLeastOne = Annotated[int, Field(ge=1, le=1_000_000_000)]
 Cap = Annotated[int, Field(ge=0, le=1_000_000_000)]
 
 
-class CodeSettings(SettingsGroup):
+class OtpSettings(SettingsGroup):
     """DEFAULT_PHONE_REGION reads national numbers; CODES_… cap how many codes are sent."""
 
     heading: ClassVar[str] = "One-time codes"
@@ -33,7 +33,7 @@ class CodeSettings(SettingsGroup):
     code_tries_per_target: AtLeastOne = 20
     """Codes for one address or number that are checked in an hour, for all purposes together."""
     codes_per_address: AtLeastOne = 20
-    """Asked for from one network address in an hour. Off with RATE_LIMITS_ENABLED=false."""
+    """Codes requested from one network address in an hour. Off with RATE_LIMITS_ENABLED=false."""
     codes_per_country: Cap = 200
     """Text messages to one country calling code in a day (UTC); 0 sends none. Off with RATE_LIMITS_ENABLED=false."""
     codes_per_day: AtLeastOne = 1000

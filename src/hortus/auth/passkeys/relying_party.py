@@ -12,14 +12,14 @@ USUAL_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class RelyingParty:
     """The relying party of WebAuthn: `rp_id` is a host name, `origins` are as browsers write them."""
 
     rp_id: str
     origins: tuple[str, ...]
 
 
-def site_of(settings: Settings) -> Site:
+def relying_party_of(settings: Settings) -> RelyingParty:
     """The site by the settings: the pages at FRONTEND_BASE_URL and PUBLIC_URL, as far as they are under the
     name, which is PASSKEY_RP_ID or else the host of the first of the two that is set.
 
@@ -32,7 +32,7 @@ def site_of(settings: Settings) -> Site:
     if not name or _is_address(name):
         raise PasskeysNotOffered
     under = [page for page in pages if _is_under(_named(page.hostname or ""), name)]
-    return Site(name, tuple(dict.fromkeys(_origin(page) for page in under)))
+    return RelyingParty(name, tuple(dict.fromkeys(_origin(page) for page in under)))
 
 
 def _host_of(settings: Settings) -> str:

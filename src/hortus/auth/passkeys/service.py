@@ -7,7 +7,7 @@ import structlog
 from sqlalchemy import delete, false, func, or_, select, update
 
 from hortus.accounts.errors import AccountSuspended
-from hortus.accounts.tables import MAY_ENTER, User
+from hortus.accounts.tables import SIGN_IN_STATUSES, User
 from hortus.auth.passkeys.errors import (
     BadPasskey,
     PasskeyCopied,
@@ -15,7 +15,7 @@ from hortus.auth.passkeys.errors import (
     PasskeyNotFound,
     TooManyPasskeys,
 )
-from hortus.auth.passkeys.webauthn import NewKey, Use
+from hortus.auth.passkeys.webauthn import NewPasskey, PasskeyAssertion
 from hortus.auth.tables import Passkey, PasskeyChallenge
 from hortus.core import clock, ids
 from hortus.core.db import Tx
@@ -28,7 +28,7 @@ MOST = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class StoredPasskey:
     """A registered key."""
 
     id: str
@@ -37,11 +37,11 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
+class VerifiedAssertion:
     """A registered key and what its signature proved."""
 
-    key: Known
-    use: Use
+    key: StoredPasskey
+    assertion: PasskeyAssertion
 
 
 async def has_passkey(tx: Tx, user_id: str) -> bool:
@@ -62,14 +62,14 @@ async def credential_ids(tx: Tx, user_id: str) -> list[str]:
     return list((await tx.execute(query)).scalars())
 
 
-async def find_passkey(tx: Tx, credential_id: str) -> Known | None:
+async def find_passkey(tx: Tx, credential_id: str) -> StoredPasskey | None:
     """The key that an authenticator calls so."""
     query = select(Passkey.id, Passkey.user_id, Passkey.public_key).where(Passkey.credential_id == credential_id)
     found = (await tx.execute(query)).one_or_none()
-    return Known(found.id, found.user_id, found.public_key) if found is not None else None
+    return StoredPasskey(found.id, found.user_id, found.public_key) if found is not None else None
 
 
-async def keep_passkey(tx: Tx, user_id: str, key: NewKey, name: str) -> Passkey:
+async def add_passkey(tx: Tx, user_id: str, key: NewPasskey, name: str) -> Passkey:
     """Register a verified key of the user. Raises PasskeyKnown, TooManyPasskeys."""
     await tx.execute(select(User.id).where(User.id == user_id).with_for_update())  # parallel ones count one by one
     count = select(func.count()).select_from(Passkey).where(Passkey.user_id == user_id)
@@ -93,28 +93,30 @@ async def keep_passkey(tx: Tx, user_id: str, key: NewKey, name: str) -> Passkey:
     return found
 
 
-async def note_use(tx: Tx, key: Known, use: Use) -> Problem | None:
+async def record_assertion(tx: Tx, key: StoredPasskey, assertion: PasskeyAssertion) -> Problem | None:
     """Count a verified signature: None when good, else the refusal, which is returned because it must commit.
 
     A counter must grow, unless the authenticator keeps none (both are 0). One that does not is the sign of a copy:
     it is noted on the key and refused. Of parallel uses of one count one is good.
     """
     now = clock.now()
-    none_kept = Passkey.sign_count == 0 if use.sign_count == 0 else false()
+    none_kept = Passkey.sign_count == 0 if assertion.sign_count == 0 else false()
     counted = await tx.execute(
         update(Passkey)
-        .where(Passkey.id == key.id, or_(Passkey.sign_count < use.sign_count, none_kept))
-        .values(sign_count=use.sign_count, backed_up=use.backed_up, last_used_at=now)
+        .where(Passkey.id == key.id, or_(Passkey.sign_count < assertion.sign_count, none_kept))
+        .values(sign_count=assertion.sign_count, backed_up=assertion.backed_up, last_used_at=now)
         .returning(Passkey.id)
     )
     if counted.first() is not None:
         status = (await tx.execute(select(User.status).where(User.id == key.user_id))).scalar_one()
-        return None if status in MAY_ENTER else AccountSuspended() if status == "suspended" else BadPasskey()
+        return None if status in SIGN_IN_STATUSES else AccountSuspended() if status == "suspended" else BadPasskey()
     noted = update(Passkey).where(Passkey.id == key.id).values(regressed_at=now).returning(Passkey.sign_count)
     last = (await tx.execute(noted)).scalar_one_or_none()
     if last is None:  # removed meanwhile
         return BadPasskey()
-    log.warning("passkey_counter_went_back", user_id=key.user_id, passkey_id=key.id, last=last, now=use.sign_count)
+    log.warning(
+        "passkey_counter_went_back", user_id=key.user_id, passkey_id=key.id, last=last, now=assertion.sign_count
+    )
     return PasskeyCopied()
 
 
@@ -140,7 +142,7 @@ async def rename_passkey(tx: Tx, user_id: str, passkey_id: str, name: str) -> Pa
 
 
 async def remove_passkey(tx: Tx, user_id: str, passkey_id: str) -> None:
-    """Take one away; the caller then says `keep_a_way_in`. Raises PasskeyNotFound."""
+    """Take one away; the caller then says `require_remaining_credential`. Raises PasskeyNotFound."""
     query = delete(Passkey).where(Passkey.id == passkey_id, Passkey.user_id == user_id).returning(Passkey.id)
     if (await tx.execute(query)).first() is None:
         raise PasskeyNotFound

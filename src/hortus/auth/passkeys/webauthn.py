@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from hortus.auth.passkeys.challenges import CHALLENGE_SECONDS
-from hortus.auth.passkeys.relying_party import Site
+from hortus.auth.passkeys.relying_party import RelyingParty
 
 log = structlog.get_logger()
 SITE_NAME = "Hortus"
@@ -21,7 +21,7 @@ Credential = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class NewKey:
+class NewPasskey:
     """What a registration proved."""
 
     credential_id: str
@@ -31,7 +31,7 @@ class NewKey:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class PasskeyAssertion:
     """What a signature proved: the key signed this challenge for this site, and the user was verified."""
 
     sign_count: int
@@ -40,14 +40,14 @@ class Use:
 
 
 def creation_options(
-    site: Site, challenge: bytes, user_id: str, account: str, name: str | None, known: list[str]
+    relying_party: RelyingParty, challenge: bytes, user_id: str, account: str, name: str | None, known: list[str]
 ) -> dict[str, Any]:
     """What `navigator.credentials.create` takes; `known` are keys of the user that must not be made again."""
     import webauthn  # noqa: PLC0415 - six MB that only an installation with passkeys needs
     from webauthn.helpers import base64url_to_bytes, options_to_json_dict, structs  # noqa: PLC0415 - as above
 
     options = webauthn.generate_registration_options(
-        rp_id=site.rp_id,
+        rp_id=relying_party.rp_id,
         rp_name=SITE_NAME,
         user_id=user_id.encode(),
         user_name=account,
@@ -63,13 +63,13 @@ def creation_options(
     return dict(options_to_json_dict(options))
 
 
-def request_options(site: Site, challenge: bytes, known: list[str]) -> dict[str, Any]:
+def request_options(relying_party: RelyingParty, challenge: bytes, known: list[str]) -> dict[str, Any]:
     """What `navigator.credentials.get` takes; without `known`, the user picks among their passkeys for the site."""
     import webauthn  # noqa: PLC0415 - six MB that only an installation with passkeys needs
     from webauthn.helpers import base64url_to_bytes, options_to_json_dict, structs  # noqa: PLC0415 - as above
 
     options = webauthn.generate_authentication_options(
-        rp_id=site.rp_id,
+        rp_id=relying_party.rp_id,
         challenge=challenge,
         timeout=CHALLENGE_SECONDS * 1000,
         allow_credentials=[structs.PublicKeyCredentialDescriptor(id=base64url_to_bytes(each)) for each in known],
@@ -89,7 +89,7 @@ def challenge_in(credential: Credential) -> bytes:
     return b"" if data.cross_origin else data.challenge  # a frame in another site's page invites false clicks
 
 
-def verify_new(site: Site, credential: Credential, challenge: bytes) -> NewKey | None:
+def verify_registration(relying_party: RelyingParty, credential: Credential, challenge: bytes) -> NewPasskey | None:
     """The key that was made, if all of the browser's answer is true for this site and challenge."""
     import webauthn  # noqa: PLC0415 - six MB that only an installation with passkeys needs
     from webauthn.helpers import bytes_to_base64url, decode_credential_public_key, decoded_public_key_to_cryptography  # noqa: PLC0415 - as above
@@ -98,8 +98,8 @@ def verify_new(site: Site, credential: Credential, challenge: bytes) -> NewKey |
         made = webauthn.verify_registration_response(
             credential=credential,
             expected_challenge=challenge,
-            expected_rp_id=site.rp_id,
-            expected_origin=list(site.origins),
+            expected_rp_id=relying_party.rp_id,
+            expected_origin=list(relying_party.origins),
             require_user_verification=True,
         )
         decoded_public_key_to_cryptography(decode_credential_public_key(made.credential_public_key))
@@ -108,10 +108,12 @@ def verify_new(site: Site, credential: Credential, challenge: bytes) -> NewKey |
         return None
     if len(made.credential_public_key) > LONGEST_KEY or bytes_to_base64url(made.credential_id) != credential["id"]:
         return None
-    return NewKey(credential["id"], made.credential_public_key, made.sign_count, made.credential_backed_up)
+    return NewPasskey(credential["id"], made.credential_public_key, made.sign_count, made.credential_backed_up)
 
 
-def verify_use(site: Site, credential: Credential, challenge: bytes, public_key: bytes) -> Use | None:
+def verify_assertion(
+    relying_party: RelyingParty, credential: Credential, challenge: bytes, public_key: bytes
+) -> PasskeyAssertion | None:
     """What the signature proved, if all of the browser's answer is true for this site, challenge and key.
 
     The counter is not judged here: only the database knows the last one.
@@ -124,8 +126,8 @@ def verify_use(site: Site, credential: Credential, challenge: bytes, public_key:
         used = webauthn.verify_authentication_response(
             credential=parsed,
             expected_challenge=challenge,
-            expected_rp_id=site.rp_id,
-            expected_origin=list(site.origins),
+            expected_rp_id=relying_party.rp_id,
+            expected_origin=list(relying_party.origins),
             credential_public_key=public_key,
             credential_current_sign_count=0,
             require_user_verification=True,
@@ -133,4 +135,4 @@ def verify_use(site: Site, credential: Credential, challenge: bytes, public_key:
     except Exception as error:
         log.info("passkey_refused", reason=f"{type(error).__name__}: {error}"[:200])
         return None
-    return Use(used.new_sign_count, used.credential_backed_up, parsed.response.user_handle)
+    return PasskeyAssertion(used.new_sign_count, used.credential_backed_up, parsed.response.user_handle)

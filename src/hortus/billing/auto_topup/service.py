@@ -116,7 +116,7 @@ async def stop(tx: Tx, user_id: str, why: str) -> None:
     stopped = update(AutoTopup).where(AutoTopup.user_id == user_id, AutoTopup.enabled)
     stopped = stopped.values(enabled=False, stopped=why, updated_at=clock.now())
     if (await tx.execute(stopped.returning(AutoTopup.user_id))).first() is not None:
-        await auth.tell_user(tx, user_id, "auto_topup_stopped")
+        await auth.notify_user(tx, user_id, "auto_topup_stopped")
 
 
 def month_of(moment: datetime) -> str:

@@ -60,4 +60,4 @@ async def _tell(tx: Tx, user_id: str, least: int, link: str) -> None:
     if has is None:
         await watch(tx, user_id)  # credit came in meanwhile
         return
-    await auth.tell_user(tx, user_id, "low_balance", available=credits_to_text(max(0, has)), link=link)
+    await auth.notify_user(tx, user_id, "low_balance", available=credits_to_text(max(0, has)), link=link)

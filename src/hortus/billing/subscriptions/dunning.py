@@ -36,7 +36,7 @@ async def _tell(resources: Resources, task: tasks.ClaimedTask) -> None:
             return
         link = shop_url(resources.get(Settings), "/billing")
         amount = money_to_text(owed, row.currency)
-        await auth.tell_user(tx, row.user_id, "payment_failed", amount=amount, link=link)
+        await auth.notify_user(tx, row.user_id, "payment_failed", amount=amount, link=link)
 
 
 TELL = tasks.register("billing.dunning", _tell, queue="mail", attempts=8)
