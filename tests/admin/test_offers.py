@@ -1,4 +1,4 @@
-"""A switched-off offer is not sold, by no process; and the settings keep their secrets."""
+"""A disabled offer is used by no process; settings are shown without their secrets."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ from hortus.providers import Registry
 PAINTER = {"provider": "local", "model": "sketch-image", "reason": "It draws cats only"}
 
 
-async def test_an_offer_is_switched_off_and_on(hortus: Hortus, root):
+async def test_an_offer_is_disabled_and_enabled(hortus: Hortus, root):
     customer = await hortus.customer()
     off = await root.post("/api/admin/offers/disable", json=PAINTER)
     assert (off.status_code, off.json()["enabled"]) == (200, False)
@@ -38,7 +38,7 @@ async def test_an_offer_is_switched_off_and_on(hortus: Hortus, root):
     assert events == [("offer.enabled", "local/sketch-image"), ("offer.disabled", "local/sketch-image")]
 
 
-async def test_what_the_catalogue_does_not_know_cannot_be_switched_off(root):
+async def test_an_unknown_offer_cannot_be_disabled(root):
     answer = await root.post("/api/admin/offers/disable", json=PAINTER | {"model": "nothing"})
     assert (answer.status_code, answer.json()["code"]) == (404, "offer_not_found")
 
@@ -47,22 +47,22 @@ async def test_every_process_follows_a_switch(database: Database):
     catalog = routing.load()
     here, there = routing.OfferHealth(), routing.OfferHealth()
     async with routing.follow_toggles(database, there, Registry(), every=0.02):
-        for switched_off in (True, False):
+        for disabled in (True, False):
             async with database.transaction() as tx:
-                if switched_off:
+                if disabled:
                     await routing.disable_offer(tx, catalog, here, "local", "sketch-image")
                 else:
                     await routing.enable_offer(tx, here, "local", "sketch-image")
-                assert here.is_disabled("local", "sketch-image") != switched_off  # not before the commit
-            assert here.is_disabled("local", "sketch-image") == switched_off
+                assert here.is_disabled("local", "sketch-image") != disabled  # not before the commit
+            assert here.is_disabled("local", "sketch-image") == disabled
             async with asyncio.timeout(10):
-                while there.is_disabled("local", "sketch-image") != switched_off:
+                while there.is_disabled("local", "sketch-image") != disabled:
                     await asyncio.sleep(0.01)
-            assert there.admit("local", "sketch-image") != switched_off
+            assert there.admit("local", "sketch-image") != disabled
             assert there.admit("local", "sketch-text")
 
 
-async def test_a_process_knows_from_its_start_what_is_off(database: Database):
+async def test_a_process_reads_the_disabled_offers_at_its_start(database: Database):
     async with database.transaction() as tx:
         await routing.disable_offer(tx, routing.load(), routing.OfferHealth(), "local", "sketch-image")
     health = routing.OfferHealth()
@@ -84,7 +84,7 @@ async def test_switching_at_once_counts_once(database: Database):
         assert (await tx.execute(text("SELECT count(*) FROM disabled_offers"))).scalar_one() == 1
 
 
-async def test_providers_say_what_they_lack(hortus: Hortus):
+async def test_providers_name_their_missing_settings(hortus: Hortus):
     support = await hortus.staff("support")
     found = {each["id"]: each for each in (await support.get("/api/admin/providers")).json()["items"]}
     assert (found["local"]["state"], found["local"]["reason"]) == ("ready", None)
@@ -119,7 +119,7 @@ async def test_the_settings_are_shown_without_secrets(database_url: str, tmp_pat
         ("redis://hunter2@mq:port", "(hidden)"),
     ],
 )
-def test_an_address_is_shown_without_what_opens_it(given: str, seen: str):
+def test_an_address_is_shown_without_its_secrets(given: str, seen: str):
     from hortus.admin.settings import service
     from hortus.core.settings import Settings
 

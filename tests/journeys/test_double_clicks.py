@@ -27,7 +27,7 @@ MANY = {
     **dict.fromkeys(("create_key", "rotate_key", "totp_setup", "totp_confirm", "totp_recovery_codes"), CREDENTIAL),
     **dict.fromkeys(("passkey_register", "add_identifier", "create_room", "upload"), CREDENTIAL),
     **dict.fromkeys(("generate_text", "enhance_prompt", "generate_image", "edit_image", "generate_video"), ASKED),
-    "send_message": "every message is one; `tests/journeys/test_chat.py` holds what follows a pending reply",
+    "send_message": "every message is one; `tests/chat/test_rooms.py` holds what follows a pending reply",
     **dict.fromkeys(("subscribe", "top_up"), UNPAID),
     **dict.fromkeys(("admin_make_coupons", "admin_publish_plan", "admin_publish_pack", "admin_give_credits"), ASKED),
 }

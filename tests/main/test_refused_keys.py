@@ -1,4 +1,4 @@
-"""A vendor that refuses the key: its offers are off, the operator reads why, customers are told the truth."""
+"""A vendor that refuses the key: its offers are off, and the reason is shown to operators and customers."""
 
 import asyncio
 from pathlib import Path
@@ -40,8 +40,8 @@ async def lines(settings: Settings, *, ask_vendors: bool = False) -> dict[str, t
     return {each.what: (each.state, each.line) for each in await doctor.examine(settings, ask_vendors=ask_vendors)}
 
 
-async def until_asked_again(hortus: Hortus) -> None:
-    """The minute until the vendor is asked again has passed; wait for what comes of it."""
+async def until_checked_again(hortus: Hortus) -> None:
+    """Let the minute until the next check pass, and wait for its result."""
     async with hortus.database.transaction() as tx:
         await tx.execute(text("UPDATE key_refusals SET checked_at = '2020-01-01 00:00:00+00:00'"))
 
@@ -58,9 +58,9 @@ async def test_a_refused_key_takes_the_offers_off_until_the_vendor_accepts_it(
                 answer = await customer.post("/api/text/generate", json=PROMPT)
                 assert (answer.status_code, answer.json()["code"]) == (503, "not_offered"), answer.text
                 assert "little while" not in answer.text
-            asked = len(vendor.calls)
+            calls = len(vendor.calls)
             await customer.post("/api/text/generate", json=PROMPT)
-            assert len(vendor.calls) == asked, "the vendor is not asked for what it refuses"
+            assert len(vendor.calls) == calls, "a refused vendor is not called"
 
             metrics = (await hortus.anonymous().get("/metrics")).text
             assert 'hortus_provider_key_refused{provider="openai_like"} 1.0' in metrics
@@ -80,7 +80,7 @@ async def test_a_refused_key_takes_the_offers_off_until_the_vendor_accepts_it(
             assert line.startswith("key refused since ")
 
             vendor.heal()
-            await until_asked_again(hortus)
+            await until_checked_again(hortus)
             async with asyncio.timeout(60):
                 while hortus.resources.get(OfferHealth).key_is_refused("openai_like"):
                     await asyncio.sleep(0.2)

@@ -32,12 +32,12 @@ async def all_done(client: httpx2.AsyncClient, *sent: dict[str, Any]) -> list[st
 
 
 def read_by(vendor: OpenAIEmulator, last: str) -> list[tuple[str, str]]:
-    """What the vendor was given to read for the message that ends so."""
+    """The messages that the vendor received for the message that ends so."""
     for call in vendor.calls:
         messages = [(each["role"], each["content"]) for each in call.json["messages"][1:]]
         if messages[-1][1].endswith(last):
             return messages
-    raise AssertionError(f"nobody asked for {last!r}")
+    raise AssertionError(f"no call ended with {last!r}")
 
 
 async def nothing_is_held(client: httpx2.AsyncClient) -> None:
@@ -53,11 +53,11 @@ async def test_a_message_that_is_sent_meanwhile_follows_the_pending_reply(hortus
     assert await all_done(client, *sent) == ["succeeded"] * 3
     later = await send(client, room, "Question 3")
     await all_done(client, later)
-    asked = [("user", f"Question {number}") for number in range(4)]
+    questions = [("user", f"Question {number}") for number in range(4)]
     for number in range(4):
-        told = read_by(vendor, f"Question {number}")
-        assert told[::2] == asked[: number + 1]
-        assert told[1::2] == [("assistant", "An answer.")] * number
+        context = read_by(vendor, f"Question {number}")
+        assert context[::2] == questions[: number + 1]
+        assert context[1::2] == [("assistant", "An answer.")] * number
     await nothing_is_held(client)
 
 
@@ -151,7 +151,7 @@ async def test_nothing_waits_in_a_room_that_is_deleted(hortus: Hortus, vendor: O
     await nothing_is_held(client)
 
 
-async def test_stops_sends_and_ends_of_one_moment_leave_nobody_waiting(
+async def test_simultaneous_stops_sends_and_ends_leave_no_reply_waiting(
     hortus: Hortus, vendor: OpenAIEmulator, full: bool
 ):
     client = await hortus.customer()

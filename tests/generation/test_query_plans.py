@@ -1,4 +1,4 @@
-"""Customers' lists ask indexes too, on the first page and on the later ones."""
+"""Lists of customers use indexes, on the first page and on later ones."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -37,16 +37,16 @@ LISTS: dict[str, tuple[Callable[[Tx, PageRequest], Awaitable[Any]], str]] = {
 async def test_a_list_asks_its_index_and_sorts_nothing(database: Database, name: str, later: bool):
     look, table = LISTS[name]
     paging = PageRequest(20, encode_cursor(ids.new()) if later else None)
-    said: list[tuple[str, Any]] = []
+    statements: list[tuple[str, Any]] = []
 
     @event.listens_for(database.engine.sync_engine, "before_cursor_execute")
     def note(_connection, _cursor, statement, parameters, _context, _many) -> None:
         if statement.startswith("SELECT"):
-            said.append((statement, parameters))
+            statements.append((statement, parameters))
 
     async with database.transaction() as tx:
         await look(tx, paging)
-    (statement, values), *_ = said
+    (statement, values), *_ = statements
     async with database.transaction() as tx:
         # The tables are empty: with these ways any plan is as cheap as another.
         plan = await plan_of(tx, statement, values, without=("seqscan", "sort", "bitmapscan"))

@@ -1,4 +1,4 @@
-"""Work asked for by API keys: budgets that hold under load, and usage that adds up."""
+"""Requests with API keys: budgets hold under load, and usage adds up."""
 
 import asyncio
 from typing import Any
@@ -11,7 +11,7 @@ from hortus import ledger, quotas
 
 
 async def owner_of(hortus: Hortus) -> httpx2.AsyncClient:
-    """A customer whose plan and credit never stand in the way."""
+    """A customer whose plan and credit limit nothing."""
     owner = await hortus.customer()
     user_id = owner.tokens["user"]["id"]
     async with hortus.database.transaction() as tx:
@@ -40,8 +40,8 @@ async def text_used(owner: httpx2.AsyncClient) -> int:
 async def test_100_at_once_on_a_budget_of_ten_let_exactly_ten_through(hortus: Hortus, vendor: OpenAIEmulator):
     owner = await owner_of(hortus)
     client = await key_of(hortus, owner, daily_calls=10)
-    asked = {"prompt": "A kite"}
-    answers = await asyncio.gather(*(client.post("/api/image/generate", json=asked) for _ in range(100)))
+    body = {"prompt": "A kite"}
+    answers = await asyncio.gather(*(client.post("/api/image/generate", json=body) for _ in range(100)))
     assert sorted({answer.status_code for answer in answers}) == [202, 429]
     accepted = [answer.json() for answer in answers if answer.status_code == 202]
     assert len(accepted) == 10
@@ -69,24 +69,24 @@ async def test_failed_work_gives_the_budget_back_and_stays_in_the_history(hortus
     owner = await owner_of(hortus)
     client = await key_of(hortus, owner, monthly_calls=1)
     vendor.fail("bad_request", times=1, path="/v1/chat/completions")
-    asked = {"prompt": "A kite"}
-    failed = await client.post("/api/text/generate", json=asked)
+    body = {"prompt": "A kite"}
+    failed = await client.post("/api/text/generate", json=body)
     assert failed.status_code in (422, 502), failed.text
     (shown,) = (await usage(owner))["items"]
     assert (shown["calls"], shown["failures"], shown["credits"]) == (1, 1, "0")
-    assert (await client.post("/api/text/generate", json=asked)).status_code == 200
-    refused = await client.post("/api/text/generate", json=asked)
+    assert (await client.post("/api/text/generate", json=body)).status_code == 200
+    refused = await client.post("/api/text/generate", json=body)
     assert (refused.status_code, refused.json()["code"]) == (429, "key_budget_exceeded")
     assert refused.json()["window"] == "month"
-    assert (await owner.post("/api/text/generate", json=asked)).status_code == 200  # only the key is full
+    assert (await owner.post("/api/text/generate", json=body)).status_code == 200  # only the key is full
     assert await text_used(owner) == 2
 
 
-async def test_a_repeat_counts_once_and_an_unpaid_wish_not_at_all(hortus: Hortus, vendor: OpenAIEmulator):
+async def test_a_repeat_counts_once_and_an_unpaid_request_not_at_all(hortus: Hortus, vendor: OpenAIEmulator):
     owner = await owner_of(hortus)
     client = await key_of(hortus, owner, daily_calls=2)
-    asked, once = {"prompt": "A kite"}, {"Idempotency-Key": "k"}
-    repeats = await asyncio.gather(*(client.post("/api/text/generate", json=asked, headers=once) for _ in range(5)))
+    body, once = {"prompt": "A kite"}, {"Idempotency-Key": "k"}
+    repeats = await asyncio.gather(*(client.post("/api/text/generate", json=body, headers=once) for _ in range(5)))
     assert {answer.status_code for answer in repeats} == {200}
     assert (await usage(owner))["calls"] == 1
     poor = await hortus.customer()
@@ -96,7 +96,7 @@ async def test_a_repeat_counts_once_and_an_unpaid_wish_not_at_all(hortus: Hortus
         await ledger.grant(tx, user_id, 5_000_000, reference=f"test:{user_id}", reason="For the test")
         room = (await ledger.balance(tx, user_id)).available // 2_000_000
     client = await key_of(hortus, poor, daily_calls=1000)
-    answers = await asyncio.gather(*(client.post("/api/image/generate", json=asked) for _ in range(30)))
+    answers = await asyncio.gather(*(client.post("/api/image/generate", json=body) for _ in range(30)))
     accepted = [answer.json() for answer in answers if answer.status_code == 202]
     assert sum(answer.status_code == 402 for answer in answers) == 30 - room
     assert [each["price_credits"] for each in accepted] == ["2000000"] * room
@@ -121,4 +121,4 @@ async def test_a_budget_of_credits_and_of_chat(hortus: Hortus, vendor: OpenAIEmu
     refused = await chats.post(path, json={"content": "Hello"})
     assert (refused.status_code, refused.json()["code"]) == (429, "key_budget_exceeded")
     messages = (await owner.get(f"/api/chatroom/{room}")).json()["messages"]
-    assert len(messages) == 2  # what was refused left nothing behind
+    assert len(messages) == 2  # refused messages are not stored

@@ -23,7 +23,7 @@ LEASES_RUN_OUT = text("UPDATE tasks SET lease_until = created_at WHERE id = :id"
 
 @pytest.fixture
 async def idle(database_url: str, tmp_path, vendor: OpenAIEmulator) -> AsyncIterator[Hortus]:
-    """A server whose texts wait for somebody else to work on them."""
+    """A server that runs no texts: their tasks wait to be claimed by the test."""
     async with serve(database_url, tmp_path, worker_queues="mail=1") as running:
         yield running
         async with running.database.snapshot() as tx:
@@ -42,19 +42,19 @@ async def send(client: httpx2.AsyncClient, room: str) -> str:
 
 
 async def claim(hortus: Hortus) -> dict[str, tasks.ClaimedTask]:
-    """What waits, by its generation."""
+    """Claimed tasks by generation."""
     async with hortus.database.transaction() as tx:
         claimed = await queue.claim(tx, "interactive", 50, worker="w", lease=60)
     return {task.payload["id"]: task for task in claimed}
 
 
-async def said(client: httpx2.AsyncClient, room: str) -> list[tuple[str, str, str]]:
+async def messages_of(client: httpx2.AsyncClient, room: str) -> list[tuple[str, str, str]]:
     found = (await client.get(room)).json()["messages"]
     return [(each["role"], each["status"], each["content"]) for each in found]
 
 
 async def credits(client: httpx2.AsyncClient) -> tuple[int, int]:
-    """What may be spent, and what is held."""
+    """The available credit, and the held credit."""
     found = (await client.get("/api/user/usage")).json()["credits"]
     return int(found["available"]), int(found["held"])
 
@@ -101,7 +101,7 @@ async def test_each_of_a_batch_ends_in_its_own_way(idle: Hortus):
     shown = [(await client.get(f"/api/generations/{each}")).json() for each in generations]
     assert [each["status"] for each in shown] == ["succeeded", "failed", "succeeded", "cancelled", "queued"]
     assert [each["text"] for each in shown] == ["Four metres.", None, "4 m", None, None]
-    assert [await said(client, room) for room in rooms] == [
+    assert [await messages_of(client, room) for room in rooms] == [
         [("user", "done", "How tall is it?"), reply]
         for reply in (
             ("assistant", "done", "Four metres."),
@@ -114,7 +114,7 @@ async def test_each_of_a_batch_ends_in_its_own_way(idle: Hortus):
     after = await credits(client)
     charged = prices[right] + prices[short]
     assert after == (before[0] - charged - prices[late], prices[late])
-    # Their commit took place without our knowing: asked again, they say what they came to, and charge nothing.
+    # As after a commit whose answer was lost: finishing again returns the same answer and charges nothing.
     assert await finish(idle, batch[:3]) == [True, True, True]
     assert await credits(client) == after
     assert await finish(idle, [Finished(newer, late, outcomes[late])]) == [True]
@@ -133,7 +133,7 @@ async def test_two_replies_of_a_room_end_at_once(idle: Hortus):
     words = {first: "One.", second: "Two.", unread: "Three."}
     batch = [Finished(held[each], each, good(words[each])) for each in words]
     assert await finish(idle, batch) == [True, True, False]  # the third ended with its room
-    assert await said(client, room) == [
+    assert await messages_of(client, room) == [
         ("user", "done", "How tall is it?"),
         ("assistant", "done", "One."),
         ("user", "done", "How wide is it?"),

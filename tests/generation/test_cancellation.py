@@ -1,4 +1,4 @@
-"""What stopping costs: nothing before the first content, then input and what was delivered, by whatever way."""
+"""The charge of a stopped generation: nothing before the first content, then input and delivered text."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from tests.serving import Hortus, ended, events_of, serve
 
 WORDS = tuple(f"piece{number} " for number in range(40))
 PER_CALL, PER_1K_TOKENS = 50_000, 100_000
-"""The price of the house model in the built-in catalogue, in micro-credits."""
+"""The price of the emulated model in the built-in catalogue, in micro-credits."""
 
 
 def tokens_of(*texts: str) -> int:
@@ -24,12 +24,12 @@ def tokens_of(*texts: str) -> int:
 
 
 def charge_of(tokens: int, held: str) -> int:
-    """The published rule, for the house model."""
+    """The published rule, for the emulated model."""
     return min(int(held), PER_CALL + -(-PER_1K_TOKENS * tokens // 1000))
 
 
 async def spent(client: httpx2.AsyncClient) -> tuple[int, int]:
-    """What was charged so far, and what is held."""
+    """The charged and the held credit."""
     found = (await client.get("/api/user/usage")).json()["credits"]
     return -int(found["balance"]), int(found["held"])
 
@@ -50,7 +50,7 @@ def slow(vendor: OpenAIEmulator) -> None:
 
 
 async def leave_after(client: httpx2.AsyncClient, pieces: int, prompt: str = "Tell me") -> tuple[str, str]:
-    """Read so many pieces of a streamed text and hang up: its id, and what was read."""
+    """Read so many pieces of a streamed text and disconnect; its id and the text read."""
     generation_id, read = "", ""
     async with client.stream("POST", "/api/text/generate", json={"prompt": prompt, "stream": True}) as answer:
         assert answer.status_code == 200, await answer.aread()
@@ -69,7 +69,7 @@ async def leave_after(client: httpx2.AsyncClient, pieces: int, prompt: str = "Te
     return generation_id, read
 
 
-async def test_a_stream_that_its_client_leaves_is_charged_for_what_was_delivered(hortus: Hortus):
+async def test_a_disconnected_stream_is_charged_for_delivered_text(hortus: Hortus):
     client = await hortus.customer()
     before, _ = await spent(client)
     generation_id, read = await leave_after(client, 5)
@@ -134,7 +134,7 @@ async def test_a_stop_is_charged_by_the_vendors_own_usage_where_it_came(
             models = (await client.get("/api/models")).json()["items"]
     pieces = stopped["text"].count(" ")
     assert pieces >= read.count(" ") >= 5
-    # Eleven tokens are read and five thought, as the emulator says, and each piece is one.
+    # Eleven tokens are read and five thought, as the emulator reports, and each piece is one.
     assert stopped["usage"] == {
         "input_tokens": 11,
         "output_tokens": pieces + 5,
@@ -155,7 +155,7 @@ async def start_reply(client: httpx2.AsyncClient) -> tuple[str, dict[str, Any]]:
     return room, answer.json()
 
 
-async def hear(client: httpx2.AsyncClient, room: str, pieces: int) -> str:
+async def read_pieces(client: httpx2.AsyncClient, room: str, pieces: int) -> str:
     """Wait for so many pieces of the reply."""
     read, wanted = "", pieces
     async with client.stream("GET", f"/api/chatroom/{room}/events", headers={"Last-Event-ID": "1"}) as answer:
@@ -193,7 +193,7 @@ WAYS = [cancel, delete_generation, delete_room, delete_account]
 
 @pytest.fixture
 def books(hortus: Hortus) -> Callable[[str], Awaitable[dict[str, Any]]]:
-    """What the database says of a generation, whoever may still see it."""
+    """The row of a generation, deleted or not."""
 
     query = text(
         "SELECT g.status, g.price, g.charged, g.usage, r.status AS hold, r.settled_amount, t.status AS quota "
@@ -214,10 +214,10 @@ def books(hortus: Hortus) -> Callable[[str], Awaitable[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("stop", WAYS)
-async def test_whatever_stops_a_reply_it_is_charged_for_what_was_delivered(hortus: Hortus, books, stop: Stop):
+async def test_a_stopped_reply_is_charged_for_delivered_text_however_it_was_stopped(hortus: Hortus, books, stop: Stop):
     client = await hortus.customer()
     room, sent = await start_reply(client)
-    read = await hear(client, room, 4)
+    read = await read_pieces(client, room, 4)
     await stop(client, room, sent["generation_id"])
     found = await books(sent["generation_id"])
     assert (found["status"], found["hold"], found["quota"]) == ("cancelled", "settled", "consumed")
@@ -244,10 +244,10 @@ async def test_whatever_stops_a_reply_before_its_first_piece_it_is_free(
     assert (found["settled_amount"], found["charged"]) == (0, 0)
 
 
-async def test_a_stopped_reply_keeps_what_was_written_and_is_context(hortus: Hortus, vendor: OpenAIEmulator):
+async def test_a_stopped_reply_keeps_its_text_and_is_context(hortus: Hortus, vendor: OpenAIEmulator):
     client = await hortus.customer()
     room, sent = await start_reply(client)
-    await hear(client, room, 4)
+    await read_pieces(client, room, 4)
     await cancel(client, room, sent["generation_id"])
     messages = (await client.get(f"/api/chatroom/{room}")).json()["messages"]
     reply = messages[-1]
@@ -257,20 +257,20 @@ async def test_a_stopped_reply_keeps_what_was_written_and_is_context(hortus: Hor
     vendor.token_delay = 0
     again = await client.post(f"/api/chatroom/{room}/message", json={"content": "Go on"})
     await ended(client, again.json()["generation_id"])
-    said = [message["content"] for message in vendor.calls[-1].json["messages"][1:]]
-    assert said == ["Tell me", made["text"], "Go on"]
+    contents = [message["content"] for message in vendor.calls[-1].json["messages"][1:]]
+    assert contents == ["Tell me", made["text"], "Go on"]
 
 
 async def test_a_text_that_is_not_streamed_comes_as_far_as_it_was_written(hortus: Hortus, vendor: OpenAIEmulator):
     client = await hortus.customer()
-    asked = asyncio.create_task(client.post("/api/text/generate", json={"prompt": "Tell me"}))
+    request = asyncio.create_task(client.post("/api/text/generate", json={"prompt": "Tell me"}))
     async with asyncio.timeout(20):
         while not vendor.active:
             await asyncio.sleep(0.02)
     await asyncio.sleep(0.5)
     made = await newest(client)
     assert (await client.post(f"/api/generations/{made['id']}/cancel")).status_code == 200
-    answer = (await asked).json()
+    answer = (await request).json()
     assert answer["usage"]["finish"] == "stopped"
     assert "".join(WORDS).startswith(answer["text"])
     assert int(answer["charged_credits"]) == charge_of(
@@ -282,7 +282,7 @@ async def test_many_who_stop_one_reply_stop_it_once(hortus: Hortus):
     client = await hortus.customer()
     before, _ = await spent(client)
     room, sent = await start_reply(client)
-    await hear(client, room, 3)
+    await read_pieces(client, room, 3)
     path = f"/api/generations/{sent['generation_id']}"
     answers = await asyncio.gather(*(client.post(f"{path}/cancel") for _ in range(8)))
     assert {answer.status_code for answer in answers} <= {200, 409}
@@ -319,6 +319,6 @@ async def test_seven_stopped_replies_are_seven_of_the_window(hortus: Hortus):
         answer = await client.post(f"/api/chatroom/{room}/message", json={"content": "Tell me"})
         codes.append(answer.status_code)
         if answer.status_code == 202:
-            await hear(client, room, 2)
+            await read_pieces(client, room, 2)
             await cancel(client, room, answer.json()["generation_id"])
     assert codes == [202] * 5 + [429]

@@ -43,9 +43,9 @@ async def test_a_reply_is_made_in_the_background_with_the_context(hortus: Hortus
     sent = await send(client, room["id"], "Second question")
     assert sent["message"]["parent_id"] == first["id"]
     await replied(client, room["id"], sent["reply"]["id"])
-    asked = vendor.calls[-1].json["messages"]
-    assert [message["role"] for message in asked] == ["system", "user", "assistant", "user"]
-    assert asked[1]["content"] == "First question"
+    expected = vendor.calls[-1].json["messages"]
+    assert [message["role"] for message in expected] == ["system", "user", "assistant", "user"]
+    assert expected[1]["content"] == "First question"
 
 
 async def test_a_failed_reply_is_free_and_never_context(hortus: Hortus, vendor: OpenAIEmulator):
@@ -63,8 +63,8 @@ async def test_a_failed_reply_is_free_and_never_context(hortus: Hortus, vendor: 
     good = await replied(client, room["id"], again.json()["reply"]["id"])
     assert good["status"] == "done"
     assert good["parent_id"] == failed["parent_id"]
-    said = [message["content"] for message in vendor.calls[-1].json["messages"] if message["role"] != "system"]
-    assert said == ["Will fail"]
+    result = [message["content"] for message in vendor.calls[-1].json["messages"] if message["role"] != "system"]
+    assert result == ["Will fail"]
 
 
 async def test_the_list_is_remembered_and_dropped_on_any_write(hortus: Hortus, vendor: OpenAIEmulator):
@@ -115,7 +115,7 @@ async def test_editing_makes_a_sibling(hortus: Hortus, vendor: OpenAIEmulator):
     assert (wrong.status_code, wrong.json()["code"]) == (409, "wrong_role")
 
 
-async def test_a_reply_that_nobody_announced_is_found_in_the_database(hortus: Hortus, vendor: OpenAIEmulator):
+async def test_a_reply_without_an_event_is_found_in_the_database(hortus: Hortus, vendor: OpenAIEmulator):
     client = await hortus.customer()
     room = (await client.post("/api/chatroom", json={"title": "Kites"})).json()
     sent = await send(client, room["id"], "Tell me")
@@ -126,16 +126,16 @@ async def test_a_reply_that_nobody_announced_is_found_in_the_database(hortus: Ho
     async with client.stream("GET", f"/api/chatroom/{room['id']}/events", headers={"Last-Event-ID": LATER}) as answer:
         lines = answer.aiter_lines()
         await anext(lines)
-        said = {"room_id": room["id"], "role": "assistant", "content": "Made elsewhere", "status": "done"}
+        result = {"room_id": room["id"], "role": "assistant", "content": "Made elsewhere", "status": "done"}
         async with hortus.database.transaction() as tx:
             owner = (await tx.get(Chatroom, room["id"])).user_id
-            said["search"] = search.document(owner, said["content"])
-            tx.add(Message(id=ids.new(), parent_id=sent["message"]["id"], created_at=clock.now(), **said))
-        told = ""
+            result["search"] = search.document(owner, result["content"])
+            tx.add(Message(id=ids.new(), parent_id=sent["message"]["id"], created_at=clock.now(), **result))
+        stream = ""
         async with asyncio.timeout(30):
-            while "event: done" not in told or "Made elsewhere" not in told:
-                told += await anext(lines)
-    assert told.count("event: done") == 1  # what had ended before is no news
+            while "event: done" not in stream or "Made elsewhere" not in stream:
+                stream += await anext(lines)
+    assert stream.count("event: done") == 1  # the reply that had ended before is not sent
 
 
 # Messages that arrive together -------------------------------------------------
@@ -146,7 +146,7 @@ async def test_messages_of_one_moment_do_not_mind_each_other(hortus: Hortus, ven
     first, second = [(await ann.post("/api/chatroom", json={"title": name})).json()["id"] for name in "ab"]
     own = (await bob.post("/api/chatroom", json={"title": "c"})).json()["id"]
 
-    async def say(client: httpx2.AsyncClient, room_id: str, key: str | None = None, **more: object):
+    async def send_to(client: httpx2.AsyncClient, room_id: str, key: str | None = None, **more: object):
         headers = {"Idempotency-Key": key} if key else {}
         return await client.post(
             f"/api/chatroom/{room_id}/message", json={"content": f"Hello {key}", **more}, headers=headers
@@ -154,33 +154,33 @@ async def test_messages_of_one_moment_do_not_mind_each_other(hortus: Hortus, ven
 
     unknown = "0195b0a0-0000-7000-8000-000000000000"
     answers = await asyncio.gather(
-        say(ann, first, "1"),
-        say(bob, first),
-        say(ann, first, "2"),
-        say(ann, unknown),
-        say(ann, second, attachments=[unknown]),
-        say(ann, first, "1"),
-        say(bob, own),
-        say(ann, first, "2", quality="economy"),
-        say(ann, second, model="nobody-has-it"),
-        say(ann, second),
+        send_to(ann, first, "1"),
+        send_to(bob, first),
+        send_to(ann, first, "2"),
+        send_to(ann, unknown),
+        send_to(ann, second, attachments=[unknown]),
+        send_to(ann, first, "1"),
+        send_to(bob, own),
+        send_to(ann, first, "2", quality="economy"),
+        send_to(ann, second, model="no-such-model"),
+        send_to(ann, second),
     )
-    said = [(answer.status_code, answer.json().get("code")) for answer in answers]
-    assert said[:2] == [(202, None), (404, "chatroom_not_found")]
-    assert said[3] == (404, "chatroom_not_found")
-    assert said[4] == (404, "file_not_found")
-    assert said[6] == said[9] == (202, None)
-    assert said[8][0] >= 400
-    assert sorted([said[2], said[7]]) == [(202, None), (422, "idempotency_mismatch")]
+    result = [(answer.status_code, answer.json().get("code")) for answer in answers]
+    assert result[:2] == [(202, None), (404, "chatroom_not_found")]
+    assert result[3] == (404, "chatroom_not_found")
+    assert result[4] == (404, "file_not_found")
+    assert result[6] == result[9] == (202, None)
+    assert result[8][0] >= 400
+    assert sorted([result[2], result[7]]) == [(202, None), (422, "idempotency_mismatch")]
     assert answers[5].json() == answers[0].json()
     assert sorted(answers[place].headers.get("Idempotency-Replayed", "") for place in (0, 5)) == ["", "true"]
-    for client, room_id, asked in ((ann, first, 2), (ann, second, 1), (bob, own, 1)):
+    for client, room_id, expected in ((ann, first, 2), (ann, second, 1), (bob, own, 1)):
         messages = (await client.get(f"/api/chatroom/{room_id}")).json()["messages"]
         users = [message for message in messages if message["role"] == "user"]
-        assert len(users) == asked
-        assert len(messages) == 2 * asked
-        # They stand in one line: nobody answers to what another one answers to already.
-        assert len({message["parent_id"] for message in users}) == asked
+        assert len(users) == expected
+        assert len(messages) == 2 * expected
+        # They form one line: no two messages have the same parent.
+        assert len({message["parent_id"] for message in users}) == expected
         replies = [message for message in messages if message["role"] == "assistant"]
         assert sorted(reply["parent_id"] for reply in replies) == sorted(message["id"] for message in users)
         for reply in replies:

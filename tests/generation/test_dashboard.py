@@ -1,4 +1,4 @@
-"""What a customer's charts are drawn from."""
+"""The dashboard of a customer."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -21,15 +21,15 @@ ME = ids.new()
 
 
 @pytest.fixture
-async def sold(database: Database) -> Database:
+async def plans_ready(database: Database) -> Database:
     """A database with the plans of a first start."""
     async with database.transaction() as tx:
         await quotas.ensure_plans(tx, Settings(), quotas.PlanSettings())
     return database
 
 
-def work(at: datetime, kind: str = "image", status: str = "succeeded", user_id: str = ME) -> Generation:
-    """A work that was asked for at that moment, for a thousand micro-credits."""
+def row(at: datetime, kind: str = "image", status: str = "succeeded", user_id: str = ME) -> Generation:
+    """A generation accepted at that moment, for a thousand micro-credits."""
     unique = ids.new()[14:]
     filled: dict[str, Any] = {"params": {}, "route": [], "outputs": [], "attempts": []}
     return Generation(
@@ -68,23 +68,23 @@ async def test_an_empty_account_has_an_empty_page_and_bad_ranges_are_refused(hor
     assert (await hortus.anonymous().get("/user/dashboard")).status_code == 401
 
 
-async def test_days_are_those_of_the_quotas_and_others_are_left_out(sold: Database):
+async def test_days_are_those_of_the_quotas_and_others_are_left_out(plans_ready: Database):
     settings = Settings(quota_timezone="Asia/Kolkata")
     now = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
     midnight = datetime(2026, 11, 20, 18, 30, tzinfo=UTC)  # in Kolkata
     second = timedelta(seconds=1)
-    async with sold.transaction() as tx:
+    async with plans_ready.transaction() as tx:
         tx.add_all(
             [
-                work(midnight),
-                work(midnight - second),
-                work(midnight - second, status="failed"),
-                work(midnight - timedelta(days=1)),
-                work(midnight - timedelta(days=1) - second),  # on the day before the first
-                work(midnight, user_id=ids.new()),
+                row(midnight),
+                row(midnight - second),
+                row(midnight - second, status="failed"),
+                row(midnight - timedelta(days=1)),
+                row(midnight - timedelta(days=1) - second),  # on the day before the first
+                row(midnight, user_id=ids.new()),
             ]
         )
-    async with sold.snapshot() as tx:
+    async with plans_ready.snapshot() as tx:
         page = await dashboard_of(tx, settings, ME, 2, at=now)
     assert [(str(day.date), day.works["image"], day.credits) for day in page.series] == [
         ("2026-11-20", 3, 2000),
@@ -93,39 +93,41 @@ async def test_days_are_those_of_the_quotas_and_others_are_left_out(sold: Databa
     assert (page.totals.failed, page.totals.success_rate, page.totals.credits) == (1, 0.75, 3000)
 
 
-async def test_what_stands_out_is_said(sold: Database):
+async def test_insights(plans_ready: Database):
     now = datetime.now(UTC)
-    async with sold.transaction() as tx:
-        tx.add_all([work(now - timedelta(seconds=n), "video", "failed" if n % 2 else "succeeded") for n in range(6)])
-    async with sold.snapshot() as tx:
+    async with plans_ready.transaction() as tx:
+        tx.add_all([row(now - timedelta(seconds=n), "video", "failed" if n % 2 else "succeeded") for n in range(6)])
+    async with plans_ready.snapshot() as tx:
         page = await dashboard_of(tx, Settings(), ME, 2)
-    said = {insight.code: insight.detail for insight in page.insights}
-    assert said["often_failed"] == "3 of 6 works of the kind video failed; what fails costs nothing."
-    assert said["most_spent"] == "You spent most on video: 0.003 credits."
-    assert said["credits_run_out"] == "At this pace your credits last 0 more days."
+    seen = {insight.code: insight.detail for insight in page.insights}
+    assert seen["often_failed"] == "3 of 6 works of the kind video failed; what fails costs nothing."
+    assert seen["most_spent"] == "You spent most on video: 0.003 credits."
+    assert seen["credits_run_out"] == "At this pace your credits last 0 more days."
 
 
-async def test_only_those_days_are_read(sold: Database):
-    said: list[tuple[str, Any]] = []
+async def test_only_those_days_are_read(plans_ready: Database):
+    seen: list[tuple[str, Any]] = []
 
-    @event.listens_for(sold.engine.sync_engine, "before_cursor_execute")
+    @event.listens_for(plans_ready.engine.sync_engine, "before_cursor_execute")
     def note(_connection, _cursor, statement, parameters, _context, _many) -> None:
         if "generations" in statement:
-            said.append((statement, parameters))
+            seen.append((statement, parameters))
 
     now = datetime.now(UTC)
-    async with sold.transaction() as tx:  # enough rows of enough customers, or any index is as good as another
+    async with plans_ready.transaction() as tx:  # enough rows of enough customers, or any index is as good as another
         tx.add_all(
-            [work(now - timedelta(hours=n), user_id=user) for user in (ME, *map(str, range(9))) for n in range(60)]
+            [row(now - timedelta(hours=n), user_id=user) for user in (ME, *map(str, range(9))) for n in range(60)]
         )
         await tx.flush()
         await tx.execute(text("ANALYZE generations"))
-    said.clear()
-    async with sold.transaction() as tx:
+    seen.clear()
+    async with plans_ready.transaction() as tx:
         await dashboard_of(tx, Settings(), ME, 30)
-    ((statement, given),) = said
-    async with sold.transaction() as tx:
+    ((statement, given),) = seen
+    async with plans_ready.transaction() as tx:
         plan = await plan_of(tx, statement, given, without=("seqscan", "bitmapscan"))
-    wanted = r"user_id=\? AND id>\? AND id<\?" if sold.dialect == "sqlite" else r"Cond: \(\(\(user_id.* \(\(id.*>="
+    wanted = (
+        r"user_id=\? AND id>\? AND id<\?" if plans_ready.dialect == "sqlite" else r"Cond: \(\(\(user_id.* \(\(id.*>="
+    )
     assert re.search(r"ix_generations_of_user(\D|$)", plan), plan
     assert re.search(wanted, plan), plan

@@ -1,4 +1,4 @@
-"""Quotes: price and time follow the size of the work, and what is charged is what was quoted."""
+"""Quotes: price and time follow the size of the request, and the charge is the quoted price."""
 
 from typing import Any
 
@@ -60,14 +60,14 @@ async def upload(client: httpx2.AsyncClient) -> str:
     return answer.json()["id"]
 
 
-async def price(client: httpx2.AsyncClient, **asked: Any) -> dict[str, Any]:
-    answer = await client.post("/api/generations/quote", json=asked)
+async def price(client: httpx2.AsyncClient, **body: Any) -> dict[str, Any]:
+    answer = await client.post("/api/generations/quote", json=body)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
 async def quoted_and_held(client: httpx2.AsyncClient, work: str, body: dict[str, Any]) -> tuple[str, str]:
-    """The quoted price, and the one that is frozen when the same work is accepted."""
+    """The quoted price, and the one that is frozen when the same request is accepted."""
     if work == "text":
         quoted = await price(client, kind="text", **body)
         made = (await client.post("/api/text/generate", json=body)).json()
@@ -135,15 +135,15 @@ async def test_a_quote_says_how_long_the_video_will_be(client: httpx2.AsyncClien
 
 
 def test_every_field_that_could_change_a_price_is_a_field_of_the_quote():
-    known = set(QuoteIn.model_fields) | WITHOUT_EFFECT
+    handled = set(QuoteIn.model_fields) | WITHOUT_EFFECT
     for body in (TextIn, ImageIn, ImageEditIn, VideoIn):
-        assert set(body.model_fields) <= known, f"say of each whether it changes the price of {body.__name__}"
+        assert set(body.model_fields) <= handled, f"list each field of {body.__name__} as priced or without effect"
 
 
 def test_the_time_of_long_work_follows_from_short_runs():
     health = OfferHealth()
     for _ in range(6):
-        health.succeeded("p", "m", 12.0, typical=6.0)  # twice as slow as the catalogue says
+        health.succeeded("p", "m", 12.0, typical=6.0)  # twice as slow as in the catalogue
     short, long = health.durations("p", "m", 6.0), health.durations("p", "m", 60.0)
     assert (short.p50, long.p50) == (12.0, 120.0)
     assert (short.samples, long.samples) == (6, 6)
