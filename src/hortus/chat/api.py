@@ -21,10 +21,10 @@ from hortus.chat.schemas import (
     RoomIn,
     RoomLine,
     RoomOut,
-    SentOut,
+    TurnOut,
 )
 from hortus.chat.send_batch import NewMessage
-from hortus.chat.serialize import message_out, room_line, sent_out
+from hortus.chat.serialize import message_out, room_line, turn_out
 from hortus.chat.state import ChatState
 from hortus.chat.turns import Turn
 from hortus.core.db import Database, Tx
@@ -140,7 +140,7 @@ async def delete_room(room_id: Id, caller: Caller, tx: WriteTx, resources: AllRe
 @router.post(
     "/{room_id}/message",
     status_code=202,
-    response_model=SentOut,
+    response_model=TurnOut,
     dependencies=[limited_caller("message", "60/minute")],
     openapi_extra=open_to_keys("chat"),
 )
@@ -173,7 +173,7 @@ async def quote_message(
 @router.post(
     "/{room_id}/message/{message_id}/regenerate",
     status_code=202,
-    response_model=SentOut,
+    response_model=TurnOut,
     openapi_extra=open_to_keys("chat"),
 )
 async def regenerate(
@@ -189,9 +189,9 @@ async def regenerate(
     body = body or RegenerateIn()
     turn = Turn(caller, body.quality, body.model)
 
-    async def make() -> SentOut:
+    async def make() -> TurnOut:
         invalidate_room_lists(tx, caller.user_id)
-        return sent_out(*await turns.regenerate(tx, resources, caller.user_id, room_id, message_id, turn))
+        return turn_out(*await turns.regenerate(tx, resources, caller.user_id, room_id, message_id, turn))
 
     async def again(_stored: dict[str, Any]) -> None:
         await service.find_room(tx, caller.user_id, room_id)
@@ -200,7 +200,7 @@ async def regenerate(
 
 
 @router.patch(
-    "/{room_id}/message/{message_id}", status_code=202, response_model=SentOut, openapi_extra=open_to_keys("chat")
+    "/{room_id}/message/{message_id}", status_code=202, response_model=TurnOut, openapi_extra=open_to_keys("chat")
 )
 async def edit_message(
     room_id: Id,
@@ -214,9 +214,9 @@ async def edit_message(
     """Another version of a message of yours, with a reply of its own; the old one stays as its sibling."""
     turn = Turn(caller, body.quality, body.model)
 
-    async def make() -> SentOut:
+    async def make() -> TurnOut:
         invalidate_room_lists(tx, caller.user_id)
-        return sent_out(*await turns.edit(tx, resources, caller.user_id, room_id, message_id, body.content, turn))
+        return turn_out(*await turns.edit(tx, resources, caller.user_id, room_id, message_id, body.content, turn))
 
     async def again(_stored: dict[str, Any]) -> None:
         await service.find_room(tx, caller.user_id, room_id)

@@ -19,7 +19,7 @@ IMAGE_TOKENS = 1000
 DEEPEST_WAIT = 200
 
 
-class Context(NamedTuple):
+class Conversation(NamedTuple):
     """The messages that a reply reads, oldest first, and the pending replies before it."""
 
     messages: list[dict[str, str]]
@@ -27,7 +27,7 @@ class Context(NamedTuple):
     """Their ids, the nearest first."""
 
 
-def size_of(settings: Settings, context: Context, attachments: int) -> Size:
+def size_of(settings: Settings, context: Conversation, attachments: int) -> Size:
     """The size of a reply: its conversation with the pending replies in it, and the longest answer."""
     stored = routing.estimate_tokens(SYSTEM) + sum(
         routing.estimate_tokens(each["content"]) for each in context.messages
@@ -37,7 +37,7 @@ def size_of(settings: Settings, context: Context, attachments: int) -> Size:
     return Size(tokens=read + MAX_TOKENS, answer_tokens=MAX_TOKENS)
 
 
-async def contexts_of(tx: Tx, settings: Settings, messages: Sequence[Message]) -> list[Context]:
+async def conversations_of(tx: Tx, settings: Settings, messages: Sequence[Message]) -> list[Conversation]:
     """For each message the last ones up to and with it, as many and as long as the settings allow.
 
     Failed and pending replies are left out, and neighbours of one role become one, because some vendors require
@@ -46,7 +46,7 @@ async def contexts_of(tx: Tx, settings: Settings, messages: Sequence[Message]) -
     # A message itself may not be stored yet, so the walk starts at its parent.
     parents = {message.parent_id for message in messages if message.parent_id is not None}
     lines = await lines_above(tx, parents, settings.chat_context_messages * 2)
-    return [_context(message, lines.get(message.parent_id or "", ()), settings) for message in messages]
+    return [_conversation(message, lines.get(message.parent_id or "", ()), settings) for message in messages]
 
 
 async def read_conversation(tx: Tx, settings: Settings, message_id: str) -> list[dict[str, str]]:
@@ -56,7 +56,7 @@ async def read_conversation(tx: Tx, settings: Settings, message_id: str) -> list
     found = (await tx.execute(query)).scalar_one_or_none()
     if found is None:  # erased in the meantime
         return []
-    (context,) = await contexts_of(tx, settings, [found])
+    (context,) = await conversations_of(tx, settings, [found])
     return context.messages
 
 
@@ -85,7 +85,7 @@ def _chains() -> Select[Any]:
     return select(*picked).order_by(chain.c.start, chain.c.depth)
 
 
-def _context(message: Message, older: Sequence[Any], settings: Settings) -> Context:
+def _conversation(message: Message, older: Sequence[Any], settings: Settings) -> Conversation:
     most, tokens = settings.chat_context_messages, settings.chat_context_tokens
     turns = [(message.role, message.content)]
     turns += [(row.role, row.content) for row in older if row.status == "done" and row.content]
@@ -101,4 +101,4 @@ def _context(message: Message, older: Sequence[Any], settings: Settings) -> Cont
             merged.append({"role": role, "content": content})
     if merged[-1]["role"] == "assistant":
         merged.pop()  # a conversation begins with the user
-    return Context(merged[::-1], [row.id for row in older if row.status == "pending"])
+    return Conversation(merged[::-1], [row.id for row in older if row.status == "pending"])

@@ -92,7 +92,7 @@ class RoomOut(RoomLine):
     next_cursor: str | None
 
 
-class SentOut(BaseModel):
+class TurnOut(BaseModel):
     """The stored message and the reply that is being made."""
 
     message: MessageOut

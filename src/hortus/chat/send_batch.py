@@ -7,7 +7,7 @@ from hortus import files
 from hortus.chat import service, turns
 from hortus.chat.cache import invalidate_room_lists
 from hortus.chat.errors import RoomNotFound
-from hortus.chat.serialize import sent_out
+from hortus.chat.serialize import turn_out
 from hortus.chat.service import LockedRoom
 from hortus.chat.tables import Message
 from hortus.chat.turns import Turn, TurnStart
@@ -63,7 +63,7 @@ def _answer(tx: Tx, start: TurnStart, reply: Message | Problem) -> Answer | Prob
     if isinstance(reply, Problem):
         return reply
     invalidate_room_lists(tx, start.room.user_id)
-    return Answer(202, sent_out(start.message, reply).model_dump(mode="json"))
+    return Answer(202, turn_out(start.message, reply).model_dump(mode="json"))
 
 
 async def _start(tx: Tx, item: NewMessage, room: LockedRoom | None) -> TurnStart | Problem:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hortus.chat.schemas import MessageOut, RoomLine, SentOut
+from hortus.chat.schemas import MessageOut, RoomLine, TurnOut
 from hortus.chat.tables import Message
 
 
@@ -16,6 +16,6 @@ def message_out(message: Message) -> MessageOut:
     return MessageOut.model_validate(message, from_attributes=True)
 
 
-def sent_out(message: Message, reply: Message) -> SentOut:
+def turn_out(message: Message, reply: Message) -> TurnOut:
     """A message and its pending reply."""
-    return SentOut(message=message_out(message), reply=message_out(reply), generation_id=reply.generation_id or "")
+    return TurnOut(message=message_out(message), reply=message_out(reply), generation_id=reply.generation_id or "")

@@ -8,7 +8,7 @@ from sqlalchemy import Select, literal, select, update
 
 from hortus import generation, tasks
 from hortus.accounts import Principal
-from hortus.chat.context import MAX_TOKENS, SYSTEM, Context, contexts_of, lines_above, size_of
+from hortus.chat.context import MAX_TOKENS, SYSTEM, Conversation, conversations_of, lines_above, size_of
 from hortus.chat.errors import MessageNotFound, ReplyPending, RoomNotFound, WrongRole
 from hortus.chat.service import PENDING, LockedRoom, find_room, lock_rooms, move_rooms, topic_of
 from hortus.chat.tables import Message
@@ -104,8 +104,8 @@ async def begin_many(tx: Tx, resources: Resources, starts: Sequence[TurnStart]) 
     New messages are stored with their replies; of a turn that is refused nothing is stored.
     """
     settings = resources.get(Settings)
-    contexts = await contexts_of(tx, settings, [start.message for start in starts])
-    drafts = [_draft(resources, start, context) for start, context in zip(starts, contexts, strict=True)]
+    conversations = await conversations_of(tx, settings, [start.message for start in starts])
+    drafts = [_draft(resources, start, context) for start, context in zip(starts, conversations, strict=True)]
     good = [draft for draft in drafts if isinstance(draft, _Draft)]
     problems = iter(await generation.submit_many(tx, settings, [draft.request for draft in good], None) if good else ())
     answers = [draft if isinstance(draft, Problem) else next(problems) or draft.reply for draft in drafts]
@@ -150,7 +150,7 @@ async def start_waiting(tx: Tx, user_ids: Mapping[str, str], ended: Collection[s
     await tasks.enqueue_many(tx, ready)
 
 
-def _draft(resources: Resources, start: TurnStart, context: Context) -> _Draft | Problem:
+def _draft(resources: Resources, start: TurnStart, context: Conversation) -> _Draft | Problem:
     turn, room = start.turn, start.room
     size = size_of(resources.get(Settings), context, len(turn.attachments))
     try:
@@ -225,7 +225,7 @@ async def quote(tx: Tx, resources: Resources, room_id: str, content: str, turn: 
     room = await find_room(tx, turn.caller.user_id, room_id)
     settings = resources.get(Settings)
     message = user_message(LockedRoom(room.id, room.user_id, room.leaf_id, True), room.leaf_id, content)
-    (context,) = await contexts_of(tx, settings, [message])
+    (context,) = await conversations_of(tx, settings, [message])
     size = size_of(settings, context, len(turn.attachments))
     route = generation.choose_route(resources, turn.caller, "chat", turn.quality, turn.model, size)
     return generation.quote_out(resources, route)
