@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.figures import Figure, at_most
 from sqlalchemy import Table, text
-from tests.schema import build
+from tests.helpers.schema import build
 
 from hortus import ledger, quotas
 from hortus.billing.payments import refunds

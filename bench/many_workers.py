@@ -16,9 +16,9 @@ from bench.figures import Figure, at_least, known
 from bench.load import process, session, sign_up
 from redis.asyncio import Redis
 from sqlalchemy import text
-from tests.broker import Valkey
 from tests.faults.town import town
-from tests.schema import build
+from tests.helpers.schema import build
+from tests.helpers.valkey import Valkey
 
 from hortus.core.db import Database
 

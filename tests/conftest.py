@@ -14,6 +14,7 @@ import warnings
 from collections.abc import AsyncIterator, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -22,9 +23,13 @@ from filelock import FileLock
 from hortus.core.db import Database
 from hortus.core.settings import Settings
 from hortus.ops.configuration import read as read_configuration
-from tests import schema
-from tests.broker import Valkey
-from tests.clones import TEMPLATE, Clones, execute, on_server
+from tests.emulators.openai import OpenAIEmulator, openai_settings
+from tests.helpers import schema
+from tests.helpers.checks import Check, ledger_balances
+from tests.helpers.database_pool import TEMPLATE, DatabasePool, execute, on_server
+from tests.helpers.mailbox import Mailbox
+from tests.helpers.server import Hortus, serve
+from tests.helpers.valkey import Valkey
 
 DIALECTS = ("sqlite", "postgresql")
 
@@ -106,9 +111,9 @@ async def _make_template(server: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def clones(postgresql_server: str) -> Iterator[Clones]:
+def database_pool(postgresql_server: str) -> Iterator[DatabasePool]:
     """The databases of this test process."""
-    made = Clones(postgresql_server)
+    made = DatabasePool(postgresql_server)
     yield made
     asyncio.run(made.drop())
 
@@ -121,11 +126,11 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite+aiosqlite:///{path}"
         return
-    clones: Clones = request.getfixturevalue("clones")
+    database_pool: DatabasePool = request.getfixturevalue("database_pool")
     with FileLock(request.getfixturevalue("shared_folder") / "pg-clone.lock"):
-        name = asyncio.run(clones.take())
-    yield on_server(clones.server, name)
-    asyncio.run(clones.give_back(name))
+        name = asyncio.run(database_pool.acquire())
+    yield on_server(database_pool.server, name)
+    asyncio.run(database_pool.release(name))
 
 
 @pytest.fixture
@@ -157,3 +162,63 @@ def valkey() -> Iterator[Valkey]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def vendor_options() -> dict[str, Any]:
+    """Options of the emulator of OpenAI. Modules override it."""
+    return {}
+
+
+@pytest.fixture
+async def vendor(monkeypatch: pytest.MonkeyPatch, vendor_options: dict[str, Any]) -> AsyncIterator[OpenAIEmulator]:
+    """An emulator of OpenAI, and the settings that point at it."""
+    async with OpenAIEmulator(**vendor_options) as emulator:
+        for name, value in openai_settings(emulator).items():
+            monkeypatch.setenv(name, value)
+        for name in ("GEMINI_API_KEY", "GOOGLE_API_KEY"):
+            monkeypatch.delenv(name, raising=False)
+        yield emulator
+
+
+@pytest.fixture
+def server_options() -> dict[str, Any]:
+    """Options of `serve` and settings for the fixture `hortus`. Packages and modules override it."""
+    return {}
+
+
+@pytest.fixture
+def server_ready() -> Check | None:
+    """What to wait for before a test uses `hortus`."""
+    return None
+
+
+@pytest.fixture
+def server_checks() -> tuple[Check, ...]:
+    """Invariants of the database that hold after every test that uses `hortus`."""
+    return (ledger_balances,)
+
+
+@pytest.fixture
+async def hortus(
+    database_url: str,
+    tmp_path: Path,
+    server_options: dict[str, Any],
+    server_ready: Check | None,
+    server_checks: tuple[Check, ...],
+) -> AsyncIterator[Hortus]:
+    """A running server on each of the two databases."""
+    async with serve(database_url, tmp_path, **server_options) as running:
+        if server_ready is not None:
+            await server_ready(running)
+        yield running
+        for check in server_checks:
+            await check(running)
+
+
+@pytest.fixture
+def mailbox(hortus: Hortus) -> Mailbox:
+    """The messages that `hortus` sends."""
+    mailbox = Mailbox()
+    mailbox.attach(hortus)
+    return mailbox

@@ -1,15 +1,15 @@
 """Devices are known again; the owner hears of a new one, once."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 import time_machine
 from sqlalchemy import text
-from tests.serving import PASSWORD, Hortus, serve
+from tests.helpers.server import PASSWORD, Hortus, serve
 
 from hortus.accounts.devices import remember_device, sweep_devices
 from hortus.accounts.user_agent import device_name
@@ -39,9 +39,8 @@ def test_a_device_is_named_in_our_words_only(agent: str, name: str):
 
 
 @pytest.fixture
-async def hortus(database_url: str, tmp_path: Path) -> AsyncIterator[Hortus]:
-    async with serve(database_url, tmp_path, trusted_proxies="127.0.0.1") as running:
-        yield running
+def server_options() -> dict[str, Any]:
+    return {"trusted_proxies": "127.0.0.1"}
 
 
 async def login(client: httpx2.AsyncClient, agent: str, address: str) -> str:

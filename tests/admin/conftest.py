@@ -1,34 +1,26 @@
-"""A server on each of the two databases, and staff to call it."""
+"""Checks of the audit log after every test, and administrators as clients."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
 import pytest
-from tests.serving import Hortus, serve
-
-from hortus import admin, ledger
+from tests.helpers.checks import Check, audit_log_is_intact, ledger_balances
+from tests.helpers.server import Hortus
 
 
 @pytest.fixture
-async def hortus(database_url: str, tmp_path) -> AsyncIterator[Hortus]:
-    """A running server. After every story the audit log and the ledger must hold."""
-    async with serve(database_url, tmp_path) as running:
-        yield running
-        async with running.database.snapshot() as tx:
-            result = await admin.verify(tx)
-            assert (result.broken, result.finished) == ([], True)
-            assert await ledger.check_invariants(tx) == []
+def server_checks() -> tuple[Check, ...]:
+    return (ledger_balances, audit_log_is_intact)
 
 
 @pytest.fixture
 async def root(hortus: Hortus) -> httpx2.AsyncClient:
-    """The one administrator, freshly signed in."""
+    """An administrator who has just signed in."""
     return await hortus.staff("admin")
 
 
 def id_of(client: Any) -> str:
-    """The user behind a client."""
+    """The id of the client's user."""
     return str(client.tokens["user"]["id"])
 
 

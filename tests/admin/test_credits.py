@@ -10,7 +10,7 @@ import pytest
 import time_machine
 from sqlalchemy import text
 from tests.admin.conftest import audit_of, id_of
-from tests.serving import Hortus
+from tests.helpers.server import Hortus
 
 from hortus.core import clock, ids
 from hortus.core.money import MICRO

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from tests.emulators.openai import OpenAIEmulator
-from tests.serving import Hortus, serve
+from tests.helpers.server import Hortus, serve
 
 from hortus.ops import doctor
 

@@ -5,7 +5,7 @@ from collections import Counter
 
 import httpx2
 from tests.admin.conftest import audit_of, id_of
-from tests.serving import Hortus, ended
+from tests.helpers.server import Hortus, ended
 
 from hortus.core import ids
 

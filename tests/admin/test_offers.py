@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy import text
 from tests.admin.conftest import audit_of
-from tests.serving import Hortus, serve
+from tests.helpers.server import Hortus, serve
 
 from hortus import routing
 from hortus.core.db import Database

@@ -3,40 +3,39 @@
 import asyncio
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 from tests.admin.conftest import audit_of, id_of
 from tests.billing.conftest import available, buy, press, quiet
-from tests.billing.conftest import shop as _shop
-from tests.serving import Hortus
+from tests.helpers.server import Hortus
 
 from hortus import admin
 from hortus.core import clock, ids
 
-shop = _shop
 WHY = {"reason": "The customer asked"}
 CREDIT = 1_000_000
 
 
 @pytest.fixture
-async def root(shop: Hortus):
-    return await shop.staff("admin")
+def server_options() -> dict[str, Any]:
+    return {"knows_its_port": True}
 
 
-async def bought(shop: Hortus, client, path: str = "/api/payment/topup", **wish: str) -> dict:
+async def bought(hortus: Hortus, client, path: str = "/api/payment/topup", **wish: str) -> dict:
     order = await buy(client, path, **wish)
     await press(client, order, "pay")
-    await quiet(shop)
+    await quiet(hortus)
     return order
 
 
-async def swept(shop: Hortus) -> None:
+async def swept(hortus: Hortus) -> None:
     """Wait for the look at news that never came, once at every start: what it finds has no body."""
     done = text("SELECT 1 FROM tasks WHERE name = 'billing.reconcile' AND status = 'done'")
     async with asyncio.timeout(30):
         while True:
-            async with shop.database.snapshot() as tx:
+            async with hortus.database.snapshot() as tx:
                 if (await tx.execute(done)).first() is not None:
                     return
             await asyncio.sleep(0.05)
@@ -48,16 +47,16 @@ async def payments(client, **filters: str) -> list[dict]:
     return answer.json()["items"]
 
 
-async def holds(shop: Hortus) -> None:
-    async with shop.database.snapshot() as tx:
+async def holds(hortus: Hortus) -> None:
+    async with hortus.database.snapshot() as tx:
         assert (await admin.verify(tx)).broken == []
 
 
-async def test_a_payment_is_found_and_given_back_once(shop: Hortus, root):
-    customer, other = await shop.customer(), await shop.customer()
+async def test_a_payment_is_found_and_given_back_once(hortus: Hortus, root):
+    customer, other = await hortus.customer(), await hortus.customer()
     before = await available(customer)
-    await bought(shop, customer, pack="small", currency="INR")
-    await bought(shop, other, pack="small", currency="USD")
+    await bought(hortus, customer, pack="small", currency="INR")
+    await bought(hortus, other, pack="small", currency="USD")
     (paid,) = await payments(root, user_id=id_of(customer))
     assert (paid["status"], paid["amount_minor"]) == ("paid", 99_00)
     assert await payments(root, external_id=paid["external_id"]) == [paid]
@@ -77,7 +76,7 @@ async def test_a_payment_is_found_and_given_back_once(shop: Hortus, root):
     assert given["refunded_minor"] == 33_00
     whole = (await root.post(path, json=WHY, headers={"Idempotency-Key": "two"})).json()
     assert (whole["status"], whole["refunded_minor"]) == ("refunded", 99_00)
-    await quiet(shop)
+    await quiet(hortus)
     whole = (await root.get(f"/api/admin/payments/{paid['id']}")).json()
     assert [paper["kind"] for paper in whole["papers"]] == ["invoice", "credit_note", "credit_note"]
     assert [refund["amount_minor"] for refund in whole["refunds"]] == [33_00, 66_00]
@@ -86,23 +85,23 @@ async def test_a_payment_is_found_and_given_back_once(shop: Hortus, root):
     told = Counter(event["action"] for event in await audit_of(root, target_id=paid["id"]))
     assert told["payment.refund_requested"] >= 2
     assert told["payment.refunded"] >= 2
-    await holds(shop)
+    await holds(hortus)
 
 
-async def test_what_fits_no_order_waits_for_somebody(shop: Hortus, root):
-    customer = await shop.customer()
+async def test_what_fits_no_order_waits_for_somebody(hortus: Hortus, root):
+    customer = await hortus.customer()
     one, two = await buy(customer), await buy(customer, plan="pro", interval="year")
     await asyncio.gather(press(customer, one, "pay"), press(customer, two, "pay"))
-    await quiet(shop)
+    await quiet(hortus)
     found = [each for each in await payments(root) if each["kind"] == "unmatched"]
     assert [each["id"] for each in await payments(root, status="unmatched")] == [each["id"] for each in found]
     assert len(found) == 1
 
 
-async def test_news_is_read_and_replayed_without_a_second_effect(shop: Hortus, root):
-    customer = await shop.customer()
-    await swept(shop)
-    await bought(shop, customer, pack="small")
+async def test_news_is_read_and_replayed_without_a_second_effect(hortus: Hortus, root):
+    customer = await hortus.customer()
+    await swept(hortus)
+    await bought(hortus, customer, pack="small")
     has = await available(customer)
     listed = (await root.get("/api/admin/webhook-events", params={"status": "processed"})).json()["items"]
     assert listed
@@ -110,7 +109,7 @@ async def test_news_is_read_and_replayed_without_a_second_effect(shop: Hortus, r
     assert (await root.get(path)).json()["body"].startswith("{")
     again = await root.post(f"{path}/replay", json=WHY)
     assert (again.status_code, again.json()["status"]) == (200, "pending")
-    await quiet(shop)
+    await quiet(hortus)
     assert (await root.get(path)).json()["status"] == "processed"
     assert await available(customer) == has
     assert (await audit_of(root))[0]["action"] == "webhook_event.replayed"
@@ -118,17 +117,17 @@ async def test_news_is_read_and_replayed_without_a_second_effect(shop: Hortus, r
     assert unknown.json()["code"] == "webhook_event_not_found"
 
 
-async def test_revenue_and_margins_add_up(shop: Hortus, root):
-    month, year = await shop.customer(), await shop.customer()
-    await bought(shop, month, "/api/payment/subscription", plan="pro", currency="INR")
-    gone = await bought(shop, year, "/api/payment/subscription", plan="pro", interval="year", currency="INR")
+async def test_revenue_and_margins_add_up(hortus: Hortus, root):
+    month, year = await hortus.customer(), await hortus.customer()
+    await bought(hortus, month, "/api/payment/subscription", plan="pro", currency="INR")
+    gone = await bought(hortus, year, "/api/payment/subscription", plan="pro", interval="year", currency="INR")
     (row,) = (await root.get("/api/admin/revenue")).json()["items"]
     assert (row["gateway"], row["currency"], row["payments"]) == ("sandbox", "INR", 2)
     assert (row["paid_minor"], row["mrr_minor"]) == (5500_00, 500_00 + 5000_00 // 12)
     assert (row["new_subscriptions"], row["churned_subscriptions"]) == (2, 0)
     await press(year, gone, "refund")
     await press(year, gone, "end")
-    await quiet(shop)
+    await quiet(hortus)
     (row,) = (await root.get("/api/admin/revenue", params={"months": 1})).json()["items"]
     assert (row["refunded_minor"], row["net_minor"], row["mrr_minor"]) == (5000_00, 500_00, 500_00)
     assert row["churned_subscriptions"] == 1
@@ -137,15 +136,15 @@ async def test_revenue_and_margins_add_up(shop: Hortus, root):
     assert made.status_code == 200
     (margin,) = (await root.get("/api/admin/margins")).json()["items"]
     assert (margin["works"], margin["succeeded"], margin["provider"]) == (1, 1, "local")
-    async with shop.database.snapshot() as tx:
+    async with hortus.database.snapshot() as tx:
         price = (await tx.execute(text("SELECT price FROM generations"))).scalar_one()
     assert margin["price_credits"] == str(price)
     assert (await root.get("/api/admin/margins", params={"month": "2025-01"})).json()["items"] == []
 
 
-async def test_plans_and_packs_change_by_versions(shop: Hortus, root):
-    customer = await shop.customer()
-    await bought(shop, customer, "/api/payment/subscription", plan="pro", currency="INR")
+async def test_plans_and_packs_change_by_versions(hortus: Hortus, root):
+    customer = await hortus.customer()
+    await bought(hortus, customer, "/api/payment/subscription", plan="pro", currency="INR")
     plan = {
         "name": "pro", "title": "Pro", "prices": {"INR": 600_00}, "monthly_credits": str(CREDIT),
         "windows": [{"kind": "chat", "window": "day", "limit": None}], **WHY,
@@ -174,4 +173,4 @@ async def test_plans_and_packs_change_by_versions(shop: Hortus, root):
     assert (await root.post("/api/admin/packs/large/end", json=WHY)).json()["code"] == "not_for_sale"
     told = [event["action"] for event in await audit_of(root)]
     assert told == ["pack.sale_ended", "pack.published", "plan.sale_ended", "plan.published"]
-    await holds(shop)
+    await holds(hortus)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event
-from tests.plans import plan_of
+from tests.helpers.query_plans import query_plan
 
 from hortus import accounts, billing, generation, tasks
 from hortus.core import clock, ids
@@ -68,7 +68,7 @@ async def test_a_search_asks_its_index(database: Database, name: str):
     (statement, values), *_ = said
     async with database.transaction() as tx:
         # The tables are empty: with these ways any plan is as cheap as another.
-        plan = await plan_of(tx, statement, values, without=("seqscan", "sort", "bitmapscan"))
+        plan = await query_plan(tx, statement, values, without=("seqscan", "sort", "bitmapscan"))
     assert index in plan, plan
     scan = r"Seq Scan|SCAN (users|identifiers|tasks|generations|payments|webhook_events)(?!.* USING)"
     assert not re.search(scan, plan), plan

@@ -3,7 +3,7 @@
 import httpx2
 from sqlalchemy import text
 from tests.admin.conftest import audit_of, id_of
-from tests.serving import Hortus
+from tests.helpers.server import Hortus
 
 from hortus.core import ids
 from hortus.core.db import Database

@@ -7,9 +7,9 @@ import httpx2
 import pytest
 from sqlalchemy import text
 from tests.admin.conftest import audit_of, id_of
-from tests.serving import PASSWORD, Hortus, serve
+from tests.helpers.server import PASSWORD, Hortus, serve
 
-from hortus.main.server import create_admin
+from hortus.cli.create_admin import create_admin
 
 WHY = {"reason": "They asked for it"}
 

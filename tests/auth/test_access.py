@@ -6,17 +6,16 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 from sqlalchemy import text
 from tests.auth.api_keys.conftest import by_key, make_key
-from tests.auth.otp.conftest import Post, on_remote_events
 from tests.emulators.openai import OpenAIEmulator
 from tests.files import draw
-from tests.serving import PASSWORD, Hortus, serve
+from tests.helpers.mailbox import Mailbox
+from tests.helpers.server import PASSWORD, Hortus
 
 from hortus import files
 from hortus.accounts import Principal
@@ -31,20 +30,20 @@ SOON = 20.0
 
 
 @pytest.fixture
-async def hortus(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hortus]:
-    async with OpenAIEmulator(reply=("word ",) * 2000, token_delay=0.05) as vendor:
-        monkeypatch.setenv("OPENAI_BASE_URL", f"{vendor.url}/v1")
-        monkeypatch.setenv("OPENAI_API_KEY", "sk-emulated")
-        monkeypatch.setenv("OPENAI_TEXT_MODEL", "house-writer")
-        async with serve(database_url, tmp_path, principal_cache_seconds=300.0) as running:
-            yield running
+def vendor_options() -> dict[str, Any]:
+    return {"reply": ("word ",) * 2000, "token_delay": 0.05}
 
 
 @pytest.fixture
-def post(hortus: Hortus) -> Post:
-    post = Post(real=True)
-    on_remote_events(hortus, post)
-    return post
+def server_options(vendor: OpenAIEmulator) -> dict[str, Any]:
+    return {"principal_cache_seconds": 300.0}
+
+
+@pytest.fixture
+def mailbox(hortus: Hortus) -> Mailbox:
+    mailbox = Mailbox(real=True)
+    mailbox.attach(hortus)
+    return mailbox
 
 
 async def room_of(client: httpx2.AsyncClient) -> str:
@@ -153,9 +152,9 @@ async def test_streams_end_where_nobody_can_tell_who_may_read():
 # API keys ---------------------------------------------------------------------
 
 
-async def verified(hortus: Hortus, post: Post, email: str) -> httpx2.AsyncClient:
+async def verified(hortus: Hortus, mailbox: Mailbox, email: str) -> httpx2.AsyncClient:
     client = await hortus.customer(email)
-    answer = await client.post("/api/auth/verify-email", json={"code": await post.code(email)})
+    answer = await client.post("/api/auth/verify-email", json={"code": await mailbox.code(email)})
     assert answer.status_code == 200, answer.text
     return client
 
@@ -164,36 +163,36 @@ async def works(hortus: Hortus, secret: str) -> bool:
     return (await by_key(hortus, secret).get("/api/models")).status_code == 200
 
 
-async def test_a_password_reset_ends_every_key_and_tells_the_owner(hortus: Hortus, post: Post):
+async def test_a_password_reset_ends_every_key_and_tells_the_owner(hortus: Hortus, mailbox: Mailbox):
     email = "reset@example.com"
-    owner = await verified(hortus, post, email)
+    owner = await verified(hortus, mailbox, email)
     secrets = [(await make_key(owner))["secret"] for _ in range(2)]
     assert all([await works(hortus, each) for each in secrets])
     await owner.post("/api/auth/request-password-reset", json={"email": email})
-    body = {"email": email, "code": await post.code(email, 2), "new_password": NEW}
+    body = {"email": email, "code": await mailbox.code(email, 2), "new_password": NEW}
     answer = await hortus.anonymous().post("/api/auth/reset-password", json=body)
     assert (answer.status_code, answer.json()["sessions_ended"], answer.json()["keys_ended"]) == (200, 1, 2)
     assert not any([await works(hortus, each) for each in secrets])
-    assert "API keys were removed as well (2)" in await post.arrived(email, 3)
+    assert "API keys were removed as well (2)" in await mailbox.arrived(email, 3)
 
 
 @pytest.mark.parametrize("revoke", [None, False, True])
-async def test_a_password_change_ends_keys_when_asked_to(hortus: Hortus, post: Post, revoke: bool | None):
+async def test_a_password_change_ends_keys_when_asked_to(hortus: Hortus, mailbox: Mailbox, revoke: bool | None):
     email = "change@example.com"
-    owner = await verified(hortus, post, email)
+    owner = await verified(hortus, mailbox, email)
     secret = (await make_key(owner))["secret"]
     body = {"current_password": PASSWORD, "new_password": NEW} | ({} if revoke is None else {"revoke_api_keys": revoke})
     answer = await owner.post("/api/auth/change-password", json=body)
     assert (answer.status_code, answer.json()["keys_ended"]) == (200, int(bool(revoke)))
     assert await works(hortus, secret) is not bool(revoke)
-    assert ("API keys" in await post.arrived(email, 2)) is bool(revoke)
+    assert ("API keys" in await mailbox.arrived(email, 2)) is bool(revoke)
 
 
 # Links and caches ---------------------------------------------------------------
 
 
-async def test_links_to_files_end_with_the_account(hortus: Hortus, post: Post):
-    owner = await verified(hortus, post, "links@example.com")
+async def test_links_to_files_end_with_the_account(hortus: Hortus, mailbox: Mailbox):
+    owner = await verified(hortus, mailbox, "links@example.com")
     answer = await owner.post("/api/upload/file", files={"file": ("a.png", draw.noise("PNG", (40, 30)), "image/png")})
     url = answer.json()["url"]
     anyone = hortus.anonymous()
@@ -213,8 +212,8 @@ async def test_links_to_files_end_with_the_account(hortus: Hortus, post: Post):
     assert (await anyone.get(staff)).status_code == 200  # what a suspended account made is still moderated
 
 
-async def test_links_to_archives_end_with_their_session_and_are_never_kept(hortus: Hortus, post: Post):
-    owner = await verified(hortus, post, "archive@example.com")
+async def test_links_to_archives_end_with_their_session_and_are_never_kept(hortus: Hortus, mailbox: Mailbox):
+    owner = await verified(hortus, mailbox, "archive@example.com")
     assert (await owner.post("/api/user/data-export")).status_code == 202
     async with asyncio.timeout(SOON):
         while (found := (await owner.get("/api/user/data-export")).json())["url"] is None:

@@ -6,7 +6,7 @@ import bcrypt
 import pytest
 from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import text
-from tests.serving import PASSWORD, Hortus, serve
+from tests.helpers.server import PASSWORD, Hortus, serve
 from werkzeug.security import generate_password_hash
 
 from hortus.auth import PasswordPool

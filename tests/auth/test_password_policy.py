@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 import structlog
 from tests.emulators.breaches import BreachEmulator, sha1
-from tests.serving import PASSWORD, serve
+from tests.helpers.server import PASSWORD, serve
 
 from hortus.auth import check_strength, service_names
 from hortus.auth.errors import WeakPassword

@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
-from tests.auth.otp.conftest import Post, on_remote_events
-from tests.serving import PASSWORD, Hortus, serve
+from tests.helpers.mailbox import Mailbox
+from tests.helpers.server import PASSWORD, Hortus, serve
 
 from hortus.accounts import status_of
 
@@ -13,49 +13,49 @@ BODY = {"email": EMAIL, "password": PASSWORD, "accept_terms": True}
 KEY = {"Idempotency-Key": "mallory"}
 
 
-async def _proved_by_code(hortus: Hortus, post: Post, _attacker) -> None:
+async def _proved_by_code(hortus: Hortus, mailbox: Mailbox, _attacker) -> None:
     """The owner signs in with a code that was sent to the address."""
     owner = hortus.anonymous()
-    await post.arrived(EMAIL, 1)
+    await mailbox.arrived(EMAIL, 1)
     await owner.post("/api/auth/send-otp", json={"email": EMAIL})
-    code = await post.code(EMAIL, 2)
+    code = await mailbox.code(EMAIL, 2)
     assert (await owner.post("/api/auth/verify-otp", json={"email": EMAIL, "code": code})).status_code == 200
 
 
-async def _password_reset(hortus: Hortus, post: Post, _attacker) -> None:
+async def _password_reset(hortus: Hortus, mailbox: Mailbox, _attacker) -> None:
     owner = hortus.anonymous()
-    await post.arrived(EMAIL, 1)
+    await mailbox.arrived(EMAIL, 1)
     await owner.post("/api/auth/forgot-password", json={"email": EMAIL})
-    body = {"token": await post.token(EMAIL, 2), "new_password": NEW}
+    body = {"token": await mailbox.token(EMAIL, 2), "new_password": NEW}
     assert (await owner.post("/api/auth/reset-password", json=body)).status_code == 200
 
 
-async def _password_changed(_hortus: Hortus, _post: Post, attacker) -> None:
+async def _password_changed(_hortus: Hortus, _post: Mailbox, attacker) -> None:
     body = {"current_password": PASSWORD, "new_password": NEW}
     assert (await attacker.post("/api/auth/change-password", json=body)).status_code == 200
 
 
-async def _suspended(hortus: Hortus, _post: Post, attacker) -> None:
+async def _suspended(hortus: Hortus, _post: Mailbox, attacker) -> None:
     admin, user_id = await hortus.staff("admin"), attacker.tokens["user"]["id"]
     body = {"reason": "The test asks"}
     assert (await admin.post(f"/api/admin/users/{user_id}/suspend", json=body)).status_code == 200
 
 
-async def _closed(_hortus: Hortus, _post: Post, attacker) -> None:
+async def _closed(_hortus: Hortus, _post: Mailbox, attacker) -> None:
     assert (await attacker.request("DELETE", "/api/user/me")).status_code == 202
 
 
 @pytest.mark.parametrize("event", [_proved_by_code, _password_reset, _password_changed, _suspended, _closed])
 async def test_a_repeated_sign_up_gives_no_tokens(database_url: str, tmp_path, event):
     async with serve(database_url, tmp_path) as hortus:
-        post = Post()
-        on_remote_events(hortus, post)
+        mailbox = Mailbox()
+        mailbox.attach(hortus)
         attacker = hortus.anonymous()
         first = await attacker.post("/api/auth/register", json=BODY, headers=KEY)
         assert first.status_code == 201
         attacker.tokens = first.json()
         attacker.headers["Authorization"] = f"Bearer {attacker.tokens['access_token']}"
-        await event(hortus, post, attacker)
+        await event(hortus, mailbox, attacker)
         again = await hortus.anonymous().post("/api/auth/register", json=BODY, headers=KEY)
         assert (again.status_code, again.json()["code"]) == (409, "already_done")
         assert "token" not in again.json()

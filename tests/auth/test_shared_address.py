@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.arch.test_routes import ALL
-from tests.serving import PASSWORD, Hortus, serve
+from tests.helpers.server import PASSWORD, Hortus, serve
 
 COUNTS_EVERY_CALL = {
     # They create or send something each time, so each call counts; these limits bound what one address can make.

@@ -3,14 +3,14 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 import time_machine
 from sqlalchemy import text
-from tests.serving import PASSWORD, Hortus, serve
+from tests.helpers.server import PASSWORD, Hortus, serve
 
 from hortus import auth
 from hortus.accounts.devices import KnownDevice
@@ -26,10 +26,8 @@ EVERYWHERE = (f"198.51.{block}.{host}" for block, host in itertools.product(rang
 
 
 @pytest.fixture
-async def hortus(database_url: str, tmp_path: Path) -> AsyncIterator[Hortus]:
-    options = {"rate_limits_enabled": True, "rate_limits": LIMITS, "trusted_proxies": "127.0.0.1"}
-    async with serve(database_url, tmp_path, **options) as running:
-        yield running
+def server_options() -> dict[str, Any]:
+    return {"rate_limits_enabled": True, "rate_limits": LIMITS, "trusted_proxies": "127.0.0.1"}
 
 
 def at(hortus: Hortus, address: str) -> httpx2.AsyncClient:

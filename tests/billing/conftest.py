@@ -1,25 +1,17 @@
 """A shop with the sandbox for a gateway, and a customer's way through it."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 from sqlalchemy import text
-from tests.serving import Hortus, serve
-
-from hortus import ledger
+from tests.helpers.server import Hortus
 
 
 @pytest.fixture
-async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Hortus]:
-    """A running server; whatever a test did, its books are right afterwards."""
-    async with serve(database_url, tmp_path, knows_its_port=True) as running:
-        yield running
-        async with running.database.snapshot() as tx:
-            assert await ledger.check_invariants(tx) == []
+def server_options() -> dict[str, Any]:
+    return {"knows_its_port": True}
 
 
 async def usage(client: httpx2.AsyncClient) -> dict[str, Any]:
@@ -48,7 +40,7 @@ async def buy(client: httpx2.AsyncClient, path: str = "/api/payment/subscription
     return dict(answer.json())
 
 
-async def quiet(shop: Hortus, seconds: float = 20.0) -> None:
+async def quiet(hortus: Hortus, seconds: float = 20.0) -> None:
     """Wait until no news waits for its delivery or its handling, and every document is issued."""
     waiting = text(
         "SELECT (SELECT count(*) FROM tasks WHERE name IN "
@@ -57,13 +49,13 @@ async def quiet(shop: Hortus, seconds: float = 20.0) -> None:
     )
     async with asyncio.timeout(seconds):
         while True:
-            async with shop.database.snapshot() as tx:
+            async with hortus.database.snapshot() as tx:
                 if (await tx.execute(waiting)).scalar_one() == 0:
                     return
             await asyncio.sleep(0.05)
 
 
-async def rows(shop: Hortus, query: str) -> list[Any]:
+async def rows(hortus: Hortus, query: str) -> list[Any]:
     """What the database says."""
-    async with shop.database.snapshot() as tx:
+    async with hortus.database.snapshot() as tx:
         return list((await tx.execute(text(query))).all())

@@ -3,17 +3,18 @@
 import httpx2
 import pytest
 from tests.billing.conftest import buy, rows
-from tests.billing.test_stripe import shop as _shop
+from tests.billing.test_stripe import server_options as _options
+from tests.billing.test_stripe import server_ready as _ready
 from tests.billing.test_stripe import stripe as _stripe
 from tests.emulators.stripe import StripeEmulator
-from tests.serving import Hortus, serve
+from tests.helpers.server import Hortus, serve
 
-stripe, shop = _stripe, _shop
+stripe, server_options, server_ready = _stripe, _options, _ready
 WHY = {"reason": "A new price"}
 
 
-async def coupon(shop: Hortus, **terms: object) -> str:
-    root = await shop.staff("admin")
+async def coupon(hortus: Hortus, **terms: object) -> str:
+    root = await hortus.staff("admin")
     answer = await root.post("/api/admin/coupons", json={"name": "Off", "limit_total": None, **terms, **WHY})
     assert answer.status_code == 201, answer.text
     return str(answer.json()["items"][0]["code"])
@@ -25,23 +26,23 @@ def refused(answer: httpx2.Response, **shown: object) -> None:
     assert {name: answer.json()[name] for name in shown} == shown
 
 
-async def test_a_discount_never_leaves_less_than_the_gateway_charges(shop: Hortus, stripe: StripeEmulator):
-    customer = await shop.customer()
-    code = await coupon(shop, kind="percent", percent=90)
+async def test_a_discount_never_leaves_less_than_the_gateway_charges(hortus: Hortus, stripe: StripeEmulator):
+    customer = await hortus.customer()
+    code = await coupon(hortus, kind="percent", percent=90)
     wish = {"pack": "small", "currency": "USD", "coupon": code}
     answer = await customer.post("/api/payment/topup", json=wish)
     refused(answer, minimum_minor=50, amount_minor=20, currency="USD")
     assert "USD 0.50" in answer.json()["detail"]
-    code = await coupon(shop, kind="percent", percent=99)
+    code = await coupon(hortus, kind="percent", percent=99)
     refused(
         await customer.post("/api/payment/subscription", json={"currency": "USD", "coupon": code}), minimum_minor=50
     )
-    assert await rows(shop, "SELECT id FROM checkouts") == []
-    assert [taken for (taken,) in await rows(shop, "SELECT taken FROM coupons")] == [0, 0]
+    assert await rows(hortus, "SELECT id FROM checkouts") == []
+    assert [taken for (taken,) in await rows(hortus, "SELECT taken FROM coupons")] == [0, 0]
 
 
-async def test_a_price_that_no_gateway_can_charge_is_not_published(shop: Hortus, stripe: StripeEmulator):
-    root = await shop.staff("admin")
+async def test_a_price_that_no_gateway_can_charge_is_not_published(hortus: Hortus, stripe: StripeEmulator):
+    root = await hortus.staff("admin")
     pack = {"name": "tiny", "title": "Tiny", "credits": "1000000", "prices": {"USD": 49}, **WHY}
     refused(await root.post("/api/admin/packs", json=pack), minimum_minor=50, currency="USD")
     assert (await root.post("/api/admin/packs", json=pack | {"prices": {"USD": 50}})).status_code == 201
@@ -51,8 +52,8 @@ async def test_a_price_that_no_gateway_can_charge_is_not_published(shop: Hortus,
     refused(await root.post("/api/admin/plans", json=plan | {"yearly_prices": {"USD": 49}}), minimum_minor=50)
 
 
-async def test_a_refused_key_is_not_shown_as_passing(shop: Hortus, stripe: StripeEmulator):
-    customer = await shop.customer()
+async def test_a_refused_key_is_not_shown_as_passing(hortus: Hortus, stripe: StripeEmulator):
+    customer = await hortus.customer()
     stripe.fail("unauthorized")
     answer = await customer.post("/api/payment/topup", json={"pack": "small", "currency": "USD"})
     assert (answer.status_code, answer.json()["code"]) == (503, "payments_not_configured")

@@ -8,8 +8,8 @@ import httpx2
 import pytest
 from sqlalchemy import text
 from tests.billing.conftest import available, buy, press, quiet, rows
-from tests.plans import plan_of
-from tests.serving import Hortus
+from tests.helpers.query_plans import query_plan
+from tests.helpers.server import Hortus
 
 from hortus import ledger
 from hortus.billing.auto_topup import charge
@@ -24,36 +24,36 @@ def user_of(client: httpx2.AsyncClient) -> str:
     return str(client.tokens["user"]["id"])  # type: ignore[attr-defined]
 
 
-async def spend(shop: Hortus, client: httpx2.AsyncClient, micro: int) -> None:
+async def spend(hortus: Hortus, client: httpx2.AsyncClient, micro: int) -> None:
     reference = ids.new()
-    async with shop.database.transaction() as tx:
+    async with hortus.database.transaction() as tx:
         await ledger.reserve(tx, user_of(client), micro, reference=reference, lasts=timedelta(minutes=5))
         await ledger.settle(tx, reference)
 
 
-async def saved(shop: Hortus) -> httpx2.AsyncClient:
+async def saved(hortus: Hortus) -> httpx2.AsyncClient:
     """A customer who has paid once and so can be charged again: 105 credits."""
-    customer = await shop.customer()
+    customer = await hortus.customer()
     await press(customer, await buy(customer, "/api/payment/topup", pack="small", currency="INR"), "pay")
-    await quiet(shop)
+    await quiet(hortus)
     return customer
 
 
-async def look(shop: Hortus) -> None:
+async def look(hortus: Hortus) -> None:
     """What the clock does every few seconds, and wait for what comes of it."""
-    await charge.sweep(shop.resources, None)  # type: ignore[arg-type] # a sweep does not look at its task
-    await done(shop)
+    await charge.sweep(hortus.resources, None)  # type: ignore[arg-type] # a sweep does not look at its task
+    await done(hortus)
 
 
-async def done(shop: Hortus) -> None:
+async def done(hortus: Hortus) -> None:
     waiting = text("SELECT count(*) FROM tasks WHERE name = 'billing.auto_topup' AND status IN ('queued', 'running')")
     async with asyncio.timeout(30):
         while True:
-            async with shop.database.snapshot() as tx:
+            async with hortus.database.snapshot() as tx:
                 if (await tx.execute(waiting)).scalar_one() == 0:
                     break
             await asyncio.sleep(0.05)
-    await quiet(shop)
+    await quiet(hortus)
 
 
 async def wish(client: httpx2.AsyncClient, **more: Any) -> dict[str, Any]:
@@ -62,31 +62,31 @@ async def wish(client: httpx2.AsyncClient, **more: Any) -> dict[str, Any]:
     return dict(answer.json())
 
 
-async def test_it_needs_somebody_who_has_paid_and_a_cap_that_pays_for_a_pack(shop: Hortus):
-    customer = await shop.customer()
+async def test_it_needs_somebody_who_has_paid_and_a_cap_that_pays_for_a_pack(hortus: Hortus):
+    customer = await hortus.customer()
     assert (await customer.get(PATH)).json()["enabled"] is False
     assert (await customer.put(PATH, json=WISH)).json()["code"] == "nothing_saved"
-    customer = await saved(shop)
+    customer = await saved(hortus)
     assert (await customer.put(PATH, json={**WISH, "monthly_cap_minor": 98_00})).status_code == 422
     assert (await customer.put(PATH, json={**WISH, "pack": "none"})).json()["code"] == "not_for_sale"
     assert (await wish(customer))["enabled"] is True
     assert (await customer.delete(PATH)).status_code == 204
     assert (await customer.get(PATH)).json()["enabled"] is False
-    await spend(shop, customer, 100 * CREDIT)
-    await look(shop)
+    await spend(hortus, customer, 100 * CREDIT)
+    await look(hortus)
     assert await available(customer) == 5 * CREDIT
 
 
-async def test_it_buys_once_when_credit_falls_below(shop: Hortus):
-    customer = await saved(shop)
+async def test_it_buys_once_when_credit_falls_below(hortus: Hortus):
+    customer = await saved(hortus)
     await wish(customer)
-    await look(shop)
+    await look(hortus)
     assert await available(customer) == 105 * CREDIT
-    await spend(shop, customer, 60 * CREDIT)
-    await asyncio.gather(*(look(shop) for _ in range(8)))
+    await spend(hortus, customer, 60 * CREDIT)
+    await asyncio.gather(*(look(hortus) for _ in range(8)))
     assert await available(customer) == 145 * CREDIT
-    assert await rows(shop, "SELECT status FROM checkouts WHERE kind = 'auto_topup'") == [("paid",)]
-    assert await rows(shop, "SELECT kind, amount_minor FROM payments ORDER BY id") == [
+    assert await rows(hortus, "SELECT status FROM checkouts WHERE kind = 'auto_topup'") == [("paid",)]
+    assert await rows(hortus, "SELECT kind, amount_minor FROM payments ORDER BY id") == [
         ("topup", 99_00),
         ("auto_topup", 99_00),
     ]
@@ -94,80 +94,80 @@ async def test_it_buys_once_when_credit_falls_below(shop: Hortus):
     assert (now["spent_minor"], now["on_its_way"]) == (99_00, False)
 
 
-async def test_the_monthly_cap_and_the_hourly_stop_hold(shop: Hortus, monkeypatch: pytest.MonkeyPatch):
+async def test_the_monthly_cap_and_the_hourly_stop_hold(hortus: Hortus, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AUTO_TOPUP_PER_HOUR", "2")
-    shop.reread()
-    customer = await saved(shop)
+    hortus.reread()
+    customer = await saved(hortus)
     await wish(customer, below=str(10_000 * CREDIT), monthly_cap_minor=100_000_00)
     for _ in range(4):
-        await look(shop)
+        await look(hortus)
     assert await available(customer) == 305 * CREDIT  # two in this hour
     monkeypatch.setenv("AUTO_TOPUP_PER_HOUR", "50")
-    shop.reread()
+    hortus.reread()
     await wish(customer, below=str(10_000 * CREDIT), monthly_cap_minor=400_00)
     for _ in range(4):
-        await look(shop)
+        await look(hortus)
     assert await available(customer) == 505 * CREDIT  # four times 99 rupees of 400
     assert (await customer.get(PATH)).json()["spent_minor"] == 396_00
 
 
 async def test_after_cards_that_say_no_it_waits_and_then_turns_itself_off(
-    shop: Hortus, monkeypatch: pytest.MonkeyPatch
+    hortus: Hortus, monkeypatch: pytest.MonkeyPatch
 ):
-    customer = await saved(shop)
+    customer = await saved(hortus)
     await wish(customer)
-    await spend(shop, customer, 100 * CREDIT)
+    await spend(hortus, customer, 100 * CREDIT)
     monkeypatch.setenv("SANDBOX_DECLINES", "true")
     monkeypatch.setenv("AUTO_TOPUP_PER_HOUR", "50")
-    shop.reread()
-    await look(shop)
+    hortus.reread()
+    await look(hortus)
     now = (await customer.get(PATH)).json()
     assert (now["failures"], now["enabled"], now["spent_minor"]) == (1, True, 0)
-    await look(shop)
+    await look(hortus)
     assert (await customer.get(PATH)).json()["failures"] == 1  # it waits
     for _ in range(2):
-        async with shop.database.transaction() as tx:
+        async with hortus.database.transaction() as tx:
             await tx.execute(text("UPDATE auto_topups SET next_at = updated_at"))
-        await look(shop)
+        await look(hortus)
     now = (await customer.get(PATH)).json()
     assert (now["enabled"], now["stopped"], now["spent_minor"]) == (False, "declined", 0)
-    assert await rows(shop, "SELECT count(*) FROM tasks WHERE name = 'senders.mail'") >= [(1,)]
-    assert await rows(shop, "SELECT count(*) FROM checkouts WHERE kind = 'auto_topup' AND status = 'ended'") == [(3,)]
+    assert await rows(hortus, "SELECT count(*) FROM tasks WHERE name = 'senders.mail'") >= [(1,)]
+    assert await rows(hortus, "SELECT count(*) FROM checkouts WHERE kind = 'auto_topup' AND status = 'ended'") == [(3,)]
     monkeypatch.setenv("SANDBOX_DECLINES", "false")
-    shop.reread()
-    await look(shop)
+    hortus.reread()
+    await look(hortus)
     assert await available(customer) == 5 * CREDIT
     assert (await wish(customer))["stopped"] is None
-    await look(shop)
+    await look(hortus)
     assert await available(customer) == 105 * CREDIT
 
 
-async def test_whoever_dies_after_the_order_or_the_charge_charges_once(shop: Hortus):
-    customer = await saved(shop)
+async def test_whoever_dies_after_the_order_or_the_charge_charges_once(hortus: Hortus):
+    customer = await saved(hortus)
     await wish(customer)
-    await spend(shop, customer, 100 * CREDIT)
+    await spend(hortus, customer, 100 * CREDIT)
     row_of = text("SELECT checkout_id FROM auto_topups")
-    async with shop.database.snapshot() as tx:
+    async with hortus.database.snapshot() as tx:
         row = await charge.service.find(tx, user_of(customer))
     assert row is not None
-    gateway = shop.resources.get(charge.Gateways).get("sandbox")
+    gateway = hortus.resources.get(charge.Gateways).get("sandbox")
     assert gateway is not None
     # Two that read the same row: one order is written down, the other finds no room and leaves none.
-    made = await asyncio.gather(*(charge._order(shop.resources, gateway, row) for _ in range(6)))
+    made = await asyncio.gather(*(charge._order(hortus.resources, gateway, row) for _ in range(6)))
     assert len([order for order in made if order]) == 1
-    assert await rows(shop, "SELECT count(*) FROM checkouts WHERE kind = 'auto_topup'") == [(1,)]
+    assert await rows(hortus, "SELECT count(*) FROM checkouts WHERE kind = 'auto_topup'") == [(1,)]
     # Died before the charge: the next look goes on with that order. Died after it: charging again is no charge.
-    async with shop.database.snapshot() as tx:
+    async with hortus.database.snapshot() as tx:
         checkout_id = (await tx.execute(row_of)).scalar_one()
-    await asyncio.gather(*(charge._charge(shop.resources, gateway, checkout_id) for _ in range(5)))
-    await look(shop)
+    await asyncio.gather(*(charge._charge(hortus.resources, gateway, checkout_id) for _ in range(5)))
+    await look(hortus)
     assert await available(customer) == 105 * CREDIT
-    assert await rows(shop, "SELECT count(*) FROM payments WHERE kind = 'auto_topup'") == [(1,)]
-    assert await rows(shop, "SELECT checkout_id, spent_minor FROM auto_topups") == [(None, 99_00)]
+    assert await rows(hortus, "SELECT count(*) FROM payments WHERE kind = 'auto_topup'") == [(1,)]
+    assert await rows(hortus, "SELECT checkout_id, spent_minor FROM auto_topups") == [(None, 99_00)]
 
 
-async def test_the_sweep_reads_only_those_who_want_it(shop: Hortus):
-    async with shop.database.transaction() as tx:
+async def test_the_sweep_reads_only_those_who_want_it(hortus: Hortus):
+    async with hortus.database.transaction() as tx:
         query = "SELECT user_id FROM auto_topups WHERE (enabled OR checkout_id IS NOT NULL) AND user_id > 'a'"
-        said = await plan_of(tx, f"{query} ORDER BY user_id LIMIT 500", without=("seqscan",))
+        said = await query_plan(tx, f"{query} ORDER BY user_id LIMIT 500", without=("seqscan",))
     assert "ix_auto_topups_watched" in said or "pk_auto_topups" in said or "autoindex" in said

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, text, update
 from tests.billing.conftest import available, buy, press, quiet, rows
-from tests.serving import Hortus
+from tests.helpers.server import Hortus
 
 from hortus.billing.checkout.service import give_up
 from hortus.billing.tables import Checkout
@@ -24,60 +24,60 @@ def seller(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INVOICE_SELLER_GSTIN", MUMBAI)
 
 
-async def forbid(shop: Hortus, table: str, condition: str = "1 = 1", on: str = "INSERT") -> None:
+async def forbid(hortus: Hortus, table: str, condition: str = "1 = 1", on: str = "INSERT") -> None:
     """Let the database refuse rows of a table, as a constraint that somebody forgot would."""
     begins = f"CREATE TRIGGER refused BEFORE {on} ON {table}"
     refuses = "CREATE FUNCTION refuse() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$ LANGUAGE plpgsql"
     statements: Sequence[str] = (f"{begins} WHEN {condition} BEGIN SELECT RAISE(ABORT, 'refused'); END",)
-    if shop.database.dialect == "postgresql":
+    if hortus.database.dialect == "postgresql":
         statements = (refuses, f"{begins} FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION refuse()")
-    async with shop.database.transaction() as tx:
+    async with hortus.database.transaction() as tx:
         for statement in statements:
             await tx.execute(text(statement))
 
 
-async def allow(shop: Hortus, table: str) -> None:
+async def allow(hortus: Hortus, table: str) -> None:
     """Take the refusal back."""
-    of_table = f" ON {table}" if shop.database.dialect == "postgresql" else ""
-    async with shop.database.transaction() as tx:
+    of_table = f" ON {table}" if hortus.database.dialect == "postgresql" else ""
+    async with hortus.database.transaction() as tx:
         await tx.execute(text(f"DROP TRIGGER refused{of_table}"))
 
 
-async def until(shop: Hortus, query: str, expected: list[tuple], seconds: float = 60.0) -> None:
+async def until(hortus: Hortus, query: str, expected: list[tuple], seconds: float = 60.0) -> None:
     """Wait until a query answers so."""
     found: list[tuple] = []
     try:
         async with asyncio.timeout(seconds):
-            while (found := [tuple(row) for row in await rows(shop, query)]) != expected:
+            while (found := [tuple(row) for row in await rows(hortus, query)]) != expected:
                 await asyncio.sleep(0.05)
     except TimeoutError:
         raise AssertionError(found) from None
 
 
-async def hurry(shop: Hortus) -> None:
+async def hurry(hortus: Hortus) -> None:
     """Let tasks that wait for their next attempt run now."""
-    async with shop.database.transaction() as tx:
+    async with hortus.database.transaction() as tx:
         await tx.execute(text("UPDATE tasks SET run_at = created_at WHERE status = 'queued'"))
 
 
-async def bought(shop: Hortus, client) -> dict:
+async def bought(hortus: Hortus, client) -> dict:
     order = await buy(client, "/api/payment/topup", pack="small", currency="INR")
     await press(client, order, "pay")
     return order
 
 
-async def test_the_last_paisa_can_be_refunded(seller, shop: Hortus):
-    customer, root = await shop.customer(), await shop.staff("admin")
+async def test_the_last_paisa_can_be_refunded(seller, hortus: Hortus):
+    customer, root = await hortus.customer(), await hortus.staff("admin")
     before = await available(customer)
     order = await buy(customer, "/api/payment/topup", amount_minor=50_07, currency="INR")
     await press(customer, order, "pay")
-    await quiet(shop)
-    ((payment_id,),) = await rows(shop, "SELECT id FROM payments")
+    await quiet(hortus)
+    ((payment_id,),) = await rows(hortus, "SELECT id FROM payments")
     for amount in (6, 1, 33_33, 16_67):
         body = {"amount_minor": amount, "reason": "asked"}
         answer = await root.post(f"/api/admin/payments/{payment_id}/refund", json=body)
         assert answer.status_code == 200, answer.text
-    await quiet(shop)
+    await quiet(hortus)
     assert await available(customer) == before
     papers = (await customer.get("/api/payment/invoices")).json()["items"]
     notes = [paper for paper in papers if paper["kind"] == "credit_note"]
@@ -88,62 +88,62 @@ async def test_the_last_paisa_can_be_refunded(seller, shop: Hortus):
         assert sum(note[part] for note in notes) == invoice[part]
 
 
-async def test_a_document_that_cannot_be_issued_holds_up_no_money(shop: Hortus):
-    customer = await shop.customer()
+async def test_a_document_that_cannot_be_issued_holds_up_no_money(hortus: Hortus):
+    customer = await hortus.customer()
     before = await available(customer)
-    await forbid(shop, "invoices")
-    order = await bought(shop, customer)
-    await until(shop, "SELECT kind, credits FROM payments", [("topup", 100 * CREDIT)])
+    await forbid(hortus, "invoices")
+    order = await bought(hortus, customer)
+    await until(hortus, "SELECT kind, credits FROM payments", [("topup", 100 * CREDIT)])
     await press(customer, order, "chargeback")
-    await until(shop, "SELECT status FROM disputes", [("open",)])
+    await until(hortus, "SELECT status FROM disputes", [("open",)])
     await press(customer, order, "lose-dispute")
-    await until(shop, "SELECT status FROM disputes", [("lost",)])
+    await until(hortus, "SELECT status FROM disputes", [("lost",)])
     assert await available(customer) == before
     await press(customer, order, "refund")
-    await until(shop, "SELECT count(*) FROM refunds", [(1,)])
-    assert await rows(shop, "SELECT id FROM webhook_events WHERE status <> 'processed'") == []
-    assert await rows(shop, "SELECT id FROM invoices") == []
-    async with shop.database.transaction() as tx:
+    await until(hortus, "SELECT count(*) FROM refunds", [(1,)])
+    assert await rows(hortus, "SELECT id FROM webhook_events WHERE status <> 'processed'") == []
+    assert await rows(hortus, "SELECT id FROM invoices") == []
+    async with hortus.database.transaction() as tx:
         dead = "UPDATE tasks SET attempts = max_attempts - 1, run_at = created_at WHERE name = 'billing.document'"
         await tx.execute(text(dead))
-    await until(shop, "SELECT status FROM tasks WHERE name = 'billing.document'", [("dead",)] * 3)
+    await until(hortus, "SELECT status FROM tasks WHERE name = 'billing.document'", [("dead",)] * 3)
 
-    await allow(shop, "invoices")
-    root = await shop.staff("admin")
-    for (task_id,) in await rows(shop, "SELECT id FROM tasks WHERE name = 'billing.document' ORDER BY id DESC"):
+    await allow(hortus, "invoices")
+    root = await hortus.staff("admin")
+    for (task_id,) in await rows(hortus, "SELECT id FROM tasks WHERE name = 'billing.document' ORDER BY id DESC"):
         answer = await root.post(f"/api/admin/tasks/{task_id}/requeue", json={"reason": "mended"})
         assert answer.status_code == 200, answer.text
-    await quiet(shop)
-    papers = await rows(shop, "SELECT kind, total_minor, number FROM invoices ORDER BY kind")
+    await quiet(hortus)
+    papers = await rows(hortus, "SELECT kind, total_minor, number FROM invoices ORDER BY kind")
     assert [tuple(paper)[:2] for paper in papers] == [("credit_note", 99_00), ("invoice", 99_00)]
     assert {number.rsplit("-", 1)[1] for _, _, number in papers} == {"000001"}
 
 
-async def test_a_fact_that_cannot_be_booked_holds_up_no_other_of_its_payment(shop: Hortus):
-    customer, root = await shop.customer(), await shop.staff("admin")
+async def test_a_fact_that_cannot_be_booked_holds_up_no_other_of_its_payment(hortus: Hortus):
+    customer, root = await hortus.customer(), await hortus.staff("admin")
     before = await available(customer)
-    order = await bought(shop, customer)
-    await quiet(shop)
-    await forbid(shop, "refunds", "NEW.amount_minor = 700")
-    ((payment_id,),) = await rows(shop, "SELECT id FROM payments")
+    order = await bought(hortus, customer)
+    await quiet(hortus)
+    await forbid(hortus, "refunds", "NEW.amount_minor = 700")
+    ((payment_id,),) = await rows(hortus, "SELECT id FROM payments")
     body = {"amount_minor": 700, "reason": "asked"}
     assert (await root.post(f"/api/admin/payments/{payment_id}/refund", json=body)).status_code == 500
     await press(customer, order, "chargeback")
-    await until(shop, "SELECT status FROM disputes", [("open",)])
+    await until(hortus, "SELECT status FROM disputes", [("open",)])
     assert await available(customer) == before
-    waiting = await rows(shop, "SELECT kind FROM webhook_events WHERE status = 'pending'")
+    waiting = await rows(hortus, "SELECT kind FROM webhook_events WHERE status = 'pending'")
     assert {kind for (kind,) in waiting} == {"payment.refunded", "dispute.opened"}
-    await allow(shop, "refunds")
-    await hurry(shop)
-    await until(shop, "SELECT amount_minor FROM refunds", [(700,)])
-    await quiet(shop)
+    await allow(hortus, "refunds")
+    await hurry(hortus)
+    await until(hortus, "SELECT amount_minor FROM refunds", [(700,)])
+    await quiet(hortus)
 
 
-async def test_an_order_that_cannot_be_closed_holds_up_no_other_sweep(shop: Hortus):
-    customer = await shop.customer()
+async def test_an_order_that_cannot_be_closed_holds_up_no_other_sweep(hortus: Hortus):
+    customer = await hortus.customer()
     orders = [await buy(customer, "/api/payment/topup", pack="small", currency="INR") for _ in range(3)]
     stuck, free, paid = (order["checkout_id"] for order in orders)
-    async with shop.database.transaction() as tx:
+    async with hortus.database.transaction() as tx:
         days = iter((9, 8, 7))
         for checkout_id in (stuck, free, paid):
             made = clock.now() - timedelta(days=next(days))
@@ -151,10 +151,10 @@ async def test_an_order_that_cannot_be_closed_holds_up_no_other_sweep(shop: Hort
         await simulator.pay(
             tx, (await tx.execute(select(Checkout.external_id).where(Checkout.id == paid))).scalar_one()
         )
-    await forbid(shop, "checkouts", f"OLD.id = '{stuck}'", on="UPDATE")
-    await give_up(shop.resources)
+    await forbid(hortus, "checkouts", f"OLD.id = '{stuck}'", on="UPDATE")
+    await give_up(hortus.resources)
     states = "SELECT status FROM checkouts ORDER BY created_at"
-    await until(shop, states, [("expired",), ("open",), ("paid",)])
-    await allow(shop, "checkouts")
-    await give_up(shop.resources)
-    await until(shop, states, [("expired",), ("expired",), ("paid",)])
+    await until(hortus, states, [("expired",), ("open",), ("paid",)])
+    await allow(hortus, "checkouts")
+    await give_up(hortus.resources)
+    await until(hortus, states, [("expired",), ("expired",), ("paid",)])

@@ -12,10 +12,10 @@ import pytest
 from tests.billing.conftest import available, buy, quiet, rows, usage
 from tests.emulators.stripe import StripeEmulator
 from tests.emulators.stripe.till import decide, dispute, refund
+from tests.helpers.checks import Check
+from tests.helpers.server import Hortus, serve
 from tests.payments.bench import stripe_settings
-from tests.serving import Hortus, serve
 
-from hortus import ledger
 from hortus.billing.webhooks.inbox import reconcile
 
 CREDIT = 1_000_000
@@ -35,27 +35,31 @@ async def stripe(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StripeEmulato
 
 
 @pytest.fixture
-async def shop(database_url: str, tmp_path: Path, stripe: StripeEmulator) -> AsyncIterator[Hortus]:
-    """A server that sells through Stripe; whatever a test did, its books are right afterwards."""
-    async with serve(database_url, tmp_path, knows_its_port=True) as running:
-        # The sweep for missed news looks once at every start; after that it sleeps longer than a test lasts.
-        async with asyncio.timeout(30):
-            while not await rows(running, "SELECT 1 FROM tasks WHERE name = 'billing.reconcile' AND status = 'done'"):
-                await asyncio.sleep(0.05)
-        yield running
-        async with running.database.snapshot() as tx:
-            assert await ledger.check_invariants(tx) == []
+def server_options(stripe: StripeEmulator) -> dict[str, Any]:
+    return {"knows_its_port": True}
 
 
-def connect(shop: Hortus, stripe: StripeEmulator, path: str = WEBHOOK) -> None:
+@pytest.fixture
+def server_ready() -> Check:
+    return _reconciled
+
+
+async def _reconciled(hortus: Hortus) -> None:
+    # The sweep for missed news looks once at every start; after that it sleeps longer than a test lasts.
+    async with asyncio.timeout(30):
+        while not await rows(hortus, "SELECT 1 FROM tasks WHERE name = 'billing.reconcile' AND status = 'done'"):
+            await asyncio.sleep(0.05)
+
+
+def connect(hortus: Hortus, stripe: StripeEmulator, path: str = WEBHOOK) -> None:
     """Let Stripe know where its news goes."""
-    stripe.webhook_url = shop.url + path
+    stripe.webhook_url = hortus.url + path
 
 
-async def told(shop: Hortus, stripe: StripeEmulator) -> None:
+async def told(hortus: Hortus, stripe: StripeEmulator) -> None:
     """Wait until all news was sent and worked on."""
     await stripe.settled(60)
-    await quiet(shop, 60)
+    await quiet(hortus, 60)
 
 
 def session_of(order: dict[str, Any]) -> str:
@@ -64,10 +68,10 @@ def session_of(order: dict[str, Any]) -> str:
 
 
 async def test_a_free_user_hits_the_wall_buys_pro_renews_is_refunded_and_charged_back(
-    shop: Hortus, stripe: StripeEmulator
+    hortus: Hortus, stripe: StripeEmulator
 ):
-    connect(shop, stripe, "/webhook/stripe")
-    customer = await shop.customer()
+    connect(hortus, stripe, "/webhook/stripe")
+    customer = await hortus.customer()
     for _ in range(5):
         assert (await customer.post("/api/text/generate", json={"prompt": "a poem"})).status_code == 200
     wall = await customer.post("/api/text/generate", json={"prompt": "a poem"})
@@ -80,7 +84,7 @@ async def test_a_free_user_hits_the_wall_buys_pro_renews_is_refunded_and_charged
     session = stripe.books.get("checkout.session", session_of(order))
     assert (session["amount_total"], session["currency"], session["mode"]) == (500_00, "inr", "subscription")
     subscription = stripe.pay(session["id"], method="upi")["subscription"]
-    await told(shop, stripe)
+    await told(hortus, stripe)
 
     assert (await usage(customer))["plan"] == "pro"
     assert await available(customer) == before + PRO
@@ -89,31 +93,31 @@ async def test_a_free_user_hits_the_wall_buys_pro_renews_is_refunded_and_charged
     before = await available(customer) - PRO  # that poem was paid by the plan
 
     stripe.renew(subscription)
-    await told(shop, stripe)
+    await told(hortus, stripe)
     assert await available(customer) == before + 2 * PRO
 
     payment = stripe.payment_of(subscription)
     refund(stripe.books, payment, 250_00)
-    await told(shop, stripe)
+    await told(hortus, stripe)
     assert await available(customer) == before + PRO + PRO // 2
     refund(stripe.books, payment, 250_00)
-    await told(shop, stripe)
+    await told(hortus, stripe)
     assert await available(customer) == before + PRO
 
     stripe.renew(subscription)
-    await told(shop, stripe)
+    await told(hortus, stripe)
     opened = dispute(stripe.books, stripe.payment_of(subscription))
-    await told(shop, stripe)
+    await told(hortus, stripe)
     assert await available(customer) == before + PRO
     decide(stripe.books, opened, "won")
-    await told(shop, stripe)
+    await told(hortus, stripe)
     assert await available(customer) == before + 2 * PRO
     lost = dispute(stripe.books, stripe.find("charge", amount_refunded=0, disputed=False))
     decide(stripe.books, lost, "lost")
-    await told(shop, stripe)
+    await told(hortus, stripe)
     assert await available(customer) == before + PRO
 
-    ours = await rows(shop, "SELECT amount_minor, refunded_minor, disputed_minor, method FROM payments ORDER BY id")
+    ours = await rows(hortus, "SELECT amount_minor, refunded_minor, disputed_minor, method FROM payments ORDER BY id")
     charges = stripe.books.all("charge")[::-1]
     assert [row[0] for row in ours] == [each["amount"] for each in charges] == [500_00] * 3
     assert [row[1] for row in ours] == [each["amount_refunded"] for each in charges] == [0, 500_00, 0]
@@ -122,70 +126,70 @@ async def test_a_free_user_hits_the_wall_buys_pro_renews_is_refunded_and_charged
 
     gone = (await customer.post("/api/payment/subscription/cancel", json={"at": "now"})).json()
     assert (gone["subscription"], gone["plan"]["name"]) == (None, "basic")
-    await told(shop, stripe)
+    await told(hortus, stripe)
     assert (await usage(customer))["plan"] == "basic"
     assert await available(customer) == own
 
 
-async def test_a_pack_is_credited_once_and_an_inquiry_takes_nothing(shop: Hortus, stripe: StripeEmulator):
-    connect(shop, stripe)
-    customer = await shop.customer()
+async def test_a_pack_is_credited_once_and_an_inquiry_takes_nothing(hortus: Hortus, stripe: StripeEmulator):
+    connect(hortus, stripe)
+    customer = await hortus.customer()
     order = await buy(customer, "/api/payment/topup", pack="small", currency="USD")
     stripe.pay(session_of(order), ok=False)
-    await told(shop, stripe)
+    await told(hortus, stripe)
     assert await available(customer) == BONUS
-    assert await rows(shop, "SELECT reason FROM failed_payments") == [("generic_decline",)]
+    assert await rows(hortus, "SELECT reason FROM failed_payments") == [("generic_decline",)]
     intent = stripe.pay(session_of(order))["payment_intent"]
     asked = dispute(stripe.books, stripe.books.get("payment_intent", intent), "warning_needs_response")
-    await told(shop, stripe)
+    await told(hortus, stripe)
     assert await available(customer) == BONUS + 100 * CREDIT
     decide(stripe.books, asked, "warning_closed")
-    await told(shop, stripe)
+    await told(hortus, stripe)
     assert await available(customer) == BONUS + 100 * CREDIT
-    assert await rows(shop, "SELECT kind, amount_minor, currency FROM payments") == [("topup", 1_99, "USD")]
+    assert await rows(hortus, "SELECT kind, amount_minor, currency FROM payments") == [("topup", 1_99, "USD")]
 
 
 async def test_a_failed_renewal_is_mended_and_a_downgrade_waits_for_the_next_period(
-    shop: Hortus, stripe: StripeEmulator
+    hortus: Hortus, stripe: StripeEmulator
 ):
-    connect(shop, stripe)
-    customer = await shop.customer()
+    connect(hortus, stripe)
+    customer = await hortus.customer()
     order = await buy(customer, plan="pro", interval="year", currency="INR")
     subscription = stripe.pay(session_of(order))["subscription"]
-    await told(shop, stripe)
+    await told(hortus, stripe)
     path = "/api/payment/subscription/update"
     later = (await customer.put(path, json={"plan": "pro", "interval": "month", "confirm": True})).json()
     assert (later["applied"], later["takes_effect"], later["due_minor"]) == (True, "next_period", 0)
-    await told(shop, stripe)
+    await told(hortus, stripe)
     shown = (await customer.get("/api/payment/subscription/details")).json()["subscription"]
     assert (shown["interval"], shown["next_interval"]) == ("year", "month")
 
     stripe.renew(subscription, ok=False)
-    await told(shop, stripe)
+    await told(hortus, stripe)
     details = (await customer.get("/api/payment/subscription/details")).json()
     assert (details["subscription"]["status"], details["plan"]["name"]) == ("past_due", "pro")
-    assert len(await rows(shop, "SELECT id FROM failed_payments")) == 1
+    assert len(await rows(hortus, "SELECT id FROM failed_payments")) == 1
     stripe.renew(subscription)
-    await told(shop, stripe)
+    await told(hortus, stripe)
     shown = (await customer.get("/api/payment/subscription/details")).json()["subscription"]
     assert (shown["status"], shown["interval"], shown["next_interval"]) == ("active", "month", None)
-    paid = await rows(shop, "SELECT amount_minor FROM payments ORDER BY id")
+    paid = await rows(hortus, "SELECT amount_minor FROM payments ORDER BY id")
     assert paid == [(5000_00,), (500_00,)]
 
 
-async def test_an_upgrade_costs_what_was_shown_and_the_portal_opens(shop: Hortus, stripe: StripeEmulator):
-    connect(shop, stripe)
-    customer = await shop.customer()
+async def test_an_upgrade_costs_what_was_shown_and_the_portal_opens(hortus: Hortus, stripe: StripeEmulator):
+    connect(hortus, stripe)
+    customer = await hortus.customer()
     assert (await customer.post("/api/payment/portal")).json()["code"] == "no_portal"
     order = await buy(customer, currency="USD")
     stripe.pay(session_of(order))
-    await told(shop, stripe)
+    await told(hortus, stripe)
     path = "/api/payment/subscription/update"
     shown = (await customer.put(path, json={"plan": "pro", "interval": "year"})).json()
     done = (await customer.put(path, json={"plan": "pro", "interval": "year", "confirm": True})).json()
     assert (done["applied"], done["takes_effect"]) == (True, "now")
-    await told(shop, stripe)
-    paid = await rows(shop, "SELECT kind, amount_minor FROM payments ORDER BY id")
+    await told(hortus, stripe)
+    paid = await rows(hortus, "SELECT kind, amount_minor FROM payments ORDER BY id")
     assert [row[0] for row in paid] == ["subscription", "change"]
     assert abs(paid[1][1] - shown["due_minor"]) <= 1
     opened = (await customer.post("/api/payment/portal", json={"return_path": "/me"})).json()["url"]
@@ -198,12 +202,12 @@ async def post(client: httpx2.AsyncClient, sent: tuple[dict[str, str], bytes]) -
 
 
 async def test_fifty_copies_of_every_event_in_every_order_have_one_effect(
-    shop: Hortus, stripe: StripeEmulator, full: bool
+    hortus: Hortus, stripe: StripeEmulator, full: bool
 ):
-    sender = shop.anonymous()
+    sender = hortus.anonymous()
     happened = ("subscription.created", "invoice.paid", "subscription.updated", "subscription.deleted")
     for number, order_of_news in enumerate(itertools.permutations(range(4))):
-        customer = await shop.customer()
+        customer = await hortus.customer()
         order = await buy(customer, plan="pro", currency="INR")
         seen = len(stripe.books.events)
         subscription = stripe.pay(session_of(order))["subscription"]
@@ -218,18 +222,18 @@ async def test_fifty_copies_of_every_event_in_every_order_have_one_effect(
             sent = stripe.signed(four[index])
             answers = await asyncio.gather(*(post(sender, sent) for _ in range(copies)))
             assert {answer.status_code for answer in answers} == {200}
-        await quiet(shop, 60)
-        assert len(await rows(shop, "SELECT id FROM webhook_events")) == 4 * (number + 1)
+        await quiet(hortus, 60)
+        assert len(await rows(hortus, "SELECT id FROM webhook_events")) == 4 * (number + 1)
         assert (await usage(customer))["plan"] == "basic"
         assert await available(customer) == BONUS
         history = (await customer.get("/api/payment/history")).json()["items"]
         assert [(paid["status"], paid["amount_minor"]) for paid in history] == [("paid", 500_00)] * 2
-    assert await rows(shop, "SELECT DISTINCT status FROM webhook_events") == [("processed",)]
+    assert await rows(hortus, "SELECT DISTINCT status FROM webhook_events") == [("processed",)]
 
 
-async def test_forged_stale_future_and_strange_deliveries_have_no_effect(shop: Hortus, stripe: StripeEmulator):
-    customer = await shop.customer()
-    client = shop.anonymous()
+async def test_forged_stale_future_and_strange_deliveries_have_no_effect(hortus: Hortus, stripe: StripeEmulator):
+    customer = await hortus.customer()
+    client = hortus.anonymous()
     order = await buy(customer, "/api/payment/topup", pack="small")
     stripe.pay(session_of(order))
     event = stripe.find("event", type="checkout.session.completed")
@@ -256,7 +260,7 @@ async def test_forged_stale_future_and_strange_deliveries_have_no_effect(shop: H
         assert (answer.status_code, answer.json()["code"]) == (400, "bad_signature"), header
     large = stripe.signed({**event, "padding": "x" * 600_000})
     assert (await post(client, large)).status_code == 413
-    assert await rows(shop, "SELECT id FROM webhook_events") == []
+    assert await rows(hortus, "SELECT id FROM webhook_events") == []
     assert await available(customer) == BONUS
 
     # What is signed is taken: with the signature of a new secret beside it, of a kind nobody knows, or for another.
@@ -267,9 +271,10 @@ async def test_forged_stale_future_and_strange_deliveries_have_no_effect(shop: H
         stripe.signed({**event, "id": "evt_connected", "account": "acct_1"}),
     ):
         assert (await post(client, sent)).status_code == 200
-    await quiet(shop)
+    await quiet(hortus)
     assert await available(customer) == BONUS + 100 * CREDIT
-    assert sorted(await rows(shop, "SELECT status FROM webhook_events")) == [("ignored",), ("ignored",), ("processed",)]
+    statuses = sorted(await rows(hortus, "SELECT status FROM webhook_events"))
+    assert statuses == [("ignored",), ("ignored",), ("processed",)]
 
 
 async def test_without_a_secret_there_is_no_route(
@@ -286,23 +291,23 @@ async def test_without_a_secret_there_is_no_route(
             assert (await client.get("/api/payment/plans")).json()["gateways"] == []
 
 
-async def test_a_hundred_events_that_were_never_sent_are_found(shop: Hortus, stripe: StripeEmulator):
-    customers = [await shop.customer() for _ in range(5)]
+async def test_a_hundred_events_that_were_never_sent_are_found(hortus: Hortus, stripe: StripeEmulator):
+    customers = [await hortus.customer() for _ in range(5)]
     for customer in customers:
         for _ in range(10):
             stripe.pay(session_of(await buy(customer, "/api/payment/topup", pack="small")))
     assert {await available(customer) for customer in customers} == {BONUS}
-    await reconcile(shop.resources, None)  # type: ignore[arg-type] # a periodic task has no payload
-    await quiet(shop, 60)
+    await reconcile(hortus.resources, None)  # type: ignore[arg-type] # a periodic task has no payload
+    await quiet(hortus, 60)
     assert {await available(customer) for customer in customers} == {BONUS + 1000 * CREDIT}
-    kinds = await rows(shop, "SELECT kind, count(*) FROM webhook_events GROUP BY kind ORDER BY kind")
+    kinds = await rows(hortus, "SELECT kind, count(*) FROM webhook_events GROUP BY kind ORDER BY kind")
     assert kinds == [("checkout.session.completed", 50), ("payment_intent.succeeded", 50)]
-    await reconcile(shop.resources, None)  # type: ignore[arg-type]
-    assert await rows(shop, "SELECT count(*) FROM webhook_events") == [(100,)]
+    await reconcile(hortus.resources, None)  # type: ignore[arg-type]
+    assert await rows(hortus, "SELECT count(*) FROM webhook_events") == [(100,)]
 
 
-async def test_stripe_that_fails_fails_the_checkout_and_nothing_else(shop: Hortus, stripe: StripeEmulator):
-    customer = await shop.customer()
+async def test_stripe_that_fails_fails_the_checkout_and_nothing_else(hortus: Hortus, stripe: StripeEmulator):
+    customer = await hortus.customer()
     passing, key, refusal = (502, "gateway_failed"), (503, "payments_not_configured"), (409, "gateway_refused")
     said = {"error": passing, "rate_limited": passing, "garbage": passing, "cut": passing}
     for mode, expected in (said | {"unauthorized": key, "bad_request": refusal}).items():

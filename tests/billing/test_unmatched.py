@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 from tests.admin.conftest import audit_of, id_of
 from tests.billing.conftest import available, buy, press, quiet, rows
-from tests.serving import Hortus
+from tests.helpers.server import Hortus
 
 from hortus import billing
 from hortus.core import clock, ids
@@ -18,9 +18,9 @@ CREDIT = 1_000_000
 WHY = {"reason": "Seen at the gateway"}
 
 
-async def book(shop: Hortus, *events: Any, gateway: str = "sandbox") -> None:
+async def book(hortus: Hortus, *events: Any, gateway: str = "sandbox") -> None:
     """What a gateway that was asked says is true."""
-    async with shop.database.transaction() as tx:
+    async with hortus.database.transaction() as tx:
         await billing.apply_events(tx, gateway, events, clock.now())
 
 
@@ -28,76 +28,76 @@ def money(amount: int = 99_00, currency: str = "INR") -> Paid:
     return Paid(f"pay_{ids.new()}", amount, currency, datetime.now(UTC))
 
 
-async def _without_an_order(shop: Hortus, customer: Any) -> None:
-    await book(shop, CheckoutPaid(ids.new(), money()))
+async def _without_an_order(hortus: Hortus, customer: Any) -> None:
+    await book(hortus, CheckoutPaid(ids.new(), money()))
 
 
-async def _at_another_gateway(shop: Hortus, customer: Any) -> None:
+async def _at_another_gateway(hortus: Hortus, customer: Any) -> None:
     order = await buy(customer, "/api/payment/topup", pack="small", currency="INR")
-    await book(shop, CheckoutPaid(order["checkout_id"], money()), gateway="stripe")
+    await book(hortus, CheckoutPaid(order["checkout_id"], money()), gateway="stripe")
 
 
-async def _of_another_amount(shop: Hortus, customer: Any) -> None:
+async def _of_another_amount(hortus: Hortus, customer: Any) -> None:
     order = await buy(customer, "/api/payment/topup", pack="small", currency="INR")
-    await book(shop, CheckoutPaid(order["checkout_id"], money(98_00)))
+    await book(hortus, CheckoutPaid(order["checkout_id"], money(98_00)))
 
 
-async def _of_another_currency(shop: Hortus, customer: Any) -> None:
+async def _of_another_currency(hortus: Hortus, customer: Any) -> None:
     order = await buy(customer, "/api/payment/topup", pack="small", currency="INR")
-    await book(shop, CheckoutPaid(order["checkout_id"], money(99_00, "USD")))
+    await book(hortus, CheckoutPaid(order["checkout_id"], money(99_00, "USD")))
 
 
-async def _for_the_second_time(shop: Hortus, customer: Any) -> None:
+async def _for_the_second_time(hortus: Hortus, customer: Any) -> None:
     order = await buy(customer, "/api/payment/topup", pack="small", currency="INR")
     await press(customer, order, "pay")
-    await quiet(shop)
-    await book(shop, CheckoutPaid(order["checkout_id"], money()))
+    await quiet(hortus)
+    await book(hortus, CheckoutPaid(order["checkout_id"], money()))
 
 
-async def _of_a_plan_as_if_it_were_credit(shop: Hortus, customer: Any) -> None:
+async def _of_a_plan_as_if_it_were_credit(hortus: Hortus, customer: Any) -> None:
     order = await buy(customer, plan="pro", currency="INR")
-    await book(shop, CheckoutPaid(order["checkout_id"], money(500_00)))
+    await book(hortus, CheckoutPaid(order["checkout_id"], money(500_00)))
 
 
-async def _after_the_account_was_deleted(shop: Hortus, customer: Any) -> None:
+async def _after_the_account_was_deleted(hortus: Hortus, customer: Any) -> None:
     order = await buy(customer, "/api/payment/topup", pack="small", currency="INR")
-    async with shop.database.transaction() as tx:
+    async with hortus.database.transaction() as tx:
         gone = text("UPDATE users SET status = 'deleted' WHERE id = :id")
         await tx.execute(gone, {"id": id_of(customer)})
-    await book(shop, CheckoutPaid(order["checkout_id"], money()))
+    await book(hortus, CheckoutPaid(order["checkout_id"], money()))
 
 
-async def _of_a_period_without_a_subscription(shop: Hortus, customer: Any) -> None:
+async def _of_a_period_without_a_subscription(hortus: Hortus, customer: Any) -> None:
     now = datetime.now(UTC)
-    await book(shop, SubscriptionRenewed("sub_1", ids.new(), money(), "price_1", now, now + timedelta(days=30)))
+    await book(hortus, SubscriptionRenewed("sub_1", ids.new(), money(), "price_1", now, now + timedelta(days=30)))
 
 
 WAYS = {name.removeprefix("_"): way for name, way in list(globals().items()) if re.match(r"_[a-z]+_", name)}
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_money_that_fits_no_order_is_seen(shop: Hortus, way: str):
-    customer, root = await shop.customer(), await shop.staff("admin")
-    await WAYS[way](shop, customer)
+async def test_money_that_fits_no_order_is_seen(hortus: Hortus, way: str):
+    customer, root = await hortus.customer(), await hortus.staff("admin")
+    await WAYS[way](hortus, customer)
     listed = (await root.get("/api/admin/payments", params={"status": "unmatched"})).json()["items"]
     assert [(each["status"], each["credits"]) for each in listed] == [("unmatched", "0")]
     assert "hortus_payments_unmatched 1.0" in (await root.get("/metrics")).text
-    await quiet(shop)
-    assert await rows(shop, "SELECT id FROM invoices WHERE payment_id = (SELECT id FROM payments WHERE kind = "
+    await quiet(hortus)
+    assert await rows(hortus, "SELECT id FROM invoices WHERE payment_id = (SELECT id FROM payments WHERE kind = "
                             "'unmatched')") == []  # fmt: skip
 
 
-async def test_somebody_elses_subscription_at_the_same_account_is_none_of_ours(shop: Hortus):
+async def test_somebody_elses_subscription_at_the_same_account_is_none_of_ours(hortus: Hortus):
     now = datetime.now(UTC)
-    await book(shop, SubscriptionRenewed("sub_1", None, money(), "price_1", now, now + timedelta(days=30)))
-    assert await rows(shop, "SELECT id FROM payments") == []
+    await book(hortus, SubscriptionRenewed("sub_1", None, money(), "price_1", now, now + timedelta(days=30)))
+    assert await rows(hortus, "SELECT id FROM payments") == []
 
 
-async def test_an_unmatched_payment_is_assigned_to_its_order_once(shop: Hortus):
-    customer, root = await shop.customer(), await shop.staff("admin")
+async def test_an_unmatched_payment_is_assigned_to_its_order_once(hortus: Hortus):
+    customer, root = await hortus.customer(), await hortus.staff("admin")
     before = await available(customer)
     order = await buy(customer, "/api/payment/topup", pack="small", currency="INR")
-    await book(shop, CheckoutPaid(order["checkout_id"], money(98_00)), CheckoutPaid(ids.new(), money()))
+    await book(hortus, CheckoutPaid(order["checkout_id"], money(98_00)), CheckoutPaid(ids.new(), money()))
     other, mine = (await root.get("/api/admin/payments", params={"status": "unmatched"})).json()["items"]
     assert (other["user_id"], mine["user_id"]) == (None, id_of(customer))
     path, body = f"/api/admin/payments/{mine['id']}/assign", {"checkout_id": order["checkout_id"], **WHY}
@@ -110,7 +110,7 @@ async def test_an_unmatched_payment_is_assigned_to_its_order_once(shop: Hortus):
     assert (await root.post(again, json=body)).json()["code"] == "cannot_assign"
     assert (await root.post(again, json={"user_id": id_of(customer), **WHY})).json()["kind"] == "topup"
     assert await available(customer) == before + 100 * CREDIT
-    await quiet(shop)
+    await quiet(hortus)
     papers = (await customer.get("/api/payment/invoices")).json()["items"]
     assert sorted(paper["total_minor"] for paper in papers) == [98_00, 99_00]
     assert "hortus_payments_unmatched 0.0" in (await root.get("/metrics")).text

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 from tests.billing.conftest import available, buy, press, quiet, rows, usage
-from tests.serving import Hortus, serve
+from tests.helpers.server import Hortus, serve
 
 from hortus import billing, ledger
 from hortus.billing.webhooks.inbox import reconcile
@@ -35,42 +35,42 @@ async def deaf_shop(database_url: str, tmp_path: Any):
             assert await ledger.check_invariants(tx) == []
 
 
-def address(shop: Hortus, order: dict[str, Any]) -> dict[str, Any]:
+def address(hortus: Hortus, order: dict[str, Any]) -> dict[str, Any]:
     """The order with the page's address as this test reaches it."""
-    return {**order, "checkout_url": shop.url + "/sandbox" + order["checkout_url"].split("/sandbox", 1)[1]}
+    return {**order, "checkout_url": hortus.url + "/sandbox" + order["checkout_url"].split("/sandbox", 1)[1]}
 
 
-async def events_of(shop: Hortus, since: int = 0) -> list[SandboxEvent]:
+async def events_of(hortus: Hortus, since: int = 0) -> list[SandboxEvent]:
     """What the gateway tried to send, in order."""
     query = text("SELECT id, kind, subject_kind, subject_id, created_at FROM sandbox_events ORDER BY created_at, id")
-    async with shop.database.snapshot() as tx:
+    async with hortus.database.snapshot() as tx:
         found = (await tx.execute(query.columns(*SandboxEvent.__table__.columns))).all()
     return [SandboxEvent(**row._mapping) for row in found][since:]
 
 
-async def post(client: httpx2.AsyncClient, shop: Hortus, body: bytes, *, late: int = 0) -> httpx2.Response:
+async def post(client: httpx2.AsyncClient, hortus: Hortus, body: bytes, *, late: int = 0) -> httpx2.Response:
     """Send a body as the sandbox would, signed `late` seconds ago."""
     stamp = int(clock.now().timestamp()) - late
-    return await client.post(WEBHOOK, content=body, headers={HEADER: sign(signing_keys(shop.settings), body, stamp)})
+    return await client.post(WEBHOOK, content=body, headers={HEADER: sign(signing_keys(hortus.settings), body, stamp)})
 
 
-async def handled(shop: Hortus) -> None:
+async def handled(hortus: Hortus) -> None:
     """Wait until every event in the inbox was worked on."""
     async with asyncio.timeout(30):
-        while await rows(shop, "SELECT 1 FROM webhook_events WHERE status = 'pending'"):
+        while await rows(hortus, "SELECT 1 FROM webhook_events WHERE status = 'pending'"):
             await asyncio.sleep(0.05)
 
 
 async def test_fifty_copies_of_every_event_in_every_order_have_one_effect(deaf_shop: Hortus, full: bool):
-    shop, sender = deaf_shop, deaf_shop.anonymous()
+    hortus, sender = deaf_shop, deaf_shop.anonymous()
     seen = 0
     for number, order_of_news in enumerate(itertools.permutations(range(4))):
-        customer = await shop.customer()
-        order = address(shop, await buy(customer, plan="pro"))
+        customer = await hortus.customer()
+        order = address(hortus, await buy(customer, plan="pro"))
         await press(customer, order, "pay")
         await press(customer, order, "renew")
         await press(customer, order, "end")
-        news = await events_of(shop, seen)
+        news = await events_of(hortus, seen)
         seen += len(news)
         assert [each.kind for each in news] == [
             "checkout.paid", "subscription.started", "subscription.renewed", "subscription.ended",
@@ -79,10 +79,10 @@ async def test_fifty_copies_of_every_event_in_every_order_have_one_effect(deaf_s
         copies = 50 if full or number in (0, 23) else 3
         for index in order_of_news:
             body = body_of(news[index])
-            answers = await asyncio.gather(*(post(sender, shop, body) for _ in range(copies)))
+            answers = await asyncio.gather(*(post(sender, hortus, body) for _ in range(copies)))
             assert {answer.status_code for answer in answers} == {200}
-        await handled(shop)
-        assert len(await rows(shop, "SELECT id FROM webhook_events")) == 4 * (number + 1)
+        await handled(hortus)
+        assert len(await rows(hortus, "SELECT id FROM webhook_events")) == 4 * (number + 1)
         assert (await usage(customer))["plan"] == "basic"
         assert await available(customer) == BONUS
         history = (await customer.get("/api/payment/history")).json()["items"]
@@ -90,13 +90,13 @@ async def test_fifty_copies_of_every_event_in_every_order_have_one_effect(deaf_s
 
 
 async def test_forged_stale_and_strange_deliveries_have_no_effect(deaf_shop: Hortus):
-    shop, client = deaf_shop, deaf_shop.anonymous()
-    customer = await shop.customer()
-    order = address(shop, await buy(customer, "/api/payment/topup", pack="small"))
+    hortus, client = deaf_shop, deaf_shop.anonymous()
+    customer = await hortus.customer()
+    order = address(hortus, await buy(customer, "/api/payment/topup", pack="small"))
     await press(customer, order, "pay")
-    body = body_of((await events_of(shop))[0])
+    body = body_of((await events_of(hortus))[0])
     now = int(clock.now().timestamp())
-    good = sign(signing_keys(shop.settings), body, now)
+    good = sign(signing_keys(hortus.settings), body, now)
 
     for header in (
         "", "v1=", "t=,v1=", f"t={now},v1=00", good[:-1], good.replace("t=", "t=1"), "t=²,v1=00",
@@ -104,8 +104,8 @@ async def test_forged_stale_and_strange_deliveries_have_no_effect(deaf_shop: Hor
     ):  # fmt: skip
         answer = await client.post(WEBHOOK, content=body, headers=[(HEADER, header.encode())])
         assert answer.status_code in (400, 413), header[:40]
-    assert (await post(client, shop, body, late=301)).json()["code"] == "bad_signature"
-    assert (await post(client, shop, body, late=-301)).json()["code"] == "bad_signature"
+    assert (await post(client, hortus, body, late=301)).json()["code"] == "bad_signature"
+    assert (await post(client, hortus, body, late=-301)).json()["code"] == "bad_signature"
     for other in (
         b"",
         b"{}",
@@ -115,65 +115,65 @@ async def test_forged_stale_and_strange_deliveries_have_no_effect(deaf_shop: Hor
         b'{"id":1}',
         json.dumps({"id": "x", "subject": []}).encode(),
     ):
-        assert (await post(client, shop, other)).json()["code"] == "bad_signature", other
+        assert (await post(client, hortus, other)).json()["code"] == "bad_signature", other
     tampered = body.replace(order["checkout_url"].rsplit("/", 1)[1].encode()[:12], b"sbx_co_other", 1)
     answer = await client.post(WEBHOOK, content=tampered, headers={HEADER: good})
     assert answer.json()["code"] == "bad_signature"
-    assert (await post(client, shop, b"x" * 600_000)).status_code == 413
+    assert (await post(client, hortus, b"x" * 600_000)).status_code == 413
     assert (await client.post("/api/webhook/nobody", content=body, headers={HEADER: good})).status_code == 404
-    assert await rows(shop, "SELECT id FROM webhook_events") == []
+    assert await rows(hortus, "SELECT id FROM webhook_events") == []
     assert await available(customer) == BONUS
 
-    assert (await post(client, shop, body, late=200)).status_code == 200
-    await handled(shop)
+    assert (await post(client, hortus, body, late=200)).status_code == 200
+    await handled(hortus)
     assert await available(customer) == BONUS + 100 * CREDIT
 
 
 async def test_what_was_never_sent_is_found(deaf_shop: Hortus, full: bool):
-    shop, each = deaf_shop, 10 if full else 3
-    customers = [await shop.customer() for _ in range(10)]
+    hortus, each = deaf_shop, 10 if full else 3
+    customers = [await hortus.customer() for _ in range(10)]
     for customer in customers:
         for _ in range(each):
-            order = address(shop, await buy(customer, "/api/payment/topup", pack="small"))
+            order = address(hortus, await buy(customer, "/api/payment/topup", pack="small"))
             await press(customer, order, "pay")
     assert {await available(customer) for customer in customers} == {BONUS}
-    await reconcile(shop.resources, None)  # type: ignore[arg-type] # a periodic task has no payload
-    await handled(shop)
+    await reconcile(hortus.resources, None)  # type: ignore[arg-type] # a periodic task has no payload
+    await handled(hortus)
     assert {await available(customer) for customer in customers} == {BONUS + each * 100 * CREDIT}
-    await reconcile(shop.resources, None)  # type: ignore[arg-type]
-    assert len(await rows(shop, "SELECT id FROM webhook_events")) == 10 * each
+    await reconcile(hortus.resources, None)  # type: ignore[arg-type]
+    assert len(await rows(hortus, "SELECT id FROM webhook_events")) == 10 * each
 
 
 async def test_another_amount_grants_nothing(deaf_shop: Hortus):
-    shop, customer = deaf_shop, await deaf_shop.customer()
-    order = address(shop, await buy(customer, "/api/payment/topup", pack="large", currency="INR"))
+    hortus, customer = deaf_shop, await deaf_shop.customer()
+    order = address(hortus, await buy(customer, "/api/payment/topup", pack="large", currency="INR"))
     await press(customer, order, "pay")
     for change in ("'$.amount', 100", "'$.currency', 'USD'"):
-        if shop.database.dialect == "sqlite":
-            async with shop.database.transaction() as tx:
+        if hortus.database.dialect == "sqlite":
+            async with hortus.database.transaction() as tx:
                 await tx.execute(
                     text(f"UPDATE sandbox_objects SET body = json_set(body, {change}) WHERE kind = 'payment'")
                 )
-    if shop.database.dialect == "postgresql":
-        async with shop.database.transaction() as tx:
+    if hortus.database.dialect == "postgresql":
+        async with hortus.database.transaction() as tx:
             await tx.execute(
                 text(
                     "UPDATE sandbox_objects SET body = jsonb_set(body::jsonb, '{amount}', '100')::json "
                     "WHERE kind = 'payment'"
                 )
             )
-    await reconcile(shop.resources, None)  # type: ignore[arg-type]
-    await handled(shop)
-    assert await rows(shop, "SELECT kind, credits FROM payments") == [("unmatched", 0)]
+    await reconcile(hortus.resources, None)  # type: ignore[arg-type]
+    await handled(hortus)
+    assert await rows(hortus, "SELECT kind, credits FROM payments") == [("unmatched", 0)]
     assert await available(customer) == BONUS
 
 
-async def test_an_old_answer_never_overwrites_a_newer_one(shop: Hortus):
+async def test_an_old_answer_never_overwrites_a_newer_one(hortus: Hortus):
     """Refreshes of one subscription race while it changes; what stays is what the gateway says at the end."""
-    customer = await shop.customer()
+    customer = await hortus.customer()
     order = await buy(customer)
     await press(customer, order, "pay")
-    await quiet(shop)
+    await quiet(hortus)
     for _ in range(5):
         await asyncio.gather(
             customer.post("/api/payment/subscription/cancel"),
@@ -181,8 +181,8 @@ async def test_an_old_answer_never_overwrites_a_newer_one(shop: Hortus):
             customer.post("/api/payment/subscription/cancel"),
             press(customer, order, "renew"),
         )
-    await quiet(shop)
-    said = await rows(shop, "SELECT body FROM sandbox_objects WHERE kind = 'subscription'")
+    await quiet(hortus)
+    said = await rows(hortus, "SELECT body FROM sandbox_objects WHERE kind = 'subscription'")
     body = json.loads(said[0][0]) if isinstance(said[0][0], str) else said[0][0]
     kept = (await customer.get("/api/payment/subscription/details")).json()["subscription"]
     if body["status"] == "ended":
@@ -192,14 +192,14 @@ async def test_an_old_answer_never_overwrites_a_newer_one(shop: Hortus):
         assert kept["period_end"] == body["period_end"]
 
 
-async def test_an_operator_replays_an_event(shop: Hortus):
-    customer = await shop.customer()
+async def test_an_operator_replays_an_event(hortus: Hortus):
+    customer = await hortus.customer()
     order = await buy(customer, "/api/payment/topup", pack="small")
     await press(customer, order, "pay")
-    await quiet(shop)
-    (event_id,) = (await rows(shop, "SELECT id FROM webhook_events"))[0]
+    await quiet(hortus)
+    (event_id,) = (await rows(hortus, "SELECT id FROM webhook_events"))[0]
     for _ in range(3):
-        async with shop.database.transaction() as tx:
+        async with hortus.database.transaction() as tx:
             await billing.replay(tx, event_id)
-        await quiet(shop)
+        await quiet(hortus)
     assert await available(customer) == BONUS + 100 * CREDIT

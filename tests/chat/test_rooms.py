@@ -5,7 +5,7 @@ import asyncio
 import httpx2
 from sqlalchemy import func, select
 from tests.emulators.openai import OpenAIEmulator
-from tests.serving import Hortus
+from tests.helpers.server import Hortus
 
 from hortus.chat.tables import Chatroom, Message
 from hortus.core import clock, ids

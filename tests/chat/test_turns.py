@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 from tests.emulators.openai import OpenAIEmulator
-from tests.serving import Hortus, ended
+from tests.helpers.server import Hortus, ended
 
 from hortus import quotas
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
-from tests.plans import plan_of
+from tests.helpers.query_plans import query_plan
 
 from hortus.core import clock, ids
 from hortus.core.db import Database
@@ -76,5 +76,5 @@ async def test_among_uses_the_index(database: Database):
     query = select(func.count()).select_from(Generation).where(in_json(Generation.id, ["a", "b"]))
     async with database.transaction() as tx:
         compiled = str(query.compile(database.engine, compile_kwargs={"literal_binds": True}))
-        plan = await plan_of(tx, compiled, without=["seqscan", "hashjoin", "mergejoin"])
+        plan = await query_plan(tx, compiled, without=["seqscan", "hashjoin", "mergejoin"])
     assert "pk_generations" in plan or "sqlite_autoindex_generations" in plan, plan

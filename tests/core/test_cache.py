@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis as Client
-from tests.broker import Valkey
+from tests.helpers.valkey import Valkey
 
 from hortus.core import cache
 from hortus.core.cache import CacheVersions, LocalCacheVersions, RedisCacheVersions, VersionedCache

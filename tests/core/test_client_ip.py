@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-from tests.serving import serve
+from tests.helpers.server import serve
 
 from hortus.core.settings import Settings
 from hortus.core.web.client_ip import client_ip, network_of

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.serving import Hortus, serve
+from tests.helpers.server import Hortus, serve
 
 from hortus.core.settings import Settings
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from redis.asyncio import Redis as Client
-from tests.broker import Valkey
+from tests.helpers.valkey import Valkey
 
 from hortus.core.events import KEPT_EVENTS, Bus, Event
 from hortus.core.events.redis_transport import STREAM_EVENTS, STREAM_SECONDS, RedisEventTransport

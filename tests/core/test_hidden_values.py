@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import structlog
 from sqlalchemy import BigInteger, bindparam, insert, literal_column, select, text
-from tests.serving import serve
+from tests.helpers.server import serve
 
 from hortus.accounts.tables import Identifier, User
 from hortus.core.db import Database

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import time_machine
 from redis.asyncio import Redis as Client
-from tests.broker import Valkey
+from tests.helpers.valkey import Valkey
 
 from hortus.core.errors import RateLimited
 from hortus.core.rate_limits import Limiter

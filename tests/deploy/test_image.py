@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from tests.deploy.known import ROOT
 from tests.deploy.programs import needed
-from tests.serving import serve
+from tests.helpers.server import serve
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK = (ROOT / "requirements.txt").read_text()

@@ -128,3 +128,13 @@ def _sse(data: Any) -> bytes:
 
 if __name__ == "__main__":
     main(OpenAIEmulator)
+
+
+def openai_settings(emulator: OpenAIEmulator) -> dict[str, str]:
+    """The settings that make this emulator the provider of texts and images."""
+    return {
+        "OPENAI_BASE_URL": f"{emulator.url}/v1",
+        "OPENAI_API_KEY": "sk-emulated",
+        "OPENAI_TEXT_MODEL": "house-writer",
+        "OPENAI_IMAGE_MODEL": "house-painter",
+    }

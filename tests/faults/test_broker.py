@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import valkey as client_of
 from sqlalchemy import select, update
-from tests.broker import Valkey
 from tests.faults.workers import site
+from tests.helpers.valkey import Valkey
 
 from hortus.core import clock
 from hortus.core.db import Database

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from tests import schema
 from tests.emulators.openai import OpenAIEmulator
 from tests.faults.books import all_ended, audit, explained
 from tests.faults.customers import customers, generate
 from tests.faults.postgres import Line, Server, own_server
 from tests.faults.town import of_openai, town
+from tests.helpers import schema
 
 from hortus.core.db import Database
 

@@ -11,7 +11,7 @@ from tests.emulators.openai import OpenAIEmulator
 from tests.faults.books import all_ended, audit
 from tests.faults.customers import customers, generate
 from tests.faults.town import of_openai, town
-from tests.peers import peer_missing
+from tests.helpers.programs import skip_without
 
 from hortus.core.db import Database
 
@@ -24,7 +24,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
     mounted = subprocess.run(mount, check=False, capture_output=True)
     if mounted.returncode:
-        peer_missing("small file system (only root mounts one)", "a full disk")
+        skip_without("small file system (only root mounts one)", "a full disk")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
 

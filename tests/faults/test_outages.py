@@ -17,11 +17,11 @@ import asyncpg
 import httpx2
 import pytest
 from sqlalchemy import make_url, text
-from tests import schema
 from tests.faults.child import Child
 from tests.faults.customers import PASSWORD
 from tests.faults.postgres import SOCKET, Server, own_server
 from tests.files.draw import noise
+from tests.helpers import schema
 
 from hortus.core.db import Database, engines
 from hortus.core.errors import Unavailable

@@ -14,11 +14,11 @@ from typing import Any
 import httpx2
 import pytest
 from sqlalchemy import select
-from tests.broker import Valkey
 from tests.faults.customers import PASSWORD
 from tests.faults.deaths import PRIVACY_POINTS
 from tests.faults.town import Process, town
 from tests.files.draw import make_image
+from tests.helpers.valkey import Valkey
 
 from hortus.accounts.tables import User
 from hortus.core.db import Database

@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx2
 import pytest
 from sqlalchemy import func, select
-from tests.broker import Valkey
 from tests.faults.town import town
+from tests.helpers.valkey import Valkey
 
 from hortus.core.db import Database
 from hortus.generation.tables import Generation

@@ -15,10 +15,10 @@ from typing import Any
 import httpx2
 import pytest
 from sqlalchemy import text
-from tests.broker import Valkey
 from tests.emulators.openai import OpenAIEmulator
 from tests.faults.child import Child
-from tests.serving import PASSWORD
+from tests.helpers.server import PASSWORD
+from tests.helpers.valkey import Valkey
 
 from hortus.core.db import Database
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from tests.broker import Valkey
 from tests.emulators.openai import OpenAIEmulator
 from tests.faults.books import all_ended, audit
 from tests.faults.customers import customers, generate
 from tests.faults.town import of_openai, town
+from tests.helpers.valkey import Valkey
 
 from hortus.core.db import Database
 

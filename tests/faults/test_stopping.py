@@ -21,7 +21,7 @@ from tests.emulators.openai import OpenAIEmulator
 from tests.faults.books import all_ended
 from tests.faults.customers import customers
 from tests.faults.town import of_openai, town
-from tests.serving import events_of, serve
+from tests.helpers.server import events_of, serve
 
 from hortus.core.db import Database
 from hortus.generation.tables import Generation
@@ -48,11 +48,8 @@ class Stopped:
 
 
 @pytest.fixture
-async def vendor(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OpenAIEmulator]:
-    async with OpenAIEmulator(reply=WORDS, token_delay=0.02, first_token_delay=0.2) as emulator:
-        for name, value in of_openai(emulator).items():
-            monkeypatch.setenv(name, value)
-        yield emulator
+def vendor_options() -> dict[str, Any]:
+    return {"reply": WORDS, "token_delay": 0.02, "first_token_delay": 0.2}
 
 
 async def follow(lines: AsyncIterator[str], stopped: Stopped, started: asyncio.Future[str]) -> None:

@@ -13,10 +13,10 @@ import httpx2
 import pytest
 from redis.asyncio import Redis as Client
 from sqlalchemy import text
-from tests.broker import Valkey
 from tests.emulators.openai import OpenAIEmulator
 from tests.faults.child import Child
-from tests.serving import PASSWORD
+from tests.helpers.server import PASSWORD
+from tests.helpers.valkey import Valkey
 
 from hortus import accounts, ledger
 from hortus.core import cache

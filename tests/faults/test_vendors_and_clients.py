@@ -12,25 +12,15 @@ import pytest
 from tests.emulators.openai import OpenAIEmulator
 from tests.faults.books import all_ended, audit
 from tests.faults.customers import customers
-from tests.faults.town import of_openai
-from tests.serving import Hortus, serve
+from tests.helpers.server import Hortus, serve
 
 SLACK = 12
 """Tasks and descriptors more or less that a pool may hold."""
 
 
 @pytest.fixture
-async def vendor(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OpenAIEmulator]:
-    async with OpenAIEmulator() as emulator:
-        for name, value in of_openai(emulator).items():
-            monkeypatch.setenv(name, value)
-        yield emulator
-
-
-@pytest.fixture
-async def hortus(vendor: OpenAIEmulator, database_url: str, tmp_path: Path) -> AsyncIterator[Hortus]:
-    async with serve(database_url, tmp_path, lease_seconds=5, worker_concurrency=32) as running:
-        yield running
+def server_options(vendor: OpenAIEmulator) -> dict[str, Any]:
+    return {"lease_seconds": 5, "worker_concurrency": 32}
 
 
 @pytest.fixture

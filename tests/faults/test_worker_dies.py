@@ -9,13 +9,13 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from tests.broker import Valkey
 from tests.emulators.gemini import GeminiEmulator
 from tests.emulators.openai import OpenAIEmulator
 from tests.faults.books import all_ended, audit, explained
 from tests.faults.customers import customers, generate
 from tests.faults.deaths import WORKER_POINTS
 from tests.faults.town import Process, of_gemini, of_openai, town
+from tests.helpers.valkey import Valkey
 
 from hortus.core.db import Database
 

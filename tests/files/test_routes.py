@@ -5,13 +5,14 @@ import hashlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 import time_machine
 from starlette.requests import Request
 from tests.files import draw
-from tests.serving import Hortus, serve
+from tests.helpers.server import Hortus, serve
 
 from hortus import files
 from hortus.core import clock, ids
@@ -19,12 +20,8 @@ from hortus.storage import LocalStorage, Storage
 
 
 @pytest.fixture
-async def hortus(database_url: str, tmp_path: Path) -> AsyncIterator[Hortus]:
-    """A running server that takes a megabyte and four megapixels."""
-    async with serve(
-        database_url, tmp_path, max_upload_bytes=1024 * 1024, max_image_pixels=4_000_000, principal_cache_seconds=300.0
-    ) as running:
-        yield running
+def server_options() -> dict[str, Any]:
+    return {"max_upload_bytes": 1024 * 1024, "max_image_pixels": 4_000_000, "principal_cache_seconds": 300.0}
 
 
 async def upload(

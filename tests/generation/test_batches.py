@@ -7,7 +7,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 from tests.emulators.openai import OpenAIEmulator
-from tests.serving import Hortus, serve
+from tests.helpers.server import Hortus, serve
 
 from hortus import ledger, tasks
 from hortus.core.background import alongside

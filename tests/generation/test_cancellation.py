@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from tests.emulators.gemini import GeminiEmulator
 from tests.emulators.openai import OpenAIEmulator
-from tests.serving import Hortus, ended, events_of, serve
+from tests.helpers.server import Hortus, ended, events_of, serve
 
 WORDS = tuple(f"piece{number} " for number in range(40))
 PER_CALL, PER_1K_TOKENS = 50_000, 100_000

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 from tests.emulators.openai import OpenAIEmulator
-from tests.plans import plan_of
-from tests.serving import Hortus, ended
+from tests.helpers.query_plans import query_plan
+from tests.helpers.server import Hortus, ended
 
 from hortus import quotas
 from hortus.core import ids
@@ -125,7 +125,7 @@ async def test_only_those_days_are_read(plans_ready: Database):
         await dashboard_of(tx, Settings(), ME, 30)
     ((statement, given),) = seen
     async with plans_ready.transaction() as tx:
-        plan = await plan_of(tx, statement, given, without=("seqscan", "bitmapscan"))
+        plan = await query_plan(tx, statement, given, without=("seqscan", "bitmapscan"))
     wanted = (
         r"user_id=\? AND id>\? AND id<\?" if plans_ready.dialect == "sqlite" else r"Cond: \(\(\(user_id.* \(\(id.*>="
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event
-from tests.plans import plan_of
+from tests.helpers.query_plans import query_plan
 
 from hortus import generation, ledger
 from hortus.billing.payments import refunds
@@ -49,6 +49,6 @@ async def test_a_list_asks_its_index_and_sorts_nothing(database: Database, name:
     (statement, values), *_ = statements
     async with database.transaction() as tx:
         # The tables are empty: with these ways any plan is as cheap as another.
-        plan = await plan_of(tx, statement, values, without=("seqscan", "sort", "bitmapscan"))
+        plan = await query_plan(tx, statement, values, without=("seqscan", "sort", "bitmapscan"))
     assert re.search(rf"Index (Only )?Scan|SEARCH {table} USING (COVERING )?INDEX", plan), plan
     assert not re.search(r"Seq Scan|Sort|TEMP B-TREE|SCAN \w+(?!.* USING)|pk_", plan), plan

@@ -6,7 +6,7 @@ import httpx2
 import pytest
 from tests.emulators.base import png
 from tests.emulators.openai import OpenAIEmulator
-from tests.serving import Hortus, ended
+from tests.helpers.server import Hortus, ended
 
 from hortus import ledger, quotas
 from hortus.generation.schemas import ImageEditIn, ImageIn, QuoteIn, TextIn, VideoIn

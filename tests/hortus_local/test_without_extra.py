@@ -19,8 +19,8 @@ from pathlib import Path
 import httpx2
 import pytest
 from PIL import Image
-from tests.commands import process
-from tests.serving import PASSWORD, ended
+from tests.helpers.commands import process
+from tests.helpers.server import PASSWORD, ended
 
 import hortus
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.emulators.openai import OpenAIEmulator
-from tests.serving import Hortus, serve
+from tests.helpers.server import Hortus, serve
 
 
 @pytest.fixture

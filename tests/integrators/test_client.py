@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from PIL import Image
-from tests.serving import Hortus
+from tests.helpers.server import Hortus
 
 from hortus.cli import openapi_docs
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from tests.serving import Hortus
+from tests.helpers.server import Hortus
 
 from hortus.cli import openapi_docs
 from hortus.cli.openapi_docs.operations import operations

@@ -7,8 +7,8 @@ from datetime import timedelta
 import httpx2
 import pytest
 from tests.billing.conftest import buy, press, quiet
+from tests.helpers.server import Hortus
 from tests.invoicing.pdf import glyphs, text_of
-from tests.serving import Hortus
 
 from hortus import ledger
 from hortus.core import clock
@@ -27,10 +27,10 @@ def seller(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INVOICE_SELLER_GSTIN", MUMBAI)
 
 
-async def bought(shop: Hortus, client: httpx2.AsyncClient, **wish: str) -> dict:
+async def bought(hortus: Hortus, client: httpx2.AsyncClient, **wish: str) -> dict:
     order = await buy(client, "/api/payment/topup", **{"pack": "small", "currency": "INR"} | wish)
     await press(client, order, "pay")
-    await quiet(shop)
+    await quiet(hortus)
     return order
 
 
@@ -38,13 +38,13 @@ async def papers_of(client: httpx2.AsyncClient) -> list[dict]:
     return (await client.get("/api/payment/invoices")).json()["items"]
 
 
-async def test_a_payment_gives_an_invoice_and_a_refund_a_credit_note(seller, shop: Hortus):
-    customer = await shop.customer()
+async def test_a_payment_gives_an_invoice_and_a_refund_a_credit_note(seller, hortus: Hortus):
+    customer = await hortus.customer()
     details = {"name": HOSTILE, "address": "\n".join([HOSTILE] * 3), "country": "IN", "state": "Karnataka"}
     assert (await customer.get(DETAILS)).json()["name"] is None
     answer = await customer.put(DETAILS, json=details)
     assert (answer.status_code, answer.json()["state"], answer.json()["state_name"]) == (200, "29", "Karnataka")
-    order = await bought(shop, customer)
+    order = await bought(hortus, customer)
     (invoice,) = await papers_of(customer)
     assert (invoice["kind"], invoice["play_money"]) == ("invoice", True)
     assert invoice["number"].startswith("PLAY-INV-")
@@ -56,7 +56,7 @@ async def test_a_payment_gives_an_invoice_and_a_refund_a_credit_note(seller, sho
 
     assert (await customer.put(DETAILS, json=details | {"name": "Another"})).status_code == 200
     await press(customer, order, "refund")
-    await quiet(shop)
+    await quiet(hortus)
     note, first = await papers_of(customer)
     assert first == invoice
     assert (note["kind"], note["corrects_id"], note["total_minor"]) == ("credit_note", invoice["id"], 99_00)
@@ -64,11 +64,11 @@ async def test_a_payment_gives_an_invoice_and_a_refund_a_credit_note(seller, sho
     assert (await customer.get(f"/api/payment/invoices/{note['id']}")).json() == note
 
 
-async def test_a_pdf_shows_what_was_written_as_it_was_written(seller, shop: Hortus):
-    customer = await shop.customer()
+async def test_a_pdf_shows_what_was_written_as_it_was_written(seller, hortus: Hortus):
+    customer = await hortus.customer()
     name, address = HOSTILE, "\n".join(["नमस्ते गली", HOSTILE, "W" * 150, "x y " * 30])
     assert (await customer.put(DETAILS, json={"name": name, "address": address, "country": "IN"})).status_code == 200
-    await bought(shop, customer)
+    await bought(hortus, customer)
     (invoice,) = await papers_of(customer)
     path = f"/api/payment/invoices/{invoice['id']}/pdf"
     answer = await customer.get(path)
@@ -91,15 +91,15 @@ async def test_a_pdf_shows_what_was_written_as_it_was_written(seller, shop: Hort
     assert rupee
     assert 0 not in rupee, "glyph 0 is the box that stands for what a font has not"
     assert (await customer.get(path)).content == answer.content
-    assert (await (await shop.customer()).get(path)).json()["code"] == "invoice_not_found"
+    assert (await (await hortus.customer()).get(path)).json()["code"] == "invoice_not_found"
 
 
-async def test_the_table_of_payments_is_exact_and_harmless(seller, shop: Hortus):
-    customer = await shop.customer()
-    order = await bought(shop, customer)
+async def test_the_table_of_payments_is_exact_and_harmless(seller, hortus: Hortus):
+    customer = await hortus.customer()
+    order = await bought(hortus, customer)
     await press(customer, order, "refund")
-    await quiet(shop)
-    await bought(shop, customer, pack="medium", currency="USD")
+    await quiet(hortus)
+    await bought(hortus, customer, pack="medium", currency="USD")
     answer = await customer.get("/api/payment/history.csv")
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     rows = list(csv.DictReader(io.StringIO(answer.text)))
@@ -110,14 +110,14 @@ async def test_the_table_of_payments_is_exact_and_harmless(seller, shop: Hortus)
     assert (await customer.get("/api/payment/history.csv", params={"year": 2001})).text.count("\n") == 1
 
 
-async def test_a_statement_says_what_a_month_was(seller, shop: Hortus):
-    customer = await shop.customer()
-    order = await bought(shop, customer)
+async def test_a_statement_says_what_a_month_was(seller, hortus: Hortus):
+    customer = await hortus.customer()
+    order = await bought(hortus, customer)
     await press(customer, order, "refund")
-    await quiet(shop)
-    await bought(shop, customer)
+    await quiet(hortus)
+    await bought(hortus, customer)
     key = (await customer.post("/api/keys", json={"name": "=Robot()"})).json()
-    robot = shop.anonymous()
+    robot = hortus.anonymous()
     robot.headers["Authorization"] = f"Bearer {key['secret']}"
     made = await robot.post("/api/text/generate", json={"prompt": "Kites"})
     assert made.status_code == 200, made.text
@@ -129,7 +129,7 @@ async def test_a_statement_says_what_a_month_was(seller, shop: Hortus):
     assert (money["paid_minor"], money["returned_minor"], money["net_minor"]) == (198_00, 99_00, 99_00)
     assert money["tax_minor"] == 15_10
     assert [paper["kind"] for paper in found["papers"]] == ["invoice", "credit_note", "invoice"]
-    async with shop.database.snapshot() as tx:
+    async with hortus.database.snapshot() as tx:
         has = await ledger.balance(tx, customer.tokens["user"]["id"])  # type: ignore[attr-defined]
     assert sum(int(line["amount"]) for line in found["credits"]) == has.balance
     assert [(each["name"], each["calls"]) for each in found["keys"]] == [("=Robot()", 1)]
@@ -143,6 +143,6 @@ async def test_a_statement_says_what_a_month_was(seller, shop: Hortus):
 
 
 @pytest.mark.parametrize("month", ["", "2026", "2026-13", "2026-00", "26-11", "2026-1", "9999-13", "٢٠٢٦-١١"])
-async def test_a_month_is_one(shop: Hortus, month: str):
-    answer = await (await shop.customer()).get("/api/payment/statement", params={"month": month})
+async def test_a_month_is_one(hortus: Hortus, month: str):
+    answer = await (await hortus.customer()).get("/api/payment/statement", params={"month": month})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")

@@ -4,7 +4,7 @@ import asyncio
 
 import time_machine
 from tests.emulators.openai import OpenAIEmulator
-from tests.serving import PASSWORD, Hortus
+from tests.helpers.server import PASSWORD, Hortus
 
 from hortus import accounts, auth
 
@@ -113,7 +113,7 @@ async def test_the_setup_token_makes_one_administrator(hortus: Hortus, vendor: O
 
 
 async def test_registration_is_limited_by_address(database_url, tmp_path, vendor: OpenAIEmulator):
-    from tests.serving import serve
+    from tests.helpers.server import serve
 
     async with serve(database_url, tmp_path, rate_limits_enabled=True) as hortus:
         client = hortus.anonymous()

@@ -26,7 +26,7 @@ import pytest
 from sqlalchemy import insert
 from tests.auth.passkeys.authenticator import Authenticator, make_passkey
 from tests.emulators.openai import OpenAIEmulator
-from tests.serving import PASSWORD, Hortus, ended
+from tests.helpers.server import PASSWORD, Hortus, ended
 
 from hortus import quotas
 from hortus.auth.tables import ExternalAccount

@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from typing import Any
 
 import httpx2
 import pytest
@@ -11,13 +12,12 @@ from joserfc.jwk import OctKey
 from PIL import Image
 from sqlalchemy import text
 from tests.emulators.openai import OpenAIEmulator
-from tests.serving import Hortus, serve
+from tests.helpers.server import Hortus
 
 
 @pytest.fixture
-async def hortus(database_url: str, tmp_path, vendor: OpenAIEmulator):
-    async with serve(database_url, tmp_path) as running:
-        yield running
+def server_options(vendor: OpenAIEmulator) -> dict[str, Any]:
+    return {}
 
 
 async def refused(answer: httpx2.Response, status: int, code: str) -> None:

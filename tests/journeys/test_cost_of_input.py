@@ -18,7 +18,7 @@ from typing import Any, Self
 
 import httpx2
 import pytest
-from tests.serving import serve
+from tests.helpers.server import serve
 
 from hortus.cli import openapi_docs
 from hortus.core.web.strict_route import StrictRoute

@@ -15,8 +15,8 @@ import pytest
 from sqlalchemy import text
 from tests.billing.conftest import buy, press, quiet
 from tests.emulators.openai import OpenAIEmulator
+from tests.helpers.server import Hortus, ended, serve
 from tests.journeys.test_repeats import CASES, PUBLIC
-from tests.serving import Hortus, ended, serve
 
 WHY = {"reason": "The test asks"}
 ASKED = "the caller asks for each: a program sends many at once, and a finger its `Idempotency-Key`"

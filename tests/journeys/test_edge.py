@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
-from tests.serving import Hortus
+from tests.helpers.server import Hortus
 
 
 async def chunks(total: int) -> AsyncIterator[bytes]:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from prometheus_client import REGISTRY
-from tests.serving import Hortus, serve
+from tests.helpers.server import Hortus, serve
 
 from hortus.core.web.problems import CLIENT_LEFT
 

@@ -4,7 +4,7 @@ import asyncio
 
 import httpx2
 from tests.emulators.openai import OpenAIEmulator
-from tests.serving import Hortus, ended, events_of
+from tests.helpers.server import Hortus, ended, events_of
 
 from hortus import ledger
 

@@ -2,7 +2,7 @@
 
 import pytest
 from tests.emulators.openai import OpenAIEmulator
-from tests.serving import Hortus
+from tests.helpers.server import Hortus
 
 from hortus.core import ids
 

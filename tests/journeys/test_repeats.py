@@ -24,13 +24,13 @@ import pytest
 from sqlalchemy import text
 from tests.auth.mfa.authenticator_app import App, first_step, set_up
 from tests.auth.oidc.conftest import Browser
-from tests.auth.otp.conftest import Post, on_remote_events
 from tests.auth.passkeys.authenticator import ORIGIN, Authenticator, asked, make_passkey
 from tests.billing.conftest import buy, press, quiet
 from tests.emulators.oidc import OidcEmulator
 from tests.emulators.openai import OpenAIEmulator
 from tests.files.draw import make_image
-from tests.serving import PASSWORD, Hortus, ended, serve
+from tests.helpers.mailbox import Mailbox
+from tests.helpers.server import PASSWORD, Hortus, ended, serve
 
 from hortus import accounts, auth
 from hortus.accounts import sessions
@@ -57,7 +57,7 @@ class World:
 
     hortus: Hortus
     vendor: OpenAIEmulator
-    post: Post
+    mailbox: Mailbox
     admin: Client
 
     async def sql(self, statement: str, **values: Any) -> None:
@@ -398,9 +398,9 @@ async def world(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         for name in ("GEMINI_API_KEY", "GOOGLE_API_KEY"):
             monkeypatch.delenv(name, raising=False)
         async with serve(database_url, tmp_path, knows_its_port=True, frontend_base_url=ORIGIN) as hortus:
-            post = Post()
-            on_remote_events(hortus, post)
-            yield World(hortus, vendor, post, await hortus.customer())
+            mailbox = Mailbox()
+            mailbox.attach(hortus)
+            yield World(hortus, vendor, mailbox, await hortus.customer())
 
 
 async def send(client: Client, sent: Sent, *, other: bool = False) -> httpx2.Response:

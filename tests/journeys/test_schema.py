@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.emulators.openai import OpenAIEmulator
-from tests.serving import serve
+from tests.helpers.server import serve
 
 
 @pytest.mark.parametrize("role", ["customer", "admin", "anonymous"])

@@ -2,13 +2,13 @@
 on every route that takes a body, from the schema."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
 import pytest
 from tests.emulators.openai import OpenAIEmulator
-from tests.serving import Hortus, serve
+from tests.helpers.server import Hortus
 
 from hortus.cli import openapi_docs
 
@@ -30,12 +30,6 @@ HOSTILE_MOMENTS = [
     "2030-02-30T00:00:00Z", "2030-01-01T24:00:01Z", "2030-01-01T00:00:00+25:00", "1e10", "1893456000", "NaN", "",
     "2030-W01-1", "P1D", "9" * 39,
 ]  # fmt: skip
-
-
-@pytest.fixture
-async def hortus(database_url: str, tmp_path) -> AsyncIterator[Hortus]:
-    async with serve(database_url, tmp_path) as running:
-        yield running
 
 
 def bodies() -> Iterator[tuple[str, str, dict[str, Any]]]:

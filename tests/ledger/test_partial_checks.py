@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import event, text
-from tests.plans import plan_of
+from tests.helpers.query_plans import query_plan
 
 from hortus import ledger
 from hortus.core import ids
 from hortus.core.db import Database
+from hortus.core.invariant_checks import CheckResult
 from hortus.ledger import invariants
 
 LASTS = timedelta(minutes=5)
@@ -50,7 +51,7 @@ async def somebody(database: Database) -> str:
     return user
 
 
-async def look(database: Database, after: str = "") -> invariants.Found:
+async def look(database: Database, after: str = "") -> CheckResult:
     async with database.snapshot() as tx:
         return await ledger.check_some_invariants(tx, after)
 
@@ -111,7 +112,7 @@ async def test_it_costs_the_same_with_many_rows(database: Database):
         assert found.violations == []
         assert len(asked) > 10
         for statement, parameters in asked:
-            plan = await plan_of(tx, statement, parameters, without=("seqscan",))  # it then stands where no index is
+            plan = await query_plan(tx, statement, parameters, without=("seqscan",))  # it then stands where no index is
             whole = [line for line in plan.splitlines() if _reads_all(line)]
             assert whole == [], f"{statement}\n{plan}"
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from sqlalchemy import TextClause, text
-from tests.plans import plan_of
+from tests.helpers.query_plans import query_plan
 
 from hortus.core import ids
 from hortus.core.db import Database, Tx
@@ -45,7 +45,7 @@ async def explain(tx: Tx, sql: str) -> str:
         "limit": "10",
     }
     sql = re.sub(r"(?<!:):(\w+)", lambda match: values.get(match[1], "'x1'"), sql)
-    return await plan_of(tx, sql)
+    return await query_plan(tx, sql)
 
 
 async def test_no_statement_scans_a_table(database: Database):

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
-from tests.broker import Valkey
-from tests.peers import peer_missing
-from tests.serving import serve
+from tests.helpers.programs import skip_without
+from tests.helpers.server import serve
+from tests.helpers.valkey import Valkey
 
 from hortus.ops import invariants
 
@@ -80,7 +80,7 @@ def test_prometheus_itself_reads_the_rules_and_fires_in_time():
     """`alerts_test.yml` says what happened, and which alerts must and must not come of it."""
     promtool = shutil.which("promtool")
     if promtool is None:
-        peer_missing("promtool", "the alerts against events")
+        skip_without("promtool", "the alerts against events")
     for command in (["check", "rules", ROOT / "deploy" / "alerts.yml"], ["test", "rules", HAPPENED]):
         done = subprocess.run([promtool, *command], capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -6,8 +6,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.commands import WITHIN, process
-from tests.serving import PASSWORD
+from tests.helpers.commands import WITHIN, process
+from tests.helpers.server import PASSWORD
 
 
 @pytest.fixture

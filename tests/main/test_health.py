@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
-from tests.broker import Valkey
-from tests.serving import serve
+from tests.helpers.server import serve
+from tests.helpers.valkey import Valkey
 
 from hortus.ops.health import Checks
 from hortus.ops.migrations import config, head

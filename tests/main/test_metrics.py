@@ -6,14 +6,15 @@ import os
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 from tests.emulators.openai import OpenAIEmulator
-from tests.schema import build
-from tests.serving import Hortus, ended, serve
+from tests.helpers.schema import build
+from tests.helpers.server import Hortus, ended, serve
 
 from hortus.core.settings import Settings
 from hortus.main.bootstrap import open_app
@@ -22,19 +23,8 @@ from hortus.tasks import EmbeddedEngine
 
 
 @pytest.fixture
-async def vendor(monkeypatch: pytest.MonkeyPatch):
-    async with OpenAIEmulator() as emulator:
-        monkeypatch.setenv("OPENAI_BASE_URL", f"{emulator.url}/v1")
-        monkeypatch.setenv("OPENAI_API_KEY", "sk-emulated")
-        monkeypatch.setenv("OPENAI_TEXT_MODEL", "house-writer")
-        monkeypatch.setenv("OPENAI_IMAGE_MODEL", "house-painter")
-        yield emulator
-
-
-@pytest.fixture
-async def hortus(database_url: str, tmp_path, vendor: OpenAIEmulator):
-    async with serve(database_url, tmp_path) as running:
-        yield running
+def server_options(vendor: OpenAIEmulator) -> dict[str, Any]:
+    return {}
 
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]

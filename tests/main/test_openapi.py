@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.serving import serve
+from tests.helpers.server import serve
 
 PATH = "/openapi.json"
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.commands import WITHIN, process
+from tests.helpers.commands import WITHIN, process
 
 EVERYTHING = """
 import importlib, json, pkgutil, sys

@@ -12,8 +12,8 @@ from tests.emulators.razorpay import RazorpayEmulator
 from tests.emulators.smtp import MailServer
 from tests.emulators.stripe import StripeEmulator
 from tests.emulators.twilio import TwilioEmulator
+from tests.helpers.server import Hortus, serve
 from tests.payments.bench import stripe_settings
-from tests.serving import Hortus, serve
 
 from hortus.core.settings import Settings
 from hortus.ops import doctor

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.commands import WITHIN, process
+from tests.helpers.commands import WITHIN, process
 
 from hortus.core.settings import Settings
 from hortus.core.shared_settings import differences, shared

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from tests.serving import Hortus, serve
+from tests.helpers.server import Hortus, serve
 
 from hortus.core.events import Bus
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import httpx2
 import pytest
-from tests.serving import PASSWORD
+from tests.helpers.server import PASSWORD
 
 WITHIN = 120.0
 SAID = re.compile(

@@ -13,7 +13,7 @@ import structlog
 from aiohttp import web
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from tests.emulators.openai import OpenAIEmulator
-from tests.serving import ended, serve
+from tests.helpers.server import ended, serve
 
 from hortus.core.telemetry import log
 from hortus.ops.otel import trace_id_of
@@ -21,16 +21,6 @@ from hortus.ops.sentry import scrub
 
 REQUEST_ID = "0195b0a0-1111-7000-8000-00000000abcd"
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-
-
-@pytest.fixture
-async def vendor(monkeypatch: pytest.MonkeyPatch):
-    async with OpenAIEmulator() as emulator:
-        monkeypatch.setenv("OPENAI_BASE_URL", f"{emulator.url}/v1")
-        monkeypatch.setenv("OPENAI_API_KEY", "sk-emulated")
-        monkeypatch.setenv("OPENAI_TEXT_MODEL", "house-writer")
-        monkeypatch.setenv("OPENAI_IMAGE_MODEL", "house-painter")
-        yield emulator
 
 
 @asynccontextmanager

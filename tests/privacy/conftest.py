@@ -12,15 +12,13 @@ import httpx2
 import pyotp
 import pytest
 from sqlalchemy import insert, select, update
-from tests.auth.otp.conftest import Post, on_remote_events
 from tests.auth.passkeys.authenticator import ORIGIN, Authenticator, make_passkey
 from tests.billing.conftest import buy, press, quiet
 from tests.emulators.openai import OpenAIEmulator
 from tests.files.draw import make_image
-from tests.journeys.conftest import vendor
-from tests.serving import PASSWORD, Hortus, ended, serve
+from tests.helpers.mailbox import Mailbox
+from tests.helpers.server import PASSWORD, Hortus, ended
 
-from hortus import ledger
 from hortus.billing.tables import WebhookEvent
 from hortus.core import clock, ids
 from hortus.main.tables import metadata
@@ -28,26 +26,13 @@ from hortus.privacy.deletion import look_after
 from hortus.privacy.tables import AccountDeletion
 from hortus.tasks.tables import Task
 
-__all__ = ["vendor"]
 EMAIL, MOBILE, NAME = "asha.rao@people.example", "+919876543210", "Asha Quillfeather"
 SAID = "the lighthouse keeper of Vypin"
 
 
 @pytest.fixture
-async def hortus(database_url: str, tmp_path: Path, vendor: OpenAIEmulator) -> AsyncIterator[Hortus]:
-    """A running server; whoever left, the books are right afterwards."""
-    async with serve(database_url, tmp_path, knows_its_port=True, frontend_base_url=ORIGIN) as running:
-        yield running
-        async with running.database.snapshot() as tx:
-            assert await ledger.check_invariants(tx) == []
-
-
-@pytest.fixture
-def post(hortus: Hortus) -> Post:
-    """What the server sends."""
-    post = Post()
-    on_remote_events(hortus, post)
-    return post
+def server_options(vendor: OpenAIEmulator) -> dict[str, Any]:
+    return {"knows_its_port": True, "frontend_base_url": ORIGIN}
 
 
 @dataclass
@@ -64,18 +49,18 @@ class Person:
         return [EMAIL, MOBILE, MOBILE.removeprefix("+"), NAME, SAID]
 
 
-async def live(hortus: Hortus, post: Post) -> Person:
+async def live(hortus: Hortus, mailbox: Mailbox) -> Person:
     """Sign up, prove an address and a number, set up every factor, make, upload, chat, buy, and be helped by staff."""
     client = hortus.anonymous()
     body = {"email": EMAIL, "password": PASSWORD, "name": NAME, "accept_terms": True, "marketing_consent": True}
     tokens = await _good(client.post("/api/auth/register", json=body), 201)
     client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
     person = Person(client, tokens["user"]["id"], [PASSWORD, tokens["access_token"], tokens["refresh_token"]])
-    link = await post.token(EMAIL)
-    person.secrets += [link, await post.code(EMAIL)]
+    link = await mailbox.token(EMAIL)
+    person.secrets += [link, await mailbox.code(EMAIL)]
     await _good(client.post("/api/auth/verify-email", json={"token": link}))
     await _good(client.post("/api/user/identifiers", json={"mobile_number": MOBILE}), 202)
-    code = await post.code(MOBILE)
+    code = await mailbox.code(MOBILE)
     person.secrets.append(code)
     await _good(client.post("/api/user/identifiers/verify", json={"mobile_number": MOBILE, "code": code}))
 

@@ -4,10 +4,10 @@ import shutil
 from pathlib import Path
 
 from redis.asyncio import Redis
-from tests.auth.otp.conftest import Post, on_remote_events
 from tests.auth.passkeys.authenticator import ORIGIN
+from tests.helpers.mailbox import Mailbox
+from tests.helpers.server import serve
 from tests.privacy.conftest import idle, leave, live
-from tests.serving import serve
 
 from hortus.core import ids
 
@@ -20,9 +20,9 @@ async def test_redis_remembers_nobody(sqlite_template, tmp_path: Path, vendor, v
     async with serve(
         f"sqlite+aiosqlite:///{path}", tmp_path, frontend_base_url=ORIGIN, rate_limits=limits, **given
     ) as hortus:
-        post = Post()
-        on_remote_events(hortus, post)
-        person = await live(hortus, post)
+        mailbox = Mailbox()
+        mailbox.attach(hortus)
+        person = await live(hortus, mailbox)
         await leave(hortus, person)
         await idle(hortus)
         assert (await person.client.get("/api/user/me")).status_code == 401

@@ -3,19 +3,19 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.auth.otp.conftest import Post
+from tests.helpers.mailbox import Mailbox
+from tests.helpers.server import PASSWORD, Hortus
 from tests.privacy.conftest import EMAIL, MOBILE
-from tests.serving import PASSWORD, Hortus
 
 PATH = "/api/user/consents"
 
 
 @pytest.fixture
-async def customer(hortus: Hortus, post: Post) -> AsyncIterator:
+async def customer(hortus: Hortus, mailbox: Mailbox) -> AsyncIterator:
     return await hortus.customer(EMAIL)
 
 
-async def test_signing_up_by_mail(hortus: Hortus, post: Post):
+async def test_signing_up_by_mail(hortus: Hortus, mailbox: Mailbox):
     client = hortus.anonymous()
     body = {"email": EMAIL, "password": PASSWORD, "accept_terms": True, "marketing_consent": True}
     tokens = (await client.post("/api/auth/register", json=body)).json()
@@ -30,11 +30,11 @@ async def test_signing_up_by_mail(hortus: Hortus, post: Post):
     }
 
 
-async def test_signing_up_by_mobile(hortus: Hortus, post: Post):
+async def test_signing_up_by_mobile(hortus: Hortus, mailbox: Mailbox):
     client = hortus.anonymous()
     body = {"mobile_number": MOBILE, "accept_terms": True, "marketing_consent": True}
     assert (await client.post("/api/auth/signup", json=body)).status_code == 201
-    code = {"mobile_number": MOBILE, "code": await post.code(MOBILE)}
+    code = {"mobile_number": MOBILE, "code": await mailbox.code(MOBILE)}
     tokens = (await client.post("/api/auth/verify-otp", json=code)).json()
     client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
     found = (await client.get(PATH)).json()
@@ -42,10 +42,10 @@ async def test_signing_up_by_mobile(hortus: Hortus, post: Post):
     assert {each["network"] for each in (await client.get(f"{PATH}/history")).json()["items"]} == {"127.0.0.0/24"}
 
 
-async def test_signing_in_as_somebody_new_says_nothing_unasked(hortus: Hortus, post: Post):
+async def test_signing_in_as_somebody_new_says_nothing_unasked(hortus: Hortus, mailbox: Mailbox):
     client = hortus.anonymous()
     await client.post("/api/auth/send-otp", json={"mobile_number": MOBILE})
-    code = {"mobile_number": MOBILE, "code": await post.code(MOBILE), "accept_terms": True}
+    code = {"mobile_number": MOBILE, "code": await mailbox.code(MOBILE), "accept_terms": True}
     tokens = (await client.post("/api/auth/verify-otp", json=code)).json()
     client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
     found = (await client.get(PATH)).json()

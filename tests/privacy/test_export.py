@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import time_machine
 from sqlalchemy import select, text, update
-from tests.auth.otp.conftest import Post
+from tests.helpers.mailbox import Mailbox
+from tests.helpers.server import Hortus
 from tests.privacy.conftest import EMAIL, MOBILE, NAME, SAID, idle, live
-from tests.serving import Hortus
 
 from hortus.core import clock
 from hortus.privacy import RULES
@@ -30,8 +30,8 @@ async def ready(hortus: Hortus, client) -> dict:
     return found
 
 
-async def test_everything_is_in_it_and_no_secret_is(hortus: Hortus, post: Post):
-    person = await live(hortus, post)
+async def test_everything_is_in_it_and_no_secret_is(hortus: Hortus, mailbox: Mailbox):
+    person = await live(hortus, mailbox)
     found = await ready(hortus, person.client)
     answer = await hortus.anonymous().get(found["url"])
     assert answer.status_code == 200, answer.text
@@ -70,11 +70,11 @@ async def test_everything_is_in_it_and_no_secret_is(hortus: Hortus, post: Post):
     assert "How each" not in archive.read("README.txt").decode()
     assert "refresh_tokens: nothing but secrets" in archive.read("README.txt").decode()
     await idle(hortus)
-    assert any("ready to download" in mail for mail in post.to(EMAIL))
+    assert any("ready to download" in mail for mail in mailbox.to(EMAIL))
 
 
-async def test_nobody_elses_data_is_in_it(hortus: Hortus, post: Post):
-    await live(hortus, post)
+async def test_nobody_elses_data_is_in_it(hortus: Hortus, mailbox: Mailbox):
+    await live(hortus, mailbox)
     other = await hortus.customer("other@people.example")
     found = await ready(hortus, other)
     archive = zipfile.ZipFile(io.BytesIO((await other.get(found["url"])).content))
@@ -83,7 +83,7 @@ async def test_nobody_elses_data_is_in_it(hortus: Hortus, post: Post):
     assert [word for word in (EMAIL, MOBILE, NAME, SAID) if word.encode() in everything] == []
 
 
-async def test_the_link_is_signed_and_short_lived(hortus: Hortus, post: Post):
+async def test_the_link_is_signed_and_short_lived(hortus: Hortus, mailbox: Mailbox):
     client, stranger = await hortus.customer(EMAIL), await hortus.customer()
     assert (await client.get(PATH)).json()["code"] == "no_data_export"
     found = await ready(hortus, client)
@@ -102,7 +102,7 @@ async def test_the_link_is_signed_and_short_lived(hortus: Hortus, post: Post):
     assert (await anonymous.get(url)).status_code == 404
 
 
-async def test_one_is_built_at_a_time_and_old_ones_go(hortus: Hortus, post: Post):
+async def test_one_is_built_at_a_time_and_old_ones_go(hortus: Hortus, mailbox: Mailbox):
     client = await hortus.customer(EMAIL)
     first = await client.post(PATH, headers={"Idempotency-Key": "once"})
     again = await client.post(PATH, headers={"Idempotency-Key": "once"})
@@ -121,7 +121,7 @@ async def test_one_is_built_at_a_time_and_old_ones_go(hortus: Hortus, post: Post
         assert (await tx.execute(select(DataExport.status))).scalars().all() == ["expired"]
 
 
-async def test_an_api_key_and_a_stale_session_get_nothing(hortus: Hortus, post: Post):
+async def test_an_api_key_and_a_stale_session_get_nothing(hortus: Hortus, mailbox: Mailbox):
     client = await hortus.customer(EMAIL)
     key = (await client.post("/api/keys", json={"name": "Mine"})).json()["secret"]
     by_key = hortus.anonymous()

@@ -5,7 +5,8 @@ import io
 
 import pytest
 from sqlalchemy import select, text, update
-from tests.auth.otp.conftest import Post
+from tests.helpers.mailbox import Mailbox
+from tests.helpers.server import PASSWORD, Hortus
 from tests.privacy.conftest import (
     EMAIL,
     MOBILE,
@@ -17,7 +18,6 @@ from tests.privacy.conftest import (
     live,
     status_is,
 )
-from tests.serving import PASSWORD, Hortus
 
 from hortus.accounts.tables import User
 from hortus.core import clock
@@ -27,8 +27,8 @@ from hortus.privacy.tables import AccountDeletion
 LOGIN = {"email": EMAIL, "password": PASSWORD}
 
 
-async def test_nothing_personal_is_left_anywhere(hortus: Hortus, post: Post, log_lines: io.StringIO):
-    person = await live(hortus, post)
+async def test_nothing_personal_is_left_anywhere(hortus: Hortus, mailbox: Mailbox, log_lines: io.StringIO):
+    person = await live(hortus, mailbox)
     asked = await person.client.post("/api/user/data-export")
     assert asked.status_code == 202, asked.text
     await idle(hortus)
@@ -64,10 +64,10 @@ KEPT_BY_OTHERS = {"sessions", "devices", "refresh_tokens", "identifiers", "tasks
 """Tables in which the administrator of the story, or the clock, has rows too."""
 
 
-async def test_leaving_ends_everything_at_once_and_signing_in_undoes_it(hortus: Hortus, post: Post):
+async def test_leaving_ends_everything_at_once_and_signing_in_undoes_it(hortus: Hortus, mailbox: Mailbox):
     client = await hortus.customer(EMAIL)
     user_id = client.tokens["user"]["id"]
-    await post.arrived(EMAIL, 1)  # two mails are under way at a time: the later one may come first
+    await mailbox.arrived(EMAIL, 1)  # two mails are under way at a time: the later one may come first
     key = (await client.post("/api/keys", json={"name": "Mine"})).json()["secret"]
     answer = await client.delete("/api/user/me")
     assert answer.status_code == 202, answer.text
@@ -79,7 +79,7 @@ async def test_leaving_ends_everything_at_once_and_signing_in_undoes_it(hortus: 
     client.headers["Authorization"] = f"Bearer {key}"
     assert (await client.get("/api/models")).status_code in (200, 401)
     assert (await client.get("/api/user/me")).status_code == 401
-    mail = await post.arrived(EMAIL, 2)
+    mail = await mailbox.arrived(EMAIL, 2)
     assert "erased for good" in mail
 
     del client.headers["Authorization"]
@@ -96,7 +96,7 @@ async def test_leaving_ends_everything_at_once_and_signing_in_undoes_it(hortus: 
     assert (await client.post("/api/auth/login", json=LOGIN)).status_code == 401
 
 
-async def test_the_address_is_free_again_and_the_bonus_is_granted_once(hortus: Hortus, post: Post):
+async def test_the_address_is_free_again_and_the_bonus_is_granted_once(hortus: Hortus, mailbox: Mailbox):
     client = await hortus.customer(EMAIL)
     before = (await client.get("/api/user/usage")).json()["credits"]
     assert int(before["available"]) > 0
@@ -109,8 +109,8 @@ async def test_the_address_is_free_again_and_the_bonus_is_granted_once(hortus: H
     assert int((await newcomer.get("/api/user/usage")).json()["credits"]["available"]) == 0
 
 
-async def test_a_subscription_is_ended_at_its_gateway(hortus: Hortus, post: Post):
-    person = await live(hortus, post)
+async def test_a_subscription_is_ended_at_its_gateway(hortus: Hortus, mailbox: Mailbox):
+    person = await live(hortus, mailbox)
     assert (await person.client.delete("/api/user/me")).status_code == 202
     async with asyncio.timeout(20):
         while True:
@@ -120,7 +120,7 @@ async def test_a_subscription_is_ended_at_its_gateway(hortus: Hortus, post: Post
             await asyncio.sleep(0.05)
 
 
-async def test_what_is_being_made_ends_and_holds_nothing(hortus: Hortus, vendor, post: Post):
+async def test_what_is_being_made_ends_and_holds_nothing(hortus: Hortus, vendor, mailbox: Mailbox):
     client = await hortus.customer()
     vendor.fail("hang")
     made = (await client.post("/api/image/generate", json={"prompt": "kite"})).json()
@@ -136,7 +136,7 @@ async def test_the_last_administrator_stays(hortus: Hortus):
     assert (await root.delete("/api/user/me")).json()["code"] == "last_administrator"
 
 
-async def test_coming_back_and_being_erased_never_both_happen(hortus: Hortus, post: Post):
+async def test_coming_back_and_being_erased_never_both_happen(hortus: Hortus, mailbox: Mailbox):
     for round_ in range(4):
         address = f"r{round_}@people.example"
         client = await hortus.customer(address)
@@ -165,14 +165,14 @@ async def test_coming_back_and_being_erased_never_both_happen(hortus: Hortus, po
 
 
 @pytest.mark.parametrize("died_after", ["begin", "blobs", "half the tables"])
-async def test_an_erasure_that_died_goes_on(hortus: Hortus, post: Post, died_after: str):
+async def test_an_erasure_that_died_goes_on(hortus: Hortus, mailbox: Mailbox, died_after: str):
     from hortus.accounts import begin_erasure
     from hortus.privacy import rows
     from hortus.privacy.erase import _erase_blobs
     from hortus.privacy.whose import table_named
     from hortus.storage import Storage
 
-    person = await live(hortus, post)
+    person = await live(hortus, mailbox)
     await person.client.delete("/api/user/me")
     await idle(hortus)
     async with hortus.database.transaction() as tx:

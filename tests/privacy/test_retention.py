@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import time_machine
 from sqlalchemy import insert, select, text, update
-from tests.auth.otp.conftest import Post
+from tests.helpers.mailbox import Mailbox
+from tests.helpers.server import Hortus
 from tests.privacy.conftest import live
-from tests.serving import Hortus
 
 from hortus.billing.tables import WebhookEvent
 from hortus.core import clock, ids
@@ -19,8 +19,8 @@ async def count(hortus: Hortus, table: str, where: str = "1 = 1") -> int:
         return int((await tx.execute(text(f"SELECT count(*) FROM {table} WHERE {where}"))).scalar_one())
 
 
-async def test_nothing_young_is_swept(hortus: Hortus, post: Post):
-    person = await live(hortus, post)
+async def test_nothing_young_is_swept(hortus: Hortus, mailbox: Mailbox):
+    person = await live(hortus, mailbox)
     tables = ("sessions", "refresh_tokens", "quota_uses", "budget_uses", "messages", "chatrooms", "files")
     before = [await count(hortus, table) for table in tables]
     assert all(before)
@@ -29,8 +29,8 @@ async def test_nothing_young_is_swept(hortus: Hortus, post: Post):
     assert (await person.client.get("/api/user/me")).status_code == 200
 
 
-async def test_what_is_old_is_swept_and_the_books_still_hold(hortus: Hortus, post: Post):
-    person = await live(hortus, post)
+async def test_what_is_old_is_swept_and_the_books_still_hold(hortus: Hortus, mailbox: Mailbox):
+    person = await live(hortus, mailbox)
     rooms = (await person.client.get("/api/chatroom")).json()["items"]
     assert (await person.client.delete(f"/api/chatroom/{rooms[0]['id']}")).status_code == 204
     parts = await count(hortus, "reservation_parts")

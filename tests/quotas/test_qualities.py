@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
 
-from tests.serving import serve
+from tests.helpers.server import serve
 
 from hortus import quotas
 from hortus.core.db import Database
@@ -29,10 +29,10 @@ async def test_a_quality_that_the_plan_lacks_is_refused_and_takes_nothing(planne
 
 
 async def test_customers_are_told_what_their_plan_brings(database_url: str, tmp_path: Path):
-    async with serve(database_url, tmp_path) as shop:
-        customer = await shop.customer()
+    async with serve(database_url, tmp_path) as hortus:
+        customer = await hortus.customer()
         assert (await customer.post("/api/image/generate", json={"prompt": "a", "quality": "premium"})).is_success
-        async with shop.database.transaction() as tx:
+        async with hortus.database.transaction() as tx:
             terms = (await quotas.plan_of(tx, "nobody")).terms
             await quotas.publish_plan(tx, replace(terms, qualities=("economy",)))
         refused = await customer.post("/api/image/generate", json={"prompt": "a", "quality": "premium"})

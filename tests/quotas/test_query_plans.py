@@ -4,7 +4,7 @@ import re
 
 import pytest
 from sqlalchemy import text
-from tests.plans import plan_of
+from tests.helpers.query_plans import query_plan
 
 from hortus import quotas
 from hortus.core import ids
@@ -32,7 +32,7 @@ VALUES = {
 
 async def explain(tx: Tx, sql: str) -> str:
     sql = re.sub(r"(?<!:):(\w+)", lambda match: VALUES.get(match[1], "'x'"), sql)
-    return await plan_of(tx, sql)
+    return await query_plan(tx, sql)
 
 
 async def test_no_statement_scans_a_table(planned: Database):

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.broker import Valkey
 from tests.faults.workers import site
-from tests.peers import peer_missing
-from tests.rabbit import Rabbit, found
+from tests.helpers.programs import skip_without
+from tests.helpers.rabbitmq import RabbitMQ, found
+from tests.helpers.valkey import Valkey
 
 from hortus.core.db import Database
 from hortus.tasks.engines.celery_broker import make_app
@@ -26,18 +26,18 @@ async def test_two_workers_do_each_task_once(database: Database, database_url: s
 
 
 @pytest.fixture
-def rabbit(tmp_path: Path) -> Iterator[Rabbit]:
+def rabbit(tmp_path: Path) -> Iterator[RabbitMQ]:
     """A RabbitMQ server for one test."""
     if found() is None:
-        peer_missing("rabbitmq-server", "Celery on RabbitMQ")
-    server = Rabbit(tmp_path / "rabbit")
+        skip_without("rabbitmq-server", "Celery on RabbitMQ")
+    server = RabbitMQ(tmp_path / "rabbit")
     server.start()
     yield server
     server.stop()
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-async def test_rabbitmq_works_and_may_restart(database: Database, database_url: str, rabbit: Rabbit, tmp_path: Path):
+async def test_rabbitmq_works_and_may_restart(database: Database, database_url: str, rabbit: RabbitMQ, tmp_path: Path):
     async with site(database, database_url, rabbit.url, tmp_path / "site") as here:
         await here.add(number=2)
         await here.want(range(30))

@@ -13,8 +13,8 @@ from typing import Any
 
 import httpx2
 import pytest
-from tests.broker import Valkey
 from tests.faults.workers import site
+from tests.helpers.valkey import Valkey
 
 from hortus.core.db import Database
 

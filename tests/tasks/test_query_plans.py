@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event, insert, text
-from tests.plans import plan_of
+from tests.helpers.query_plans import query_plan
 
 from hortus import tasks
 from hortus.core import clock, ids
@@ -51,7 +51,7 @@ async def plans(database: Database, said: list[tuple[str, Any]]) -> list[str]:
     found = []
     async with database.transaction() as tx:
         for statement, values in list(said):
-            found.append(await plan_of(tx, statement, values, without=("seqscan",)))
+            found.append(await query_plan(tx, statement, values, without=("seqscan",)))
     return found
 
 

@@ -4,7 +4,7 @@ The role `support` may read; only `admin` sees payments and changes data. Every 
 recorded in the audit log, in the same transaction.
 """
 
-from hortus.admin.audit import CONSOLE, Actor, ChainCheck, erase_notes, record, verify
+from hortus.admin.audit import CONSOLE, Actor, AuditVerification, erase_notes, record, verify
 from hortus.admin.doctor.service import Doctor, Finding
 
-__all__ = ["CONSOLE", "Actor", "ChainCheck", "Doctor", "Finding", "erase_notes", "record", "verify"]
+__all__ = ["CONSOLE", "Actor", "AuditVerification", "Doctor", "Finding", "erase_notes", "record", "verify"]

@@ -1,18 +1,15 @@
 """A running server that remembers callers, and keys to call it with."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
 import pytest
-from tests.serving import Hortus, serve
+from tests.helpers.server import Hortus
 
 
 @pytest.fixture
-async def hortus(database_url: str, tmp_path) -> AsyncIterator[Hortus]:
-    """What is remembered must be forgotten in time, so it is remembered for long."""
-    async with serve(database_url, tmp_path, principal_cache_seconds=300.0) as running:
-        yield running
+def server_options() -> dict[str, Any]:
+    return {"principal_cache_seconds": 300.0}
 
 
 async def make_key(client: httpx2.AsyncClient, **wanted: Any) -> dict[str, Any]:

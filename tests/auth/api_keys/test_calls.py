@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from sqlalchemy import text
 from tests.auth.api_keys.conftest import by_key, code_of, make_key
-from tests.serving import Hortus
+from tests.helpers.server import Hortus
 
 from hortus.auth.api_keys.secret import mint
 

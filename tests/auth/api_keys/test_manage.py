@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import time_machine
 from sqlalchemy import select, text
 from tests.auth.api_keys.conftest import by_key, code_of, make_key
-from tests.serving import Hortus
+from tests.helpers.server import Hortus
 
 from hortus.auth.api_keys.service import MOST_KEYS
 from hortus.core.tables import IdempotencyRecord

@@ -2,7 +2,7 @@
 
 import pytest
 from tests.auth.api_keys.conftest import by_key, make_key
-from tests.serving import Hortus
+from tests.helpers.server import Hortus
 
 from hortus.auth.api_keys.scopes import SCOPES
 

@@ -2,7 +2,7 @@
 
 import httpx2
 from fastapi import FastAPI
-from tests.serving import Hortus
+from tests.helpers.server import Hortus
 
 from hortus import auth
 from hortus.core.web.problems import install_problems

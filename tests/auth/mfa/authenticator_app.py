@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx2
 import pyotp
-from tests.serving import PASSWORD
+from tests.helpers.server import PASSWORD
 
 from hortus.core import clock
 

@@ -7,7 +7,7 @@ import pytest
 import time_machine
 from tests.auth.mfa.admin_route import admin_route
 from tests.auth.mfa.authenticator_app import first_step, second_step, set_up
-from tests.serving import PASSWORD, Hortus, serve
+from tests.helpers.server import PASSWORD, Hortus, serve
 
 import hortus as product
 

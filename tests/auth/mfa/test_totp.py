@@ -10,7 +10,7 @@ import pytest
 import time_machine
 from sqlalchemy import text
 from tests.auth.mfa.authenticator_app import App, first_step, second_step, set_up
-from tests.serving import Hortus, serve
+from tests.helpers.server import Hortus, serve
 
 from hortus.auth.mfa import totp
 from hortus.core import clock

@@ -1,12 +1,13 @@
 """A server that knows one issuer, and a browser that goes through it."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
 from tests.emulators.oidc import OidcEmulator
-from tests.serving import Hortus, serve
+from tests.helpers.server import Hortus
 
 FRONT = "https://studio.example.com"
 
@@ -22,9 +23,8 @@ async def issuer(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[OidcEmulator]
 
 
 @pytest.fixture
-async def hortus(database_url: str, tmp_path, issuer: OidcEmulator) -> AsyncIterator[Hortus]:
-    async with serve(database_url, tmp_path, frontend_base_url=FRONT) as running:
-        yield running
+def server_options(issuer: OidcEmulator) -> dict[str, Any]:
+    return {"frontend_base_url": FRONT}
 
 
 class Browser:

@@ -9,7 +9,7 @@ from joserfc.jwk import OctKey
 from sqlalchemy import func, select
 from tests.auth.oidc.conftest import Browser
 from tests.emulators.oidc import OidcEmulator, ec_key, hmac_of_public_key, rsa_key, signed, unsigned
-from tests.serving import Hortus
+from tests.helpers.server import Hortus
 
 from hortus.accounts.tables import Session, User
 

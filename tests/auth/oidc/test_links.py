@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import delete, func, select, update
 from tests.auth.oidc.conftest import Browser
 from tests.emulators.oidc import OidcEmulator
-from tests.serving import Hortus, serve
+from tests.helpers.server import Hortus, serve
 
 from hortus.accounts.tables import Identifier, Session, User
 from hortus.admin.audit.tables import AuditEvent

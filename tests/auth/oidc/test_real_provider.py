@@ -20,7 +20,7 @@ import pytest
 import time_machine
 from sqlalchemy import func, select
 from tests.auth.oidc.conftest import FRONT, told
-from tests.serving import Hortus, serve
+from tests.helpers.server import Hortus, serve
 
 from hortus.accounts.tables import Identifier, User
 from hortus.auth.oidc.provider import ASK_AGAIN

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 from sqlalchemy import func, select, text, update
 from tests.auth.oidc.conftest import FRONT, Browser
 from tests.emulators.oidc import OidcEmulator
-from tests.serving import Hortus
+from tests.helpers.server import Hortus
 
 from hortus.accounts.tables import Identifier, Session, User
 from hortus.auth.oidc.flows import s256
@@ -153,7 +153,7 @@ async def test_a_refusal_at_the_issuer_is_told_and_nothing_of_its_words(browser:
 
 
 async def test_the_cookie_is_bound_to_this_host_over_https(database_url, tmp_path, issuer):
-    from tests.serving import serve
+    from tests.helpers.server import serve
 
     async with serve(database_url, tmp_path, public_url="https://api.example.com") as running:
         answer = await running.anonymous().get("/api/auth/oidc/house")

@@ -4,8 +4,8 @@ import time
 
 import time_machine
 from sqlalchemy import select
-from tests.auth.otp.conftest import Post
-from tests.serving import Hortus, serve
+from tests.helpers.mailbox import Mailbox
+from tests.helpers.server import Hortus, serve
 
 from hortus import auth, senders
 from hortus.auth import otp
@@ -21,23 +21,23 @@ NUMBER = "+919812345678"
 TARGET = Target("mobile", NUMBER)
 
 
-async def test_the_target_is_told_and_its_owner_gets_in(hortus: Hortus, post: Post):
+async def test_the_target_is_told_and_its_owner_gets_in(hortus: Hortus, mailbox: Mailbox):
     owner, script = hortus.anonymous(), hortus.anonymous()
     await owner.post("/auth/send-otp", json={"mobile_number": NUMBER})
-    body = {"mobile_number": NUMBER, "code": await post.code(NUMBER)}
+    body = {"mobile_number": NUMBER, "code": await mailbox.code(NUMBER)}
     assert (await owner.post("/auth/verify-otp", json=body)).status_code == 200
     with time_machine.travel(time.time() + 61, tick=True):
         await script.post("/auth/send-otp", json={"mobile_number": NUMBER})
-        sent = await post.code(NUMBER, 2)
+        sent = await mailbox.code(NUMBER, 2)
         guessed = [f"{number:06}" for number in range(60) if f"{number:06}" != sent]
         answers = [
             await script.post("/auth/verify-otp", json={"mobile_number": NUMBER, "code": code}) for code in guessed
         ]
         assert {answer.status_code for answer in answers} == {401}
-        assert "wrong codes" in await post.arrived(NUMBER, 3)
+        assert "wrong codes" in await mailbox.arrived(NUMBER, 3)
     with time_machine.travel(time.time() + 122, tick=True):
         assert (await owner.post("/auth/send-otp", json={"mobile_number": NUMBER})).status_code == 200
-        body = {"mobile_number": NUMBER, "code": await post.code(NUMBER, 4)}
+        body = {"mobile_number": NUMBER, "code": await mailbox.code(NUMBER, 4)}
         assert (await owner.post("/auth/verify-otp", json=body)).status_code == 200
 
 

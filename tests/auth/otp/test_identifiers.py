@@ -3,43 +3,43 @@
 import asyncio
 
 from sqlalchemy import text
-from tests.auth.otp.conftest import Post
-from tests.serving import Hortus
+from tests.helpers.mailbox import Mailbox
+from tests.helpers.server import Hortus
 
 NUMBER, OTHER = "+919812345678", "second@example.com"
 
 
-async def by_number(hortus: Hortus, post: Post, number: str = NUMBER):
+async def by_number(hortus: Hortus, mailbox: Mailbox, number: str = NUMBER):
     """A customer who has nothing but a number."""
     client = hortus.anonymous()
     await client.post("/auth/send-otp", json={"mobile_number": number})
-    body = {"mobile_number": number, "code": await post.code(number)}
+    body = {"mobile_number": number, "code": await mailbox.code(number)}
     tokens = (await client.post("/auth/verify-otp", json=body)).json()
     client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
     return client
 
 
-async def test_an_address_is_added_by_its_code_and_signs_in(hortus: Hortus, post: Post):
-    client = await by_number(hortus, post)
+async def test_an_address_is_added_by_its_code_and_signs_in(hortus: Hortus, mailbox: Mailbox):
+    client = await by_number(hortus, mailbox)
     asked = await client.post("/user/identifiers/", json={"email": OTHER})
     assert asked.status_code == 202, asked.text
-    code = await post.code(OTHER)
+    code = await mailbox.code(OTHER)
     wrong = await client.post("/api/user/identifiers/verify", json={"email": OTHER, "code": f"{int(code) ^ 1:06}"})
     assert (wrong.status_code, wrong.json()["code"]) == (403, "wrong_code")
     added = await client.post("/api/user/identifiers/verify", json={"email": OTHER, "code": code})
     assert (added.status_code, added.json()["verified"]) == (200, True), added.text
-    assert OTHER in await post.arrived(NUMBER, 2)
+    assert OTHER in await mailbox.arrived(NUMBER, 2)
     me = (await client.get("/api/user/me")).json()
     assert (me["email"], me["mobile_number"]) == (OTHER, NUMBER)
     await client.post("/auth/send-otp", json={"email": OTHER})
-    entered = await client.post("/auth/verify-otp", json={"email": OTHER, "code": await post.code(OTHER, 2)})
+    entered = await client.post("/auth/verify-otp", json={"email": OTHER, "code": await mailbox.code(OTHER, 2)})
     assert entered.json()["user"]["id"] == me["id"]
 
 
-async def test_the_last_way_in_stays_however_many_removals_race(hortus: Hortus, post: Post):
-    client = await by_number(hortus, post)
+async def test_the_last_way_in_stays_however_many_removals_race(hortus: Hortus, mailbox: Mailbox):
+    client = await by_number(hortus, mailbox)
     await client.post("/user/identifiers", json={"email": OTHER})
-    await client.post("/user/identifiers/verify", json={"email": OTHER, "code": await post.code(OTHER)})
+    await client.post("/user/identifiers/verify", json={"email": OTHER, "code": await mailbox.code(OTHER)})
     listed = (await client.get("/user/identifiers")).json()["items"]
     removals = (client.delete(f"/user/identifiers/{each['id']}") for each in listed)
     answers = await asyncio.gather(*removals)
@@ -50,14 +50,14 @@ async def test_the_last_way_in_stays_however_many_removals_race(hortus: Hortus, 
     assert (last.status_code, last.json()["code"]) == (409, "last_credential")
 
 
-async def test_what_somebody_else_proved_is_not_taken_and_what_they_only_said_is(hortus: Hortus, post: Post):
-    await by_number(hortus, post, "+919812345670")
+async def test_what_somebody_else_proved_is_not_taken_and_what_they_only_said_is(hortus: Hortus, mailbox: Mailbox):
+    await by_number(hortus, mailbox, "+919812345670")
     squatter = await hortus.customer(OTHER)
-    await post.arrived(OTHER, 1)
-    client = await by_number(hortus, post)
+    await mailbox.arrived(OTHER, 1)
+    client = await by_number(hortus, mailbox)
     for target, name in (("+919812345670", "mobile_number"), (OTHER, "email")):
         assert (await client.post("/user/identifiers", json={name: target})).status_code == 202
-        body = {name: target, "code": await post.code(target, 2)}
+        body = {name: target, "code": await mailbox.code(target, 2)}
         answer = await client.post("/user/identifiers/verify", json=body)
         if name == "mobile_number":
             assert (answer.status_code, answer.json()["code"]) == (409, "identifier_taken")
@@ -68,32 +68,32 @@ async def test_what_somebody_else_proved_is_not_taken_and_what_they_only_said_is
 
 
 async def test_an_account_that_somebody_proved_keeps_out_who_proves_an_address_it_only_claimed(
-    hortus: Hortus, post: Post
+    hortus: Hortus, mailbox: Mailbox
 ):
     squatter = await hortus.customer(OTHER)
-    await post.arrived(OTHER, 1)
+    await mailbox.arrived(OTHER, 1)
     await squatter.post("/user/identifiers", json={"mobile_number": NUMBER})
-    body = {"mobile_number": NUMBER, "code": await post.code(NUMBER)}
+    body = {"mobile_number": NUMBER, "code": await mailbox.code(NUMBER)}
     assert (await squatter.post("/user/identifiers/verify", json=body)).status_code == 200
     owner = hortus.anonymous()
     await owner.post("/auth/send-otp", json={"email": OTHER})
-    tokens = (await owner.post("/auth/verify-otp", json={"email": OTHER, "code": await post.code(OTHER, 3)})).json()
+    tokens = (await owner.post("/auth/verify-otp", json={"email": OTHER, "code": await mailbox.code(OTHER, 3)})).json()
     assert tokens["user"]["id"] != squatter.tokens["user"]["id"]
     me = (await squatter.get("/api/user/me")).json()
     assert (me["email"], me["mobile_number"]) == (None, NUMBER)
 
 
-async def test_a_code_for_one_user_adds_nothing_to_another(hortus: Hortus, post: Post):
-    one, two = await by_number(hortus, post), await by_number(hortus, post, "+919812345670")
+async def test_a_code_for_one_user_adds_nothing_to_another(hortus: Hortus, mailbox: Mailbox):
+    one, two = await by_number(hortus, mailbox), await by_number(hortus, mailbox, "+919812345670")
     await one.post("/user/identifiers", json={"email": OTHER})
-    body = {"email": OTHER, "code": await post.code(OTHER)}
+    body = {"email": OTHER, "code": await mailbox.code(OTHER)}
     assert (await two.post("/user/identifiers/verify", json=body)).status_code == 403
     assert (await hortus.anonymous().post("/auth/verify-otp", json=body)).status_code == 401
     assert (await one.post("/user/identifiers/verify", json=body)).status_code == 200
 
 
-async def test_ways_in_change_only_soon_after_a_proof(hortus: Hortus, post: Post):
-    client = await by_number(hortus, post)
+async def test_ways_in_change_only_soon_after_a_proof(hortus: Hortus, mailbox: Mailbox):
+    client = await by_number(hortus, mailbox)
     async with hortus.database.transaction() as tx:
         await tx.execute(text("UPDATE sessions SET authenticated_at = '2026-01-01 00:00:00'"))
     late = await client.post("/user/identifiers", json={"email": OTHER})

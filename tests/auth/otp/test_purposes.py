@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 from tests.arch.test_routes import ALL
-from tests.auth.otp.conftest import Post
 from tests.auth.otp.test_resets import ADDRESS, NEW, later, verified
-from tests.serving import PASSWORD, Hortus
+from tests.helpers.mailbox import Mailbox
+from tests.helpers.server import PASSWORD, Hortus
 
 OWN_ROUTE = {
     "sign_in": {"/api/auth/verify-otp"},
@@ -49,12 +49,12 @@ async def send(client, purpose: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("purpose", OWN_ROUTE)
-async def test_a_code_opens_the_route_of_its_purpose_alone(hortus: Hortus, post: Post, purpose: str):
+async def test_a_code_opens_the_route_of_its_purpose_alone(hortus: Hortus, mailbox: Mailbox, purpose: str):
     client = await hortus.customer(ADDRESS)
-    await post.code(ADDRESS)  # the one that came with the registration: to verify the address
+    await mailbox.code(ADDRESS)  # the one that came with the registration: to verify the address
     with later(61):
         target = await send(client, purpose)
-        code = await post.code(target["email"], 1 if purpose == "link" else 2)
+        code = await mailbox.code(target["email"], 1 if purpose == "link" else 2)
         for path in sorted(set().union(*OWN_ROUTE.values()) - OWN_ROUTE[purpose]):
             for claimed in ("sign_in", "verify", "reset_password"):
                 body = {**target, "code": code, "purpose": claimed, "accept_terms": True}
@@ -72,11 +72,11 @@ async def test_a_code_opens_the_route_of_its_purpose_alone(hortus: Hortus, post:
         assert ("access_token" in answer.text) is (purpose == "sign_in")
 
 
-async def test_signing_in_by_code_sets_no_password_anew(hortus: Hortus, post: Post):
-    await verified(hortus, post)
+async def test_signing_in_by_code_sets_no_password_anew(hortus: Hortus, mailbox: Mailbox):
+    await verified(hortus, mailbox)
     client = hortus.anonymous()
     await client.post("/api/auth/send-otp", json={"email": ADDRESS})
-    body = {"email": ADDRESS, "code": await post.code(ADDRESS, 2)}
+    body = {"email": ADDRESS, "code": await mailbox.code(ADDRESS, 2)}
     tokens = (await client.post("/api/auth/verify-otp", json=body)).json()
     client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
     answer = await client.post("/api/user/change-password", json={"new_password": NEW})
@@ -84,14 +84,14 @@ async def test_signing_in_by_code_sets_no_password_anew(hortus: Hortus, post: Po
     assert (await client.post("/api/auth/login", json={"email": ADDRESS, "password": PASSWORD})).status_code == 200
 
 
-async def test_only_the_newest_link_to_reset_a_password_works(hortus: Hortus, post: Post):
-    client = await verified(hortus, post)
+async def test_only_the_newest_link_to_reset_a_password_works(hortus: Hortus, mailbox: Mailbox):
+    client = await verified(hortus, mailbox)
     tokens = []
     for number in range(3):
         with later(61 * (number + 1)):
             answer = await client.post("/api/auth/forgot-password", json={"email": ADDRESS})
             assert answer.status_code == 200, answer.text
-            tokens.append(await post.token(ADDRESS, 2 + number))
+            tokens.append(await mailbox.token(ADDRESS, 2 + number))
     with later(200):
         for token in tokens[:2]:
             old = await client.post("/api/auth/reset-password", json={"token": token, "new_password": NEW})
@@ -100,17 +100,18 @@ async def test_only_the_newest_link_to_reset_a_password_works(hortus: Hortus, po
         assert new.status_code == 200, new.text
 
 
-async def test_a_link_to_one_address_ends_that_to_another_of_the_same_account(hortus: Hortus, post: Post):
-    client = await verified(hortus, post)
+async def test_a_link_to_one_address_ends_that_to_another_of_the_same_account(hortus: Hortus, mailbox: Mailbox):
+    client = await verified(hortus, mailbox)
     second = "second@example.com"
     await client.post("/api/user/identifiers", json={"email": second})
-    added = await client.post("/api/user/identifiers/verify", json={"email": second, "code": await post.code(second)})
+    body = {"email": second, "code": await mailbox.code(second)}
+    added = await client.post("/api/user/identifiers/verify", json=body)
     assert added.status_code == 200, added.text
     await client.post("/api/auth/forgot-password", json={"email": second})
-    older = await post.token(second, 2)
-    before = len(post.to(ADDRESS))
+    older = await mailbox.token(second, 2)
+    before = len(mailbox.to(ADDRESS))
     await client.post("/api/auth/forgot-password", json={"email": ADDRESS})
-    newer = await post.token(ADDRESS, before + 1)
+    newer = await mailbox.token(ADDRESS, before + 1)
     old = await client.post("/api/auth/reset-password", json={"token": older, "new_password": NEW})
     assert (old.status_code, old.json()["code"]) == (401, "bad_link")
     assert (
@@ -118,27 +119,27 @@ async def test_a_link_to_one_address_ends_that_to_another_of_the_same_account(ho
     ).status_code == 200
 
 
-async def test_only_the_newest_link_to_verify_an_address_works(hortus: Hortus, post: Post):
+async def test_only_the_newest_link_to_verify_an_address_works(hortus: Hortus, mailbox: Mailbox):
     client = await hortus.customer(ADDRESS)
-    older = await post.token(ADDRESS)
+    older = await mailbox.token(ADDRESS)
     with later(61):
         await client.post("/api/auth/send-otp", json={"email": ADDRESS, "purpose": "verify"})
-        newer = await post.token(ADDRESS, 2)
+        newer = await mailbox.token(ADDRESS, 2)
         old = await client.post("/api/auth/verify-email", json={"token": older})
         assert (old.status_code, old.json()["code"]) == (401, "bad_link")
         assert (await client.post("/api/auth/verify-email", json={"token": newer})).status_code == 200
 
 
-async def test_of_links_written_at_once_one_works(hortus: Hortus, post: Post):
+async def test_of_links_written_at_once_one_works(hortus: Hortus, mailbox: Mailbox):
     """To several addresses of one account: each message is written by a task of its own."""
-    client = await verified(hortus, post)
+    client = await verified(hortus, mailbox)
     others = [f"other{number}@example.com" for number in range(3)]
     for email in others:
         await client.post("/api/user/identifiers", json={"email": email})
-        body = {"email": email, "code": await post.code(email)}
+        body = {"email": email, "code": await mailbox.code(email)}
         assert (await client.post("/api/user/identifiers/verify", json=body)).status_code == 200
     await asyncio.gather(*(client.post("/api/auth/forgot-password", json={"email": email}) for email in others))
-    tokens = [await post.token(email, 2) for email in others]
+    tokens = [await mailbox.token(email, 2) for email in others]
     answers = [
         await client.post("/api/auth/reset-password", json={"token": token, "new_password": NEW}) for token in tokens
     ]

@@ -6,8 +6,8 @@ import time
 
 import time_machine
 from sqlalchemy import text
-from tests.auth.otp.conftest import Post
-from tests.serving import PASSWORD, Hortus, serve
+from tests.helpers.mailbox import Mailbox
+from tests.helpers.server import PASSWORD, Hortus, serve
 
 NUMBER, ADDRESS = "+919812345678", "asha@example.com"
 NEW = "quite another passphrase 9"
@@ -17,10 +17,10 @@ def later(seconds: float):
     return time_machine.travel(time.time() + seconds, tick=True)
 
 
-async def verified(hortus: Hortus, post: Post, email: str = ADDRESS):
+async def verified(hortus: Hortus, mailbox: Mailbox, email: str = ADDRESS):
     """A customer whose address is verified by the link in the mail."""
     client = await hortus.customer(email)
-    token = await post.token(email)
+    token = await mailbox.token(email)
     answer = await client.post("/api/auth/verify-email", json={"token": token})
     assert answer.json() == {"email": email, "verified": True}
     again = await client.post("/auth/verify-email/", json={"token": token})
@@ -28,11 +28,11 @@ async def verified(hortus: Hortus, post: Post, email: str = ADDRESS):
     return client
 
 
-async def test_an_address_is_verified_by_code_too(hortus: Hortus, post: Post):
+async def test_an_address_is_verified_by_code_too(hortus: Hortus, mailbox: Mailbox):
     client = await hortus.customer(ADDRESS)
     shown = (await client.get("/api/user/identifiers")).json()["items"]
     assert [(each["kind"], each["value"], each["verified"]) for each in shown] == [("email", ADDRESS, False)]
-    code = await post.code(ADDRESS)
+    code = await mailbox.code(ADDRESS)
     nobody = await hortus.anonymous().post("/auth/verify-email", json={"code": code})
     assert nobody.status_code == 401
     wrong = await client.post("/auth/verify-email", json={"code": f"{(int(code) + 1) % 10**6:06}"})
@@ -43,10 +43,10 @@ async def test_an_address_is_verified_by_code_too(hortus: Hortus, post: Post):
     assert login.status_code == 200
 
 
-async def test_a_link_resets_once_and_every_session_ends(hortus: Hortus, post: Post):
-    client = await verified(hortus, post)
+async def test_a_link_resets_once_and_every_session_ends(hortus: Hortus, mailbox: Mailbox):
+    client = await verified(hortus, mailbox)
     assert (await client.post("/auth/request-password-reset", json={"email": ADDRESS})).status_code == 200
-    token, code = await post.token(ADDRESS, 2), await post.code(ADDRESS, 2)
+    token, code = await mailbox.token(ADDRESS, 2), await mailbox.code(ADDRESS, 2)
     weak = await client.post("/auth/reset-password", json={"token": token, "new_password": "password1"})
     assert weak.json()["code"] == "weak_password"
     done = await client.post("/auth/reset-password", json={"token": token, "new_password": NEW})
@@ -57,16 +57,16 @@ async def test_a_link_resets_once_and_every_session_ends(hortus: Hortus, post: P
         assert again.status_code == 401
     assert (await client.post("/auth/login", json={"email": ADDRESS, "password": PASSWORD})).status_code == 401
     assert (await client.post("/auth/login", json={"email": ADDRESS, "password": NEW})).status_code == 200
-    assert "password" in await post.arrived(ADDRESS, 3)
+    assert "password" in await mailbox.arrived(ADDRESS, 3)
 
 
-async def test_a_code_to_a_number_resets_and_a_code_of_nobody_does_not(hortus: Hortus, post: Post):
+async def test_a_code_to_a_number_resets_and_a_code_of_nobody_does_not(hortus: Hortus, mailbox: Mailbox):
     client = hortus.anonymous()
     body = {"mobile_number": NUMBER, "password": PASSWORD, "accept_terms": True}
     await client.post("/auth/signup", json=body)
-    await client.post("/auth/verify-otp", json={"mobile_number": NUMBER, "code": await post.code(NUMBER)})
+    await client.post("/auth/verify-otp", json={"mobile_number": NUMBER, "code": await mailbox.code(NUMBER)})
     assert (await client.post("/auth/forgot-password/", json={"mobile_number": NUMBER})).status_code == 200
-    code = await post.code(NUMBER, 2)
+    code = await mailbox.code(NUMBER, 2)
     reset = {"mobile_number": NUMBER, "code": code, "new_password": NEW}
     assert (await client.post("/auth/reset-password/", json=reset)).status_code == 200
     assert (await client.post("/auth/login", json={"mobile_number": NUMBER, "password": NEW})).status_code == 200
@@ -74,8 +74,8 @@ async def test_a_code_to_a_number_resets_and_a_code_of_nobody_does_not(hortus: H
     assert (await client.post("/auth/reset-password", json=stranger)).status_code == 401
 
 
-async def test_known_and_unknown_get_the_same_answer_and_only_the_known_get_mail(hortus: Hortus, post: Post):
-    await verified(hortus, post)
+async def test_known_and_unknown_get_the_same_answer_and_only_the_known_get_mail(hortus: Hortus, mailbox: Mailbox):
+    await verified(hortus, mailbox)
     client, answers = hortus.anonymous(), []
     with later(61):
         for email in (ADDRESS, "nobody@example.com"):
@@ -90,7 +90,7 @@ async def test_known_and_unknown_get_the_same_answer_and_only_the_known_get_mail
                 answers.append((path, answer.status_code, shown))
     assert [status for _, status, _ in answers[:4]] == [200, 200, 401, 401]
     assert answers[:4] == answers[4:]
-    await post.arrived(ADDRESS, 2)
+    await mailbox.arrived(ADDRESS, 2)
     waiting = text("SELECT count(*) FROM tasks WHERE status IN ('queued', 'running') AND queue = 'mail'")
     async with asyncio.timeout(10):
         while True:
@@ -98,12 +98,12 @@ async def test_known_and_unknown_get_the_same_answer_and_only_the_known_get_mail
                 if (await tx.execute(waiting)).scalar_one() == 0:
                     break
             await asyncio.sleep(0.02)
-    assert post.to("nobody@example.com") == []
-    assert len(post.to(ADDRESS)) == 2  # verified already: no mail to verify it
+    assert mailbox.to("nobody@example.com") == []
+    assert len(mailbox.to(ADDRESS)) == 2  # verified already: no mail to verify it
 
 
-async def test_changing_a_password_ends_the_other_sessions(hortus: Hortus, post: Post):
-    one = await verified(hortus, post)
+async def test_changing_a_password_ends_the_other_sessions(hortus: Hortus, mailbox: Mailbox):
+    one = await verified(hortus, mailbox)
     two = hortus.anonymous()
     tokens = (await two.post("/auth/login", json={"email": ADDRESS, "password": PASSWORD})).json()
     two.headers["Authorization"] = f"Bearer {tokens['access_token']}"
@@ -118,10 +118,10 @@ async def test_changing_a_password_ends_the_other_sessions(hortus: Hortus, post:
     assert (await two.post("/auth/refresh", json={"refresh_token": tokens["refresh_token"]})).status_code == 401
 
 
-async def test_who_came_by_code_sets_a_password_soon_after_only(hortus: Hortus, post: Post):
+async def test_who_came_by_code_sets_a_password_soon_after_only(hortus: Hortus, mailbox: Mailbox):
     client = hortus.anonymous()
     await client.post("/auth/send-otp", json={"mobile_number": NUMBER})
-    body = {"mobile_number": NUMBER, "code": await post.code(NUMBER)}
+    body = {"mobile_number": NUMBER, "code": await mailbox.code(NUMBER)}
     tokens = (await client.post("/auth/verify-otp", json=body)).json()
     client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
     with later(660):
@@ -145,7 +145,7 @@ async def test_resets_are_limited_to_three_an_hour(database_url, tmp_path):
         assert {answer.status_code for answer in others} == {200}  # colleagues behind the same address
 
 
-async def test_known_and_unknown_cost_the_same(hortus: Hortus, post: Post):
+async def test_known_and_unknown_cost_the_same(hortus: Hortus, mailbox: Mailbox):
     """Interleaved, so that the machine's moods fall on both. The bound is wide: this machine may be busy."""
     for number in range(30):
         async with hortus.database.transaction() as tx:

@@ -7,8 +7,8 @@ import time
 import pytest
 import time_machine
 from sqlalchemy import text
-from tests.auth.otp.conftest import Post
-from tests.serving import PASSWORD, Hortus
+from tests.helpers.mailbox import Mailbox
+from tests.helpers.server import PASSWORD, Hortus
 
 from hortus import accounts, ledger
 
@@ -24,13 +24,13 @@ def later(seconds: float):
     return time_machine.travel(time.time() + seconds, tick=True)
 
 
-async def test_a_new_number_signs_up_at_verify_and_signs_in_again(hortus: Hortus, post: Post):
+async def test_a_new_number_signs_up_at_verify_and_signs_in_again(hortus: Hortus, mailbox: Mailbox):
     client = hortus.anonymous()
     sent = await client.post("/auth/send-otp/", json={"mobile_number": "98123 45678", "purpose": "login"})
     assert sent.status_code == 200, sent.text
     assert sent.json()["expires_in"] == 600
     assert await rows(hortus, "SELECT id FROM users") == []
-    code = await post.code(NUMBER)
+    code = await mailbox.code(NUMBER)
     assert re.fullmatch(r"\d{6}", code)
     entered = await client.post("/api/auth/verify-otp", json={"mobile_number": NUMBER, "code": code})
     assert entered.status_code == 200, entered.text
@@ -43,12 +43,12 @@ async def test_a_new_number_signs_up_at_verify_and_signs_in_again(hortus: Hortus
     assert (again.status_code, again.json()["code"]) == (401, "bad_code")
     with later(61):
         assert (await client.post("/auth/send-otp", json={"mobile_number": NUMBER})).status_code == 200
-        body = {"mobile_number": NUMBER, "otp": await post.code(NUMBER, 2)}
+        body = {"mobile_number": NUMBER, "otp": await mailbox.code(NUMBER, 2)}
         second = (await client.post("/auth/verify-otp", json=body)).json()
     assert second["user"]["id"] == tokens["user"]["id"]
 
 
-async def test_signup_keeps_what_was_said_for_the_code_it_sent(hortus: Hortus, post: Post):
+async def test_signup_keeps_what_was_said_for_the_code_it_sent(hortus: Hortus, mailbox: Mailbox):
     client = hortus.anonymous()
     body = {"mobile_number": NUMBER, "name": "Asha", "password": PASSWORD, "accept_terms": True}
     answers = [await client.post("/auth/signup", json=body, headers={"Idempotency-Key": "once"}) for _ in range(2)]
@@ -56,7 +56,7 @@ async def test_signup_keeps_what_was_said_for_the_code_it_sent(hortus: Hortus, p
     assert answers[0].json() == answers[1].json()
     kept = repr(await rows(hortus, "SELECT pending, digest FROM one_time_codes"))
     assert PASSWORD not in kept
-    code = await post.code(NUMBER)
+    code = await mailbox.code(NUMBER)
     assert code not in kept
     tokens = (await client.post("/auth/verify-otp", json={"mobile_number": NUMBER, "code": code})).json()
     assert tokens["user"]["name"] == "Asha"
@@ -65,14 +65,14 @@ async def test_signup_keeps_what_was_said_for_the_code_it_sent(hortus: Hortus, p
     assert await rows(hortus, "SELECT pending FROM one_time_codes") == [(None,)]
 
 
-async def test_nobody_sets_the_password_of_a_number_that_others_prove(hortus: Hortus, post: Post):
+async def test_nobody_sets_the_password_of_a_number_that_others_prove(hortus: Hortus, mailbox: Mailbox):
     attacker, owner = hortus.anonymous(), hortus.anonymous()
     body = {"mobile_number": NUMBER, "name": "Mallory", "password": PASSWORD, "accept_terms": True}
     assert (await attacker.post("/auth/signup", json=body)).status_code == 201
-    await post.arrived(NUMBER, 1)
+    await mailbox.arrived(NUMBER, 1)
     with later(61):
         assert (await owner.post("/auth/send-otp", json={"mobile_number": NUMBER})).status_code == 200
-        code = await post.code(NUMBER, 2)
+        code = await mailbox.code(NUMBER, 2)
         tokens = (await owner.post("/auth/verify-otp", json={"mobile_number": NUMBER, "code": code})).json()
         assert tokens["user"]["name"] is None
         login = await attacker.post("/auth/login", json={"mobile_number": NUMBER, "password": PASSWORD})
@@ -81,17 +81,17 @@ async def test_nobody_sets_the_password_of_a_number_that_others_prove(hortus: Ho
 
 @pytest.mark.parametrize("way", ["sign_in", "reset_password"])
 async def test_whoever_registered_somebody_elses_address_is_out_when_its_owner_comes(
-    hortus: Hortus, post: Post, way: str
+    hortus: Hortus, mailbox: Mailbox, way: str
 ):
     attacker, owner = await hortus.customer("owner@example.com"), hortus.anonymous()
-    await post.arrived("owner@example.com", 1)
+    await mailbox.arrived("owner@example.com", 1)
     if way == "sign_in":
         await owner.post("/auth/send-otp", json={"email": "owner@example.com", "purpose": "login"})
-        body = {"email": "owner@example.com", "code": await post.code("owner@example.com", 2)}
+        body = {"email": "owner@example.com", "code": await mailbox.code("owner@example.com", 2)}
         assert (await owner.post("/auth/verify-otp", json=body)).status_code == 200
     else:
         await owner.post("/auth/forgot-password", json={"email": "owner@example.com"})
-        code = await post.code("owner@example.com", 2)
+        code = await mailbox.code("owner@example.com", 2)
         body = {"email": "owner@example.com", "code": code, "new_password": "another passphrase of mine 3"}
         assert (await owner.post("/auth/reset-password", json=body)).status_code == 200
     assert (await attacker.get("/api/user/me")).status_code == 401
@@ -99,31 +99,31 @@ async def test_whoever_registered_somebody_elses_address_is_out_when_its_owner_c
     assert login.status_code == 401
 
 
-async def test_who_is_signed_in_keeps_everything_when_they_prove_their_address(hortus: Hortus, post: Post):
+async def test_who_is_signed_in_keeps_everything_when_they_prove_their_address(hortus: Hortus, mailbox: Mailbox):
     client = await hortus.customer("mine@example.com")
-    await post.arrived("mine@example.com", 1)
+    await mailbox.arrived("mine@example.com", 1)
     await client.post("/auth/send-otp", json={"email": "mine@example.com", "purpose": "login"})
-    body = {"email": "mine@example.com", "code": await post.code("mine@example.com", 2)}
+    body = {"email": "mine@example.com", "code": await mailbox.code("mine@example.com", 2)}
     assert (await client.post("/auth/verify-otp", json=body)).status_code == 200
     assert (await client.get("/api/user/me")).status_code == 200
     login = await client.post("/auth/login", json={"email": "mine@example.com", "password": PASSWORD})
     assert login.status_code == 200
 
 
-async def test_twenty_right_codes_at_once_make_one_session(hortus: Hortus, post: Post):
+async def test_twenty_right_codes_at_once_make_one_session(hortus: Hortus, mailbox: Mailbox):
     client = hortus.anonymous()
     await client.post("/auth/send-otp", json={"mobile_number": NUMBER})
-    body = {"mobile_number": NUMBER, "code": await post.code(NUMBER)}
+    body = {"mobile_number": NUMBER, "code": await mailbox.code(NUMBER)}
     answers = await asyncio.gather(*(client.post("/auth/verify-otp", json=body) for _ in range(20)))
     assert sorted(answer.status_code for answer in answers) == [200] + [401] * 19
     assert len(await rows(hortus, "SELECT id FROM sessions")) == 1
     assert len(await rows(hortus, "SELECT id FROM users")) == 1
 
 
-async def test_five_tries_counted_even_at_once_then_not_even_the_right_one(hortus: Hortus, post: Post):
+async def test_five_tries_counted_even_at_once_then_not_even_the_right_one(hortus: Hortus, mailbox: Mailbox):
     client = hortus.anonymous()
     await client.post("/auth/send-otp", json={"mobile_number": NUMBER})
-    code = await post.code(NUMBER)
+    code = await mailbox.code(NUMBER)
     wrong = f"{(int(code) + 1) % 10**6:06}"
     tries = [client.post("/auth/verify-otp", json={"mobile_number": NUMBER, "code": wrong}) for _ in range(20)]
     assert {answer.status_code for answer in await asyncio.gather(*tries)} == {401}
@@ -133,27 +133,27 @@ async def test_five_tries_counted_even_at_once_then_not_even_the_right_one(hortu
     assert (right.status_code, right.json()["code"]) == (401, "bad_code")
 
 
-async def test_four_wrong_ones_leave_the_right_one_good(hortus: Hortus, post: Post):
+async def test_four_wrong_ones_leave_the_right_one_good(hortus: Hortus, mailbox: Mailbox):
     client = hortus.anonymous()
     await client.post("/auth/send-otp", json={"mobile_number": NUMBER})
-    code = await post.code(NUMBER)
+    code = await mailbox.code(NUMBER)
     for step in range(1, 5):
         wrong = f"{(int(code) + step) % 10**6:06}"
         await client.post("/auth/verify-otp", json={"mobile_number": NUMBER, "code": wrong})
     assert (await client.post("/auth/verify-otp", json={"mobile_number": NUMBER, "code": code})).status_code == 200
 
 
-async def test_a_code_is_good_for_ten_minutes_and_the_newest_alone(hortus: Hortus, post: Post):
+async def test_a_code_is_good_for_ten_minutes_and_the_newest_alone(hortus: Hortus, mailbox: Mailbox):
     client = hortus.anonymous()
     await client.post("/auth/send-otp", json={"mobile_number": NUMBER})
-    first = await post.code(NUMBER)
+    first = await mailbox.code(NUMBER)
     soon = await client.post("/auth/send-otp", json={"mobile_number": NUMBER})
     assert (soon.status_code, soon.json()["code"]) == (429, "rate_limited")
     assert 0 < soon.json()["retry_after"] <= 60
     assert int(soon.headers["retry-after"]) == soon.json()["retry_after"]
     with later(61):
         await client.post("/auth/send-otp", json={"mobile_number": NUMBER})
-        second = await post.code(NUMBER, 2)
+        second = await mailbox.code(NUMBER, 2)
         old = await client.post("/auth/verify-otp", json={"mobile_number": NUMBER, "code": first})
         assert old.status_code == (401 if first != second else 200)
     with later(61 + 601):
@@ -161,10 +161,10 @@ async def test_a_code_is_good_for_ten_minutes_and_the_newest_alone(hortus: Hortu
         assert late.status_code == 401
 
 
-async def test_a_code_serves_its_own_purpose_only(hortus: Hortus, post: Post):
+async def test_a_code_serves_its_own_purpose_only(hortus: Hortus, mailbox: Mailbox):
     client = hortus.anonymous()
     await hortus.customer("p@example.com")
-    body = {"email": "p@example.com", "code": await post.code("p@example.com")}
+    body = {"email": "p@example.com", "code": await mailbox.code("p@example.com")}
     assert (await client.post("/auth/verify-otp", json=body)).status_code == 401
     for purpose in ("verify", "reset_password"):
         answer = await client.post("/auth/verify-otp", json={**body, "purpose": purpose})
@@ -172,7 +172,7 @@ async def test_a_code_serves_its_own_purpose_only(hortus: Hortus, post: Post):
     assert (await client.post("/auth/verify-email", json=body)).status_code == 200
 
 
-async def test_caps_per_target_hold_across_purposes(hortus: Hortus, post: Post):
+async def test_caps_per_target_hold_across_purposes(hortus: Hortus, mailbox: Mailbox):
     client = hortus.anonymous()
     statuses = []
     for step in range(4):
@@ -183,7 +183,7 @@ async def test_caps_per_target_hold_across_purposes(hortus: Hortus, post: Post):
     assert statuses == [200] * 5 + [429] * 3
 
 
-async def test_what_is_no_target_or_no_code_is_refused(hortus: Hortus, post: Post):
+async def test_what_is_no_target_or_no_code_is_refused(hortus: Hortus, mailbox: Mailbox):
     client = hortus.anonymous()
     for body in (
         {},
@@ -203,12 +203,12 @@ async def test_what_is_no_target_or_no_code_is_refused(hortus: Hortus, post: Pos
     assert await rows(hortus, "SELECT target FROM one_time_codes") == []
 
 
-async def test_a_suspended_user_is_told_so_after_the_right_code_only(hortus: Hortus, post: Post):
+async def test_a_suspended_user_is_told_so_after_the_right_code_only(hortus: Hortus, mailbox: Mailbox):
     client = await hortus.customer("late@example.com")
     email = client.tokens["user"]["email"]
-    await post.arrived(email, 1)
+    await mailbox.arrived(email, 1)
     await client.post("/auth/send-otp", json={"email": email})
-    code = await post.code(email, 2)
+    code = await mailbox.code(email, 2)
     async with hortus.database.transaction() as tx:
         await tx.execute(text("UPDATE users SET status = 'suspended'"))
     wrong = await client.post("/auth/verify-otp", json={"email": email, "code": f"{(int(code) + 1) % 10**6:06}"})
@@ -217,11 +217,11 @@ async def test_a_suspended_user_is_told_so_after_the_right_code_only(hortus: Hor
     assert (right.status_code, right.json()["code"]) == (403, "account_suspended")
 
 
-async def test_the_second_factor_is_asked_for_after_a_code(hortus: Hortus, post: Post):
+async def test_the_second_factor_is_asked_for_after_a_code(hortus: Hortus, mailbox: Mailbox):
     import pyotp
 
     client = await hortus.customer("two@example.com")
-    await post.arrived("two@example.com", 1)
+    await mailbox.arrived("two@example.com", 1)
     setup = (await client.post("/api/auth/totp/setup")).json()
     secret = setup.get("secret") or re.search(r"secret=([A-Z2-7]+)", str(setup))[1]
     confirmed = await client.post("/api/auth/totp/confirm", json={"code": pyotp.TOTP(secret).now()})
@@ -230,17 +230,17 @@ async def test_the_second_factor_is_asked_for_after_a_code(hortus: Hortus, post:
         await tx.execute(text("UPDATE identifiers SET verified_at = created_at"))
     stranger = hortus.anonymous()
     await stranger.post("/auth/send-otp", json={"email": "two@example.com"})
-    code = await post.code("two@example.com", 2)
+    code = await mailbox.code("two@example.com", 2)
     answer = (await stranger.post("/auth/verify-otp", json={"email": "two@example.com", "code": code})).json()
     assert answer["second_factor_required"] is True
     assert "access_token" not in answer
     assert accounts
 
 
-async def test_a_code_signs_in_as_it_was_pasted(hortus: Hortus, post: Post):
+async def test_a_code_signs_in_as_it_was_pasted(hortus: Hortus, mailbox: Mailbox):
     client, number = hortus.anonymous(), "+919812345670"
     await client.post("/auth/send-otp", json={"mobile_number": f"\u202a{number}\u202c"})
-    arabic = "".join(chr(0x0660 + int(digit)) for digit in await post.code(number))
+    arabic = "".join(chr(0x0660 + int(digit)) for digit in await mailbox.code(number))
     pasted = f"\u00a0{arabic[:3]}\u200b {arabic[3:]}.\ufeff"
     answer = await client.post("/auth/verify-otp", json={"mobile_number": number, "code": pasted, "accept_terms": True})
     assert answer.status_code == 200, answer.text

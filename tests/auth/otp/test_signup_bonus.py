@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 from sqlalchemy import text
-from tests.auth.otp.conftest import Post, on_remote_events
-from tests.serving import PASSWORD, Hortus, serve
+from tests.helpers.mailbox import Mailbox
+from tests.helpers.server import PASSWORD, Hortus, serve
 
 from hortus import accounts, auth, ledger
 from hortus.accounts.users import SignUpDetails, create_user
@@ -18,7 +18,7 @@ async def credits_of(client) -> int:
     return int((await client.get("/api/user/me")).json()["usage"]["credits"]["available"])
 
 
-async def test_spellings_of_one_mailbox_get_one_bonus(hortus: Hortus, post: Post):
+async def test_spellings_of_one_mailbox_get_one_bonus(hortus: Hortus, mailbox: Mailbox):
     first = await hortus.customer("asha.rao@gmail.com")
     assert await credits_of(first) == ledger.SIGNUP_BONUS
     for spelling in ("ashar.ao@gmail.com", "asharao+2@gmail.com", "A.S.H.A.R.A.O+x@googlemail.com"):
@@ -29,7 +29,7 @@ async def test_spellings_of_one_mailbox_get_one_bonus(hortus: Hortus, post: Post
         assert await credits_of(await hortus.customer(other)) == ledger.SIGNUP_BONUS
 
 
-async def test_deleting_and_signing_up_again_gives_no_second_bonus(hortus: Hortus, post: Post):
+async def test_deleting_and_signing_up_again_gives_no_second_bonus(hortus: Hortus, mailbox: Mailbox):
     first = await hortus.customer("gone@example.com")
     async with hortus.database.transaction() as tx:
         await tx.execute(text("DELETE FROM identifiers WHERE user_id = :id"), {"id": first.tokens["user"]["id"]})
@@ -38,10 +38,10 @@ async def test_deleting_and_signing_up_again_gives_no_second_bonus(hortus: Hortu
     assert await credits_of(await hortus.customer("gone@example.com")) == 0
 
 
-async def test_a_second_identifier_brings_no_second_credit(hortus: Hortus, post: Post):
+async def test_a_second_identifier_brings_no_second_credit(hortus: Hortus, mailbox: Mailbox):
     client = await hortus.customer("one@example.com")
     await client.post("/user/identifiers", json={"mobile_number": "+919812345678"})
-    body = {"mobile_number": "+919812345678", "code": await post.code("+919812345678")}
+    body = {"mobile_number": "+919812345678", "code": await mailbox.code("+919812345678")}
     assert (await client.post("/user/identifiers/verify", json=body)).status_code == 200
     assert await credits_of(client) == ledger.SIGNUP_BONUS
 
@@ -52,11 +52,11 @@ async def test_where_mail_reaches_people_the_credit_waits_for_the_proof(
     monkeypatch.setenv("SMTP_HOST", "127.0.0.1")
     monkeypatch.setenv("FROM_EMAIL", "garden@example.com")
     async with serve(database_url, tmp_path) as hortus:
-        post = Post(real=True)
-        on_remote_events(hortus, post)
+        mailbox = Mailbox(real=True)
+        mailbox.attach(hortus)
         client = await hortus.customer("new@example.com")
         assert await credits_of(client) == 0
-        code = await post.code("new@example.com")
+        code = await mailbox.code("new@example.com")
         assert (await client.post("/auth/verify-email", json={"code": code})).status_code == 200
         assert await credits_of(client) == ledger.SIGNUP_BONUS
 

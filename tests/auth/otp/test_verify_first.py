@@ -1,14 +1,13 @@
 """`SIGN_UP=verify_first`: no answer tells whether an address has an account, and none is made before its proof."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import httpx2
 import pytest
 from sqlalchemy import text, update
-from tests.auth.otp.conftest import Post, on_remote_events
-from tests.serving import PASSWORD, Hortus, serve
+from tests.helpers.mailbox import Mailbox
+from tests.helpers.server import PASSWORD, Hortus
 
 from hortus.auth.tables import OneTimeCode
 from hortus.core import clock
@@ -18,30 +17,19 @@ NUMBERS = {True: "+919812345678", False: "+919812345679"}
 
 
 @pytest.fixture
-async def hortus(database_url: str, tmp_path) -> AsyncIterator[Hortus]:
-    """It counts every caller by the address that its proxy names."""
-    async with serve(
-        database_url, tmp_path, sign_up="verify_first", principal_cache_seconds=0.0, trusted_proxies="127.0.0.1"
-    ) as running:
-        yield running
-
-
-@pytest.fixture
-def post(hortus: Hortus) -> Post:
-    post = Post()
-    on_remote_events(hortus, post)
-    return post
+def server_options() -> dict[str, Any]:
+    return {"sign_up": "verify_first", "principal_cache_seconds": 0.0, "trusted_proxies": "127.0.0.1"}
 
 
 def sign_up(email: str, **more: Any) -> dict[str, Any]:
     return {"email": email, "password": PASSWORD, "accept_terms": True, **more}
 
 
-async def known(hortus: Hortus, post: Post, email: str = KNOWN) -> httpx2.AsyncClient:
+async def known(hortus: Hortus, mailbox: Mailbox, email: str = KNOWN) -> httpx2.AsyncClient:
     """A customer who signed up and proved the address."""
     client = hortus.anonymous()
     assert (await client.post("/api/auth/register", json=sign_up(email))).status_code == 202
-    body = {"email": email, "code": await post.code(email)}
+    body = {"email": email, "code": await mailbox.code(email)}
     answer = await client.post("/api/auth/verify-email", json=body)
     assert answer.status_code == 200, answer.text
     client.tokens = answer.json()
@@ -54,7 +42,7 @@ async def users(hortus: Hortus) -> int:
         return int((await tx.execute(text("SELECT count(*) FROM users"))).scalar_one())
 
 
-async def test_a_sign_up_is_completed_with_the_code(hortus: Hortus, post: Post):
+async def test_a_sign_up_is_completed_with_the_code(hortus: Hortus, mailbox: Mailbox):
     client = hortus.anonymous()
     key = {"Idempotency-Key": "up"}
     body = sign_up("new@example.com", name="Asha", marketing_consent=True)
@@ -63,7 +51,8 @@ async def test_a_sign_up_is_completed_with_the_code(hortus: Hortus, post: Post):
     assert (again.status_code, again.json(), again.headers["idempotency-replayed"]) == (202, first.json(), "true")
     assert await users(hortus) == 0
     assert PASSWORD not in repr(await _rows(hortus, "SELECT pending FROM one_time_codes"))
-    proof, key = {"email": "new@example.com", "code": await post.code("new@example.com")}, {"Idempotency-Key": "proof"}
+    proof = {"email": "new@example.com", "code": await mailbox.code("new@example.com")}
+    key = {"Idempotency-Key": "proof"}
     wrong = {**proof, "code": "000000" if proof["code"] != "000000" else "111111"}
     assert (await client.post("/api/auth/verify-email", json=wrong)).json()["code"] == "bad_code"
     tokens = (await client.post("/api/auth/verify-email", json=proof, headers=key)).json()
@@ -79,14 +68,14 @@ async def test_a_sign_up_is_completed_with_the_code(hortus: Hortus, post: Post):
     assert (await hortus.anonymous().post("/api/auth/login", json=login)).status_code == 200
 
 
-async def test_a_known_address_gets_a_mail_that_says_so_and_no_code(hortus: Hortus, post: Post):
-    await known(hortus, post)
-    mail = await post.arrived(KNOWN, 1)
+async def test_a_known_address_gets_a_mail_that_says_so_and_no_code(hortus: Hortus, mailbox: Mailbox):
+    await known(hortus, mailbox)
+    mail = await mailbox.arrived(KNOWN, 1)
     assert "sign-up" in mail
     stranger = hortus.anonymous()
     await _forget_pauses(hortus)
     await stranger.post("/api/auth/register", json=sign_up(KNOWN, password=NEW))
-    said = await post.arrived(KNOWN, 2)
+    said = await mailbox.arrived(KNOWN, 2)
     assert "already" in said
     assert not any(word.isdigit() and len(word) >= 6 for word in said.split())
     for password, status in ((PASSWORD, 200), (NEW, 401)):
@@ -98,19 +87,19 @@ async def test_a_known_address_gets_a_mail_that_says_so_and_no_code(hortus: Hort
 @pytest.mark.parametrize("again", ["at once", "with a second code"])
 @pytest.mark.parametrize("passwords", [(PASSWORD, PASSWORD), (PASSWORD, NEW), (PASSWORD, NEW, PASSWORD)])
 async def test_a_password_counts_only_where_all_sign_ups_of_an_address_gave_the_same(
-    hortus: Hortus, post: Post, passwords: tuple[str, ...], again: str
+    hortus: Hortus, mailbox: Mailbox, passwords: tuple[str, ...], again: str
 ):
     """One of them may be an attacker's, in the same network as the owner who reads the code."""
     client, answers = hortus.anonymous(), []
     for password in passwords:
         answers.append(await client.post("/api/auth/register", json=sign_up(UNKNOWN, password=password)))
         if again == "with a second code":
-            code = await post.code(UNKNOWN, len(answers))
+            code = await mailbox.code(UNKNOWN, len(answers))
             async with hortus.database.transaction() as tx:  # the pause is over
                 await tx.execute(update(OneTimeCode).values(sent_at=clock.now() - timedelta(minutes=2)))
     assert {each.status_code for each in answers} == {202}
     assert len({each.text for each in answers}) == 1
-    body = {"email": UNKNOWN, "code": code if again == "with a second code" else await post.code(UNKNOWN)}
+    body = {"email": UNKNOWN, "code": code if again == "with a second code" else await mailbox.code(UNKNOWN)}
     tokens = (await client.post("/api/auth/verify-email", json=body)).json()
     same = len(set(passwords)) == 1
     assert tokens["password_required"] is not same
@@ -119,12 +108,12 @@ async def test_a_password_counts_only_where_all_sign_ups_of_an_address_gave_the_
         assert login.status_code == (200 if same else 401)
 
 
-async def test_the_password_of_a_sign_up_from_elsewhere_is_not_taken(hortus: Hortus, post: Post):
+async def test_the_password_of_a_sign_up_from_elsewhere_is_not_taken(hortus: Hortus, mailbox: Mailbox):
     """An attacker signs up with the address of somebody who then types the code that came."""
     attacker, owner = hortus.anonymous(), hortus.anonymous()
     attacker.headers["X-Forwarded-For"], owner.headers["X-Forwarded-For"] = "192.0.2.1", "198.51.100.1"
     await attacker.post("/api/auth/register", json=sign_up(UNKNOWN, name="Mallory"))
-    body = {"email": UNKNOWN, "code": await post.code(UNKNOWN)}
+    body = {"email": UNKNOWN, "code": await mailbox.code(UNKNOWN)}
     tokens = (await owner.post("/api/auth/verify-email", json=body)).json()
     assert (tokens["password_required"], tokens["user"]["name"]) == (True, None)
     login = await attacker.post("/api/auth/login", json={"email": UNKNOWN, "password": PASSWORD})
@@ -162,12 +151,12 @@ BODIES = {
 NOT_WALKED = {"setup": "the setup token comes first"}
 
 
-async def test_no_public_route_tells_known_addresses_from_unknown_ones(hortus: Hortus, post: Post):
+async def test_no_public_route_tells_known_addresses_from_unknown_ones(hortus: Hortus, mailbox: Mailbox):
     schema = (await hortus.anonymous().get("/openapi.json")).json()
-    await known(hortus, post)
+    await known(hortus, mailbox)
     number = hortus.anonymous()
     await number.post("/api/auth/send-otp", json={"mobile_number": NUMBERS[True]})
-    body = {"mobile_number": NUMBERS[True], "code": await post.code(NUMBERS[True]), "accept_terms": True}
+    body = {"mobile_number": NUMBERS[True], "code": await mailbox.code(NUMBERS[True]), "accept_terms": True}
     assert (await number.post("/api/auth/verify-otp", json=body)).status_code == 200
     await _forget_pauses(hortus)
     walked = 0

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, async_playwright
 from tests.auth.passkeys.authenticator import ORIGIN, asked, send
-from tests.peers import peer_missing
-from tests.serving import Hortus
+from tests.helpers.programs import skip_without
+from tests.helpers.server import Hortus
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
@@ -34,7 +34,7 @@ GET = """async options => (await navigator.credentials.get(
 async def page() -> AsyncIterator[Page]:
     """An empty page of the site, on a device with one authenticator."""
     if CHROMIUM is None:
-        peer_missing("Chromium", "passkeys in a browser")
+        skip_without("Chromium", "passkeys in a browser")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import text
 from tests.auth.mfa.authenticator_app import first_step, set_up
 from tests.auth.passkeys.authenticator import PRESENT, VERIFIED, Authenticator, asked, make_passkey, send, unb64
-from tests.serving import Hortus
+from tests.helpers.server import Hortus
 
 from hortus import auth
 

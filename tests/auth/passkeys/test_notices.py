@@ -6,7 +6,7 @@ import time_machine
 from sqlalchemy import text
 from tests.auth.mfa.authenticator_app import set_up
 from tests.auth.passkeys.authenticator import Authenticator, asked, send
-from tests.serving import Hortus
+from tests.helpers.server import Hortus
 
 
 async def mails(hortus: Hortus) -> int:

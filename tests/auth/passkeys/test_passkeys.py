@@ -12,7 +12,7 @@ from sqlalchemy import text
 from tests.auth.mfa.admin_route import admin_route
 from tests.auth.mfa.authenticator_app import first_step, set_up
 from tests.auth.passkeys.authenticator import Authenticator, asked, b64, make_passkey, send
-from tests.serving import Hortus, serve
+from tests.helpers.server import Hortus, serve
 
 from hortus.auth.passkeys.relying_party import RelyingParty, relying_party_of
 from hortus.core.settings import Settings

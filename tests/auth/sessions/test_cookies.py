@@ -1,12 +1,12 @@
 """Browsers: tokens in cookies that no script reads, and nothing that another website could make them do."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
-from tests.serving import PASSWORD, Hortus, serve
+from tests.helpers.server import PASSWORD, Hortus, serve
 
 STUDIO = "https://studio.example.com"
 BY_COOKIE = {"Hortus-Session": "cookie"}
@@ -14,9 +14,8 @@ PROFILE = "/api/user/profile"
 
 
 @pytest.fixture
-async def hortus(database_url: str, tmp_path: Path) -> AsyncIterator[Hortus]:
-    async with serve(database_url, tmp_path, frontend_base_url=f"{STUDIO}/app") as running:
-        yield running
+def server_options() -> dict[str, Any]:
+    return {"frontend_base_url": f"{STUDIO}/app"}
 
 
 async def browser(hortus: Hortus) -> httpx2.AsyncClient:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import time_machine
 from sqlalchemy import text
-from tests.serving import Hortus, serve
+from tests.helpers.server import Hortus, serve
 
 
 async def refresh(client, token: str):

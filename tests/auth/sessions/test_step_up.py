@@ -4,7 +4,7 @@ import time
 
 import pytest
 import time_machine
-from tests.serving import PASSWORD, Hortus
+from tests.helpers.server import PASSWORD, Hortus
 
 from hortus import accounts, auth
 from hortus.auth.errors import ReauthenticationRequired

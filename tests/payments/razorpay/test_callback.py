@@ -7,17 +7,17 @@ import json
 import pytest
 from tests.billing.conftest import available, buy, rows, usage
 from tests.emulators.razorpay import RazorpayEmulator
+from tests.helpers.server import Hortus
 from tests.payments.razorpay.conftest import BONUS, PRO, SMALL, Post, of_checkout
-from tests.serving import Hortus
 
 VERIFY = "/api/payment/razorpay/verify"
 TOPUP = "/api/payment/topup"
 
 
 async def test_posted_twenty_times_beside_the_webhook_it_grants_once(
-    shop: Hortus, vendor: RazorpayEmulator, post: Post
+    hortus: Hortus, vendor: RazorpayEmulator, post: Post
 ):
-    customer = await shop.customer()
+    customer = await hortus.customer()
     for path, gains in ((TOPUP, SMALL), ("/api/payment/subscription", PRO)):
         checkout = await buy(customer, path, **({"pack": "small"} if path == TOPUP else {}))
         before = await available(customer)
@@ -35,11 +35,11 @@ async def test_posted_twenty_times_beside_the_webhook_it_grants_once(
         await post.handled()
         assert await available(customer) == before + gains
     assert (await usage(customer))["plan"] == "pro"
-    assert len(await rows(shop, "SELECT id FROM payments")) == 2
+    assert len(await rows(hortus, "SELECT id FROM payments")) == 2
 
 
-async def test_the_browser_alone_is_enough(shop: Hortus, vendor: RazorpayEmulator):
-    customer = await shop.customer()
+async def test_the_browser_alone_is_enough(hortus: Hortus, vendor: RazorpayEmulator):
+    customer = await hortus.customer()
     checkout = await buy(customer, TOPUP, pack="small")
     bought = of_checkout(vendor, checkout)["id"]
     vendor.auto_capture = False
@@ -49,8 +49,8 @@ async def test_the_browser_alone_is_enough(shop: Hortus, vendor: RazorpayEmulato
     assert await available(customer) == BONUS + SMALL
 
 
-async def test_a_forged_word_opens_nothing_and_asks_nobody(shop: Hortus, vendor: RazorpayEmulator):
-    customer = await shop.customer()
+async def test_a_forged_word_opens_nothing_and_asks_nobody(hortus: Hortus, vendor: RazorpayEmulator):
+    customer = await hortus.customer()
     checkout = await buy(customer, TOPUP, pack="small")
     bought = of_checkout(vendor, checkout)["id"]
     other = of_checkout(vendor, await buy(customer, TOPUP, pack="large"))["id"]
@@ -86,15 +86,15 @@ async def test_a_forged_word_opens_nothing_and_asks_nobody(shop: Hortus, vendor:
     assert await available(customer) == BONUS
 
 
-async def test_only_the_owner_of_the_checkout_may_ask(shop: Hortus, vendor: RazorpayEmulator):
-    customer, thief = await shop.customer(), await shop.customer()
+async def test_only_the_owner_of_the_checkout_may_ask(hortus: Hortus, vendor: RazorpayEmulator):
+    customer, thief = await hortus.customer(), await hortus.customer()
     checkout = await buy(customer, TOPUP, pack="small")
     bought = of_checkout(vendor, checkout)["id"]
     fields = vendor.callback(vendor.pay(bought, "card"), bought)
     asked = len(vendor.calls)
     refused = await thief.post(VERIFY, json=fields)
     assert (refused.status_code, refused.json()["code"]) == (404, "checkout_not_found")
-    assert (await shop.anonymous().post(VERIFY, json=fields)).status_code == 401
+    assert (await hortus.anonymous().post(VERIFY, json=fields)).status_code == 401
     assert len(vendor.calls) == asked
     assert await available(thief) == await available(customer) == BONUS
     # An order of the same account that this shop never made belongs to nobody here.
@@ -105,20 +105,20 @@ async def test_only_the_owner_of_the_checkout_may_ask(shop: Hortus, vendor: Razo
 
 @pytest.mark.parametrize("tampered", [{"amount": 1_00}, {"currency": "USD"}])
 async def test_another_amount_or_currency_grants_nothing(
-    tampered: dict[str, object], shop: Hortus, vendor: RazorpayEmulator
+    tampered: dict[str, object], hortus: Hortus, vendor: RazorpayEmulator
 ):
-    customer = await shop.customer()
+    customer = await hortus.customer()
     bought = of_checkout(vendor, await buy(customer, TOPUP, pack="small"))["id"]
     payment = vendor.pay(bought, "card", **tampered)
     answer = await customer.post(VERIFY, json=vendor.callback(payment, bought))
     assert answer.json()["status"] == "open"
     assert await available(customer) == BONUS
-    assert [tuple(each) for each in await rows(shop, "SELECT kind, credits FROM payments")] == [("unmatched", 0)]
+    assert [tuple(each) for each in await rows(hortus, "SELECT kind, credits FROM payments")] == [("unmatched", 0)]
 
 
-async def test_an_order_of_another_amount_or_owner_grants_nothing(shop: Hortus, vendor: RazorpayEmulator):
+async def test_an_order_of_another_amount_or_owner_grants_nothing(hortus: Hortus, vendor: RazorpayEmulator):
     """Somebody with the dashboard makes an order cheaper, or writes another's name on it."""
-    customer, other = await shop.customer(), await shop.customer()
+    customer, other = await hortus.customer(), await hortus.customer()
     order = of_checkout(vendor, await buy(customer, TOPUP, pack="large"))
     order["amount"] = 1_00
     answer = await customer.post(VERIFY, json=vendor.callback(vendor.pay(order["id"]), order["id"]))
@@ -132,9 +132,9 @@ async def test_an_order_of_another_amount_or_owner_grants_nothing(shop: Hortus, 
 
 @pytest.mark.parametrize("mode", ["500", "429", "hang", "garbage", "cut", "half_headers", "401"])
 async def test_a_gateway_that_fails_is_said_so_and_nothing_is_lost(
-    mode: str, shop: Hortus, vendor: RazorpayEmulator, post: Post
+    mode: str, hortus: Hortus, vendor: RazorpayEmulator, post: Post
 ):
-    customer = await shop.customer()
+    customer = await hortus.customer()
     bought = of_checkout(vendor, await buy(customer, TOPUP, pack="small"))["id"]
     fields = vendor.callback(vendor.pay(bought), bought)
     vendor.fail(mode)
@@ -148,8 +148,8 @@ async def test_a_gateway_that_fails_is_said_so_and_nothing_is_lost(
     assert await available(customer) == BONUS + SMALL
 
 
-async def test_money_for_an_order_that_was_closed_goes_back(shop: Hortus, vendor: RazorpayEmulator, post: Post):
-    customer = await shop.customer()
+async def test_money_for_an_order_that_was_closed_goes_back(hortus: Hortus, vendor: RazorpayEmulator, post: Post):
+    customer = await hortus.customer()
     checkout = await buy(customer, TOPUP, pack="small")
     bought = of_checkout(vendor, checkout)["id"]
     cancelled = await customer.post(f"/api/payment/checkout/{checkout['checkout_id']}/cancel")

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import text
 from tests.billing.conftest import available, buy, rows, usage
 from tests.emulators.razorpay import RazorpayEmulator
+from tests.helpers.server import Hortus
 from tests.payments.razorpay.conftest import BONUS, PRO, SMALL, Post, of_checkout
-from tests.serving import Hortus
 
 DETAILS = "/api/payment/subscription/details"
 CANCEL = "/api/payment/subscription/cancel"
@@ -16,9 +16,9 @@ UPDATE = "/api/payment/subscription/update"
 
 
 async def test_a_customer_meets_the_wall_buys_pro_renews_is_refunded_and_charged_back(
-    shop: Hortus, vendor: RazorpayEmulator, post: Post
+    hortus: Hortus, vendor: RazorpayEmulator, post: Post
 ):
-    customer = await shop.customer()
+    customer = await hortus.customer()
     for _ in range(5):
         assert (await customer.post("/api/text/generate", json={"prompt": "A line"})).status_code == 200
     wall = await customer.post("/api/text/generate", json={"prompt": "A line"})
@@ -46,7 +46,7 @@ async def test_a_customer_meets_the_wall_buys_pro_renews_is_refunded_and_charged
     before = await available(customer) - PRO  # the plan's credit goes first
     paid = (await customer.get(f"/api/payment/checkout/{order['checkout_id']}")).json()
     assert (paid["status"], paid["order"], paid["checkout_url"]) == ("paid", None, None)
-    assert await rows(shop, 'SELECT id FROM checkouts WHERE "order" IS NOT NULL') == []
+    assert await rows(hortus, 'SELECT id FROM checkouts WHERE "order" IS NOT NULL') == []
 
     renewal = vendor.next_charge(subscription["id"])
     await post.all()
@@ -80,9 +80,9 @@ async def test_a_customer_meets_the_wall_buys_pro_renews_is_refunded_and_charged
 
 @pytest.mark.parametrize("method", ["upi", "card", "netbanking", "wallet"])
 async def test_a_pack_is_paid_in_every_way_and_the_way_is_shown(
-    method: str, shop: Hortus, vendor: RazorpayEmulator, post: Post
+    method: str, hortus: Hortus, vendor: RazorpayEmulator, post: Post
 ):
-    customer = await shop.customer()
+    customer = await hortus.customer()
     order = await buy(customer, "/api/payment/topup", pack="small")
     made = of_checkout(vendor, order)
     assert (made["amount"], made["currency"], made["receipt"]) == (99_00, "INR", order["checkout_id"])
@@ -90,15 +90,15 @@ async def test_a_pack_is_paid_in_every_way_and_the_way_is_shown(
     vendor.fail_payment(made["id"], method)
     await post.all()
     assert await available(customer) == BONUS
-    assert [tuple(each) for each in await rows(shop, "SELECT reason FROM failed_payments")] == [("payment_failed",)]
+    assert [tuple(each) for each in await rows(hortus, "SELECT reason FROM failed_payments")] == [("payment_failed",)]
     vendor.pay(made["id"], method)
     await post.all()
     assert await available(customer) == BONUS + SMALL
     assert (await customer.get("/api/payment/history")).json()["items"][0]["method"] == method
 
 
-async def test_what_a_bank_authorises_late_is_taken_once(shop: Hortus, vendor: RazorpayEmulator, post: Post):
-    customer = await shop.customer()
+async def test_what_a_bank_authorises_late_is_taken_once(hortus: Hortus, vendor: RazorpayEmulator, post: Post):
+    customer = await hortus.customer()
     order = of_checkout(vendor, await buy(customer, "/api/payment/topup", pack="small"))
     payment = vendor.authorise(order["id"], "netbanking")
     event = post.news()[0]
@@ -110,21 +110,21 @@ async def test_what_a_bank_authorises_late_is_taken_once(shop: Hortus, vendor: R
     assert await available(customer) == BONUS + SMALL
 
 
-async def test_a_second_payment_of_one_order_grants_nothing(shop: Hortus, vendor: RazorpayEmulator, post: Post):
-    customer = await shop.customer()
+async def test_a_second_payment_of_one_order_grants_nothing(hortus: Hortus, vendor: RazorpayEmulator, post: Post):
+    customer = await hortus.customer()
     order = of_checkout(vendor, await buy(customer, "/api/payment/topup", pack="small"))
     vendor.pay(order["id"])
     vendor.pay(order["id"])
     await post.all()
     assert await available(customer) == BONUS + SMALL
-    kinds = await rows(shop, "SELECT kind FROM payments ORDER BY kind")
+    kinds = await rows(hortus, "SELECT kind FROM payments ORDER BY kind")
     assert [kind for (kind,) in kinds] == ["topup", "unmatched"]
 
 
 async def test_a_lost_dispute_keeps_the_credit_and_a_question_takes_none(
-    shop: Hortus, vendor: RazorpayEmulator, post: Post
+    hortus: Hortus, vendor: RazorpayEmulator, post: Post
 ):
-    customer = await shop.customer()
+    customer = await hortus.customer()
     payment = vendor.pay(of_checkout(vendor, await buy(customer, "/api/payment/topup", pack="small"))["id"])
     vendor.dispute(payment["id"], phase="retrieval")
     await post.all()
@@ -138,9 +138,9 @@ async def test_a_lost_dispute_keeps_the_credit_and_a_question_takes_none(
 
 
 async def test_a_renewal_that_fails_is_late_then_halted_and_comes_back(
-    shop: Hortus, vendor: RazorpayEmulator, post: Post
+    hortus: Hortus, vendor: RazorpayEmulator, post: Post
 ):
-    customer = await shop.customer()
+    customer = await hortus.customer()
     subscription = of_checkout(vendor, await buy(customer))
     vendor.pay(subscription["id"])
     await post.all()
@@ -150,7 +150,7 @@ async def test_a_renewal_that_fails_is_late_then_halted_and_comes_back(
         details = (await customer.get(DETAILS)).json()
         assert (details["subscription"]["status"], details["plan"]["name"]) == ("past_due", "pro")
         assert details["until"] > details["subscription"]["paid_until"]
-        failed = await rows(shop, "SELECT retry_at FROM failed_payments ORDER BY failed_at, external_id")
+        failed = await rows(hortus, "SELECT retry_at FROM failed_payments ORDER BY failed_at, external_id")
         assert len(failed) == tries
     assert subscription["status"] == "halted"
     assert await available(customer) == BONUS + PRO
@@ -166,9 +166,9 @@ async def test_a_renewal_that_fails_is_late_then_halted_and_comes_back(
 
 
 async def test_it_ends_with_its_period_though_razorpay_never_says_so(
-    shop: Hortus, vendor: RazorpayEmulator, post: Post
+    hortus: Hortus, vendor: RazorpayEmulator, post: Post
 ):
-    customer = await shop.customer()
+    customer = await hortus.customer()
     subscription = of_checkout(vendor, await buy(customer))
     vendor.pay(subscription["id"])
     await post.all()
@@ -189,9 +189,9 @@ async def test_it_ends_with_its_period_though_razorpay_never_says_so(
 
 
 async def test_a_change_is_shown_first_and_then_costs_what_was_shown(
-    shop: Hortus, vendor: RazorpayEmulator, post: Post
+    hortus: Hortus, vendor: RazorpayEmulator, post: Post
 ):
-    customer = await shop.customer()
+    customer = await hortus.customer()
     subscription = of_checkout(vendor, await buy(customer))
     vendor.pay(subscription["id"])
     await post.all()
@@ -207,7 +207,7 @@ async def test_a_change_is_shown_first_and_then_costs_what_was_shown(
         assert (await customer.put(UPDATE, json={**wish, "confirm": True})).json()["applied"] is True
     await post.all()
     assert (await customer.get(DETAILS)).json()["subscription"]["interval"] == "year"
-    paid = await rows(shop, "SELECT kind, amount_minor FROM payments ORDER BY amount_minor")
+    paid = await rows(hortus, "SELECT kind, amount_minor FROM payments ORDER BY amount_minor")
     assert [kind for kind, _ in paid] == ["subscription", "change"]
     assert abs(paid[1][1] - shown["due_minor"]) < 100
     assert 13 * PRO > await available(customer) > 11 * PRO
@@ -217,14 +217,14 @@ async def test_a_change_is_shown_first_and_then_costs_what_was_shown(
     vendor.next_charge(subscription["id"])
     await post.all()
     assert (await customer.get(DETAILS)).json()["subscription"]["interval"] == "month"
-    last = await rows(shop, "SELECT kind, amount_minor, credits FROM payments ORDER BY period_end DESC LIMIT 1")
+    last = await rows(hortus, "SELECT kind, amount_minor, credits FROM payments ORDER BY period_end DESC LIMIT 1")
     assert tuple(last[0]) == ("subscription", 500_00, PRO)
 
 
-async def test_days_without_cost_come_first(shop: Hortus, vendor: RazorpayEmulator, post: Post):
-    async with shop.database.transaction() as tx:
+async def test_days_without_cost_come_first(hortus: Hortus, vendor: RazorpayEmulator, post: Post):
+    async with hortus.database.transaction() as tx:
         await tx.execute(text("UPDATE plans SET trial_days = 7 WHERE name = 'pro'"))
-    customer = await shop.customer()
+    customer = await hortus.customer()
     order = await buy(customer)
     assert order["trial_days"] == 7
     subscription = of_checkout(vendor, order)
@@ -233,7 +233,7 @@ async def test_days_without_cost_come_first(shop: Hortus, vendor: RazorpayEmulat
     details = (await customer.get(DETAILS)).json()
     assert (details["plan"]["name"], details["subscription"]["status"]) == ("pro", "trialing")
     assert await available(customer) == BONUS
-    assert await rows(shop, "SELECT id FROM payments") == []
+    assert await rows(hortus, "SELECT id FROM payments") == []
     vendor.next_charge(subscription["id"])
     await post.all()
     assert (await customer.get(DETAILS)).json()["subscription"]["status"] == "active"
@@ -241,9 +241,9 @@ async def test_days_without_cost_come_first(shop: Hortus, vendor: RazorpayEmulat
 
 
 async def test_two_subscriptions_of_one_customer_leave_one_and_the_other_is_given_back(
-    shop: Hortus, vendor: RazorpayEmulator, post: Post
+    hortus: Hortus, vendor: RazorpayEmulator, post: Post
 ):
-    customer = await shop.customer()
+    customer = await hortus.customer()
     one, two = [of_checkout(vendor, await buy(customer, interval=each)) for each in ("month", "year")]
     vendor.pay(one["id"])
     vendor.pay(two["id"])
@@ -256,14 +256,14 @@ async def test_two_subscriptions_of_one_customer_leave_one_and_the_other_is_give
 
 
 async def test_two_first_buyers_at_once_buy_at_the_price_that_was_kept(
-    shop: Hortus, vendor: RazorpayEmulator, post: Post
+    hortus: Hortus, vendor: RazorpayEmulator, post: Post
 ):
     vendor.delay = 0.2  # both find no price and make one
-    customers = [await shop.customer() for _ in range(2)]
+    customers = [await hortus.customer() for _ in range(2)]
     orders = await asyncio.gather(*(buy(customer, plan="pro") for customer in customers))
     vendor.delay = 0
     subscriptions = [of_checkout(vendor, order) for order in orders]
-    kept = await rows(shop, "SELECT external_id FROM gateway_prices")
+    kept = await rows(hortus, "SELECT external_id FROM gateway_prices")
     assert [(each["plan_id"],) for each in subscriptions] == kept * 2
     for customer, subscription in zip(customers, subscriptions, strict=True):
         vendor.pay(subscription["id"])

@@ -9,8 +9,8 @@ import time
 import pytest
 from tests.billing.conftest import available, buy, rows, usage
 from tests.emulators.razorpay import Event, RazorpayEmulator
+from tests.helpers.server import Hortus
 from tests.payments.razorpay.conftest import BONUS, PRO, SMALL, Post, of_checkout
-from tests.serving import Hortus
 
 from hortus.billing.webhooks.inbox import reconcile
 
@@ -19,12 +19,12 @@ SIGNATURE = "X-Razorpay-Signature"
 
 
 async def test_copies_of_every_event_in_many_orders_have_one_effect(
-    shop: Hortus, vendor: RazorpayEmulator, post: Post, full: bool
+    hortus: Hortus, vendor: RazorpayEmulator, post: Post, full: bool
 ):
     """Twenty copies in the order of sending and in its reverse, three in each of two shuffled orders."""
     shuffle = random.Random(7)
     for number in range(20 if full else 4):
-        customer = await shop.customer()
+        customer = await hortus.customer()
         subscription = of_checkout(vendor, await buy(customer))
         vendor.pay(subscription["id"])
         renewal = vendor.next_charge(subscription["id"])
@@ -44,13 +44,13 @@ async def test_copies_of_every_event_in_many_orders_have_one_effect(
         assert (await usage(customer))["plan"] == "pro"
         history = (await customer.get("/api/payment/history")).json()["items"]
         assert [each["status"] for each in history] == ["disputed", "refunded", "paid"]
-    assert len(await rows(shop, "SELECT id FROM webhook_events")) == len(vendor.events)
+    assert len(await rows(hortus, "SELECT id FROM webhook_events")) == len(vendor.events)
 
 
 async def test_every_order_of_the_events_of_a_pack_comes_to_the_same(
-    shop: Hortus, vendor: RazorpayEmulator, post: Post
+    hortus: Hortus, vendor: RazorpayEmulator, post: Post
 ):
-    customer = await shop.customer()
+    customer = await hortus.customer()
     for turn in itertools.permutations(range(3)):
         before = await available(customer)
         order = of_checkout(vendor, await buy(customer, "/api/payment/topup", pack="small"))
@@ -63,8 +63,8 @@ async def test_every_order_of_the_events_of_a_pack_comes_to_the_same(
         assert await available(customer) == before + SMALL
 
 
-async def test_forged_news_is_refused(shop: Hortus, vendor: RazorpayEmulator, post: Post):
-    customer, client = await shop.customer(), shop.anonymous()
+async def test_forged_news_is_refused(hortus: Hortus, vendor: RazorpayEmulator, post: Post):
+    customer, client = await hortus.customer(), hortus.anonymous()
     order = of_checkout(vendor, await buy(customer, "/api/payment/topup", pack="small"))
     vendor.pay(order["id"])
     event = post.news()[-1]
@@ -99,15 +99,15 @@ async def test_forged_news_is_refused(shop: Hortus, vendor: RazorpayEmulator, po
     assert await available(customer) == BONUS + SMALL
 
 
-async def test_time_in_the_future_or_long_gone_is_refused(shop: Hortus, vendor: RazorpayEmulator, post: Post):
-    order = of_checkout(vendor, await buy(await shop.customer(), "/api/payment/topup", pack="small"))
+async def test_time_in_the_future_or_long_gone_is_refused(hortus: Hortus, vendor: RazorpayEmulator, post: Post):
+    order = of_checkout(vendor, await buy(await hortus.customer(), "/api/payment/topup", pack="small"))
     for off in (310, 86_400, -25 * 3600 - 60, -31_536_000):
         refused = await post.send(vendor.event("order.paid", order=order, created_at=int(time.time()) + off))
         assert (refused.status_code, refused.json()["code"]) == (400, "bad_signature"), off
-    assert await rows(shop, "SELECT id FROM webhook_events") == []
+    assert await rows(hortus, "SELECT id FROM webhook_events") == []
 
 
-async def test_news_of_other_things_is_kept_and_harms_nothing(shop: Hortus, vendor: RazorpayEmulator, post: Post):
+async def test_news_of_other_things_is_kept_and_harms_nothing(hortus: Hortus, vendor: RazorpayEmulator, post: Post):
     strange = [
         vendor.event("settlement.processed", settlement={"id": "setl_1"}),
         vendor.event("payment.captured", payment={"id": "pay_00000000000000"}),
@@ -122,12 +122,12 @@ async def test_news_of_other_things_is_kept_and_harms_nothing(shop: Hortus, vend
     for _ in range(3):  # without an id of its own the body names it
         assert (await post.send(bare, **{"X-Razorpay-Event-Id": "é"[:0]})).status_code == 200
     await post.handled()
-    assert len(await rows(shop, "SELECT id FROM webhook_events")) == 7
-    assert await rows(shop, "SELECT id FROM payments") == []
+    assert len(await rows(hortus, "SELECT id FROM webhook_events")) == 7
+    assert await rows(hortus, "SELECT id FROM payments") == []
 
 
-async def test_what_was_never_sent_is_found_once(shop: Hortus, vendor: RazorpayEmulator, post: Post):
-    customer = await shop.customer()
+async def test_what_was_never_sent_is_found_once(hortus: Hortus, vendor: RazorpayEmulator, post: Post):
+    customer = await hortus.customer()
     paid = []
     for _ in range(8):
         order = of_checkout(vendor, await buy(customer, "/api/payment/topup", pack="small"))
@@ -137,34 +137,34 @@ async def test_what_was_never_sent_is_found_once(shop: Hortus, vendor: RazorpayE
     post.news()
     assert await available(customer) == BONUS
     for _ in range(2):
-        await reconcile(shop.resources, None)  # type: ignore[arg-type] # a periodic task has no payload
+        await reconcile(hortus.resources, None)  # type: ignore[arg-type] # a periodic task has no payload
         await post.handled()
         assert await available(customer) == BONUS + 8 * SMALL + PRO
-    seen = len(await rows(shop, "SELECT id FROM webhook_events"))
+    seen = len(await rows(hortus, "SELECT id FROM webhook_events"))
     vendor.refund(paid[0]["id"])
     dispute = vendor.dispute(paid[1]["id"])
     vendor.fail_renewal(subscription["id"])
-    await reconcile(shop.resources, None)  # type: ignore[arg-type]
+    await reconcile(hortus.resources, None)  # type: ignore[arg-type]
     await post.handled()
     assert await available(customer) == BONUS + 6 * SMALL + PRO
     vendor.decide(dispute["id"], "won")
     vendor.end(subscription["id"])
-    await reconcile(shop.resources, None)  # type: ignore[arg-type]
+    await reconcile(hortus.resources, None)  # type: ignore[arg-type]
     await post.handled()
     assert await available(customer) == BONUS + 7 * SMALL
     assert (await usage(customer))["plan"] == "basic"
-    assert len(await rows(shop, "SELECT id FROM webhook_events")) > seen
+    assert len(await rows(hortus, "SELECT id FROM webhook_events")) > seen
 
 
 @pytest.mark.parametrize("lacking", ["RAZORPAY_KEY_ID", "RAZORPAY_KEY_SECRET", "RAZORPAY_WEBHOOK_SECRET"])
 async def test_without_a_secret_there_is_no_route_and_nothing_for_sale(
     lacking: str, vendor: RazorpayEmulator, monkeypatch: pytest.MonkeyPatch, database_url: str, tmp_path
 ):
-    from tests.serving import serve
+    from tests.helpers.server import serve
 
     monkeypatch.setenv(lacking, "  ")
-    async with serve(database_url, tmp_path) as shop:
-        customer = await shop.customer()
+    async with serve(database_url, tmp_path) as hortus:
+        customer = await hortus.customer()
         event = vendor.event("order.paid", order={"id": "order_00000000000000"})
         for secret in ("", "  ", vendor.webhook_secret):
             answer = await customer.post(HOOK, content=event.body, headers=vendor.headers(event, secret))
@@ -176,8 +176,8 @@ async def test_without_a_secret_there_is_no_route_and_nothing_for_sale(
 
 
 @pytest.mark.parametrize("mode", ["500", "429", "hang", "garbage", "cut", "401"])
-async def test_an_order_is_made_once_though_razorpay_fails(mode: str, shop: Hortus, vendor: RazorpayEmulator):
-    customer = await shop.customer()
+async def test_an_order_is_made_once_though_razorpay_fails(mode: str, hortus: Hortus, vendor: RazorpayEmulator):
+    customer = await hortus.customer()
     key = {"Idempotency-Key": "one"}
     for path, wish in (("/api/payment/topup", {"pack": "small"}), ("/api/payment/subscription", {"plan": "pro"})):
         vendor.fail(mode)

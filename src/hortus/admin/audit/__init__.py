@@ -1,5 +1,5 @@
 """Audit log of administrators' actions: append-only and hash-chained."""
 
-from hortus.admin.audit.service import CONSOLE, Actor, ChainCheck, actor_of, erase_notes, record, verify
+from hortus.admin.audit.service import CONSOLE, Actor, AuditVerification, actor_of, erase_notes, record, verify
 
-__all__ = ["CONSOLE", "Actor", "ChainCheck", "actor_of", "erase_notes", "record", "verify"]
+__all__ = ["CONSOLE", "Actor", "AuditVerification", "actor_of", "erase_notes", "record", "verify"]

@@ -39,7 +39,7 @@ class BrokenOut(BaseModel):
     what: str
 
 
-class ChainCheckOut(BaseModel):
+class AuditVerificationOut(BaseModel):
     """Result of the check. Continue with `after=last` until `finished`; keep `head` and `head_digest` elsewhere."""
 
     intact: bool = Field(description="Nothing broken among the events that were checked")
@@ -88,10 +88,10 @@ async def verify(
     tx: ReadTx,
     after: Annotated[int, Query(ge=0, le=2**62)] = 0,
     limit: Annotated[int, Query(ge=1, le=50_000)] = 10_000,
-) -> ChainCheckOut:
+) -> AuditVerificationOut:
     """Verify the hash chain of the audit log, `limit` events at a time."""
     check = await service.verify(tx, after=after, limit=limit)
-    return ChainCheckOut(
+    return AuditVerificationOut(
         intact=not check.broken,
         finished=check.finished,
         checked=check.checked,

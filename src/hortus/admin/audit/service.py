@@ -130,7 +130,7 @@ async def find_events(
 
 
 @dataclass(slots=True)
-class ChainCheck:
+class AuditVerification:
     """Result of verifying a part of the chain, which is intact when `broken` is empty.
 
     `last` is the last verified position and `head` the end of the chain with its digest. A copy of both, kept
@@ -156,12 +156,12 @@ class ChainCheck:
             self.broken.append({"position": position, "what": what})
 
 
-async def verify(tx: Tx, *, after: int = 0, limit: int = 10_000) -> ChainCheck:
+async def verify(tx: Tx, *, after: int = 0, limit: int = 10_000) -> AuditVerification:
     """Recompute the chain over up to `limit` events after position `after`, including notes and the end."""
     newest = select(func.max(AuditEvent.position)).scalar_subquery()
     ends = select(AuditHead.position, AuditHead.digest, func.coalesce(newest, 0)).where(AuditHead.id == 1)
     found = (await tx.execute(ends)).one_or_none()
-    check = ChainCheck(last=after)
+    check = AuditVerification(last=after)
     if found is None:
         check.add_error(0, "the row of the end of the chain is missing")
         return check
@@ -195,7 +195,7 @@ async def _batch(tx: Tx, after: int, count: int) -> Sequence[Any]:
     return (await tx.execute(query)).mappings().all()
 
 
-def _verify_batch(check: ChainCheck, batch: Sequence[Any]) -> None:
+def _verify_batch(check: AuditVerification, batch: Sequence[Any]) -> None:
     for row in batch:
         position = row["position"]
         if position != check.last + 1:

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from hortus.core.db import Tx
 
 
-async def plan_of(
+async def query_plan(
     tx: Tx, statement: str, values: Sequence[Any] | Mapping[str, Any] = (), *, without: Sequence[str] = ()
 ) -> str:
     """The lines of its plan. `without` are ways PostgreSQL may not go: small tables are read whole otherwise."""

@@ -9,7 +9,7 @@ from typing import NoReturn
 import pytest
 
 
-def peer_missing(name: str, untested: str) -> NoReturn:
+def skip_without(name: str, untested: str) -> NoReturn:
     """End the test: `name` is the program, `untested` is what stays untested without it."""
     reason = f"LOUD: no {name} on this machine, so untested: {untested}"
     if os.environ.get("REQUIRE_PEERS") == "1":

@@ -44,7 +44,7 @@ async def execute(server: str, statement: str) -> None:
 
 
 @dataclass
-class Clones:
+class DatabasePool:
     """The databases of one test process."""
 
     server: str
@@ -53,7 +53,7 @@ class Clones:
     _tables: tuple[str, ...] = ()
     _seeds: dict[str, str] = field(default_factory=dict)
 
-    async def take(self) -> str:
+    async def acquire(self) -> str:
         """The name of a database that holds what the template holds."""
         if self._free:
             return self._free.pop()
@@ -78,7 +78,7 @@ class Clones:
         looks = (f"SELECT '{table}' WHERE EXISTS (SELECT 1 FROM \"{table}\")" for table in self._tables)
         return [row[0] for row in await connection.fetch(" UNION ALL ".join(looks))]
 
-    async def give_back(self, name: str) -> None:
+    async def release(self, name: str) -> None:
         """Empty it for the next test, or drop it."""
         connection = await asyncpg.connect(on_server(self.server, name), server_settings={"jit": "off"})
         try:

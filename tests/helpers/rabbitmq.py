@@ -25,7 +25,7 @@ def _free_port() -> int:
         return int(one.getsockname()[1])
 
 
-class Rabbit:
+class RabbitMQ:
     """A broker on a free port; queues survive its end in `folder`."""
 
     def __init__(self, folder: Path) -> None:
