@@ -100,7 +100,7 @@ async def test_insights(plans_ready: Database):
     async with plans_ready.snapshot() as tx:
         page = await dashboard_of(tx, Settings(), ME, 2)
     seen = {insight.code: insight.detail for insight in page.insights}
-    assert seen["often_failed"] == "3 of 6 works of the kind video failed; what fails costs nothing."
+    assert seen["often_failed"] == "3 of 6 generations of kind video failed; failed ones cost nothing."
     assert seen["most_spent"] == "You spent most on video: 0.003 credits."
     assert seen["credits_run_out"] == "At this pace your credits last 0 more days."
 

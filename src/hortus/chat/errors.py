@@ -18,9 +18,9 @@ class MessageNotFound(NotFound):
 
 
 class ReplyPending(Conflict):
-    """One reply to a message, or to one edit of it, is made at a time; `message_id` and `generation_id` name it."""
+    """One reply to a message, or to one edit of it, is written at a time; `message_id` and `generation_id` name it."""
 
-    code, title = "reply_pending", "A reply to this message is being made"
+    code, title = "reply_pending", "A reply to this message is being written"
     detail = "Wait for the reply that `message_id` names, or cancel the generation that `generation_id` names."
 
 

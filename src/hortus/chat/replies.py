@@ -23,7 +23,7 @@ _Reply = tuple[generation.Ended, generation.EventContext]
 
 
 class ReplyUpdater:
-    """Connected to `generation.ended` by `main`."""
+    """Connected to `generation.ended` by `open_chat`."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
@@ -52,7 +52,7 @@ class ReplyUpdater:
 
 
 async def on_taken_down(tx: Tx, gone: generation.TakenDown) -> None:
-    """Connected to `generation.taken_down` by `main`: empty the reply that holds its text, in the same transaction."""
+    """Connected to `generation.taken_down` by `open_chat`: empty the reply, in the same transaction."""
     context = gone.event_context
     if context is None:
         return

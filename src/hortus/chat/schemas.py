@@ -47,7 +47,7 @@ class EditIn(Body):
 
 
 class RegenerateIn(Body):
-    """Ask for another reply."""
+    """A request for another reply."""
 
     quality: Tier = "balanced"
     model: ModelId | None = None

@@ -27,7 +27,7 @@ def build_text_request(resources: Resources, caller: Principal, body: TextIn, **
 
 
 def build_image_request(resources: Resources, caller: Principal, body: ImageIn, **extra: Any) -> GenerationRequest:
-    """A wish for images."""
+    """A request for images."""
     width, height = body.pixels
     size = image_size(width, height, body.count)
     route = choose_route(resources, caller, "image.generate", body.quality, body.model, size)
@@ -48,7 +48,7 @@ def build_image_request(resources: Resources, caller: Principal, body: ImageIn, 
 async def build_edit_request(
     tx: Tx, resources: Resources, caller: Principal, body: ImageEditIn, **extra: Any
 ) -> GenerationRequest:
-    """A wish to change an image. Raises FileNotFound for another's file."""
+    """A request to edit an image. Raises FileNotFound for another's file."""
     source = await _image(tx, caller.user_id, body.file_id)
     operation: Operation = f"image.{body.operation}"  # type: ignore[assignment]
     size = edit_size(operation, source.width or 0, source.height or 0)

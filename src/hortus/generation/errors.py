@@ -48,7 +48,7 @@ class NotAnImage(Problem):
 class GenerationFailed(Problem):
     """The work was accepted and failed; nothing was charged. `reason` is the generation's error code."""
 
-    code, status, title = "generation_failed", 502, "The text could not be made"
+    code, status, title = "generation_failed", 502, "The text could not be generated"
     detail = "No provider delivered a result. Nothing was charged; try again in a little while."
 
 

@@ -40,7 +40,7 @@ LONGEST_WAIT = 10.0
 
 
 PERMANENT = frozenset({"not_configured", KEY_REFUSED, "switched_off"})
-"""Codes of attempts that the customer cannot mend by trying again: the operator must act first."""
+"""Codes of attempts that the customer cannot fix by retrying: the operator must act first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ def _insights(
     for kind in kinds:
         tried = kind.succeeded + kind.failed
         if tried >= ENOUGH and kind.failed / tried >= OFTEN_FAILED:
-            detail = f"{kind.failed} of {tried} works of the kind {kind.kind} failed; what fails costs nothing."
+            detail = f"{kind.failed} of {tried} generations of kind {kind.kind} failed; failed ones cost nothing."
             yield InsightOut(code="often_failed", detail=detail)
     for window in usage["windows"]:
         if window["limit"] and window["used"] / window["limit"] >= NEARLY_USED:
