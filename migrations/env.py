@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from hortus.core.db import Database
-from hortus.core.db.engines import CLASHED, ConnectionProfile, sqlstate
+from hortus.core.db.engines import RETRYABLE, ConnectionProfile, sqlstate
 from hortus.core.db.search import is_compared
 
 LOCK = 4_807_526_976  # any number, the same for every process that migrates
@@ -53,7 +53,7 @@ async def connect() -> None:
                     await connection.commit()
                 return
             except DBAPIError as error:
-                if sqlstate(error) not in CLASHED | {"55P03"} or tried == TRIES:
+                if sqlstate(error) not in RETRYABLE | {"55P03"} or tried == TRIES:
                     raise
                 log.info("migration_steps_back", tried=tried, reason=str(error.orig)[:200])
             await asyncio.sleep(random.uniform(0.5, 1.5))  # noqa: S311 - spreads tries, guards nothing

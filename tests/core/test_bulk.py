@@ -1,4 +1,4 @@
-"""Statements over many rows write what one row at a time would, on both databases."""
+"""Bulk statements have the effect of single-row statements, on both databases."""
 
 from datetime import timedelta
 
@@ -26,7 +26,7 @@ def row(name: str, delay: float = 0.0, key: str | None = None) -> dict[str, obje
     return {**born, "name": name, "queue": "mail", "payload": payload, "key": key, "delay": delay}
 
 
-async def test_every_kind_of_column_is_kept(database: Database):
+async def test_every_type_of_column_is_stored(database: Database):
     rows = [row("now"), row("later", 90.5)]
     async with database.transaction() as tx:
         assert (await INSERT.run(tx, rows)).rowcount == 2
@@ -41,7 +41,7 @@ async def test_every_kind_of_column_is_kept(database: Database):
     assert abs(now.run_at - clock.now()) < timedelta(minutes=1)
 
 
-async def test_what_is_there_already_is_passed_over(database: Database):
+async def test_existing_rows_are_skipped(database: Database):
     async with database.transaction() as tx:
         assert (await INSERT.run(tx, [row("one", key="same"), row("two", key="same")])).rowcount == 1
         assert (await INSERT.run(tx, [row("three", key="same"), row("four", key="other")])).rowcount == 1
@@ -49,7 +49,7 @@ async def test_what_is_there_already_is_passed_over(database: Database):
         assert set((await tx.execute(select(Task.key))).scalars()) == {"same", "other"}
 
 
-async def test_what_is_there_already_fails_the_transaction_unless_it_may_be_passed_over(database: Database):
+async def test_an_existing_row_fails_the_transaction_unless_it_may_be_skipped(database: Database):
     strict = bulk_insert(TaskSchedule, "name", "next_at")
     rows = [{"name": "once", "next_at": clock.now()}]
     async with database.transaction() as tx:
@@ -59,7 +59,7 @@ async def test_what_is_there_already_fails_the_transaction_unless_it_may_be_pass
             await strict.run(tx, rows)
 
 
-async def test_among_is_in(database: Database):
+async def test_in_json_is_in(database: Database):
     rows = [row("a"), row("b"), row("c")]
     wanted = {str(each["id"]) for each in rows[:2]}
     async with database.transaction() as tx:
@@ -72,7 +72,7 @@ async def test_among_is_in(database: Database):
     assert len(texts) == 1
 
 
-async def test_among_uses_the_index(database: Database):
+async def test_in_json_uses_the_index(database: Database):
     query = select(func.count()).select_from(Generation).where(in_json(Generation.id, ["a", "b"]))
     async with database.transaction() as tx:
         compiled = str(query.compile(database.engine, compile_kwargs={"literal_binds": True}))

@@ -1,4 +1,4 @@
-"""What is remembered is true when it is used, in one process and in several, whatever Redis does."""
+"""Cached values are current when they are used, in one process and in several, also while Redis fails."""
 
 import asyncio
 import secrets
@@ -18,7 +18,7 @@ NAMES = ("session:1", "user:1")
 
 @pytest.fixture(params=["alone", "shared"])
 async def both(request: pytest.FixtureRequest) -> AsyncIterator[tuple[CacheVersions, CacheVersions]]:
-    """The stamps of a reader and of a writer."""
+    """The versions of a reader and of a writer."""
     if request.param == "alone":
         own = LocalCacheVersions()
         yield own, own
@@ -43,7 +43,7 @@ class Truth:
         return self.value
 
 
-async def test_it_is_read_once_until_a_stamp_changes(both: tuple[CacheVersions, CacheVersions]):
+async def test_a_value_is_read_once_until_a_version_changes(both: tuple[CacheVersions, CacheVersions]):
     reader, writer = both
     known: VersionedCache[str] = VersionedCache(reader, 60)
     truth = Truth()
@@ -59,7 +59,7 @@ async def test_it_is_read_once_until_a_stamp_changes(both: tuple[CacheVersions, 
     assert truth.reads == 4
 
 
-async def test_what_was_read_before_a_change_is_not_kept_after_it(both: tuple[CacheVersions, CacheVersions]):
+async def test_a_value_read_before_an_invalidation_is_not_stored_after_it(both: tuple[CacheVersions, CacheVersions]):
     reader, writer = both
     known: VersionedCache[str] = VersionedCache(reader, 60)
     look = await known.lookup(NAMES)
@@ -68,7 +68,7 @@ async def test_what_was_read_before_a_change_is_not_kept_after_it(both: tuple[Ca
     assert (await known.lookup(NAMES)).value is None
 
 
-async def test_many_that_miss_at_once_wait_for_one_read(both: tuple[CacheVersions, CacheVersions]):
+async def test_concurrent_misses_share_one_read(both: tuple[CacheVersions, CacheVersions]):
     reader, writer = both
     known: VersionedCache[str] = VersionedCache(reader, 60)
     go_on, reads = asyncio.Event(), []
@@ -88,7 +88,7 @@ async def test_many_that_miss_at_once_wait_for_one_read(both: tuple[CacheVersion
         return asking
 
     first, *others = await ask(5)
-    first.cancel()  # who began to read goes away; the others still get what was read
+    first.cancel()  # the first caller is cancelled; the others still get the value
     go_on.set()
     assert await asyncio.gather(*others) == ["read 1"] * 4
     assert await known.get(("a", "b"), slowly) == "read 1"
@@ -97,7 +97,7 @@ async def test_many_that_miss_at_once_wait_for_one_read(both: tuple[CacheVersion
     before = await ask(2)
     await writer.invalidate(("a",), 1)
     after = [asyncio.create_task(known.get(("a", "b"), slowly)) for _ in range(2)]
-    while len(reads) < 3:  # what began before the change is not for those who came after it
+    while len(reads) < 3:  # a read from before the invalidation does not serve later callers
         await asyncio.sleep(0.001)
     go_on.set()
     outcomes = await asyncio.gather(*before, *after, return_exceptions=True)
@@ -105,7 +105,7 @@ async def test_many_that_miss_at_once_wait_for_one_read(both: tuple[CacheVersion
     assert len(reads) == 3
 
 
-async def test_time_and_size_bound_it(both: tuple[CacheVersions, CacheVersions]):
+async def test_entries_are_bounded_in_time_and_number(both: tuple[CacheVersions, CacheVersions]):
     reader, _ = both
     nothing: VersionedCache[str] = VersionedCache(reader, 0)
     short: VersionedCache[str] = VersionedCache(reader, 0.05)
@@ -120,7 +120,7 @@ async def test_time_and_size_bound_it(both: tuple[CacheVersions, CacheVersions])
     assert [(await small.lookup((f"session:{number}",))).value for number in range(3)] == [None, "old", "old"]
 
 
-async def test_a_transaction_changes_stamps_when_it_commits_and_only_then(
+async def test_a_transaction_invalidates_when_it_commits_and_only_then(
     both: tuple[CacheVersions, CacheVersions], database: Database
 ):
     reader, writer = both
@@ -140,7 +140,7 @@ async def test_a_transaction_changes_stamps_when_it_commits_and_only_then(
     assert (await known.lookup(NAMES)).value is None
 
 
-async def test_a_flush_and_a_new_server_make_everything_worthless(valkey: Valkey):
+async def test_a_flush_and_a_new_server_invalidate_everything(valkey: Valkey):
     link = Redis(valkey.url)
     await link.open()
     known: VersionedCache[str] = VersionedCache(RedisCacheVersions(link), 60)
@@ -163,7 +163,7 @@ async def test_a_flush_and_a_new_server_make_everything_worthless(valkey: Valkey
     await link.close()
 
 
-async def test_a_change_that_redis_could_not_hear_is_told_when_it_is_back(valkey: Valkey):
+async def test_an_invalidation_during_an_outage_is_sent_when_redis_is_back(valkey: Valkey):
     reader_link, writer_link = Redis(valkey.url), Redis(valkey.url)
     for link in (reader_link, writer_link):
         await link.open()
@@ -171,7 +171,7 @@ async def test_a_change_that_redis_could_not_hear_is_told_when_it_is_back(valkey
     writer = RedisCacheVersions(writer_link)
     truth = Truth()
     await known.get(NAMES, truth.read)
-    writer_link.up = False  # the writer alone is cut off
+    writer_link.up = False  # only the writer is disconnected
     await writer.invalidate(("user:1",), 0)
     assert await writer.current(("user:1",)) is None
     assert (await known.lookup(NAMES)).value == "old"

@@ -1,4 +1,4 @@
-"""Whose address counts: the peer's, unless the operator named it as a proxy."""
+"""The address of the client: the peer's, unless it is a trusted proxy."""
 
 from ipaddress import ip_network
 from pathlib import Path
@@ -17,9 +17,9 @@ TRUSTED = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
     ("peer", "forwarded", "caller"),
     [
         ("203.0.113.7", [], "203.0.113.7"),
-        ("203.0.113.7", ["198.51.100.1"], "203.0.113.7"),  # nobody we trust says so
+        ("203.0.113.7", ["198.51.100.1"], "203.0.113.7"),  # sent by an untrusted peer
         ("10.0.0.1", ["198.51.100.1"], "198.51.100.1"),
-        ("10.0.0.1", ["1.1.1.1, 198.51.100.1"], "198.51.100.1"),  # the caller wrote the first
+        ("10.0.0.1", ["1.1.1.1, 198.51.100.1"], "198.51.100.1"),  # the client wrote the first entry
         ("10.0.0.1", ["1.1.1.1", "198.51.100.1, 10.0.0.2"], "198.51.100.1"),
         ("10.0.0.1", ["10.0.0.9, 10.0.0.2"], "10.0.0.9"),
         ("10.0.0.1", [], "10.0.0.1"),
@@ -34,7 +34,7 @@ TRUSTED = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
         ("10.0.0.1", ["1.1.1.1," + "10.0.0.2," * 5000 + "10.0.0.3"], "10.0.0.2"),
     ],
 )
-def test_the_caller_is_the_rightmost_that_no_proxy_of_ours_is(peer, forwarded, caller):
+def test_the_client_is_the_rightmost_address_that_is_not_a_trusted_proxy(peer, forwarded, caller):
     assert client_ip(peer, forwarded, TRUSTED) == caller
 
 
@@ -71,7 +71,7 @@ async def test_limits_count_the_caller_behind_a_trusted_proxy(database_url: str,
         assert await tries(hortus, "2001:db8::2", 1) == [429]
 
 
-async def test_nobody_else_may_say_where_they_come_from(database_url: str, tmp_path: Path):
+async def test_forwarded_addresses_of_untrusted_peers_are_ignored(database_url: str, tmp_path: Path):
     async with serve(database_url, tmp_path, rate_limits_enabled=True, rate_limits={"login": "2/minute"}) as hortus:
         assert await tries(hortus, "203.0.113.7", 2) == [401, 401]
         assert await tries(hortus, "203.0.113.8", 1) == [429]

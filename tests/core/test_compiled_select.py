@@ -1,4 +1,4 @@
-"""A read by itself gives what the same statement gives in a transaction, on both databases."""
+"""Prepared selects return the same rows as in a transaction, on both databases."""
 
 import asyncio
 from datetime import UTC, date, datetime
@@ -39,7 +39,7 @@ TWICE = PreparedSelect(
 NONE = PreparedSelect(select(column("n", Integer)).select_from(text("(SELECT 1 AS n) AS t")).where(text("n = 2")))
 
 
-async def test_every_type_comes_as_in_a_transaction(database: Database):
+async def test_every_type_is_converted_as_in_a_transaction(database: Database):
     (alone,) = await database.read(ALL_TYPES, **GIVEN)
     async with database.snapshot() as tx:
         (within,) = await tx.read(ALL_TYPES, **GIVEN)
@@ -54,7 +54,7 @@ async def test_a_parameter_may_be_named_twice(database: Database):
     assert (row.first, row.n) == ("a", 3)
 
 
-async def test_no_row_is_an_empty_answer(database: Database):
+async def test_no_row_is_an_empty_result(database: Database):
     assert list(await database.read(NONE)) == []
 
 
@@ -78,7 +78,7 @@ async def test_many_at_once(database: Database):
     assert [row.n for (row,) in found] == list(range(100))
 
 
-async def test_a_database_that_is_away_is_a_problem_to_try_again():
+async def test_an_unreachable_database_is_a_problem_to_retry():
     gone = Database("postgresql://nobody@127.0.0.1:9/none")
     with pytest.raises(Unavailable):
         await gone.read(NONE)

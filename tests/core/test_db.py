@@ -1,4 +1,4 @@
-"""The promises of `core.db` on both databases."""
+"""Transactions, snapshots and clocks of `core.db` on both databases."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -76,7 +76,7 @@ async def test_transactions_do_not_nest_and_no_vendor_is_called_inside(database:
     assert context.transaction_open.get() is False
 
 
-async def test_the_databases_clock_is_near_ours_and_comparable(database: Database):
+async def test_the_clock_of_the_database_is_near_that_of_the_process_and_comparable(database: Database):
     async with database.snapshot() as tx:
         now = (await tx.execute(select(db_now()))).scalar_one()
         later = (await tx.execute(select(db_now(60)))).scalar_one()
@@ -116,7 +116,7 @@ async def test_a_batch_shares_commits_and_isolates_a_bad_item(database: Database
         ("sqlite:///x.db", "sqlite+aiosqlite"),
     ],
 )
-def test_the_driver_is_named_whatever_the_operator_wrote(given: str, driver: str):
+def test_the_driver_is_named_for_every_spelling_of_a_url(given: str, driver: str):
     assert normalise_url(given).drivername == driver
 
 

@@ -1,4 +1,4 @@
-"""What no honest client sends is refused before anybody looks at it; every answer is dressed."""
+"""Malformed requests are refused before the app sees them; every response has the security headers."""
 
 import asyncio
 import shutil
@@ -24,7 +24,7 @@ async def hortus(sqlite_template: Path, tmp_path: Path) -> AsyncIterator[Hortus]
         yield running
 
 
-async def said(hortus: Hortus, *lines: str, body: bytes = b"") -> tuple[int, str]:
+async def response_to(hortus: Hortus, *lines: str, body: bytes = b"") -> tuple[int, str]:
     """The status and text of the answer to a request written by hand."""
     host, port = hortus.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
@@ -54,8 +54,8 @@ HOST = "Host: api.example.com"
         "[::1]",
     ],
 )
-async def test_hosts_that_are_ours_are_served(hortus: Hortus, host: str):
-    assert (await said(hortus, ME, f"Host: {host}"))[0] == 401
+async def test_allowed_hosts_are_served(hortus: Hortus, host: str):
+    assert (await response_to(hortus, ME, f"Host: {host}"))[0] == 401
 
 
 @pytest.mark.parametrize(
@@ -76,30 +76,30 @@ async def test_hosts_that_are_ours_are_served(hortus: Hortus, host: str):
     ],
 )
 async def test_others_and_doubled_ones_are_refused(hortus: Hortus, lines: list[str]):
-    status, text = await said(hortus, ME, *lines)
+    status, text = await response_to(hortus, ME, *lines)
     assert status in (400, 422)
     assert "evil" not in text
 
 
 async def test_a_request_without_a_host_is_refused(hortus: Hortus):
-    assert (await said(hortus, ME))[0] in (400, 422)
+    assert (await response_to(hortus, ME))[0] in (400, 422)
 
 
 async def test_a_load_balancer_that_speaks_http_1_0_names_no_host(hortus: Hortus):
     for path in ("/health", "/health/live", "/health/ready"):
-        assert (await said(hortus, f"GET {path} HTTP/1.0"))[0] == 200, path
-    assert (await said(hortus, "GET /api/user/me HTTP/1.0"))[0] == 422
-    assert (await said(hortus, GET))[0] in (400, 422)  # HTTP/1.1 demands it
+        assert (await response_to(hortus, f"GET {path} HTTP/1.0"))[0] == 200, path
+    assert (await response_to(hortus, "GET /api/user/me HTTP/1.0"))[0] == 422
+    assert (await response_to(hortus, GET))[0] in (400, 422)  # HTTP/1.1 demands it
 
 
 async def test_a_probe_may_come_by_address(hortus: Hortus):
-    assert (await said(hortus, GET, "Host: 10.1.2.3:8000"))[0] == 200
-    assert (await said(hortus, GET, "Host: a b"))[0] in (400, 422)
+    assert (await response_to(hortus, GET, "Host: 10.1.2.3:8000"))[0] == 200
+    assert (await response_to(hortus, GET, "Host: a b"))[0] in (400, 422)
 
 
 @pytest.mark.parametrize("method", ["TRACE", "TRACK", "CONNECT"])
 async def test_no_request_is_echoed(hortus: Hortus, method: str):
-    status, text = await said(hortus, f"{method} /api/user/me HTTP/1.1", HOST, "X-Secret: 4711")
+    status, text = await response_to(hortus, f"{method} /api/user/me HTTP/1.1", HOST, "X-Secret: 4711")
     assert status in (400, 405)
     assert "4711" not in text
 
@@ -118,10 +118,10 @@ async def test_no_request_is_echoed(hortus: Hortus, method: str):
     ],
 )
 async def test_sizes_are_bounded_and_ends_are_one(hortus: Hortus, lines: list[str], statuses: tuple[int, ...]):
-    assert (await said(hortus, *lines))[0] in statuses
+    assert (await response_to(hortus, *lines))[0] in statuses
 
 
-async def test_every_answer_is_dressed(hortus: Hortus):
+async def test_every_response_has_the_security_headers(hortus: Hortus):
     client = hortus.anonymous()
     for path in ("/api/user/me", "/api/nowhere", "/user/me/", "/health/live", "/nowhere"):
         headers = (await client.get(path)).headers
@@ -180,7 +180,7 @@ async def test_what_common_clients_send_passes_the_preflight(hortus: Hortus, sen
         ("PUT", f"/api/chatroom/{'0' * 36}", "DELETE, GET, PATCH"),
     ],
 )
-async def test_a_wrong_method_is_told_every_right_one(hortus: Hortus, method: str, path: str, allowed: str):
+async def test_a_wrong_method_gets_all_allowed_ones(hortus: Hortus, method: str, path: str, allowed: str):
     answer = await hortus.anonymous().request(method, path)
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
     assert answer.headers["allow"] == allowed

@@ -1,4 +1,4 @@
-"""The bus keeps its word alone and across processes: growing ids, replay, nothing lost while Redis comes and goes."""
+"""The event bus in one process and across processes: growing ids, replay, no loss during outages of Redis."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ Buses = tuple[Bus, Bus]
 
 
 @asynccontextmanager
-async def joined(url: str, prefix: str) -> AsyncIterator[Bus]:
+async def connected_bus(url: str, prefix: str) -> AsyncIterator[Bus]:
     """The bus of one process on this Redis."""
     redis = Redis(url, prefix=prefix)
     await redis.open()
@@ -33,21 +33,21 @@ async def joined(url: str, prefix: str) -> AsyncIterator[Bus]:
 
 @pytest.fixture(params=["alone", "shared"])
 async def buses(request: pytest.FixtureRequest) -> AsyncIterator[Buses]:
-    """Where events are published, and where they are listened to."""
+    """The bus of the publisher and the bus of the subscriber."""
     if request.param == "alone":
         bus = Bus()
         yield bus, bus
         return
     url, prefix = request.getfixturevalue("valkey_url"), f"t{secrets.token_hex(6)}:"
-    async with joined(url, prefix) as here, joined(url, prefix) as there:
+    async with connected_bus(url, prefix) as here, connected_bus(url, prefix) as there:
         yield here, there
 
 
 async def take(bus: Bus, topic: str, count: int, after: int = 0, seconds: float = 10.0) -> list[Event]:
-    """The first `count` events that a new listener gets."""
+    """The first `count` events of a new subscriber."""
     found: list[Event] = []
-    async with asyncio.timeout(seconds), contextlib.aclosing(bus.subscribe(topic, after, 0.5)) as news:
-        async for event in news:
+    async with asyncio.timeout(seconds), contextlib.aclosing(bus.subscribe(topic, after, 0.5)) as events_seen:
+        async for event in events_seen:
             if event is not None:
                 found.append(event)
                 if len(found) == count:
@@ -55,8 +55,8 @@ async def take(bus: Bus, topic: str, count: int, after: int = 0, seconds: float 
     return found
 
 
-async def listening(bus: Bus, topic: str, count: int) -> "asyncio.Task[list[Event]]":
-    """A listener that is already there."""
+async def subscription(bus: Bus, topic: str, count: int) -> "asyncio.Task[list[Event]]":
+    """An open subscription."""
     task = asyncio.create_task(take(bus, topic, count, seconds=30))
     async with asyncio.timeout(5):
         while not bus._topics.get(topic) or not bus._topics[topic].reading:
@@ -65,20 +65,20 @@ async def listening(bus: Bus, topic: str, count: int) -> "asyncio.Task[list[Even
 
 
 def numbers(events: list[Event]) -> list[int]:
-    """What `tell` said."""
+    """The numbers that `publish_numbers` published."""
     return [event.data["n"] for event in events]
 
 
-def tell(bus: Bus, topic: str, first: int, last: int) -> list[int]:
+def publish_numbers(bus: Bus, topic: str, first: int, last: int) -> list[int]:
     """Publish numbers; the ids."""
     return [bus.publish(topic, "delta", {"n": number}) for number in range(first, last)]
 
 
-async def test_a_listener_gets_what_is_published_in_order_with_growing_ids(buses: Buses):
+async def test_a_subscriber_gets_events_in_order_with_growing_ids(buses: Buses):
     here, there = buses
-    listener = await listening(there, "room/1", 100)
+    listener = await subscription(there, "room/1", 100)
     for number in range(100):
-        tell(here, "room/1", number, number + 1)
+        publish_numbers(here, "room/1", number, number + 1)
         if number % 10 == 0:
             await asyncio.sleep(0)
     found = await listener
@@ -86,28 +86,28 @@ async def test_a_listener_gets_what_is_published_in_order_with_growing_ids(buses
     assert all(one.id < two.id for one, two in itertools.pairwise(found))
 
 
-async def test_a_late_listener_gets_what_was_kept_and_resumes_after_an_id(buses: Buses):
+async def test_a_late_subscriber_gets_stored_events_and_resumes_after_an_id(buses: Buses):
     here, there = buses
-    tell(here, "room/2", 0, 10)
+    publish_numbers(here, "room/2", 0, 10)
     found = await take(there, "room/2", 10)
     assert numbers(found) == list(range(10))
-    tell(here, "room/2", 10, 15)
+    publish_numbers(here, "room/2", 10, 15)
     assert numbers(await take(there, "room/2", 11, after=found[3].id)) == list(range(4, 15))
 
 
-async def test_a_resumed_listener_waits_for_what_is_new(buses: Buses):
+async def test_a_resumed_subscriber_waits_for_new_events(buses: Buses):
     here, there = buses
-    tell(here, "room/3", 0, 3)
+    publish_numbers(here, "room/3", 0, 3)
     last = (await take(there, "room/3", 3))[-1].id
-    async with contextlib.aclosing(there.subscribe("room/3", last, 0.05)) as news:
-        assert await anext(news) is None
-    tell(here, "room/3", 3, 4)
+    async with contextlib.aclosing(there.subscribe("room/3", last, 0.05)) as events_seen:
+        assert await anext(events_seen) is None
+    publish_numbers(here, "room/3", 3, 4)
     assert numbers(await take(there, "room/3", 1, after=last)) == [3]
 
 
 async def test_two_publishers_on_one_topic_lose_nothing(buses: Buses):
     here, there = buses
-    listener = await listening(there, "room/4", 200)
+    listener = await subscription(there, "room/4", 200)
     for number in range(100):
         here.publish("room/4", "delta", {"n": number, "by": "here"})
         there.publish("room/4", "delta", {"n": number, "by": "there"})
@@ -120,36 +120,36 @@ async def test_two_publishers_on_one_topic_lose_nothing(buses: Buses):
 
 async def test_topics_are_apart(buses: Buses):
     here, there = buses
-    listener = await listening(there, "room/5", 1)
-    tell(here, "room/6", 1, 2)
-    tell(here, "room/5", 7, 8)
+    listener = await subscription(there, "room/5", 1)
+    publish_numbers(here, "room/6", 1, 2)
+    publish_numbers(here, "room/5", 7, 8)
     assert numbers(await listener) == [7]
 
 
 async def test_a_publisher_never_waits_and_memory_is_bounded():
     bus = Bus()
-    tell(bus, "room/7", 0, 5000)
+    publish_numbers(bus, "room/7", 0, 5000)
     found = await take(bus, "room/7", 1000)
     assert numbers(found) == list(range(5000 - KEPT_EVENTS, 6000 - KEPT_EVENTS))
 
 
-async def test_what_redis_holds_is_bounded_and_runs_out(valkey_url: str):
+async def test_streams_in_redis_are_bounded_and_expire(valkey_url: str):
     prefix = f"t{secrets.token_hex(6)}:"
-    async with joined(valkey_url, prefix) as here, joined(valkey_url, prefix) as there:
-        listener = await listening(there, "room/7", 5000)
-        tell(here, "room/7", 0, 5000)
+    async with connected_bus(valkey_url, prefix) as here, connected_bus(valkey_url, prefix) as there:
+        listener = await subscription(there, "room/7", 5000)
+        publish_numbers(here, "room/7", 0, 5000)
         assert numbers(await listener) == list(range(5000))
         async with Client.from_url(valkey_url) as client:
             assert STREAM_EVENTS <= await client.xlen(f"{prefix}events:room/7") < STREAM_EVENTS + 200
             assert 0 < await client.ttl(f"{prefix}events:room/7") <= STREAM_SECONDS
 
 
-async def test_whoever_left_and_came_back_misses_nothing(valkey_url: str):
+async def test_a_subscriber_that_reconnects_misses_nothing(valkey_url: str):
     prefix = f"t{secrets.token_hex(6)}:"
-    async with joined(valkey_url, prefix) as here, joined(valkey_url, prefix) as there:
+    async with connected_bus(valkey_url, prefix) as here, connected_bus(valkey_url, prefix) as there:
         after, seen = 0, []
         for start in range(0, 60, 3):
-            tell(here, "room/8", start, start + 3)
+            publish_numbers(here, "room/8", start, start + 3)
             found = await take(there, "room/8", 2, after=after)
             after, seen = found[-1].id, seen + numbers(found)
         seen += numbers(await take(there, "room/8", 60 - len(seen), after=after))
@@ -158,48 +158,48 @@ async def test_whoever_left_and_came_back_misses_nothing(valkey_url: str):
 
 async def test_a_new_process_replays_what_an_ended_one_published(valkey_url: str):
     prefix = f"t{secrets.token_hex(6)}:"
-    async with joined(valkey_url, prefix) as here, joined(valkey_url, prefix) as there:
-        tell(here, "room/9", 0, 5)
+    async with connected_bus(valkey_url, prefix) as here, connected_bus(valkey_url, prefix) as there:
+        publish_numbers(here, "room/9", 0, 5)
         await take(there, "room/9", 5)
-    async with joined(valkey_url, prefix) as later:
+    async with connected_bus(valkey_url, prefix) as later:
         found = await take(later, "room/9", 5)
         assert numbers(found) == list(range(5))
         assert numbers(await take(later, "room/9", 2, after=found[2].id)) == [3, 4]
 
 
 async def test_events_of_an_outage_arrive_when_it_is_over(valkey: Valkey):
-    async with joined(valkey.url, "t:") as here, joined(valkey.url, "t:") as there:
-        far, near = await listening(there, "room/1", 30), await listening(here, "room/1", 30)
-        tell(here, "room/1", 0, 10)
+    async with connected_bus(valkey.url, "t:") as here, connected_bus(valkey.url, "t:") as there:
+        far, near = await subscription(there, "room/1", 30), await subscription(here, "room/1", 30)
+        publish_numbers(here, "room/1", 0, 10)
         await asyncio.sleep(0.1)
         await asyncio.to_thread(valkey.stop)
-        tell(here, "room/1", 10, 20)
+        publish_numbers(here, "room/1", 10, 20)
         await asyncio.sleep(0.5)
         assert numbers(await take(here, "room/1", 20)) == list(range(20))
         await asyncio.to_thread(valkey.start)
-        tell(here, "room/1", 20, 30)
+        publish_numbers(here, "room/1", 20, 30)
         async with asyncio.timeout(10):
             assert numbers(await near) == numbers(await far) == list(range(30))
 
 
-async def test_a_flush_costs_listeners_nothing(valkey: Valkey):
-    async with joined(valkey.url, "t:") as here, joined(valkey.url, "t:") as there:
-        listener = await listening(there, "room/1", 20)
-        tell(here, "room/1", 0, 10)
+async def test_a_flush_loses_no_event_of_subscribers(valkey: Valkey):
+    async with connected_bus(valkey.url, "t:") as here, connected_bus(valkey.url, "t:") as there:
+        listener = await subscription(there, "room/1", 20)
+        publish_numbers(here, "room/1", 0, 10)
         await asyncio.sleep(0.1)
         await emptied(valkey.url)
-        tell(here, "room/1", 10, 20)
+        publish_numbers(here, "room/1", 10, 20)
         found = await listener
         assert numbers(found) == list(range(20))
         assert all(one.id < two.id for one, two in itertools.pairwise(found))
 
 
 async def test_a_server_that_hangs_delays_only_what_crosses_it(valkey: Valkey):
-    async with joined(valkey.url, "t:") as here, joined(valkey.url, "t:") as there:
-        far, near = await listening(there, "room/1", 5), await listening(here, "room/1", 5)
+    async with connected_bus(valkey.url, "t:") as here, connected_bus(valkey.url, "t:") as there:
+        far, near = await subscription(there, "room/1", 5), await subscription(here, "room/1", 5)
         async with Client.from_url(valkey.url) as client:
             await client.execute_command("CLIENT", "PAUSE", 3000, "ALL")
-        tell(here, "room/1", 0, 5)
+        publish_numbers(here, "room/1", 0, 5)
         async with asyncio.timeout(0.5):
             assert numbers(await near) == list(range(5))
             assert numbers(await take(here, "room/1", 5)) == list(range(5))
@@ -208,26 +208,26 @@ async def test_a_server_that_hangs_delays_only_what_crosses_it(valkey: Valkey):
 
 
 async def silences(bus: Bus, topic: str, seconds: float, calm: float) -> int:
-    """How often a listener is sent to look at the database."""
+    """How often a subscriber has to poll the database."""
     found = 0
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds), contextlib.aclosing(bus.subscribe(topic, 0, 0.05, calm)) as news:
-            async for event in news:
+        async with asyncio.timeout(seconds), contextlib.aclosing(bus.subscribe(topic, 0, 0.05, calm)) as events_seen:
+            async for event in events_seen:
                 found += event is None
     return found
 
 
-async def test_whoever_hears_everything_seldom_looks():
+async def test_a_connected_subscriber_polls_seldom():
     bus = Bus()
-    assert await silences(bus, "room/1", 0.5, 60) >= 3  # another process may be at work
+    assert await silences(bus, "room/1", 0.5, 60) >= 3  # another process may publish
     bus.single_process = True
     assert await silences(bus, "room/1", 0.5, 60) == 0
     assert await silences(bus, "room/1", 0.8, 0.2) in (1, 2, 3)
 
 
-async def test_listeners_look_promptly_while_redis_is_away(valkey: Valkey):
-    async with joined(valkey.url, "t:") as here:
-        here.single_process = True  # means nothing to a bus that is joined to others
+async def test_subscribers_poll_promptly_while_redis_is_unreachable(valkey: Valkey):
+    async with connected_bus(valkey.url, "t:") as here:
+        here.single_process = True  # has no effect on a bus with a transport
         assert await silences(here, "room/1", 0.5, 60) == 0
         watching = asyncio.create_task(silences(here, "room/1", 2.0, 60))
         await asyncio.sleep(0.2)
@@ -241,6 +241,6 @@ async def test_listeners_look_promptly_while_redis_is_away(valkey: Valkey):
 
 
 async def emptied(url: str) -> None:
-    """Everything in Redis is gone."""
+    """Delete everything in Redis."""
     async with Client.from_url(url) as client:
         await client.flushall()

@@ -1,4 +1,4 @@
-"""What a database is given is found in no log and no traceback of its errors; probes are logged at debug."""
+"""No log and no traceback of a database error contains a value; probes are logged at debug."""
 
 import io
 import json
@@ -67,7 +67,7 @@ async def lacking(database: Database) -> None:
 
 
 async def unfit(database: Database) -> None:
-    """A value that has no place in a column; drivers and types repeat it."""
+    """A value of the wrong type; drivers and types repeat it."""
     async with database.transaction() as tx:
         await tx.execute(insert(User), PERSON | {"created_at": SECRET})
 
@@ -99,13 +99,13 @@ BOTH = [
 
 
 async def wrong_number(database: Database) -> None:
-    """The server repeats what it cannot read."""
+    """The server repeats a value that it cannot parse."""
     async with database.transaction() as tx:
         await tx.execute(text("SELECT CAST(:number AS integer)"), {"number": SECRET})
 
 
 async def wrong_number_for_the_driver(database: Database) -> None:
-    """The driver repeats what it cannot send."""
+    """The driver repeats a value that it cannot encode."""
     async with database.transaction() as tx:
         await (await tx.connection()).exec_driver_sql("SELECT $1::integer", (SECRET,))
 
@@ -133,7 +133,7 @@ POSTGRESQL = [
 
 @pytest.fixture(params=["json", "console"])
 def written(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], str]]:
-    """What is logged at the lowest level, in each of the two forms."""
+    """The log at the lowest level, in both formats."""
     lines, root = io.StringIO(), logging.getLogger()
     before = root.handlers[:], root.level
     monkeypatch.setattr(sys, "stderr", lines)

@@ -1,4 +1,4 @@
-"""The HTTP client on connections that a vendor keeps alive, and closes as it likes."""
+"""The HTTP client on keep-alive connections that the server closes at any time."""
 
 import asyncio
 from collections import Counter
@@ -67,7 +67,7 @@ async def fill(http: Http, vendor: Vendor, number: int) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 async def test_a_safe_call_is_repeated_on_a_connection_of_its_own(vendor: Vendor, method: str):
-    """However many dead connections are in the pool, it meets no second one of ours."""
+    """With many dead connections in the pool, the repetition uses a new one."""
     async with Http() as http:
         await fill(http, vendor, 6)
         assert (await http.request(method, vendor.url)).status == 200
@@ -82,7 +82,7 @@ async def test_a_call_with_an_idempotency_key_is_repeated(vendor: Vendor):
         assert vendor.heard["POST"] == 2
 
 
-async def test_a_call_that_the_vendor_may_have_heard_is_not_repeated(vendor: Vendor):
+async def test_a_call_that_the_vendor_may_have_received_is_not_repeated(vendor: Vendor):
     async with Http() as http:
         await fill(http, vendor, 4)
         with pytest.raises(HttpError):

@@ -1,4 +1,4 @@
-"""A request body has one reading: whatever two JSON parsers could read differently is refused, with its place."""
+"""JSON bodies that parsers interpret differently are refused, with the position."""
 
 import json
 import time
@@ -53,7 +53,7 @@ def refused(body: bytes) -> dict:
         (b"[" * 30_000, "body", "arrays"),
     ],
 )
-def test_doubtful_json_is_refused_with_its_place(body: bytes, field: str, said: str):
+def test_ambiguous_json_is_refused_with_its_position(body: bytes, field: str, said: str):
     error = refused(body)
     assert error["field"].encode("ascii", "replace").decode() == error["field"] or field == "body"
     assert error["field"] == field or (field == "body" and "surrogate" in said)
@@ -62,7 +62,7 @@ def test_doubtful_json_is_refused_with_its_place(body: bytes, field: str, said: 
         assert said.endswith(f"column {error['column']}")
 
 
-def test_what_is_written_as_an_escape_is_text():
+def test_escaped_characters_are_text():
     assert json_body.parse(b'{"a": "\\\\u0000 \\\\ud800 \\ud83e\\ude81"}', MOST) == {"a": "\\u0000 \\ud800 🪁"}
 
 
@@ -76,7 +76,7 @@ values = st.recursive(
 
 
 @given(values, st.booleans())
-def test_what_is_plain_is_read_as_by_any_parser(value: object, ascii_only: bool):
+def test_plain_json_is_parsed_as_by_any_parser(value: object, ascii_only: bool):
     body = json.dumps(value, ensure_ascii=ascii_only).encode()
     assert json_body.parse(body, 10_000) == json.loads(body)
 

@@ -1,4 +1,4 @@
-"""What the connections of each role keep to on PostgreSQL, and what happens when they clash."""
+"""Connection profiles on PostgreSQL, and deadlocks between transactions."""
 
 import asyncio
 
@@ -29,7 +29,7 @@ SHOWN = (
         ("console", ("0", "10s", "1min")),
     ],
 )
-async def test_each_role_has_its_times_and_its_name(
+async def test_each_role_has_its_timeouts_and_its_name(
     database_url: str, role: Role, times: tuple[str, ...], pgbouncer: bool
 ):
     settings = Settings(database_pgbouncer=pgbouncer)
@@ -42,8 +42,8 @@ async def test_each_role_has_its_times_and_its_name(
     await database.close()
 
 
-async def test_behind_a_pooler_no_statement_is_expected_to_be_there_already(database_url: str):
-    """What a pooler of transactions does to a session, done by hand: everything prepared is gone."""
+async def test_behind_a_pooler_no_prepared_statement_is_reused(database_url: str):
+    """Deallocate prepared statements, as a transaction pooler does."""
     database = Database(database_url, pool_size=1, profile=ConnectionProfile(pgbouncer=True))
     for _ in range(3):
         async with database.transaction() as tx:
@@ -55,7 +55,7 @@ async def test_behind_a_pooler_no_statement_is_expected_to_be_there_already(data
 
 
 @pytest.mark.parametrize("pgbouncer", [False, True])
-async def test_a_statement_or_a_lock_that_takes_too_long_is_a_problem_to_try_again(database_url: str, pgbouncer: bool):
+async def test_a_statement_or_lock_timeout_is_a_problem_to_retry(database_url: str, pgbouncer: bool):
     keeps = ConnectionProfile(statement=0.3, lock=0.1, pgbouncer=pgbouncer)
     database = Database(database_url, profile=keeps)
     patient = Database(database_url)
@@ -132,7 +132,7 @@ async def test_a_batch_that_deadlocks_is_repeated(database: Database):
     assert await _counts(database) == [2, 2]
 
 
-async def test_a_plain_transaction_that_deadlocks_is_undone_and_its_caller_told(database: Database):
+async def test_a_plain_transaction_that_deadlocks_is_rolled_back_and_raises(database: Database):
     await _make_two(database)
     crossing = Crossing()
 
@@ -145,7 +145,7 @@ async def test_a_plain_transaction_that_deadlocks_is_undone_and_its_caller_told(
     assert await _counts(database) == [1, 1]
 
 
-async def test_clashes_without_end_are_given_up(database: Database):
+async def test_endless_deadlocks_are_given_up(database: Database):
     tried = []
 
     async def work(tx: Tx) -> None:

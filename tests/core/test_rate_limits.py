@@ -1,4 +1,4 @@
-"""A limit lets exactly so many through, in one process or in several, and an outage never opens it wide."""
+"""A rate limit allows exactly its number, in one process or several, and stays bounded in an outage."""
 
 import asyncio
 import secrets
@@ -19,7 +19,7 @@ SETTINGS = Settings(rate_limits={"register": "2/minute"})
 
 @pytest.fixture(params=["alone", "shared"])
 async def limiters(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Limiter, Limiter]]:
-    """What two requests meet: the same process, or two that share Redis."""
+    """The limiters of two requests: of one process, or of two that share Redis."""
     if request.param == "alone":
         limiter = Limiter(SETTINGS)
         yield limiter, limiter
@@ -40,13 +40,13 @@ async def let_through(limiter: Limiter, times: int, name: str = "send", default:
     return sum(isinstance(answer, dict) for answer in answers)
 
 
-async def test_exactly_the_limit_passes_whoever_asks_at_once(limiters: tuple[Limiter, Limiter]):
+async def test_exactly_the_limit_passes_of_concurrent_requests(limiters: tuple[Limiter, Limiter]):
     one, two = limiters
     passed = await asyncio.gather(*(let_through(limiter, 10) for limiter in (one, two)))
     assert sum(passed) == 5
 
 
-async def test_headers_count_down_and_say_when(limiters: tuple[Limiter, Limiter]):
+async def test_headers_count_down_to_the_reset(limiters: tuple[Limiter, Limiter]):
     one, two = limiters
     for left, limiter in zip((4, 3, 2, 1, 0), (one, two) * 3, strict=False):
         headers = await limiter.hit("send", "5/minute", "ann")
@@ -59,7 +59,7 @@ async def test_headers_count_down_and_say_when(limiters: tuple[Limiter, Limiter]
     assert refused.value.headers["RateLimit-Remaining"] == "0"
 
 
-async def test_callers_and_limits_are_apart_and_settings_override(limiters: tuple[Limiter, Limiter]):
+async def test_callers_and_limits_are_separate_and_settings_override(limiters: tuple[Limiter, Limiter]):
     one, two = limiters
     assert await let_through(one, 6) == 5
     assert (await two.hit("send", "5/minute", "bob"))["RateLimit-Remaining"] == "4"
@@ -76,7 +76,7 @@ async def test_the_window_slides(limiters: tuple[Limiter, Limiter]):
             await asyncio.sleep(0.05)
 
 
-async def test_a_processs_own_clock_does_not_matter(valkey_url: str):
+async def test_the_clock_of_a_process_does_not_matter(valkey_url: str):
     link = Redis(valkey_url, prefix=f"t{secrets.token_hex(6)}:", timeout=5)
     await link.open()
     limiter = Limiter(SETTINGS, link)

@@ -1,4 +1,4 @@
-"""A replica answers for the past only, and only while it provably has all of it."""
+"""Reads from a replica: old rows only, and only once it has replayed them."""
 
 import asyncio
 import tempfile
@@ -44,14 +44,14 @@ async def where(database: Database, before: datetime | None) -> str:
 
 
 async def settles(database: Database) -> str:
-    """Where the past is read once the replica has caught up with a place it was just told of."""
+    """The server that reads old rows once the replica has caught up with the LSN."""
     async with asyncio.timeout(20):
         while await where(database, datetime.now(UTC) - OLD) != "replica":
             await asyncio.sleep(0.1)
     return "replica"
 
 
-async def test_only_what_is_long_past_is_asked_of_the_replica(pair: tuple[str, str]):
+async def test_only_old_rows_are_read_from_the_replica(pair: tuple[str, str]):
     async with opened(*pair) as database:
         assert await settles(database) == "replica"
         assert await where(database, None) == "primary"
@@ -59,7 +59,7 @@ async def test_only_what_is_long_past_is_asked_of_the_replica(pair: tuple[str, s
         assert await where(database, datetime.now(UTC) - SETTLED + timedelta(seconds=5)) == "primary"
 
 
-async def test_it_is_not_asked_while_it_lags_or_is_away_or_is_no_replica(pair: tuple[str, str]):
+async def test_a_lagging_unreachable_or_false_replica_is_not_used(pair: tuple[str, str]):
     primary, standby = (Database(url) for url in pair)
     replica = Replica(standby.engine, primary.engine, mark_seconds=0)
     async with asyncio.timeout(20):
@@ -86,7 +86,7 @@ async def test_it_is_not_asked_while_it_lags_or_is_away_or_is_no_replica(pair: t
     await standby.close()
 
 
-def test_a_cursor_tells_how_old_the_page_is_and_a_first_page_is_new():
+def test_a_cursor_has_the_age_of_its_page_and_a_first_page_is_new():
     made = datetime.now(UTC)
     born = PageRequest(20, encode_cursor(ids.new())).before()
     assert born is not None
@@ -96,8 +96,8 @@ def test_a_cursor_tells_how_old_the_page_is_and_a_first_page_is_new():
     assert PageRequest(20, encode_cursor("ffffffff-ffff-7fff-bfff-ffffffffffff")).before() is None
 
 
-def test_no_list_but_the_ledgers_is_read_from_a_replica():
-    """Its rows are only ever added. A list whose rows change may not join them: its owner would miss the change."""
+def test_only_lists_of_the_ledger_are_read_from_a_replica():
+    """Its rows are append-only. Lists whose rows change must not be added: a reader would miss changes."""
 
     def asks(dependant) -> bool:
         return dependant.call is _replica or any(asks(each) for each in dependant.dependencies)

@@ -1,4 +1,4 @@
-"""Search: what is found, by whom, and from which index, on both databases."""
+"""Full-text search on both databases: matches, ownership and use of the index."""
 
 import re
 import sqlite3
@@ -93,7 +93,7 @@ async def test_a_search_finds_the_owners_rows_alone(database: Database):
         assert await found(database, "tea", recent=recent) == [f"tea of {ADA}"]
 
 
-async def test_pages_are_whole_and_in_order_on_both_ways(database: Database):
+async def test_pages_are_complete_and_ordered_with_both_plans(database: Database):
     """Words of the newest rows, words of the oldest, and one in every seventh row, in small pages."""
     total = search.RECENT * 2
     rows = [

@@ -1,4 +1,4 @@
-"""A stream of events: its head leaves through the app, its frames are sent when the app has ended."""
+"""Event streams: the app sends the head, the outer middleware the frames."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -22,7 +22,7 @@ SCOPE = {
 
 
 class Stream:
-    """A request for `/events` of an app, behind the edge; what happened, in order."""
+    """A request for `/events` of an app behind the outer middleware, and what happened, in order."""
 
     def __init__(self, *, fails: type[Exception] | None = None, method: str = "GET") -> None:
         self.happened: list[str] = []
@@ -65,17 +65,17 @@ class Stream:
         self.happened.append("more" if message["more_body"] else "the end was sent")
 
     def open(self) -> asyncio.Task[None]:
-        """Ask for it."""
+        """Send the request."""
         return asyncio.create_task(self._app(self.scope, self._receive, self._send))  # type: ignore[arg-type]
 
     async def halfway(self) -> asyncio.Task[None]:
-        """Ask for it; it waits for `more` on return."""
+        """Send the request; the stream waits for `more` on return."""
         running = self.open()
         await self.until("more")
         return running
 
     async def until(self, what: str) -> None:
-        """Wait for something to happen."""
+        """Wait for the next happening."""
         async with asyncio.timeout(5):
             while what not in self.happened:
                 await asyncio.sleep(0)
@@ -100,7 +100,7 @@ async def test_a_stream_ends_when_its_client_has_gone():
     assert stream.happened[3:] == ["the frames ended"]
 
 
-async def test_a_client_that_goes_as_the_stream_ends_disturbs_nobody():
+async def test_a_client_that_disconnects_as_the_stream_ends_raises_nothing():
     stream = Stream()
     running = await stream.halfway()
     stream.more.set()
@@ -127,7 +127,7 @@ async def test_a_stream_that_is_cancelled_closes_its_frames():
     assert stream.happened[3:] == ["the frames ended"]
 
 
-async def test_a_server_that_leaves_ends_what_its_listeners_can_take_up_elsewhere():
+async def test_a_stopping_server_ends_resumable_streams():
     stream = Stream()
     running = await stream.halfway()
     stream.streams.end()
@@ -135,14 +135,14 @@ async def test_a_server_that_leaves_ends_what_its_listeners_can_take_up_elsewher
     assert stream.happened[3:] == ["the frames ended", "the end was sent"]
 
 
-async def test_a_stream_that_begins_while_its_server_leaves_ends_at_once():
+async def test_a_stream_that_starts_while_its_server_stops_ends_at_once():
     stream = Stream()
     stream.streams.end()
     await asyncio.wait_for(stream.open(), 5)
     assert stream.happened[-1] == "the end was sent"
 
 
-async def test_a_server_that_leaves_finishes_what_is_said_once():
+async def test_a_stopping_server_finishes_streams_that_cannot_be_resumed():
     stream = Stream(method="POST")
     running = await stream.halfway()
     stream.streams.end()
@@ -163,7 +163,7 @@ async def test_streams_end_when_their_reader_loses_access_whatever_their_method(
         assert stream.streams.readers() == set()
 
 
-async def test_what_is_deleted_while_it_is_followed_ends_its_stream_and_is_no_failure(capsys):
+async def test_a_deleted_resource_ends_its_stream_without_an_error(capsys):
     stream = Stream(fails=NotFound)
     running = await stream.halfway()
     stream.more.set()

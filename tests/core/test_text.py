@@ -1,4 +1,4 @@
-"""What a pasted code is read as, and what an e-mail address may be."""
+"""Normalisation of pasted codes, and validation of e-mail addresses."""
 
 import pytest
 
@@ -29,7 +29,7 @@ PASTED = (
 
 
 @pytest.mark.parametrize("written", PASTED)
-def test_a_pasted_code_is_read_as_it_was_meant(written: str):
+def test_a_pasted_code_is_normalised(written: str):
     assert pasted(written) == "123456"
 
 
@@ -42,7 +42,7 @@ def test_letters_of_a_pasted_code_are_read_too(written: str, read: str):
 
 
 @pytest.mark.parametrize("written", ["12x456", "12.456", "١٢٣,٤٥٦", "12/3456", "123456$"])
-def test_what_is_no_part_of_a_code_stays_to_be_refused(written: str):
+def test_other_characters_of_a_code_are_kept(written: str):
     assert not pasted(written).isdigit()
 
 
@@ -62,7 +62,7 @@ def test_a_local_part_over_64_octets_is_refused(local: str):
 
 
 @pytest.mark.parametrize("local", ["a" * 64, "é" * 32])
-def test_a_local_part_of_64_octets_is_taken(local: str):
+def test_a_local_part_of_64_octets_is_accepted(local: str):
     assert email_address.normal(f"{local}@example.com") == f"{local}@example.com"
 
 

@@ -66,7 +66,7 @@ class PasswordPool:
         finally:
             self._waiting -= 1
             if not self._waiting:
-                self._resting = loop.call_later(self._quiet, self._pool.submit, malloc.give_back)
+                self._resting = loop.call_later(self._quiet, self._pool.submit, malloc.trim)
 
 
 def _verify(password: str, stored: str | None) -> tuple[bool, str | None]:

@@ -14,9 +14,9 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperGroup
 
-from hortus.core.background import run_for_long
+from hortus.core.background import run_loop
 from hortus.core.configuration import BadSettings
-from hortus.core.gc_tuning import loading
+from hortus.core.gc_tuning import gc_disabled
 from hortus.core.settings import Settings, UnsafeSettings
 from hortus.core.telemetry import log
 
@@ -97,7 +97,7 @@ def _require_migrated(settings: Settings) -> None:
 @app.command()
 def up(host: Host = None, port: Port = None, data: Data = None) -> None:
     """Start everything in one process: migrate, serve, work, schedule."""
-    with loading():
+    with gc_disabled():
         # The only process: no other one can end a session that is cached here.
         settings = _settings(host=host, port=port, data_dir=data, principal_cache_seconds=30.0)
         from hortus.main import server  # noqa: PLC0415 - `hortus --help` stays quick
@@ -113,7 +113,7 @@ def up(host: Host = None, port: Port = None, data: Data = None) -> None:
 @app.command()
 def serve(host: Host = None, port: Port = None, data: Data = None) -> None:
     """Serve the API and leave background work to `hortus worker`. Run `hortus migrate` before."""
-    with loading():
+    with gc_disabled():
         settings = _settings(host=host, port=port, data_dir=data)
         from hortus.main import server  # noqa: PLC0415 - `hortus --help` stays quick
         from hortus.ops import preflight  # noqa: PLC0415 - `hortus --help` stays quick
@@ -130,18 +130,18 @@ def worker(
     queues: Annotated[str | None, typer.Option(help="Serve only these, as in `media=4,mail`.")] = None,
 ) -> None:
     """Run background tasks, periodic ones too, until stopped; with CELERY_BROKER_URL as a Celery worker."""
-    with loading():
+    with gc_disabled():
         settings = _checked("worker", data_dir=data, worker_queues=queues)
     _require_migrated(settings)
     if settings.celery_broker_url:
-        with loading():
+        with gc_disabled():
             from hortus.main import worker as celery  # noqa: PLC0415 - Celery is loaded only where it is used
 
         raise typer.Exit(celery.run(settings))
-    with loading():
+    with gc_disabled():
         from hortus.main import server  # noqa: PLC0415 - `hortus --help` stays quick
 
-    run_for_long(server.work(settings))
+    run_loop(server.work(settings))
 
 
 @app.command()
@@ -151,7 +151,7 @@ def scheduler(data: Data = None) -> None:
     from hortus.main import server  # noqa: PLC0415 - `hortus --help` stays quick
 
     _require_migrated(settings)
-    run_for_long(server.schedule(settings))
+    run_loop(server.schedule(settings))
 
 
 @app.command()

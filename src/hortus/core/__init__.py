@@ -1,1 +1,1 @@
-"""What every feature stands on. Import the modules by name: `from hortus.core import db, ids`."""
+"""Infrastructure shared by all features: database, HTTP, caching, events, telemetry, security, settings."""

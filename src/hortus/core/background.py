@@ -1,4 +1,4 @@
-"""Work of the process itself, beside requests or without any."""
+"""Asyncio tasks of the process that belong to no request, and the event loop of long-running processes."""
 
 import asyncio
 import contextvars
@@ -10,16 +10,16 @@ Result = TypeVar("Result")
 
 
 def in_background(work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
-    """A task of the process, of no request: in an empty context."""
+    """Start a task with an empty context, which belongs to no request."""
     task: asyncio.Task[Result] = contextvars.Context().run(asyncio.create_task, work)
     return task
 
 
-async def ended(task: asyncio.Task[Any] | None) -> None:
-    """Cancel a background task and wait until it is over; what it raised is not raised here."""
+async def cancel_and_wait(task: asyncio.Task[Any] | None) -> None:
+    """Cancel a background task and wait until it has ended; its exception is not raised."""
     while task is not None and not task.done():
         task.cancel()
-        await asyncio.wait((task,), timeout=1)  # `asyncio.wait_for`, in the library, may swallow a cancellation
+        await asyncio.wait((task,), timeout=1)  # a library that uses `asyncio.wait_for` may swallow a cancellation
 
 
 @asynccontextmanager
@@ -29,18 +29,18 @@ async def alongside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await ended(task)
+        await cancel_and_wait(task)
 
 
-def run_for_long(work: Coroutine[Any, Any, Result]) -> Result:
-    """`asyncio.run` for a process that stays: on the loop that the server has, where there is one for this system."""
+def run_loop(work: Coroutine[Any, Any, Result]) -> Result:
+    """`asyncio.run` for a long-running process: on uvloop if it is installed."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(work)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     try:
-        import uvloop  # noqa: PLC0415 - not everywhere
+        import uvloop  # noqa: PLC0415 - not available on every system
     except ImportError:
         return None
     made: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop

@@ -1,10 +1,10 @@
-"""Time: always UTC, always aware."""
+"""The current time, always UTC and aware, and its text form."""
 
 import calendar
 from datetime import UTC, datetime
 
 EPOCH = datetime.fromtimestamp(0, UTC)
-"""Long ago: a moment that has come on every clock."""
+"""A time in the past on every clock."""
 
 
 def now() -> datetime:
@@ -13,12 +13,12 @@ def now() -> datetime:
 
 
 def iso(moment: datetime) -> str:
-    """ISO 8601 in UTC with a `Z`, as every time on the wire."""
+    """ISO 8601 in UTC with a `Z`, as all times in the API."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def months_later(moment: datetime, months: int) -> datetime:
-    """The same day and time so many months later; the last day of a month that has no such day."""
+    """The same day and time `months` later, or the last day of a month without that day."""
     years, month = divmod(moment.month - 1 + months, 12)
     year = moment.year + years
     day = min(moment.day, calendar.monthrange(year, month + 1)[1])

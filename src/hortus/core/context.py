@@ -1,4 +1,4 @@
-"""What the running request or task carries along without being passed by hand."""
+"""Context variables of the running request or task."""
 
 from contextvars import ContextVar
 
@@ -6,4 +6,4 @@ request_id: ContextVar[str] = ContextVar("request_id", default="-")
 """The id of the request that caused this work; `-` outside any request."""
 
 transaction_open: ContextVar[bool] = ContextVar("transaction_open", default=False)
-"""True while this task holds a database transaction. `core.http` refuses to call out then."""
+"""True while this task holds a database transaction. `core.http` refuses calls then."""

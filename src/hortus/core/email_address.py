@@ -1,17 +1,17 @@
-"""E-mail addresses: the one check that every address passes, wherever it comes from."""
+"""Parsing and normalisation of e-mail addresses."""
 
 import unicodedata
 
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
 LONGEST_LOCAL_PART = 64
-"""Octets before the `@` that a mail server must take (RFC 5321, 4.5.3.1.1)."""
+"""Octets before the `@` that a mail server must accept (RFC 5321, 4.5.3.1.1)."""
 LONGEST = 254
 """Octets of a whole address (RFC 3696, erratum 1690)."""
 
 
 def parse(address: str, *, test_environment: bool = False) -> ValidatedEmail:
-    """The parts of an address; nobody is asked whether it exists. Raises ValueError with a sentence for the caller."""
+    """The parts of an address, without a check that it exists. Raises ValueError with a sentence for the caller."""
     try:
         found = validate_email(address, check_deliverability=False, strict=True, test_environment=test_environment)
     except EmailNotValidError as error:
@@ -21,9 +21,9 @@ def parse(address: str, *, test_environment: bool = False) -> ValidatedEmail:
 
 
 def normal(address: str) -> str:
-    """The one form in which an address is stored and compared; raises ValueError as `parse`.
+    """The canonical form in which an address is stored and compared; raises ValueError like `parse`.
 
-    Invisible characters around it, which come along when an address is copied, are dropped.
+    Invisible characters around it, as in copied addresses, are dropped.
     """
     invisible = "".join({c for c in address if c.isspace() or unicodedata.category(c) == "Cf"})
     folded = parse(address.strip(invisible)).normalized.casefold()

@@ -1,6 +1,6 @@
-"""Every error a caller can meet: a code, a status and a sentence to act on.
+"""Errors of the API: each has a code, a status and a sentence that the caller can act on.
 
-On the wire it becomes RFC 9457 `application/problem+json` (see `core.web`).
+They are sent as RFC 9457 `application/problem+json` (see `core.web.problems`).
 Features declare their own subclasses beside the code that raises them.
 """
 
@@ -31,7 +31,7 @@ class Invalid(Problem):
 
 
 class Unauthenticated(Problem):
-    """Nobody is signed in, or the access token is not good."""
+    """The caller is not authenticated, or the access token is invalid."""
 
     code, status, title = "unauthenticated", 401, "Sign in first"
     detail = "Send `Authorization: Bearer <access token or API key>`."
@@ -41,21 +41,21 @@ class Unauthenticated(Problem):
 
 
 class Forbidden(Problem):
-    """The caller is known and may not do this."""
+    """The caller is authenticated and may not do this."""
 
     code, status, title = "forbidden", 403, "You may not do this"
     detail = "Your role or the scopes of your key do not allow this."
 
 
 class NotFound(Problem):
-    """There is no such thing, or it is not yours; the two look the same."""
+    """The resource does not exist or belongs to another user; both get the same response."""
 
     code, status, title = "not_found", 404, "Not found"
     detail = "There is no such thing, or it is not yours."
 
 
 class Conflict(Problem):
-    """The thing is not in a state that allows this."""
+    """The resource is not in a state that allows this."""
 
     code, status, title = "conflict", 409, "That does not fit the current state"
     detail = "Read the current state and try again."
@@ -69,7 +69,7 @@ class RateLimited(Problem):
 
 
 class IdempotencyMismatch(Problem):
-    """The idempotency key came before with another body."""
+    """The idempotency key was used with another body."""
 
     code, status, title = "idempotency_mismatch", 422, "This idempotency key belongs to another request"
     detail = "Use a new `Idempotency-Key` for a different request."
@@ -83,21 +83,21 @@ class IdempotencyInProgress(Problem):
 
 
 class AlreadyDone(Problem):
-    """The request was carried out before, and its answer held a credential: those are given once."""
+    """The request was carried out before, and its response contained a credential, which is sent once."""
 
     code, status, title = "already_done", 409, "This request was carried out before"
     detail = "Its answer held a secret, which is shown once. Make a new request with a new `Idempotency-Key`."
 
 
 class PayloadTooLarge(Problem):
-    """The body is larger than this route takes."""
+    """The body is larger than this route accepts."""
 
     code, status, title = "payload_too_large", 413, "The request is too large"
     detail = "Send less data in one request."
 
 
 class UnsupportedMediaType(Problem):
-    """The body is of a type this route does not take."""
+    """The body has a type that this route does not accept."""
 
     code, status, title = "unsupported_media_type", 415, "This content type is not accepted"
     detail = "Send `Content-Type: application/json`, or multipart/form-data for uploads."
@@ -111,7 +111,7 @@ class MethodNotAllowed(Problem):
 
 
 class Unavailable(Problem):
-    """Something we depend on is not there now."""
+    """A service that this one depends on is unavailable."""
 
     code, status, title = "unavailable", 503, "Not available at the moment"
     detail = "Try again in a little while."

@@ -1,8 +1,8 @@
 """Run one function of a script in a fresh process per call, forked from a template that has its libraries loaded.
 
-For code that reads bytes of strangers: a call that crashes, hangs or swells takes only its own process with it, and no
-call sees another's memory. The template imports and never reads input, so a call costs a fork, not a start of Python.
-The processes are told nothing of our environment but where libraries are.
+For code that parses untrusted bytes: a call that crashes, hangs or exhausts memory ends only its own process, and calls
+share no memory. The template imports and never reads input, so a call costs a fork, not a start of Python. The
+processes get only the environment variables that locate libraries.
 """
 
 import atexit
@@ -29,25 +29,25 @@ _CHUNK = 1 << 20
 
 
 class WorkerDied(Exception):
-    """The call ran out of time or memory, or crashed on what it read."""
+    """The call exceeded its time or memory, or crashed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a call returned: facts as JSON, then perhaps bytes."""
+    """The result of a call: a JSON object, and bytes that may be empty."""
 
     facts: dict[str, Any]
     data: bytes
 
 
 def environment() -> dict[str, str]:
-    """The variables of ours that the processes get."""
+    """Environment variables that the processes inherit."""
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     return {**passed_on, "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 
 
 class ForkedWorker:
-    """Calls `main(*arguments)` of `script`, each call in a process of its own.
+    """Calls `main(*arguments)` of `script`, each call in its own process.
 
     `main` reads standard input and returns a JSON object and bytes. The template starts with the first call, ends with
     this process, and is started again if it was killed. Safe to call from several threads.
@@ -85,7 +85,7 @@ class ForkedWorker:
         return _parse(received)
 
     def close(self) -> None:
-        """End the template; calls that run still finish."""
+        """Stop the template; running calls still finish."""
         with self._lock:
             self._stop()
 
@@ -110,7 +110,7 @@ class ForkedWorker:
             return self._control
         ours, theirs = socket.socketpair()
         with theirs:
-            self._template = subprocess.Popen(  # noqa: S603 - our own script, no shell, no word of a customer
+            self._template = subprocess.Popen(  # noqa: S603 - a script of this package, no shell, no input of customers
                 [sys.executable, "-I", str(_TEMPLATE), str(self._script), str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -154,7 +154,7 @@ def _read_all(pipe: int, seconds: float) -> bytes:
 
 
 def _parse(received: bytes) -> Answer:
-    """The answer, if it is whole: the lengths of both parts come first, so a process that died half-way is found."""
+    """The result, if it is complete: the lengths of both parts come first, so a partial result is detected."""
     if len(received) < 8:
         raise WorkerDied("it ended without an answer")
     facts, data = struct.unpack_from("!II", received)

@@ -29,7 +29,7 @@ def load(script: str) -> ModuleType:
 
 
 def work(module: ModuleType, job: dict[str, Any], stdin: int, stdout: int) -> None:
-    """The child: bounded by the kernel before the first byte is read, so that nothing it reads can lift the bounds."""
+    """The child process: its limits are set before it reads the first byte, so that input cannot lift them."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, job["seconds"] + 1)

@@ -1,4 +1,4 @@
-"""How a process that stays loads what it is made of."""
+"""Garbage collector settings for the start-up of long-running processes."""
 
 import gc
 from collections.abc import Iterator
@@ -8,13 +8,13 @@ from hortus.core import malloc
 
 
 @contextmanager
-def loading() -> Iterator[None]:
-    """Import and build without looking for garbage, of which there is none: a sixth of the time goes into that.
+def gc_disabled() -> Iterator[None]:
+    """Disable the garbage collector during start-up, which saves a sixth of its time, then freeze all objects.
 
-    What is there afterwards stays until the end, and is never looked through again: the pauses for garbage depend
-    on what requests leave behind, not on the size of the program.
+    Frozen objects are never scanned (`gc.freeze`), so the pauses of the collector depend on the garbage of requests,
+    not on the size of the program.
     """
-    malloc.share()
+    malloc.use_one_arena()
     gc.disable()
     try:
         yield

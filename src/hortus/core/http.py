@@ -1,10 +1,10 @@
-"""The one HTTP client. Every call to a vendor goes through here.
+"""The HTTP client for all calls to vendors.
 
 Guarantees: no call is made while a transaction is open, redirects are never
-followed, a response is never read past its cap, the request id travels along,
-and every transport failure is one of two errors. A call that met a connection
-which the vendor had closed is repeated once, on a new connection, where that is
-safe: its method or its `Idempotency-Key` allows it, or nothing of it was sent.
+followed, a response is never read past its maximum size, the request id is sent along,
+and every transport failure is one of two errors. A call on a connection that the vendor
+had closed is repeated once on a new connection if that is safe: if its method or
+`Idempotency-Key` allows it, or if nothing was sent.
 """
 
 import asyncio
@@ -28,14 +28,14 @@ IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 @cache
 def _library() -> Any:
-    """aiohttp, loaded by the first call: a server that calls nobody does without, and starts sooner."""
+    """aiohttp, imported by the first call, so that servers without calls start faster."""
     import aiohttp  # noqa: PLC0415 - see above
 
     return aiohttp
 
 
 def form() -> "aiohttp.FormData":
-    """A body of several parts: `form.add_field(name, value)`."""
+    """A multipart body: `form.add_field(name, value)`."""
     made: aiohttp.FormData = _library().FormData()
     return made
 
@@ -65,11 +65,11 @@ class Response:
         try:
             return jsonlib.loads(self.body)
         except ValueError as error:
-            raise HttpError("the answer is not JSON") from error
+            raise HttpError("the response is not JSON") from error
 
 
 class StreamedResponse:
-    """A response whose head has arrived; the body is read as it comes."""
+    """A response whose head has arrived; the body is read as it arrives."""
 
     def __init__(self, response: "aiohttp.ClientResponse", max_bytes: int) -> None:
         self.status = response.status
@@ -78,21 +78,21 @@ class StreamedResponse:
         self._max_bytes = max_bytes
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The body piece by piece; HttpError past the cap or when cut short."""
+        """The body in chunks; HttpError if it exceeds the maximum or is cut off."""
         seen = 0
         try:
             async for chunk in self._response.content.iter_any():
                 seen += len(chunk)
                 if seen > self._max_bytes:
-                    raise HttpError(f"the answer is larger than {self._max_bytes} bytes")
+                    raise HttpError(f"the response is larger than {self._max_bytes} bytes")
                 yield chunk
         except (_library().ClientError, OSError) as error:
-            raise HttpError(f"the answer was cut: {type(error).__name__}") from error
+            raise HttpError(f"the response was cut off: {type(error).__name__}") from error
         except TimeoutError as error:
-            raise HttpTimeout("the answer stalled") from error
+            raise HttpTimeout("the response stalled") from error
 
     async def read(self) -> bytes:
-        """The whole body, capped."""
+        """The whole body, up to the maximum size."""
         return b"".join([chunk async for chunk in self.chunks()])
 
 
@@ -123,7 +123,7 @@ class Http:
     async def _open(self) -> "aiohttp.ClientSession":
         if self._session is None:
             await asyncio.to_thread(_library)
-            self._session = self._session or self._make_session()  # another call may have made it meanwhile
+            self._session = self._session or self._make_session()  # another call may have opened it meanwhile
         return self._session
 
     def _make_session(self, *, keeps_alive: bool = True) -> "aiohttp.ClientSession":
@@ -151,8 +151,8 @@ class Http:
         try:
             return await send(session)
         except (library.ClientOSError, library.ServerDisconnectedError) as error:
-            is_new = isinstance(error, library.ClientConnectorError)  # it could not be reached at all
-            if is_new or isinstance(error, TimeoutError) or not _may_repeat(method, error, sent):
+            is_new = isinstance(error, library.ClientConnectorError)  # the connection was not established
+            if is_new or isinstance(error, TimeoutError) or not _is_repeatable(method, error, sent):
                 raise
         if self._unpooled is None:
             self._unpooled = self._make_session(keeps_alive=False)
@@ -171,10 +171,10 @@ class Http:
         idle_timeout: float | None = None,
         max_bytes: int = MAX_BODY,
     ) -> AsyncIterator[StreamedResponse]:
-        """Send one request and hand over the response as soon as its head is here.
+        """Send one request and yield the response as soon as its head has arrived.
 
-        `timeout` bounds the whole exchange, `idle_timeout` the silence between two
-        pieces, both in seconds. Raises HttpTimeout, HttpError, CallInsideTransaction.
+        `timeout` limits the whole exchange, `idle_timeout` the time between two
+        chunks, both in seconds. Raises HttpTimeout, HttpError, CallInsideTransaction.
         """
         if context.transaction_open.get():
             raise CallInsideTransaction(f"{method} {url.split('?', maxsplit=1)[0]}")
@@ -186,23 +186,23 @@ class Http:
         try:
             response = await self._send(method, url, timeout, idle_timeout, data=data, headers=sent)
         except TimeoutError as error:
-            raise HttpTimeout("no answer in time") from error
+            raise HttpTimeout("no response in time") from error
         except (_library().ClientError, OSError, ValueError) as error:
-            raise HttpError(f"no answer: {type(error).__name__}") from error
+            raise HttpError(f"no response: {type(error).__name__}") from error
         try:
             yield StreamedResponse(response, max_bytes)
         finally:
             response.close()
 
     async def request(self, method: str, url: str, **options: Any) -> Response:
-        """Send one request and read the whole answer; the options are those of `stream`."""
+        """Send one request and read the whole response; the options are those of `stream`."""
         async with self.stream(method, url, **options) as response:
             return Response(response.status, response.headers, await response.read())
 
 
-def _may_repeat(method: str, error: Exception, sent: Mapping[str, Any]) -> bool:
-    """Whether the vendor does once what it is asked twice, or was not asked yet."""
-    if not isinstance(sent["data"], bytes | None):  # a form is read once
+def _is_repeatable(method: str, error: Exception, sent: Mapping[str, Any]) -> bool:
+    """Whether the call may be sent again: it is idempotent, or nothing was sent."""
+    if not isinstance(sent["data"], bytes | None):  # a form can be read only once
         return False
     if method in IDEMPOTENT or any(name.lower() == "idempotency-key" for name in sent["headers"]):
         return True
@@ -213,9 +213,9 @@ def _may_repeat(method: str, error: Exception, sent: Mapping[str, Any]) -> bool:
 async def sse_events(
     chunks: AsyncIterator[bytes], *, max_event: int = 8 * 1024 * 1024
 ) -> AsyncIterator[list[tuple[str, str]]]:
-    """The (event, data) pairs of a `text/event-stream` body, together as they come: those that end in one chunk.
+    """The (event, data) pairs of a `text/event-stream` body, one list for each chunk that completes events.
 
-    A cut last event is dropped. Raises HttpError when one event outgrows `max_event` bytes.
+    An incomplete last event is dropped. Raises HttpError if an event exceeds `max_event` bytes.
     """
     buffer = b""
     event, data = "message", list[str]()

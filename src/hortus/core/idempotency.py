@@ -1,10 +1,10 @@
-"""Requests that may come twice: the same key and body give the first answer again for 24 hours.
+"""Idempotency keys: a repeated request with the same key and body gets the first response again for 24 hours.
 
-The key is claimed in the transaction that does the work, so key and effect commit
-together or not at all; a parallel request with the same key waits for that commit.
+The key is claimed in the transaction that does the work, so key and effect commit together or not at all; a
+concurrent request with the same key waits for that commit.
 
-A stored answer is given again only while its caller could still read what it names: every use of `claim` and
-`answer_many` checks that first. Answers that bear credentials are not stored at all: `claim_once`.
+A stored response is sent again only while its caller could still read the resource: every use of `claim` and
+`answer_many` checks that first. Responses with credentials are not stored: `claim_once`.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ KEPT = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One use of a key. `scope` is whose key it is, `fingerprints` what was asked: the first is stored, any matches."""
+    """One use of a key. `scope` is its owner, `fingerprints` identify the request; the first one is stored."""
 
     scope: str
     key: str
@@ -35,19 +35,18 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was answered the first time, or is now."""
+    """A response: the stored one of the first request, or a new one."""
 
     status: int
     body: dict[str, Any]
     replayed: bool = False
-    """Whether it was given before."""
+    """Whether it was sent before."""
 
 
 def fingerprints(keys: Sequence[bytes], *parts: str | bytes) -> tuple[str, ...]:
-    """Digests of what was asked (route, body, files) under each of the installation's keys.
+    """Keyed digests of the request (route, body, files) under each key of the installation.
 
-    They are keyed, because bodies hold passwords and codes that a plain digest would let a reader of the database
-    guess.
+    A plain digest of a body with a password or code could be guessed by a reader of the database.
     """
     digest = hashlib.sha256()
     for part in parts:
@@ -57,11 +56,10 @@ def fingerprints(keys: Sequence[bytes], *parts: str | bytes) -> tuple[str, ...]:
 
 
 async def claim(tx: Tx, wanted: Claim) -> Answer | None:
-    """None when this is the first request with the key: do the work, then `keep` its answer.
+    """None for the first request with the key: do the work, then `keep` its response.
 
-    Otherwise the first answer, which is to be given only after a check that the caller may still read what it
-    names. Raises IdempotencyMismatch, or IdempotencyInProgress when the first request committed its claim and has
-    no answer yet.
+    Otherwise the first response, to be sent only after a check that the caller may still read the resource. Raises
+    IdempotencyMismatch, or IdempotencyInProgress if the first request committed its claim and has no response yet.
     """
     if await _is_first(tx, wanted):
         return None
@@ -72,7 +70,7 @@ async def claim(tx: Tx, wanted: Claim) -> Answer | None:
 
 
 async def claim_once(tx: Tx, wanted: Claim, next_step: str) -> None:
-    """Return for the first request with the key, whose answer is stored nowhere.
+    """Return for the first request with the key; its response is not stored.
 
     Every later one raises AlreadyDone with `next_step`, or IdempotencyMismatch. One that arrives while the first is
     running waits for its commit.
@@ -102,7 +100,7 @@ async def _is_first(tx: Tx, wanted: Claim) -> bool:
 
 
 async def _found(tx: Tx, wanted: Claim) -> tuple[int | None, dict[str, Any] | None]:
-    """The status and answer of the first request; raises IdempotencyMismatch when it asked for something else."""
+    """The status and response of the first request; raises IdempotencyMismatch if the requests differ."""
     found = (
         await tx.execute(
             select(IdempotencyRecord.fingerprint, IdempotencyRecord.status, IdempotencyRecord.answer).where(
@@ -121,10 +119,10 @@ async def answer_many(
     make: Callable[[Sequence[int]], Awaitable[Sequence[Answer | Problem]]],
     check: Callable[[Mapping[int, Answer]], Awaitable[Mapping[int, Problem]]],
 ) -> list[Answer | Exception]:
-    """The answer to each of a batch: the kept one for a repeat, else what `make(places)` says to the fresh ones.
+    """The response to each request of a batch: the stored one for a repetition, else the result of `make(places)`.
 
-    A fresh answer is kept; a key whose work was refused is given up. None is a request without a key. `check` gets
-    the kept answers by place and returns a Problem for each whose caller may not read any more what it names.
+    A new response is stored; the key of a refused request is released. None is a request without a key. `check` gets
+    the stored responses by place and returns a Problem for each whose caller may no longer read the resource.
     """
     later = _repeats(claims)
     answers = await _kept(tx, {place: wanted for place, wanted in enumerate(claims) if wanted and place not in later})
@@ -140,7 +138,7 @@ async def answer_many(
             await keep(tx, wanted, answer.status, answer.body)
         else:
             await drop(tx, wanted)
-    if later:  # the second one of a key finds the first one's answer, now that it is there
+    if later:  # a repetition within the batch finds the response of the first
 
         async def make_later(places: Sequence[int]) -> Sequence[Answer | Problem]:
             return await make([later[place] for place in places])
@@ -155,7 +153,7 @@ async def answer_many(
 
 
 def _repeats(claims: Sequence[Claim | None]) -> list[int]:
-    """The places whose key stands earlier in the same batch."""
+    """The places whose key occurs earlier in the same batch."""
     seen: set[tuple[str, str]] = set()
     found: list[int] = []
     for place, wanted in enumerate(claims):
@@ -167,7 +165,7 @@ def _repeats(claims: Sequence[Claim | None]) -> list[int]:
 
 
 async def _kept(tx: Tx, claims: Mapping[int, Claim]) -> dict[int, Answer | Exception]:
-    """The kept answers, and the refusals, of keys that came before."""
+    """The stored responses, and the errors, of repeated keys."""
     answers: dict[int, Answer | Exception] = {}
     for place, wanted in claims.items():
         try:
@@ -181,7 +179,7 @@ async def _kept(tx: Tx, claims: Mapping[int, Claim]) -> dict[int, Answer | Excep
 
 
 async def keep(tx: Tx, claimed: Claim, status: int, body: dict[str, Any]) -> None:
-    """Remember the answer, in the transaction of the effect."""
+    """Store the response in the transaction of the effect."""
     await tx.execute(
         update(IdempotencyRecord)
         .where(IdempotencyRecord.scope == claimed.scope, IdempotencyRecord.key == claimed.key)
@@ -190,14 +188,14 @@ async def keep(tx: Tx, claimed: Claim, status: int, body: dict[str, Any]) -> Non
 
 
 async def drop(tx: Tx, claimed: Claim) -> None:
-    """Give a claim up: the work was refused, and a repeat may try again."""
+    """Release a claim: the work was refused, and a repetition may try again."""
     await tx.execute(
         delete(IdempotencyRecord).where(IdempotencyRecord.scope == claimed.scope, IdempotencyRecord.key == claimed.key)
     )
 
 
 async def sweep_idempotency_keys(tx: Tx, limit: int = 1000) -> int:
-    """Forget up to `limit` keys that ran out; returns how many."""
+    """Delete up to `limit` expired keys; returns how many."""
     old = (
         select(IdempotencyRecord.scope, IdempotencyRecord.key)
         .where(IdempotencyRecord.expires_at < clock.now())

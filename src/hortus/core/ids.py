@@ -11,12 +11,12 @@ _LAST_MOMENT = 253_402_300_799_999  # the year 9999
 
 
 def new() -> str:
-    """A fresh id, greater than every id this process made before."""
+    """A new id, greater than every id that this process made before."""
     return str(uuid_utils.uuid7())
 
 
 def born(value: str) -> datetime | None:
-    """When an id was made, to the millisecond; None for an id that does not tell."""
+    """The creation time in an id, to the millisecond; None for an id without one."""
     if value[14:15] != "7":
         return None
     milliseconds = int(value[:8] + value[9:13], 16)
@@ -26,14 +26,14 @@ def born(value: str) -> datetime | None:
 
 
 def is_id(value: str) -> bool:
-    """Whether `value` has the form of an id; says nothing of whether a row bears it."""
+    """Whether `value` has the form of an id."""
     return _FORM.fullmatch(value) is not None
 
 
 def lowest_at(moment: datetime) -> str:
-    """The lowest id that could be made at `moment`: rows of a time are found by their ids.
+    """The lowest id that could be made at `moment`, to find rows of a time by their ids.
 
-    What is lower was made before, by the clocks of our hosts.
+    Lower ids were made earlier, by the clocks of the hosts.
     """
     digits = f"{max(0, int(moment.timestamp() * 1000)):012x}"
     return f"{digits[:8]}-{digits[8:]}-7000-8000-000000000000"

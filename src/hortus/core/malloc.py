@@ -1,4 +1,4 @@
-"""Memory that the C library holds for this process, where that is GNU's; elsewhere nothing of this is done."""
+"""Tuning of glibc malloc; no-ops with other C libraries."""
 
 import ctypes
 from functools import cache
@@ -11,19 +11,19 @@ def _library() -> ctypes.CDLL | None:
     try:
         found = ctypes.CDLL(None)
         return found if hasattr(found, "malloc_trim") else None
-    except (OSError, TypeError):  # no such thing on this system
+    except (OSError, TypeError):  # not available on this system
         return None
 
 
-def share() -> None:
-    """One heap for all threads, before there are any. Each would otherwise fill its own, of which none is returned."""
+def use_one_arena() -> None:
+    """Use one arena for all threads; call it before they start. Memory of further arenas is rarely returned."""
     library = _library()
     if library is not None:
         library.mallopt(_M_ARENA_MAX, 1)
 
 
-def give_back() -> None:
-    """Return to the system what is free. Takes some milliseconds: not on the event loop."""
+def trim() -> None:
+    """Return free memory to the system. It takes some milliseconds, so do not call it on the event loop."""
     library = _library()
     if library is not None:
         library.malloc_trim(0)

@@ -1,6 +1,6 @@
 """Amounts are integers: credits in micro-credits, money in the minor unit of its currency.
 
-This is the one place where amounts are rounded.
+Only this module rounds amounts.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ def credits_from_text(text: str) -> int:
 
 
 def credits_to_text(micro: int) -> str:
-    """Credits for people: `1500000` -> `"1.5"`."""
+    """Credits as text: `1500000` -> `"1.5"`."""
     return format((Decimal(micro) / MICRO).normalize(), "f")
 
 
@@ -48,20 +48,20 @@ WITH_FOUR = ("CLF", "UYW")
 
 
 def minor_digits(currency: str) -> int:
-    """In how many decimals the minor unit of a currency counts (ISO 4217)."""
+    """The number of decimals of a currency (ISO 4217)."""
     if currency in WITHOUT_MINOR:
         return 0
     return 3 if currency in WITH_THREE else 4 if currency in WITH_FOUR else 2
 
 
 def money_to_text(amount_minor: int, currency: str) -> str:
-    """Money for people: `(50000, "INR")` -> `"INR 500.00"`."""
+    """Money as text: `(50000, "INR")` -> `"INR 500.00"`."""
     places = minor_digits(currency)
     return f"{currency} {Decimal(amount_minor).scaleb(-places):.{places}f}"
 
 
 def multiply_up(amount: int, numerator: int, denominator: int) -> int:
-    """`amount * numerator / denominator`, rounded up: a fraction of a unit is never given away."""
+    """`amount * numerator / denominator`, rounded up in favour of the seller."""
     if denominator <= 0:
         raise ValueError("the denominator must be positive")
     exact = Decimal(amount) * numerator / denominator
@@ -69,10 +69,10 @@ def multiply_up(amount: int, numerator: int, denominator: int) -> int:
 
 
 def shares_of(gross: int, rates: Sequence[int]) -> list[int]:
-    """The taxes that are inside `gross`, one per rate in basis points (1800 is 18 %), each rounded half up.
+    """The taxes included in `gross`, one per rate in basis points (1800 is 18 %), each rounded half up.
 
-    What is left of `gross` is the net amount, so net and taxes always add up to what was paid. Where rounding up every
-    tax would take more than `gross`, the later ones are cut, so that neither is ever below zero.
+    The rest of `gross` is the net amount, so net and taxes always add up to the payment. If the rounded taxes exceed
+    `gross`, the later ones are reduced, so that no amount is negative.
     """
     if gross < 0 or any(rate < 0 for rate in rates):
         raise ValueError("neither an amount nor a rate is below zero")
@@ -85,10 +85,10 @@ def shares_of(gross: int, rates: Sequence[int]) -> list[int]:
 
 
 def apportion(amount: int, weights: Sequence[int]) -> list[int]:
-    """Divide `amount` by `weights` without a rest: each part is its share rounded down or up, and at most its weight.
+    """Divide `amount` by `weights` without a remainder: each part is its share rounded down or up, at most its weight.
 
-    The largest fractions are rounded up, of equal ones the first. Raises ValueError when `amount` is more than all
-    weights together.
+    The largest fractions are rounded up, of equal ones the first. Raises ValueError if `amount` exceeds the sum of
+    the weights.
     """
     whole = sum(weights)
     if not 0 <= amount <= whole or any(weight < 0 for weight in weights):
@@ -114,5 +114,5 @@ def percent_to_points(text: str) -> int:
 
 
 def points_to_percent(points: int) -> str:
-    """A percentage for people: `1800` -> `"18"`."""
+    """A percentage as text: `1800` -> `"18"`."""
     return format((Decimal(points) / 100).normalize(), "f")

@@ -1,4 +1,4 @@
-"""Find the adapters of a seam: modules in its folder, and entry points of other packages."""
+"""Discovery of adapters: modules in a folder, and entry points of other packages."""
 
 import importlib
 import inspect
@@ -16,10 +16,10 @@ from hortus.core.configuration import SettingsGroup
 from hortus.core.settings import Settings as CoreSettings
 
 
-def discover(folder: ModuleType, group: str, seam: type, context: object) -> tuple[dict[str, Any], dict[str, str]]:
+def discover(folder: ModuleType, group: str, protocol: type, context: object) -> tuple[dict[str, Any], dict[str, str]]:
     """Build the class `Adapter` of every module in `folder`, and of every entry point of `group`, with `context`.
 
-    The adapters by id, and for each that cannot be imported, built or used as `seam` one line on why. Never fails.
+    Returns the adapters by id, and one line of reason for each that cannot be imported, built or used as `protocol`.
     """
     found: dict[str, Any] = {}
     broken: dict[str, str] = {}
@@ -29,9 +29,9 @@ def discover(folder: ModuleType, group: str, seam: type, context: object) -> tup
             if make is None:
                 continue
             adapter: Any = make(context)
-            fits = isinstance(adapter, seam)
+            fits = isinstance(adapter, protocol)
             if not fits:
-                raise TypeError(f"its Adapter does not fit the protocol {seam.__name__}")
+                raise TypeError(f"its Adapter does not fit the protocol {protocol.__name__}")
             if adapter.id in found:
                 raise ValueError(f"the id {adapter.id!r} is taken")
         except Exception as error:
@@ -44,13 +44,13 @@ def discover(folder: ModuleType, group: str, seam: type, context: object) -> tup
 def settings_groups(folder: ModuleType, group: str) -> list[type[SettingsGroup]]:
     """The class `Settings` of every adapter that has one: of the adapter itself, or of the module it is defined in.
 
-    An adapter that cannot be imported has none here; `discover` says what is wrong with it.
+    An adapter that cannot be imported is skipped; `discover` returns the reason.
     """
     found: list[type[SettingsGroup]] = []
     for _, load in (*_in_folder(folder), *_from_packages(group)):
         try:
             make = _adapter_in(load())
-        except Exception:  # noqa: S112 - kept as broken by `discover`
+        except Exception:  # noqa: S112 - reported by `discover`
             continue
         if make is None:
             continue
@@ -71,13 +71,13 @@ def _from_packages(group: str) -> Iterator[tuple[str, Callable[[], Any]]]:
 
 
 def _adapter_in(loaded: Any) -> Any:
-    """The adapter class itself, or the one a module holds; None for a module without."""
+    """The adapter class, or the one in a module; None for a module without."""
     return getattr(loaded, "Adapter", None) if inspect.ismodule(loaded) else loaded
 
 
 def _one_line(error: Exception) -> str:
-    if isinstance(error, ValidationError):  # its own text repeats the values, and those may be secrets
-        said = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
+    if isinstance(error, ValidationError):  # its text repeats values, which may be secrets
+        line = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_url=False))
     else:
-        said = f"{type(error).__name__}: {error}"
-    return " ".join(said.split())[:300]
+        line = f"{type(error).__name__}: {error}"
+    return " ".join(line.split())[:300]

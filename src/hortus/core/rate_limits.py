@@ -1,11 +1,11 @@
-"""Rate limits: how often in a short time. Settings, never money: quotas and credits live in SQL.
+"""Rate limits in short sliding windows. Quotas and credits are in SQL, not here.
 
 `RATE_LIMIT_<NAME>=5/minute` overrides a limit by its name, `RATE_LIMITS_ENABLED=false`
 turns all of them off for load tests.
 
-With Redis the window is shared by all processes. Each process also keeps a window of what it let
-through itself: full there is full everywhere, so Redis is not even asked; and when Redis is away that
-window goes on alone. An outage can let through at most the limit once per process, never more.
+With Redis the window is shared by all processes. Each process also counts the requests that it allowed: if
+that window is full, Redis is not queried, and while Redis is unreachable that window alone decides. An outage
+allows at most the limit once per process.
 """
 
 import math
@@ -25,12 +25,12 @@ _names: set[str] = set()
 
 
 def declare(*names: str) -> None:
-    """Make the names of limits known when their module is imported, so that a misspelt `RATE_LIMIT_…` is found."""
+    """Register names of limits when their module is imported, so that a misspelt `RATE_LIMIT_…` is detected."""
     _names.update(names)
 
 
 def declared() -> frozenset[str]:
-    """Every declared name, of the modules that are imported."""
+    """The names declared by imported modules."""
     return frozenset(_names)
 
 
@@ -47,12 +47,12 @@ class Limiter:
     async def hit(self, name: str, default: str, who: str, *, counts: bool = True) -> dict[str, str]:
         """Count one request of `who`; returns the `RateLimit-*` headers, raises RateLimited when over.
 
-        Without `counts` it only looks: for limits that count failures, which are known afterwards.
+        Without `counts` it only checks: for limits of failures, which are counted afterwards.
         """
         if not self._enabled:
             return {}
         limit = self._limit(name, default)
-        verdict = await self._shared(limit, name, who, counts) or await self._alone(limit, name, who, counts)
+        verdict = await self._shared(limit, name, who, counts) or await self._local(limit, name, who, counts)
         wait = max(1, math.ceil(verdict.seconds))
         headers = {
             "RateLimit-Limit": str(limit.amount),
@@ -64,7 +64,7 @@ class Limiter:
         return headers
 
     async def _shared(self, limit: RateLimitItem, name: str, who: str, counts: bool) -> Verdict | None:
-        """The verdict of all processes together; None when this one has to judge alone."""
+        """The verdict of the shared window; None if this process has to decide alone."""
         if self._redis is None or not self._redis.up or not await self._own.test(limit, name, who):
             return None
         try:
@@ -77,7 +77,7 @@ class Limiter:
             await self._own.hit(limit, name, who)
         return verdict
 
-    async def _alone(self, limit: RateLimitItem, name: str, who: str, counts: bool) -> Verdict:
+    async def _local(self, limit: RateLimitItem, name: str, who: str, counts: bool) -> Verdict:
         allowed = await (self._own.hit if counts else self._own.test)(limit, name, who)
         stats = await self._own.get_window_stats(limit, name, who)
         return Verdict(allowed, stats.remaining, stats.reset_time - time.time())

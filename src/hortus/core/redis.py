@@ -1,7 +1,7 @@
-"""The link of one process to Redis: what is asked at the same moment travels together, a dead server costs nothing.
+"""The Redis client of a process: concurrent commands are pipelined, and an unreachable server costs no time.
 
-Redis only ever holds what may be lost: counts of the last minutes, stamps of caches, news. Whoever asks must
-know what to do without an answer; `RedisDown` is the only error. The library is imported when a link is opened.
+Redis only holds data that may be lost: counts of the last minutes, versions of caches, events. Callers must work
+without it; `RedisDown` is the only error. The library is imported when the client is opened.
 """
 
 import asyncio
@@ -15,22 +15,22 @@ from typing import Any, Literal
 
 import structlog
 
-from hortus.core.background import ended, in_background
+from hortus.core.background import cancel_and_wait, in_background
 
 log = structlog.get_logger()
 Command = tuple[str | bytes | int, ...]
 BATCH = 256
 PROBE_SECONDS = 0.5
-"""How often a server that went away is looked for; one request never waits for that."""
+"""Interval of the probes of an unreachable server; requests do not wait for them."""
 
 
 class RedisDown(Exception):
-    """No answer from Redis: do what is done without it."""
+    """Redis is unreachable; the caller goes on without it."""
 
 
 @dataclass(slots=True)
 class Counts:
-    """What this process has seen of Redis, for the metrics."""
+    """Counters of this client, for the metrics."""
 
     commands: int = 0
     batches: int = 0
@@ -39,10 +39,10 @@ class Counts:
 
 
 class Redis:
-    """Open it once per process; it survives the server's absence at any time, also at the start.
+    """Open it once per process; the server may be unreachable at any time, also at the start.
 
-    `epoch` grows at every new connection: what was learnt on an older one may come from a server
-    that has been replaced since.
+    `epoch` grows with every new connection: data read on an older one may stem from a server that has been
+    replaced since.
     """
 
     def __init__(self, url: str, *, prefix: str = "hortus:", timeout: float = 0.25) -> None:
@@ -57,7 +57,7 @@ class Redis:
         self._on_up: list[Callable[[], None]] = []
 
     async def open(self) -> None:
-        """Connect; an absent server is no error, it is looked for from now on."""
+        """Connect; an unreachable server is not an error, it is probed from now on."""
         try:
             await self._probe()
         except RedisDown as error:
@@ -66,15 +66,15 @@ class Redis:
             self.up = True
 
     async def close(self) -> None:
-        """Let go of every connection; whoever still waits is told RedisDown."""
+        """Close every connection; pending commands raise RedisDown."""
         for task in (self._flushing, self._looking):
-            await ended(task)
+            await cancel_and_wait(task)
         self.up = False
         self._refuse_waiting()
         await self._drop()
 
     def connection(self, timeout: float) -> Any:
-        """A connection of the caller's own, to be connected; answers are bytes as they came."""
+        """A separate connection for the caller, not yet connected; responses are raw bytes."""
         from redis.asyncio import Redis as Client  # noqa: PLC0415 - most installations have no Redis
         from redis.asyncio.retry import Retry  # noqa: PLC0415 - as above
         from redis.backoff import NoBackoff  # noqa: PLC0415 - as above
@@ -90,11 +90,11 @@ class Redis:
         return client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
 
     def when_up(self, call: Callable[[], None]) -> None:
-        """Call it each time the server is back."""
+        """Call `call` each time the server is reachable again."""
         self._on_up.append(call)
 
     async def ask(self, *command: str | bytes | int) -> Any:
-        """The answer to one command; raises RedisDown at once while the server is away, else within `timeout`."""
+        """The response to one command; raises RedisDown immediately while the server is down, else within `timeout`."""
         if not self.up:
             raise RedisDown
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -104,7 +104,7 @@ class Redis:
         return await answer
 
     async def run(self, script: str, keys: Sequence[str], *arguments: str | int) -> Any:
-        """The answer of a Lua script, sent whole only when the server does not know it."""
+        """The result of a Lua script; its text is sent only if the server does not have it."""
         tail = (str(len(keys)), *keys, *arguments)
         digest = self._scripts.get(script)
         if digest is not None:
@@ -117,11 +117,11 @@ class Redis:
         return answer
 
     async def send(self, commands: Sequence[Command]) -> list[Any]:
-        """The answers to many commands in one go, errors among them; raises RedisDown. One call at a time."""
+        """The responses to a pipeline of commands, errors among them; raises RedisDown. One call at a time."""
         try:
             async with asyncio.timeout(self.timeout):
                 answers = await self._exchange(commands)
-        except Exception as error:  # any socket's, resolver's or server's any error means the same
+        except Exception as error:  # any error of socket, resolver or server
             self._went_down(error)
             raise RedisDown from error
         self.counts.commands += len(commands)
@@ -213,7 +213,7 @@ class Redis:
             call()
 
     async def _probe(self) -> None:
-        # Writes: a server that can only read is not back. The first may have to connect, the second must be quick.
+        # It writes, so a read-only server stays down. The first command may have to connect, the second must be fast.
         await self._drop()
         connection = self.connection(max(self.timeout, 1.0))
         try:
@@ -236,7 +236,7 @@ class Redis:
 
 
 class _UnknownScript(Exception):
-    """The server has forgotten a script, as it does when it starts anew."""
+    """The server does not have the script, as after a restart."""
 
 
 def _digest(script: str) -> str:

@@ -1,4 +1,4 @@
-"""Sliding windows shared by processes: one script, one round trip, the server's clock."""
+"""Sliding windows in Redis, shared by processes: one script and one round trip, by the clock of the server."""
 
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ return {allowed, most - used, math.ceil(left / 1000)}
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a hit was let through, how many are left, and when the next place is free, in seconds."""
+    """Whether a hit was allowed, how many remain, and the seconds until the next is allowed."""
 
     allowed: bool
     remaining: int
@@ -37,7 +37,7 @@ class Verdict:
 
 
 async def hit(redis: Redis, key: str, most: int, window: int, *, counts: bool = True) -> Verdict:
-    """Count one hit of `key` unless `most` stand in the last `window` seconds; raises RedisDown.
+    """Count one hit of `key` unless there were `most` in the last `window` seconds; raises RedisDown.
 
     Without `counts` the verdict is the same, and nothing is counted.
     """

@@ -1,7 +1,4 @@
-"""What a process opens once, found by its type.
-
-Handlers and tasks ask for `resources.get(Storage)` instead of importing whoever made it.
-"""
+"""The container of objects that a process opens once, by type: `resources.get(Storage)`."""
 
 from typing import TypeVar, cast
 
@@ -9,7 +6,7 @@ T = TypeVar("T")
 
 
 class Resources:
-    """A typed shelf, filled once at start-up by `main`."""
+    """Objects by type, added at start-up by `main`."""
 
     def __init__(self, *resources: object) -> None:
         self._by_type: dict[type, object] = {}
@@ -17,11 +14,11 @@ class Resources:
             self.add(resource)
 
     def add(self, resource: object, kind: type | None = None) -> None:
-        """Put a resource on the shelf under its own type, or under `kind`."""
+        """Add a resource under its own type, or under `kind`."""
         self._by_type[kind or type(resource)] = resource
 
     def get(self, kind: type[T]) -> T:
-        """The one resource of that type; LookupError tells a start-up mistake."""
+        """The resource of that type; LookupError is a bug of the start-up code."""
         try:
             return cast("T", self._by_type[kind])
         except KeyError:

@@ -1,4 +1,4 @@
-"""The base of every request body, and the types that request bodies and queries share."""
+"""The base class of request bodies, and field types shared by requests and responses."""
 
 import re
 from datetime import UTC, datetime
@@ -20,10 +20,10 @@ from hortus.core.errors import NotFound
 
 
 class Body(BaseModel):
-    """A request body: unknown fields are refused, and no type is converted (`"1"`, `1.0` and `true` are no integers).
+    """A request body: unknown fields are refused, types are not converted (`"1"`, `1.0` and `true` are not integers).
 
-    `core.json_body` has read it: no duplicate keys, no null characters, no broken Unicode. Each of its fields has a
-    largest size, from which `core.body_bounds` works out the largest body.
+    `core.web.json_body` parses it: no duplicate keys, no null characters, no invalid Unicode. Each field has a maximum
+    size, from which `core.web.body_bounds` computes the maximum size of the body.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, str_strip_whitespace=True)
@@ -40,18 +40,18 @@ Line, Lines = AfterValidator(text.line), AfterValidator(text.lines)
 Control characters and direction marks are refused."""
 
 Id = Annotated[str, AfterValidator(_known), WithJsonSchema({"type": "string", "format": "uuid", "maxLength": 36})]
-"""An id in a path or body. What cannot be an id is nobody's: 404, like any other unknown id."""
+"""An id in a path or body. A malformed id gets 404, like an unknown one."""
 
 _DATE_TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})"
 )
 _LOCAL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?)?")
 FIRST, LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
-"""Moments that a request may name: what is computed from them stays a date, in every time zone."""
+"""Times that a request may contain: dates computed from them stay valid in every time zone."""
 
 
 def _date_time(value: Any) -> Any:
-    # Pydantic would also read seconds since 1970, as numbers and as texts.
+    # Pydantic would also accept seconds since 1970, as numbers and as texts.
     if not isinstance(value, str) or not _DATE_TIME.fullmatch(value.strip()):
         raise ValueError("must be a date and time of ISO 8601 with an offset, such as 2026-12-01T09:30:00Z")
     return value
@@ -80,10 +80,10 @@ DateTimeIn = Annotated[
     AfterValidator(_in_utc),
     WithJsonSchema({"type": "string", "format": "date-time", "maxLength": 40}),
 ]
-"""A moment in a request: ISO 8601 with an offset, from the year 2000 to 9998; the value is in UTC."""
+"""A time in a request: ISO 8601 with an offset, from the year 2000 to 9998; the value is in UTC."""
 
 FilterTimeIn = Annotated[DateTimeIn, BeforeValidator(_with_offset)]
-"""A moment that narrows a list: without an offset it is in UTC, and a date alone is its first moment."""
+"""A time that filters a list: without an offset it is in UTC, and a date means its start."""
 
 
 def _true(value: bool) -> bool:
@@ -93,10 +93,10 @@ def _true(value: bool) -> bool:
 
 
 MustBeTrue = Annotated[bool, AfterValidator(_true), WithJsonSchema({"type": "boolean", "const": True})]
-"""A consent: `true` and nothing that only equals it."""
+"""A consent: `true`, and no other value that equals it."""
 
 Time = Annotated[datetime, PlainSerializer(iso, return_type=str, when_used="json")]
-"""A moment on the wire: UTC, ISO 8601, ending in Z."""
+"""A time in a response: UTC, ISO 8601, ending in Z."""
 
 MicroCredits = Annotated[int, PlainSerializer(str, return_type=str, when_used="json")]
-"""Micro-credits on the wire: a decimal string, so that no client rounds it."""
+"""Micro-credits in a response: a decimal string, so that no client rounds it."""

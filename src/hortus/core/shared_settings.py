@@ -1,7 +1,7 @@
 """Settings that must be equal in every process of an installation.
 
-Each process stores its own beside its heartbeat, so that those of others can be compared. A secret is compared by a
-keyed digest and never stored.
+Each process stores them with its heartbeat, so that others can compare them. Secrets are compared by a keyed digest
+and never stored.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ EQUAL = ("FRONTEND_BASE_URL", "REDIS_PREFIX", "QUOTA_TIMEZONE", "BASIC_DAILY_LIM
 
 
 def shared(settings: Settings) -> dict[str, str]:
-    """By the name of the variable, what this process uses; nothing of it is secret."""
+    """The values of this process by the name of the variable; none is secret."""
     given = {name: str(getattr(settings, name.lower())) for name in EQUAL}
     catalog = settings.catalog_path
     return given | {
@@ -24,20 +24,20 @@ def shared(settings: Settings) -> dict[str, str]:
     }
 
 
-def differences(settings: Settings, theirs: Mapping[str, str], who: str) -> list[str]:
-    """One sentence for each setting in which the process `who` differs from this one."""
+def differences(settings: Settings, theirs: Mapping[str, str], other: str) -> list[str]:
+    """One sentence for each setting in which the process `other` differs from this one."""
     found = []
     for name, mine in shared(settings).items():
-        other = theirs.get(name, mine)  # a process of an older version says nothing of newer settings
-        if other == mine:
+        value = theirs.get(name, mine)  # a process of an older version has no newer settings
+        if value == mine:
             continue
         if name in ("SECRET_KEY", "CATALOG_PATH"):
-            found.append(f"{name} is another one here than in {who}; give every process the same.")
+            found.append(f"{name} differs between this process and {other}; give every process the same.")
         elif name == "PUBLIC_URL" and not settings.public_url:
             found.append(
-                f"PUBLIC_URL is not set here, so links and webhooks of this process lead to {mine}, but those of {who} "
-                f"to {other}; set PUBLIC_URL to the same address in every process."
+                f"PUBLIC_URL is not set here, so its links and webhooks lead to {mine}, but those of {other} to "
+                f"{value}; set PUBLIC_URL to the same address in every process."
             )
         else:
-            found.append(f"{name} is {mine!r} here and {other!r} in {who}; give every process the same.")
+            found.append(f"{name} is {mine!r} here and {value!r} in {other}; give every process the same.")
     return found

@@ -1,7 +1,7 @@
-"""How a lower feature lets higher ones take part without knowing them.
+"""Signals: hooks by which a lower package calls higher ones that it must not import.
 
-`accounts` announces that a user was verified; `main` connects the sign-up bonus of `ledger`.
-Handlers run in the sender's transaction: all of it happens or none.
+`accounts` sends that a user was verified; `main` connects the sign-up bonus of `ledger`. Handlers run in the
+transaction of the sender and commit with it.
 """
 
 from collections.abc import Awaitable, Callable
@@ -14,23 +14,23 @@ Handler = Callable[[Tx, T], Awaitable[None]]
 
 
 class Signal(Generic[T]):
-    """A named moment with a payload."""
+    """A named hook with a payload."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self._handlers: list[Handler[T]] = []
 
     def connect(self, handler: Handler[T]) -> None:
-        """Call `handler(tx, payload)` at every send; connecting twice is once."""
+        """Call `handler(tx, payload)` for every `send`; connecting again has no effect."""
         if handler not in self._handlers:
             self._handlers.append(handler)
 
     def disconnect(self, handler: Handler[T]) -> None:
-        """Call it no more."""
+        """Remove the handler."""
         if handler in self._handlers:
             self._handlers.remove(handler)
 
     async def send(self, tx: Tx, payload: T) -> None:
-        """Run the handlers in the order they were connected; the first error stops the transaction."""
+        """Run the handlers in the order of connection; the first exception propagates and aborts the transaction."""
         for handler in self._handlers:
             await handler(tx, payload)

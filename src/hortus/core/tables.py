@@ -1,4 +1,4 @@
-"""Rows of the core itself."""
+"""Tables of core: idempotency keys and the outcomes of checks."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from hortus.core.db import Base
 
 
 class IdempotencyRecord(Base):
-    """The first answer to a request that may come again."""
+    """An idempotency key with the response to its first request."""
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (Index(None, "expires_at"),)

@@ -1,28 +1,28 @@
-"""Text that people type and paste: which characters a line may hold, and how a pasted code is read."""
+"""Normalisation of typed and pasted text: characters allowed in a line, and pasted codes."""
 
 import re
 import unicodedata
 
 JOINERS = "\u200c\u200d"
-"""Zero-width non-joiner and joiner. They spell words in Sinhala, Persian, Hindi and Malayalam, and join emoji."""
+"""Zero-width non-joiner and joiner: part of words in Sinhala, Persian, Hindi and Malayalam, and of emoji."""
 _VIRAMA = 9
 """The combining class of the sign after which a joiner chooses the form of a consonant, even at the end of a word."""
 _VISIBLE_FORMATS = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
-"""Number and verse signs that Unicode files under format characters although they are drawn."""
+"""Number and verse signs that Unicode classifies as format characters although they are visible."""
 _FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
 """The flag of a part of a country, such as Scotland: a black flag and invisible letters."""
-_JOINED = frozenset(("L", "M", "N", "So", "Sk", "Cn"))  # Cn: letters and emoji newer than our Unicode tables
+_JOINED = frozenset(("L", "M", "N", "So", "Sk", "Cn"))  # Cn: letters and emoji newer than the Unicode tables of Python
 NOT_A_LINE = "must not contain control characters"
 
 
 def without_controls(text: str) -> str:
-    """The text without control characters, line ends and direction marks; joiners stay where they spell a word."""
+    """The text without control characters, line ends and direction marks; joiners are kept inside words."""
     flags = {place for found in _FLAG.finditer(text) for place in range(*found.span())}
     return "".join(c for place, c in enumerate(text) if place in flags or _may_stand(text, place))
 
 
 def is_line(text: str) -> bool:
-    """Whether the text is one line that shows all it holds: no control character, line end or direction mark."""
+    """Whether the text is a single line of visible characters: no control character, line end or direction mark."""
     return text.isprintable() or len(without_controls(text)) == len(text)
 
 
@@ -34,7 +34,7 @@ def line(text: str) -> str:
 
 
 def lines(text: str) -> str:
-    """As `line`, for a text of several lines; tabs may stand in it too."""
+    """Like `line`, for text of several lines, which may contain tabs."""
     if not is_line(re.sub(r"[\t\n\r]", " ", text)):
         raise ValueError(NOT_A_LINE)
     return text
@@ -45,7 +45,7 @@ def _may_stand(text: str, place: int) -> bool:
     if character in JOINERS:
         return _joins(text, place)
     category = unicodedata.category(character)
-    if category == "Cn":  # not a character at all, or one that was added since
+    if category == "Cn":  # not a character, or one added since
         return ord(character) & 0xFFFE != 0xFFFE and not 0xFDD0 <= ord(character) <= 0xFDEF
     return category not in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") or character in _VISIBLE_FORMATS
 
@@ -64,10 +64,10 @@ def _is_joined(character: str) -> bool:
 
 
 def pasted(code: str) -> str:
-    """A code as it was meant, however it was typed or pasted.
+    """Normalise a typed or pasted code.
 
-    Digits of every script and full-width letters become plain ones; spaces, dashes and invisible characters go,
-    and so does punctuation before and after the code. What else stands in it stays, for the caller to refuse.
+    Digits of every script and full-width letters become ASCII; spaces, dashes and invisible characters are removed,
+    and so is punctuation before and after the code. Other characters are kept, for the caller to refuse.
     """
     folded = unicodedata.normalize("NFKC", code)
     kept = [(_plain(c), unicodedata.category(c)) for c in folded if not _is_gap(c)]

@@ -1,4 +1,4 @@
-"""Whether the database accepts writes now."""
+"""A probe of the database: whether it can be read and written."""
 
 from datetime import timedelta
 
@@ -12,19 +12,19 @@ from hortus.core.tables import IdempotencyRecord
 
 SCOPE = "write-probe"
 FILLER = "0" * 32_000
-"""More than fits into pages that are there already: a full disk has room for a change of a row, not for new pages."""
+"""More than fits into existing pages: on a full disk a row can be updated, but no page added."""
 
 
 async def find_outage(database: Database) -> Outage | None:
-    """What is wrong with the database now; None where it can be read and written.
+    """The current outage of the database; None if it can be read and written.
 
-    A healthy database is only read. After a write failed for the state of the database, rows are written and deleted
-    until that succeeds: only then is the outage over. Raises what is no outage, a missing table say.
+    A healthy database is only read. After an outage failed a write, rows are written and deleted until that succeeds,
+    which ends the outage. Other errors, such as a missing table, are raised.
     """
     try:
         if database.degraded is None and not await _is_read_only(database):
             return None
-        return await _write(database) and await _write(database)  # the first may have met a connection of before
+        return await _write(database) and await _write(database)  # the first may have used an old connection
     except Unavailable as error:
         return engines.outage(error.__cause__ or error) or "unreachable"
 

@@ -11,7 +11,7 @@ from functools import partial
 import structlog
 
 from hortus.core import ids
-from hortus.core.background import ended, in_background
+from hortus.core.background import cancel_and_wait, in_background
 from hortus.core.db import Database
 from hortus.core.resources import Resources
 from hortus.tasks import heartbeats, queue
@@ -59,7 +59,7 @@ class Leases:
             await asyncio.wait(tuple(left.values()))
         for task in left:
             await self.release(task)
-        await ended(self._heartbeat)
+        await cancel_and_wait(self._heartbeat)
         if self._kind is not None:
             async with self._database.transaction() as tx:
                 await heartbeats.remove(tx, self.worker)

@@ -101,8 +101,8 @@ _FINISH = BulkStatement(
     "UPDATE tasks SET status = 'done', finished_at = {clock}, lease_until = NULL, "
     "payload = CASE WHEN d.erase THEN CAST('{{}}' AS {json}) ELSE payload END, "
     "error = CASE WHEN d.erase THEN NULL ELSE error END "
-    "FROM {rows} WHERE tasks.id = d.wanted AND fence = d.held AND status = 'running' RETURNING id",
-    wanted="text", held="bigint", erase="boolean",
+    "FROM {rows} WHERE tasks.id = d.id AND tasks.fence = d.fence AND tasks.status = 'running' RETURNING tasks.id",
+    id="text", fence="bigint", erase="boolean",
 )  # fmt: skip
 
 
@@ -247,7 +247,7 @@ async def finish_many(tx: Tx, held: Sequence[ClaimedTask]) -> set[str]:
 
     Effects of the other tasks must not be committed.
     """
-    rows = [{"wanted": task.id, "held": task.fence, "erase": _erases_payload(task)} for task in held]
+    rows = [{"id": task.id, "fence": task.fence, "erase": _erases_payload(task)} for task in held]
     finished = set((await _FINISH.run(tx, rows)).scalars())
     for task in held:
         if task.id in finished:

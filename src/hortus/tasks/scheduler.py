@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 
-from hortus.core.background import ended, in_background
+from hortus.core.background import cancel_and_wait, in_background
 from hortus.core.db import Database
 from hortus.tasks import queue
 from hortus.tasks.registry import QUEUES, Periodic
@@ -42,7 +42,7 @@ class Scheduler:
 
     async def stop(self) -> None:
         """Stop the loop."""
-        await ended(self._loop)
+        await cancel_and_wait(self._loop)
 
     async def tick(self) -> None:
         """Enqueue periodic tasks that are due, then send reminders for waiting tasks."""

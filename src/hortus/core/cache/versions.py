@@ -1,9 +1,9 @@
-"""What a process may remember: only as long as a stamp, shared by all processes, has not changed.
+"""In-process cache with version tags, shared by all processes through Redis.
 
-A reader asks for the stamps of a thing before it reads the database, and keeps what it read under them. Next
-time it is used only while the stamps are the same. A writer changes the stamps after its commit and before its
-answer, so no call that follows sees the old. CacheVersions are random and never come back; when they are lost,
-or nobody can tell, the database is asked.
+A reader fetches the current versions of the names that an entry depends on before it reads the database, and stores
+the value under them. The entry is valid while these versions are unchanged. A writer changes the versions after its
+commit and before its response, so no later call sees the old value. Versions are random and never reused; when they
+are lost or unknown, the database is read.
 """
 
 import asyncio
@@ -24,41 +24,41 @@ V = TypeVar("V")
 KEPT_NAMES = 50_000
 STAMP_MS = 24 * 3600 * 1000
 LEASE_SECONDS = 2.0
-"""How long what was read may be relied on by somebody whom a change cannot reach."""
+"""How long a process that an invalidation cannot reach may use its entries."""
 _Wanted = tuple[tuple[str, ...], str, str]
-"""The names, the part and the stamp of something that is being read."""
+"""Names, part and version of an entry that is being read."""
 _CARRIED, _PENDING = "hortus.cache", "hortus.cache.pending"
 
 
 class CacheVersions(Protocol):
-    """Names and their stamps."""
+    """The versions of names."""
 
     lease: float
-    """The longest time in seconds for which `VersionedCache` may be kept where changes must be waited for."""
+    """Maximum age in seconds of entries whose invalidation must be awaited."""
 
     async def current(self, names: tuple[str, ...]) -> str | None:
-        """The stamps of `names` as one; None when nobody can tell."""
+        """The combined version of `names`; None if it is unknown."""
         ...
 
     def invalidate(self, names: tuple[str, ...], wait: float) -> Awaitable[None]:
-        """Make what is kept under any of `names` worthless, everywhere.
+        """Invalidate all entries that depend on any of `names`, in every process.
 
-        It happens without being awaited; awaited, it returns when it is certain, and after `wait` seconds
-        at the latest: what is kept no longer than that has then run out.
+        It takes place without being awaited. Awaited, it returns once it is confirmed, after `wait` seconds at the
+        latest: entries of at most that age have then expired.
         """
         ...
 
 
 def bind(database: Database, versions: CacheVersions) -> None:
-    """Let every transaction of this database change these stamps."""
+    """Let every transaction of this database invalidate through these versions."""
     database.carried[_CARRIED] = versions
 
 
 def invalidate(tx: Tx, *names: str, wait: bool = True) -> None:
-    """Change the stamps of `names` once `tx` has committed, before the answer is sent.
+    """Invalidate the entries of `names` once `tx` has committed, before the response is sent.
 
-    With `wait` the answer is held back until the change has reached everybody, or until what it could
-    not reach has run out: `lease` seconds at most. Without, nobody waits for a Redis that is away.
+    With `wait` the response is delayed until every process is reached, or the entries of those that are not have
+    expired: `lease` seconds at most. Without it the response does not wait for an unreachable Redis.
     """
     versions: CacheVersions | None = tx.info.get(_CARRIED)
     if versions is None or not names:
@@ -73,7 +73,7 @@ def invalidate(tx: Tx, *names: str, wait: bool = True) -> None:
 
 
 class LocalCacheVersions:
-    """The stamps of one process that is alone."""
+    """Versions in memory, for a single process."""
 
     lease = float("inf")
 
@@ -82,11 +82,11 @@ class LocalCacheVersions:
         self._next = itertools.count(1)
 
     async def current(self, names: tuple[str, ...]) -> str | None:
-        """Always known."""
+        """The versions, which are always known."""
         return ":".join(str(self._number(name)) for name in names)
 
     def invalidate(self, names: tuple[str, ...], wait: float) -> Awaitable[None]:
-        """At once."""
+        """Takes effect immediately."""
         for name in names:
             self._numbers.pop(name, None)
         return _DONE
@@ -101,19 +101,21 @@ class LocalCacheVersions:
 
 
 class RedisCacheVersions:
-    """CacheVersions in Redis. Cut off from it, nothing is trusted here, and a change waits out the others' trust."""
+    """Versions in Redis. While it is unreachable no entry is valid here, and invalidations wait until entries of other
+    processes have expired.
+    """
 
     lease = LEASE_SECONDS
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._owed: OrderedDict[str, object] = OrderedDict()
-        self._paying: set[asyncio.Future[None]] = set()
-        redis.when_up(self._pay_all)
+        self._pending: OrderedDict[str, object] = OrderedDict()
+        self._sending: set[asyncio.Future[None]] = set()
+        redis.when_up(self._flush_pending)
 
     async def current(self, names: tuple[str, ...]) -> str | None:
-        """One round trip; a second one the first time a name is met."""
-        if any(name in self._owed for name in names):
+        """One round trip; a second one for names without a version."""
+        if any(name in self._pending for name in names):
             return None
         keys = [self._key(name) for name in names]
         try:
@@ -126,37 +128,37 @@ class RedisCacheVersions:
             return None
         if any(version is None for version in found):
             return None
-        # A stamp learnt on an older connection may be that of a server replaced by one that missed a change.
+        # A version from an older connection may stem from a server that was replaced and missed an invalidation.
         return ":".join([str(self._redis.epoch), *(version.decode() for version in found if version is not None)])
 
     def invalidate(self, names: tuple[str, ...], wait: float) -> Awaitable[None]:
-        """Told to Redis now, or as soon as it is back."""
-        marks = {name: object() for name in names}
-        self._owed.update(marks)
-        while len(self._owed) > KEPT_NAMES:
-            self._owed.popitem(last=False)
-        paying = asyncio.ensure_future(self._pay(marks, wait))
-        self._paying.add(paying)
-        paying.add_done_callback(self._paying.discard)
-        return asyncio.shield(paying)
+        """Sent to Redis now, or once it is reachable again."""
+        tokens = {name: object() for name in names}
+        self._pending.update(tokens)
+        while len(self._pending) > KEPT_NAMES:
+            self._pending.popitem(last=False)
+        sending = asyncio.ensure_future(self._send(tokens, wait))
+        self._sending.add(sending)
+        sending.add_done_callback(self._sending.discard)
+        return asyncio.shield(sending)
 
-    async def _pay(self, marks: dict[str, object], wait: float) -> None:
+    async def _send(self, tokens: dict[str, object], wait: float) -> None:
         until = time.monotonic() + wait
         while True:
             try:
-                await self._redis.ask("DEL", *(self._key(name) for name in marks))
+                await self._redis.ask("DEL", *(self._key(name) for name in tokens))
                 break
             except RedisDown:
                 left = until - time.monotonic()
                 if left <= 0:
-                    return  # still owed: `_pay_all` when Redis is back
+                    return  # still pending: `_flush_pending` when Redis is back
                 await asyncio.sleep(min(left, 0.1))
-        for name, mark in marks.items():
-            if self._owed.get(name) is mark:
-                del self._owed[name]
+        for name, token in tokens.items():
+            if self._pending.get(name) is token:
+                del self._pending[name]
 
-    def _pay_all(self) -> None:
-        names = list(self._owed)
+    def _flush_pending(self) -> None:
+        names = list(self._pending)
         for start in range(0, len(names), 500):
             self.invalidate(tuple(names[start : start + 500]), 0)
 
@@ -165,7 +167,7 @@ class RedisCacheVersions:
 
 
 class _Done:
-    """Awaited, it returns at once; never awaited, nobody minds."""
+    """An awaitable that returns immediately, without a warning if it is not awaited."""
 
     def __await__(self) -> Generator[None, None, None]:
         yield from ()
@@ -174,12 +176,12 @@ class _Done:
 _DONE = _Done()
 
 
-# What is remembered --------------------------------------------------------------
+# Cache ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class CacheLookup(Generic[V]):
-    """What was found, if anything, and the stamps under which `keep` may put what is read instead."""
+    """The cached value, if any, and the versions under which `store` may put the value that is read instead."""
 
     value: V | None
     names: tuple[str, ...]
@@ -195,7 +197,7 @@ class _Entry(Generic[V]):
 
 
 class VersionedCache(Generic[V]):
-    """Things this process remembers for at most `seconds`, each while its stamps last. 0 remembers nothing."""
+    """Entries of this process, valid for at most `seconds` and while their versions are current. 0 disables it."""
 
     def __init__(
         self, versions: CacheVersions, seconds: float, *, size: int = 10_000, parts: int = 20, name: str = "other"
@@ -203,22 +205,22 @@ class VersionedCache(Generic[V]):
         self._stats = metrics.CacheStats(name)
         self._versions, self.seconds = versions, seconds
         self._size, self._parts = size, parts
-        self._known: OrderedDict[tuple[str, ...], _Entry[V]] = OrderedDict()
+        self._entries: OrderedDict[tuple[str, ...], _Entry[V]] = OrderedDict()
         self._reading: dict[_Wanted, asyncio.Task[V]] = {}
 
     async def get(self, names: tuple[str, ...], read: Callable[[], Awaitable[V]], part: str = "") -> V:
-        """What is remembered under `names`, or else what `read` finds, which is then remembered."""
+        """The cached value of `names`, else the result of `read`, which is then stored."""
         lookup = await self.lookup(names, part)
         if lookup.value is not None:
             return lookup.value
         if lookup.version is None:
             return await read()
-        # Many calls that miss the same at once wait for one read: it began under the stamp that they found.
+        # Concurrent misses of an entry share one read, which started under the version that they found.
         wanted = (names, part, lookup.version)
         reading = self._reading.get(wanted)
         if reading is None:
             reading = self._reading[wanted] = in_background(self._read(lookup, read))
-            reading.add_done_callback(lambda done: self._forget_read(wanted, done))
+            reading.add_done_callback(lambda done: self._end_read(wanted, done))
         return await asyncio.shield(reading)
 
     async def _read(self, lookup: CacheLookup[V], read: Callable[[], Awaitable[V]]) -> V:
@@ -226,18 +228,18 @@ class VersionedCache(Generic[V]):
         self.store(lookup, value)
         return value
 
-    def _forget_read(self, wanted: _Wanted, done: asyncio.Task[V]) -> None:
+    def _end_read(self, wanted: _Wanted, done: asyncio.Task[V]) -> None:
         del self._reading[wanted]
         if not done.cancelled():
-            done.exception()  # nobody may be waiting any more
+            done.exception()  # every caller may have been cancelled
 
     async def lookup(self, names: tuple[str, ...], part: str = "") -> CacheLookup[V]:
-        """What is remembered under `names`; ask before reading the database."""
+        """The cached value of `names`; call it before reading the database."""
         if self.seconds <= 0:
             return CacheLookup(None, names)
         at = time.monotonic()
         version = await self._versions.current(names)
-        entry = self._known.get(names)
+        entry = self._entries.get(names)
         if version is None or entry is None or entry.version != version:
             self._stats.miss.inc()
             return CacheLookup(None, names, part, version, at)
@@ -248,19 +250,19 @@ class VersionedCache(Generic[V]):
         return CacheLookup(value, names, part, version, at)
 
     def store(self, lookup: CacheLookup[V], value: V) -> None:
-        """Remember what was read after `look`, as from then; useless, and harmless, once a stamp has changed."""
+        """Store the value that was read after `lookup`, with its time; without effect once a version has changed."""
         if lookup.version is None:
             return
-        entry = self._known.get(lookup.names)
+        entry = self._entries.get(lookup.names)
         if entry is None or entry.version != lookup.version:
-            entry = self._known[lookup.names] = _Entry(lookup.version)
-        self._known.move_to_end(lookup.names)
-        if len(self._known) > self._size:
-            self._known.popitem(last=False)
+            entry = self._entries[lookup.names] = _Entry(lookup.version)
+        self._entries.move_to_end(lookup.names)
+        if len(self._entries) > self._size:
+            self._entries.popitem(last=False)
         if len(entry.parts) >= self._parts:
             entry.parts.clear()
         entry.parts[lookup.part] = (lookup.at + self.seconds, value)
 
     def invalidate(self, names: tuple[str, ...], wait: float = 0.0) -> Awaitable[None]:
-        """Call it after the commit of a change; await it where the next call anywhere must see the change."""
+        """Call it after the commit of a change; await it if the next call in any process must see the change."""
         return self._versions.invalidate(names, wait)

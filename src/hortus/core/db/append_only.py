@@ -1,4 +1,4 @@
-"""Tables that only grow: both databases refuse UPDATE and DELETE on them."""
+"""Append-only tables: triggers of both databases reject UPDATE and DELETE."""
 
 from collections.abc import Sequence
 
@@ -6,9 +6,9 @@ from sqlalchemy import DDL, Table, event
 
 
 def append_only(table: Table) -> None:
-    """Let both databases refuse UPDATE and DELETE on `table`, whoever tries.
+    """Reject UPDATE and DELETE on `table` by triggers.
 
-    Attached to `create_all`; migrations call `append_only_statements` themselves.
+    They are created by `create_all`; migrations execute `append_only_statements`.
     """
     for dialect in ("sqlite", "postgresql"):
         for statement in append_only_statements(table.name, dialect):

@@ -1,7 +1,7 @@
 """Group commit: calls that arrive together share one transaction.
 
-While one batch commits the next one gathers, so a lone caller never waits and sixty-four
-callers pay for one commit.
+While one batch commits, the next one fills, so a single caller never waits and sixty-four
+callers share one commit.
 """
 
 import asyncio
@@ -18,12 +18,11 @@ Answer = TypeVar("Answer")
 
 
 class Batch(Generic[Item, Answer]):
-    """Runs `work(tx, items)` over the calls that are waiting.
+    """Runs `work(tx, items)` for the calls that are waiting.
 
-    `work` answers each item in order with a value or an exception. When the whole batch
-    fails, each item is tried again alone, so that one bad item never fails its neighbours.
-    `work` touches nothing but the database: a batch that clashed with others is repeated whole.
-    A caller that goes away does not undo its item.
+    `work` returns a value or an exception for each item, in order. If the whole batch fails, each item is retried
+    in its own transaction, so that a bad item fails only itself. `work` must only use the database: after a
+    serialization failure the whole batch is repeated. A cancelled caller does not undo its item.
     """
 
     def __init__(
@@ -40,7 +39,7 @@ class Batch(Generic[Item, Answer]):
         self._running: asyncio.Task[None] | None = None
 
     async def __call__(self, item: Item) -> Answer:
-        """The answer for one item, after its commit."""
+        """The result for one item, after its commit."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._running is None or self._running.done():

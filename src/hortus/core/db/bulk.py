@@ -1,7 +1,6 @@
-"""Statements over many rows at once, whose text does not depend on how many.
+"""Set-based statements over many rows, whose text does not depend on the number of rows.
 
-The rows travel as one JSON parameter, so the statement is prepared once and a batch of
-sixty-four costs one round trip.
+The rows are one JSON parameter, so the statement is prepared once and sixty-four rows cost one round trip.
 """
 
 import json
@@ -35,7 +34,7 @@ from sqlalchemy.sql.expression import FunctionElement
 from hortus.core.db.tx import Tx
 from hortus.core.db.types import Base, UtcDateTime, clock_sql
 
-LOCK: Final = {"postgresql": "FOR UPDATE", "sqlite": ""}  # a SQLite writer is alone already
+LOCK: Final = {"postgresql": "FOR UPDATE", "sqlite": ""}  # SQLite has a single writer
 SKIP_LOCKED: Final = {"postgresql": "FOR UPDATE SKIP LOCKED", "sqlite": ""}
 JSON_TYPE: Final = {"postgresql": "json", "sqlite": "text"}
 TYPES: Final = (
@@ -52,10 +51,10 @@ PARAMETERS: Final[Mapping[str, Any]] = {"rows": String(), "now": UtcDateTime(), 
 class BulkStatement:
     """SQL with `{rows}` for a table `d` of the given columns; one text per dialect.
 
-    Further words are `{lock}`, `{skip_locked}`, `{json}` for the type of JSON columns, and `{clock}` for the database's
-    clock, `{later}` for that plus `d.delay` seconds. Columns are named with their PostgreSQL types: `text`, `bigint`,
-    `int`, `double precision`, `boolean`, `date`, `timestamptz`, `json`.
-    Beside the rows it may take `:now` (a moment), `:day` and `:month` (dates).
+    Other placeholders are `{lock}`, `{skip_locked}`, `{json}` for the type of JSON columns, `{clock}` for the time of
+    the database, `{later}` for that plus `d.delay` seconds. Columns have PostgreSQL types: `text`, `bigint`, `int`,
+    `double precision`, `boolean`, `date`, `timestamptz`, `json`.
+    It may also have the parameters `:now` (a time), `:day` and `:month` (dates).
     """
 
     def __init__(self, sql: str, **columns: str) -> None:
@@ -82,20 +81,20 @@ class BulkStatement:
         self._statements: dict[str, Executable] = dict(self._texts)
 
     def result_types(self, **types: Any) -> Self:
-        """Read the answer's columns as these types; needed for dates and moments only."""
+        """Convert result columns to these types; needed for dates, times and JSON only."""
         self._statements = {dialect: made.columns(**types) for dialect, made in self._texts.items()}
         return self
 
     def text(self, dialect: str) -> str:
-        """What is sent to that database."""
+        """The SQL for that database."""
         return self._texts[dialect].text
 
     async def run(self, tx: Tx, rows: Sequence[Mapping[str, Any]], **parameters: Any) -> CursorResult[*tuple[Any, ...]]:
         """Run it over `rows` of text, integers, dates, aware datetimes and None."""
         write = _sqlite_text if tx.dialect == "sqlite" else _iso_text
         parameters["rows"] = json.dumps(rows, default=write, separators=(",", ":"))
-        answer = await tx.execute(self._statements[tx.dialect], parameters)
-        return cast("CursorResult[*tuple[Any, ...]]", answer)
+        result = await tx.execute(self._statements[tx.dialect], parameters)
+        return cast("CursorResult[*tuple[Any, ...]]", result)
 
 
 def bulk_insert(
@@ -105,10 +104,10 @@ def bulk_insert(
     where_new: bool = False,
     **filled: str,
 ) -> BulkStatement:
-    """Insert many rows of those columns.
+    """An INSERT of many rows with those columns.
 
-    What is there already fails the transaction; with `where_new` it is passed over. `filled` columns are SQL of `d`,
-    which may have columns `beside` those of the table.
+    An existing row fails the transaction, or is skipped with `where_new`. `filled` columns are SQL expressions over
+    `d`, which may have columns `beside` those of the table.
     """
     target = cast("Table", table.__table__)
     columns = {name: _type_of(target.columns[name]) for name in names}
@@ -132,7 +131,7 @@ class _in_json(FunctionElement[bool]):  # noqa: N801 - reads as the SQL it is
 
 
 def in_json(column: InstrumentedAttribute[Any], texts: Collection[str]) -> ColumnElement[bool]:
-    """`column IN (...)`, as a statement whose text does not depend on how many there are."""
+    """`column IN (...)`, as SQL whose text does not depend on the number of values."""
     return _in_json(column, literal(json.dumps(list(texts)), String()))
 
 

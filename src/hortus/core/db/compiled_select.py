@@ -1,7 +1,7 @@
-"""Reads of the hot path: compiled once, sent as they are.
+"""SELECTs of hot paths, compiled once and executed below the ORM.
 
-What every request asks is asked without a session, a transaction of several statements and a cursor around it: on
-SQLite these cost ten times what the answer does, on PostgreSQL they are two more journeys to the server.
+They need no session, no surrounding transaction and no cursor: on SQLite these cost ten times as much as the query,
+on PostgreSQL two more round trips.
 """
 
 import sqlite3
@@ -19,25 +19,25 @@ Convert = Callable[[Any], Any]
 
 
 class PreparedSelect:
-    """A SELECT whose parameters are named by `bindparam`; text needs its `columns`, sums are BigInteger.
+    """A SELECT whose parameters are declared by `bindparam`; text needs its `columns`, sums are BigInteger.
 
-    Values that stand in the statement itself stay as they are; `in_` is not for here.
+    Literal values in the statement are kept; `in_` is not supported.
     """
 
     def __init__(self, statement: "Select[*tuple[Any, ...]] | TextualSelect") -> None:
         self.statement = statement
-        self._sent: dict[str, CompiledSelect] = {}
+        self._compiled: dict[str, CompiledSelect] = {}
 
-    def for_(self, dialect: Dialect) -> "CompiledSelect":
-        """As that database gets it."""
-        found = self._sent.get(dialect.name)
+    def compiled(self, dialect: Dialect) -> "CompiledSelect":
+        """The statement compiled for that database."""
+        found = self._compiled.get(dialect.name)
         if found is None:
-            found = self._sent[dialect.name] = CompiledSelect(self, dialect)
+            found = self._compiled[dialect.name] = CompiledSelect(self, dialect)
         return found
 
 
 class CompiledSelect:
-    """The text of a read for one database, and what is done with values on their way there and back."""
+    """The SQL of a select for one database, with the conversions of its parameters and columns."""
 
     def __init__(self, read: PreparedSelect, dialect: Dialect) -> None:
         compiled = read.statement.compile(dialect=dialect)
@@ -53,7 +53,7 @@ class CompiledSelect:
         self._row: Any = namedtuple("Row", [column.key for column in columns], rename=True)  # type: ignore[misc] # noqa: PYI024 - fields known at run time
 
     def values(self, parameters: dict[str, Any]) -> list[Any]:
-        """The parameters in the order of the text."""
+        """The parameters in the order of the placeholders."""
         bind = self._bind
         given = {name: bind[name](value) if name in bind else value for name, value in parameters.items()}
         return [given[name] if name in given else self._fixed[name] for name in self._names]
@@ -69,14 +69,14 @@ class CompiledSelect:
 
 
 class Executor(Protocol):
-    """What can be read from: an open transaction, or the database for one statement by itself."""
+    """Executes prepared selects: an open transaction, or the database for a single statement."""
 
     async def read(self, read: PreparedSelect, **parameters: Any) -> Sequence[Any]:
         """The rows of one statement."""
 
 
 class InlineExecutor:
-    """SQLite: one connection, read on the loop's own thread."""
+    """SQLite: one connection, used on the thread of the event loop."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -86,10 +86,10 @@ class InlineExecutor:
         """The rows of one statement."""
         if self._connection is None:
             self._connection = self._engine.raw_connection()
-        sent = read.for_(self._engine.dialect)
+        sent = read.compiled(self._engine.dialect)
         try:
             found = self._connection.driver_connection.execute(sent.text, sent.values(parameters)).fetchall()
-        except sqlite3.OperationalError:  # the next one opens the file anew
+        except sqlite3.OperationalError:  # the next statement opens the file again
             self._connection.invalidate()
             self._connection = None
             raise
@@ -104,7 +104,7 @@ class InlineExecutor:
 
 
 class PostgresExecutor:
-    """PostgreSQL: a connection of the pool, and no transaction but the statement's own."""
+    """PostgreSQL: a pooled connection in autocommit mode."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
@@ -113,7 +113,7 @@ class PostgresExecutor:
         """The rows of one statement."""
         connection = await self._engine.raw_connection()
         try:
-            sent = read.for_(self._engine.dialect)
+            sent = read.compiled(self._engine.dialect)
             found = await connection.driver_connection.fetch(sent.text, *sent.values(parameters))  # type: ignore[union-attr]
         except Exception as error:
             if outage(error) not in (None, "busy"):
@@ -121,5 +121,5 @@ class PostgresExecutor:
             hide_values(error)
             raise
         finally:
-            await greenlet_spawn(connection.close)  # the pool may have to close it for good
+            await greenlet_spawn(connection.close)  # the pool may close it
         return [sent.row(each) for each in found]

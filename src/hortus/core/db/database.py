@@ -1,8 +1,8 @@
-"""The database: SQLite by default, PostgreSQL by setting; the same verbs on both.
+"""The database: transactions, snapshots and single reads, on SQLite (the default) or PostgreSQL.
 
 A write transaction on SQLite takes the write lock at its start (`BEGIN IMMEDIATE`) and
-writers of one process queue fairly for it; readers never wait (WAL). This module is the
-only one that commits.
+writers of one process queue fairly for it; readers never wait (WAL). Only this module
+commits.
 """
 
 import asyncio
@@ -32,11 +32,11 @@ T = TypeVar("T")
 
 
 _PLAIN: dict[str, Any] = {"synchronize_session": False}
-"""Updates go to the database and nowhere else: matching them against objects in memory costs more than they do."""
+"""Updates do not synchronise objects in memory, which would cost more than the updates."""
 
 
 TRIES = 4
-"""How often a transaction is tried that clashes with others."""
+"""Attempts of a transaction that fails with a deadlock or serialization failure."""
 
 
 class NestedTransaction(RuntimeError):
@@ -44,7 +44,7 @@ class NestedTransaction(RuntimeError):
 
 
 DEGRADED: frozenset[engines.Outage] = frozenset({"read_only", "full", "failing"})
-"""Outages in which a database still answers questions, so that only a write tells when they are over."""
+"""Outages in which a database still answers reads, so that only a successful write shows that they are over."""
 
 
 class Database:
@@ -61,7 +61,7 @@ class Database:
     ) -> None:
         self.url = normalise_url(url)
         self.degraded: engines.Outage | None = None
-        """Why the last write failed, if it was for the state of the database and none has succeeded since."""
+        """The outage that failed the last write; None once a write has succeeded."""
         self.carried: dict[str, Any] = {}
         """What every transaction brings along in its `info`, such as the key that seals messages."""
         self.dialect = self.url.get_backend_name()
@@ -74,7 +74,7 @@ class Database:
         else:
             self._writer = engines.postgresql_engine(self.url, profile, pool_size=pool_size, echo=echo)
             self._reader = partial(Tx, self._writer)
-            if not profile.pgbouncer:  # its transactions must be told their times
+            if not profile.pgbouncer:  # its timeouts are set per transaction
                 self._executor = PostgresExecutor(self._writer)
         self.replica: Replica | None = None
         if replica_url:
@@ -82,7 +82,7 @@ class Database:
             self.replica = Replica(there, self._writer)
 
     def configure(self, configuration: Configuration) -> None:
-        """Let every transaction of this database read these settings (`tx.settings`)."""
+        """Make these settings available to every transaction (`tx.settings`)."""
         self.carried[CONFIGURATION] = configuration
 
     @property
@@ -100,28 +100,28 @@ class Database:
         await _run_after_commit(tx)
 
     async def repeat(self, work: Callable[[Tx], Awaitable[T]]) -> T:
-        """`work(tx)` in a transaction of its own, from the beginning again when PostgreSQL undid it for a clash.
+        """Run `work(tx)` in its own transaction, and again after a deadlock or serialization failure.
 
-        For work that touches nothing but the database: it may run up to four times, and is committed once.
-        A commit of which nothing is known is never repeated.
+        `work` must only use the database: it may run up to four times, and is committed once. A commit whose
+        outcome is unknown is not repeated.
         """
         for tried in range(1, TRIES + 1):
             try:
                 async with self.transaction() as tx:
                     return await work(tx)
             except Unavailable as error:
-                if tried == TRIES or not engines.has_clashed(error):
+                if tried == TRIES or not engines.is_retryable(error):
                     raise
                 log.info("transaction_repeated", tried=tried)
-            await asyncio.sleep(random.uniform(0.01, 0.05) * 2**tried)  # noqa: S311 - spreads tries, guards nothing
-        raise AssertionError  # the last try answers or raises
+            await asyncio.sleep(random.uniform(0.01, 0.05) * 2**tried)  # noqa: S311 - jitter, not secrecy
+        raise AssertionError  # the last attempt returns or raises
 
     def snapshot(self) -> AbstractAsyncContextManager[Tx]:
-        """A transaction for reading; whatever it writes is rolled back."""
+        """A read transaction; writes are rolled back."""
         return self._reading(self._reader)
 
     async def read(self, read: PreparedSelect, **parameters: Any) -> Sequence[Any]:
-        """The rows of one statement by itself: the cheapest way to read. Another one may see a later moment."""
+        """The rows of a single statement: the cheapest way to read. Statements do not share a snapshot."""
         if self._executor is None:
             async with self.snapshot() as tx:
                 return await tx.read(read, **parameters)
@@ -132,7 +132,7 @@ class Database:
 
     @asynccontextmanager
     async def long_snapshot(self) -> AsyncIterator[Tx]:
-        """A transaction that may read for long: on SQLite in a thread of its own, so that nobody waits for it."""
+        """A read transaction that may last: on SQLite it runs in its own thread and does not block the event loop."""
         if self.dialect != "sqlite":
             async with self.snapshot() as tx:
                 yield tx
@@ -146,9 +146,10 @@ class Database:
 
     @asynccontextmanager
     async def history(self, before: datetime | None) -> AsyncIterator[Tx]:
-        """A transaction for reading what was written before that moment and never changes; None is now.
+        """A read transaction for immutable rows written before that time; None is now.
 
-        Where it is old enough the replica is asked, if there is one and it has all of it; else this is a snapshot.
+        It reads from the replica if there is one, the rows are old enough and the replica has replayed them; else
+        from the primary.
         """
         settled = before is not None and before <= datetime.now(UTC) - SETTLED
         if settled and self.replica is not None and await self.replica.is_fit():
@@ -166,7 +167,7 @@ class Database:
     async def _reading(self, make: Callable[..., Tx]) -> AsyncIterator[Tx]:
         async with self._open(make) as tx:
             yield tx
-            tx.expunge_all()  # what was read stays readable; a rollback would expire it
+            tx.expunge_all()  # objects stay readable; a rollback would expire them
             await tx.rollback()
 
     @asynccontextmanager
@@ -185,7 +186,7 @@ class Database:
 
     @contextmanager
     def _outages(self) -> Iterator[None]:
-        """Unavailable, which is 503, for an outage of the database; whether a commit took place is not known then."""
+        """Turn an outage of the database into Unavailable (503). Whether a commit took place is unknown then."""
         try:
             yield
         except Exception as error:
@@ -218,7 +219,7 @@ async def _run_after_commit(tx: Tx) -> None:
 
 
 def normalise_url(url: str) -> URL:
-    """The URL with the async driver named, whichever way the operator wrote it."""
+    """The URL with the async driver, for every spelling that operators use."""
     parsed = make_url(url)
     backend = "postgresql" if parsed.drivername.startswith("postgres") else parsed.get_backend_name()
     if backend == "postgresql":

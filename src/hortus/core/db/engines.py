@@ -1,4 +1,4 @@
-"""The engines beneath `core.db`: how a connection is made, how long it may take, what its errors mean."""
+"""SQLAlchemy engines of both databases: connection set-up, timeouts, and the classification of errors."""
 
 import errno
 import os
@@ -16,17 +16,17 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-CLASHED = frozenset({"40001", "40P01"})
-"""PostgreSQL undid the whole transaction because of others, a deadlock say: the same again may well succeed."""
+RETRYABLE = frozenset({"40001", "40P01"})
+"""SQLSTATEs of deadlocks and serialization failures: the transaction may be retried."""
 TOOK_TOO_LONG = frozenset({"55P03", "57014", "25P03", "25P04"})
-"""A lock not had in time, a statement not done in time, a transaction left idle or open for too long."""
+"""SQLSTATEs of lock, statement, idle-in-transaction and transaction timeouts."""
 Outage = Literal["unreachable", "read_only", "full", "failing", "busy"]
-"""What is wrong with a database that answers as it should not: it cannot be reached or lets nobody in; it accepts no
-writes; its disk is full; its disk, memory or files fail; others keep it, or a statement took too long."""
+"""States of a database that cannot serve: unreachable or refusing connections; read-only; disk full; failing disk,
+memory or files; busy with other transactions, or a timeout."""
 _OUTAGE_BY_STATE: dict[str, Outage] = {
     "08": "unreachable",  # connection exceptions
-    "25006": "read_only",  # after a failover this connection leads to a server that is a replica now
-    "28": "unreachable",  # the password is not good any more
+    "25006": "read_only",  # after a failover the server of this connection is a replica
+    "28": "unreachable",  # the password is no longer valid
     "3D000": "unreachable",  # no such database
     "53": "unreachable",  # out of connections or memory
     "53100": "full",
@@ -35,9 +35,9 @@ _OUTAGE_BY_STATE: dict[str, Outage] = {
     "58": "failing",  # input and output
     "XX001": "failing",  # a damaged page
     "XX002": "failing",  # a damaged index
-    **dict.fromkeys(CLASHED | TOOK_TOO_LONG, "busy"),
+    **dict.fromkeys(RETRYABLE | TOOK_TOO_LONG, "busy"),
 }
-"""By SQLSTATE or its beginning; the longest that fits counts."""
+"""By SQLSTATE or a prefix of it; the longest match counts."""
 _OUTAGE_BY_SQLITE_CODE: dict[int, Outage] = {
     sqlite3.SQLITE_BUSY: "busy",
     sqlite3.SQLITE_LOCKED: "busy",
@@ -59,17 +59,17 @@ _NETWORK = frozenset(
     }
 )  # fmt: skip
 UNANSWERED_SECONDS = 8
-"""After so long without a sign of life from the other end a connection to PostgreSQL is given up (Linux)."""
+"""A connection to PostgreSQL is closed when its peer has not responded for so long (Linux)."""
 CONNECT_SECONDS = 5.0
 PATIENCE_SECONDS = 5.0
-"""How much longer than PostgreSQL's own time for a statement its answer is waited for."""
+"""Added to the statement timeout of PostgreSQL for the timeout of the client."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionProfile:
-    """How the connections of one role behave on PostgreSQL; times are seconds, 0 is without end.
+    """PostgreSQL connection profile of a process role: pool and timeouts (statement, lock, idle) in seconds, 0 = none.
 
-    `pgbouncer` is for pools of transactions: nothing is expected of a connection but the transaction at hand.
+    `pgbouncer` is for transaction pooling: no state of a connection outlives a transaction.
     """
 
     role: str = "console"
@@ -81,7 +81,7 @@ class ConnectionProfile:
     pgbouncer: bool = False
 
     def settings(self) -> dict[str, str]:
-        """The server's settings that keep the times, in milliseconds."""
+        """The server settings of the timeouts, in milliseconds."""
         times = {
             "statement_timeout": self.statement,
             "lock_timeout": self.lock,
@@ -91,20 +91,20 @@ class ConnectionProfile:
 
     @property
     def name(self) -> str:
-        """Who this is in `pg_stat_activity`."""
+        """The `application_name`, as shown in `pg_stat_activity`."""
         return f"hortus {self.role} {platform.node()}"[:63]
 
 
 def postgresql_engine(url: URL, profile: ConnectionProfile, *, pool_size: int, echo: bool = False) -> AsyncEngine:
-    """A pool of connections that keep `connection_profile`."""
+    """An engine whose connections have this profile."""
     server_settings = {"application_name": profile.name, "jit": "off"}
     arguments: dict[str, Any] = {"server_settings": server_settings, "timeout": CONNECT_SECONDS}
-    if profile.statement:  # the server's own limit reaches nobody over a line that is dead
+    if profile.statement:  # the server's timeout cannot be received over a dead connection
         arguments["command_timeout"] = profile.statement + PATIENCE_SECONDS
     if profile.pgbouncer:
-        del server_settings["jit"]  # it refuses start-up parameters that it does not know
-        # Another connection of the server may come with the next transaction: no statement is kept for it, and
-        # those of this one bear names that no other has.
+        del server_settings["jit"]  # it rejects unknown start-up parameters
+        # The next transaction may use another server connection: no statement is cached, and the names of prepared
+        # statements are unique.
         arguments |= {
             "statement_cache_size": 0,
             "prepared_statement_cache_size": 0,
@@ -122,17 +122,17 @@ def postgresql_engine(url: URL, profile: ConnectionProfile, *, pool_size: int, e
         hide_parameters=True,
         connect_args=arguments,
     )
-    _leave_what_is_closed(engine)
-    _notice_dead_lines(engine)
-    _drop_after_outages(engine.sync_engine)
+    _skip_closed_connections(engine)
+    _set_keepalive(engine)
+    _invalidate_after_outages(engine.sync_engine)
     _hide_values(engine.sync_engine)
     if profile.pgbouncer:
-        _say_at_each_begin(engine, profile.settings())
+        _set_timeouts_at_begin(engine, profile.settings())
     return engine
 
 
-def _leave_what_is_closed(engine: AsyncEngine) -> None:
-    """The driver knows of a connection that the server closed; to ask the server as well costs a journey each time."""
+def _skip_closed_connections(engine: AsyncEngine) -> None:
+    """Skip connections that the server closed: the driver has this state, so no ping is needed."""
 
     @event.listens_for(engine.sync_engine, "checkout")
     def look(connection: Any, _record: Any, _proxy: Any) -> None:
@@ -140,8 +140,8 @@ def _leave_what_is_closed(engine: AsyncEngine) -> None:
             raise DisconnectionError("closed by the server")
 
 
-def _notice_dead_lines(engine: AsyncEngine) -> None:
-    """A line that is cut without a word is noticed by the system within seconds, not a quarter of an hour."""
+def _set_keepalive(engine: AsyncEngine) -> None:
+    """Detect a connection whose peer vanished within seconds, not a quarter of an hour."""
     limit = getattr(socket, "TCP_USER_TIMEOUT", None)
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -159,8 +159,8 @@ def _notice_dead_lines(engine: AsyncEngine) -> None:
                 same.setsockopt(socket.IPPROTO_TCP, limit, UNANSWERED_SECONDS * 1000)
 
 
-def _drop_after_outages(engine: Engine) -> None:
-    """Close the connection that met an outage, and with it all that its pool holds: new ones find what is well."""
+def _invalidate_after_outages(engine: Engine) -> None:
+    """Invalidate the connection that met an outage, and the whole pool with it."""
 
     @event.listens_for(engine, "handle_error")
     def drop(failure: Any) -> None:
@@ -169,7 +169,7 @@ def _drop_after_outages(engine: Engine) -> None:
 
 
 def _hide_values(engine: Engine) -> None:
-    """Take values out of PostgreSQL's errors before they are logged; `hide_parameters` hides only SQLAlchemy's text."""
+    """Remove values from PostgreSQL's errors before logging; `hide_parameters` covers only SQLAlchemy's text."""
 
     @event.listens_for(engine, "handle_error")
     def hide(context: Any) -> None:
@@ -180,14 +180,14 @@ def _hide_values(engine: Engine) -> None:
 
 
 _MESSAGES_WITH_VALUES = ("22", "42601")
-"""States (or their classes) whose message repeats a value: a wrong form, and the syntax of a text search."""
+"""SQLSTATEs (or classes) whose message repeats a value: data exceptions, and the syntax of a text search."""
 
 
 def hide_values(error: BaseException) -> None:
-    """Reduce an error of asyncpg, or SQLAlchemy's wrapper of one, to words that hold none of the row's values.
+    """Remove all values of rows from an error of asyncpg, or from SQLAlchemy's wrapper of one.
 
-    PostgreSQL repeats values in DETAIL (`Key (email)=(…) already exists`), and in the message itself where a value has
-    the wrong form; asyncpg does in its own errors, and in the errors that caused those.
+    PostgreSQL repeats values in DETAIL (`Key (email)=(…) already exists`), and in messages about malformed values;
+    asyncpg does so in its own errors and their causes.
     """
     asyncpg = sys.modules.get("asyncpg")
     if asyncpg is None:
@@ -199,24 +199,24 @@ def hide_values(error: BaseException) -> None:
     cause.detail = cause.hint = cause.context = None
     state = getattr(cause, "sqlstate", None)
     if isinstance(cause, ValueError) or (state or "").startswith(_MESSAGES_WITH_VALUES):
-        cause.args = (f"a value has the wrong form ({type(cause).__name__}, {state})",)
+        cause.args = (f"malformed value ({type(cause).__name__}, {state})",)
         cause.__cause__ = cause.__context__ = None
     if wrapper is not None:
         wrapper.args = (f"{type(cause)}: {cause}",)
         wrapper.detail = None  # type: ignore[attr-defined] # SQLAlchemy copies it from the driver's error
 
 
-def _say_at_each_begin(engine: AsyncEngine, settings: dict[str, str]) -> None:
-    """Where a connection is not ours for longer than a transaction, each transaction is told its times."""
-    said = "SELECT " + ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
+def _set_timeouts_at_begin(engine: AsyncEngine, settings: dict[str, str]) -> None:
+    """Set the timeouts at the start of each transaction, for connections of a transaction pool."""
+    statement = "SELECT " + ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
 
     @event.listens_for(engine.sync_engine, "begin")
     def start(connection: Any) -> None:
-        connection.exec_driver_sql(said)
+        connection.exec_driver_sql(statement)
 
 
 def sqlite_engine(url: URL, *, begin: str, pool_size: int, echo: bool = False) -> AsyncEngine:
-    """A pool of connections, each in a thread of its own, whose transactions start with `begin`."""
+    """An engine whose connections each have a thread, and whose transactions start with `begin`."""
     engine = create_async_engine(
         url,
         pool_size=pool_size,
@@ -227,35 +227,34 @@ def sqlite_engine(url: URL, *, begin: str, pool_size: int, echo: bool = False) -
         connect_args=_NO_TRANSACTIONS,
     )
     _prepare_sqlite(engine.sync_engine, begin, _CACHE)
-    _drop_after_outages(engine.sync_engine)
+    _invalidate_after_outages(engine.sync_engine)
     return engine
 
 
 def inline_engine(url: URL, *, pool_size: int, echo: bool = False) -> Engine:
-    """A pool of connections to SQLite that read where they are called; one more than it holds is made and dropped.
+    """An engine for SQLite whose connections are used on the calling thread; overflow connections are closed after use.
 
-    Each keeps two megabytes of pages: what it keeps is void with the next write of anybody, and the system keeps the
-    file in memory for all of them.
+    Each has a page cache of two megabytes: every write invalidates it, and the operating system caches the file.
     """
     arguments = {**_NO_TRANSACTIONS, "check_same_thread": False}
     engine = create_engine(
         url.set(drivername="sqlite+pysqlite"),
         pool_size=pool_size,
-        max_overflow=-1,  # to wait for a connection would stop the loop that gives it back
+        max_overflow=-1,  # waiting for a connection would block the event loop that returns it
         echo=echo,
         hide_parameters=True,
         connect_args=arguments,
     )
     _prepare_sqlite(engine, "BEGIN", _CACHE_OF_A_READER)
-    _drop_after_outages(engine)
+    _invalidate_after_outages(engine)
     return engine
 
 
 _NO_TRANSACTIONS: dict[str, Any] = {"isolation_level": None}
-"""None of the driver's own: we say BEGIN ourselves."""
+"""The driver starts no transactions; `_prepare_sqlite` sends BEGIN."""
 
 _CACHE, _CACHE_OF_A_READER = 16_000, 2_000
-"""KiB of pages that a connection keeps."""
+"""Page cache of a connection, in KiB."""
 
 
 def _prepare_sqlite(engine: Engine, begin: str, cache: int) -> None:
@@ -265,7 +264,7 @@ def _prepare_sqlite(engine: Engine, begin: str, cache: int) -> None:
         for pragma in (
             "busy_timeout=20000",
             "journal_mode=WAL",
-            "synchronous=FULL",  # an accepted generation survives a power cut too
+            "synchronous=FULL",  # an accepted generation survives a power cut
             "foreign_keys=ON",
             "temp_store=MEMORY",
             f"cache_size=-{cache}",
@@ -279,10 +278,10 @@ def _prepare_sqlite(engine: Engine, begin: str, cache: int) -> None:
 
 
 def outage(error: BaseException) -> Outage | None:
-    """What this error says of the state of the database; None for a mistake of the caller, or of ours.
+    """The outage behind an error; None for an error of the caller or a bug.
 
-    The one place that tells them apart, for both databases. Nobody else is called inside a transaction, so an error
-    of the network there is about the database.
+    The only classification, for both databases. No other service is called inside a transaction, so a network error
+    there concerns the database.
     """
     inner = error.orig if isinstance(error, DBAPIError) else error
     for each in (inner, getattr(inner, "__cause__", None)):  # SQLAlchemy wraps what the driver raised
@@ -304,24 +303,24 @@ def _outage_of(error: BaseException) -> Outage | None:
         return "busy"
     if isinstance(error, (ConnectionError, TimeoutError, DisconnectionError, socket.gaierror)):
         return "unreachable"
-    if isinstance(error, OSError) and error.filename is None:  # what is about a file of ours names it
-        # Without a number: no address of several could be reached. Without a file: no socket where it should be.
+    if isinstance(error, OSError) and error.filename is None:  # an error about a local file has its name
+        # errno is None when none of several addresses was reachable, ENOENT when a Unix socket is missing.
         is_network = error.errno is None or error.errno == errno.ENOENT or error.errno in _NETWORK
         return "unreachable" if is_network else None
     asyncpg = sys.modules.get("asyncpg")
     if asyncpg is None:
         return None
-    # The second is a connection that was told of its end, by a server that shuts down say, and is not closed yet.
+    # An InterfaceError: the server announced a shutdown, and the connection is not closed yet.
     is_over = isinstance(error, asyncpg.InterfaceError) and "closed" in str(error)
     return "unreachable" if is_over or isinstance(error, asyncpg.InternalClientError) else None
 
 
 def sqlstate(error: BaseException) -> str | None:
-    """PostgreSQL's code of an error, `40P01` say; None for errors that are not its."""
+    """The SQLSTATE of an error, such as `40P01`; None for errors of other origin."""
     inner = error.orig if isinstance(error, DBAPIError) else error
     return getattr(inner, "sqlstate", None)
 
 
-def has_clashed(error: BaseException | None) -> bool:
-    """Whether this error, or the one behind it, says that the transaction may be repeated from its beginning."""
-    return error is not None and (sqlstate(error) in CLASHED or sqlstate(error.__cause__ or error) in CLASHED)
+def is_retryable(error: BaseException | None) -> bool:
+    """Whether this error or its cause is a deadlock or serialization failure: the transaction may be retried."""
+    return error is not None and (sqlstate(error) in RETRYABLE or sqlstate(error.__cause__ or error) in RETRYABLE)

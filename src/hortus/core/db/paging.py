@@ -1,4 +1,4 @@
-"""Pages by cursor: `?limit=&cursor=` -> `{items, next_cursor}`; the cost of a page never grows with its depth."""
+"""Cursor pagination: `?limit=&cursor=` -> `{items, next_cursor}`; the cost of a page does not grow with its depth."""
 
 import base64
 import json
@@ -28,13 +28,13 @@ class Page(BaseModel, Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """What the caller asked for: `limit` 1 to 100 and where the page before ended."""
+    """The parameters of a page: `limit` (1 to 100) and the cursor of the previous page."""
 
     limit: int = 20
     cursor: str | None = None
 
     def after(self) -> list[str] | None:
-        """The key of the last row of the page before; raises Invalid for a cursor that is not ours."""
+        """The key of the last row of the previous page; raises Invalid for a malformed cursor."""
         if not self.cursor:
             return None
         try:
@@ -48,7 +48,7 @@ class PageRequest:
         return key
 
     def before(self) -> datetime | None:
-        """Everything on this page was born before this moment; None on a first page, or where ids do not tell."""
+        """Every row of this page was created before this time; None on a first page, or if the ids have no time."""
         key = self.after()
         return ids.born(key[0]) if key is not None and len(key) == 1 and ids.is_id(key[0]) else None
 

@@ -1,4 +1,4 @@
-"""Search in a user's own texts, by an index on both databases.
+"""Full-text search in the texts of one user, indexed on both databases.
 
 A searchable table has a column `search`: the distinct terms of its texts, each led by a key of the owner, so that a
 search reads the owner's part of the index and nothing else. PostgreSQL indexes the column with GIN, SQLite by an FTS5
@@ -21,7 +21,7 @@ from hortus.core.db.paging import Page, PageRequest, newest, newest_first
 from hortus.core.db.tx import Tx
 
 RECENT = 256
-"""So many newest rows are looked through first: what many rows contain is found there."""
+"""The newest rows are scanned first: frequent words are found there."""
 MAX_TERMS = 2000
 MAX_TERM = 40
 MAX_WORDS = 12
@@ -51,7 +51,7 @@ def document(owner_id: str, *texts: str | None) -> str:
 
 
 def owner_key(owner_id: str) -> str:
-    """What leads the owner's terms. Two owners may share it: every search also asks for the owner's own rows."""
+    """The prefix of the owner's terms. Owners may share it: every search also filters by owner."""
     return owner_id[-_KEY:].lower()
 
 
@@ -60,7 +60,7 @@ def words_of(text: str) -> list[str]:
     if text.isascii():
         return _ASCII.findall(text.lower())
     folded = unicodedata.normalize("NFKD", text).casefold().translate(_DROPPED)
-    # Vowel signs and viramas belong to their word, and to Python they are no word characters.
+    # Vowel signs and viramas belong to their word, although `\w` does not match them.
     spaced = "".join(
         each if unicodedata.category(each)[0] in "LNM" else " " for each in unicodedata.normalize("NFC", folded)
     )
@@ -70,7 +70,7 @@ def words_of(text: str) -> list[str]:
 async def find(
     tx: Tx, query: Select[Any], paging: PageRequest, owner_id: str, words: str, *, order: Any, recent: bool = True
 ) -> Page[Any]:
-    """The page of what `words` finds in `query`, newest by `order` first.
+    """The page of rows of `query` that match `words`, newest by `order` first.
 
     `query` selects the owner's rows of one searchable table; `order` is a column of it, an id or a text that is unique
     and grows, by which an index lists those rows if `recent` is true. The cost does not grow with the rows of others,
@@ -88,7 +88,7 @@ async def find(
 
 
 def _recent_ids(query: Select[Any], paging: PageRequest, wanted: list[str], order: Any) -> Select[Any]:
-    """Those of the newest rows after the cursor that contain the terms."""
+    """The newest rows after the cursor that contain the terms."""
     columns = query.with_only_columns(order.class_.id, order.class_.search)
     rows = newest_first(columns, PageRequest(RECENT, paging.cursor), order).subquery()
     spaced = literal(" ").concat(rows.c.search)
@@ -96,7 +96,7 @@ def _recent_ids(query: Select[Any], paging: PageRequest, wanted: list[str], orde
 
 
 def _wanted(owner_id: str, words: str) -> list[str]:
-    """What terms of a row must begin with, one for each."""
+    """The prefixes that the terms of a row must match."""
     key = owner_key(owner_id)
     runs = words_of(words)[:MAX_WORDS]
     return list(
@@ -119,13 +119,13 @@ def _pairs(run: str) -> list[str]:
 
 
 def _indexed_ids(tx: Tx, table_class: Any, wanted: list[str]) -> Select[Any]:
-    """The ids that the index finds, perhaps of other owners too."""
+    """The ids found by the index, possibly of other owners too."""
     name = table_class.__table__.name
     if tx.dialect == "postgresql":
         query = " & ".join(f"'{term}':*" for term in wanted)
         hit = table(name, column("id"), column("search")).alias("hit")
         vector = func.array_to_tsvector(func.string_to_array(hit.c.search, literal_column("' '")))
-        # OFFSET 0 keeps the planner from looking at the owner's rows one by one instead.
+        # OFFSET 0 keeps the planner from scanning the owner's rows instead.
         return (
             select(hit.c.id).where(vector.op("@@")(cast(literal(query, String), TSQUERY))).offset(literal_column("0"))
         )
@@ -140,10 +140,10 @@ def _indexed_ids(tx: Tx, table_class: Any, wanted: list[str]) -> Select[Any]:
 
 
 def search_ddl(dialect: str, name: str) -> list[str]:
-    """What a migration executes for a table that has the columns `id` and `search`."""
+    """The DDL of the index for a table with the columns `id` and `search`, for migrations."""
     if dialect == "postgresql":
         return [f"CREATE INDEX ix_{name}_search ON {name} USING gin (array_to_tsvector(string_to_array(search, ' ')))"]
-    # The index keeps no text. Its row numbers are of a table of their own, since VACUUM may change those of `name`.
+    # The index stores no text. Its row numbers come from a separate table, since VACUUM may change those of `name`.
     statements = """
 CREATE TABLE {name}_search_rows (number INTEGER PRIMARY KEY, id VARCHAR(36) NOT NULL UNIQUE)
 ---
@@ -174,5 +174,5 @@ END
 
 
 def is_compared(_object: Any, name: str | None, kind: str, *_: Any) -> bool:
-    """For Alembic's `include_object`: whether it compares this; indexes made by `search_ddl` are in no table class."""
+    """For Alembic's `include_object`: False for the indexes of `search_ddl`, which no table class declares."""
     return not (name is not None and kind in ("table", "index") and re.fullmatch(r"\w+_search(_\w+)?", name))

@@ -1,4 +1,4 @@
-"""The open transaction that every feature works in."""
+"""The open transaction that functions of all features receive."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, cast
@@ -15,7 +15,7 @@ AfterCommit = Callable[[], Awaitable[None] | None]
 
 
 class Tx(AsyncSession):
-    """An open transaction. Whoever opened it commits it; everybody else only works in it."""
+    """An open transaction. Only the code that opened it commits it."""
 
     @property
     def dialect(self) -> str:
@@ -23,14 +23,14 @@ class Tx(AsyncSession):
         return self.get_bind().dialect.name
 
     def insert(self, table: Any) -> postgresql.Insert:
-        """An INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update`.
+        """An INSERT with `on_conflict_do_nothing` and `on_conflict_do_update`.
 
-        SQLite's own class stands behind it there; the verbs and words that both have are the same.
+        On SQLite it is the class of that dialect, which has the same methods.
         """
         return cast("postgresql.Insert", (postgresql if self.dialect == "postgresql" else sqlite).insert(table))
 
     async def read(self, read: PreparedSelect, **parameters: Any) -> Sequence[Any]:
-        """The rows of a read of the hot path, as this transaction sees them."""
+        """The rows of a prepared select, as this transaction sees them."""
         return (await self.execute(read.statement, parameters)).all()
 
     def settings(self, group: type[G]) -> G:
@@ -46,11 +46,10 @@ class Tx(AsyncSession):
 
 
 class InlineTx(Tx):
-    """SQLite read on the event loop's own thread: the coroutines of this transaction never wait.
+    """A read transaction of SQLite on the thread of the event loop: its coroutines never suspend.
 
-    In WAL mode a reader never waits for a lock, and a page of rows found by an index takes tens of microseconds;
-    handing each step of it to a thread and back takes longer than the work. Writers may have to wait for one
-    another: they stay in a thread.
+    In WAL mode a reader never waits for a lock, and an indexed page of rows takes tens of microseconds, less than a
+    thread switch for each step. Writers may wait for each other, so they run in threads.
     """
 
     def __init__(self, engine: Engine, **options: Any) -> None:
@@ -58,15 +57,15 @@ class InlineTx(Tx):
         self.sync_session.bind = engine
 
     async def execute(self, *arguments: Any, **options: Any) -> Any:
-        """Run one statement, at once."""
+        """Execute one statement without suspending."""
         return self.sync_session.execute(*arguments, **options)
 
     async def rollback(self) -> None:
-        """Undo, at once."""
+        """Roll back without suspending."""
         self.sync_session.rollback()
 
     async def close(self) -> None:
-        """Give the connection back, at once."""
+        """Return the connection without suspending."""
         self.sync_session.close()
 
     async def __aexit__(self, *error: object) -> None:

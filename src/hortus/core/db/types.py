@@ -20,7 +20,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         if value.tzinfo is None:
-            raise ValueError("a naive datetime never enters the database")
+            raise ValueError("datetimes must have a time zone")
         utc = value.astimezone(UTC)
         return utc if dialect.name == "postgresql" else utc.replace(tzinfo=None)
 
@@ -32,7 +32,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def id_type() -> String:
-    """The column type of ids: 36 characters, compared by bytes so that order is order of birth."""
+    """The column type of ids: 36 characters, compared by bytes, so that they sort by creation."""
     return String(36).with_variant(String(36, collation="C"), "postgresql")
 
 
@@ -52,13 +52,13 @@ class Base(DeclarativeBase):
 
 
 class db_now(FunctionElement[datetime]):  # noqa: N801 - reads as the SQL function it is
-    """The database's clock plus `seconds`, for leases: hosts may disagree on the time, one database does not.
+    """The database's clock plus `seconds`, for leases: the clocks of hosts may differ, the database has one.
 
     `seconds` may be a `bindparam` of type Double.
     """
 
     type = UtcDateTime()
-    inherit_cache = True  # the seconds are a parameter: a statement is compiled once, whatever they are
+    inherit_cache = True  # the seconds are a parameter, so the statement is compiled once
 
     def __init__(self, seconds: "float | BindParameter[float]" = 0.0) -> None:
         super().__init__(seconds if isinstance(seconds, BindParameter) else literal(float(seconds), Double))

@@ -1,8 +1,8 @@
-"""The event bus: what happens now, told to whoever is listening.
+"""The event bus of a process: topics, their recent events, and subscribers.
 
-Topics are short-lived streams such as `generation/<id>`. Ids grow within a topic, also
-across restarts, so a listener can resume with the last id it saw. The bus only carries
-news; the truth is in the database. A relay carries the news between processes.
+Topics are short-lived streams such as `generation/<id>`. Ids grow within a topic, also across restarts, so a
+subscriber can resume after the last id it received. Events are hints: the database is authoritative. A transport
+carries events between processes.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ _CARRIED = "hortus.events"
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One piece of news. `id` grows within its topic."""
+    """One event. `id` grows within its topic."""
 
     id: int
     name: str
@@ -30,7 +30,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class RemoteEvent:
-    """An event that another process published, as its `number`-th."""
+    """An event of another process, with its sequence number there."""
 
     origin: str
     number: int
@@ -38,26 +38,26 @@ class RemoteEvent:
 
 
 class EventTransport(Protocol):
-    """Carries events to other processes and theirs to us; never makes a publisher wait."""
+    """Carries events between processes; publishing never waits for it."""
 
     def on_remote_events(self, callback: Callable[[str, Sequence[RemoteEvent]], None]) -> None:
-        """Hand in what other processes publish on the followed topics, each origin's in its order; again is fine."""
+        """Pass remote events on subscribed topics to `callback`, in the order of each origin, perhaps twice."""
         ...
 
     def send(self, topic: str, event: Event) -> None:
-        """Tell the other processes, now or soon."""
+        """Send the event to the other processes, now or soon."""
         ...
 
     async def subscribe(self, topic: str) -> None:
-        """Hand in `topic` from now on; returns when its past has been handed in, or cannot be within a moment."""
+        """Subscribe to `topic`; returns once its stored events were delivered, or cannot be in time."""
         ...
 
     def unsubscribe(self, topic: str) -> None:
-        """Hand it in no more."""
+        """Stop the subscription."""
         ...
 
     def is_connected(self, topic: str) -> bool:
-        """Whether what others publish on a followed topic arrives, as far as is known here."""
+        """Whether events of other processes on a subscribed topic arrive, as far as is known here."""
         ...
 
 
@@ -66,7 +66,7 @@ class _Topic:
     last: int = 0
     kept: deque[Event] = field(default_factory=lambda: deque(maxlen=KEPT_EVENTS))
     wakeup: asyncio.Event = field(default_factory=asyncio.Event)
-    listeners: int = 0
+    subscribers: int = 0
     reading: int = 0
     last_numbers: dict[str, int] = field(default_factory=dict)
 
@@ -76,9 +76,9 @@ class _Topic:
 
 
 class Bus:
-    """The bus of one process, joined to others by `relay`. Memory is bounded: old events and idle topics go.
+    """The bus of one process, connected to others by `transport`. Memory is bounded: old events and idle topics go.
 
-    `alone` says, to a bus without a relay, that no other process has anything to tell.
+    `single_process` is set on a bus without a transport when no other process publishes.
     """
 
     def __init__(self, transport: EventTransport | None = None) -> None:
@@ -89,7 +89,7 @@ class Bus:
             transport.on_remote_events(self._on_remote_events)
 
     def publish(self, topic: str, name: str, data: dict[str, Any]) -> int:
-        """Tell everyone listening on `topic`; returns the id of the event. Call it after the commit."""
+        """Deliver an event to the subscribers of `topic`; returns its id. Call it after the commit."""
         found = self._topic(topic)
         found.last = max(found.last + 1, time.time_ns() // 1000)
         event = Event(found.last, name, data)
@@ -102,15 +102,13 @@ class Bus:
     async def subscribe(
         self, topic: str, after: int = 0, wait: float = 15.0, calm: float = 0.0
     ) -> AsyncGenerator[Event | None, None]:
-        """Events of `topic` with an id above `after`, kept ones first, then as they come.
+        """Events of `topic` with an id above `after`, stored ones first, then new ones as they arrive.
 
-        Yields None after `wait` seconds of silence: the moment to look at the database
-        and to send a keep-alive. A longer `calm` takes its place for as long as nothing can
-        happen unheard; once something can, None comes within `wait` seconds. Ends only when
-        the listener stops.
+        Yields None after `wait` seconds without an event: the time to poll the database and to send a keep-alive.
+        While the bus receives all events, a longer `calm` replaces `wait`. Ends only when the subscriber stops.
         """
         found = self._topic(topic)
-        found.listeners += 1
+        found.subscribers += 1
         read, silent = False, 0.0
         try:
             if self._transport is not None:
@@ -137,15 +135,15 @@ class Bus:
                     yield None
         finally:
             found.reading -= read
-            found.listeners -= 1
-            if self._transport is not None and not found.listeners:
+            found.subscribers -= 1
+            if self._transport is not None and not found.subscribers:
                 self._transport.unsubscribe(topic)
 
     def _is_connected(self, topic: str) -> bool:
         return self.single_process if self._transport is None else self._transport.is_connected(topic)
 
     def _on_remote_events(self, topic: str, remote: Sequence[RemoteEvent]) -> None:
-        """Put what others published in its place, or at the end where somebody has read past its place."""
+        """Insert remote events by id, or append them if a subscriber has read past that id."""
         found = self._topic(topic)
         new = []
         for one in remote:
@@ -167,25 +165,25 @@ class Bus:
         found = self._topics.get(name)
         if found is None:
             found = self._topics[name] = _Topic()
-            self._forget_idle()
+            self._drop_idle()
         self._topics.move_to_end(name)
         return found
 
-    def _forget_idle(self) -> None:
+    def _drop_idle(self) -> None:
         if len(self._topics) <= KEPT_TOPICS:
             return
-        idle = next((name for name, topic in self._topics.items() if topic.listeners == 0), None)
+        idle = next((name for name, topic in self._topics.items() if topic.subscribers == 0), None)
         if idle is not None:
             del self._topics[idle]
 
 
 def bind(database: Database, bus: Bus) -> None:
-    """Let every transaction of this database announce on this bus."""
+    """Let every transaction of this database publish on this bus."""
     database.carried[_CARRIED] = bus
 
 
 def publish_on_commit(tx: Tx, topic: str, name: str, data: dict[str, Any]) -> None:
-    """Publish on the bus that `tx` carries, if any, once it has committed."""
+    """Publish on the bus of the database of `tx`, if any, once it has committed."""
     bus: Bus | None = tx.info.get(_CARRIED)
     if bus is not None:
         tx.after_commit(lambda: _publish(bus, topic, name, data))

@@ -1,8 +1,8 @@
-"""Carries the events of a bus between processes: a bounded stream in Redis per topic, and a call to who follows it.
+"""The event transport over Redis: a bounded stream per topic, and pub/sub for its subscribers.
 
-A publisher hands its events over and goes on; what Redis cannot take now is kept, bounded, and sent when it is
-back. A follower subscribes first and then reads the past, so nothing falls between; after a broken connection
-it does both again. Events may arrive twice, in the order of each publisher: their numbers tell.
+Publishing never waits; events that Redis cannot take now are buffered, bounded, and sent when it is reachable again.
+A subscriber first subscribes and then reads the stream, so no event is missed; after a lost connection it does both
+again. Events may arrive twice, in the order of each publisher; their sequence numbers show it.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from typing import Any
 
 import structlog
 
-from hortus.core.background import ended, in_background
+from hortus.core.background import cancel_and_wait, in_background
 from hortus.core.events import Event, RemoteEvent
 from hortus.core.redis import Redis, RedisDown
 
@@ -27,7 +27,7 @@ KEPT_UNSENT = 10_000
 BATCH = 256
 TRIES = 3
 SILENCE_SECONDS = 2.0
-"""A connection that says nothing for this long is asked whether it lives, and given up when it says nothing again."""
+"""A connection that is silent for so long gets a PING, and is closed when the next interval is silent too."""
 AGAIN_SECONDS = 0.2
 
 _ADD = """
@@ -47,12 +47,12 @@ for _, key in ipairs(KEYS) do
   at = ends + 1
 end
 """
-"""Each key is a topic, whose events follow their number."""
+"""Each key is a topic; ARGV has the number of its events, then the events."""
 
 
 @dataclass(slots=True)
 class _Subscription:
-    """One topic: `early` holds what came while its past is being read."""
+    """One topic; `early` buffers events that arrive while its stream is being read."""
 
     caught_up: asyncio.Event = field(default_factory=asyncio.Event)
     early: list[RemoteEvent] | None = None
@@ -60,7 +60,7 @@ class _Subscription:
 
 
 class RedisEventTransport:
-    """The relay of one process. Open it after the bus has been made, close it before Redis."""
+    """The transport of one process. Open it after the bus was created, close it before Redis."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -82,15 +82,15 @@ class RedisEventTransport:
         self._on_remote_events = callback
 
     def open(self) -> None:
-        """Begin to listen, for ever, whether Redis is there or not."""
-        self._reading = in_background(self._read_for_ever())
+        """Start to receive events; an unreachable Redis is retried."""
+        self._reading = in_background(self._receive())
 
     async def close(self) -> None:
-        """Send what can be sent at once, listen no more."""
+        """Send buffered events if that is possible at once, and stop receiving."""
         if self._sending is not None:
             await asyncio.wait((self._sending,), timeout=self._redis.timeout)
         for task in (self._sending, self._reading, *self._catching_up):
-            await ended(task)
+            await cancel_and_wait(task)
 
     # Out ----------------------------------------------------------------------
 
@@ -118,12 +118,12 @@ class RedisEventTransport:
                 )
             except RedisDown:
                 self._failures += 1
-                if self._failures >= TRIES:  # Redis is well and will not have them
+                if self._failures >= TRIES:  # Redis is reachable and rejects them
                     log.warning("events_dropped", topics=len(by_topic))
                     self._failures = 0
                     continue
-                room = KEPT_UNSENT - len(self._unsent)
-                self._unsent.extendleft(reversed(batch[-room:] if room else []))
+                free = KEPT_UNSENT - len(self._unsent)
+                self._unsent.extendleft(reversed(batch[-free:] if free else []))
             else:
                 self._failures = 0
 
@@ -131,16 +131,16 @@ class RedisEventTransport:
 
     async def subscribe(self, topic: str) -> None:
         """See `core.events.EventTransport`."""
-        followed = self._subscriptions.get(topic)
-        if followed is None:
-            followed = self._subscriptions[topic] = _Subscription()
-            if topic in self._confirmed:  # left a moment ago
-                self._begin(topic, followed)
+        subscription = self._subscriptions.get(topic)
+        if subscription is None:
+            subscription = self._subscriptions[topic] = _Subscription()
+            if topic in self._confirmed:  # unsubscribed a moment ago
+                self._begin(topic, subscription)
             self._wanted.set()
-        if self._redis.up and not followed.caught_up.is_set():
+        if self._redis.up and not subscription.caught_up.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._redis.timeout):
-                    await followed.caught_up.wait()
+                    await subscription.caught_up.wait()
 
     def unsubscribe(self, topic: str) -> None:
         """See `core.events.EventTransport`."""
@@ -148,11 +148,11 @@ class RedisEventTransport:
             self._wanted.set()
 
     def is_connected(self, topic: str) -> bool:
-        """See `core.events.EventTransport`. A connection that hangs is noticed within twice SILENCE_SECONDS."""
-        followed = self._subscriptions.get(topic)
-        return self._redis.up and followed is not None and followed.caught_up.is_set()
+        """See `core.events.EventTransport`. A hanging connection is detected within twice SILENCE_SECONDS."""
+        subscription = self._subscriptions.get(topic)
+        return self._redis.up and subscription is not None and subscription.caught_up.is_set()
 
-    async def _read_for_ever(self) -> None:
+    async def _receive(self) -> None:
         while True:
             if not self._subscriptions:
                 self._wanted.clear()
@@ -160,37 +160,37 @@ class RedisEventTransport:
             if self._redis.up:
                 try:
                     await self._session()
-                except Exception as error:  # whatever broke the connection, another one is made
+                except Exception as error:  # any error: reconnect
                     log.info("event_stream_disconnected", error=type(error).__name__)
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def _session(self) -> None:
-        """One connection, until it breaks."""
+        """Receive over one connection, until it is lost."""
         connection = self._redis.connection(max(1.0, self._redis.timeout))
         self._wanted.set()
         subscribing: asyncio.Task[None] | None = None
         try:
             await connection.connect()
             subscribing = in_background(self._subscribe(connection))
-            asked = False
+            pinged = False
             while not subscribing.done():
                 answer = await connection.read_response(timeout=SILENCE_SECONDS, disconnect_on_error=False)
                 if answer is not None:
-                    asked = False
+                    pinged = False
                     self._on_message(answer)
-                elif asked:
+                elif pinged:
                     raise ConnectionError("silent")
                 else:
-                    asked = True
+                    pinged = True
                     await connection.send_command("PING")
             subscribing.result()
         finally:
-            await ended(subscribing)
+            await cancel_and_wait(subscribing)
             await connection.disconnect(nowait=True)
             self._confirmed.clear()
-            for followed in self._subscriptions.values():
-                followed.caught_up.clear()
-                followed.early, followed.round = None, followed.round + 1
+            for subscription in self._subscriptions.values():
+                subscription.caught_up.clear()
+                subscription.early, subscription.round = None, subscription.round + 1
 
     async def _subscribe(self, connection: Any) -> None:
         while True:
@@ -207,29 +207,29 @@ class RedisEventTransport:
         if not isinstance(answer, list) or answer[0] not in (b"message", b"subscribe"):
             return
         topic = answer[1].decode().removeprefix(self._key(""))
-        followed = self._subscriptions.get(topic)
-        if followed is None:
+        subscription = self._subscriptions.get(topic)
+        if subscription is None:
             return
         if answer[0] == b"subscribe":
-            self._begin(topic, followed)
+            self._begin(topic, subscription)
             return
         number, _, wire = answer[2].partition(b" ")
         remote = self._remote(int(number), wire)
         if remote is None:
             return
-        if followed.early is None:
+        if subscription.early is None:
             self._on_remote_events(topic, (remote,))
         else:
-            followed.early.append(remote)
+            subscription.early.append(remote)
 
-    def _begin(self, topic: str, followed: _Subscription) -> None:
-        """Read the past of a topic that is subscribed; what comes meanwhile waits."""
-        followed.early, followed.round = [], followed.round + 1
-        task = in_background(self._catch_up(topic, followed, followed.round))
+    def _begin(self, topic: str, subscription: _Subscription) -> None:
+        """Read the stream of a subscribed topic; events that arrive meanwhile are buffered."""
+        subscription.early, subscription.round = [], subscription.round + 1
+        task = in_background(self._catch_up(topic, subscription, subscription.round))
         self._catching_up.add(task)
         task.add_done_callback(self._catching_up.discard)
 
-    async def _catch_up(self, topic: str, followed: _Subscription, round: int) -> None:
+    async def _catch_up(self, topic: str, subscription: _Subscription, round: int) -> None:
         past: list[RemoteEvent] = []
         complete = False
         with contextlib.suppress(RedisDown):
@@ -238,19 +238,21 @@ class RedisEventTransport:
                 if remote is not None:
                     past.append(remote)
             complete = True
-        if self._subscriptions.get(topic) is not followed or followed.round != round or followed.early is None:
+        is_current = self._subscriptions.get(topic) is subscription and subscription.round == round
+        if not is_current or subscription.early is None:
             return
-        self._on_remote_events(topic, [*past, *followed.early])
-        followed.early = None
+        self._on_remote_events(topic, [*past, *subscription.early])
+        subscription.early = None
         if complete:
-            followed.caught_up.set()
+            subscription.caught_up.set()
             return
         await asyncio.sleep(AGAIN_SECONDS)
-        if self._subscriptions.get(topic) is followed and followed.round == round and topic in self._confirmed:
-            self._begin(topic, followed)
+        is_current = self._subscriptions.get(topic) is subscription and subscription.round == round
+        if is_current and topic in self._confirmed:
+            self._begin(topic, subscription)
 
     def _remote(self, id: int, wire: bytes) -> RemoteEvent | None:
-        """None for what we published ourselves: it was told here at once."""
+        """None for events of this process, which were delivered when they were published."""
         if wire.startswith(f'["{self._origin}"'.encode()):
             return None
         origin, number, name, data = json.loads(wire)

@@ -1,1 +1,1 @@
-"""Encryption at rest, signatures, and the marking of credentials in answers."""
+"""Encryption at rest, signatures, and the marking of credentials in responses."""

@@ -1,6 +1,6 @@
-"""Fields of answers that let their holder in or are worth money: access tokens, keys, recovery codes, gift codes.
+"""The type of response fields that are credentials or worth money: access tokens, keys, recovery codes, gift codes.
 
-An answer with such a field is given once. It is never stored, and a repetition of its request gets 409
+A response with such a field is sent once. It is never stored, and a repetition of its request gets 409
 `already_done` (`core.web.deps.IdempotencyKey`).
 """
 

@@ -1,4 +1,4 @@
-"""Signatures of our own making: what carries one came from this installation and was not changed."""
+"""HMAC signatures over values that this installation issues, such as links."""
 
 import base64
 import hmac
@@ -7,12 +7,12 @@ from hortus.core.settings import Settings
 
 
 def sign(settings: Settings, purpose: str, *parts: str) -> str:
-    """A signature over `parts`, good for this purpose only: 43 characters that need no escaping in a URL."""
+    """A signature over `parts`, valid for this purpose only: 43 characters that need no escaping in a URL."""
     return _sign(settings.keys_for(purpose)[0], parts)
 
 
 def is_signed(settings: Settings, purpose: str, signature: str, *parts: str) -> bool:
-    """Whether `signature` is ours over `parts`, with the secret of now or one before it."""
+    """Whether `signature` is valid over `parts`, under SECRET_KEY or one of SECRET_KEY_PREVIOUS."""
     given = signature.encode("utf-8", "replace")
     return any(hmac.compare_digest(_sign(key, parts).encode(), given) for key in settings.keys_for(purpose))
 

@@ -1,4 +1,4 @@
-"""Structured logs: lines for people on a terminal, JSON elsewhere; every line bears its request id.
+"""Structured logs: readable lines on a terminal, JSON elsewhere, each with its request id.
 
 Tracebacks come without local variables: those hold tokens and prompts.
 """
@@ -33,7 +33,7 @@ def _hide_secrets(_logger: Any, _name: str, line: MutableMapping[str, Any]) -> M
 
 
 def report_to(report: Report | None) -> None:
-    """Give every line that is logged as an error to `report` as well; None ends that."""
+    """Also pass every line of level error to `report`; None stops that."""
     global _report  # noqa: PLW0603 - one process has one log
     _report = report
 
@@ -42,7 +42,7 @@ def _note_errors(_logger: Any, _name: str, line: MutableMapping[str, Any]) -> Mu
     if line.get("level") in ("error", "critical"):
         metrics.LOG_ERRORS.inc()
         if _report is not None:
-            with contextlib.suppress(Exception):  # a report that fails must not take the line with it
+            with contextlib.suppress(Exception):  # a failing report must not lose the line
                 _report(dict(line))
     return line
 

@@ -1,7 +1,7 @@
-"""What this process counts, for `/metrics`: every counter has its name here, and whoever does the work counts it.
+"""Prometheus metrics of this process: every counter and histogram, incremented where the work is done.
 
-Labels are words of ours (route templates, names of tasks, models of the catalogue), never a caller's, so that there
-are only so many series. What all processes share, such as the length of a queue, is read when it is asked for.
+Label values come from this code and the catalogue (route templates, task names, models), never from callers, so the
+number of series is bounded. Shared state, such as the length of a queue, is read at scrape time.
 """
 
 from typing import Final
@@ -19,37 +19,37 @@ REQUEST_SECONDS = Histogram(
     ["method", "route"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120),
 )
-IN_PROGRESS = Gauge("hortus_http_requests_in_progress", "Requests being answered now, open streams among them.")
+IN_PROGRESS = Gauge("hortus_http_requests_in_progress", "Requests in progress, open streams included.")
 
-TASKS = Counter("hortus_tasks", "Runs of background tasks by how they ended.", ["task", "outcome"])
+TASKS = Counter("hortus_tasks", "Runs of background tasks by outcome.", ["task", "outcome"])
 TASK_SECONDS = Histogram(
     "hortus_task_seconds",
-    "How long one run of a background task took.",
+    "Duration of one run of a background task.",
     ["task"],
     buckets=(0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 1200),
 )
 
 PROVIDER_CALLS = Counter(
     "hortus_provider_calls",
-    "Calls of AI vendors: succeeded, or the class of the error.",
+    "Calls of AI providers: succeeded, or the class of the error.",
     ["provider", "model", "outcome"],
 )
 PROVIDER_SECONDS = Histogram(
     "hortus_provider_call_seconds",
-    "From the start of a vendor's work to its end.",
+    "From the start of a provider's work to its end.",
     ["provider", "model"],
     buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 1200),
 )
 
-CACHE = Counter("hortus_cache_lookups", "Looks into the caches of this process.", ["cache", "result"])
-LOG_ERRORS = Counter("hortus_log_errors", "Lines logged as errors.")
+CACHE = Counter("hortus_cache_lookups", "Lookups in the caches of this process.", ["cache", "result"])
+LOG_ERRORS = Counter("hortus_log_errors", "Log lines of level error.")
 
-SIGN_UPS = Counter("hortus_sign_ups", "Accounts made.")
+SIGN_UPS = Counter("hortus_sign_ups", "Accounts created.")
 GENERATIONS = Counter("hortus_generations_ended", "Generations that ended.", ["kind", "status"])
-SETTLED = Counter("hortus_settled_micro_credits", "Micro-credits that customers paid for work.")
+SETTLED = Counter("hortus_settled_micro_credits", "Micro-credits charged to customers.")
 PAYMENTS = Counter("hortus_payments", "Payments booked: received, failed, reversed.", ["outcome"])
 for _outcome in ("received", "failed", "reversed"):
-    PAYMENTS.labels(_outcome)  # there from the start, so that the first one is seen as an increase
+    PAYMENTS.labels(_outcome)  # present from the start, so that the first one is an increase
 
 _requests: dict[Key, tuple[Counter, Histogram]] = {}
 
@@ -72,13 +72,13 @@ def ran(task: str, outcome: str, seconds: float) -> None:
 
 
 def called(provider: str, model: str, outcome: str, seconds: float) -> None:
-    """Count one call of a vendor."""
+    """Count one call of a provider."""
     PROVIDER_CALLS.labels(provider, model, outcome).inc()
     PROVIDER_SECONDS.labels(provider, model).observe(seconds)
 
 
 class CacheStats:
-    """Counts the looks into one cache."""
+    """Counts the lookups in one cache."""
 
     def __init__(self, cache: str) -> None:
         self.hit, self.miss = CACHE.labels(cache, "hit"), CACHE.labels(cache, "miss")

@@ -1,4 +1,4 @@
-"""Where a stretch of work begins and ends, for traces; nothing at all happens unless `main` set a tracer."""
+"""Tracing spans; no-ops unless a tracer was set."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -11,18 +11,18 @@ _open: Open | None = None
 
 
 def trace_with(tracer: Open | None) -> None:
-    """Hand every span to `tracer(name, kind, attributes, carrier)` from now on; None ends that."""
+    """Open every span with `tracer(name, kind, attributes, carrier)` from now on; None stops that."""
     global _open  # noqa: PLW0603 - one process has one tracer
     _open = tracer
 
 
 def is_on() -> bool:
-    """Whether anybody wants spans."""
+    """Whether a tracer is set."""
     return _open is not None
 
 
 def span(
     name: str, kind: Kind, attributes: Mapping[str, Any], carrier: Mapping[str, str] | None = None
 ) -> AbstractContextManager[Any]:
-    """A span around the block; `carrier` holds the headers of whoever caused it. Gives the span, or None."""
+    """A span around the block; `carrier` holds the trace headers of the caller. Yields the span, or None."""
     return _NOTHING if _open is None else _open(name, kind, attributes, carrier or {})

@@ -1,4 +1,4 @@
-"""How large a request body can be and still be valid, worked out from the JSON Schema of its model."""
+"""The largest valid request body of a model, computed from its JSON Schema."""
 
 import json
 from dataclasses import dataclass
@@ -7,29 +7,29 @@ from typing import Any
 ESCAPED = 12
 """Bytes of one character at most: a surrogate pair written as two escapes."""
 SMALLEST = 8 * 1024
-"""Bytes that every route accepts; a sign-in needs no more."""
+"""Bytes that every route accepts; enough for a login."""
 SPACE = 64
 """Bytes of indentation and line breaks for each value."""
 SPARE_VALUES = 32
-"""Names and values of fields that the model does not know: 16 of them are named in the answer, more are not read."""
+"""Unknown fields that are read; the response names 16 of them."""
 OPEN_BYTES, OPEN_VALUES = 4 * 1024, 64
-"""For an object that ignores fields it does not know, as browsers send with passkeys."""
+"""For an object that ignores unknown fields, such as those that browsers send with passkeys."""
 
 
 class Unbounded(TypeError):
-    """A request model has a part without a largest size."""
+    """A request model has a part without a maximum size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """At most so many bytes, and so many fields and values in them."""
+    """The maximum number of bytes, and of fields and values in them."""
 
     size: int
     values: int
 
 
 def bounds_of(schema: dict[str, Any]) -> Bounds:
-    """The bounds of a body of this schema; raises Unbounded where any part has none."""
+    """The bounds of a body of this schema; raises Unbounded if a part has none."""
     size, values = _largest(schema, schema.get("$defs", {}), "body")
     kilobytes = -(-(size + values * SPACE) // 1024)
     return Bounds(max(SMALLEST, kilobytes * 1024), values + SPARE_VALUES)
@@ -46,7 +46,7 @@ def _largest(schema: dict[str, Any], known: dict[str, Any], path: str) -> tuple[
         return max(len(json.dumps(each)) for each in schema.get("enum", [schema.get("const")])), 1
     match schema.get("type"):
         case "string" if "maxLength" in schema:
-            # What is ASCII by its own rule is not escaped by anybody.
+            # Formats that allow only ASCII are never escaped.
             return schema["maxLength"] * (1 if "contentEncoding" in schema else ESCAPED) + 2, 1
         case "integer" | "number" if _is_bounded(schema):
             return 40, 1

@@ -1,4 +1,4 @@
-"""Where a request comes from: only proxies that the operator named are believed."""
+"""The IP address of the client, behind trusted proxies only, and the networks derived from it."""
 
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -7,14 +7,14 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 MOST_HOPS = 50
 CUSTOMER_PREFIX = 64
-"""One IPv6 customer is given at least this much, and may use any address of it."""
+"""Providers assign at least this prefix to an IPv6 customer, who may use any address of it."""
 
 
 def client_ip(peer: str, forwarded: Iterable[str], trusted: Sequence[Network]) -> str:
-    """The address of the caller: `peer`, unless it is a trusted proxy.
+    """The address of the client: `peer`, unless it is a trusted proxy.
 
-    Behind trusted proxies it is the rightmost entry of the `X-Forwarded-For` headers that is not such a proxy:
-    what stands left of it is whatever the caller liked to write. An entry that is no address ends the search.
+    Behind trusted proxies it is the rightmost entry of the `X-Forwarded-For` headers that is not such a proxy; the
+    client controls the entries to its left. An invalid entry ends the search.
     """
     nearest = _parsed(peer)
     if nearest is None or not _among(nearest, trusted):
@@ -31,7 +31,7 @@ def client_ip(peer: str, forwarded: Iterable[str], trusted: Sequence[Network]) -
 
 
 def network_of(address: str) -> str:
-    """Whom an address belongs to, for counting: itself for IPv4, its /64 for IPv6."""
+    """The network by which requests of an address are counted: the address for IPv4, its /64 for IPv6."""
     found = _parsed(address)
     if isinstance(found, IPv6Address):
         return str(IPv6Network((found, CUSTOMER_PREFIX), strict=False))
@@ -39,7 +39,7 @@ def network_of(address: str) -> str:
 
 
 def anonymised_network(address: str) -> str:
-    """Roughly where an address is: its /24 for IPv4, its /48 for IPv6. It tells a provider and a region, no person."""
+    """The anonymised address: its /24 for IPv4, its /48 for IPv6. It shows a provider and a region, not a person."""
     found = _parsed(address)
     if isinstance(found, IPv6Address):
         return str(IPv6Network((found, 48), strict=False))
@@ -47,7 +47,7 @@ def anonymised_network(address: str) -> str:
 
 
 def _parsed(text: str) -> Address | None:
-    """The address in one form; ports, brackets and zones are dropped, IPv4 inside IPv6 is IPv4."""
+    """The address in canonical form, without port, brackets and zone; IPv4-mapped IPv6 becomes IPv4."""
     bare = text.strip().strip('"')
     if bare.startswith("["):
         bare = bare[1:].partition("]")[0]

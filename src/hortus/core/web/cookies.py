@@ -1,6 +1,4 @@
-"""Cookies of this installation. No script reads them, no other site sends them along, and behind https no
-neighbouring host can plant them (`__Host-`).
-"""
+"""Cookies with HttpOnly and SameSite=Lax, and behind https Secure with the prefix `__Host-`."""
 
 from starlette.requests import HTTPConnection
 
@@ -9,12 +7,12 @@ from hortus.core.web.deps import resources_of
 
 
 def read(connection: HTTPConnection, name: str) -> str | None:
-    """The cookie that `put` made under this name."""
+    """The value of the cookie that `put` set under this name."""
     return connection.cookies.get(_full(connection, name)) or None
 
 
 def put(connection: HTTPConnection, name: str, value: str, seconds: int) -> None:
-    """Let the edge send the cookie with this answer. `value` is of letters, digits, `-`, `_` and `.`."""
+    """Set the cookie in this response (`core.web.edge` sends it). `value` has letters, digits, `-`, `_` and `.`."""
     parts = [f"{_full(connection, name)}={value}", "Path=/", f"Max-Age={seconds}", "HttpOnly", "SameSite=Lax"]
     if _https(connection):
         parts.append("Secure")
@@ -23,12 +21,12 @@ def put(connection: HTTPConnection, name: str, value: str, seconds: int) -> None
 
 
 def drop(connection: HTTPConnection, name: str) -> None:
-    """Let the browser forget the cookie."""
+    """Delete the cookie."""
     put(connection, name, "", 0)
 
 
 def add_header(connection: HTTPConnection, name: str, value: str) -> None:
-    """Let the edge send a header with this answer."""
+    """Set a header of this response (`core.web.edge` sends it)."""
     state = connection.scope.setdefault("state", {})
     state["response_headers"] = {**state.get("response_headers", {}), name: value}
 

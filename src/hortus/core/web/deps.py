@@ -1,7 +1,6 @@
 """Dependencies of handlers: resources, transactions, pages, idempotency keys and rate limits.
 
-The edge commits: a handler takes `tx: WriteTx`, and the one commit happens before the
-response is sent.
+A handler takes `tx: WriteTx`; its transaction commits before the response is sent.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -33,11 +32,11 @@ T = TypeVar("T")
 
 
 def resources_of(connection: HTTPConnection) -> Resources:
-    """What this process opened at start-up."""
+    """The resources that this process opened at start-up."""
     return cast("Resources", connection.app.state.resources)
 
 
-# Every dependency of ours is a coroutine: FastAPI would send a plain function to a thread and back.
+# Every dependency is a coroutine: FastAPI would run a plain function in a thread.
 async def _resources(connection: HTTPConnection) -> Resources:
     return resources_of(connection)
 
@@ -68,7 +67,7 @@ WriteTx = Annotated[Tx, Depends(_write, scope="function")]
 """An open write transaction, committed before the response is sent."""
 
 ReadTx = Annotated[Tx, Depends(_read, scope="function")]
-"""An open transaction that only reads."""
+"""An open read transaction."""
 
 
 async def _paging(
@@ -86,11 +85,11 @@ async def _replica(connection: HTTPConnection, paging: PageParams) -> AsyncItera
 
 
 ReplicaTx = Annotated[Tx, Depends(_replica, scope="function")]
-"""An open transaction that only reads a list of rows that are only ever added, in the order of their ids."""
+"""An open read transaction for lists of append-only rows in the order of their ids; may use the replica."""
 
 
 def scopes_of(connection: HTTPConnection) -> Sequence[str]:
-    """The scopes that open the route of this request to API keys; none when nothing does."""
+    """The scopes that open the route of this request to API keys; none without `open_to_keys`."""
     extra = getattr(connection.scope.get("route"), "openapi_extra", None) or {}
     return cast("Sequence[str]", extra.get("x-scopes", ()))
 
@@ -106,7 +105,7 @@ class IdempotencyKey:
         self._route, self._secrets = route, secrets
 
     def claim(self, scope: str, *asked: str | bytes | BaseModel) -> idempotency.Claim | None:
-        """What to claim for a request of `scope` (a user id, or the network of an anonymous one)."""
+        """The claim for a request of `scope` (a user id, or the network of an anonymous caller)."""
         if self.key is None:
             return None
         parts = [part.model_dump_json() if isinstance(part, BaseModel) else part for part in asked]
@@ -115,15 +114,15 @@ class IdempotencyKey:
     async def first_only(self, tx: Tx, scope: str, asked: BaseModel | str | None, next_step: str) -> None:
         """Return for the first request with this key; raise AlreadyDone with `next_step` for every repetition.
 
-        For routes whose answer bears credentials. Call it before the proof is used up (`give_up` after a refusal that
-        commits), so that a repetition gets 409 and not the refusal of a used code.
+        For routes whose response contains credentials. Call it before a one-time code is consumed (and `give_up` after
+        a refusal that commits), so that a repetition gets 409 and not the error of a used code.
         """
         claimed = self.claim(scope, asked or "")
         if claimed is not None:
             await idempotency.claim_once(tx, claimed, next_step)
 
     async def give_up(self, tx: Tx, scope: str, asked: BaseModel | str | None) -> None:
-        """Let the next request with this key be the first: this one was refused, in a transaction that commits."""
+        """Release the key: this request was refused in a transaction that commits."""
         claimed = self.claim(scope, asked or "")
         if claimed is not None:
             await idempotency.drop(tx, claimed)
@@ -138,32 +137,33 @@ class IdempotencyKey:
         again: Callable[[dict[str, Any]], Awaitable[BaseModel | None]],
         status: int = 200,
     ) -> JSONResponse:
-        """Run `make` the first time, give the kept answer every other time.
+        """Run `make` for the first request, return the stored response for repetitions.
 
-        Before that `again(kept answer)` raises NotFound when the caller may not read any more what the answer names;
-        it returns None, or a fresh answer to give instead. Of an answer that bears credentials only the `id` is kept,
-        and `again` makes it anew.
+        For a repetition `again(stored response)` is called first: it raises NotFound if the caller may no longer read
+        the resource, and returns None or a new response to send instead. Of a response with credentials only the `id`
+        is stored, and `again` builds it anew.
         """
         claimed = self.claim(scope, asked)
         if claimed is not None:
-            kept = await idempotency.claim(tx, claimed)
-            if kept is not None:
-                fresh = await again(kept.body)
-                body = fresh.model_dump(mode="json") if fresh is not None else kept.body
-                return replayable_response(idempotency.Answer(kept.status, body, replayed=True))
-        made = await make()
-        body = made.model_dump(mode="json")
+            stored = await idempotency.claim(tx, claimed)
+            if stored is not None:
+                fresh = await again(stored.body)
+                body = fresh.model_dump(mode="json") if fresh is not None else stored.body
+                return replayable_response(idempotency.Answer(stored.status, body, replayed=True))
+        created = await make()
+        body = created.model_dump(mode="json")
         if claimed is not None:
-            await idempotency.keep(tx, claimed, status, {"id": body["id"]} if bears_credentials(type(made)) else body)
+            kept = {"id": body["id"]} if bears_credentials(type(created)) else body
+            await idempotency.keep(tx, claimed, status, kept)
         return JSONResponse(body, status)
 
 
-async def no_resource(_kept: dict[str, Any]) -> None:
-    """The `again` of an answer that names nothing which could be removed or taken away from its caller."""
+async def no_resource(_stored: dict[str, Any]) -> None:
+    """The `again` of a response without a resource that could be deleted or lose its reader."""
 
 
 def replayable_response(answer: idempotency.Answer, **headers: str) -> JSONResponse:
-    """An answer, marked where it was given before; `headers` are for one that was not."""
+    """The response, with `Idempotency-Replayed` if it was stored; `headers` are for a new one."""
     shown = {"Idempotency-Replayed": "true"} if answer.replayed else headers
     return JSONResponse(answer.body, answer.status, headers=shown)
 
@@ -183,32 +183,32 @@ IdempotencyHeader = Annotated[IdempotencyKey, Depends(_idempotency_key)]
 
 
 def client_ip_of(connection: HTTPConnection) -> str:
-    """The address of the caller: of whoever speaks to us, or of whom a trusted proxy speaks for."""
+    """The IP address of the client, behind trusted proxies the forwarded one."""
     peer = connection.client.host if connection.client else "unknown"
     proxies, forwarded = resources_of(connection).get(Settings).proxies, connection.headers.getlist("x-forwarded-for")
     if forwarded and not proxies:
-        _say_once_that_nobody_is_trusted()
+        _warn_about_untrusted_proxy()
     return client_ip.client_ip(peer, forwarded, proxies)
 
 
 @cache
-def _say_once_that_nobody_is_trusted() -> None:
-    # Behind a proxy everybody would share its address, and so its limits: the operator must hear of it.
+def _warn_about_untrusted_proxy() -> None:
+    # Behind a proxy all clients would share its address and its limits.
     log.warning("forwarded_address_ignored", hint="set TRUSTED_PROXIES to the address of your proxy, if there is one")
 
 
 def network_of(connection: HTTPConnection) -> str:
-    """Whom to count the caller as: their IPv4 address, or the /64 of their IPv6 address."""
+    """The network by which the client is counted: its IPv4 address, or the /64 of its IPv6 address."""
     return client_ip.network_of(client_ip_of(connection))
 
 
 def anonymised_network_of(connection: HTTPConnection) -> str:
-    """Roughly where the caller is, for records that outlive the session: the /24 or /48 of their address."""
+    """The anonymised address of the client, for records that outlive the session: its /24 or /48."""
     return client_ip.anonymised_network(client_ip_of(connection))
 
 
 async def hit_limit(connection: HTTPConnection, name: str, default: str, who: str, *, counts: bool = True) -> None:
-    """Count this request against a limit, or only look. The edge sends the headers of the tightest limit."""
+    """Count this request against a limit, or only check it. The response has the headers of the tightest limit."""
     headers = await resources_of(connection).get(Limiter).hit(name, default, who, counts=counts)
     state = connection.scope.setdefault("state", {})
     before = state.get("response_headers")
@@ -217,7 +217,7 @@ async def hit_limit(connection: HTTPConnection, name: str, default: str, who: st
 
 
 def limited(name: str, default: str) -> Any:
-    """A dependency that limits a public route by the network of its caller."""
+    """A dependency that limits a public route by the network of the client."""
     declare(name)
 
     async def check(connection: HTTPConnection) -> None:
@@ -227,10 +227,9 @@ def limited(name: str, default: str) -> Any:
 
 
 def limited_failures(name: str, default: str) -> Any:
-    """A dependency that limits how often a public route may fail for the network of its caller.
+    """A dependency that limits the failures of a public route by the network of the client.
 
-    What succeeds is never counted: many people sign in from behind one address. Whoever counts failures bounds what
-    succeeds in another way, by account or session.
+    Successes are not counted, since many users log in from one address; they are limited by account or session.
     """
     declare(name)
 
@@ -243,21 +242,21 @@ def limited_failures(name: str, default: str) -> Any:
 
 @asynccontextmanager
 async def failures_limited(connection: HTTPConnection, name: str, default: str, who: str) -> AsyncIterator[None]:
-    """Refuse `who` once the limit is full, and count what is raised inside as wrong: 401, 403 and 404."""
+    """Refuse `who` once the limit is reached; count 401, 403 and 404 raised in the block as failures."""
     await hit_limit(connection, name, default, who, counts=False)
     try:
         yield
     except Problem as failure:
-        if failure.status in _WRONG:
+        if failure.status in _FAILURES:
             await count_failure(connection, name, default, who)
         raise
 
 
 async def count_failure(connection: HTTPConnection, name: str, default: str, who: str) -> None:
-    """Count one failure of `who`; for routes that answer it without raising."""
-    with suppress(errors.RateLimited):  # the answer is decided; the next request is refused
+    """Count one failure of `who`; for routes that do not raise it."""
+    with suppress(errors.RateLimited):  # only the next request is refused
         await hit_limit(connection, name, default, who)
 
 
-_WRONG = (401, 403, 404)
-"""A secret or a name was wrong. What is malformed (422) was not looked at; overload (429, 5xx) is not the caller's."""
+_FAILURES = (401, 403, 404)
+"""A wrong secret or name. Malformed requests (422) and overload (429, 5xx) are not counted."""

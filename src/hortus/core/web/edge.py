@@ -1,8 +1,7 @@
-"""What every request meets first and every response last: a plain ASGI layer around the app.
+"""The outermost ASGI middleware: request ids, canonical paths, limits of requests, security headers.
 
-Gives the request its id, makes `/auth/login/` and `/api/auth/login` one path, refuses what
-no honest client sends, adds security headers, and turns an unexpected exception into a
-logged 500 that tells nothing.
+`/auth/login/` and `/api/auth/login` are one path, malformed requests are refused, and an unexpected
+exception is logged and becomes a 500 without details.
 """
 
 import re
@@ -21,21 +20,21 @@ from hortus.core.web.problems import problem_response
 
 log = structlog.get_logger()
 PROBES = ("/health", "/metrics")
-"""Paths that machines ask every few seconds; their requests are logged at debug unless they fail."""
+"""Paths that monitoring requests every few seconds; logged at debug unless they fail."""
 
 ALIASES = ("/auth/", "/user/", "/chatroom", "/subscription/", "/subscribe/pro", "/webhook/stripe")
-"""Paths that also answer without the prefix `/api`."""
+"""Paths that are also served without the prefix `/api`."""
 
-_GIVEN_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _HOST = re.compile(r"(?P<name>[A-Za-z0-9.\-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:\d{1,5})?")
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32 * 1024
 MAX_TARGET_BYTES = 8 * 1024
-"""Of path and query together."""
+"""Path and query together."""
 MAX_PARAMETERS = 100
-"""Of a query; each costs some microseconds to read."""
+"""Parameters of a query; parsing each costs some microseconds."""
 MAX_COOKIE_BYTES = 8 * 1024
-"""Of all cookies together, as other servers allow; ours take 2 KiB."""
+"""All cookies together, as other servers allow; those of Hortus take 2 KiB."""
 _ONCE = (b"host", b"content-length", b"content-type", b"authorization", b"idempotency-key")
 
 HEADERS = {
@@ -53,7 +52,7 @@ _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 
 class Edge:
-    """The outermost layer. `allowed_hosts` empty means any well-formed host; health checks may use any."""
+    """The outermost middleware. Empty `allowed_hosts` allow any well-formed host; health checks may use any."""
 
     def __init__(
         self,
@@ -72,7 +71,7 @@ class Edge:
         self._https = https
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Speak ASGI."""
+        """The ASGI interface."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -106,10 +105,10 @@ class Edge:
             ended = time.perf_counter()
             took = round((ended - started) * 1000, 1)
             metrics.IN_PROGRESS.dec()
-            if status:  # else the caller went away before there was an answer
+            if status:  # 0: the client disconnected before the response
                 metrics.answered(scope["method"], _template(scope), status, headed - started)
-            say = log.debug if scope["path"].startswith(PROBES) and status < 500 else log.info
-            say("request", method=scope["method"], path=scope["path"], status=status, ms=took)
+            write = log.debug if scope["path"].startswith(PROBES) and status < 500 else log.info
+            write("request", method=scope["method"], path=scope["path"], status=status, ms=took)
             context.request_id.reset(mark)
 
     async def _traced(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -140,7 +139,7 @@ class Edge:
         twice = next((name.decode() for name in _ONCE if names.count(name) > 1), None)
         if twice is not None:
             return Invalid(f"Send exactly one well-formed `{twice.title()}` header.")
-        if b"content-length" in names and b"transfer-encoding" in names:  # two ends would read two requests
+        if b"content-length" in names and b"transfer-encoding" in names:  # request smuggling
             return Invalid("Send either `Content-Length` or `Transfer-Encoding`.")
         length = next((value for name, value in headers if name == b"content-length"), b"0")
         most = self._most(scope)
@@ -148,14 +147,14 @@ class Edge:
             return PayloadTooLarge(max_bytes=most)
         host = next((value for name, value in headers if name == b"host"), None)
         probed = scope["path"].startswith(PROBES)
-        if host is None and probed and scope["http_version"] == "1.0":  # load balancers still ask so
+        if host is None and probed and scope["http_version"] == "1.0":  # some load balancers
             return None
         host = host or b""
         found = _HOST.fullmatch(host.decode("latin-1"))
         if found is None:
             return Invalid("Send exactly one well-formed `Host` header.")
         known = not self._allowed_hosts or found["name"].lower() in self._allowed_hosts
-        if not known and not probed:  # probes come by address
+        if not known and not probed:  # probes use the address
             return Invalid("This host name is not served here.")
         return None
 
@@ -163,9 +162,9 @@ class Edge:
         return self._max_upload if scope["path"].startswith("/api/upload/") else self._max_body
 
     def _bounded(self, scope: Scope, receive: Receive) -> Receive:
-        """A body in chunks does not say how long it is: count it as it comes."""
+        """Count the bytes of a chunked body, which has no declared length."""
         if not any(name == b"transfer-encoding" for name, _ in scope["headers"]):
-            return receive  # the server holds the client to the length it declared
+            return receive  # the server enforces Content-Length
         most, seen = self._most(scope), 0
 
         async def receive_bounded() -> Message:
@@ -199,7 +198,7 @@ def _request_id(headers: list[tuple[bytes, bytes]]) -> str:
     for name, value in headers:
         if name == b"x-request-id":
             text = value.decode("latin-1")
-            if _GIVEN_ID.fullmatch(text):
+            if _REQUEST_ID.fullmatch(text):
                 return text
     return ids.new()
 
@@ -218,7 +217,7 @@ def _oversized(scope: Scope) -> Problem | None:
 
 
 def _template(scope: Scope) -> str:
-    """The path as its route is written: there are only so many."""
+    """The path template of the route, so that the number of values is bounded."""
     path: str = getattr(scope.get("route"), "path", metrics.UNMATCHED)
     return path
 

@@ -1,4 +1,4 @@
-"""What a caller is told about input that does not fit a model: bounded in number and length, in plain sentences."""
+"""Validation errors of Pydantic as short, plain sentences: at most 20, each of bounded length."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 MAX_ERRORS = 20
 MAX_FIELD = 100
 MAX_DETAIL = 300
-"""Characters; a field's name may be the caller's own text."""
+"""Characters of a field name, which the caller may choose."""
 
 _SENTENCES = {
     "missing": "This field is required.",
@@ -39,7 +39,7 @@ _SENTENCES = {
 
 
 def listed(found: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
-    """The `errors` of a problem from those of Pydantic: at most 20, each with its field and a sentence."""
+    """The `errors` of a problem from those of Pydantic, each with its field and a sentence."""
     kept: list[dict[str, str]] = []
     for item in found:
         if len(kept) == MAX_ERRORS:
@@ -49,7 +49,7 @@ def listed(found: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
 
 
 def _field(loc: tuple[int | str, ...]) -> str:
-    # The first part says where: body, query, path, header.
+    # The first part is the location: body, query, path, header.
     return (".".join(str(part)[:MAX_FIELD] for part in loc[1:9]) or str(loc[0]))[:MAX_FIELD]
 
 

@@ -1,4 +1,4 @@
-"""Strict JSON (RFC 8259, I-JSON of RFC 7493) for request bodies: one reading of each document, or a refusal.
+"""Strict JSON (RFC 8259, I-JSON of RFC 7493) for request bodies: each document has one meaning or is refused.
 
 The standard library's parser is lenient: of duplicate keys the last wins, `NaN` and UTF-16 are accepted, lone
 surrogates become text that no database stores, and an array of 100,000 empty objects becomes 100,000 objects.
@@ -21,7 +21,7 @@ class _Refused(Exception):
 
 
 class _Limits:
-    """Hooks of one parse; they count what they are called for and stop the parser at `most`."""
+    """Parser hooks that count fields and values and stop at `most`."""
 
     def __init__(self, most: int) -> None:
         self._left = most
@@ -60,7 +60,7 @@ def _constant(name: str) -> Any:
 def parse(body: bytes, most: int) -> Any:
     """The value of a JSON document in UTF-8 with at most `most` fields and values; raises Invalid.
 
-    Refused with the place where it went wrong: what is not JSON, duplicate keys, `NaN` and `Infinity`, integers of
+    Refused with the position of the error: malformed JSON, duplicate keys, `NaN` and `Infinity`, integers of
     more than 64 bits, lone surrogates and null characters in texts, a byte order mark, other encodings.
     """
     try:
@@ -87,7 +87,7 @@ def parse(body: bytes, most: int) -> Any:
         raise malformed("It is nested too deeply.") from None
     except _Refused as refused:
         raise malformed(str(refused)) from None
-    if b"\\u" in body:  # the only way for what UTF-8 and the parser do not refuse
+    if b"\\u" in body:  # only escapes can encode what UTF-8 and the parser accept
         _check_texts(value, most)
     return value
 

@@ -11,17 +11,17 @@ from hortus.core.web.strict_route import StrictRoute
 
 
 def public(reason: str) -> dict[str, Any]:
-    """Marks a route that needs nobody signed in, and says why: `openapi_extra=public("…")`."""
+    """Mark a route as public, with the reason: `openapi_extra=public("…")`."""
     return {"x-public": reason}
 
 
 def open_to_keys(*scopes: str) -> dict[str, Any]:
-    """Lets API keys with any of `scopes` use a route: `openapi_extra=open_to_keys("text")`. Without it none may."""
+    """Allow API keys with any of `scopes` on a route: `openapi_extra=open_to_keys("text")`. The default is none."""
     return {"x-scopes": list(scopes)}
 
 
 def event_stream(**events: dict[str, Any]) -> dict[str, Any]:
-    """What the schema says of a 200 that is a stream of server-sent events: the JSON schema of each event's data."""
+    """The OpenAPI response of a stream of server-sent events, with the JSON schema of each event's data."""
     return {
         "description": "Server-sent events",
         "content": {"text/event-stream": {"itemSchema": {"oneOf": [_event(*each) for each in events.items()]}}},
@@ -47,7 +47,7 @@ def event_data(**fields: str) -> dict[str, Any]:
 
 
 def shape_of(model: type[BaseModel]) -> dict[str, Any]:
-    """The JSON schema of a model that another route of the schema answers with."""
+    """A reference to the JSON schema of a model that another route returns."""
     return {"$ref": f"#/components/schemas/{model.__name__}"}
 
 
@@ -60,12 +60,12 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
 
 
 def operation_id(route: APIRoute) -> str:
-    """The name of a route in the schema: its own, or its function's."""
+    """The operation id of a route: its own, or the name of its function."""
     return route.operation_id or route.name
 
 
 def make_router(prefix: str, tag: str | None = None) -> APIRouter:
-    """Routes under `prefix` whose schema says what every problem looks like. Only `main` mounts them."""
+    """A router under `prefix` whose schema describes problem responses. Only `main` mounts it."""
     tags: list[str | Enum] | None = [tag] if tag is not None else None
     return APIRouter(
         prefix=prefix,

@@ -14,7 +14,7 @@ from hortus.core.web import invalid_input
 
 
 def problem_response(problem: Problem) -> JSONResponse:
-    """RFC 9457. Nothing but the class's own words and `extra` reaches the caller."""
+    """An RFC 9457 response. It contains only the texts of the class and `extra`."""
     body = {
         "type": f"/docs/errors#{problem.code}",
         "title": problem.title,
@@ -43,7 +43,7 @@ async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
 
 
 CLIENT_LEFT = 499
-"""Logged and counted for a caller who left while we read their body; nginx's own number. Nobody receives it."""
+"""Logged and counted when the client disconnects while its body is read, as in nginx. It is never sent."""
 _BY_STATUS: dict[int, type[Problem]] = {
     400: errors.Invalid,
     401: errors.Unauthenticated,
@@ -62,7 +62,7 @@ async def _on_left(_request: Request, _error: Exception) -> Response:
 
 async def _on_http(request: Request, error: Exception) -> Response:
     raised = cast("HTTPException", error)
-    if isinstance(raised.__cause__, ClientDisconnect):  # FastAPI says 400 to whatever goes wrong while a body is read
+    if isinstance(raised.__cause__, ClientDisconnect):  # FastAPI turns every error while reading a body into 400
         return await _on_left(request, raised.__cause__)
     if isinstance(raised.__cause__, Problem):
         return problem_response(raised.__cause__)
@@ -73,11 +73,11 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 
 async def _on_unexpected(_request: Request, _error: Exception) -> JSONResponse:
-    return problem_response(Problem())  # the edge logs it: it is raised again after this answer
+    return problem_response(Problem())  # the middleware logs it when Starlette raises it again
 
 
 def install_problems(app: FastAPI) -> None:
-    """Make every error of `app` a problem+json."""
+    """Turn every error of `app` into problem+json."""
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)

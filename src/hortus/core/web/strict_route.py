@@ -1,4 +1,4 @@
-"""A route that reads its body and its query one way only, and no more of them than can be valid."""
+"""The route class: strict JSON bodies of bounded size, and unambiguous queries."""
 
 import re
 from collections import Counter
@@ -25,15 +25,15 @@ _WRITTEN = {
 
 
 class StrictRoute(APIRoute):
-    """Parses JSON by `core.json_body` within the bounds of the body's model, and refuses doubtful queries.
+    """Parses JSON with `core.web.json_body` within the bounds of the body's model, and refuses ambiguous queries.
 
-    A body that is larger than its model can be is refused with 413 before it is read. In a query each parameter is
-    there once, integers are digits and booleans `true` or `false`; parameters that the route does not know are ignored.
+    A body larger than its model allows is refused with 413 before it is read. Each query parameter may occur once,
+    integers are digits and booleans `true` or `false`; unknown parameters are ignored.
     """
 
     @cached_property
     def bounds(self) -> Bounds:
-        """Of the body; of a route without one, the smallest."""
+        """The bounds of the body; the smallest for a route without one."""
         if self.body_field is None:
             return Bounds(SMALLEST, 0)
         return bounds_of(_schema_of(self.body_field.field_info))
@@ -51,7 +51,7 @@ class StrictRoute(APIRoute):
         return {name: kind for name, kind in found.items() if kind != "array"}
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's own handler, with a request that is read strictly."""
+        """FastAPI's handler, with a request that is read strictly."""
         handle = super().get_route_handler()
 
         async def handle_strictly(request: Request) -> Response:
@@ -70,17 +70,17 @@ def _schema_of(field: FieldInfo) -> dict[str, Any]:
 
 
 class _StrictRequest(Request):
-    """Reads at most the bytes and values of its bounds."""
+    """A request that reads at most the bytes and values of its bounds."""
 
     def __init__(self, request: Request, bounds: Bounds) -> None:
         super().__init__(request.scope, request.receive)
         self._bounds = bounds
 
     async def body(self) -> bytes:
-        """The whole body; raises PayloadTooLarge as soon as it is known to be larger than the bounds."""
+        """The whole body; raises PayloadTooLarge as soon as it exceeds the bounds."""
         if not hasattr(self, "_body"):
             most = self._bounds.size
-            # The edge has seen to it that this is a number.
+            # The outer middleware has checked that this is a number.
             if int(self.headers.get("content-length", "0")) > most:
                 raise PayloadTooLarge(max_bytes=most)
             read = bytearray()
@@ -97,7 +97,7 @@ class _StrictRequest(Request):
 
 
 def check_query(request: Request, known: dict[str, str]) -> None:
-    """Refuse a query with two values for one parameter, or with one that can be read in several ways."""
+    """Refuse a query with two values for one parameter, or with an ambiguous value."""
     given = request.query_params.multi_items()
     counted = Counter(name for name, _ in given)
     errors = [{"field": name, "detail": "Must be given once."} for name in known if counted[name] > 1]

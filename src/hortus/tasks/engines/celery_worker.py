@@ -11,7 +11,7 @@ from functools import partial
 
 import structlog
 
-from hortus.core.background import run_for_long
+from hortus.core.background import run_loop
 from hortus.core.db import Database, Tx
 from hortus.core.db.batch import Batch
 from hortus.core.resources import Resources
@@ -97,7 +97,7 @@ class CeleryWorker:
 
     def _live(self) -> None:
         try:
-            run_for_long(self._work())
+            run_loop(self._work())
         except BaseException as error:
             if self._open.done():
                 raise

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 
 import structlog
 
-from hortus.core.background import ended, in_background
+from hortus.core.background import cancel_and_wait, in_background
 from hortus.core.db import Database
 from hortus.core.resources import Resources
 from hortus.tasks import queue
@@ -69,7 +69,7 @@ class EmbeddedEngine:
         if self._claims is not None:
             self._wake.set()
             await asyncio.wait((self._claims,), timeout=5)  # a claim must not be cancelled before its commit
-            await ended(self._claims)
+            await cancel_and_wait(self._claims)
         await self.leases.stop(grace)
 
     def holding(self, task: ClaimedTask) -> AbstractAsyncContextManager[None]:
