@@ -1335,24 +1335,24 @@ def privacy() -> None:
         sa.Column("id", collated_c(36), nullable=False),
         sa.Column("user_id", collated_c(36), nullable=False),
         sa.Column("status", sa.String(10), nullable=False),
-        sa.Column("fetched_at", TIME, nullable=False),
+        sa.Column("requested_at", TIME, nullable=False),
         sa.Column("erase_at", TIME, nullable=False),
         sa.Column("ended_at", TIME, nullable=True),
         sa.CheckConstraint(
-            "status IN ('waiting', 'undone', 'erasing', 'erased')", name=op.f("ck_account_deletions_status_is_known")
+            "status IN ('pending', 'cancelled', 'erasing', 'erased')", name=op.f("ck_account_deletions_status_is_known")
         ),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_account_deletions_user_id_users")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_account_deletions")),
     )
     partial_index(
-        "ix_account_deletions_due", "account_deletions", ["erase_at"], where="status IN ('waiting', 'erasing')"
+        "ix_account_deletions_due", "account_deletions", ["erase_at"], where="status IN ('pending', 'erasing')"
     )
     partial_index(
         "uq_account_deletions_open",
         "account_deletions",
         ["user_id"],
         unique=True,
-        where="status IN ('waiting', 'erasing')",
+        where="status IN ('pending', 'erasing')",
     )
     op.create_table(
         "consent_records",

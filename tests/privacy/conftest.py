@@ -22,7 +22,7 @@ from tests.helpers.server import PASSWORD, Hortus, ended
 from hortus.billing.tables import WebhookEvent
 from hortus.core import clock, ids
 from hortus.main.tables import metadata
-from hortus.privacy.deletion import look_after
+from hortus.privacy.deletion import erase_due_accounts
 from hortus.privacy.tables import AccountDeletion
 from hortus.tasks.tables import Task
 
@@ -126,7 +126,7 @@ async def grace_passes(hortus: Hortus, user_id: str) -> None:
     async with hortus.database.transaction() as tx:
         over = update(AccountDeletion).where(AccountDeletion.user_id == user_id)
         await tx.execute(over.values(erase_at=clock.EPOCH))
-    await look_after(hortus.resources, None)  # type: ignore[arg-type] # it asks nothing of its task
+    await erase_due_accounts(hortus.resources, None)  # type: ignore[arg-type] # it asks nothing of its task
     await status_is(hortus, user_id, "erased")
 
 

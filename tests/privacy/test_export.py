@@ -12,7 +12,7 @@ from tests.helpers.server import Hortus
 from tests.privacy.conftest import EMAIL, MOBILE, NAME, SAID, idle, live
 
 from hortus.core import clock
-from hortus.privacy import RULES
+from hortus.privacy import DATA_MAP
 from hortus.privacy.exports import sweep_exports
 from hortus.privacy.tables import DataExport
 from hortus.storage import Storage
@@ -40,7 +40,7 @@ async def test_everything_is_in_it_and_no_secret_is(hortus: Hortus, mailbox: Mai
     archive = zipfile.ZipFile(io.BytesIO(answer.content))
     assert archive.testzip() is None
     names = archive.namelist()
-    assert {f"{name}.json" for name, rule in RULES.items() if rule.left_out is None} < set(names)
+    assert {f"{name}.json" for name, rule in DATA_MAP.items() if rule.excluded is None} < set(names)
     files = [name for name in names if name.startswith("files/")]
     assert len(files) == 2
     assert all(archive.read(name) for name in files)

@@ -21,7 +21,7 @@ from tests.privacy.conftest import (
 
 from hortus.accounts.tables import User
 from hortus.core import clock
-from hortus.privacy import RULES
+from hortus.privacy import DATA_MAP
 from hortus.privacy.tables import AccountDeletion
 
 LOGIN = {"email": EMAIL, "password": PASSWORD}
@@ -53,7 +53,7 @@ async def test_nothing_personal_is_left_anywhere(hortus: Hortus, mailbox: Mailbo
         assert (user.status, user.name, user.password_hash) == ("deleted", None, None)
         for table, least in {"payments": 1, "ledger_entries": 3, "signup_bonus_claims": 1, "audit_events": 1}.items():
             assert (await tx.execute(text(f"SELECT count(*) FROM {table}"))).scalar_one() >= least, table
-        for name in [name for name, rule in RULES.items() if rule.erase == "delete" and name not in KEPT_BY_OTHERS]:
+        for name in [name for name, rule in DATA_MAP.items() if rule.erase == "delete" and name not in KEPT_BY_OTHERS]:
             assert (await tx.execute(text(f"SELECT count(*) FROM {name}"))).scalar_one() == 0, name
 
 
@@ -146,10 +146,12 @@ async def test_coming_back_and_being_erased_never_both_happen(hortus: Hortus, ma
             over = update(AccountDeletion).where(AccountDeletion.user_id == user_id)
             await tx.execute(over.values(erase_at=clock.EPOCH))
         anonymous = hortus.anonymous()
-        from hortus.privacy.deletion import look_after
+        from hortus.privacy.deletion import erase_due_accounts
 
         wish = {"email": address, "password": PASSWORD}
-        back, _ = await asyncio.gather(anonymous.post("/api/auth/login", json=wish), look_after(hortus.resources, None))
+        back, _ = await asyncio.gather(
+            anonymous.post("/api/auth/login", json=wish), erase_due_accounts(hortus.resources, None)
+        )
         await idle(hortus)
         async with hortus.database.snapshot() as tx:
             status = (await tx.execute(select(User.status).where(User.id == user_id))).scalar_one()
@@ -169,7 +171,7 @@ async def test_an_erasure_that_died_goes_on(hortus: Hortus, mailbox: Mailbox, di
     from hortus.accounts import begin_erasure
     from hortus.privacy import rows
     from hortus.privacy.erase import _erase_blobs
-    from hortus.privacy.whose import table_named
+    from hortus.privacy.ownership import table_named
     from hortus.storage import Storage
 
     person = await live(hortus, mailbox)
@@ -182,9 +184,9 @@ async def test_an_erasure_that_died_goes_on(hortus: Hortus, mailbox: Mailbox, di
     if died_after != "begin":
         await _erase_blobs(hortus.database, hortus.resources.get(Storage), person.id)
     if died_after == "half the tables":
-        for name in list(RULES)[:12]:
+        for name in list(DATA_MAP)[:12]:
             table = table_named(name)
-            await rows.remove(hortus.database, table, RULES[name].whose(table, person.id))
+            await rows.remove(hortus.database, table, DATA_MAP[name].owner(table, person.id))
     await grace_passes(hortus, person.id)
     await idle(hortus)
     left = [each for each in await found_in_tables(hortus, [EMAIL, MOBILE]) if not each.startswith(BY_LAW)]

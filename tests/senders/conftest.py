@@ -43,7 +43,7 @@ def open_outbox(database: Database, http: Http, tmp_path) -> Callable[[], Resour
 
     def make() -> Resources:
         settings = Settings(data_dir=tmp_path, secret_key="k" * 40, frontend_base_url="https://studio.example.com")
-        chosen = senders.choose(settings, http)
+        chosen = senders.select_senders(settings, http)
         chosen.outbox.carry(database)
         return Resources(settings, database, http, chosen)
 

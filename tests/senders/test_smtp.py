@@ -38,7 +38,9 @@ async def test_a_mail_arrives_whole(security, database, open_outbox: Callable[[]
     with MailServer(tmp_path, security, USER if security == "starttls" else None) as server:
         use(monkeypatch, server, MESSAGE_BRAND="Orchard")
         resources = open_outbox()
-        assert senders.which(resources) == senders.Which("smtp", "console", real_mail=True, real_sms=False)
+        assert senders.selected_senders(resources) == senders.SelectedSenders(
+            "smtp", "console", real_mail=True, real_sms=False
+        )
         await write(database, language="hi")
         task = await ended(resources)
     assert (task.status, task.payload) == ("done", {})
@@ -148,12 +150,12 @@ async def test_a_silent_server_times_out(database, open_outbox, monkeypatch, hur
 
 async def test_configured_means_that_mail_reaches_people(monkeypatch, tmp_path):
     settings = Settings(data_dir=tmp_path, secret_key="k" * 40)
-    assert [senders.configured(settings, channel) for channel in ("email", "sms")] == [False, False]
+    assert [senders.is_configured(settings, channel) for channel in ("email", "sms")] == [False, False]
     monkeypatch.setenv("SMTP_HOST", "mail.example.com")
-    assert not senders.configured(settings, "email")
+    assert not senders.is_configured(settings, "email")
     monkeypatch.setenv("SMTP_FROM", "garden@example.com")
     monkeypatch.setenv("SMS_HTTP_URL", "https://sms.example.com/send")
-    assert [senders.configured(settings, channel) for channel in ("email", "sms")] == [True, True]
+    assert [senders.is_configured(settings, channel) for channel in ("email", "sms")] == [True, True]
 
 
 @pytest.mark.parametrize(

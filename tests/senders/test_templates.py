@@ -3,7 +3,7 @@
 import pytest
 from jinja2 import UndefinedError
 
-from hortus.senders import LANGUAGES, TEMPLATES, render
+from hortus.senders import LANGUAGES, TEMPLATES, rendering
 
 LINK = "https://studio.example.com/verify?token=abc&next=%2F"
 BOTH = [(name, language) for name in TEMPLATES for language in LANGUAGES]
@@ -15,7 +15,7 @@ def values_for(name: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(("name", "language"), BOTH)
 def test_a_mail_has_a_subject_a_text_and_escaped_html(name: str, language: str):
-    mail = render.mail("a@example.com", name, language, {**values_for(name), "name": "Asha"})
+    mail = rendering.mail("a@example.com", name, language, {**values_for(name), "name": "Asha"})
     assert "Orchard" in mail.subject
     assert "Asha" in mail.text
     assert "Asha" in mail.html
@@ -38,8 +38,8 @@ def test_a_missing_value_is_an_error_and_a_missing_link_leaves_no_hole(name: str
     values = values_for(name)
     for value in TEMPLATES[name]:
         with pytest.raises(UndefinedError):
-            render.mail("a@example.com", name, language, {key: values[key] for key in values if key != value})
-    plain = render.mail("a@example.com", name, language, {**values, "link": None})
+            rendering.mail("a@example.com", name, language, {key: values[key] for key in values if key != value})
+    plain = rendering.mail("a@example.com", name, language, {**values, "link": None})
     assert "href" not in plain.html
     assert "None" not in plain.text + plain.html
 
@@ -50,9 +50,9 @@ def test_the_text_messages_are_short_and_whole(language: str):
     for name in TEMPLATES:
         if name in without:
             with pytest.raises(ValueError, match="sms"):
-                render.sms("+919812345678", name, language, values_for(name))
+                rendering.sms("+919812345678", name, language, values_for(name))
             continue
-        sms = render.sms("+919812345678", name, language, values_for(name))
+        sms = rendering.sms("+919812345678", name, language, values_for(name))
         assert "Orchard" in sms.text
         assert "\n" not in sms.text
         assert len(sms.text) < 160
@@ -60,7 +60,7 @@ def test_the_text_messages_are_short_and_whole(language: str):
 
 def test_an_unknown_language_is_english():
     for wish, expected in (("hi", "hi"), ("hi-IN", "hi"), ("HI_in", "hi"), ("ta", "en"), ("", "en"), ("../x", "en")):
-        assert render.language_of(wish) == expected
+        assert rendering.language_of(wish) == expected
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_an_unknown_language_is_english():
     ["Win now https://evil.example", "evil.example", "a@b", "x\r\nBcc: a@example.com", "{{ 7*7 }}", "<b>Asha</b>"],
 )
 def test_a_hostile_name_changes_nothing(name: str):
-    mail = render.mail("a@example.com", "password_changed", "en", {"brand": "Orchard", "name": name})
+    mail = rendering.mail("a@example.com", "password_changed", "en", {"brand": "Orchard", "name": name})
     assert "evil" not in mail.text
     assert "49" not in mail.text
     assert "<b>" not in mail.html
@@ -76,6 +76,6 @@ def test_a_hostile_name_changes_nothing(name: str):
 
 
 def test_a_subject_is_one_line():
-    mail = render.mail("a@example.com", "password_changed", "en", {"brand": "Or\r\nBcc: x@example.com"})
+    mail = rendering.mail("a@example.com", "password_changed", "en", {"brand": "Or\r\nBcc: x@example.com"})
     assert "\n" not in mail.subject
     assert "\r" not in mail.subject

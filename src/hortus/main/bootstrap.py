@@ -161,17 +161,17 @@ async def _closed(database: Database) -> AsyncIterator[None]:
 def _add_messages(resources: Resources, configuration: Configuration, database: Database, http: Http) -> None:
     """Senders, one-time codes and issuers, each of which every transaction may ask for."""
     settings = configuration.get(Settings)
-    outgoing = senders.choose(settings, http)
+    outgoing = senders.select_senders(settings, http)
     outgoing.outbox.carry(database)
     resources.add(outgoing)
     issuers = auth.OidcProviders(configurations.issuers(), http)
     issuers.carry(database)
     resources.add(issuers)
-    codes, which = auth.OtpHasher(settings, configuration.get(auth.OtpSettings)), senders.which(resources)
+    codes, selected = auth.OtpHasher(settings, configuration.get(auth.OtpSettings)), senders.selected_senders(resources)
     codes.carry(database)
     resources.add(codes)
     keys = settings.keys_for("one-time codes")
-    accounts.SignupBonusRule(keys, real_mail=which.real_mail, real_sms=which.real_sms).carry(database)
+    accounts.SignupBonusRule(keys, real_mail=selected.real_mail, real_sms=selected.real_sms).carry(database)
 
 
 async def _compare_settings(settings: Settings, database: Database, role: Role) -> None:
@@ -191,7 +191,7 @@ def _connect_signals() -> None:
     accounts.signup_bonus_due.connect(_grant_signup_bonus)
     auth.role_granted_by_issuer.connect(_log_role)
     accounts.consent_changed.connect(privacy.record_consent)
-    accounts.account_reopened.connect(privacy.note_reopened)
+    accounts.account_reopened.connect(privacy.cancel_deletion)
     business_metrics.connect()
     billing_tasks.connect_signals()
 

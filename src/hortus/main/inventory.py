@@ -58,9 +58,9 @@ def check() -> None:
 
     Raises RuntimeError, which is a mistake in the source and none of the operator.
     """
-    lacking = privacy.unmapped(tables.metadata.tables)
+    lacking = privacy.unmapped_tables(tables.metadata.tables)
     if lacking:
-        raise RuntimeError("src/hortus/privacy/rules.py does not match the tables: " + ", ".join(sorted(lacking)))
+        raise RuntimeError("src/hortus/privacy/data_map.py does not match the tables: " + ", ".join(sorted(lacking)))
 
 
 def note() -> None:

@@ -47,7 +47,7 @@ def groups() -> tuple[type[SettingsGroup], ...]:
         billing.BillingSettings,
         invoicing.InvoiceSettings,
         privacy.PrivacySettings,
-        *senders.SETTINGS,
+        *senders.SETTINGS_GROUPS,
         *providers.settings_groups(),
         *payments.settings_groups(),
     )

@@ -212,7 +212,7 @@ async def check_vendors(settings: Settings, registry: Registry, http: Http) -> l
         if isinstance(gateway, payments.Checkable)
     ]
     try:
-        chosen = senders.choose(settings, http)
+        chosen = senders.select_senders(settings, http)
         issuers = auth.OidcProviders(configuration.issuers(), http)
     except (ValidationError, BadSettings):
         return []  # each wrong setting has a line of its own
@@ -234,7 +234,7 @@ async def _checked(what: str, check: Callable[[], Awaitable[str]]) -> Finding:
         return Finding("broken", what, f"key refused: {error.detail[:200]}")
     except TimeoutError:
         return Finding("broken", what, f"no answer within {VENDOR_SECONDS:.0f} seconds")
-    except (providers.ProviderError, payments.GatewayError, senders.NotSent, Problem) as error:
+    except (providers.ProviderError, payments.GatewayError, senders.SendFailed, Problem) as error:
         return Finding("broken", what, f"{getattr(error, 'detail', error)}"[:250])
 
 
@@ -266,7 +266,7 @@ def _offers(settings: Settings, registry: Registry) -> list[Finding]:
 
 def _senders(settings: Settings, http: Http) -> list[Finding]:
     try:
-        chosen = senders.choose(settings, http)
+        chosen = senders.select_senders(settings, http)
     except ValidationError:
         return [Finding("broken", "mail, SMS", "not looked at: a setting above must be corrected first")]
     found = []

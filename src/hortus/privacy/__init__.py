@@ -1,8 +1,18 @@
-"""What belongs to the people themselves: their consent, a copy of their data, and their right to be forgotten."""
+"""Privacy: consents, data exports, account deletion, erasure and retention."""
 
 from hortus.privacy.consents import record_consent
-from hortus.privacy.deletion import note_reopened
-from hortus.privacy.rules import OTHERS, RULES, Blank, Kept, Rule, unmapped
+from hortus.privacy.data_map import DATA_MAP, UNOWNED_TABLES, Anonymise, Retain, Rule, unmapped_tables
+from hortus.privacy.deletion import cancel_deletion
 from hortus.privacy.settings import PrivacySettings
 
-__all__ = ["OTHERS", "RULES", "Blank", "Kept", "PrivacySettings", "Rule", "note_reopened", "record_consent", "unmapped"]
+__all__ = [
+    "DATA_MAP",
+    "UNOWNED_TABLES",
+    "Anonymise",
+    "PrivacySettings",
+    "Retain",
+    "Rule",
+    "cancel_deletion",
+    "record_consent",
+    "unmapped_tables",
+]

@@ -1,4 +1,4 @@
-"""Routes of `/api/user` about one's own data: consent, the archive, leaving."""
+"""Routes of `/api/user` for consents, data exports and account deletion."""
 
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -25,7 +25,7 @@ from hortus.core.web.deps import (
     resource,
 )
 from hortus.core.web.openapi import make_router, public
-from hortus.privacy import consents, deletion, exports, links
+from hortus.privacy import consents, deletion, exports, signed_links
 from hortus.privacy.schemas import (
     ConsentOut,
     ConsentRecordOut,
@@ -43,33 +43,33 @@ CoreSettings = Annotated[Settings, resource(Settings)]
 
 @router.get("/consents")
 async def read_consents(caller: Caller, tx: ReadTx) -> ConsentsOut:
-    """What the user agrees to now, and to which version of the text."""
+    """The current consents of the user, with the version of each text."""
     return await _consents(tx, caller.user_id)
 
 
 @router.put("/consents")
 async def change_consents(body: ConsentsIn, request: Request, caller: Caller, tx: WriteTx) -> ConsentsOut:
-    """Agree to the terms in force, or say yes or no to marketing; each goes on record."""
-    said = body.model_dump(exclude_none=True)
+    """Accept the current terms, or give or withdraw the consent to marketing; each change is recorded."""
+    changes = body.model_dump(exclude_none=True)
     for kind in consents.KINDS:
-        if kind in said:
-            await change_consent(tx, caller.user_id, kind, given=said[kind], network=anonymised_network_of(request))
+        if kind in changes:
+            await change_consent(tx, caller.user_id, kind, given=changes[kind], network=anonymised_network_of(request))
     return await _consents(tx, caller.user_id)
 
 
 @router.get("/consents/history")
 async def list_consents(caller: Caller, tx: ReadTx, paging: PageParams) -> Page[ConsentRecordOut]:
-    """Everything the user ever agreed to or took back, newest first."""
+    """All consents that the user has given or withdrawn, newest first."""
     found = await consents.history_of(tx, caller.user_id, paging)
     items = [ConsentRecordOut.model_validate(row, from_attributes=True) for row in found.items]
     return Page(items=items, next_cursor=found.next_cursor)
 
 
 async def _consents(tx: Tx, user_id: str) -> ConsentsOut:
-    found = await consents.standing_of(tx, user_id)
+    found = await consents.consent_statuses(tx, user_id)
     shown: dict[str, Any] = {}
-    for kind, standing in found.items():
-        fields = asdict(standing)
+    for kind, status in found.items():
+        fields = asdict(status)
         shown[kind] = ConsentOut(current_version=fields.pop("current"), **fields)
     return ConsentsOut(**shown)
 
@@ -80,13 +80,13 @@ async def _consents(tx: Tx, user_id: str) -> ConsentsOut:
     response_model=DataExportOut,
     dependencies=[limited_caller("data_export", "3/day")],
 )
-async def ask_for_data(
+async def request_data_export(
     caller: RecentCaller, settings: CoreSettings, tx: WriteTx, once: IdempotencyHeader
 ) -> JSONResponse:
-    """Have an archive of everything we know of the user built; a mail tells when it is ready."""
+    """Build an archive of all data about the user; an e-mail is sent when it is ready."""
 
     async def make() -> DataExportOut:
-        return _shown(await exports.ask(tx, caller.user_id), settings, caller)
+        return _shown(await exports.request_export(tx, caller.user_id), settings, caller)
 
     async def again(kept: dict[str, Any]) -> DataExportOut:
         return _shown(await exports.find(tx, caller.user_id, kept["id"]), settings, caller)
@@ -96,7 +96,7 @@ async def ask_for_data(
 
 @router.get("/data-export")
 async def read_data_export(caller: Caller, settings: CoreSettings, tx: ReadTx) -> DataExportOut:
-    """The newest archive and, once it is ready, a fresh link to it."""
+    """The newest archive and, once it is ready, a new link to it."""
     return _shown(await exports.newest_of(tx, caller.user_id), settings, caller)
 
 
@@ -111,14 +111,14 @@ def _shown(row: DataExport, settings: Settings, caller: Principal) -> DataExport
         expires_at=row.expires_at,
         bytes=row.bytes,
         sha256=row.sha256,
-        url=links.link(settings, row.id, caller.session_id) if ready else None,
+        url=signed_links.link(settings, row.id, caller.session_id) if ready else None,
     )
 
 
 @router.get(
     "/data-export/{export_id}/archive",
     dependencies=[limited("data_export_download", "30/minute")],
-    openapi_extra=public("the signed link is the right"),
+    openapi_extra=public("the signed link authorises the download"),
     response_class=Response,
     responses={200: {"content": {"application/zip": {}}, "description": "The archive"}},
 )
@@ -130,8 +130,8 @@ async def download_data_export(
     session: Annotated[str, Query(max_length=36)] = "",
     sig: Annotated[str, Query(max_length=100)] = "",
 ) -> Response:
-    """The ZIP, for whoever has the signed link, while the session that was given it lives; whole or in ranges."""
-    links.check_link(resources.get(Settings), export_id, exp, session, sig)
+    """The ZIP archive by its signed link, whole or in ranges, while the session that received the link is valid."""
+    signed_links.check_link(resources.get(Settings), export_id, exp, session, sig)
     async with resources.get(Database).snapshot() as tx:
         row = await exports.find_ready(tx, export_id, session)
     blob = files.File(
@@ -146,7 +146,7 @@ async def download_data_export(
 
 @router.delete("/me", status_code=202, dependencies=[limited_caller("delete_account", "5/hour")])
 async def delete_me(request: Request, caller: RecentCaller, resources: AllResources, tx: WriteTx) -> DeletionOut:
-    """Close the account at once and erase it after the grace time. Signing in before then keeps it."""
-    wish = await deletion.delete_account(tx, resources, caller.user_id)
+    """Close the account at once and erase it after the grace period. Signing in before then cancels the deletion."""
+    deletion_request = await deletion.delete_account(tx, resources, caller.user_id)
     tx.after_commit(lambda: clear_session_cookies(request))
-    return DeletionOut(deleted_at=wish.fetched_at, erase_at=wish.erase_at)
+    return DeletionOut(deleted_at=deletion_request.requested_at, erase_at=deletion_request.erase_at)

@@ -1,4 +1,4 @@
-"""The record of what people agreed to: which text, when, and roughly from where."""
+"""Records of consents: the version of the text, the time and the anonymised network of each change."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,8 +17,8 @@ KINDS: tuple[accounts.ConsentKind, ...] = ("terms", "marketing")
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What holds now for one kind of consent. `version` is the text that was agreed to, `current` the one in force."""
+class ConsentStatus:
+    """The current consent of one kind. `version` is the accepted text, `current` the text in force."""
 
     given: bool
     version: str | None
@@ -27,41 +27,43 @@ class Standing:
 
 
 def current_versions(tx: Tx) -> dict[str, str]:
-    """The texts in force, by kind."""
+    """The current version of the text of each kind of consent."""
     rules = tx.settings(PrivacySettings)
     return {"terms": rules.terms_version, "marketing": rules.marketing_consent_version}
 
 
-async def record_consent(tx: Tx, said: accounts.ConsentChange) -> None:
-    """Add to the record, in the transaction in which it was said."""
+async def record_consent(tx: Tx, change: accounts.ConsentChange) -> None:
+    """Record a consent in the transaction that changes it."""
     row = {
         "id": ids.new(),
-        "user_id": said.user_id,
-        "kind": said.kind,
-        "given": said.given,
-        "version": current_versions(tx)[said.kind][:40],
-        "source": said.source,
-        "network": said.network,
+        "user_id": change.user_id,
+        "kind": change.kind,
+        "given": change.given,
+        "version": current_versions(tx)[change.kind][:40],
+        "source": change.source,
+        "network": change.network,
         "said_at": clock.now(),
     }
     await tx.execute(insert(ConsentRecord), row)
 
 
-async def standing_of(tx: Tx, user_id: str) -> dict[str, Standing]:
-    """What a user agrees to now, by kind; nothing said is nothing given."""
+async def consent_statuses(tx: Tx, user_id: str) -> dict[str, ConsentStatus]:
+    """The current consents of a user by kind; without a record a consent is not given."""
     newest = select(func.max(ConsentRecord.id)).where(ConsentRecord.user_id == user_id).group_by(ConsentRecord.kind)
     rows = (await tx.execute(select(ConsentRecord).where(ConsentRecord.id.in_(newest)))).scalars()
-    said = {row.kind: row for row in rows}
+    recorded = {row.kind: row for row in rows}
     return {
-        kind: Standing(row.given, row.version, row.said_at, current) if (row := said.get(kind)) else _silent(current)
+        kind: ConsentStatus(row.given, row.version, row.said_at, current)
+        if (row := recorded.get(kind))
+        else _not_given(current)
         for kind, current in current_versions(tx).items()
     }
 
 
-def _silent(current: str) -> Standing:
-    return Standing(given=False, version=None, said_at=None, current=current)
+def _not_given(current: str) -> ConsentStatus:
+    return ConsentStatus(given=False, version=None, said_at=None, current=current)
 
 
 async def history_of(tx: Tx, user_id: str, paging: PageRequest) -> Page[Any]:
-    """Everything a user ever agreed to or took back, newest first."""
+    """All recorded consents of a user, newest first."""
     return await newest(tx, select(ConsentRecord).where(ConsentRecord.user_id == user_id), paging, ConsentRecord.id)

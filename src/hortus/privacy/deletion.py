@@ -1,4 +1,4 @@
-"""Leaving: the account is closed at once and erased after the grace time, unless its owner signs in before."""
+"""Account deletion: the account is closed at once and erased after the grace period unless its owner signs in."""
 
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ BATCH = 200
 
 
 async def delete_account(tx: Tx, resources: Resources, user_id: str) -> AccountDeletion:
-    """Close the account now: nobody is signed in, no key works, no work goes on, no subscription is charged again.
+    """Close the account: end sessions and API keys, cancel generations, and end the subscription and auto top-up.
 
     Raises LastAdministrator, and NothingToChange for an account that is not active.
     """
@@ -28,28 +28,30 @@ async def delete_account(tx: Tx, resources: Resources, user_id: str) -> AccountD
     await generation.stop_all(tx, resources.get(Bus), user_id)
     await billing.stop_auto_topup(tx, user_id)
     now, days = clock.now(), tx.settings(PrivacySettings).account_deletion_grace_days
-    wish = {
+    deletion_request = {
         "id": ids.new(),
         "user_id": user_id,
-        "status": "waiting",
-        "fetched_at": now,
+        "status": "pending",
+        "requested_at": now,
         "erase_at": now + timedelta(days=days),
     }
-    await tx.execute(insert(AccountDeletion), wish)
+    await tx.execute(insert(AccountDeletion), deletion_request)
     if await billing.subscribers(tx, [user_id]):
         await _end_subscription_later(tx, user_id)
     page = resources.get(Settings).frontend_base_url.rstrip("/")
     link = f"{page}/login" if page and days else None
-    await auth.notify_user(tx, user_id, "account_deleted", erased_on=f"{wish['erase_at']:%d %B %Y}", link=link)
+    await auth.notify_user(
+        tx, user_id, "account_deleted", erased_on=f"{deletion_request['erase_at']:%d %B %Y}", link=link
+    )
     if not days:
         await _erase_soon(tx, user_id)
-    return (await tx.execute(select(AccountDeletion).where(AccountDeletion.id == wish["id"]))).scalar_one()
+    return (await tx.execute(select(AccountDeletion).where(AccountDeletion.id == deletion_request["id"]))).scalar_one()
 
 
-async def note_reopened(tx: Tx, user_id: str) -> None:
-    """The owner came back: nothing is erased."""
-    undone = update(AccountDeletion).where(AccountDeletion.user_id == user_id, AccountDeletion.status == "waiting")
-    await tx.execute(undone.values(status="undone", ended_at=clock.now()))
+async def cancel_deletion(tx: Tx, user_id: str) -> None:
+    """Cancel the pending deletion of a user who has signed in again."""
+    pending = update(AccountDeletion).where(AccountDeletion.user_id == user_id, AccountDeletion.status == "pending")
+    await tx.execute(pending.values(status="cancelled", ended_at=clock.now()))
 
 
 async def _erase_soon(tx: Tx, user_id: str) -> None:
@@ -60,13 +62,13 @@ async def _end_subscription_later(tx: Tx, user_id: str) -> None:
     await tasks.enqueue(tx, UNSUBSCRIBE, {"user_id": user_id}, key=f"unsubscribe:{user_id}")
 
 
-async def look_after(resources: Resources, _task: tasks.ClaimedTask) -> None:
-    """Begin every erasure whose time has come, and end subscriptions that came to life after their owner had left."""
+async def erase_due_accounts(resources: Resources, _task: tasks.ClaimedTask) -> None:
+    """Enqueue every erasure that is due, and end subscriptions that became active after the account was closed."""
     database, after = resources.get(Database), ""
     while True:
         async with database.transaction() as tx:
             query = select(AccountDeletion.id, AccountDeletion.user_id, AccountDeletion.erase_at)
-            query = query.where(AccountDeletion.status.in_(("waiting", "erasing")), AccountDeletion.id > after)
+            query = query.where(AccountDeletion.status.in_(("pending", "erasing")), AccountDeletion.id > after)
             found = (await tx.execute(query.order_by(AccountDeletion.id).limit(BATCH))).all()
             for row in found:
                 if row.erase_at <= clock.now():
@@ -82,7 +84,7 @@ async def _unsubscribe(resources: Resources, task: tasks.ClaimedTask) -> None:
     user_id = task.payload["user_id"]
     async with resources.get(Database).snapshot() as tx:
         if await accounts.status_of(tx, user_id) == "active":
-            return  # they came back, and what they have is theirs to cancel
+            return  # the account was reopened: its owner decides about the subscription
     try:
         await billing.end_subscription(resources, user_id)
     except (billing.CannotChange, billing.GatewayFailed, billing.PaymentsNotConfigured) as problem:

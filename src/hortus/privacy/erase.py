@@ -1,6 +1,6 @@
-"""Erasing: step by step, each harmless to repeat, so that whatever dies, it ends.
+"""Erasure of an account: idempotent steps, so that an interrupted task can run again from the start.
 
-Whoever is being erased can no longer come back. The row of the user loses its name last of all.
+An account that is being erased cannot be reopened. The row of the user is anonymised last.
 """
 
 import json
@@ -16,10 +16,10 @@ from hortus.core.events import Bus
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.privacy import rows
+from hortus.privacy.data_map import DATA_MAP, Anonymise, shown
 from hortus.privacy.exports import BUILD, key_of
-from hortus.privacy.rules import RULES, Blank, shown
+from hortus.privacy.ownership import by, table_named
 from hortus.privacy.tables import AccountDeletion
-from hortus.privacy.whose import by, table_named
 from hortus.storage import Storage
 
 log = structlog.get_logger()
@@ -36,14 +36,14 @@ async def _erase(resources: Resources, task: tasks.ClaimedTask) -> None:
         await generation.cancel_all(tx, resources.get(Bus), user_id)
     await _stop_exports(resources, user_id)
     await _erase_blobs(database, storage, user_id)
-    await _erase_news(database, user_id)
-    for name, rule in RULES.items():
+    await _erase_webhook_bodies(database, user_id)
+    for name, rule in DATA_MAP.items():
         table = table_named(name)
-        about = rule.whose(table, user_id)
+        about = rule.owner(table, user_id)
         if rule.erase == "delete":
             await rows.remove(database, table, about)
-        elif isinstance(rule.erase, Blank):
-            await rows.blank(database, table, about, rule.erase.columns)
+        elif isinstance(rule.erase, Anonymise):
+            await rows.anonymise(database, table, about, rule.erase.columns)
     async with database.transaction() as tx:
         chat.invalidate_room_lists(tx, user_id)
         ended = update(AccountDeletion).where(AccountDeletion.user_id == user_id, AccountDeletion.status == "erasing")
@@ -52,25 +52,27 @@ async def _erase(resources: Resources, task: tasks.ClaimedTask) -> None:
 
 
 async def _begin(resources: Resources, user_id: str) -> bool:
-    """Whether the user is to be erased: their time has come, and they have not come back."""
+    """Whether the erasure is due and the account was not reopened; marks it as erasing."""
     async with resources.get(Database).transaction() as tx:
         query = select(AccountDeletion).where(
-            AccountDeletion.user_id == user_id, AccountDeletion.status.in_(("waiting", "erasing"))
+            AccountDeletion.user_id == user_id, AccountDeletion.status.in_(("pending", "erasing"))
         )
-        wish = (await tx.execute(query)).scalar_one_or_none()
-        if wish is None or wish.erase_at > clock.now():
+        deletion_request = (await tx.execute(query)).scalar_one_or_none()
+        if deletion_request is None or deletion_request.erase_at > clock.now():
             return False
-        if wish.status == "erasing":
+        if deletion_request.status == "erasing":
             return True
         if not await accounts.begin_erasure(tx, user_id):
             return False
-        begun = update(AccountDeletion).where(AccountDeletion.id == wish.id, AccountDeletion.status == "waiting")
+        begun = update(AccountDeletion).where(
+            AccountDeletion.id == deletion_request.id, AccountDeletion.status == "pending"
+        )
         await tx.execute(begun.values(status="erasing"))
     return True
 
 
 async def _end_money(resources: Resources, user_id: str) -> None:
-    """Nobody is forgotten who would still be charged."""
+    """End the subscription first: an erased account must not be charged again."""
     try:
         await billing.end_subscription(resources, user_id)
     except billing.PaymentsNotConfigured:
@@ -81,9 +83,9 @@ async def _end_money(resources: Resources, user_id: str) -> None:
 
 
 async def _stop_exports(resources: Resources, user_id: str) -> None:
-    """Cancel the archives that are being built, and come back once no process can still be writing one.
+    """Cancel exports that are being built, and retry once no process can still be writing one.
 
-    A process notices within its lease that its task was cancelled; one that is dead writes nothing.
+    A worker notices within its lease that its task was cancelled.
     """
     async with resources.get(Database).transaction() as tx:
         building = await tasks.find_live(tx, BUILD.name, user_id)
@@ -95,7 +97,7 @@ async def _stop_exports(resources: Resources, user_id: str) -> None:
 
 
 async def _erase_blobs(database: Database, storage: Storage, user_id: str) -> None:
-    """The bytes before the rows: a row without bytes is found again, bytes without a row would be lost."""
+    """Delete blobs before their rows: a row without a blob is found again, a blob without a row is orphaned."""
     every = shown(by("user_id"))
     async for batch in rows.read(database, table_named("files"), every, user_id):
         for row in batch:
@@ -105,8 +107,8 @@ async def _erase_blobs(database: Database, storage: Storage, user_id: str) -> No
             await storage.delete(key_of(row["id"]))
 
 
-async def _erase_news(database: Database, user_id: str) -> None:
-    """Empty what gateways wrote, wherever it names the user, one of their addresses or something they bought."""
+async def _erase_webhook_bodies(database: Database, user_id: str) -> None:
+    """Clear the body of each webhook event that names the user, an identifier of theirs or one of their purchases."""
     known, events = table_named("identifiers"), table_named("webhook_events")
     async with database.snapshot() as tx:
         reached = list((await tx.execute(select(known.c.value).where(known.c.user_id == user_id))).scalars())
@@ -130,7 +132,7 @@ async def _erase_news(database: Database, user_id: str) -> None:
 
 
 def _spellings(words: list[Any]) -> set[bytes]:
-    """How a word may stand in JSON."""
+    """The spellings of each word in JSON."""
     return {text.lower().encode() for word in words for text in (word, json.dumps(word)[1:-1])}
 
 

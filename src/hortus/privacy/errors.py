@@ -1,17 +1,17 @@
-"""What may go wrong for somebody who asks for their data."""
+"""Errors of data exports."""
 
 from hortus.core.errors import NotFound, Problem
 
 
 class NoDataExport(NotFound):
-    """Nobody asked for an archive, or it is gone."""
+    """There is no archive, or it has expired."""
 
     code = "no_data_export"
-    detail = "There is no archive of your data. Ask for one at POST /api/user/data-export."
+    detail = "There is no archive of your data. Request one with POST /api/user/data-export."
 
 
 class ExportLinkExpired(Problem):
-    """The signed link ran out."""
+    """The signed link has expired."""
 
     code, status, title = "export_link_expired", 410, "This link has expired"
-    detail = "GET /api/user/data-export gives a fresh one while the archive is kept."
+    detail = "GET /api/user/data-export returns a new link while the archive is stored."

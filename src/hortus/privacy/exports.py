@@ -1,4 +1,4 @@
-"""Archives of a user's data: asked for, built by a task, fetched by a signed link, gone after a while."""
+"""Data exports: requested by the user, built by a task, downloaded by a signed link, deleted when they expire."""
 
 import asyncio
 import hashlib
@@ -22,18 +22,18 @@ from hortus.storage import Storage
 
 MIME_TYPE = "application/zip"
 ORPHANED_AFTER = timedelta(hours=2)
-"""Longer than the task may take that writes an archive and notes it."""
+"""Longer than the time limit of the task that builds an archive."""
 
 
 def key_of(export_id: str) -> str:
-    """Where the archive lies in storage."""
+    """The storage key of an archive."""
     return f"exports/{export_id}"
 
 
-async def ask(tx: Tx, user_id: str) -> DataExport:
-    """Have an archive built; one that is being built already is the answer to a second wish."""
+async def request_export(tx: Tx, user_id: str) -> DataExport:
+    """Request an archive; a second request returns the one that is being built."""
     now = clock.now()
-    wish = {
+    export = {
         "id": ids.new(),
         "user_id": user_id,
         "status": "building",
@@ -42,12 +42,12 @@ async def ask(tx: Tx, user_id: str) -> DataExport:
     }
     try:
         async with tx.begin_nested():
-            await tx.execute(insert(DataExport), wish)
+            await tx.execute(insert(DataExport), export)
     except IntegrityError:
         query = select(DataExport).where(DataExport.user_id == user_id, DataExport.status == "building")
         return (await tx.execute(query)).scalar_one()
-    await tasks.enqueue(tx, BUILD, {"id": wish["id"]}, key=f"export:{wish['id']}", user_id=user_id)
-    return (await tx.execute(select(DataExport).where(DataExport.id == wish["id"]))).scalar_one()
+    await tasks.enqueue(tx, BUILD, {"id": export["id"]}, key=f"export:{export['id']}", user_id=user_id)
+    return (await tx.execute(select(DataExport).where(DataExport.id == export["id"]))).scalar_one()
 
 
 async def newest_of(tx: Tx, user_id: str) -> DataExport:
@@ -69,7 +69,7 @@ async def find(tx: Tx, user_id: str, export_id: str) -> DataExport:
 
 
 async def find_ready(tx: Tx, export_id: str, session_id: str) -> DataExport:
-    """An archive that can be downloaded, for whoever has the signed link of that session; raises NoDataExport."""
+    """An archive that can be downloaded with a link of that session; raises NoDataExport."""
     query = select(DataExport).where(
         DataExport.id == export_id, DataExport.status == "ready", DataExport.expires_at > clock.now()
     )
@@ -80,7 +80,7 @@ async def find_ready(tx: Tx, export_id: str, session_id: str) -> DataExport:
 
 
 async def _build(resources: Resources, task: tasks.ClaimedTask) -> None:
-    """Built again after a crash, over what was there; ready once."""
+    """Build the archive; after a crash it is built again and overwritten."""
     database, storage, export_id = resources.get(Database), resources.get(Storage), task.payload["id"]
     async with database.snapshot() as tx:
         row = (await tx.execute(select(DataExport).where(DataExport.id == export_id))).scalar_one_or_none()
@@ -109,18 +109,18 @@ def _digest_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-async def _give_up(tx: Tx, _resources: Resources, task: tasks.ClaimedTask) -> None:
+async def _mark_failed(tx: Tx, _resources: Resources, task: tasks.ClaimedTask) -> None:
     failed = update(DataExport).where(DataExport.id == task.payload["id"], DataExport.status == "building")
     await tx.execute(failed.values(status="failed"))
 
 
 BUILD = tasks.register(
-    "privacy.export", _build, queue="maintenance", time_limit=3600, attempts=5, backoff=10, on_dead_letter=_give_up
+    "privacy.export", _build, queue="maintenance", time_limit=3600, attempts=5, backoff=10, on_dead_letter=_mark_failed
 )
 
 
 async def sweep_orphans(database: Database, storage: Storage, older_than: timedelta = ORPHANED_AFTER) -> int:
-    """Remove archives written longer than `older_than` ago that no row names; how many."""
+    """Delete archives in storage that are older than `older_than` and have no row; how many."""
     before, removed = clock.now() - older_than, 0
     async for blob in storage.list("exports"):
         if blob.modified_at >= before:
@@ -135,7 +135,7 @@ async def sweep_orphans(database: Database, storage: Storage, older_than: timede
 
 
 async def sweep_exports(database: Database, storage: Storage, limit: int = 100) -> int:
-    """Remove archives that ran out; how many. The blob goes first, so that a crash in between only repeats work."""
+    """Delete expired archives; how many. The blob is deleted first, so that a crash in between only repeats work."""
     over = and_(or_(DataExport.status == "ready", DataExport.status == "failed"), DataExport.expires_at < clock.now())
     async with database.snapshot() as tx:
         old = list((await tx.execute(select(DataExport.id).where(over).limit(limit))).scalars())

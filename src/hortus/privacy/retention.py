@@ -1,7 +1,6 @@
-"""What grows old and is of no more use goes, a bounded number of rows at a time. Each sweep walks the order of ids.
+"""Retention: periodic deletion of old rows, a bounded number per transaction, in the order of ids.
 
-Not swept: the audit log, the ledger, and the parts of closed reservations, without which the ledger could no longer
-prove that every reservation was covered by grants.
+The audit log, the ledger and the parts of closed reservations are never deleted: the ledger's invariants need them.
 """
 
 from datetime import timedelta
@@ -11,12 +10,12 @@ from sqlalchemy import ColumnElement, Table, and_, or_, select
 from hortus.core import clock, ids
 from hortus.core.db import Database
 from hortus.privacy import rows
+from hortus.privacy.ownership import table_named
 from hortus.privacy.settings import PrivacySettings
-from hortus.privacy.whose import table_named
 
 
 async def sweep_old(database: Database, rules: PrivacySettings) -> None:
-    """Say all sweeps; again is fine."""
+    """Run all sweeps. Idempotent."""
     await sweep_sessions(database, rules.retention_sessions_days)
     await sweep_uses(database, rules.retention_uses_days)
     await sweep_webhook_bodies(database, rules.retention_webhook_body_days)
@@ -24,7 +23,7 @@ async def sweep_old(database: Database, rules: PrivacySettings) -> None:
 
 
 async def sweep_sessions(database: Database, days: int) -> int:
-    """Forget sessions that ended so many days ago, with where they were; how many."""
+    """Delete sessions that ended so many days ago, with their refresh tokens; how many."""
     before, sessions, tokens = (
         clock.now() - timedelta(days=days),
         table_named("sessions"),
@@ -39,7 +38,7 @@ async def sweep_sessions(database: Database, days: int) -> int:
 
 
 async def sweep_uses(database: Database, days: int) -> int:
-    """Forget the single uses of quotas and budgets; how many. Their references are ids of generations long ended."""
+    """Delete single uses of quotas and budgets; how many. Their references are ids of generations that have ended."""
     oldest, gone = ids.lowest_at(clock.now() - timedelta(days=max(days, 35))), 0
     for name in ("quota_uses", "budget_uses"):
         table = table_named(name)
@@ -48,18 +47,18 @@ async def sweep_uses(database: Database, days: int) -> int:
 
 
 async def sweep_webhook_bodies(database: Database, days: int) -> None:
-    """Forget what gateways wrote, not that they did. What still waits to be handled keeps its words."""
+    """Clear the bodies of processed webhook events; the events stay. Pending events keep their bodies."""
     table = table_named("webhook_events")
     old = and_(
         table.c.body.is_not(None),
         table.c.status.in_(("processed", "ignored")),
         table.c.id < ids.lowest_at(clock.now() - timedelta(days=days)),
     )
-    await rows.blank(database, table, old, {"body": None})
+    await rows.anonymise(database, table, old, {"body": None})
 
 
 async def sweep_deleted(database: Database, days: int) -> int:
-    """Forget the rows of what customers deleted; how many rooms and files those were."""
+    """Delete the rows of chatrooms and files that customers deleted; how many."""
     before = clock.now() - timedelta(days=days)
     rooms, messages, files = table_named("chatrooms"), table_named("messages"), table_named("files")
     over = _deleted_before(rooms, before)

@@ -6,17 +6,17 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, CursorResult, Table, delete, null, select, tuple_, update
 
 from hortus.core.db import Database
-from hortus.privacy.rules import Rule
+from hortus.privacy.data_map import Rule
 
 BATCH = 200
 
 
 async def read(database: Database, table: Table, rule: Rule, user_id: str) -> AsyncIterator[list[dict[str, Any]]]:
-    """The rows about a user in batches, in the order of their keys, without the hidden columns."""
+    """Yield the rows about a user in batches, ordered by primary key, without the hidden columns."""
     columns = [column for column in table.c if column.name not in rule.hidden]
     keys = list(table.primary_key)
     wanted = select(*columns, *(key.label(f"_key_{key.name}") for key in keys))
-    wanted = wanted.where(rule.whose(table, user_id)).order_by(*keys).limit(BATCH)
+    wanted = wanted.where(rule.owner(table, user_id)).order_by(*keys).limit(BATCH)
     last: list[Any] | None = None
     while True:
         query = wanted if last is None else wanted.where(_after(keys, last))
@@ -36,7 +36,7 @@ def _after(keys: list[Any], last: list[Any]) -> ColumnElement[bool]:
 
 
 async def remove(database: Database, table: Table, about: ColumnElement[bool]) -> int:
-    """Delete what `about` finds; how many rows that were. Again is fine."""
+    """Delete the rows that match `about`; how many. Idempotent."""
     keys, gone = list(table.primary_key), 0
     batch = select(*keys).where(about).limit(BATCH)
     statement = delete(table).where((tuple_(*keys) if len(keys) > 1 else keys[0]).in_(batch))
@@ -48,8 +48,8 @@ async def remove(database: Database, table: Table, about: ColumnElement[bool]) -
             return gone
 
 
-async def blank(database: Database, table: Table, about: ColumnElement[bool], columns: Mapping[str, Any]) -> None:
-    """Let the rows that `about` finds forget these columns. Again is fine."""
+async def anonymise(database: Database, table: Table, about: ColumnElement[bool], columns: Mapping[str, Any]) -> None:
+    """Overwrite these columns in the rows that match `about`. Idempotent."""
     (key,) = table.primary_key
     values = {name: null() if value is None else value for name, value in columns.items()}
     last: str | None = None

@@ -1,4 +1,4 @@
-"""What people send and see about their own data."""
+"""Request and response bodies of the privacy routes."""
 
 from typing import Literal
 
@@ -9,42 +9,42 @@ from hortus.core.security.credentials import Credential
 
 
 class ConsentOut(BaseModel):
-    """What holds now for one kind of consent."""
+    """The current consent of one kind."""
 
     given: bool
-    version: str | None = Field(description="The text that was agreed to, or refused")
+    version: str | None = Field(description="The version of the text that was accepted or declined")
     said_at: Time | None
-    current_version: str = Field(description="The text in force; ask again where `version` is another one")
+    current_version: str = Field(description="The current version of the text; ask again if `version` differs")
 
 
 class ConsentsOut(BaseModel):
-    """What a user agrees to."""
+    """The current consents of a user."""
 
     terms: ConsentOut
     marketing: ConsentOut
 
 
 class ConsentsIn(Body):
-    """What changes; absent fields stay. Terms cannot be taken back: delete the account instead."""
+    """The consents to change; absent fields stay. Terms cannot be withdrawn: delete the account instead."""
 
     terms: MustBeTrue | None = None
     marketing: bool | None = None
 
 
 class ConsentRecordOut(BaseModel):
-    """One thing that was said, for the record."""
+    """One recorded change of a consent."""
 
     id: str
     kind: Literal["terms", "marketing"]
     given: bool
     version: str
     source: Literal["sign_up", "change"]
-    network: str | None = Field(description="Roughly from where: the /24 or /48 of the address")
+    network: str | None = Field(description="The anonymised network: the /24 or /48 of the address")
     said_at: Time
 
 
 class DataExportOut(BaseModel):
-    """An archive of everything known of a user. `url` is good for a few minutes; asking again gives a fresh one."""
+    """An archive of all data about a user. `url` is valid for a few minutes; a new request returns a new one."""
 
     id: str
     status: Literal["building", "ready", "failed", "expired"]
@@ -57,7 +57,7 @@ class DataExportOut(BaseModel):
 
 
 class DeletionOut(BaseModel):
-    """An account on its way out. Signing in before `erase_at` keeps it."""
+    """A closed account. Signing in before `erase_at` cancels the deletion."""
 
     status: Literal["closing"] = "closing"
     deleted_at: Time

@@ -1,4 +1,4 @@
-"""How long things are kept, and which texts people agree to."""
+"""Settings of retention periods and versions of consent texts."""
 
 from typing import Annotated, ClassVar
 
@@ -11,24 +11,24 @@ DaysAtLeastOne = Annotated[int, Field(ge=1, le=36_500)]
 
 
 class PrivacySettings(SettingsGroup):
-    """Days, unless the name says otherwise. Every default keeps no longer than the product needs."""
+    """Retention periods, in days unless the name has another unit, and versions of consent texts."""
 
     heading: ClassVar[str] = "Privacy and retention"
 
     terms_version: Version = "1"
-    """Change it with the text of the terms; who agreed to another version is shown as not up to date."""
+    """Version of the terms; change it with the text. A consent to another version is shown as outdated."""
     marketing_consent_version: Version = "1"
-    """The same for the consent to marketing."""
+    """Version of the text of the consent to marketing."""
     account_deletion_grace_days: Days = 30
-    """For how long somebody who deleted their account can come back by signing in; 0 erases at once."""
+    """Days in which a deleted account can be reopened by signing in; 0 erases at once."""
     data_export_days: DaysAtLeastOne = 7
-    """For how long an archive can be downloaded."""
+    """Days in which a data export can be downloaded."""
 
     retention_sessions_days: DaysAtLeastOne = 90
-    """Sessions that ended."""
+    """Days after which ended sessions are deleted."""
     retention_uses_days: DaysAtLeastOne = 62
-    """Single uses counted against quotas and the budgets of keys; the sums of days and months stay."""
+    """Days after which single uses of quotas and budgets are deleted; daily and monthly totals stay."""
     retention_webhook_body_days: DaysAtLeastOne = 90
-    """What gateways wrote. That they wrote, and when, stays: nothing is handled twice."""
+    """Days after which bodies of webhook events are cleared. The events stay, so that none is processed twice."""
     retention_deleted_days: DaysAtLeastOne = 30
-    """What customers deleted themselves: the rows behind rooms and files."""
+    """Days after which rows of deleted chatrooms and files are removed."""

@@ -1,4 +1,4 @@
-"""What people agreed to, the archives they asked for, and who asked to be erased."""
+"""Tables of consents, data exports and account deletions."""
 
 from datetime import datetime
 
@@ -7,13 +7,13 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from hortus.core.db import Base, id_type
 
-_BUILDING, _OPEN = text("status = 'building'"), text("status IN ('waiting', 'erasing')")
+_BUILDING, _OPEN = text("status = 'building'"), text("status IN ('pending', 'erasing')")
 
 
 class ConsentRecord(Base):
-    """One thing somebody agreed to or took back, with the version of the text; never changed but for erasure.
+    """One change of a consent, with the version of the text. Immutable except for erasure.
 
-    `network` is the /24 or /48 it was said from: enough to show a pattern, too little to find a person.
+    `network` is the /24 or /48 of the client: enough for evidence, too coarse to identify a person.
     """
 
     __tablename__ = "consent_records"
@@ -30,7 +30,7 @@ class ConsentRecord(Base):
 
 
 class DataExport(Base):
-    """One archive of everything we know of a user. Its blob lies in storage as `exports/<id>`."""
+    """One archive of the data about a user. Its blob is stored as `exports/<id>`."""
 
     __tablename__ = "data_exports"
     __table_args__ = (
@@ -51,11 +51,11 @@ class DataExport(Base):
 
 
 class AccountDeletion(Base):
-    """A wish to be erased. It waits for the grace time, then is carried out to its end, whatever dies meanwhile."""
+    """A requested erasure. It is pending for the grace period, then erasing until it is complete."""
 
     __tablename__ = "account_deletions"
     __table_args__ = (
-        CheckConstraint("status IN ('waiting', 'undone', 'erasing', 'erased')", "status_is_known"),
+        CheckConstraint("status IN ('pending', 'cancelled', 'erasing', 'erased')", "status_is_known"),
         Index("uq_account_deletions_open", "user_id", unique=True, postgresql_where=_OPEN, sqlite_where=_OPEN),
         Index("ix_account_deletions_due", "erase_at", postgresql_where=_OPEN, sqlite_where=_OPEN),
     )
@@ -63,6 +63,6 @@ class AccountDeletion(Base):
     id: Mapped[str] = mapped_column(id_type(), primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id"))
     status: Mapped[str] = mapped_column(String(10))
-    fetched_at: Mapped[datetime]
+    requested_at: Mapped[datetime]
     erase_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 
-class NotSent(Exception):
+class SendFailed(Exception):
     """Try again later, after `after` seconds where the vendor says so.
 
     The text is stored and logged: it never repeats an address, a code or the vendor's own words.
@@ -15,7 +15,7 @@ class NotSent(Exception):
         self.after = after
 
 
-class Refused(Exception):
+class SenderRefused(Exception):
     """It will never be sent. The text obeys the rule of `NotSent`."""
 
 

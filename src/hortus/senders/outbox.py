@@ -16,8 +16,8 @@ from hortus import tasks
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
 from hortus.core.security.encryption import DecryptionFailed, Encryptor
-from hortus.senders import render
-from hortus.senders.base import Mail, MailSender, NotSent, Refused, Sms, SmsSender
+from hortus.senders import rendering
+from hortus.senders.base import Mail, MailSender, SenderRefused, SendFailed, Sms, SmsSender
 
 log = structlog.get_logger()
 LONGEST_WAIT = 900.0
@@ -69,7 +69,7 @@ async def send_mail(
     """
     outbox = _outbox(tx)
     _check_link(outbox, values)
-    mail = render.mail(to, template, language, {**values, "brand": outbox.brand})
+    mail = rendering.mail(to, template, language, {**values, "brand": outbox.brand})
     await tasks.enqueue(tx, MAIL, _sealed(outbox, mail), user_id=user_id, priority=priority)
 
 
@@ -86,7 +86,7 @@ async def send_sms(
     """Send a text message once the transaction has committed; `to` is in E.164. Otherwise as `send_mail`."""
     outbox = _outbox(tx)
     _check_link(outbox, values)
-    sms = render.sms(to, template, language, {**values, "brand": outbox.brand})
+    sms = rendering.sms(to, template, language, {**values, "brand": outbox.brand})
     await tasks.enqueue(tx, SMS, _sealed(outbox, sms), user_id=user_id, priority=priority)
 
 
@@ -141,10 +141,10 @@ async def _deliver(task: tasks.ClaimedTask, sending: Coroutine[Any, Any, None]) 
     """Send; whatever goes wrong is told without what the vendor said, for that may quote an address or a code."""
     try:
         await sending
-    except Refused as refusal:
+    except SenderRefused as refusal:
         log.warning("message_refused", task=task.name, id=task.id, reason=str(refusal))
         raise tasks.PermanentFailure(str(refusal)) from None
-    except NotSent as failure:
+    except SendFailed as failure:
         reason, after = str(failure), failure.after
     except Exception as error:
         reason, after = f"the sender failed: {type(error).__name__}", None

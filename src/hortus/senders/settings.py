@@ -9,7 +9,7 @@ from hortus.core.configuration import Rule, SettingsGroup
 from hortus.core.text import line
 
 
-class Settings(SettingsGroup):
+class MessageSettings(SettingsGroup):
     """MESSAGE_BRAND is the name that messages speak in."""
 
     model_config = SettingsConfigDict(env_prefix="MESSAGE_")

@@ -12,11 +12,11 @@ from pydantic_settings import SettingsConfigDict
 
 from hortus.core.configuration import Json, Rule, SettingsGroup, WebAddress
 from hortus.core.http import Http, HttpError
-from hortus.senders.base import NotSent, Refused, Sms
-from hortus.senders.web import wait_of
+from hortus.senders.base import SenderRefused, SendFailed, Sms
+from hortus.senders.retry_after import retry_after_seconds
 
 
-class Settings(SettingsGroup):
+class SmsHttpSettings(SettingsGroup):
     """The gateway and the shape of what it takes."""
 
     model_config = SettingsConfigDict(env_prefix="SMS_HTTP_")
@@ -41,7 +41,7 @@ class HttpSms:
 
     id, real = "sms_http", True
 
-    def __init__(self, settings: Settings, http: Http) -> None:
+    def __init__(self, settings: SmsHttpSettings, http: Http) -> None:
         self._settings, self._http = settings, http
 
     def missing(self) -> str | None:
@@ -56,7 +56,7 @@ class HttpSms:
         given = self._settings
         lacking = self.missing()
         if lacking is not None:
-            raise NotSent(lacking)
+            raise SendFailed(lacking)
         headers = {name: value.get_secret_value() for name, value in given.headers.items()}
         try:
             answer = await self._http.request(
@@ -68,13 +68,13 @@ class HttpSms:
                 max_bytes=64 * 1024,
             )
         except HttpError as error:
-            raise NotSent(f"the SMS gateway cannot be reached: {type(error).__name__}") from None
+            raise SendFailed(f"the SMS gateway cannot be reached: {type(error).__name__}") from None
         if 200 <= answer.status < 300:
             return
         said = f"the SMS gateway answered {answer.status}"
         if answer.status in (401, 403, 404, 408, 425, 429) or answer.status >= 500 or answer.status < 400:
-            raise NotSent(said, wait_of(answer))
-        raise Refused(said)
+            raise SendFailed(said, retry_after_seconds(answer))
+        raise SenderRefused(said)
 
 
 def _filled(shape: Any, sms: Sms) -> Any:

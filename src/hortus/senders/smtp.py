@@ -22,10 +22,10 @@ from hortus.core import clock, email_address
 from hortus.core.configuration import FilePath, Rule, Secret, SettingsGroup, Text
 from hortus.core.settings import LOOPBACK
 from hortus.core.text import line
-from hortus.senders.base import Mail, NotSent, Refused
+from hortus.senders.base import Mail, SenderRefused, SendFailed
 
 
-class Settings(SettingsGroup):
+class SmtpSettings(SettingsGroup):
     """Where the server is and who we are there."""
 
     model_config = SettingsConfigDict(env_prefix="SMTP_")
@@ -76,7 +76,7 @@ class SmtpMail:
 
     id, real = "smtp", True
 
-    def __init__(self, settings: Settings, brand: str) -> None:
+    def __init__(self, settings: SmtpSettings, brand: str) -> None:
         self._settings = settings
         self._name = settings.from_name or brand
 
@@ -99,11 +99,11 @@ class SmtpMail:
 
         lacking = self.missing()
         if lacking is not None:
-            raise NotSent(lacking)
+            raise SendFailed(lacking)
         given = self._settings
         recipient = _wire_address(mail.to)
         if recipient is None:
-            raise Refused("this is no address to send to")
+            raise SenderRefused("this is no address to send to")
         message = self._message(mail, recipient, message_id)
         try:
             await aiosmtplib.send(
@@ -121,15 +121,15 @@ class SmtpMail:
                 tls_context=None if given.security == "none" else self._trust,
             )
         except aiosmtplib.SMTPAuthenticationError as error:
-            raise NotSent(f"the mail server does not accept the user name and password ({error.code})") from None
+            raise SendFailed(f"the mail server does not accept the user name and password ({error.code})") from None
         except aiosmtplib.SMTPRecipientsRefused as error:
             raise _answered(error.recipients[0].code) from None
         except (aiosmtplib.SMTPDataError, aiosmtplib.SMTPSenderRefused) as error:
             raise _answered(error.code) from None
         except aiosmtplib.SMTPResponseException as error:
-            raise NotSent(f"the mail server answered {error.code}") from None
+            raise SendFailed(f"the mail server answered {error.code}") from None
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-            raise NotSent(f"the mail server cannot be used: {type(error).__name__}") from None
+            raise SendFailed(f"the mail server cannot be used: {type(error).__name__}") from None
 
     async def check(self) -> str:
         """Connect, encrypt and sign in as for a mail, and send none."""
@@ -151,9 +151,9 @@ class SmtpMail:
                 await client.login(given.username, given.password.get_secret_value())
             await client.quit()
         except aiosmtplib.SMTPAuthenticationError as error:
-            raise NotSent(f"the mail server does not accept the user name and password ({error.code})") from None
+            raise SendFailed(f"the mail server does not accept the user name and password ({error.code})") from None
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
-            raise NotSent(f"the mail server cannot be used: {type(error).__name__}") from None
+            raise SendFailed(f"the mail server cannot be used: {type(error).__name__}") from None
         finally:
             client.close()
         return "the user name and password are accepted" if given.username else "the server answers"
@@ -189,6 +189,6 @@ def _wire_address(address: str) -> str | None:
     return found.ascii_email or f"{found.local_part}@{found.ascii_domain}"
 
 
-def _answered(code: int) -> NotSent | Refused:
+def _answered(code: int) -> SendFailed | SenderRefused:
     said = f"the mail server answered {code}"
-    return Refused(said) if code >= 500 else NotSent(said)
+    return SenderRefused(said) if code >= 500 else SendFailed(said)

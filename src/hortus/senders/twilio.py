@@ -13,14 +13,14 @@ from pydantic_settings import SettingsConfigDict
 
 from hortus.core.configuration import Secret, SettingsGroup, Text, WebAddress
 from hortus.core.http import Http, HttpError, Response
-from hortus.senders.base import NotSent, Refused, Sms
-from hortus.senders.web import wait_of
+from hortus.senders.base import SenderRefused, SendFailed, Sms
+from hortus.senders.retry_after import retry_after_seconds
 
 UNREACHABLE = {21211, 21214, 21217, 21408, 21610, 21612, 21614, 30003, 30004, 30005, 30006}
 """Twilio's codes for numbers that this message will never reach."""
 
 
-class Settings(SettingsGroup):
+class TwilioSettings(SettingsGroup):
     """The account, and the number or service that messages come from."""
 
     model_config = SettingsConfigDict(env_prefix="TWILIO_")
@@ -46,7 +46,7 @@ class TwilioSms:
 
     id, real = "twilio", True
 
-    def __init__(self, settings: Settings, http: Http) -> None:
+    def __init__(self, settings: TwilioSettings, http: Http) -> None:
         self._settings, self._http = settings, http
 
     def missing(self) -> str | None:
@@ -62,7 +62,7 @@ class TwilioSms:
         """Hand the message over."""
         lacking = self.missing()
         if lacking is not None:
-            raise NotSent(lacking)
+            raise SendFailed(lacking)
         given = self._settings
         sender = (
             {"MessagingServiceSid": given.messaging_service_sid}
@@ -79,7 +79,7 @@ class TwilioSms:
                 max_bytes=64 * 1024,
             )
         except HttpError as error:
-            raise NotSent(f"Twilio cannot be reached: {type(error).__name__}") from None
+            raise SendFailed(f"Twilio cannot be reached: {type(error).__name__}") from None
         if answer.status not in (200, 201):
             raise _failure(answer)
 
@@ -94,9 +94,11 @@ class TwilioSms:
                 max_bytes=64 * 1024,
             )
         except HttpError as error:
-            raise NotSent(f"Twilio cannot be reached: {type(error).__name__}") from None
+            raise SendFailed(f"Twilio cannot be reached: {type(error).__name__}") from None
         if answer.status != 200:
-            raise NotSent(f"Twilio answered {answer.status}" + (": key refused" if answer.status in (401, 403) else ""))
+            raise SendFailed(
+                f"Twilio answered {answer.status}" + (": key refused" if answer.status in (401, 403) else "")
+            )
         return "the account is accepted"
 
     @property
@@ -110,13 +112,13 @@ class TwilioSms:
         return {"Authorization": f"Basic {base64.b64encode(user.encode()).decode()}"}
 
 
-def _failure(answer: Response) -> NotSent | Refused:
+def _failure(answer: Response) -> SendFailed | SenderRefused:
     code = _code(answer)
     said = f"Twilio answered {answer.status}" + (f", code {code}" if code else "")
     # A wrong account or token is for the operator to mend; the message waits meanwhile.
     if code in UNREACHABLE or answer.status == 400:
-        return Refused(said)
-    return NotSent(said, wait_of(answer))
+        return SenderRefused(said)
+    return SendFailed(said, retry_after_seconds(answer))
 
 
 def _code(answer: Response) -> int | None:

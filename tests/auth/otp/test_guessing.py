@@ -46,7 +46,7 @@ async def test_a_day_of_guessing_makes_codes_longer_and_locks_nobody_out(databas
     settings = Settings(data_dir=tmp_path, secret_key="k" * 40)
     hasher = auth.OtpHasher(settings, auth.OtpSettings())
     async with Http() as http:
-        senders.choose(settings, http).outbox.carry(database)
+        senders.select_senders(settings, http).outbox.carry(database)
         short = long = 0
         with time_machine.travel(1_800_000_000, tick=False) as clock:
             locked = 0

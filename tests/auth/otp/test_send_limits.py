@@ -144,7 +144,7 @@ async def test_notices_cannot_flood_an_address_or_empty_a_purse(database: Databa
     monkeypatch.setenv("CODES_PER_DAY", "2")
     settings = Settings(data_dir=tmp_path, secret_key="k" * 40, rate_limits_enabled=True)
     async with Http() as http:
-        senders.choose(settings, http).outbox.carry(database)
+        senders.select_senders(settings, http).outbox.carry(database)
         auth.OtpHasher(settings, auth.OtpSettings()).carry(database)
         for target in (Target("email", "asha@example.com"), TARGET):
             for _ in range(5):

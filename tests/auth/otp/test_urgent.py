@@ -18,7 +18,7 @@ async def test_codes_go_before_all_other_messages(database: Database, tmp_path):
     settings = Settings(data_dir=tmp_path, secret_key="k" * 40)
     hasher = auth.OtpHasher(settings, auth.OtpSettings())
     async with Http() as http:
-        senders.choose(settings, http).outbox.carry(database)
+        senders.select_senders(settings, http).outbox.carry(database)
         async with database.transaction() as tx:
             for number in range(30):
                 target = Target("email", f"reader{number}@example.com")

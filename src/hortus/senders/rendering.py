@@ -61,9 +61,9 @@ def sms(to: str, template: str, language: str, values: Mapping[str, Any]) -> Sms
     return Sms(to=_one_line(to, 40), text=_block(_template(template, language, html=False), "sms", values).strip())
 
 
-def language_of(wish: str) -> str:
-    """The language we write for a wish such as `hi-IN`; English when we do not know it."""
-    short = wish.replace("_", "-").split("-", maxsplit=1)[0].lower()
+def language_of(accept_language: str) -> str:
+    """The template language for a language tag such as `hi-IN`; English for an unknown one."""
+    short = accept_language.replace("_", "-").split("-", maxsplit=1)[0].lower()
     return short if short in LANGUAGES else "en"
 
 

@@ -3,7 +3,7 @@
 from hortus.core.http import Response
 
 
-def wait_of(answer: Response) -> float | None:
+def retry_after_seconds(answer: Response) -> float | None:
     """The `Retry-After` of an answer in seconds, where it is a sensible number."""
     given = answer.headers.get("Retry-After", "")
     return float(given) if given.isascii() and given.isdigit() and len(given) < 6 else None

@@ -1,4 +1,4 @@
-"""Signed, short-lived links to archives. A link works until it expires or the session that was given it ends."""
+"""Signed links to archives. A link is valid until it expires or the session that received it ends."""
 
 import time
 
@@ -10,15 +10,15 @@ _PURPOSE = "data export links"
 
 
 def link(settings: Settings, export_id: str, session_id: str) -> str:
-    """A path with query that serves the archive for `FILE_LINK_SECONDS` while that session lives."""
+    """The signed path of an archive, valid for `FILE_LINK_SECONDS` while the session is valid."""
     expires = str(int(time.time()) + settings.file_link_seconds)
     signature = sign(settings, _PURPOSE, export_id, expires, session_id)
     return f"/api/user/data-export/{export_id}/archive?exp={expires}&session={session_id}&sig={signature}"
 
 
 def check_link(settings: Settings, export_id: str, expires: str, session_id: str, signature: str) -> None:
-    """Raises NoDataExport for a link we did not make, ExportLinkExpired for one that ran out."""
+    """Raise NoDataExport for a bad signature, and ExportLinkExpired."""
     if not is_signed(settings, _PURPOSE, signature, export_id, expires, session_id):
         raise NoDataExport
-    if int(expires) <= time.time():  # signed by us, so it is a number
+    if int(expires) <= time.time():  # the signature is valid, so it is a number
         raise ExportLinkExpired

@@ -1,4 +1,4 @@
-"""Which rows of a table are about a user: said once, asked by the export and by the erasure."""
+"""Owner clauses: SQL conditions that select the rows of a table that are about a user."""
 
 from collections.abc import Callable
 
@@ -6,15 +6,15 @@ from sqlalchemy import ColumnElement, Select, Table, and_, exists, or_, select
 
 from hortus.core.db import Base
 
-Whose = Callable[[Table, str], ColumnElement[bool]]
+OwnerClause = Callable[[Table, str], ColumnElement[bool]]
 
 
 def table_named(name: str) -> Table:
-    """A table of any package: by its name, for nobody imports another's insides."""
+    """A table of any package, by its name."""
     return Base.metadata.tables[name]
 
 
-def by(*columns: str) -> Whose:
+def by(*columns: str) -> OwnerClause:
     """Rows with the user's id in one of these columns."""
 
     def rows(table: Table, user_id: str) -> ColumnElement[bool]:
@@ -23,8 +23,8 @@ def by(*columns: str) -> Whose:
     return rows
 
 
-def through(column: str, parent: str, *, key: str = "id", owner: str = "user_id") -> Whose:
-    """Rows that belong to rows of another table, which bear the user's id in `owner`."""
+def through(column: str, parent: str, *, key: str = "id", owner: str = "user_id") -> OwnerClause:
+    """Rows that reference rows of another table whose column `owner` is the user's id."""
 
     def rows(table: Table, user_id: str) -> ColumnElement[bool]:
         return table.c[column].in_(_keys(parent, key, owner, user_id))
@@ -37,8 +37,8 @@ def _keys(parent: str, key: str, owner: str, user_id: str) -> Select[tuple[str]]
     return select(other.c[key]).where(other.c[owner] == user_id)
 
 
-def reached_at(value: str, kind: str | None = None) -> Whose:
-    """Rows that name an address or number of the user."""
+def reached_at(value: str, kind: str | None = None) -> OwnerClause:
+    """Rows with an e-mail address or mobile number of the user."""
 
     def rows(table: Table, user_id: str) -> ColumnElement[bool]:
         known = table_named("identifiers")
@@ -49,17 +49,17 @@ def reached_at(value: str, kind: str | None = None) -> Whose:
     return rows
 
 
-def any_of(*ways: Whose) -> Whose:
-    """Rows found in any of these ways."""
+def any_of(*clauses: OwnerClause) -> OwnerClause:
+    """Rows that match any of these clauses."""
 
     def rows(table: Table, user_id: str) -> ColumnElement[bool]:
-        return or_(*(way(table, user_id) for way in ways))
+        return or_(*(clause(table, user_id) for clause in clauses))
 
     return rows
 
 
 def notes_about(table: Table, user_id: str) -> ColumnElement[bool]:
-    """What administrators wrote about the user or about their works."""
+    """Notes of administrators about the user or about their generations."""
     events, works = table_named("audit_events"), table_named("generations")
     own = select(works.c.id).where(works.c.user_id == user_id)
     about = select(events.c.position).where(or_(events.c.target_id == user_id, events.c.target_id.in_(own)))

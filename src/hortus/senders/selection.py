@@ -7,19 +7,24 @@ from hortus.core.configuration import SettingsGroup
 from hortus.core.http import Http
 from hortus.core.resources import Resources
 from hortus.core.security.encryption import Encryptor
-from hortus.core.settings import Settings as CoreSettings
+from hortus.core.settings import Settings
 from hortus.senders import sms_http, smtp, twilio
 from hortus.senders.base import MailSender, SmsSender
 from hortus.senders.console import ConsoleMail, ConsoleSms
 from hortus.senders.outbox import Outbox, Senders, origin_of
-from hortus.senders.settings import Settings
+from hortus.senders.settings import MessageSettings
 
-SETTINGS: tuple[type[SettingsGroup], ...] = (Settings, smtp.Settings, twilio.Settings, sms_http.Settings)
+SETTINGS_GROUPS: tuple[type[SettingsGroup], ...] = (
+    MessageSettings,
+    smtp.SmtpSettings,
+    twilio.TwilioSettings,
+    sms_http.SmsHttpSettings,
+)
 """The settings of every sender, and what they share."""
 
 
 @dataclass(frozen=True, slots=True)
-class Which:
+class SelectedSenders:
     """The chosen senders by id, and whether each one reaches people."""
 
     mail: str
@@ -28,9 +33,9 @@ class Which:
     real_sms: bool
 
 
-def choose(settings: CoreSettings, http: Http) -> Senders:
+def select_senders(settings: Settings, http: Http) -> Senders:
     """Build the senders from the environment. Calls nobody; raises pydantic's ValidationError for a bad setting."""
-    brand = Settings().brand
+    brand = MessageSettings().brand
     origins = frozenset({origin_of(settings.origin), origin_of(settings.frontend_base_url or settings.origin)})
     return Senders(
         _mail(brand), _sms(http), Outbox(brand, Encryptor(settings.keys_for("messages"), "messages"), origins)
@@ -38,28 +43,28 @@ def choose(settings: CoreSettings, http: Http) -> Senders:
 
 
 def _mail(brand: str) -> MailSender:
-    given = smtp.Settings()
+    given = smtp.SmtpSettings()
     return smtp.SmtpMail(given, brand) if given.host else ConsoleMail()
 
 
 def _sms(http: Http) -> SmsSender:
-    account = twilio.Settings()
+    account = twilio.TwilioSettings()
     if account.account_sid:
         return twilio.TwilioSms(account, http)
-    gateway = sms_http.Settings()
+    gateway = sms_http.SmsHttpSettings()
     return sms_http.HttpSms(gateway, http) if gateway.url else ConsoleSms()
 
 
-def which(resources: Resources) -> Which:
+def selected_senders(resources: Resources) -> SelectedSenders:
     """Who sends here."""
     senders = resources.get(Senders)
-    return Which(senders.mail.id, senders.sms.id, senders.mail.real, senders.sms.real)
+    return SelectedSenders(senders.mail.id, senders.sms.id, senders.mail.real, senders.sms.real)
 
 
-def configured(_settings: CoreSettings, channel: Literal["email", "sms"]) -> bool:
+def is_configured(_settings: Settings, channel: Literal["email", "sms"]) -> bool:
     """Whether messages of that channel reach people: a real sender is named and nothing it needs is missing.
 
     Calls nobody; raises pydantic's ValidationError for a bad setting.
     """
-    sender = _mail(Settings().brand) if channel == "email" else _sms(Http())
+    sender = _mail(MessageSettings().brand) if channel == "email" else _sms(Http())
     return sender.real and sender.missing() is None
