@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.figures import Figure, at_least, known, percentile
 from bench.load import closed_loop, process, session, sign_up
-from tests.faults.child import Child
+from tests.faults.server_process import ServerProcess
 
 from hortus.core.db import Database
 
@@ -26,7 +26,7 @@ async def measure(folder: Path, database_url: str) -> list[Figure]:
             "OPENAI_TEXT_MODEL": "writer",
             "OPENAI_IMAGE_MODEL": "painter",
         }
-        async with Child(folder / "images", **settings) as server, session() as http:
+        async with ServerProcess(folder / "images", **settings) as server, session() as http:
             database = Database(database_url)
             customers = await sign_up(http, server.url, database, USERS)
             await database.close()

@@ -13,7 +13,7 @@ from bench.figures import Figure, at_most, known, percentile
 from bench.load import process, session, sign_up
 from bench.routes import resident
 from bench.streams import STAMP, Streams
-from tests.faults.child import Child
+from tests.faults.server_process import ServerProcess
 
 from hortus.core.db import Database
 
@@ -34,7 +34,7 @@ async def measure(folder: Path) -> list[Figure]:
     async with process(*vendor) as vendor_url:
         settings = {"OPENAI_BASE_URL": f"{vendor_url}/v1", "OPENAI_API_KEY": "sk", "OPENAI_TEXT_MODEL": "writer"}
         url = f"sqlite:///{folder / 'many.db'}"
-        child = Child(folder / "many_streams", DATABASE_URL=url, **settings)
+        child = ServerProcess(folder / "many_streams", DATABASE_URL=url, **settings)
         async with child as server, session(STREAMS + 100) as http:
             database = Database(url)
             customers = await sign_up(http, server.url, database, CUSTOMERS)

@@ -16,7 +16,7 @@ from bench.figures import Figure, at_least, known
 from bench.load import process, session, sign_up
 from redis.asyncio import Redis
 from sqlalchemy import text
-from tests.faults.town import town
+from tests.faults.cluster import cluster
 from tests.helpers.schema import build
 from tests.helpers.valkey import Valkey
 
@@ -65,7 +65,7 @@ async def replies(folder: Path, url: str, workers: int, settings: dict[str, str]
     interactive = f"interactive={CONCURRENT // (workers or 1)},mail=2,maintenance=2"
     given = {"LEASE_SECONDS": "60", "WORKER_QUEUES": interactive, **settings}
     try:
-        async with town(database, url, folder, **given) as here, session(CONCURRENT) as http:
+        async with cluster(database, url, folder, **given) as here, session(CONCURRENT) as http:
             server = await here.add("serve" if workers else "up")
             await here.add_workers(workers)
             rooms = await opened(http, server.url, database)

@@ -9,7 +9,7 @@ import aiohttp
 from bench.figures import Figure, at_least, at_most, known, percentile
 from bench.load import PASSWORD, closed_loop, getter, process, session, sign_up
 from tests.emulators.openai import OpenAIEmulator
-from tests.faults.child import Child
+from tests.faults.server_process import ServerProcess
 
 ROUNDS = 5
 SECONDS = 1.5
@@ -19,7 +19,7 @@ HANGING = 200
 async def measure(folder: Path) -> list[Figure]:
     """All on one server with SQLite."""
     async with OpenAIEmulator(delay=3600) as vendor:
-        server = Child(
+        server = ServerProcess(
             folder / "routes",
             OPENAI_BASE_URL=f"{vendor.url}/v1",
             OPENAI_TEXT_MODEL="writer",

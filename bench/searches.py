@@ -11,7 +11,7 @@ import aiohttp
 from bench.figures import Figure, at_most, percentile
 from bench.load import session, sign_up
 from sqlalchemy import insert, text
-from tests.faults.child import Child
+from tests.faults.server_process import ServerProcess
 
 from hortus.chat.tables import Chatroom, Message
 from hortus.core import clock, ids
@@ -35,7 +35,7 @@ async def measure(folder: Path, postgresql: str) -> list[Figure]:
     """On both databases, through the routes of a running server."""
     figures = []
     for dialect, url in (("sqlite", ""), ("postgresql", postgresql)):
-        async with Child(folder / f"searches-{dialect}", DATABASE_URL=url) as server, session() as http:
+        async with ServerProcess(folder / f"searches-{dialect}", DATABASE_URL=url) as server, session() as http:
             database = Database(url or f"sqlite:///{server.folder / 'data' / 'hortus.db'}")
             (headers,) = await sign_up(http, server.url, database, 1)
             async with http.get(f"{server.url}/api/user/me", headers=headers) as answer:

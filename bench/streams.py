@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 from bench.figures import Figure, at_most, known, percentile
 from bench.load import process, session, sign_up
-from tests.faults.child import Child
+from tests.faults.server_process import ServerProcess
 
 STREAMS = 256
 THINKS = 4.0
@@ -25,7 +25,10 @@ async def measure(folder: Path) -> list[Figure]:
     vendor = ("-m", "tests.emulators.openai", "--first-token-delay", str(THINKS), "--token-delay", "0.02")
     async with process(*vendor, "--tokens", "20") as vendor_url:
         settings = {"OPENAI_BASE_URL": f"{vendor_url}/v1", "OPENAI_API_KEY": "sk", "OPENAI_TEXT_MODEL": "writer"}
-        async with Child(folder / "streams", DATABASE_URL="", **settings) as server, session(3 * STREAMS) as http:
+        async with (
+            ServerProcess(folder / "streams", DATABASE_URL="", **settings) as server,
+            session(3 * STREAMS) as http,
+        ):
             customers = await sign_up(http, server.url, None, int(SECONDS / EVERY / 4) + STREAMS // 2)
             vendors_own = Streams(http, f"{vendor_url}/v1/chat/completions", [{}])
             ours = Streams(http, f"{server.url}/api/text/generate", customers)

@@ -10,7 +10,7 @@ import aiohttp
 from bench.figures import Figure, at_most
 from bench.load import session, sign_up
 from PIL import Image
-from tests.faults.child import Child
+from tests.faults.server_process import ServerProcess
 
 BYTES = 10 * 1024 * 1024
 
@@ -34,7 +34,7 @@ async def measure(folder: Path) -> list[Figure]:
     """From the first byte sent to the answer."""
     data = photograph()
     times = []
-    async with Child(folder / "image", DATABASE_URL="") as server, session() as http:
+    async with ServerProcess(folder / "image", DATABASE_URL="") as server, session() as http:
         (headers,) = await sign_up(http, server.url, None, 1)
         for _ in range(3):
             form = aiohttp.FormData({"enhance": "true"})

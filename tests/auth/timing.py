@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-from tests.faults.child import Child
+from tests.faults.server_process import ServerProcess
 
 APART = 0.05
 PASSWORD = "a long enough passphrase 7"
@@ -60,7 +60,9 @@ async def run(calls: int) -> int:
     """The exit code."""
     each, far = calls + 5, 0
     with tempfile.TemporaryDirectory() as folder:
-        server = Child(Path(folder), RATE_LIMITS_ENABLED="true", TRUSTED_PROXIES="127.0.0.1", LOG_LEVEL="warning")
+        server = ServerProcess(
+            Path(folder), RATE_LIMITS_ENABLED="true", TRUSTED_PROXIES="127.0.0.1", LOG_LEVEL="warning"
+        )
         await server.start()
         try:
             async with httpx2.AsyncClient(base_url=server.url, timeout=60) as client:

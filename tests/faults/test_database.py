@@ -9,11 +9,11 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from tests.emulators.openai import OpenAIEmulator
-from tests.faults.books import all_ended, audit, explained
-from tests.faults.customers import customers, generate
-from tests.faults.postgres import Line, Server, own_server
-from tests.faults.town import of_openai, town
+from tests.emulators.openai import OpenAIEmulator, openai_settings
+from tests.faults.audit import all_ended, assert_logged, audit
+from tests.faults.clients import customers, generate
+from tests.faults.cluster import cluster
+from tests.faults.postgres import Proxy, Server, own_server
 from tests.helpers import schema
 
 from hortus.core.db import Database
@@ -23,24 +23,26 @@ USERS = 4
 
 @asynccontextmanager
 async def load(
-    database: Database, database_url: str, folder: Path, dice: random.Random, total: int, seconds: float, **settings
+    database: Database, database_url: str, folder: Path, rng: random.Random, total: int, seconds: float, **settings
 ) -> AsyncIterator[asyncio.Future]:
     """A server and two workers, and customers who ask for so much; the books are proved at the end."""
     failed: list[str] = []
     async with AsyncExitStack() as stack:
         vendor = await stack.enter_async_context(OpenAIEmulator(delay=0.2, token_delay=0.05))
-        here = await stack.enter_async_context(town(database, database_url, folder, **of_openai(vendor), **settings))
+        here = await stack.enter_async_context(
+            cluster(database, database_url, folder, **openai_settings(vendor), **settings)
+        )
         server = await here.add("serve")
         await here.add_workers(2)
         clients = await stack.enter_async_context(customers(server.url, database, USERS))
-        asking = [_later(dice.uniform(0, seconds), clients[n % USERS], n, dice, failed, False) for n in range(total)]
+        asking = [_later(rng.uniform(0, seconds), clients[n % USERS], n, rng, failed, False) for n in range(total)]
         asked = asyncio.ensure_future(asyncio.gather(*asking))
         yield asked
         await asked
         await all_ended(database, total)
         books = await audit(database, here.files)
         assert books.statuses["succeeded"] > total * 0.8
-        explained(here.log(), failed)
+        assert_logged(here.log(), failed)
         assert failed == []  # a database that is away is no mistake of ours: 503, and come again
 
 
@@ -51,12 +53,12 @@ async def _later(delay: float, *asked) -> None:
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_a_connection_is_cut_after_commit(
-    database: Database, database_url: str, tmp_path: Path, full: bool, dice: random.Random, record
+    database: Database, database_url: str, tmp_path: Path, full: bool, rng: random.Random, record
 ):
     total, seconds = (120, 40.0) if full else (20, 8.0)
     async with AsyncExitStack() as stack:
-        line = await stack.enter_async_context(Line(database_url, dice))
-        async with load(database, line.url, tmp_path / "town", dice, total, seconds) as asked:
+        line = await stack.enter_async_context(Proxy(database_url, rng))
+        async with load(database, line.url, tmp_path / "town", rng, total, seconds) as asked:
             line.share = 0.1
             await asked
             line.share = 0.0
@@ -67,16 +69,18 @@ async def test_a_connection_is_cut_after_commit(
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_a_lost_answer_to_the_last_commit_loses_no_image(
-    database: Database, database_url: str, tmp_path: Path, dice: random.Random
+    database: Database, database_url: str, tmp_path: Path, rng: random.Random
 ):
     async with AsyncExitStack() as stack:
-        line = await stack.enter_async_context(Line(database_url, dice))
+        line = await stack.enter_async_context(Proxy(database_url, rng))
         vendor = await stack.enter_async_context(OpenAIEmulator(delay=1.0))
-        here = await stack.enter_async_context(town(database, line.url, tmp_path / "town", **of_openai(vendor)))
+        here = await stack.enter_async_context(
+            cluster(database, line.url, tmp_path / "town", **openai_settings(vendor))
+        )
         server = await here.add("serve")
         await here.add_workers(1)
         (client,) = await stack.enter_async_context(customers(server.url, database, 1))
-        await generate(client, 1, dice)
+        await generate(client, 1, rng)
         async with asyncio.timeout(20):
             while not vendor.active:
                 await asyncio.sleep(0.02)
@@ -103,11 +107,11 @@ async def own_database(server: Server) -> AsyncIterator[Database]:
 
 
 async def test_postgresql_restarts_under_load(
-    server: Server, own_database: Database, tmp_path: Path, full: bool, dice: random.Random, record
+    server: Server, own_database: Database, tmp_path: Path, full: bool, rng: random.Random, record
 ):
     times, total, seconds = (5, 80, 30.0) if full else (2, 16, 8.0)
     settings = {"DATABASE_POOL_SIZE": "3"}
-    async with load(own_database, server.url, tmp_path / "town", dice, total, seconds, **settings) as asked:
+    async with load(own_database, server.url, tmp_path / "town", rng, total, seconds, **settings) as asked:
         for _turn in range(times):
             await asyncio.sleep(seconds / times)
             await asyncio.to_thread(server.restart)
@@ -119,11 +123,11 @@ async def test_postgresql_restarts_under_load(
 
 
 async def test_every_connection_is_taken(
-    server: Server, own_database: Database, tmp_path: Path, full: bool, dice: random.Random, record
+    server: Server, own_database: Database, tmp_path: Path, full: bool, rng: random.Random, record
 ):
     total, seconds = (40, 20.0) if full else (12, 6.0)
     settings = {"DATABASE_POOL_SIZE": "3"}
-    async with load(own_database, server.url, tmp_path / "town", dice, total, seconds, **settings) as asked:
+    async with load(own_database, server.url, tmp_path / "town", rng, total, seconds, **settings) as asked:
         greedy: list[asyncpg.Connection] = []  # closed whatever happens
         until = time.monotonic() + seconds
         while time.monotonic() < until:

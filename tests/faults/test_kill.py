@@ -9,9 +9,9 @@ import httpx2
 from sqlalchemy import select
 from tests.emulators.gemini import GeminiEmulator
 from tests.emulators.openai import OpenAIEmulator
-from tests.faults.books import all_ended, audit, tasks_closed
-from tests.faults.child import Child
-from tests.faults.customers import customers, insist
+from tests.faults.audit import all_ended, audit, tasks_closed
+from tests.faults.clients import customers, retry_post
+from tests.faults.server_process import ServerProcess
 
 from hortus.core.db import Database
 from hortus.generation.tables import Generation
@@ -23,7 +23,7 @@ async def test_generations_survive_a_killer(database_url: str, database: Databas
     total, seconds = (50, 10.0) if full else (16, 4.0)
     seed = secrets.randbelow(2**32)
     print(f"seed {seed}")  # noqa: T201 - to have the same deaths again
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     async with OpenAIEmulator(delay=0.4, token_delay=0.05) as vendor:
         settings = {
             "DATABASE_URL": database_url,
@@ -33,12 +33,12 @@ async def test_generations_survive_a_killer(database_url: str, database: Databas
             "OPENAI_TEXT_MODEL": "house-writer",
             "OPENAI_IMAGE_MODEL": "house-painter",
         }
-        async with Child(tmp_path / "server", **settings) as server:
+        async with ServerProcess(tmp_path / "server", **settings) as server:
             async with customers(server.url, database, USERS) as clients:
-                total = [submit(clients[place % USERS], place, dice, seconds) for place in range(total)]
-                killer = asyncio.create_task(kill_now_and_then(server, dice))
+                total = [submit(clients[place % USERS], place, rng, seconds) for place in range(total)]
+                killer = asyncio.create_task(kill_now_and_then(server, rng))
                 await asyncio.gather(*total)
-                await asyncio.sleep(dice.uniform(1, 3))  # and some while they are worked on
+                await asyncio.sleep(rng.uniform(1, 3))  # and some while they are worked on
                 killer.cancel()
                 await asyncio.wait([killer])
                 if not killer.cancelled():
@@ -52,21 +52,21 @@ async def test_generations_survive_a_killer(database_url: str, database: Databas
     assert books.statuses["succeeded"] > 0
 
 
-async def submit(client: httpx2.AsyncClient, place: int, dice: random.Random, within: float) -> None:
+async def submit(client: httpx2.AsyncClient, place: int, rng: random.Random, within: float) -> None:
     """An image or a chat message, some time in the first seconds."""
-    await asyncio.sleep(dice.uniform(0, within))
+    await asyncio.sleep(rng.uniform(0, within))
     if place % 2:
         generate = {"prompt": f"Kite {place}", "size": "256x256", "count": 1 + place % 3}
-        await insist(client, "/api/image/generate", generate, f"image-{place}", dice)
+        await retry_post(client, "/api/image/generate", generate, f"image-{place}", rng)
         return
-    room = await insist(client, "/api/chatroom", {"title": f"Room {place}"}, f"room-{place}", dice)
-    await insist(client, f"/api/chatroom/{room['id']}/message", {"content": "Hello"}, f"message-{place}", dice)
+    room = await retry_post(client, "/api/chatroom", {"title": f"Room {place}"}, f"room-{place}", rng)
+    await retry_post(client, f"/api/chatroom/{room['id']}/message", {"content": "Hello"}, f"message-{place}", rng)
 
 
-async def kill_now_and_then(server: Child, dice: random.Random) -> None:
+async def kill_now_and_then(server: ServerProcess, rng: random.Random) -> None:
     """SIGKILL every one to three seconds."""
     while True:
-        await asyncio.sleep(dice.uniform(1, 3))
+        await asyncio.sleep(rng.uniform(1, 3))
         await server.kill()
         await server.start()
 
@@ -80,10 +80,10 @@ async def test_a_bought_video_is_not_bought_again_after_a_kill(database_url: str
             "GEMINI_API_KEY": "AIza-emulated",
             "GEMINI_POLL_SECONDS": "0.2",
         }
-        async with Child(tmp_path / "server", **settings) as server:
+        async with ServerProcess(tmp_path / "server", **settings) as server:
             async with customers(server.url, database, 1) as (client,):
                 generate = {"prompt": "A kite over the sea"}
-                made = await insist(client, "/api/video/generate", generate, "video", random.Random(1))
+                made = await retry_post(client, "/api/video/generate", generate, "video", random.Random(1))
             handle = await bought(database, made["id"])
             await server.kill()
             looks = vendor.counts[f"GET /v1/interactions/{handle}"]

@@ -17,9 +17,9 @@ import asyncpg
 import httpx2
 import pytest
 from sqlalchemy import make_url, text
-from tests.faults.child import Child
-from tests.faults.customers import PASSWORD
+from tests.faults.clients import PASSWORD
 from tests.faults.postgres import SOCKET, Server, own_server
+from tests.faults.server_process import ServerProcess
 from tests.files.draw import noise
 from tests.helpers import schema
 
@@ -154,7 +154,9 @@ async def test_postgresql_outages_are_503_and_heal(server: Server, tmp_path: Pat
     async with contextlib.AsyncExitStack() as stack:
         line = await stack.enter_async_context(Proxy(server.url))
         child = await stack.enter_async_context(
-            Child(tmp_path / "server", "serve", DATABASE_URL=line.url, HORTUS_DATA=str(tmp_path / "data"), **settings)
+            ServerProcess(
+                tmp_path / "server", "serve", DATABASE_URL=line.url, HORTUS_DATA=str(tmp_path / "data"), **settings
+            )
         )
         client = await stack.enter_async_context(customer(child.url))
 
@@ -233,7 +235,7 @@ def small_disk(tmp_path: Path, sqlite_template: Path) -> Iterator[Path]:
 async def test_a_full_disk_of_sqlite_is_503_and_heals(small_disk: Path, tmp_path: Path):
     url = f"sqlite+aiosqlite:///{small_disk / 'hortus.db'}"
     async with (
-        Child(tmp_path / "server", DATABASE_URL=url, SECRET_KEY="k" * 40) as child,
+        ServerProcess(tmp_path / "server", DATABASE_URL=url, SECRET_KEY="k" * 40) as child,
         customer(child.url) as client,
     ):
         filler = small_disk / "filler"
@@ -253,7 +255,7 @@ async def test_a_full_disk_of_files_is_503_and_heals(sqlite_template: Path, smal
     files.parent.mkdir(parents=True)
     files.symlink_to(small_disk)
     shutil.copy(sqlite_template, files.parent / "hortus.db")
-    async with Child(tmp_path / "server", SECRET_KEY="k" * 40) as child, customer(child.url) as client:
+    async with ServerProcess(tmp_path / "server", SECRET_KEY="k" * 40) as child, customer(child.url) as client:
         filler = small_disk / "filler"
         with pytest.raises(OSError, match="No space"), filler.open("wb", buffering=0) as file:
             while True:
@@ -272,7 +274,7 @@ async def test_a_disk_of_sqlite_that_fails_is_503_and_heals(sqlite_template: Pat
     shutil.copy(sqlite_template, path)
     url = f"sqlite+aiosqlite:///{path}"
     settings = {"DATABASE_URL": url, "SECRET_KEY": "k" * 40, "LOG_LEVEL": "error"}
-    async with Child(tmp_path / "server", **settings) as child, customer(child.url) as client:
+    async with ServerProcess(tmp_path / "server", **settings) as child, customer(child.url) as client:
         before = resource.prlimit(child.pid, resource.RLIMIT_FSIZE)
         resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (64 * 1024, before[1]))
         await refused(client)

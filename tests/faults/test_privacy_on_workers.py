@@ -14,9 +14,9 @@ from typing import Any
 import httpx2
 import pytest
 from sqlalchemy import select
-from tests.faults.customers import PASSWORD
-from tests.faults.deaths import PRIVACY_POINTS
-from tests.faults.town import Process, town
+from tests.faults.clients import PASSWORD
+from tests.faults.cluster import Process, cluster
+from tests.faults.crash_points import PRIVACY_POINTS
 from tests.files.draw import make_image
 from tests.helpers.valkey import Valkey
 
@@ -32,29 +32,29 @@ WITHIN = 420.0
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_exports_and_erasures_end_once_though_workers_are_killed(
-    database: Database, database_url: str, valkey: Valkey, tmp_path: Path, full: bool, dice: random.Random, record
+    database: Database, database_url: str, valkey: Valkey, tmp_path: Path, full: bool, rng: random.Random, record
 ):
     number, kills = (100, 16) if full else (6, 4)
     settings = {"CELERY_BROKER_URL": valkey.url, "ACCOUNT_DELETION_GRACE_DAYS": "0", "SHUTDOWN_GRACE_SECONDS": "30"}
     deaths: Counter[str] = Counter()
     async with AsyncExitStack() as stack:
-        here = await stack.enter_async_context(town(database, database_url, tmp_path / "town", **settings))
+        here = await stack.enter_async_context(cluster(database, database_url, tmp_path / "town", **settings))
         server = await here.add("serve")
         client = await stack.enter_async_context(httpx2.AsyncClient(base_url=server.url, timeout=60))
         stay = [await person(client, f"stays{place}@example.com") for place in range(number)]
         leave = [await person(client, f"leaves{place}@example.com") for place in range(number)]
         points = list(PRIVACY_POINTS) * (kills // len(PRIVACY_POINTS))
         workers = [here.plan("worker") for _ in range(2)]
-        killing = [asyncio.create_task(kill(worker, points, dice, deaths)) for worker in workers]
-        for each in dice.sample([*stay, *leave], 2 * number):
-            if each in stay or dice.random() < 0.5:  # some leave while their archive is being built
+        killing = [asyncio.create_task(kill(worker, points, rng, deaths)) for worker in workers]
+        for each in rng.sample([*stay, *leave], 2 * number):
+            if each in stay or rng.random() < 0.5:  # some leave while their archive is being built
                 answer = await client.post("/api/user/data-export", headers=each["headers"])
                 assert answer.status_code == 202, answer.text
                 each["request"] = answer.headers["X-Request-ID"]
             if each in leave:
                 answer = await client.delete("/api/user/me", headers=each["headers"])
                 assert answer.status_code == 202, answer.text
-            await asyncio.sleep(dice.uniform(0, 20 / number))
+            await asyncio.sleep(rng.uniform(0, 20 / number))
         await asyncio.gather(*killing)
         since = time.monotonic()
         await all_ended(database, number, here.log)
@@ -84,15 +84,15 @@ async def person(client: httpx2.AsyncClient, email: str) -> dict[str, Any]:
     return made
 
 
-async def kill(worker: Process, points: list[str], dice: random.Random, deaths: Counter[str]) -> None:
+async def kill(worker: Process, points: list[str], rng: random.Random, deaths: Counter[str]) -> None:
     """Let the worker die at the points that are left, one after the other; it lives then."""
     while points:
         point = points.pop(0)
-        await worker.start(f"{point}:{dice.randint(0, 1)}")
-        ending = asyncio.ensure_future(worker.gone())
-        works = asyncio.ensure_future(worker.works())
+        await worker.start(f"{point}:{rng.randint(0, 1)}")
+        ending = asyncio.ensure_future(worker.exited())
+        works = asyncio.ensure_future(worker.registered())
         await asyncio.wait((ending, works), return_when=asyncio.FIRST_COMPLETED)
-        await asyncio.wait((ending,), timeout=dice.uniform(1, 6))
+        await asyncio.wait((ending,), timeout=rng.uniform(1, 6))
         await asyncio.gather(works, return_exceptions=True)
         if not ending.done():
             worker.send(signal.SIGKILL)
@@ -100,7 +100,7 @@ async def kill(worker: Process, points: list[str], dice: random.Random, deaths: 
         assert await ending == -signal.SIGKILL
         deaths[point] += 1
     await worker.start()
-    await worker.works()
+    await worker.registered()
 
 
 async def all_ended(database: Database, number: int, log) -> None:
@@ -113,8 +113,10 @@ async def all_ended(database: Database, number: int, log) -> None:
                     exports = (await tx.execute(select(DataExport.status))).scalars()
                     deletions = (await tx.execute(select(AccountDeletion.status))).scalars()
                     found = Counter(exports), Counter(deletions)
-                    live = select(Task.id).where(Task.status.in_(("queued", "running")), Task.name.like("privacy.%"))
-                    waiting = (await tx.execute(live)).all()
+                    run_child = select(Task.id).where(
+                        Task.status.in_(("queued", "running")), Task.name.like("privacy.%")
+                    )
+                    waiting = (await tx.execute(run_child)).all()
                 if found == ({"ready": number}, {"erased": number}) and not waiting:
                     return
                 await asyncio.sleep(0.2)

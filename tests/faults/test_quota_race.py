@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from sqlalchemy import func, select
-from tests.faults.town import town
+from tests.faults.cluster import cluster
 from tests.helpers.valkey import Valkey
 
 from hortus.core.db import Database
@@ -23,11 +23,11 @@ RECOVERS = 10.0
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_a_race_for_the_last_of_a_quota_while_redis_is_down(
-    database: Database, database_url: str, valkey: Valkey, tmp_path: Path, full: bool, dice: random.Random, record
+    database: Database, database_url: str, valkey: Valkey, tmp_path: Path, full: bool, rng: random.Random, record
 ):
     number, each = (20, 200) if full else (4, 40)
     async with (
-        town(database, database_url, tmp_path / "town", REDIS_URL=valkey.url) as here,
+        cluster(database, database_url, tmp_path / "town", REDIS_URL=valkey.url) as here,
         httpx2.AsyncClient(timeout=60, limits=httpx2.Limits(max_connections=100)) as client,
     ):
         servers = [await here.add("serve") for _ in range(2)]
@@ -35,7 +35,7 @@ async def test_a_race_for_the_last_of_a_quota_while_redis_is_down(
         limit = await images_left(client, servers[1].url, tokens[0])
 
         async def ask(token: str, place: int) -> str:
-            await asyncio.sleep(dice.uniform(0, LASTS))
+            await asyncio.sleep(rng.uniform(0, LASTS))
             answer = await client.post(
                 f"{servers[place % 2].url}/api/image/generate",
                 json={"prompt": "A kite", "size": "256x256"},
@@ -44,7 +44,7 @@ async def test_a_race_for_the_last_of_a_quota_while_redis_is_down(
             return "accepted" if answer.status_code == 202 else str(answer.json()["code"])
 
         asked = [asyncio.create_task(ask(token, place)) for token in tokens for place in range(each)]
-        await asyncio.sleep(dice.uniform(0, 0.3))
+        await asyncio.sleep(rng.uniform(0, 0.3))
         await asyncio.to_thread(valkey.stop)
         await asyncio.sleep(LASTS / 2)
         await asyncio.to_thread(valkey.start)

@@ -16,7 +16,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 from tests.emulators.openai import OpenAIEmulator
-from tests.faults.child import Child
+from tests.faults.server_process import ServerProcess
 from tests.helpers.server import PASSWORD
 from tests.helpers.valkey import Valkey
 
@@ -72,7 +72,7 @@ class Customer:
 class Servers:
     """One or two processes: a customer calls the first and listens at all."""
 
-    def __init__(self, *children: Child) -> None:
+    def __init__(self, *children: ServerProcess) -> None:
         self.urls = [child.url for child in children]
         self._children = children
         self.client = httpx2.AsyncClient(timeout=60, limits=httpx2.Limits(max_connections=300))
@@ -228,7 +228,7 @@ async def servers_on(shape: str, folder: Path, database_url: str, valkey: Valkey
             **({"REDIS_URL": valkey.url} if valkey is not None else {}),
         }
         number = 1 if shape == "alone" else 2
-        children = [await stack.enter_async_context(Child(folder / "server", **given)) for _ in range(number)]
+        children = [await stack.enter_async_context(ServerProcess(folder / "server", **given)) for _ in range(number)]
         servers = Servers(*children)
         stack.push_async_callback(servers.close)
         root = await servers.customer()

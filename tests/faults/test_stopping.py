@@ -17,10 +17,10 @@ from typing import Any
 import httpx2
 import pytest
 from sqlalchemy import select
-from tests.emulators.openai import OpenAIEmulator
-from tests.faults.books import all_ended
-from tests.faults.customers import customers
-from tests.faults.town import of_openai, town
+from tests.emulators.openai import OpenAIEmulator, openai_settings
+from tests.faults.audit import all_ended
+from tests.faults.clients import customers
+from tests.faults.cluster import cluster
 from tests.helpers.server import events_of, serve
 
 from hortus.core.db import Database
@@ -103,13 +103,13 @@ async def chat(client: httpx2.AsyncClient, n: int, moment: float, way: str, stop
         await end(client, sent["generation_id"], way, stopped)
 
 
-async def stop_at_random(clients: list[httpx2.AsyncClient], number: int, dice: random.Random, kinds: Any) -> Stopped:
+async def stop_at_random(clients: list[httpx2.AsyncClient], number: int, rng: random.Random, kinds: Any) -> Stopped:
     stopped = Stopped()
 
     async def one(n: int) -> None:
         kind, way = kinds[n % len(kinds)]
         stopped.ways[f"{kind.__name__} {way}"] += 1
-        await kind(clients[n % len(clients)], n, dice.uniform(0, 1.5), way, stopped)
+        await kind(clients[n % len(clients)], n, rng.uniform(0, 1.5), way, stopped)
 
     for start in range(0, number, 25):
         await asyncio.gather(*(one(n) for n in range(start, min(start + 25, number))))
@@ -166,7 +166,7 @@ async def with_keys(clients: list[httpx2.AsyncClient]) -> None:
 
 
 async def test_random_stops_are_charged_by_the_rule(
-    vendor: OpenAIEmulator, database_url: str, tmp_path: Path, full: bool, dice: random.Random, record
+    vendor: OpenAIEmulator, database_url: str, tmp_path: Path, full: bool, rng: random.Random, record
 ):
     number = 500 if full else 50
     kinds = [
@@ -176,7 +176,7 @@ async def test_random_stops_are_charged_by_the_rule(
     async with serve(database_url, tmp_path, worker_concurrency=32) as hortus:
         async with customers(hortus.url, hortus.database, 4, timeout=60) as clients:
             await with_keys(clients)
-            stopped = await stop_at_random(clients, number, dice, kinds)
+            stopped = await stop_at_random(clients, number, rng, kinds)
             took = await all_ended(hortus.database, number)
         fates = await settled_by_the_rule(hortus.database, stopped)
         assert set(fates) >= ({"whole", "part", "nothing"} if full else {"part"})  # fifty may all come too early
@@ -189,19 +189,21 @@ async def test_replies_made_by_workers_are_charged_by_the_same_rule(
     database_url: str,
     tmp_path: Path,
     full: bool,
-    dice: random.Random,
+    rng: random.Random,
     record,
 ):
     """No Redis: the process that is asked to stop a reply and the one that makes it share the database alone."""
     number = 100 if full else 12
     vendor.token_delay = 0.15
-    async with town(database, database_url, tmp_path, WORKER_CONCURRENCY="16", **of_openai(vendor)) as processes:
+    async with cluster(
+        database, database_url, tmp_path, WORKER_CONCURRENCY="16", **openai_settings(vendor)
+    ) as processes:
         server = await processes.add("serve")
         await processes.add_workers(1)
         async with customers(server.url, database, 2, timeout=60) as clients:
             await with_keys(clients)
             kinds = [(chat, "cancel"), (chat, "room"), (chat, "delete")]
-            stopped = await stop_at_random(clients, number, dice, kinds)
+            stopped = await stop_at_random(clients, number, rng, kinds)
             took = await all_ended(database, number)
         fates = await settled_by_the_rule(database, stopped)
         assert fates["part"]
@@ -214,7 +216,7 @@ async def test_a_stop_whose_worker_is_gone_costs_nothing(
 ):
     """Work that is lost in a crash is free, and nothing is held for it; what a frozen worker adds later is void."""
     vendor.token_delay, vendor.reply = 0.2, WORDS * 20
-    async with town(database, database_url, tmp_path, **of_openai(vendor)) as processes:
+    async with cluster(database, database_url, tmp_path, **openai_settings(vendor)) as processes:
         server = await processes.add("serve")
         (worker,) = await processes.add_workers(1)
         async with customers(server.url, database, 1, timeout=60) as clients:

@@ -14,7 +14,7 @@ import pytest
 from redis.asyncio import Redis as Client
 from sqlalchemy import text
 from tests.emulators.openai import OpenAIEmulator
-from tests.faults.child import Child
+from tests.faults.server_process import ServerProcess
 from tests.helpers.server import PASSWORD
 from tests.helpers.valkey import Valkey
 
@@ -84,7 +84,7 @@ async def pair(folder: Path, database_url: str, redis_url: str, **settings: str)
             "RATE_LIMIT_LOGIN": "1000/minute",
             **settings,
         }
-        async with Child(folder / "server", **given) as a, Child(folder / "server", **given) as b:
+        async with ServerProcess(folder / "server", **given) as a, ServerProcess(folder / "server", **given) as b:
             both = Pair(a.url, b.url, vendor)
             yield both
             await both.close()

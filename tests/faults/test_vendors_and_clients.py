@@ -10,8 +10,8 @@ from typing import Any
 import httpx2
 import pytest
 from tests.emulators.openai import OpenAIEmulator
-from tests.faults.books import all_ended, audit
-from tests.faults.customers import customers
+from tests.faults.audit import all_ended, audit
+from tests.faults.clients import customers
 from tests.helpers.server import Hortus, serve
 
 SLACK = 12
@@ -50,14 +50,14 @@ async def test_a_vendor_fails_every_call(impatient: Hortus, vendor, tmp_path: Pa
 
 
 async def test_clients_leave_in_the_middle_of_a_stream(
-    hortus: Hortus, vendor, tmp_path: Path, full: bool, dice: random.Random, record
+    hortus: Hortus, vendor, tmp_path: Path, full: bool, rng: random.Random, record
 ):
     number = 200 if full else 30
     vendor.token_delay, vendor.reply = 0.3, ["word "] * 400
     async with customers(hortus.url, hortus.database, 4, timeout=60) as clients:
         before = (len(asyncio.all_tasks()), descriptors())
         for start in range(0, number, 50):
-            await asyncio.gather(*(leave(clients[n % 4], n, dice) for n in range(start, min(start + 50, number))))
+            await asyncio.gather(*(leave(clients[n % 4], n, rng) for n in range(start, min(start + 50, number))))
         left = time.monotonic()
         async with asyncio.timeout(5):
             while vendor.active:
@@ -78,9 +78,9 @@ def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-async def leave(client: httpx2.AsyncClient, n: int, dice: random.Random) -> None:
+async def leave(client: httpx2.AsyncClient, n: int, rng: random.Random) -> None:
     """Read some of it and go."""
-    wanted = dice.randint(1, 4)
+    wanted = rng.randint(1, 4)
     asked = {"prompt": f"Kite {n}", "stream": True}
     async with client.stream("POST", "/api/text/generate", json=asked) as answer:
         assert answer.status_code == 200
@@ -91,7 +91,7 @@ async def leave(client: httpx2.AsyncClient, n: int, dice: random.Random) -> None
 
 
 async def test_cancelled_just_when_it_ends(
-    hortus: Hortus, vendor, tmp_path: Path, full: bool, dice: random.Random, record
+    hortus: Hortus, vendor, tmp_path: Path, full: bool, rng: random.Random, record
 ):
     points = 50 if full else 15
     vendor.delay = 0.3
@@ -103,7 +103,7 @@ async def test_cancelled_just_when_it_ends(
         usual = time.monotonic() - since
         moments = [3 * usual * place / points for place in range(points)]
         fates = await asyncio.gather(
-            *(cancel_after(clients[n % 4], n, moment, dice) for n, moment in enumerate(moments))
+            *(cancel_after(clients[n % 4], n, moment, rng) for n, moment in enumerate(moments))
         )
         took = await all_ended(hortus.database, points + 1)
         books = await audit(hortus.database, tmp_path / "data" / "files")
@@ -112,8 +112,8 @@ async def test_cancelled_just_when_it_ends(
     record("cancel against finish", f"{points} points, {dict(books.statuses)}", took)
 
 
-async def cancel_after(client: httpx2.AsyncClient, n: int, moment: float, dice: random.Random) -> int:
-    await asyncio.sleep(dice.uniform(0, 3))
+async def cancel_after(client: httpx2.AsyncClient, n: int, moment: float, rng: random.Random) -> int:
+    await asyncio.sleep(rng.uniform(0, 3))
     body = {"prompt": f"Kite {n}", "size": "256x256"}
     made: Any = (await client.post("/api/image/generate", json=body)).json()
     await asyncio.sleep(moment)

@@ -61,8 +61,8 @@ async def test_a_dead_letter_is_not_requeued_beside_a_live_task_of_its_key(
     kind = define(nothing)
     twins = [await dead(database, resources, kind, key="once") for _ in range(4)]
     assert sum(await asyncio.gather(*(requeued(database, task.id) for task in twins))) == 1
-    (live,) = await claim(database, kind)
-    left = next(task for task in twins if task.id != live.id)
+    (run_child,) = await claim(database, kind)
+    left = next(task for task in twins if task.id != run_child.id)
     with pytest.raises(tasks.TaskAlreadyQueued):
         async with database.transaction() as tx:
             await tasks.requeue(tx, left.id)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.faults.workers import site
+from tests.faults.worker_cluster import worker_cluster
 from tests.helpers.programs import skip_without
 from tests.helpers.rabbitmq import RabbitMQ, found
 from tests.helpers.valkey import Valkey
@@ -17,7 +17,7 @@ from hortus.tasks.engines.celery_broker import make_app
 
 
 async def test_two_workers_do_each_task_once(database: Database, database_url: str, valkey: Valkey, tmp_path: Path):
-    async with site(database, database_url, valkey.url, tmp_path) as here:
+    async with worker_cluster(database, database_url, valkey.url, tmp_path) as here:
         await here.add(number=2)
         await here.want(range(60))
         await asyncio.gather(*(here.want([number]) for number in range(60, 80)))
@@ -38,7 +38,7 @@ def rabbit(tmp_path: Path) -> Iterator[RabbitMQ]:
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_rabbitmq_works_and_may_restart(database: Database, database_url: str, rabbit: RabbitMQ, tmp_path: Path):
-    async with site(database, database_url, rabbit.url, tmp_path / "site") as here:
+    async with worker_cluster(database, database_url, rabbit.url, tmp_path / "site") as here:
         await here.add(number=2)
         await here.want(range(30))
         await here.done(30)
@@ -54,7 +54,7 @@ async def test_celerys_own_tools_see_the_workers(database: Database, database_ur
     """The inspection commands and events that Flower uses: pool, queues, an event for each handled message."""
     app = make_app(valkey.url, {})
     seen: list[str] = []
-    async with site(database, database_url, valkey.url, tmp_path) as here:
+    async with worker_cluster(database, database_url, valkey.url, tmp_path) as here:
         await here.add(WORKER_QUEUES="interactive=3,media=1")
 
         def look() -> tuple[dict, dict]:

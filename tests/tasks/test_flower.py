@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from tests.faults.workers import site
+from tests.faults.worker_cluster import worker_cluster
 from tests.helpers.valkey import Valkey
 
 from hortus.core.db import Database
@@ -93,7 +93,7 @@ def handled(messages: dict[str, Any]) -> list[dict[str, Any]]:
 async def test_flower_sees_workers_queues_and_handled_messages(
     database: Database, database_url: str, valkey: Valkey, tmp_path: Path, application: tuple[str, ...]
 ):
-    async with site(database, database_url, valkey.url, tmp_path) as here:
+    async with worker_cluster(database, database_url, valkey.url, tmp_path) as here:
         async with flower(valkey.url, tmp_path, application) as client:
             await here.add(SECRET_KEY=SECRET)
             workers = await told(client, "/api/workers?refresh=1", whole)

@@ -27,7 +27,7 @@ import aiohttp
 OWNER = "owner@example.com"
 HOME = "203.0.113.7"
 CONNECTIONS = 32
-GREETING = "Hortus is up at "
+READY_LINE = "Hortus is up at "
 CODE = re.compile(r"\b\d{6,10}\b")
 
 
@@ -154,11 +154,11 @@ async def run(guesses: int, addresses: int, rate_limits: bool) -> int:
                 stdout=out, stderr=log, cwd=folder, env=environment,
             )  # fmt: skip
         try:
-            while GREETING not in (console := (folder / "console").read_text()):
+            while READY_LINE not in (console := (folder / "console").read_text()):
                 if process.returncode is not None:
                     raise RuntimeError((folder / "log").read_text()[-4000:])
                 await asyncio.sleep(0.1)
-            url = console.partition(GREETING)[2].split()[0]
+            url = console.partition(READY_LINE)[2].split()[0]
             connector = aiohttp.TCPConnector(limit=CONNECTIONS + 8, keepalive_timeout=3)
             async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(60)) as http:
                 server = Attacked(folder, url, http, addresses)

@@ -1,4 +1,4 @@
-"""Worker and scheduler processes that may be stopped, frozen and killed, and what they noted."""
+"""Worker and scheduler processes that can be stopped, frozen and killed, and the notes of their probe tasks."""
 
 import asyncio
 import os
@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from sqlalchemy import select
-from tests.faults import probes
+from tests.faults import probe_tasks
 
 from hortus import tasks
 from hortus.core.db import Database
@@ -22,30 +22,30 @@ ROOT = Path(__file__).parents[2]
 
 
 class Process:
-    """`hortus worker` or `hortus scheduler`, with the probes."""
+    """`hortus worker` or `hortus scheduler`, with the probe_tasks."""
 
     def __init__(self, role: str, folder: Path, **settings: str) -> None:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(VENDORS)}
         self.notes = folder / "notes"
         self._role, self._folder = role, folder
         self._environment = {
-            **kept, "HORTUS_DATA": str(folder / "data"), probes.NOTES: str(self.notes), "LOG_FORMAT": "json",
+            **kept, "HORTUS_DATA": str(folder / "data"), probe_tasks.NOTES: str(self.notes), "LOG_FORMAT": "json",
             "LEASE_SECONDS": "3", "WORKER_CONCURRENCY": "2", "SECRET_KEY": "k" * 40, **settings,
         }  # fmt: skip
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
-        """Returns when the process exists; it works some seconds later."""
+        """Start the process. It is registered as a worker some seconds later."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with (self._folder / "log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, str(ROOT / "tests" / "faults" / "probes.py"), self._role,
+                sys.executable, str(ROOT / "tests" / "faults" / "probe_tasks.py"), self._role,
                 stdout=log, stderr=log, cwd=self._folder, env=self._environment,
             )  # fmt: skip
 
     @property
     def runs(self) -> bool:
-        """Whether it was started and has not ended."""
+        """Whether the process was started and has not ended."""
         return self._process is not None and self._process.returncode is None
 
     def send(self, number: int) -> None:
@@ -70,12 +70,12 @@ class Process:
         return code
 
     def log(self) -> str:
-        """The last of what the processes of this folder wrote."""
+        """The end of the log of the processes of this folder."""
         return (self._folder / "log").read_text()[-6000:]
 
 
-class Site:
-    """A database, a broker, and processes that share them."""
+class WorkerCluster:
+    """Processes that share a database and a broker."""
 
     def __init__(self, database: Database, database_url: str, broker: str, folder: Path) -> None:
         self.database, self.folder = database, folder
@@ -84,7 +84,7 @@ class Site:
         self._stack = AsyncExitStack()
 
     async def add(self, role: str = "worker", number: int = 1, **settings: str) -> list[Process]:
-        """Start processes; workers are waited for."""
+        """Start processes and wait for their heartbeats."""
         made = [Process(role, self.folder, **{**self._settings, **settings}) for _ in range(number)]
         before = await self.alive()
         for process in made:
@@ -99,7 +99,7 @@ class Site:
         return made
 
     async def alive(self) -> int:
-        """How many processes have shown themselves."""
+        """Number of processes with a heartbeat."""
         async with self.database.snapshot() as tx:
             return len(await tasks.workers(tx))
 
@@ -108,7 +108,7 @@ class Site:
         numbers: Sequence[int],
         seconds: float = 0,
         *,
-        kind: tasks.TaskType = probes.PROBE,
+        kind: tasks.TaskType = probe_tasks.PROBE,
         user: str | None = None,
     ) -> None:
         """Enqueue probes in one transaction."""
@@ -119,13 +119,13 @@ class Site:
             )
 
     def noted(self, word: str) -> list[str]:
-        """The second words of the lines that begin with that word."""
+        """The second words of the notes that begin with `word`."""
         notes = self.folder / "notes"
         lines = notes.read_text().splitlines() if notes.exists() else []
         return [line.split()[1] for line in lines if line.split()[0] == word]
 
     async def started(self, number: int, within: float = 15.0) -> None:
-        """Wait until that many starts are noted."""
+        """Wait for that many starts."""
         try:
             async with asyncio.timeout(within):
                 while len(self.noted("start")) < number:
@@ -134,7 +134,7 @@ class Site:
             raise AssertionError(f"{self.noted('start')}\n{Process('', self.folder).log()}") from None
 
     async def done(self, number: int, within: float = 30.0) -> None:
-        """Wait until that many probes are done; then each left exactly one effect."""
+        """Wait until that many probes are done, and assert that each inserted exactly one effect."""
         query = select(Task.name, Task.status, Task.payload)
         found: list = []
         try:
@@ -157,9 +157,11 @@ class Site:
 
 
 @asynccontextmanager
-async def site(database: Database, database_url: str, broker: str, folder: Path) -> AsyncIterator[Site]:
-    """A site whose own process rings the bell; its processes are stopped at the end."""
-    made = Site(database, database_url, broker, folder)
+async def worker_cluster(
+    database: Database, database_url: str, broker: str, folder: Path
+) -> AsyncIterator[WorkerCluster]:
+    """A cluster whose notifier runs in the test; its processes are stopped at the end."""
+    made = WorkerCluster(database, database_url, broker, folder)
     async with made._stack:
         made.notifier.start()
         try:

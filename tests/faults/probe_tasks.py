@@ -1,6 +1,6 @@
-"""A worker or scheduler process with tasks made for tests: `python probes.py worker|scheduler`.
+"""A worker or scheduler process with tasks for tests: `python probe_tasks.py worker|scheduler`.
 
-Each start and each end is noted in a file; the effect of a task is a row of the database, written with its end.
+Each start and end is written to a file. The effect of a task is a row of the database, inserted with its end.
 """
 
 import asyncio
@@ -17,14 +17,14 @@ NOTES = "PROBE_NOTES"
 
 
 def note(*words: object) -> None:
-    """One line, whole, whoever else writes."""
+    """Append one line; atomic among processes."""
     line = " ".join(str(word) for word in (*words, os.getpid(), time.time()))
     with Path(os.environ[NOTES]).open("a") as file:
         file.write(line + "\n")
 
 
 async def probe(resources: Resources, task: tasks.ClaimedTask) -> None:
-    """Sleep, then leave one effect, in the transaction that ends the task."""
+    """Sleep, then insert one effect, in the transaction that ends the task."""
     note("start", task.payload["n"], context.request_id.get())
     await asyncio.sleep(task.payload.get("seconds", 0))
     async with resources.get(Database).transaction() as tx:
@@ -34,7 +34,7 @@ async def probe(resources: Resources, task: tasks.ClaimedTask) -> None:
 
 
 async def nothing(_: Resources, __: tasks.ClaimedTask) -> None:
-    """Never run: what is enqueued for tomorrow is a mark."""
+    """Handler of effects, which are enqueued for tomorrow and never run."""
 
 
 PROBE = tasks.register("probe", probe, attempts=5)

@@ -1,4 +1,4 @@
-"""Customers who do not give up: every request is sent again, under the same key, until it is answered."""
+"""Clients that retry every request, under the same idempotency key, until it is answered."""
 
 import asyncio
 import random
@@ -21,7 +21,7 @@ PASSWORD = "a long enough passphrase 7"
 async def customers(
     url: str, database: Database, number: int, timeout: float = 15, name: str = "u"
 ) -> AsyncIterator[list[httpx2.AsyncClient]]:
-    """Signed-in clients on the plan `pro`, with more credit than they can spend."""
+    """Signed-in clients with the plan `pro` and ample credit."""
     database.configure(read_configuration(Settings(_env_file=None)))
     clients = [httpx2.AsyncClient(base_url=url, timeout=timeout) for _ in range(number)]
     try:
@@ -40,15 +40,15 @@ async def customers(
             await client.aclose()
 
 
-async def insist(
+async def retry_post(
     client: httpx2.AsyncClient,
     path: str,
     body: dict[str, Any],
     key: str,
-    dice: random.Random,
+    rng: random.Random,
     failed: list[str] | None = None,
 ) -> Any:
-    """The answer of a POST, however often the server dies meanwhile; `failed` collects the ids of answers with 500."""
+    """Retry a POST while the server crashes and restarts. `failed` collects the request ids of answers with 500."""
     async with asyncio.timeout(90):
         while True:
             try:
@@ -62,19 +62,19 @@ async def insist(
                 assert answer.json()["request_id"] == answer.headers["X-Request-ID"]
                 if answer.status_code == 500 and failed is not None:
                     failed.append(answer.headers["X-Request-ID"])
-            await asyncio.sleep(dice.uniform(0.1, 0.4))
+            await asyncio.sleep(rng.uniform(0.1, 0.4))
 
 
 async def generate(
-    client: httpx2.AsyncClient, place: int, dice: random.Random, failed: list[str] | None = None, videos: bool = True
+    client: httpx2.AsyncClient, place: int, rng: random.Random, failed: list[str] | None = None, videos: bool = True
 ) -> None:
-    """One generation, accepted: a chat message, images, or now and then a video."""
+    """Submit one generation and retry until it is accepted: a chat message, images, or every fifth time a video."""
     if videos and place % 5 == 4:
-        await insist(client, "/api/video/generate", {"prompt": f"Kite {place}"}, f"video-{place}", dice, failed)
+        await retry_post(client, "/api/video/generate", {"prompt": f"Kite {place}"}, f"video-{place}", rng, failed)
     elif place % 2:
         body = {"prompt": f"Kite {place}", "size": "256x256", "count": 1 + place % 3}
-        await insist(client, "/api/image/generate", body, f"image-{place}", dice, failed)
+        await retry_post(client, "/api/image/generate", body, f"image-{place}", rng, failed)
     else:
-        room = await insist(client, "/api/chatroom", {"title": f"Room {place}"}, f"room-{place}", dice, failed)
+        room = await retry_post(client, "/api/chatroom", {"title": f"Room {place}"}, f"room-{place}", rng, failed)
         path = f"/api/chatroom/{room['id']}/message"
-        await insist(client, path, {"content": "Hello"}, f"message-{place}", dice, failed)
+        await retry_post(client, path, {"content": "Hello"}, f"message-{place}", rng, failed)

@@ -1,4 +1,4 @@
-"""The whole server as a child process, which may be killed and started again at the same address."""
+"""A server process that can be killed and restarted at the same address."""
 
 import asyncio
 import os
@@ -9,19 +9,19 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Self
 
-GREETING = "Hortus is up at "
-STARTS_WITHIN = 120.0
+READY_LINE = "Hortus is up at "
+START_TIMEOUT = 120.0
 VENDORS = ("OPENAI_", "GEMINI_", "GOOGLE_")
 
 
-class Child:
-    """`hortus up` on `folder`, or `hortus serve`; `settings` are environment variables. Nothing else is passed on."""
+class ServerProcess:
+    """`hortus up` on `folder`, or `hortus serve`; `settings` are environment variables."""
 
     def __init__(self, folder: Path, command: str = "up", **settings: str) -> None:
         self.folder, self._command = folder, command
         self.url, self.kills = "", 0
         self.printed = ""
-        """What it printed after its greeting, such as the mail it would have sent."""
+        """Its output after the ready line, such as mails it would have sent."""
         self._port = "0"
         kept = {name: value for name, value in os.environ.items() if not name.startswith(VENDORS)}
         self._environment = {**kept, "RATE_LIMITS_ENABLED": "false", **settings}
@@ -30,12 +30,12 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """The process at this moment."""
+        """Id of the current process."""
         assert self._process is not None
         return self._process.pid
 
     async def start(self) -> None:
-        """Return once it greets, which it does when it listens."""
+        """Start the process and wait until it listens."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "log").open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
@@ -44,11 +44,11 @@ class Child:
                 stdout=asyncio.subprocess.PIPE, stderr=log, cwd=self.folder, env=self._environment,
             )  # fmt: skip
         assert self._process.stdout is not None
-        async with asyncio.timeout(STARTS_WITHIN):
+        async with asyncio.timeout(START_TIMEOUT):
             async for line in self._process.stdout:
-                said = line.decode()
-                if GREETING in said:
-                    self.url = said.partition(GREETING)[2].strip()
+                text = line.decode()
+                if READY_LINE in text:
+                    self.url = text.partition(READY_LINE)[2].strip()
                     break
             else:
                 raise RuntimeError("the server did not start:\n" + (self.folder / "log").read_text()[-4000:])
@@ -56,12 +56,12 @@ class Child:
         self._drain = asyncio.create_task(self._read_on(self._process.stdout))
 
     async def kill(self) -> None:
-        """SIGKILL: no farewell."""
+        """Send SIGKILL and wait for the end."""
         self.kills += 1
         await self._end(signal.SIGKILL)
 
     async def stop(self) -> int:
-        """SIGTERM; the exit code."""
+        """Send SIGTERM and wait for the end. Returns the exit code."""
         return await self._end(signal.SIGTERM)
 
     async def _end(self, number: int) -> int:
@@ -81,7 +81,7 @@ class Child:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:
-        """Stop it afterwards, if it still runs; it may have been started before."""
+        """Stop the process at the end, if it still runs."""
         try:
             yield self
         finally:

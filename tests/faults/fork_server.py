@@ -1,7 +1,7 @@
-"""Processes of Hortus that start quickly: one process has imported the libraries and forks whenever it is asked.
+"""A fork server that starts processes of Hortus quickly: it has imported the libraries and forks on request.
 
-It imports nothing of Hortus: each child loads what its command loads, as it does when an operator starts it. A child
-is a process of its own, with its own environment, which may be killed, frozen and waited for.
+It imports nothing of Hortus: each child imports the modules of its command, as when an operator starts it. A child is
+a separate process with its own environment that can be killed, frozen and awaited.
 """
 
 import asyncio
@@ -42,61 +42,61 @@ IMPORTED = (
 )
 
 
-class Nursery:
-    """The test's side."""
+class ForkServer:
+    """Client of the fork server, used by tests."""
 
     def __init__(self) -> None:
-        self._births: asyncio.Queue[int] = asyncio.Queue()
-        self._deaths: dict[int, asyncio.Future[int]] = {}
-        self._one = asyncio.Lock()
+        self._started: asyncio.Queue[int] = asyncio.Queue()
+        self._exits: dict[int, asyncio.Future[int]] = {}
+        self._lock = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, __file__, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
         )
-        self._news = asyncio.create_task(self._read())
+        self._reader = asyncio.create_task(self._read())
         return self
 
     async def __aexit__(self, *_: object) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
         await self._process.wait()
-        await self._news
+        await self._reader
 
-    async def bear(self, arguments: list[str], environment: dict[str, str], folder: Path, out: Path) -> int:
-        """Start `hortus <arguments>`; the pid. Its errors go to `folder/log`, what it says to `out`."""
+    async def start_child(self, arguments: list[str], environment: dict[str, str], folder: Path, out: Path) -> int:
+        """Start `hortus <arguments>`. Returns the pid; stderr is appended to `folder/log`, stdout to `out`."""
         order = {"arguments": arguments, "environment": environment, "folder": str(folder), "out": str(out)}
         assert self._process.stdin is not None
-        async with self._one:
+        async with self._lock:
             self._process.stdin.write(json.dumps(order).encode() + b"\n")
-            return await self._births.get()
+            return await self._started.get()
 
-    async def gone(self, pid: int) -> int:
-        """Wait for the end of that process; its exit code, or the signal, negative."""
-        return await asyncio.shield(self._deaths[pid])
+    async def exited(self, pid: int) -> int:
+        """Wait for the end of the process. Returns its exit code, or the negative signal number."""
+        return await asyncio.shield(self._exits[pid])
 
     def is_alive(self, pid: int) -> bool:
-        """Whether it has not ended."""
-        return not self._deaths[pid].done()
+        """Whether the process has not ended."""
+        return not self._exits[pid].done()
 
     async def _read(self) -> None:
         assert self._process.stdout is not None
         async for line in self._process.stdout:
-            news = json.loads(line)
-            if "born" in news:
-                self._deaths[news["born"]] = asyncio.get_running_loop().create_future()
-                self._births.put_nowait(news["born"])
+            event = json.loads(line)
+            if "started" in event:
+                self._exits[event["started"]] = asyncio.get_running_loop().create_future()
+                self._started.put_nowait(event["started"])
             else:
-                self._deaths[news["died"]].set_result(news["code"])
+                self._exits[event["exited"]].set_result(event["code"])
 
 
-def tell(**news: int) -> None:
-    """One line to the test."""
-    os.write(1, json.dumps(news).encode() + b"\n")
+def report(**event: int) -> None:
+    """Write one event to the test."""
+    os.write(1, json.dumps(event).encode() + b"\n")
 
 
-def live(order: dict[str, Any]) -> None:
-    """Become `hortus`; never returns."""
+def run_child(order: dict[str, Any]) -> None:
+    """Run `hortus` in the forked child; never returns."""
     os.setsid()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
@@ -110,9 +110,9 @@ def live(order: dict[str, Any]) -> None:
     sys.argv = ["hortus", *order["arguments"]]
     code = 1
     try:
-        from tests.faults import deaths
+        from tests.faults import crash_points
 
-        deaths.prepare()
+        crash_points.prepare()
         from hortus.cli.commands import app
 
         app()
@@ -123,18 +123,18 @@ def live(order: dict[str, Any]) -> None:
         os._exit(code)
 
 
-def bury(children: set[int]) -> None:
-    """Tell of those that ended."""
+def reap(children: set[int]) -> None:
+    """Report children that ended."""
     while children:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if not pid:
             return
         children.discard(pid)
-        tell(died=pid, code=os.waitstatus_to_exitcode(status))
+        report(exited=pid, code=os.waitstatus_to_exitcode(status))
 
 
 def main() -> None:
-    """Bear children until nobody asks any more."""
+    """Fork children until stdin is closed."""
     sys.path.insert(0, str(Path(__file__).parents[2]))
     for name in IMPORTED:
         __import__(name)
@@ -142,24 +142,24 @@ def main() -> None:
     for number in (
         signal.SIGTERM,
         signal.SIGINT,
-    ):  # the end of stdin ends us, children first
+    ):  # the end of stdin ends this process, children first
         signal.signal(number, signal.SIG_IGN)
     children: set[int] = set()
-    asked = b""
+    buffer = b""
     while True:
-        bury(children)
+        reap(children)
         if not select.select([0], [], [], 0.05)[0]:
             continue
         data = os.read(0, 65536)
         if not data:
             break
-        *lines, asked = (asked + data).split(b"\n")
+        *lines, buffer = (buffer + data).split(b"\n")
         for line in lines:
             pid = os.fork()
             if not pid:
-                live(json.loads(line))
+                run_child(json.loads(line))
             children.add(pid)
-            tell(born=pid)
+            report(started=pid)
     for pid in children:
         os.kill(pid, signal.SIGKILL)
 

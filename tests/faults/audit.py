@@ -1,4 +1,4 @@
-"""What must hold after any fault: one end each, money where a result is, files where rows are."""
+"""Consistency checks after a fault: one end and one charge per generation, and files that match their rows."""
 
 import asyncio
 import hashlib
@@ -22,21 +22,21 @@ from hortus.ledger.tables import CreditReservation, Entry
 from hortus.quotas.tables import QuotaUseRow
 from hortus.storage import LocalStorage
 
-QUIET = 60.0
-"""Seconds within which everything accepted has ended, once nothing disturbs any more."""
+SETTLE_TIMEOUT = 60.0
+"""Seconds within which all accepted generations end after the last fault."""
 
 
 @dataclass(frozen=True)
-class Books:
-    """What was found."""
+class AuditResult:
+    """Result of an audit."""
 
     statuses: Counter[str]
     orphans: int
-    """Blobs of attempts that died, which the sweep removed."""
+    """Blobs of crashed attempts that the cleanup removed."""
 
 
-async def all_ended(database: Database, number: int | None = None, within: float = QUIET) -> float:
-    """Wait until all generations have ended (`number` of them, if given); the seconds it took."""
+async def all_ended(database: Database, number: int | None = None, within: float = SETTLE_TIMEOUT) -> float:
+    """Wait until all generations have ended (`number` of them, if given). Returns the seconds it took."""
     started = time.monotonic()
     counts: Counter[str] = Counter()
     query = select(Generation.status, func.count()).group_by(Generation.status)
@@ -49,7 +49,7 @@ async def all_ended(database: Database, number: int | None = None, within: float
                     break
                 await asyncio.sleep(0.1)
     except TimeoutError:
-        raise AssertionError(f"after {within:g} s of quiet: {counts}") from None
+        raise AssertionError(f"not ended after {within:g} s: {counts}") from None
     assert number is None or counts.total() == number  # a repeated request is no second generation
     return time.monotonic() - started
 
@@ -60,10 +60,10 @@ async def audit(
     *,
     failures: Collection[str] = ("interrupted",),
     none_succeeds: bool = False,
-) -> Books:
-    """Check every generation, hold, entry, quota, file and message against each other; quiet is assumed.
+) -> AuditResult:
+    """Check all generations, reservations, entries, quota uses, files and messages against each other.
 
-    `failures` are the codes with which a generation may have failed.
+    Assumes that nothing runs any more. `failures` are the allowed error codes of failed generations.
     """
     await tasks_closed(database)
     async with database.snapshot() as tx:
@@ -115,28 +115,28 @@ async def audit(
     orphans = await sweep_orphans(database, LocalStorage(files), older_than=timedelta(0))
     left = {str(path.relative_to(files)) for path in files.rglob("*") if path.is_file() and "#" not in path.name}
     assert left == keys
-    return Books(statuses, orphans)
+    return AuditResult(statuses, orphans)
 
 
 async def tasks_closed(database: Database) -> None:
-    """A process may have died between the end of a generation and that of its task."""
-    live = "SELECT count(*) FROM tasks WHERE status IN ('queued', 'running') AND name LIKE 'generation.%'"
-    async with asyncio.timeout(QUIET):
+    """Wait for all tasks: a process may have crashed between the end of a generation and that of its task."""
+    run_child = "SELECT count(*) FROM tasks WHERE status IN ('queued', 'running') AND name LIKE 'generation.%'"
+    async with asyncio.timeout(SETTLE_TIMEOUT):
         while True:
             async with database.snapshot() as tx:
-                if (await tx.execute(text(live))).scalar_one() == 0:
+                if (await tx.execute(text(run_child))).scalar_one() == 0:
                     return
             await asyncio.sleep(0.1)
 
 
-def explained(log: str, request_ids: Collection[str]) -> None:
-    """Each request that was answered with 500 has a line that says why."""
-    said = set()
+def assert_logged(log: str, request_ids: Collection[str]) -> None:
+    """Assert that the log has an error line for each request that was answered with 500."""
+    logged = set()
     for line in log.splitlines():
         try:
             found = json.loads(line)
         except ValueError:
             continue
         if isinstance(found, dict) and found.get("level") == "error":
-            said.add(found.get("request_id"))
-    assert set(request_ids) <= said, f"no line for {set(request_ids) - said}"
+            logged.add(found.get("request_id"))
+    assert set(request_ids) <= logged, f"no line for {set(request_ids) - logged}"

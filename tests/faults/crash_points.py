@@ -1,7 +1,7 @@
-"""A process of Hortus dies by SIGKILL at a chosen point: `DIE_AT=stored:2`.
+"""Crash points: a process of Hortus kills itself with SIGKILL at a chosen point: `CRASH_AT=stored:2`.
 
-The points are told by the libraries underneath (SQLAlchemy's events, the HTTP client, the blob store), so nothing of
-Hortus is changed. `:2` lets the process pass the point twice before.
+Hooks in the libraries (SQLAlchemy's events, the HTTP client, the blob store) detect the points, so Hortus itself is
+unchanged. `:2` lets the process pass the point twice before.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from collections import Counter
 from typing import Any, NoReturn
 from weakref import WeakKeyDictionary
 
-DIE_AT = "DIE_AT"
+CRASH_AT = "CRASH_AT"
 WORKER_POINTS = (
     "claimed",  # the lease is committed, nothing else
     "marking",  # before the row says `running`
@@ -39,22 +39,22 @@ marks: WeakKeyDictionary[Any, set[str]] = WeakKeyDictionary()
 point, skip = "", ""
 
 
-def die() -> NoReturn:
-    """No farewell."""
+def crash() -> NoReturn:
+    """Kill this process at once."""
     os.kill(os.getpid(), signal.SIGKILL)
     raise AssertionError
 
 
 def at(name: str) -> None:
-    """Die here, if this is the point and it was passed often enough."""
+    """Crash here, if this is the chosen point and it was passed often enough."""
     if name == point:
         passed[name] += 1
         if passed[name] > int(skip or 0):
-            die()
+            crash()
 
 
 def kind_of(statement: str) -> str:
-    """What a statement means for the life of a generation."""
+    """The step of a generation or account that a statement belongs to."""
     if "UPDATE tasks SET" in statement and "lost AS" in statement:
         return "claim"
     if statement.startswith("INSERT INTO generations"):
@@ -82,7 +82,7 @@ COMMITTED |= {"export": "exported", "erasure": "erased"}
 
 
 def watch_database() -> None:
-    """Tell the points of the database."""
+    """Detect the points of the database."""
     from sqlalchemy import Engine, event
     from sqlalchemy.orm import Session
 
@@ -114,7 +114,7 @@ def watch_database() -> None:
 
 
 def watch_vendors() -> None:
-    """Tell the points of a call."""
+    """Detect the points of a call to a provider."""
     import aiohttp
 
     request, read = aiohttp.ClientSession._request, aiohttp.StreamReader.readany
@@ -135,7 +135,7 @@ def watch_vendors() -> None:
 
 
 def watch_blobs() -> None:
-    """Tell the points of writing an output."""
+    """Detect the points of writing an output."""
     import obstore
 
     put = obstore.put_async
@@ -150,9 +150,9 @@ def watch_blobs() -> None:
 
 
 def prepare() -> None:
-    """Watch for the point that the environment names, if it names one."""
+    """Install the hooks, if the environment names a point."""
     global point, skip
-    point, _, skip = os.environ.get(DIE_AT, "").partition(":")
+    point, _, skip = os.environ.get(CRASH_AT, "").partition(":")
     if point:
         watch_database()
         watch_vendors()

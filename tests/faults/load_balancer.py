@@ -1,4 +1,4 @@
-"""A load balancer as small as can be: asks `/health/ready`, sends each connection to a server that said yes."""
+"""A minimal load balancer: polls `/health/ready` and forwards each connection to a ready server."""
 
 import asyncio
 import contextlib
@@ -7,11 +7,11 @@ from itertools import count
 from typing import Self
 from urllib.parse import urlsplit
 
-LOOKS_EVERY = 0.3
+POLL_SECONDS = 0.3
 
 
-class Front:
-    """Listens on loopback; what it sends on is never sent again."""
+class LoadBalancer:
+    """Listens on loopback; requests are not retried."""
 
     def __init__(self, urls: Sequence[str]) -> None:
         self._backs = [(str(urlsplit(url).hostname), int(urlsplit(url).port or 0)) for url in urls]
@@ -22,21 +22,21 @@ class Front:
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=512)
         self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-        self._looking = asyncio.create_task(self._look())
+        self._poller = asyncio.create_task(self._poll())
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._looking.cancel()
+        self._poller.cancel()
         self._server.close()
 
-    async def _look(self) -> None:
+    async def _poll(self) -> None:
         while True:
             for back in self._backs:
                 (self._ready.add if await _is_ready(back) else self._ready.discard)(back)
-            await asyncio.sleep(LOOKS_EVERY)
+            await asyncio.sleep(POLL_SECONDS)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One request per connection: `Connection: close` is added to what the customer sends."""
+        """Forward one request per connection: adds `Connection: close`."""
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             head = await reader.readuntil(b"\r\n\r\n")
             head = b"\r\n".join(

@@ -32,13 +32,13 @@ class Storm:
         self.moved, self.kills = 0, 0
         self._process: asyncio.subprocess.Process | None = None
 
-    async def rage(self, wanted: int, dice: random.Random) -> None:
+    async def rage(self, wanted: int, rng: random.Random) -> None:
         """Run until `wanted` movements are committed, killed now and then on the way."""
         url, users = self._given
         while self.moved < wanted:
             transactions = max(1, (wanted - self.moved) // CLIENTS // 5)
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, str(STORM), url, str(dice.randrange(10**12)), str(CLIENTS), str(transactions), *users,
+                sys.executable, str(STORM), url, str(rng.randrange(10**12)), str(CLIENTS), str(transactions), *users,
                 stdout=asyncio.subprocess.PIPE,
             )  # fmt: skip
             assassin: asyncio.Task[None] | None = None
@@ -48,7 +48,7 @@ class Storm:
                     continue  # the log: a deadlock between two clients, ended by the database, is no movement
                 self.moved += int(line)
                 if assassin is None:  # not before it works
-                    assassin = asyncio.create_task(self._kill(dice.uniform(0.3, 3)))
+                    assassin = asyncio.create_task(self._kill(rng.uniform(0.3, 3)))
             code = await self._process.wait()
             assert code in (0, -9), f"a client failed with {code}"
             if assassin is not None:
@@ -65,13 +65,13 @@ async def test_a_storm_of_clients_that_are_killed_leaves_the_books_right(
     database: Database,
     database_url: str,
     full: bool,
-    dice: random.Random,
+    rng: random.Random,
     record: Callable[[str, str, float | None], None],
 ):
     movements = 50_000 if full else 1_200
     users = [ids.new() for _ in range(6)]
     storms = [Storm(database_url, users, number) for number in range(PROCESSES)]
-    raging = asyncio.gather(*(storm.rage(movements // PROCESSES, random.Random(dice.random())) for storm in storms))
+    raging = asyncio.gather(*(storm.rage(movements // PROCESSES, random.Random(rng.random())) for storm in storms))
     looks = 0
     while not raging.done():
         async with database.snapshot() as tx:
