@@ -10,7 +10,6 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
 
-import hortus_local
 from hortus.providers import Done, Event, Output, Progress, Rejected, Unavailable, Unsupported, Usage
 
 _LOG = "worker.log"
@@ -48,7 +47,7 @@ class WorkerPool:
 async def _start(workdir: Path) -> asyncio.subprocess.Process:
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     environment |= {
-        "PYTHONPATH": str(Path(hortus_local.__file__).parent.parent), "PYTHONUTF8": "1", "OMP_NUM_THREADS": "2",
+        "PYTHONPATH": str(Path(__file__).parents[1]), "PYTHONUTF8": "1", "OMP_NUM_THREADS": "2",
         "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2",
     }  # fmt: skip
     with (workdir / _LOG).open("wb") as log:

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.metadata import entry_points
-from types import ModuleType
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,14 +15,14 @@ from hortus.core.configuration import SettingsGroup
 from hortus.core.settings import Settings as CoreSettings
 
 
-def discover(folder: ModuleType, group: str, protocol: type, context: object) -> tuple[dict[str, Any], dict[str, str]]:
-    """Build the class `Adapter` of every module in `folder`, and of every entry point of `group`, with `context`.
+def discover(package: str, protocol: type, context: object) -> tuple[dict[str, Any], dict[str, str]]:
+    """Build the class `Adapter` of every module of `package`, and of every entry point of that name, with `context`.
 
     Returns the adapters by id, and one line of reason for each that cannot be imported, built or used as `protocol`.
     """
     found: dict[str, Any] = {}
     broken: dict[str, str] = {}
-    for name, load in (*_in_folder(folder), *_from_packages(group)):
+    for name, load in (*_modules(package), *_entry_points(package)):
         try:
             make = _adapter_in(load())
             if make is None:
@@ -41,13 +40,13 @@ def discover(folder: ModuleType, group: str, protocol: type, context: object) ->
     return found, broken
 
 
-def settings_groups(folder: ModuleType, group: str) -> list[type[SettingsGroup]]:
+def settings_groups(package: str) -> list[type[SettingsGroup]]:
     """The class `Settings` of every adapter that has one: of the adapter itself, or of the module it is defined in.
 
     An adapter that cannot be imported is skipped; `discover` returns the reason.
     """
     found: list[type[SettingsGroup]] = []
-    for _, load in (*_in_folder(folder), *_from_packages(group)):
+    for _, load in (*_modules(package), *_entry_points(package)):
         try:
             make = _adapter_in(load())
         except Exception:  # noqa: S112 - reported by `discover`
@@ -60,12 +59,12 @@ def settings_groups(folder: ModuleType, group: str) -> list[type[SettingsGroup]]
     return found
 
 
-def _in_folder(folder: ModuleType) -> Iterator[tuple[str, Callable[[], Any]]]:
-    for module in pkgutil.iter_modules(folder.__path__):
-        yield module.name, partial(importlib.import_module, f"{folder.__name__}.{module.name}")
+def _modules(package: str) -> Iterator[tuple[str, Callable[[], Any]]]:
+    for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
+        yield module.name, partial(importlib.import_module, f"{package}.{module.name}")
 
 
-def _from_packages(group: str) -> Iterator[tuple[str, Callable[[], Any]]]:
+def _entry_points(group: str) -> Iterator[tuple[str, Callable[[], Any]]]:
     for point in entry_points(group=group):
         yield f"{point.name} ({point.value})", point.load
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 
-from hortus import payments
 from hortus.core import plugins
 from hortus.core.configuration import SettingsGroup
 from hortus.payments.base import Gateway, GatewayContext
 
-ENTRY_POINTS = "hortus.payments"
-"""The group under which another package names its adapter class."""
+PACKAGE = "hortus.payments"
+"""Holds the adapters; also the group of entry points under which another package names its adapter class."""
 SANDBOX = "sandbox"
 
 
@@ -36,10 +35,10 @@ class Gateways:
 
 def settings_groups() -> list[type[SettingsGroup]]:
     """The settings of every adapter."""
-    return plugins.settings_groups(payments, ENTRY_POINTS)
+    return plugins.settings_groups(PACKAGE)
 
 
 def discover(context: GatewayContext) -> Gateways:
     """Build every adapter there is. Never fails: what cannot be imported or built is kept as broken."""
-    found, broken = plugins.discover(payments, ENTRY_POINTS, Gateway, context)
+    found, broken = plugins.discover(PACKAGE, Gateway, context)
     return Gateways(*found.values(), broken=broken)

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 
-from hortus import providers
 from hortus.core import plugins
 from hortus.core.configuration import SettingsGroup
 from hortus.providers.base import Context, Provider
 
-ENTRY_POINTS = "hortus.providers"
-"""The group under which another package names its adapter class."""
+PACKAGE = "hortus.providers"
+"""Holds the adapters; also the group of entry points under which another package names its adapter class."""
 
 
 class Registry:
@@ -30,10 +29,10 @@ class Registry:
 
 def settings_groups() -> list[type[SettingsGroup]]:
     """The settings of every adapter."""
-    return plugins.settings_groups(providers, ENTRY_POINTS)
+    return plugins.settings_groups(PACKAGE)
 
 
 def discover(context: Context) -> Registry:
     """Build every adapter there is. Never fails: what cannot be imported or built is kept as broken."""
-    found, broken = plugins.discover(providers, ENTRY_POINTS, Provider, context)
+    found, broken = plugins.discover(PACKAGE, Provider, context)
     return Registry(*found.values(), broken=broken)
