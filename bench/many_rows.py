@@ -11,7 +11,7 @@ from sqlalchemy import Table, text
 from tests.helpers.schema import build
 
 from hortus import ledger, quotas
-from hortus.billing.payments import refunds
+from hortus.billing.payments.queries import payments_of
 from hortus.billing.tables import Payment
 from hortus.chat import service as chat
 from hortus.chat.tables import Chatroom, Message
@@ -90,7 +90,7 @@ def looks(settings: Settings) -> dict[str, Look]:
         return len((await ledger.entries(tx, ME, PAGE))[0])
 
     async def payments(tx: Tx) -> int:
-        return len((await refunds.payments_of(tx, ME, PAGE)).items)
+        return len((await payments_of(tx, ME, PAGE)).items)
 
     async def usage(tx: Tx) -> int:
         return PAGE.limit if (await usage_of(tx, ME, settings=settings))["windows"] else 0

@@ -12,7 +12,7 @@ from tests.helpers.query_plans import query_plan
 from tests.helpers.server import Hortus
 
 from hortus import ledger
-from hortus.billing.auto_topup import charge
+from hortus.billing.checkout import off_session
 from hortus.core import ids
 
 CREDIT = 1_000_000
@@ -41,7 +41,7 @@ async def saved(hortus: Hortus) -> httpx2.AsyncClient:
 
 async def look(hortus: Hortus) -> None:
     """What the clock does every few seconds, and wait for what comes of it."""
-    await charge.sweep(hortus.resources, None)  # type: ignore[arg-type] # a sweep does not look at its task
+    await off_session.sweep(hortus.resources, None)  # type: ignore[arg-type] # a sweep does not look at its task
     await done(hortus)
 
 
@@ -148,18 +148,18 @@ async def test_whoever_dies_after_the_order_or_the_charge_charges_once(hortus: H
     await spend(hortus, customer, 100 * CREDIT)
     row_of = text("SELECT checkout_id FROM auto_topups")
     async with hortus.database.snapshot() as tx:
-        row = await charge.service.find(tx, user_of(customer))
+        row = await off_session.service.find(tx, user_of(customer))
     assert row is not None
-    gateway = hortus.resources.get(charge.Gateways).get("sandbox")
+    gateway = hortus.resources.get(off_session.Gateways).get("sandbox")
     assert gateway is not None
     # Two that read the same row: one order is written down, the other finds no room and leaves none.
-    made = await asyncio.gather(*(charge._order(hortus.resources, gateway, row) for _ in range(6)))
+    made = await asyncio.gather(*(off_session._order(hortus.resources, gateway, row) for _ in range(6)))
     assert len([order for order in made if order]) == 1
     assert await rows(hortus, "SELECT count(*) FROM checkouts WHERE kind = 'auto_topup'") == [(1,)]
     # Died before the charge: the next look goes on with that order. Died after it: charging again is no charge.
     async with hortus.database.snapshot() as tx:
         checkout_id = (await tx.execute(row_of)).scalar_one()
-    await asyncio.gather(*(charge._charge(hortus.resources, gateway, checkout_id) for _ in range(5)))
+    await asyncio.gather(*(off_session._charge(hortus.resources, gateway, checkout_id) for _ in range(5)))
     await look(hortus)
     assert await available(customer) == 105 * CREDIT
     assert await rows(hortus, "SELECT count(*) FROM payments WHERE kind = 'auto_topup'") == [(1,)]

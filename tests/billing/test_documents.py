@@ -9,7 +9,7 @@ from sqlalchemy import select, text, update
 from tests.billing.conftest import available, buy, press, quiet, rows
 from tests.helpers.server import Hortus
 
-from hortus.billing.checkout.service import give_up
+from hortus.billing.checkout.service import expire_checkouts
 from hortus.billing.tables import Checkout
 from hortus.core import clock
 from hortus.payments.sandbox import simulator
@@ -152,9 +152,9 @@ async def test_an_order_that_cannot_be_closed_holds_up_no_other_sweep(hortus: Ho
             tx, (await tx.execute(select(Checkout.external_id).where(Checkout.id == paid))).scalar_one()
         )
     await forbid(hortus, "checkouts", f"OLD.id = '{stuck}'", on="UPDATE")
-    await give_up(hortus.resources)
+    await expire_checkouts(hortus.resources)
     states = "SELECT status FROM checkouts ORDER BY created_at"
     await until(hortus, states, [("expired",), ("open",), ("paid",)])
     await allow(hortus, "checkouts")
-    await give_up(hortus.resources)
+    await expire_checkouts(hortus.resources)
     await until(hortus, states, [("expired",), ("expired",), ("paid",)])

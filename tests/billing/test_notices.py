@@ -17,7 +17,7 @@ MAILS = "SELECT count(*) FROM tasks WHERE name = 'senders.mail'"
 async def look(hortus: Hortus) -> int:
     """Sweep; how many mails that made."""
     before = (await rows(hortus, MAILS))[0][0]
-    await emails.sweep(hortus.resources, None)  # type: ignore[arg-type] # a sweep does not look at its task
+    await emails.sweep_low_balances(hortus.resources, None)  # type: ignore[arg-type] # a sweep does not look at its task
     return int((await rows(hortus, MAILS))[0][0]) - before
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import event
 from tests.helpers.query_plans import query_plan
 
 from hortus import generation, ledger
-from hortus.billing.payments import refunds
+from hortus.billing.payments.queries import payments_of
 from hortus.chat import service as chat
 from hortus.core import ids
 from hortus.core.db import Database, Tx
@@ -28,7 +28,7 @@ LISTS: dict[str, tuple[Callable[[Tx, PageRequest], Awaitable[Any]], str]] = {
         "generations",
     ),
     "credits": (lambda tx, paging: ledger.entries(tx, ME, paging), "ledger_entries"),
-    "payments": (lambda tx, paging: refunds.payments_of(tx, ME, paging), "payments"),
+    "payments": (lambda tx, paging: payments_of(tx, ME, paging), "payments"),
 }
 
 

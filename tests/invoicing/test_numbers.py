@@ -8,7 +8,7 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from hortus.accounts.tables import User
-from hortus.billing import apply_events, tasks
+from hortus.billing import apply_events
 from hortus.billing.payments.documents import issue
 from hortus.billing.tables import Checkout, Payment
 from hortus.core import clock, ids
@@ -23,11 +23,6 @@ PRICE = 118_01
 
 class Stopped(Exception):
     """What a transaction is rolled back by."""
-
-
-@pytest.fixture(autouse=True)
-def papers() -> None:
-    tasks.connect_signals()
 
 
 async def person(database: Database) -> str:

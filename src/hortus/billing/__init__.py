@@ -10,22 +10,13 @@ from hortus.billing.errors import (
     PaymentsNotConfigured,
 )
 from hortus.billing.events import apply_events
-from hortus.billing.payments.admin_queries import (
-    EventStatus,
-    PaymentStatus,
-    find_payments,
-    find_webhook_events,
-    get_payment,
-    unmatched_payments,
-    webhook_event,
-)
 from hortus.billing.payments.assign import assign_to_checkout, assign_to_user
-from hortus.billing.payments.refunds import payments_of, refund
+from hortus.billing.payments.queries import PaymentStatus, find_payments, get_payment, payments_of, unmatched_payments
+from hortus.billing.payments.refunds import refund
 from hortus.billing.payments.revenue import Revenue, revenue
 from hortus.billing.price_list.amounts import require_prices
-from hortus.billing.price_list.catalogue import (
+from hortus.billing.price_list.packs import (
     DEFAULT_PACKS,
-    BillingSettings,
     Pack,
     PackTerms,
     end_pack_sale,
@@ -34,9 +25,12 @@ from hortus.billing.price_list.catalogue import (
     pack_versions,
     publish_pack,
 )
-from hortus.billing.signals import dispute_lost, payment_failed, payment_received, payment_reversed
-from hortus.billing.subscriptions.account_closed import end_subscription, subscribers
+from hortus.billing.price_list.settings import BillingSettings
+from hortus.billing.signals import payment_failed, payment_received, payment_reversed
+from hortus.billing.subscriptions.service import end_subscription, subscribers
+from hortus.billing.sync import GatewaySync
 from hortus.billing.webhooks.inbox import replay
+from hortus.billing.webhooks.queries import EventStatus, find_webhook_events, webhook_event
 
 __all__ = [
     "DEFAULT_PACKS",
@@ -45,6 +39,7 @@ __all__ = [
     "CannotRefund",
     "EventStatus",
     "GatewayFailed",
+    "GatewaySync",
     "NotForSale",
     "Pack",
     "PackTerms",
@@ -55,7 +50,6 @@ __all__ = [
     "apply_events",
     "assign_to_checkout",
     "assign_to_user",
-    "dispute_lost",
     "end_pack_sale",
     "end_subscription",
     "ensure_packs",

@@ -6,7 +6,8 @@ from sqlalchemy import select
 
 from hortus import ledger, quotas
 from hortus.billing.checkout.close_checkout import reference_of
-from hortus.billing.price_list.catalogue import MONTHS, BillingSettings, PriceRef, credits_of
+from hortus.billing.price_list.prices import MONTHS, PriceRef, credits_of
+from hortus.billing.price_list.settings import BillingSettings
 from hortus.billing.tables import Payment, Subscription
 from hortus.core import clock
 from hortus.core.clock import months_later

@@ -112,6 +112,7 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
         resources.add(LocalStorage(settings.data_dir / "files"), Storage)
         resources.add(registry or discover(Context(http, settings.data_dir)), Registry)
         resources.add(invoicing.PdfRenderer())
+        resources.add(billing.GatewaySync(database, billing.apply_events))
         resources.add(payments.discover(payments.GatewayContext(http, settings, database)))
         _connect_signals()
         slots = slots_by_queue(settings.worker_queues, settings.worker_concurrency) if work else {}

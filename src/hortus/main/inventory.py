@@ -10,11 +10,11 @@ from pydantic_settings import BaseSettings
 
 from hortus import privacy
 from hortus.auth.otp import delivery as code_tasks
-from hortus.billing import auto_topup
 from hortus.billing import tasks as billing_tasks
+from hortus.billing.checkout import off_session
 from hortus.billing.payments import documents
 from hortus.billing.referrals import tasks as referral_tasks
-from hortus.billing.subscriptions import dunning
+from hortus.billing.subscriptions import dunning, duplicates
 from hortus.billing.webhooks import inbox
 from hortus.files import tasks as files_tasks
 from hortus.generation import tasks as generation_tasks
@@ -30,12 +30,13 @@ from hortus.tasks.registry import TASK_TYPES
 
 log = structlog.get_logger()
 TASKS = (
-    auto_topup,
+    off_session,
     billing_tasks,
     code_tasks,
     deletion,
     documents,
     dunning,
+    duplicates,
     erase,
     exports,
     files_tasks,

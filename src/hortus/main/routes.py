@@ -12,12 +12,14 @@ from hortus.admin.settings import api as shown_settings
 from hortus.admin.tasks import api as work
 from hortus.admin.users import api as admin_users
 from hortus.auth.api import api_keys, identifiers, mfa, oidc, otp, passkeys, password_reset, sessions, users
-from hortus.billing import api as billing
 from hortus.billing.auto_topup import api as auto_topup
-from hortus.billing.checkout import callbacks
+from hortus.billing.checkout import api as checkout
 from hortus.billing.coupons import api as coupons
+from hortus.billing.payments import api as payments
+from hortus.billing.price_list import api as price_list_api
 from hortus.billing.referrals import api as referrals
 from hortus.billing.statements import api as statements
+from hortus.billing.subscriptions import api as subscriptions
 from hortus.billing.webhooks import api as webhooks
 from hortus.chat import api as chat
 from hortus.files import api as files
@@ -33,8 +35,10 @@ ALL = (
     admin_users,
     audit,
     auto_topup,
-    billing,
-    callbacks,
+    checkout,
+    payments,
+    price_list_api,
+    subscriptions,
     chat,
     otp,
     content,

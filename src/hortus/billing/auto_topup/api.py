@@ -7,8 +7,8 @@ from sqlalchemy import select
 from hortus.auth import Caller, limited_caller
 from hortus.billing.auto_topup import service
 from hortus.billing.auto_topup.schemas import AutoTopupIn, AutoTopupOut
-from hortus.billing.checkout import orders
 from hortus.billing.errors import NothingSaved
+from hortus.billing.price_list.quotes import quote_pack
 from hortus.billing.tables import Customer, Payment
 from hortus.core.db import Tx
 from hortus.core.errors import Invalid
@@ -31,7 +31,7 @@ async def read_auto_topup(caller: Caller, tx: ReadTx) -> AutoTopupOut:
 async def set_auto_topup(body: AutoTopupIn, caller: Caller, tx: WriteTx, gateways: GatewaysOf) -> AutoTopupOut:
     """Buy a pack by itself whenever credit runs low. Your saved card is charged without asking again."""
     gateway = await _saved(tx, gateways, caller.user_id, body.currency)
-    wanted = await orders.pack_wanted(tx, gateway, body.pack, body.currency)
+    wanted = await quote_pack(tx, gateway, body.pack, body.currency)
     if body.monthly_cap_minor < wanted.amount_minor:
         problem = {"field": "monthly_cap_minor", "detail": f"one pack costs {wanted.amount_minor}"}
         raise Invalid("The monthly cap does not pay for one pack.", errors=[problem])

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from hortus.billing.auto_topup.service import month_of
 from hortus.billing.auto_topup.tables import AutoTopup
-from hortus.billing.schemas import Currency, Name
+from hortus.billing.price_list.schemas import Currency, Name
 from hortus.core import clock
 from hortus.core.schemas import Body, MicroCredits, Time
 

@@ -10,28 +10,31 @@ from datetime import timedelta
 import structlog
 from sqlalchemy import and_, or_, select, update
 
-from hortus import accounts, quotas
+from hortus import quotas
 from hortus.billing.checkout.close_checkout import close
+from hortus.billing.checkout.schemas import CheckoutId
+from hortus.billing.customers import buyer_of, keep_customer
 from hortus.billing.errors import (
     CheckoutNotFound,
     CheckoutPaidAlready,
     PaymentsNotConfigured,
     problem_of,
 )
-from hortus.billing.events import keep_customer
-from hortus.billing.price_list import catalogue
+from hortus.billing.links import shop_url
+from hortus.billing.price_list import prices
 from hortus.billing.sync import sync_from_gateway
-from hortus.billing.tables import Checkout, Customer
-from hortus.core import clock
+from hortus.billing.tables import Checkout
+from hortus.core import clock, idempotency
 from hortus.core.db import Database, Tx
+from hortus.core.idempotency import Claim
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.payments import Buyer, Gateway, GatewayError, GatewayRefused, Gateways, ObjectRef, Order
+from hortus.payments import Buyer, GatewayError, GatewayRefused, Gateways, ObjectRef, Order
 
 log = structlog.get_logger()
 MakeOrder = Callable[[Tx], Awaitable[Checkout]]
 PAGE = 200
-GIVEN_UP = timedelta(days=3)
+EXPIRE_AFTER = timedelta(days=3)
 """An order nobody paid by then is closed here; should its money still come, it counts."""
 
 
@@ -41,6 +44,25 @@ class Return:
 
     success: str = "/"
     cancel: str = "/"
+
+
+async def begin_once(
+    resources: Resources, claim: Claim | None, order: MakeOrder, back: Return
+) -> tuple[Checkout, bool]:
+    """Insert the order once per idempotency key, then open it; return the checkout and whether it is a repetition.
+
+    A repetition after a crash continues where the first request stopped. Raises the errors of `order` and `begin`.
+    """
+    async with resources.get(Database).transaction() as tx:
+        kept = await idempotency.claim(tx, claim) if claim is not None else None
+        if kept is None:
+            checkout_id = (await order(tx)).id
+            if claim is not None:
+                answer = CheckoutId(checkout_id=checkout_id)
+                await idempotency.keep(tx, claim, 201, answer.model_dump(mode="json"))
+        else:
+            checkout_id = kept.body["checkout_id"]
+    return await begin(resources, checkout_id, back), kept is not None
 
 
 async def begin(resources: Resources, checkout_id: str, back: Return) -> Checkout:
@@ -64,7 +86,7 @@ async def begin(resources: Resources, checkout_id: str, back: Return) -> Checkou
     price = None
     try:
         if plan is not None:
-            price = await catalogue.gateway_price(database, gateway, plan, str(checkout.interval), checkout.currency)
+            price = await prices.gateway_price(database, gateway, plan, str(checkout.interval), checkout.currency)
         order = order_of(checkout, buyer, price, back, resources.get(Settings))
         started = await gateway.start(order)
     except GatewayError as error:
@@ -100,21 +122,8 @@ def order_of(checkout: Checkout, buyer: Buyer, price: str | None, back: Return, 
     )
 
 
-def shop_url(settings: Settings, path: str) -> str:
-    """A path on the origin that customers see: the front end, or this server."""
-    return (settings.frontend_base_url or settings.origin).rstrip("/") + path
-
-
 def _with(path: str, checkout_id: str) -> str:
     return f"{path}{'&' if '?' in path else '?'}checkout={checkout_id}"
-
-
-async def buyer_of(tx: Tx, gateway: Gateway, user_id: str) -> Buyer:
-    """A user as the gateway may know them."""
-    person = await accounts.profile_of(tx, user_id)
-    query = select(Customer.external_id).where(Customer.user_id == user_id, Customer.gateway == gateway.id)
-    customer = (await tx.execute(query)).scalar_one_or_none()
-    return Buyer(user_id, person.email, person.mobile_number, person.name, customer)
 
 
 async def find(tx: Tx, user_id: str, checkout_id: str) -> Checkout:
@@ -153,13 +162,13 @@ async def _load(tx: Tx, checkout_id: str) -> Checkout:
     return (await tx.execute(query)).scalar_one()
 
 
-async def give_up(resources: Resources) -> int:
+async def expire_checkouts(resources: Resources) -> int:
     """Close orders that nobody paid in time, here and at their gateways; how many.
 
     What one order does keeps no other from its turn. An order that the gateway says was paid is booked.
     """
     closed, last, after = 0, clock.EPOCH, ""
-    old = (Checkout.status.in_(("new", "open")), Checkout.created_at < clock.now() - GIVEN_UP)
+    old = (Checkout.status.in_(("new", "open")), Checkout.created_at < clock.now() - EXPIRE_AFTER)
     database = resources.get(Database)
     while True:
         later = or_(Checkout.created_at > last, and_(Checkout.created_at == last, Checkout.id > after))
@@ -168,7 +177,7 @@ async def give_up(resources: Resources) -> int:
             waiting = (await tx.execute(query)).scalars().all()
         for checkout in waiting:
             try:
-                closed += await _give_up(resources, checkout)
+                closed += await _expire(resources, checkout)
             except GatewayError as error:
                 log.warning("checkout_close_failed", gateway=checkout.gateway, reason=str(error))
             except Exception:
@@ -178,7 +187,7 @@ async def give_up(resources: Resources) -> int:
         last, after = waiting[-1].created_at, waiting[-1].id
 
 
-async def _give_up(resources: Resources, checkout: Checkout) -> bool:
+async def _expire(resources: Resources, checkout: Checkout) -> bool:
     gateway = resources.get(Gateways).get(checkout.gateway)
     if gateway is not None and checkout.external_id is not None:
         try:

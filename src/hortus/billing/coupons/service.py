@@ -88,6 +88,11 @@ async def end(tx: Tx, coupon_id: str) -> bool:
 # The customer's side ---------------------------------------------------------
 
 
+async def find_usable(tx: Tx, settings: Settings, code: str | None) -> Coupon | None:
+    """`good` for a code that may be missing."""
+    return await good(tx, settings, code) if code is not None else None
+
+
 async def good(tx: Tx, settings: Settings, code: str) -> Coupon:
     """The coupon behind a code, if it can be used now. Raises CouponNotFound. Only `take` decides."""
     query = select(Coupon).where(Coupon.digest.in_(digests_of(settings, code)), *_usable())

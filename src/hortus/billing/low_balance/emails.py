@@ -9,8 +9,8 @@ from sqlalchemy import delete, select
 
 from hortus import auth, ledger, tasks
 from hortus.billing.auto_topup.tables import AutoTopup
-from hortus.billing.checkout.service import shop_url
-from hortus.billing.price_list import catalogue
+from hortus.billing.links import shop_url
+from hortus.billing.price_list.settings import BillingSettings
 from hortus.billing.tables import LowBalanceAlert
 from hortus.core import clock
 from hortus.core.db import Database, Tx
@@ -22,18 +22,18 @@ log = structlog.get_logger()
 PAGE = 500
 
 
-async def watch(tx: Tx, user_id: str) -> None:
+async def arm(tx: Tx, user_id: str) -> None:
     """Credit came in: watch the user from now on, if that is enough."""
-    least = tx.settings(catalogue.BillingSettings).low_balance_credits * MICRO
+    least = tx.settings(BillingSettings).low_balance_credits * MICRO
     if not least or await ledger.users_below(tx, {user_id: least}):
         return
     row = tx.insert(LowBalanceAlert).values(user_id=user_id, since=clock.now())
     await tx.execute(row.on_conflict_do_nothing(index_elements=["user_id"]))
 
 
-async def sweep(resources: Resources, _task: tasks.ClaimedTask) -> None:
+async def sweep_low_balances(resources: Resources, _task: tasks.ClaimedTask) -> None:
     """Write to everybody who is watched and has too little now; those who top up by themselves need no mail."""
-    least = resources.get(catalogue.BillingSettings).low_balance_credits * MICRO
+    least = resources.get(BillingSettings).low_balance_credits * MICRO
     database, after = resources.get(Database), ""
     refilled = select(AutoTopup.user_id).where(AutoTopup.user_id == LowBalanceAlert.user_id, AutoTopup.enabled)
     while least:
@@ -44,7 +44,7 @@ async def sweep(resources: Resources, _task: tasks.ClaimedTask) -> None:
         for user_id in low:
             try:
                 async with database.transaction() as tx:
-                    await _tell(tx, user_id, least, shop_url(resources.get(Settings), "/billing"))
+                    await _notify(tx, user_id, least, shop_url(resources.get(Settings), "/billing"))
             except Exception:  # the others are written to all the same
                 log.exception("low_balance_mail_failed", user_id=user_id)
         if len(users) < PAGE:
@@ -52,12 +52,12 @@ async def sweep(resources: Resources, _task: tasks.ClaimedTask) -> None:
         after = users[-1]
 
 
-async def _tell(tx: Tx, user_id: str, least: int, link: str) -> None:
+async def _notify(tx: Tx, user_id: str, least: int, link: str) -> None:
     ended = delete(LowBalanceAlert).where(LowBalanceAlert.user_id == user_id).returning(LowBalanceAlert.user_id)
     if (await tx.execute(ended)).first() is None:
         return  # somebody else told them
     has = (await ledger.users_below(tx, {user_id: least})).get(user_id)
     if has is None:
-        await watch(tx, user_id)  # credit came in meanwhile
+        await arm(tx, user_id)  # credit came in meanwhile
         return
     await auth.notify_user(tx, user_id, "low_balance", available=credits_to_text(max(0, has)), link=link)

@@ -3,10 +3,10 @@
 from sqlalchemy import select, update
 
 from hortus import accounts
-from hortus.billing import grants
+from hortus.billing import grants, referrals
 from hortus.billing.checkout.close_checkout import close
 from hortus.billing.errors import CannotAssign, CheckoutNotFound, PaymentNotFound
-from hortus.billing.signals import payment_matched
+from hortus.billing.payments.documents import request_invoice
 from hortus.billing.tables import Checkout, Payment
 from hortus.core.db import Tx
 
@@ -63,4 +63,5 @@ async def _assign(tx: Tx, payment_id: str, **values: object) -> None:
     await tx.execute(update(Payment).where(Payment.id == payment_id).values(**values))
     if values.get("credits"):
         await grants.grant_for(tx, payment_id)
-    await payment_matched.send(tx, payment_id)
+    await request_invoice(tx, payment_id)
+    await referrals.on_payment_received(tx, payment_id)

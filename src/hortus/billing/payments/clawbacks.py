@@ -6,8 +6,10 @@ import structlog
 from sqlalchemy import func, select, update
 
 from hortus import ledger
+from hortus.billing import referrals
 from hortus.billing.grants import credit_ends, priority_of, references_of
-from hortus.billing.signals import dispute_lost, payment_reversed
+from hortus.billing.payments.documents import request_dispute_note, request_refund_note
+from hortus.billing.signals import payment_reversed
 from hortus.billing.tables import Dispute, Payment, Refund
 from hortus.core import ids
 from hortus.core.db import Tx
@@ -32,6 +34,8 @@ async def refunded(tx: Tx, gateway: str, event: Refunded) -> None:
     if not await _insert(tx, Refund, row):
         return
     await balance(tx, payment.id, cause=f"refund:{row['id']}")
+    await request_refund_note(tx, str(row["id"]))
+    await referrals.on_payment_reversed(tx, payment.id)
     await payment_reversed.send(tx, str(row["id"]))
 
 
@@ -64,7 +68,8 @@ async def disputed(tx: Tx, gateway: str, event: Disputed) -> None:
         row["id"] = found
     await balance(tx, payment.id, cause=f"dispute:{row['id']}:{event.status}")
     if event.status == "lost":
-        await dispute_lost.send(tx, str(row["id"]))
+        await request_dispute_note(tx, str(row["id"]))
+        await referrals.on_payment_reversed(tx, payment.id)
 
 
 async def balance(tx: Tx, payment_id: str, *, cause: str) -> None:

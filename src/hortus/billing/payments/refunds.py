@@ -1,27 +1,17 @@
 """What was paid, and money that goes back at the operator's wish."""
 
-from typing import Any
-
 import structlog
 from sqlalchemy import select
 
-from hortus.billing.checkout.service import shop_url
-from hortus.billing.errors import CannotRefund, NoPortal, PaymentNotFound, PaymentsNotConfigured, problem_of
+from hortus.billing.errors import CannotRefund, PaymentNotFound, PaymentsNotConfigured, problem_of
 from hortus.billing.price_list.amounts import rounded_up
 from hortus.billing.sync import sync_from_gateway
-from hortus.billing.tables import Customer, Payment
-from hortus.core.db import Database, Tx
-from hortus.core.db.paging import Page, PageRequest, newest
+from hortus.billing.tables import Payment
+from hortus.core.db import Database
 from hortus.core.resources import Resources
-from hortus.core.settings import Settings
-from hortus.payments import GatewayError, GatewayRefused, Gateways, ObjectRef
+from hortus.payments import GatewayError, Gateways, ObjectRef
 
 log = structlog.get_logger()
-
-
-async def payments_of(tx: Tx, user_id: str, paging: PageRequest) -> Page[Any]:
-    """The payments of a user, newest first."""
-    return await newest(tx, select(Payment).where(Payment.user_id == user_id), paging, Payment.id)
 
 
 async def refund(resources: Resources, payment_id: str, amount_minor: int | None, *, key: str) -> None:
@@ -51,19 +41,3 @@ async def refund(resources: Resources, payment_id: str, amount_minor: int | None
     except GatewayError as error:
         log.warning("refund_failed", gateway=gateway.id, reason=f"{type(error).__name__}: {error}")
         raise problem_of(error, CannotRefund(left_minor=left)) from error
-
-
-async def portal(resources: Resources, user_id: str, return_path: str) -> str:
-    """A page of the gateway for this customer. Raises NoPortal, GatewayFailed."""
-    async with resources.get(Database).snapshot() as tx:
-        query = select(Customer).where(Customer.user_id == user_id)
-        known = {row.gateway: row.external_id for row in (await tx.execute(query)).scalars()}
-    for gateway in resources.get(Gateways).ready():
-        if gateway.capabilities.portal and gateway.id in known:
-            try:
-                return await gateway.portal(known[gateway.id], shop_url(resources.get(Settings), return_path))
-            except GatewayRefused:
-                continue
-            except GatewayError as error:
-                raise problem_of(error) from error
-    raise NoPortal

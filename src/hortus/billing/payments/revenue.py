@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from hortus.billing.price_list.catalogue import MONTHS
+from hortus.billing.price_list.prices import MONTHS
 from hortus.billing.tables import Dispute, Payment, Refund, Subscription
 from hortus.core.db import Tx
 

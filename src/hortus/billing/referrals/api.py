@@ -5,8 +5,8 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from hortus.auth import Caller, limited_caller
-from hortus.billing.checkout.service import shop_url
-from hortus.billing.price_list import catalogue
+from hortus.billing.links import shop_url
+from hortus.billing.price_list.settings import BillingSettings
 from hortus.billing.referrals import service
 from hortus.core.db import Tx
 from hortus.core.money import MICRO
@@ -50,7 +50,7 @@ async def name_referrer(body: ReferralIn, caller: Caller, tx: WriteTx, settings:
 
 
 async def _show(tx: Tx, settings: Settings, user_id: str) -> ReferralOut:
-    found, rules = await service.referral_status(tx, user_id), tx.settings(catalogue.BillingSettings)
+    found, rules = await service.referral_status(tx, user_id), tx.settings(BillingSettings)
     return ReferralOut(
         code=found.code,
         link=shop_url(settings, f"/signup?referral={found.code}"),

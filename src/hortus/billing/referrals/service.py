@@ -8,7 +8,7 @@ from sqlalchemy import func, select, update
 
 from hortus import ledger
 from hortus.billing.coupons.codes import ALPHABET
-from hortus.billing.price_list import catalogue
+from hortus.billing.price_list.settings import BillingSettings
 from hortus.billing.referrals.errors import ReferralNotFound, ReferralNotPossible
 from hortus.billing.referrals.tables import Referral, ReferralCode
 from hortus.billing.tables import Dispute, Payment
@@ -67,7 +67,7 @@ async def waits(tx: Tx, payment_id: str) -> bool:
 
 async def reward(tx: Tx, payment_id: str) -> bool:
     """Grant both what a first payment brings, once; whether this did. One that went back already brings nothing."""
-    settings = tx.settings(catalogue.BillingSettings)
+    settings = tx.settings(BillingSettings)
     payment = (await tx.execute(select(Payment).where(Payment.id == payment_id).with_for_update())).scalar_one()
     undone = _is_undone(payment)
     moved = await tx.execute(
@@ -99,7 +99,7 @@ async def take_back(tx: Tx, payment_id: str) -> bool:
     payment = (await tx.execute(select(Payment).where(Payment.id == payment_id))).scalar_one()
     if not await _counts(tx, payment):
         return False
-    since = clock.now() - timedelta(days=tx.settings(catalogue.BillingSettings).referral_clawback_days)
+    since = clock.now() - timedelta(days=tx.settings(BillingSettings).referral_clawback_days)
     undone = (
         update(Referral)
         .where(Referral.payment_id == payment_id, Referral.status == "rewarded", Referral.rewarded_at > since)

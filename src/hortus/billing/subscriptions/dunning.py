@@ -3,10 +3,10 @@
 from sqlalchemy import select
 
 from hortus import auth, quotas, tasks
-from hortus.billing.checkout.service import shop_url
 from hortus.billing.errors import NotForSale
-from hortus.billing.price_list import catalogue
-from hortus.billing.subscriptions.sync import LIVE
+from hortus.billing.links import shop_url
+from hortus.billing.price_list import prices
+from hortus.billing.subscriptions.lifecycle import LIVE
 from hortus.billing.tables import FailedPayment, Subscription
 from hortus.core.db import Database, Tx
 from hortus.core.money import money_to_text
@@ -14,7 +14,7 @@ from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 
 
-async def hear(tx: Tx, failed_id: str) -> None:
+async def on_payment_failed(tx: Tx, failed_id: str) -> None:
     """A try to pay failed: tell whose it was, after the transaction."""
     await tasks.enqueue(tx, TELL, {"failed_id": failed_id}, key=f"dunning:{failed_id}")
 
@@ -31,7 +31,7 @@ async def _tell(resources: Resources, task: tasks.ClaimedTask) -> None:
             return
         plan = await quotas.plan_version(tx, row.next_plan_id or row.plan_id)
         try:
-            owed = catalogue.price_of(plan, row.next_interval or row.interval, row.currency)
+            owed = prices.price_of(plan, row.next_interval or row.interval, row.currency)
         except NotForSale:
             return
         link = shop_url(resources.get(Settings), "/billing")

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import TypeVar
 
 import structlog
+from sqlalchemy import select
 
 from hortus import quotas
 from hortus.billing.errors import CannotChange, GatewayFailed, NoSubscription, PaymentsNotConfigured, problem_of
-from hortus.billing.price_list import catalogue
+from hortus.billing.price_list import prices
 from hortus.billing.price_list.amounts import require_chargeable
-from hortus.billing.subscriptions import sync
+from hortus.billing.subscriptions import lifecycle
 from hortus.billing.sync import sync_from_gateway
 from hortus.billing.tables import Subscription
 from hortus.core.db import Database, Tx
@@ -39,7 +40,7 @@ class Change:
 
 async def details(tx: Tx, user_id: str) -> tuple[PlanVersion, Subscription | None]:
     """The plan a user has, and the subscription behind it."""
-    return await quotas.plan_of(tx, user_id), await sync.live_of(tx, user_id)
+    return await quotas.plan_of(tx, user_id), await lifecycle.live_of(tx, user_id)
 
 
 async def propose(resources: Resources, user_id: str, plan_name: str, interval: str) -> Change:
@@ -47,15 +48,15 @@ async def propose(resources: Resources, user_id: str, plan_name: str, interval: 
     row, gateway = await _mine(resources, user_id)
     database = resources.get(Database)
     async with database.snapshot() as tx:
-        plan = await catalogue.plan_named(tx, plan_name)
+        plan = await prices.plan_named(tx, plan_name)
         before = await quotas.plan_version(tx, row.plan_id)
-        amount = catalogue.price_of(plan, interval, row.currency)
+        amount = prices.price_of(plan, interval, row.currency)
     if (plan.id, interval) == (row.plan_id, row.interval):
         return Change(plan, interval, False, 0, 0, row.currency, amount, row.period_end)
     if not _is_more(before, row.interval, plan, interval, row.currency):
         return Change(plan, interval, False, 0, 0, row.currency, amount, row.period_end)
-    price = await _asked(catalogue.gateway_price(database, gateway, plan, interval, row.currency))
-    owed = await _asked(gateway.preview(row.external_id, price))
+    price = await _translated(prices.gateway_price(database, gateway, plan, interval, row.currency))
+    owed = await _translated(gateway.preview(row.external_id, price))
     if owed.due_minor:
         require_chargeable(gateway, owed.due_minor, owed.currency)
     return Change(plan, interval, True, owed.due_minor, owed.unused_minor, owed.currency, amount, None)
@@ -65,42 +66,42 @@ async def change(resources: Resources, user_id: str, proposed: Change, key: str)
     """Do what was proposed, once per `key`. Raises PaymentDeclined, CannotChange, GatewayFailed."""
     row, gateway = await _mine(resources, user_id)
     database = resources.get(Database)
-    price = await _asked(catalogue.gateway_price(database, gateway, proposed.plan, proposed.interval, row.currency))
-    await _asked(gateway.change(row.external_id, price, now=proposed.now, key=key))
-    await _look(resources, gateway, row)
+    price = await _translated(prices.gateway_price(database, gateway, proposed.plan, proposed.interval, row.currency))
+    await _translated(gateway.change(row.external_id, price, now=proposed.now, key=key))
+    await _sync(resources, gateway, row)
 
 
 async def cancel(resources: Resources, user_id: str, *, now: bool, key: str) -> None:
     """End the subscription now, or when what was paid is used up. Raises NoSubscription, GatewayFailed."""
     row, gateway = await _mine(resources, user_id)
-    await _asked(gateway.cancel(row.external_id, now=now, key=key))
+    await _translated(gateway.cancel(row.external_id, now=now, key=key))
     if not now:  # some gateways do it and never speak of it again; where one does, its word stands
         async with resources.get(Database).transaction() as tx:
-            await sync.will_end(tx, row.id)
-    await _look(resources, gateway, row)
+            await lifecycle.note_cancellation(tx, row.id)
+    await _sync(resources, gateway, row)
 
 
 async def resume(resources: Resources, user_id: str, *, key: str) -> None:
     """Let the subscription go on after all. Raises NoSubscription, CannotChange, GatewayFailed."""
     row, gateway = await _mine(resources, user_id)
-    await _asked(gateway.resume(row.external_id, key=key))
-    await _look(resources, gateway, row)
+    await _translated(gateway.resume(row.external_id, key=key))
+    await _sync(resources, gateway, row)
 
 
 def _is_more(before: PlanVersion, interval_before: str, plan: PlanVersion, interval: str, currency: str) -> bool:
     """Whether a change is to something dearer: per month, or the same for longer."""
     had, wanted = (
         before.terms.prices_per(interval_before).get(currency, 0),
-        catalogue.price_of(plan, interval, currency),
+        prices.price_of(plan, interval, currency),
     )
     if plan.name == before.name:
-        return catalogue.MONTHS[interval] > catalogue.MONTHS[interval_before]
-    return wanted * catalogue.MONTHS[interval_before] > had * catalogue.MONTHS[interval]
+        return prices.MONTHS[interval] > prices.MONTHS[interval_before]
+    return wanted * prices.MONTHS[interval_before] > had * prices.MONTHS[interval]
 
 
 async def _mine(resources: Resources, user_id: str) -> tuple[Subscription, Gateway]:
     async with resources.get(Database).snapshot() as tx:
-        row = await sync.live_of(tx, user_id)
+        row = await lifecycle.live_of(tx, user_id)
     if row is None:
         raise NoSubscription
     gateway = resources.get(Gateways).get(row.gateway)
@@ -109,20 +110,43 @@ async def _mine(resources: Resources, user_id: str) -> tuple[Subscription, Gatew
     return row, gateway
 
 
-async def _look(resources: Resources, gateway: Gateway, row: Subscription) -> None:
+async def _sync(resources: Resources, gateway: Gateway, row: Subscription) -> None:
     async def take() -> None:
         try:
             await sync_from_gateway(resources, gateway, ObjectRef("subscription", row.external_id))
         except GatewayFailed:  # others kept taking newer states: what was done here is in them
             log.info("subscription_read_by_others", gateway=gateway.id)
 
-    await _asked(take())
+    await _translated(take())
 
 
-async def _asked(call: Awaitable[T]) -> T:
+async def _translated(call: Awaitable[T]) -> T:
     """The gateway's answer, its errors in words for customers."""
     try:
         return await call
     except GatewayError as error:
         log.warning("gateway_failed", reason=f"{type(error).__name__}: {error}")
         raise problem_of(error, CannotChange()) from error
+
+
+async def subscribers(tx: Tx, user_ids: list[str]) -> set[str]:
+    """Those of the users who have a subscription that runs."""
+    query = select(Subscription.user_id).where(
+        Subscription.user_id.in_(user_ids), Subscription.status.in_(lifecycle.LIVE)
+    )
+    return set((await tx.execute(query)).scalars())
+
+
+async def end_subscription(resources: Resources, user_id: str) -> None:
+    """End the subscription of a user at its gateway now, so that nothing is charged again; without one, do nothing.
+
+    Never called inside a transaction. Raises PaymentsNotConfigured, CannotChange, GatewayFailed.
+    """
+    async with resources.get(Database).snapshot() as tx:
+        row = await lifecycle.live_of(tx, user_id)
+    if row is None:
+        return
+    try:
+        await cancel(resources, user_id, now=True, key=f"closed:{row.id}")
+    except NoSubscription:  # it ended meanwhile
+        return

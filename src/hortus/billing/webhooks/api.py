@@ -2,8 +2,9 @@
 
 from fastapi import Request
 
-from hortus.billing.schemas import GatewayId, Received
+from hortus.billing.price_list.schemas import GatewayId
 from hortus.billing.webhooks import inbox
+from hortus.billing.webhooks.schemas import Received
 from hortus.core.db import Database
 from hortus.core.errors import PayloadTooLarge
 from hortus.core.web.deps import AllResources

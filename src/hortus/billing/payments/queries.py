@@ -8,15 +8,13 @@ from sqlalchemy import func, select
 
 from hortus import invoicing
 from hortus.billing.errors import PaymentNotFound
-from hortus.billing.tables import Dispute, Payment, Refund, WebhookEvent
-from hortus.billing.webhooks.inbox import EventNotFound
+from hortus.billing.tables import Dispute, Payment, Refund
 from hortus.core import ids
 from hortus.core.db import Tx
 from hortus.core.db.paging import Page, PageRequest, newest
 from hortus.invoicing import Invoice
 
 PaymentStatus = Literal["paid", "refunded", "partly_refunded", "disputed", "unmatched"]
-EventStatus = Literal["pending", "processed", "ignored", "failed"]
 _BY_STATUS: dict[str, tuple[Any, ...]] = {
     "paid": (Payment.kind != "unmatched", Payment.refunded_minor == 0, Payment.disputed_minor == 0),
     "refunded": (Payment.refunded_minor > 0, Payment.refunded_minor >= Payment.amount_minor),
@@ -82,18 +80,6 @@ async def get_payment(tx: Tx, payment_id: str) -> PaymentDetails:
     )
 
 
-async def find_webhook_events(tx: Tx, paging: PageRequest, *, status: EventStatus | None = None) -> Page[Any]:
-    """What gateways told, newest first."""
-    query = select(WebhookEvent)
-    if status is not None:
-        query = query.where(WebhookEvent.status == status)
-    return await newest(tx, query, paging, WebhookEvent.id)
-
-
-async def webhook_event(tx: Tx, event_id: str) -> WebhookEvent:
-    """One piece of news as it came. Raises EventNotFound."""
-    query = select(WebhookEvent).where(WebhookEvent.id == event_id).execution_options(populate_existing=True)
-    found = (await tx.execute(query)).scalar_one_or_none()
-    if found is None:
-        raise EventNotFound
-    return found
+async def payments_of(tx: Tx, user_id: str, paging: PageRequest) -> Page[Any]:
+    """The payments of a user, newest first."""
+    return await newest(tx, select(Payment).where(Payment.user_id == user_id), paging, Payment.id)

@@ -1,33 +1,83 @@
-"""`POST /api/payment/{gateway}/verify`: a browser comes back from a gateway's form and says that it has paid.
+"""Routes of `/api/payment` for checkouts: buy credits, read, cancel, and the callback of a gateway's form.
 
-What it says is believed as little as a webhook: the signature only tells which checkout to look at, and the
-gateway says what is true of it. So amount, currency and owner are the gateway's and ours, never the browser's.
+A callback is trusted as little as a webhook: its signature only names a checkout, whose state is then fetched from
+the gateway. Amount, currency and owner never come from the browser.
 """
 
 from typing import Annotated
 
 import structlog
-from fastapi import Body
+from fastapi import Body, Request
+from fastapi.responses import JSONResponse
 from pydantic import StringConstraints
 from sqlalchemy import select
 
 from hortus.auth import Caller, limited_caller
+from hortus.billing import coupons
+from hortus.billing.checkout import orders
+from hortus.billing.checkout import service as checkouts
+from hortus.billing.checkout.schemas import BuyCredits, CheckoutOut
+from hortus.billing.checkout.service import Return
 from hortus.billing.errors import BadSignature, CheckoutNotFound, GatewayUnknown, problem_of
-from hortus.billing.schemas import CheckoutOut, GatewayId
+from hortus.billing.price_list.quotes import choose_gateway, quote_amount, quote_pack
+from hortus.billing.price_list.schemas import GatewayId
 from hortus.billing.sync import sync_from_gateway
 from hortus.billing.tables import Checkout
 from hortus.core.db import Database, Tx
 from hortus.core.resources import Resources
-from hortus.core.web.deps import AllResources
+from hortus.core.schemas import Id
+from hortus.core.settings import Settings
+from hortus.core.web.deps import (
+    AllResources,
+    IdempotencyHeader,
+    ReadTx,
+)
 from hortus.core.web.openapi import make_router
 from hortus.payments import Callback, Gateway, GatewayError, GatewayNotConfigured, Gateways, InvalidSignature, ObjectRef
 
-log = structlog.get_logger()
-router = make_router("/api", "payment")
 VERIFIES = limited_caller("payment_verify", "60/hour")
 Name = Annotated[str, StringConstraints(max_length=60, pattern=r"^[a-z0-9_]{1,60}$")]
 Value = Annotated[str, StringConstraints(max_length=400, pattern=r"^[^\x00]*$")]
 Fields = Annotated[dict[Name, Value], Body(max_length=20)]
+
+log = structlog.get_logger()
+router = make_router("/api", "payment")
+TOPUP = limited_caller("topup", "10/hour")
+CHANGES = limited_caller("subscription", "20/hour")
+
+
+@router.post("/payment/topup", status_code=201, dependencies=[TOPUP], response_model=CheckoutOut)
+async def top_up(
+    body: BuyCredits, caller: Caller, request: Request, resources: AllResources, once: IdempotencyHeader
+) -> JSONResponse:
+    """Start to buy credit: a pack, or for an amount of your choice. What a coupon makes free is `paid` at once."""
+    gateway = choose_gateway(resources.get(Gateways), body.gateway, body.currency, subscription=False)
+
+    async def order(tx: Tx) -> Checkout:
+        if body.pack is not None:
+            wanted = await quote_pack(tx, gateway, body.pack, body.currency)
+        else:
+            wanted = quote_amount(tx, body.amount_minor or 0, str(body.currency))
+        coupon = await coupons.find_usable(tx, resources.get(Settings), body.coupon)
+        return await orders.order_credits(tx, gateway, caller.user_id, wanted, coupon)
+
+    async with coupons.guess_counted(request, caller.user_id, body.coupon):
+        back = Return(body.success_path, body.cancel_path)
+        checkout, replayed = await checkouts.begin_once(resources, once.claim(caller.user_id, body), order, back)
+    headers = {"Idempotency-Replayed": "true"} if replayed else None
+    return JSONResponse(CheckoutOut.of(checkout).model_dump(mode="json"), 201, headers=headers)
+
+
+@router.get("/payment/checkout/{checkout_id}")
+async def read_checkout(checkout_id: Id, caller: Caller, tx: ReadTx) -> CheckoutOut:
+    """Where an order stands. `paid` once the gateway said so; credit and limits are there then."""
+    return CheckoutOut.of(await checkouts.find(tx, caller.user_id, checkout_id))
+
+
+@router.post("/payment/checkout/{checkout_id}/cancel", dependencies=[CHANGES])
+async def cancel_checkout(checkout_id: Id, caller: Caller, resources: AllResources) -> CheckoutOut:
+    """Call an order off that you have not paid; a coupon it holds can be used again. Again is fine."""
+    return CheckoutOut.of(await checkouts.cancel(resources, caller.user_id, checkout_id))
 
 
 @router.post("/payment/{gateway_id}/verify", dependencies=[VERIFIES])

@@ -8,9 +8,10 @@ from sqlalchemy import select, update
 from hortus import quotas
 from hortus.billing import grants
 from hortus.billing.checkout.close_checkout import close
-from hortus.billing.price_list import catalogue
-from hortus.billing.price_list.catalogue import PriceRef
-from hortus.billing.signals import subscription_duplicate
+from hortus.billing.price_list import prices
+from hortus.billing.price_list.prices import PriceRef
+from hortus.billing.price_list.settings import BillingSettings
+from hortus.billing.subscriptions.duplicates import request_cancellation
 from hortus.billing.tables import Checkout, Customer, Subscription
 from hortus.core import clock, ids
 from hortus.core.db import Tx, db_now
@@ -34,9 +35,9 @@ async def live_of(tx: Tx, user_id: str) -> Subscription | None:
     return (await tx.execute(query.execution_options(populate_existing=True))).scalar_one_or_none()
 
 
-async def take(tx: Tx, gateway: str, state: SubscriptionState, fetched_at: datetime) -> bool:
+async def apply_state(tx: Tx, gateway: str, state: SubscriptionState, fetched_at: datetime) -> bool:
     """Make our row agree with the gateway. False when something newer than `fetched_at` was taken already."""
-    version = await catalogue.resolve_price(tx, gateway, state.price)
+    version = await prices.resolve_price(tx, gateway, state.price)
     row = await find(tx, gateway, state.external_id, lock=True)
     if row is None:
         if version is None:
@@ -75,7 +76,7 @@ async def take(tx: Tx, gateway: str, state: SubscriptionState, fetched_at: datet
     return True
 
 
-async def will_end(tx: Tx, subscription_id: str) -> None:
+async def note_cancellation(tx: Tx, subscription_id: str) -> None:
     """Take note that the gateway was asked to end a subscription with its period, and said yes."""
     ending = update(Subscription).where(Subscription.id == subscription_id, Subscription.status.in_(LIVE))
     await tx.execute(ending.values(cancels_at_period_end=True))
@@ -116,7 +117,7 @@ async def _insert(tx: Tx, gateway: str, state: SubscriptionState, version: Price
         unwanted = True
         if (await tx.execute(statement.values(**{**row, "status": "duplicate"}))).first() is not None:
             log.error("subscription_duplicate", gateway=gateway, subscription=row["id"])
-            await subscription_duplicate.send(tx, str(row["id"]))
+            await request_cancellation(tx, str(row["id"]))
     if state.customer is not None:
         await tx.execute(
             tx.insert(Customer)
@@ -140,7 +141,7 @@ async def _owner(tx: Tx, gateway: str, state: SubscriptionState) -> tuple[str | 
     return user_id, reference if user_id is not None else None
 
 
-async def paid(tx: Tx, row: Subscription, version: PriceRef, until: datetime) -> None:
+async def period_paid(tx: Tx, row: Subscription, version: PriceRef, until: datetime) -> None:
     """A period was paid until then: the newest one says which plan the customer has."""
     newest = update(Subscription).where(Subscription.id == row.id, Subscription.paid_until <= until)
     await tx.execute(
@@ -162,7 +163,7 @@ async def apply_plan(tx: Tx, subscription_id: str) -> None:
     if row.status in LIVE:
         if row.paid_until <= row.period_start and row.status != "trialing" and row.trial_end is None:
             return  # nothing was paid yet: no plan on credit
-        days = 0 if row.cancels_at_period_end else tx.settings(catalogue.BillingSettings).payment_grace_days
+        days = 0 if row.cancels_at_period_end else tx.settings(BillingSettings).payment_grace_days
         grace = timedelta(days=days)
         await quotas.set_plan(tx, row.user_id, plan_id=row.plan_id, until=row.paid_until + grace)
     elif row.status == "ended" and await live_of(tx, row.user_id) is None:

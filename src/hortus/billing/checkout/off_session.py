@@ -13,9 +13,11 @@ from hortus.billing.auto_topup import service
 from hortus.billing.auto_topup.tables import AutoTopup
 from hortus.billing.checkout import orders
 from hortus.billing.checkout.close_checkout import close
-from hortus.billing.checkout.service import Return, buyer_of, order_of
+from hortus.billing.checkout.service import Return, order_of
+from hortus.billing.customers import buyer_of
 from hortus.billing.errors import AmountNotChargeable, GatewayFailed, NotForSale
-from hortus.billing.price_list import catalogue
+from hortus.billing.price_list.quotes import quote_pack
+from hortus.billing.price_list.settings import BillingSettings
 from hortus.billing.sync import sync_from_gateway
 from hortus.billing.tables import Checkout
 from hortus.core import clock
@@ -36,7 +38,7 @@ class _NotNow(Exception):
     """Cap, hourly stop, or another order on its way."""
 
 
-async def sweep(resources: Resources, _task: tasks.ClaimedTask) -> None:
+async def sweep_auto_topups(resources: Resources, _task: tasks.ClaimedTask) -> None:
     """Enqueue a charge for everybody who runs low and wants one. Reads only rows of those who want it, by index."""
     database, after = resources.get(Database), ""
     while True:
@@ -79,9 +81,9 @@ async def _order(resources: Resources, gateway: Gateway, row: AutoTopup) -> str 
         async with resources.get(Database).transaction() as tx:
             if not await ledger.users_below(tx, {row.user_id: row.below}):
                 raise _NotNow
-            wanted = await orders.pack_wanted(tx, gateway, row.pack, row.currency)
+            wanted = await quote_pack(tx, gateway, row.pack, row.currency)
             order = await orders.order_credits(tx, gateway, row.user_id, wanted, kind="auto_topup")
-            per_hour = tx.settings(catalogue.BillingSettings).auto_topup_per_hour
+            per_hour = tx.settings(BillingSettings).auto_topup_per_hour
             if not await service.start(tx, row.user_id, order.id, order.amount_minor, order.currency, per_hour):
                 raise _NotNow
     except (_NotNow, NotForSale):

@@ -1,0 +1,106 @@
+"""The price list: plans with their prices per currency and interval, and packs of credits."""
+
+from dataclasses import dataclass
+from typing import cast
+
+import structlog
+from sqlalchemy import select
+
+from hortus import quotas
+from hortus.billing.errors import NotForSale
+from hortus.billing.tables import GatewayPrice
+from hortus.core import clock
+from hortus.core.db import Database, Tx
+from hortus.payments import Gateway, Interval, RecurringPrice
+from hortus.quotas import PlanVersion
+
+log = structlog.get_logger()
+MONTHS: dict[str, int] = {"month": 1, "year": 12}
+
+
+# Packs -----------------------------------------------------------------------
+
+
+# Plans -----------------------------------------------------------------------
+
+
+def price_of(plan: PlanVersion, interval: str, currency: str) -> int:
+    """What a period of a plan costs, above zero. Raises NotForSale."""
+    amount = plan.terms.prices_per(interval).get(currency)
+    if not amount:
+        raise NotForSale
+    return amount
+
+
+async def plan_named(tx: Tx, name: str) -> PlanVersion:
+    """The plan on sale under that name. Raises NotForSale."""
+    for plan in await quotas.offered_plans(tx):
+        if plan.name == name:
+            return plan
+    raise NotForSale
+
+
+def credits_of(plan: PlanVersion, interval: str) -> int:
+    """The credit that one period of a plan brings."""
+    return plan.terms.monthly_credits * MONTHS[interval]
+
+
+async def gateway_price(database: Database, gateway: Gateway, plan: PlanVersion, interval: str, currency: str) -> str:
+    """The gateway's id of a price, made there if it has none yet. Never inside a transaction.
+
+    Two first buyers at once get the same one: that which was kept first.
+    """
+    async with database.snapshot() as tx:
+        known = await _kept_price(tx, gateway, plan, interval, currency)
+    if known is not None:
+        return known
+    amount = price_of(plan, interval, currency)
+    wanted = RecurringPrice(
+        f"{plan.id}:{interval}:{currency}", plan.terms.title, cast("Interval", interval), amount, currency
+    )
+    row = {
+        "gateway": gateway.id,
+        "plan_id": plan.id,
+        "interval": interval,
+        "currency": currency,
+        "amount_minor": amount,
+        "external_id": await gateway.price(wanted),
+        "created_at": clock.now(),
+    }
+    async with database.transaction() as tx:
+        await tx.execute(tx.insert(GatewayPrice).values(**row).on_conflict_do_nothing())
+        return str(await _kept_price(tx, gateway, plan, interval, currency))
+
+
+async def _kept_price(tx: Tx, gateway: Gateway, plan: PlanVersion, interval: str, currency: str) -> str | None:
+    found = await tx.execute(
+        select(GatewayPrice.external_id).where(
+            GatewayPrice.gateway == gateway.id,
+            GatewayPrice.plan_id == plan.id,
+            GatewayPrice.interval == interval,
+            GatewayPrice.currency == currency,
+        )
+    )
+    return found.scalar_one_or_none()
+
+
+@dataclass(frozen=True, slots=True)
+class PriceRef:
+    """What a recurring price of a gateway stands for."""
+
+    plan_id: str
+    title: str
+    interval: str
+    currency: str
+    amount_minor: int
+
+
+async def resolve_price(tx: Tx, gateway: str, external_id: str) -> PriceRef | None:
+    """What is behind a gateway's id of a price; None when it is none of ours."""
+    query = select(GatewayPrice).where(GatewayPrice.gateway == gateway, GatewayPrice.external_id == external_id)
+    found = (await tx.execute(query)).scalar_one_or_none()
+    if found is None:
+        log.warning("price_unknown", gateway=gateway, price=external_id)
+        return None
+    plan = await quotas.plan_version(tx, found.plan_id)
+    return PriceRef(found.plan_id, plan.terms.title, found.interval, found.currency, found.amount_minor)
