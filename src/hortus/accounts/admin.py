@@ -1,4 +1,4 @@
-"""Every user, for staff: search, look, suspend, give roles, sign out."""
+"""Admin queries and changes on users: search, details, suspension, roles, sign-out."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -45,7 +45,7 @@ class ContactPoint:
 
 @dataclass(frozen=True, slots=True)
 class AdminUserDetails:
-    """What we know of one user, without money."""
+    """The details of one user, without money."""
 
     person: AdminUser
     identifiers: list[ContactPoint]
@@ -133,9 +133,9 @@ async def status_of(tx: Tx, user_id: str) -> str:
 
 
 async def lock_administrators(tx: Tx) -> set[str]:
-    """The ids of all who are administrators now; none of them changes until the end of the transaction.
+    """Lock and return the ids of all active administrators, until the end of the transaction.
 
-    Whoever takes an administrator away says this first and `keep_an_administrator` after.
+    Call it before an administrator is removed, and `require_remaining_administrator` after.
     """
     query = (
         select(User.id)
@@ -147,15 +147,15 @@ async def lock_administrators(tx: Tx) -> set[str]:
 
 
 def require_remaining_administrator(administrators: set[str], gone: str) -> None:
-    """Raise LastAdministrator when `gone` is the only one of `administrators`."""
+    """Raise LastAdministrator if `gone` is the only one of `administrators`."""
     if administrators == {gone}:
         raise LastAdministrator
 
 
 async def suspend(tx: Tx, user_id: str) -> None:
-    """Refuse the user from the next call on, and end every session.
+    """Suspend a user: end every session and refuse the next request.
 
-    API keys work again once the user may come back. Raises UserNotFound, NothingToChange, LastAdministrator.
+    API keys are refused during the suspension. Raises UserNotFound, NothingToChange, LastAdministrator.
     """
     require_remaining_administrator(await lock_administrators(tx), user_id)
     await _move(tx, user_id, was="active", becomes="suspended")
@@ -163,7 +163,7 @@ async def suspend(tx: Tx, user_id: str) -> None:
 
 
 async def unsuspend(tx: Tx, user_id: str) -> None:
-    """Let the user in again. Raises UserNotFound, NothingToChange."""
+    """End a suspension. Raises UserNotFound, NothingToChange."""
     await _move(tx, user_id, was="suspended", becomes="active")
 
 
@@ -182,16 +182,16 @@ async def _move(tx: Tx, user_id: str, *, was: str, becomes: str) -> None:
 
 
 async def give_role(tx: Tx, user_id: str, role: Role) -> str:
-    """Promote or demote a user; the role they had.
+    """Change the role of a user; returns the previous role.
 
-    Raises UserNotFound, NothingToChange, LastAdministrator, and Conflict when somebody else changed it meanwhile.
+    Raises UserNotFound, NothingToChange, LastAdministrator, and Conflict after a concurrent change.
     """
     administrators = await lock_administrators(tx)
     found = (await tx.execute(select(User.role, User.status).where(User.id == user_id))).one_or_none()
     if found is None:
         raise UserNotFound
     if found.status != "active":
-        raise Conflict(f"The account is {found.status}; only an active one can be given a role.")
+        raise Conflict(f"The account is {found.status}. Only an active account can get another role.")
     if found.role == role:
         raise NothingToChange(f"The role is {role} already.")
     if role != "admin":

@@ -1,4 +1,4 @@
-"""What people agree to, announced to whoever keeps the record."""
+"""Consents of users: terms and marketing. Each change is sent as a signal."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -15,7 +15,7 @@ ConsentKind = Literal["terms", "marketing"]
 
 @dataclass(frozen=True, slots=True)
 class SignUpDetails:
-    """What people say about themselves when they sign up. `network` is where they said it, coarsely."""
+    """The data of a sign-up. `network` is the anonymised network of the client."""
 
     name: str | None = None
     password_hash: str | None = None
@@ -27,7 +27,7 @@ class SignUpDetails:
 
 @dataclass(frozen=True, slots=True)
 class ConsentChange:
-    """One thing that somebody agreed to, or does not agree to any more."""
+    """A consent that was given or withdrawn."""
 
     user_id: str
     kind: ConsentKind
@@ -37,7 +37,7 @@ class ConsentChange:
 
 
 consent_changed: Signal[ConsentChange] = Signal("accounts.consent_changed")
-"""Sent in the transaction in which somebody agrees to something or takes it back."""
+"""Sent in the transaction that changes a consent."""
 
 
 async def announce_sign_up_consents(tx: Tx, user_id: str, details: SignUpDetails) -> None:
@@ -50,8 +50,7 @@ async def announce_sign_up_consents(tx: Tx, user_id: str, details: SignUpDetails
 
 
 async def change_consent(tx: Tx, user_id: str, kind: ConsentKind, *, given: bool, network: str | None) -> None:
-    """Take down that a user agrees to something now, or to marketing no more. Terms are never taken back: the
-    account is deleted instead."""
+    """Change a consent of a user. The consent to the terms cannot be withdrawn: the account is deleted instead."""
     now = clock.now()
     changes = {"terms_accepted_at": now} if kind == "terms" else {"marketing_consent": given}
     await tx.execute(update(User).where(User.id == user_id).values(**changes, updated_at=now))

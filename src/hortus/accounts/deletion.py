@@ -11,7 +11,7 @@ from hortus.core.db import Tx
 from hortus.core.signals import Signal
 
 account_reopened: Signal[str] = Signal("accounts.account_reopened")
-"""Sent with the user's id in the transaction in which the owner of a closing account comes back."""
+"""Sent with the user's id in the transaction that reopens a closing account."""
 
 
 async def begin_closing(tx: Tx, user_id: str) -> None:
@@ -21,17 +21,17 @@ async def begin_closing(tx: Tx, user_id: str) -> None:
     """
     require_remaining_administrator(await lock_administrators(tx), user_id)
     if not await _move(tx, user_id, "active", "closing"):
-        raise NothingToChange("The account is not active; there is nothing to close.")
+        raise NothingToChange("The account is not active. Only an active account can be closed.")
 
 
 async def reopen(tx: Tx, user_id: str) -> None:
-    """Open a closing account again; whoever says this has proved everything that a sign-in asks for."""
+    """Reopen a closing account. The caller has completed the sign-in of its owner."""
     if await _move(tx, user_id, "closing", "active"):
         await account_reopened.send(tx, user_id)
 
 
 async def begin_erasure(tx: Tx, user_id: str) -> bool:
-    """Whether the account is closed for good by this: from the commit on nobody can open it again."""
+    """Mark a closing account as deleted, which cannot be undone; False if it is not closing."""
     return await _move(tx, user_id, "closing", "deleted")
 
 

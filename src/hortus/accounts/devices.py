@@ -1,4 +1,4 @@
-"""Which devices a user is known by."""
+"""Devices on which users have signed in."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,7 +16,7 @@ TOLD_A_DAY = 10
 
 @dataclass(frozen=True, slots=True)
 class KnownDevice:
-    """What of a sign-in is known before its proof was looked at."""
+    """Whether the device and the network of a login attempt belong to the user."""
 
     device_id: str | None
     """The device, if this user has signed in on it before."""
@@ -26,15 +26,15 @@ class KnownDevice:
 
 @dataclass(frozen=True, slots=True)
 class DeviceMatch:
-    """A device as it was found after a good sign-in."""
+    """The device of a completed sign-in."""
 
     device_id: str
     surprising: bool
-    """Whether its owner should hear of it: neither this device nor its kind in this network was seen before."""
+    """Whether to notify the owner: neither this device nor a similar one in this network has signed in before."""
 
 
 async def match_device(tx: Tx, user_id: str, device_id: str | None, network: str) -> KnownDevice:
-    """Whether a user has signed in on this device, and from this network. Nobody's id is fine, and known nowhere."""
+    """Whether the user has signed in on this device and from this network. An unknown user id matches nothing."""
     query = select(Device.id, Device.network).where(
         Device.user_id == user_id, or_(Device.id == (device_id or ""), Device.network == network)
     )
@@ -46,8 +46,8 @@ async def match_device(tx: Tx, user_id: str, device_id: str | None, network: str
 
 
 async def remember_device(tx: Tx, user_id: str, *, device_id: str | None, name: str, network: str) -> DeviceMatch:
-    """Note a good sign-in. Without a cookie the same kind of device in the same network is the same device."""
-    await tx.execute(select(User.id).where(User.id == user_id).with_for_update())  # sign-ins take turns
+    """Record a sign-in. Without a cookie, a device with the same name in the same network is the same device."""
+    await tx.execute(select(User.id).where(User.id == user_id).with_for_update())  # serialises sign-ins of one user
     now, mine = clock.now(), Device.user_id == user_id
     alike = and_(Device.name == name, Device.network == network)
     query = select(Device.id, alike.label("alike")).where(mine, or_(Device.id == (device_id or ""), alike))

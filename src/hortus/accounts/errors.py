@@ -4,7 +4,7 @@ from hortus.core.errors import Conflict, Forbidden, NotFound
 
 
 class EmailTaken(Conflict):
-    """Somebody has an account with this address."""
+    """The e-mail address belongs to an account."""
 
     code, title = "email_taken", "This e-mail address has an account"
     detail = "Sign in instead, or reset the password."
@@ -21,7 +21,7 @@ class SetupClosed(Forbidden):
     """The setup token is wrong or was used."""
 
     code, title = "setup_closed", "Setup is not open"
-    detail = "The setup token is wrong or was used. An administrator can be made with `hortus create-admin`."
+    detail = "The setup token is wrong or was used. Create an administrator with `hortus create-admin`."
 
 
 class SessionNotFound(NotFound):
@@ -49,7 +49,7 @@ class LastAdministrator(Conflict):
     """Without this administrator there would be none."""
 
     code, title = "last_administrator", "This is the last administrator"
-    detail = "Make somebody else an administrator first."
+    detail = "Make another user an administrator first."
 
 
 class TooManyIdentifiers(Conflict):

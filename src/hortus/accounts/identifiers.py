@@ -17,7 +17,7 @@ MOST = 10
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Whose identifier it is."""
+    """The user who has an identifier."""
 
     user_id: str
     status: str
@@ -25,7 +25,7 @@ class Holder:
 
 
 async def holder_of(tx: Tx, target: Target) -> Holder | None:
-    """The user who is reached at a target, if anybody is."""
+    """The user who has an identifier, if any."""
     query = (
         select(User.id, User.status, Identifier.verified_at)
         .join(Identifier, Identifier.user_id == User.id)
@@ -36,7 +36,7 @@ async def holder_of(tx: Tx, target: Target) -> Holder | None:
 
 
 async def delete_unverified(tx: Tx, target: Target) -> None:
-    """Delete the identifier of whoever has the target without having verified it."""
+    """Delete an identifier that its user has not verified."""
     await tx.execute(
         delete(Identifier).where(
             Identifier.kind == target.kind, Identifier.value == target.value, Identifier.verified_at.is_(None)
@@ -78,7 +78,7 @@ async def identifiers_of(tx: Tx, user_id: str) -> list[Identifier]:
 
 
 async def check_identifier_limit(tx: Tx, user_id: str) -> None:
-    """Raise TooManyIdentifiers for who has enough."""
+    """Raise TooManyIdentifiers if the user has the maximum."""
     query = select(func.count()).select_from(Identifier).where(Identifier.user_id == user_id)
     if (await tx.execute(query)).scalar_one() >= MOST:
         raise TooManyIdentifiers

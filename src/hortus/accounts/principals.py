@@ -1,4 +1,4 @@
-"""Who is calling."""
+"""Principals: the authenticated caller of a request, and the cache of recent callers."""
 
 import hashlib
 from collections import OrderedDict
@@ -14,7 +14,7 @@ from hortus.core.db import Tx
 ALL_SCOPES = frozenset({"*"})
 KEPT_SECRETS = 10_000
 ACCESS_CHANGED = "access"
-"""The topic of callers whose access has changed: digests of `user:…`, `session:…` and `key:…`."""
+"""Topic of changed access: events carry digests of `user:…`, `session:…` and `key:…`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,11 @@ class Budgets:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A signed-in caller, as of now. `scopes` is what this call may do; `*` is everything their role may.
-    `two_factors` tells whether two were proved on this session.
+    """An authenticated caller. `scopes` limits this call; `*` is everything that the role allows.
+    `two_factors` is whether the session was authenticated with two factors.
 
-    Whoever calls by an API key has a `key_id` and no session; `models`, `budgets`, `networks` and `expires_at` are
-    what that key is limited to, `secret_digest` is which of its secrets was used. All of them are None for a session.
+    A caller with an API key has a `key_id` and no session. `models`, `budgets`, `networks` and `expires_at` are the
+    limits of that key, and `secret_digest` identifies the secret in use. All of them are None for a session.
     """
 
     user_id: str
@@ -50,17 +50,17 @@ class Principal:
 
 
 def user_changed(tx: Tx, user_id: str) -> None:
-    """Let every process ask the database again at the user's next call; call it where status or role change."""
+    """Invalidate the cached principals of a user in every process. Call it when the status or role changes."""
     _changed(tx, f"user:{user_id}")
 
 
 def sessions_changed(tx: Tx, *session_ids: str) -> None:
-    """Let every process ask the database again at the next call of these sessions."""
+    """Invalidate the cached principals of these sessions in every process."""
     _changed(tx, *(f"session:{session_id}" for session_id in session_ids))
 
 
 def keys_changed(tx: Tx, *key_ids: str) -> None:
-    """Let every process ask the database again at the next call by these API keys."""
+    """Invalidate the cached principals of these API keys in every process."""
     _changed(tx, *(f"key:{key_id}" for key_id in key_ids))
 
 
@@ -72,12 +72,12 @@ def _changed(tx: Tx, *names: str) -> None:
 
 
 def digest_of_name(name: str) -> str:
-    """What stands for a name on the bus, which keeps events longer than an erased account may be remembered."""
+    """The digest that stands for a name in events, which are retained longer than an erased account may be."""
     return hashlib.blake2b(name.encode(), digest_size=12).hexdigest()
 
 
 class PrincipalCache:
-    """Who was calling a moment ago, for at most `seconds`, while nothing about them changed; 0 keeps nothing."""
+    """Principals of recent callers, cached for at most `seconds` while nothing about them changes; 0 disables it."""
 
     def __init__(self, seconds: float, versions: CacheVersions) -> None:
         self._names: OrderedDict[str, tuple[str, ...]] = OrderedDict()
@@ -100,7 +100,7 @@ class PrincipalCache:
         names = self._names.get(digest)
         if names is not None:
             return await self._known.get(names, read, digest)
-        found = await read()  # not kept: its stamps were not known before it was read
+        found = await read()  # not cached: its version keys were unknown before the read
         self._names[digest] = names_of(found)
         if len(self._names) > KEPT_SECRETS:
             self._names.popitem(last=False)

@@ -10,5 +10,5 @@ def new_secret() -> str:
 
 
 def digest_of(secret: str) -> str:
-    """What of a random secret is stored; a fast hash is enough for 256 random bits."""
+    """The stored digest of a random secret; a fast hash is sufficient for 256 random bits."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()

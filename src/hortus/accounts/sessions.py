@@ -28,7 +28,7 @@ async def open_session(
     device_id: str | None = None,
     two_factors: bool = False,
 ) -> tuple[str, str]:
-    """A new session, just proved by `method`; its id and first refresh token."""
+    """Create a session that was just authenticated by `method`; returns its id and first refresh token."""
     now, session_id = clock.now(), ids.new()
     session = {
         "id": session_id,
@@ -75,7 +75,7 @@ async def principal_of(executor: Executor, user_id: str, session_id: str) -> Pri
     found = next(iter(await executor.read(_CALLER, session_id=session_id)), None)
     if found is not None and not hmac.compare_digest(found.id, user_id):
         raise Unauthenticated
-    if found is not None and found.status == "suspended":  # its sessions were revoked: say why
+    if found is not None and found.status == "suspended":  # its sessions are revoked: report the reason
         raise AccountSuspended
     if found is None or found.revoked_at is not None or found.expires_at <= clock.now():
         raise Unauthenticated("The session has ended. Sign in again.")

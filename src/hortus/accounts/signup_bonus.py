@@ -31,7 +31,7 @@ class SignupBonusRule:
     real_sms: bool
 
     def carry(self, database: Database) -> None:
-        """Let this rule hold in every transaction of that database."""
+        """Apply this rule in every transaction of the database."""
         database.carried[_CARRIED] = self
 
     def requires_verification(self, target: Target) -> bool:

@@ -1,4 +1,4 @@
-"""Who people are and where they are signed in. Secrets are kept as digests only."""
+"""Tables of users, identifiers, sessions, devices and refresh tokens. Secrets are stored as digests."""
 
 from datetime import datetime
 
@@ -8,16 +8,16 @@ from sqlalchemy.orm import Mapped, mapped_column
 from hortus.core.db import Base, id_type
 
 SIGN_IN_STATUSES = ("active", "closing")
-"""Whoever is in one of these may sign in. A closing account is open again by that; a `deleted` one is gone for good."""
+"""Statuses in which a user may sign in. Signing in reopens a closing account; a `deleted` account is final."""
 _STAFF, _NOT_ACTIVE = text("role <> 'user'"), text("status <> 'active'")
 
 
 class User(Base):
-    """A person. How they are reached stands in `identifiers`."""
+    """A user. Their e-mail addresses and mobile numbers are `identifiers`."""
 
     __tablename__ = "users"
     __table_args__ = (
-        # For the few who stand out; SQLite uses them where a statement repeats the condition word by word.
+        # Partial indexes; SQLite uses them if a statement repeats the condition literally.
         Index("ix_users_staff", "role", "id", postgresql_where=_STAFF, sqlite_where=_STAFF),
         Index("ix_users_not_active", "status", "id", postgresql_where=_NOT_ACTIVE, sqlite_where=_NOT_ACTIVE),
     )
@@ -65,14 +65,14 @@ class Session(Base):
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
     two_factors: Mapped[bool] = mapped_column(server_default=false())
-    """Whether two factors were proved on this device: a first and a second, or a passkey, which is both."""
+    """Whether the session was authenticated with two factors, or with a passkey, which counts as both."""
     authenticated_at: Mapped[datetime]
     authenticated_by: Mapped[str] = mapped_column(String(20))
     device_id: Mapped[str | None] = mapped_column(id_type())
 
 
 class Device(Base):
-    """A device on which a user has signed in. It bears its id in a signed cookie; the id is no secret."""
+    """A device on which a user has signed in. Its id is stored in a signed cookie and is not secret."""
 
     __tablename__ = "devices"
     __table_args__ = (Index(None, "last_seen_at"),)
@@ -86,7 +86,7 @@ class Device(Base):
 
 
 class RefreshToken(Base):
-    """One refresh token of a session, by digest. Used once; `used_at` tells when."""
+    """A refresh token of a session, by digest. It is used once, at `used_at`."""
 
     __tablename__ = "refresh_tokens"
 

@@ -26,8 +26,7 @@ _TAGS = (
     *("outlook.com", "hotmail.com", "live.com", "icloud.com", "me.com"),
     *("fastmail.com", "proton.me", "protonmail.com", "zoho.com", "zohomail.in"),
 )
-"""Where `+tag` is known to reach the same mailbox. Elsewhere it may be somebody else's, and who owns a domain has as
-many addresses as they like anyway."""
+"""Domains where `+tag` reaches the same mailbox. Elsewhere it may be another mailbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class Target:
 
     @property
     def calling_code(self) -> str:
-        """The country calling code of a mobile number; nothing for e-mail."""
+        """The country calling code of a mobile number; empty for e-mail."""
         return str(phonenumbers.parse(self.value).country_code) if self.kind == "mobile" else ""
 
     def person(self) -> str:

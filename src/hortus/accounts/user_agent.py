@@ -1,4 +1,4 @@
-"""A few words for a device. A user agent is whatever its sender liked; only words of ours reach a mail."""
+"""Device names from user agents. Only known words are used: the header is untrusted and appears in e-mails."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Sign up, sign in, change what we know of a user."""
+"""Users: registration, login data, profile, and the setup token of the first administrator."""
 
 from typing import Any, NamedTuple
 
@@ -17,17 +17,17 @@ from hortus.core.db.compiled_select import Executor, PreparedSelect
 from hortus.core.signals import Signal
 
 user_registered: Signal[str] = Signal("accounts.user_registered")
-"""Sent with the user's id in the transaction that makes the user."""
+"""Sent with the user's id in the transaction that creates the user."""
 
 user_referred: Signal[tuple[str, str]] = Signal("accounts.user_referred")
-"""Sent with (user id, what they gave as the code of whoever brought them) in the transaction that makes the user."""
+"""Sent with (user id, referral code as entered) in the transaction that creates the user."""
 
 staff_created: Signal[tuple[str, str]] = Signal("accounts.staff_created")
-"""Sent with (user id, role) in the transaction that makes a user who is more than a customer."""
+"""Sent with (user id, role) in the transaction that creates a user with a role above `user`."""
 
 
 class Profile(NamedTuple):
-    """What we know of a user."""
+    """The profile of a user."""
 
     id: str
     name: str | None
@@ -61,14 +61,14 @@ async def register(
     )
     try:
         return await create_user(tx, Target("email", email), details, verified=False, role=role)
-    except IntegrityError as error:  # somebody registered the address between our look and now
+    except IntegrityError as error:  # the address was registered concurrently
         raise EmailTaken from error
 
 
 async def create_user(
     tx: Tx, target: Target | None, details: SignUpDetails, *, verified: bool, role: str = "user"
 ) -> str:
-    """Make a user who is reached at `target`, if at all; the id. Raises IntegrityError when somebody else is."""
+    """Create a user, with an identifier if `target` is given; returns the id. Raises IntegrityError if it is taken."""
     now, user_id = clock.now(), ids.new()
     user = {
         "id": user_id,
@@ -118,7 +118,7 @@ async def set_password_hash(tx: Tx, user_id: str, password_hash: str) -> None:
 
 
 async def keep_password_hash(tx: Tx, user_id: str, stored: str, fresh: str | None) -> bool:
-    """Whether `stored` is still the hash of the user, who stays as they are until the commit; `fresh` replaces it."""
+    """Whether `stored` is still the user's hash; locks the row until the commit and replaces the hash by `fresh`."""
     kept = update(User).where(User.id == user_id, User.password_hash == stored, User.status.in_(SIGN_IN_STATUSES))
     found = await tx.execute(kept.values(password_hash=fresh or stored).returning(User.id))
     return found.first() is not None
@@ -135,7 +135,7 @@ _PROFILE = PreparedSelect(
 
 
 async def profile_of(executor: Executor, user_id: str) -> Profile:
-    """The profile of a user who exists, in one query."""
+    """The profile of an existing user, in one query."""
     rows = await executor.read(_PROFILE, user_id=user_id)
     reached = {row.kind: row.value for row in reversed(rows)}  # the oldest of a kind is the main one
     first = rows[0]
@@ -143,7 +143,7 @@ async def profile_of(executor: Executor, user_id: str) -> Profile:
 
 
 async def update_profile(tx: Tx, user_id: str, changes: dict[str, Any]) -> None:
-    """Change the fields that are given."""
+    """Update the given fields."""
     await tx.execute(update(User).where(User.id == user_id).values(**changes, updated_at=clock.now()))
 
 

@@ -1,13 +1,13 @@
-"""The seam for messages: what is sent, who sends it, and how that can fail."""
+"""Interfaces of senders: messages, the protocols of mail and SMS senders, and their errors."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 
 class SendFailed(Exception):
-    """Try again later, after `after` seconds where the vendor says so.
+    """A temporary failure; retry after `after` seconds if the vendor names a delay.
 
-    The text is stored and logged: it never repeats an address, a code or the vendor's own words.
+    The text is stored and logged: it must not contain an address, a code or the vendor's response.
     """
 
     def __init__(self, reason: str, after: float | None = None) -> None:
@@ -39,21 +39,21 @@ class Sms:
 
 @runtime_checkable
 class Checkable(Protocol):
-    """A sender that can ask its vendor whether it is let in, without sending anything."""
+    """A sender that can test its credentials without sending a message."""
 
     async def check(self) -> str:
-        """What the vendor answered, in a few words. Raises NotSent."""
+        """A short description of the vendor's response. Raises SendFailed."""
 
 
 @runtime_checkable
 class MailSender(Protocol):
-    """Sends mail. `real` is whether it reaches anybody but the operator."""
+    """Sends e-mail. `real` is whether messages leave this installation."""
 
     id: str
     real: bool
 
     def missing(self) -> str | None:
-        """What an operator must still set, in one line; None when it is ready."""
+        """A missing or invalid setting, in one line; None when the sender is ready."""
 
     async def send(self, mail: Mail, message_id: str) -> None:
         """Hand the mail over; the same `message_id` is the same mail again. Raises NotSent, Refused."""
@@ -61,13 +61,13 @@ class MailSender(Protocol):
 
 @runtime_checkable
 class SmsSender(Protocol):
-    """Sends text messages. `real` is whether it reaches anybody but the operator."""
+    """Sends text messages. `real` is whether messages leave this installation."""
 
     id: str
     real: bool
 
     def missing(self) -> str | None:
-        """What an operator must still set, in one line; None when it is ready."""
+        """A missing or invalid setting, in one line; None when the sender is ready."""
 
     async def send(self, sms: Sms, message_id: str) -> None:
         """Hand the message over. Raises NotSent, Refused."""

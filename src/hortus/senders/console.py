@@ -1,6 +1,6 @@
-"""The default sender: shows each message to the operator on standard output, and to nobody else.
+"""The default sender: prints messages to standard output.
 
-This is the one place that shows a code. It never goes through the log, which is kept and shipped.
+This is the only place that prints a code. Messages are never written to the log, which is stored and shipped.
 """
 
 import sys

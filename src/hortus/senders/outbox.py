@@ -1,7 +1,7 @@
-"""Messages wait in the task table until they are sent, sealed: whoever reads the database reads no address and no code.
+"""The outbox: encrypted messages in the task table, so that the database contains no plain address or code.
 
-A message exists if and only if the transaction that wanted it committed. It is sent at least once, tried again with
-growing pauses for about half an hour, then dead-lettered. What it said is gone from the database once it was sent.
+A message is enqueued in the caller's transaction and sent at least once after the commit. Failures are retried with
+backoff for about half an hour, then dead-lettered. The payload is erased once the message was sent.
 """
 
 import json
@@ -34,7 +34,7 @@ class Outbox:
     """Where links may lead: the origins that the operator configured."""
 
     def carry(self, database: Database) -> None:
-        """Let every transaction of this database send."""
+        """Allow every transaction of this database to enqueue messages."""
         database.carried[_CARRIED] = self
 
 
@@ -48,7 +48,7 @@ class Senders:
 
 
 URGENT = -10
-"""The priority of what somebody waits for before a screen, such as a code: it goes before all other messages."""
+"""Priority of messages that a user waits for, such as codes: they are sent before all others."""
 
 
 async def send_mail(
@@ -61,11 +61,10 @@ async def send_mail(
     user_id: str | None = None,
     priority: int = 0,
 ) -> None:
-    """Send a mail once the transaction has committed. `render.TEMPLATES` says which values a template needs.
+    """Enqueue an e-mail, sent after the commit. `rendering.TEMPLATES` lists the values of each template.
 
-    An unknown language is written to in English. Raises ValueError for an unknown template, an impossible
-    address or a link to anywhere but this installation, jinja2.UndefinedError for a missing value: mistakes
-    of the caller, before anything is enqueued.
+    An unknown language falls back to English. Raises ValueError for an unknown template, an invalid address or a
+    link to another origin, and jinja2.UndefinedError for a missing value, before anything is enqueued.
     """
     outbox = _outbox(tx)
     _check_link(outbox, values)
@@ -100,7 +99,7 @@ def origin_of(url: str) -> str:
 
 
 def _check_link(outbox: Outbox, values: Mapping[str, Any]) -> None:
-    """A Host header or a parameter of a request never decides where our mails lead."""
+    """Refuse links to other origins, so that a Host header or parameter cannot direct links in messages."""
     link = values.get("link")
     if link is None:
         return
@@ -138,7 +137,7 @@ async def _deliver_sms(resources: Resources, task: tasks.ClaimedTask) -> None:
 
 
 async def _deliver(task: tasks.ClaimedTask, sending: Coroutine[Any, Any, None]) -> None:
-    """Send; whatever goes wrong is told without what the vendor said, for that may quote an address or a code."""
+    """Send. Errors are reported without the vendor's text, which may quote an address or a code."""
     try:
         await sending
     except SenderRefused as refusal:

@@ -1,4 +1,4 @@
-"""What senders over HTTP read alike."""
+"""The `Retry-After` header of HTTP responses."""
 
 from hortus.core.http import Response
 

@@ -1,4 +1,4 @@
-"""Which senders this installation has: whatever its settings name, the console otherwise."""
+"""Selection of the senders by settings; the console is the default."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -34,7 +34,7 @@ class SelectedSenders:
 
 
 def select_senders(settings: Settings, http: Http) -> Senders:
-    """Build the senders from the environment. Calls nobody; raises pydantic's ValidationError for a bad setting."""
+    """Build the senders from the environment, without network calls. Raises ValidationError for an invalid setting."""
     brand = MessageSettings().brand
     origins = frozenset({origin_of(settings.origin), origin_of(settings.frontend_base_url or settings.origin)})
     return Senders(
@@ -56,15 +56,15 @@ def _sms(http: Http) -> SmsSender:
 
 
 def selected_senders(resources: Resources) -> SelectedSenders:
-    """Who sends here."""
+    """The senders in use."""
     senders = resources.get(Senders)
     return SelectedSenders(senders.mail.id, senders.sms.id, senders.mail.real, senders.sms.real)
 
 
 def is_configured(_settings: Settings, channel: Literal["email", "sms"]) -> bool:
-    """Whether messages of that channel reach people: a real sender is named and nothing it needs is missing.
+    """Whether a real sender is configured for a channel and no setting is missing.
 
-    Calls nobody; raises pydantic's ValidationError for a bad setting.
+    Makes no network calls. Raises pydantic's ValidationError for an invalid setting.
     """
     sender = _mail(MessageSettings().brand) if channel == "email" else _sms(Http())
     return sender.real and sender.missing() is None

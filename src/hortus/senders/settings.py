@@ -1,4 +1,4 @@
-"""What all messages share. Each sender's own settings stand beside it."""
+"""Settings shared by all messages. Each sender's own settings are in its module."""
 
 from typing import Annotated, ClassVar
 

@@ -17,7 +17,7 @@ from hortus.senders.retry_after import retry_after_seconds
 
 
 class SmsHttpSettings(SettingsGroup):
-    """The gateway and the shape of what it takes."""
+    """Address, headers and body of the gateway."""
 
     model_config = SettingsConfigDict(env_prefix="SMS_HTTP_")
     heading: ClassVar[str] = "Text messages by any gateway that takes JSON"
@@ -27,11 +27,11 @@ class SmsHttpSettings(SettingsGroup):
     headers: Annotated[dict[str, SecretStr], *Json, Rule('a JSON object of headers, such as {"X-Key": "k"}')] = Field(
         default_factory=dict
     )
-    """What the gateway knows you by."""
+    """Headers that authenticate at the gateway."""
     body: Annotated[dict[str, Any], *Json, Rule('a JSON object, such as {"to": "{to}", "text": "{text}"}')] = Field(
         default_factory=lambda: {"to": "{to}", "text": "{text}"}
     )
-    """What is posted; `{to}` and `{text}` stand for the number and the message."""
+    """The JSON body; `{to}` and `{text}` are replaced by the number and the message."""
     timeout: float = Field(20.0, gt=0, le=50)
     """Seconds for one message."""
 
@@ -45,14 +45,14 @@ class HttpSms:
         self._settings, self._http = settings, http
 
     def missing(self) -> str | None:
-        """What is not set."""
+        """A missing or invalid setting."""
         shape = str(self._settings.body)
         if "{to}" not in shape or "{text}" not in shape:
             return "SMS_HTTP_BODY must hold {to} and {text}"
         return self._settings.placeholder()
 
     async def send(self, sms: Sms, message_id: str) -> None:
-        """Hand the message over; `Idempotency-Key` lets a gateway that knows it drop a repeat."""
+        """Send the message; gateways that support `Idempotency-Key` ignore a repeated request."""
         given = self._settings
         lacking = self.missing()
         if lacking is not None:

@@ -26,7 +26,7 @@ from hortus.senders.base import Mail, SenderRefused, SendFailed
 
 
 class SmtpSettings(SettingsGroup):
-    """Where the server is and who we are there."""
+    """Address and credentials of the mail server."""
 
     model_config = SettingsConfigDict(env_prefix="SMTP_")
     heading: ClassVar[str] = "Mail by SMTP"
@@ -39,22 +39,22 @@ class SmtpSettings(SettingsGroup):
     port: int = Field(587, ge=1, le=65535)
     """Its port."""
     username: Text = Field("", validation_alias=AliasChoices("SMTP_USERNAME", "SMTP_USER"))
-    """Who signs in there."""
+    """The user name at the mail server."""
     password: Secret = SecretStr("")
     """The password of that user."""
     sender: Text = Field("", validation_alias=AliasChoices("SMTP_FROM", "FROM_EMAIL", "SMTP_FROM_EMAIL"))
-    """The address that mails come from; the user name when that is an address."""
+    """The sender address; defaults to the user name if that is an address."""
     from_name: Annotated[
         str,
         Field(max_length=60),
         AfterValidator(line),
         Rule("at most 60 characters without control characters"),
     ] = ""
-    """The name that mails come from; MESSAGE_BRAND when unset."""
+    """The sender name; defaults to MESSAGE_BRAND."""
     tls: Literal["auto", "starttls", "tls", "none"] = "auto"
     """How the connection is encrypted; `auto` is tls on port 465 and starttls elsewhere."""
     ca_file: FilePath | None = None
-    """The certificate of a server whose certificate is your own."""
+    """The CA certificate of a mail server with a private CA."""
     timeout: float = Field(20.0, gt=0, le=80)
     """Seconds for one mail."""
 
@@ -67,7 +67,7 @@ class SmtpSettings(SettingsGroup):
 
     @property
     def from_address(self) -> str:
-        """Whom mails come from: what is set, or the user name where that is an address."""
+        """The sender address: the setting, or the user name if that is an address."""
         return self.sender or (self.username if "@" in self.username else "")
 
 
@@ -81,20 +81,20 @@ class SmtpMail:
         self._name = settings.from_name or brand
 
     def missing(self) -> str | None:
-        """What is not set, or must not be."""
+        """A missing or invalid setting."""
         given = self._settings
         if _wire_address(given.from_address) is None:
-            return "SMTP_FROM must be the address that mails come from"
+            return "SMTP_FROM must be the sender's e-mail address"
         if given.username and not given.password.get_secret_value():
             return "SMTP_PASSWORD is missing"
         if given.security == "none" and given.username and given.host not in LOOPBACK:
             return "SMTP_TLS=none would send the password in the clear; use starttls or tls"
         if given.ca_file is not None and not given.ca_file.is_file():
-            return f"SMTP_CA_FILE: there is no file {given.ca_file}"
+            return f"SMTP_CA_FILE: the file {given.ca_file} does not exist"
         return given.placeholder()
 
     async def send(self, mail: Mail, message_id: str) -> None:
-        """Hand the mail to the server. What it says is never repeated: it may quote the address."""
+        """Send the mail. The server's reply is never repeated in errors: it may quote the address."""
         import aiosmtplib  # noqa: PLC0415 - most installations that only try things never send mail
 
         lacking = self.missing()
@@ -172,7 +172,7 @@ class SmtpMail:
         message["To"] = Address(addr_spec=recipient)
         message["Subject"] = mail.subject
         message["Date"] = format_datetime(clock.now())
-        # The same task is the same mail: whoever gets it twice after a crash can tell.
+        # The same task has the same Message-ID, so that clients recognise a duplicate after a crash.
         message["Message-ID"] = f"<{message_id}@{self._domain}>"
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(mail.text)
@@ -181,7 +181,7 @@ class SmtpMail:
 
 
 def _wire_address(address: str) -> str | None:
-    """The address as servers know it, its domain in ASCII; None when it is none."""
+    """The address with its domain in ASCII; None if it is not an address."""
     try:
         found = email_address.parse(address, test_environment=True)
     except ValueError:

@@ -21,7 +21,7 @@ UNREACHABLE = {21211, 21214, 21217, 21408, 21610, 21612, 21614, 30003, 30004, 30
 
 
 class TwilioSettings(SettingsGroup):
-    """The account, and the number or service that messages come from."""
+    """Credentials of the account, and the sender number or messaging service."""
 
     model_config = SettingsConfigDict(env_prefix="TWILIO_")
     heading: ClassVar[str] = "Text messages by Twilio"
@@ -32,7 +32,7 @@ class TwilioSettings(SettingsGroup):
     auth_token: Secret = SecretStr("")
     """Its token."""
     sender: Text = Field("", validation_alias=AliasChoices("TWILIO_PHONE_NUMBER", "TWILIO_FROM"))
-    """The number that messages come from."""
+    """The sender number."""
     messaging_service_sid: Text = ""
     """The messaging service that sends, instead of a number."""
     base_url: WebAddress = "https://api.twilio.com"
@@ -50,7 +50,7 @@ class TwilioSms:
         self._settings, self._http = settings, http
 
     def missing(self) -> str | None:
-        """What is not set."""
+        """A missing or invalid setting."""
         given = self._settings
         if not given.auth_token.get_secret_value():
             return "TWILIO_AUTH_TOKEN is missing"
@@ -84,7 +84,7 @@ class TwilioSms:
             raise _failure(answer)
 
     async def check(self) -> str:
-        """Ask for the account itself."""
+        """Read the account, which tests the credentials."""
         try:
             answer = await self._http.request(
                 "GET",
