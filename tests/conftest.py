@@ -137,7 +137,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 async def database(database_url: str) -> AsyncIterator[Database]:
     """An open database, empty but for its schema."""
     opened = Database(database_url)
-    opened.configure(read_configuration(Settings(_env_file=None)))
+    opened.context.configuration = read_configuration(Settings(_env_file=None))
     yield opened
     await opened.close()
 

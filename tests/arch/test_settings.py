@@ -24,15 +24,15 @@ from hortus.ops import configuration
 
 SOURCE = Path(hortus.__file__).parent
 PREFIX = "OIDC_ACME_"
-READERS = {"main/configuration.py", "core/settings.py", "auth/oidc/settings.py", "main/cli.py"}
+READERS = {"ops/configuration.py", "core/settings.py", "auth/oidc/settings.py", "cli/create_admin.py"}
 """Where the environment is read: at start, by the settings and by the command line."""
 FOR_CHILDREN = {
     "core/forked_worker.py",
     "invoicing/pdf.py",
-    "main/journey.py",
+    "cli/demo.py",
 }
 """Where a part of the environment is handed on to a child process."""
-BUILDERS = {"main/configuration.py", "senders/choose.py", "main/reference/__init__.py"}
+BUILDERS = {"ops/configuration.py", "cli/openapi_docs/__init__.py"}
 """Where settings are built at start, besides the constructors of adapters."""
 
 

@@ -8,7 +8,6 @@ import pytest
 from redis.asyncio import Redis as Client
 from tests.helpers.valkey import Valkey
 
-from hortus.core import cache
 from hortus.core.cache import CacheVersions, LocalCacheVersions, RedisCacheVersions, VersionedCache
 from hortus.core.db import Database
 from hortus.core.redis import Redis
@@ -125,17 +124,17 @@ async def test_a_transaction_invalidates_when_it_commits_and_only_then(
 ):
     reader, writer = both
     known: VersionedCache[str] = VersionedCache(reader, 60)
-    cache.bind(database, writer)
+    database.context.cache_versions = writer
     truth = Truth()
     await known.get(NAMES, truth.read)
     with pytest.raises(LookupError):
         async with database.transaction() as tx:
-            cache.invalidate(tx, "session:1")
+            tx.invalidate_cache("session:1")
             raise LookupError
     assert (await known.lookup(NAMES)).value == "old"
     async with database.transaction() as tx:
-        cache.invalidate(tx, "session:1")
-        cache.invalidate(tx, "user:1")
+        tx.invalidate_cache("session:1")
+        tx.invalidate_cache("user:1")
         assert (await known.lookup(NAMES)).value == "old"
     assert (await known.lookup(NAMES)).value is None
 

@@ -22,7 +22,7 @@ async def customers(
     url: str, database: Database, number: int, timeout: float = 15, name: str = "u"
 ) -> AsyncIterator[list[httpx2.AsyncClient]]:
     """Signed-in clients with the plan `pro` and ample credit."""
-    database.configure(read_configuration(Settings(_env_file=None)))
+    database.context.configuration = read_configuration(Settings(_env_file=None))
     clients = [httpx2.AsyncClient(base_url=url, timeout=timeout) for _ in range(number)]
     try:
         for place, client in enumerate(clients):

@@ -19,7 +19,6 @@ from tests.helpers.server import PASSWORD
 from tests.helpers.valkey import Valkey
 
 from hortus import accounts, ledger
-from hortus.core import cache
 from hortus.core.cache import RedisCacheVersions
 from hortus.core.db import Database
 from hortus.core.redis import Redis
@@ -257,7 +256,7 @@ async def suspend(database: Database, redis_url: str, user_id: str) -> None:
     """What an operator does, from a process of their own."""
     redis = Redis(redis_url)
     await redis.open()
-    cache.bind(database, RedisCacheVersions(redis))
+    database.context.cache_versions = RedisCacheVersions(redis)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(redis.close)
         tx = await stack.enter_async_context(database.transaction())

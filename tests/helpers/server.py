@@ -80,7 +80,7 @@ class Hortus:
     def reread(self) -> None:
         """Read the environment anew, as a restart does."""
         configuration = read(self.settings)
-        self.database.configure(configuration)
+        self.database.context.configuration = configuration
         for group in configuration:
             self.resources.add(group)
         context = payments.GatewayContext(self.resources.get(Http), self.settings, self.database)

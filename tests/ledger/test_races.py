@@ -26,7 +26,7 @@ async def databases(database_url: str) -> AsyncIterator[list[Database]]:
     """Three pools on one database, as three processes would have."""
     opened = [Database(database_url, pool_size=4) for _ in range(3)]
     for each in opened:
-        each.configure(read_configuration(Settings(_env_file=None)))
+        each.context.configuration = read_configuration(Settings(_env_file=None))
     yield opened
     for database in opened:
         await database.close()

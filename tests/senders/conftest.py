@@ -14,6 +14,7 @@ from hortus.core.http import Http
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.main.tables import metadata
+from hortus.ops.configuration import read as read_configuration
 from hortus.tasks import EmbeddedEngine
 from hortus.tasks.registry import TASK_TYPES
 from hortus.tasks.tables import Task
@@ -43,8 +44,8 @@ def open_outbox(database: Database, http: Http, tmp_path) -> Callable[[], Resour
 
     def make() -> Resources:
         settings = Settings(data_dir=tmp_path, secret_key="k" * 40, frontend_base_url="https://studio.example.com")
-        chosen = senders.select_senders(settings, http)
-        chosen.outbox.carry(database)
+        database.context.configuration = configuration = read_configuration(settings)
+        chosen = senders.select_senders(configuration, http)
         return Resources(settings, database, http, chosen)
 
     return make

@@ -95,9 +95,10 @@ async def test_mistakes_of_the_caller_are_told_at_once(database, open_outbox):
     assert await states(database) == []
 
 
-async def test_a_database_without_an_outbox_says_so(database):
+async def test_messages_need_the_settings_of_the_process(database):
+    database.context.configuration = None
     async with database.transaction() as tx:
-        with pytest.raises(LookupError, match=r"Outbox\.carry"):
+        with pytest.raises(LookupError, match="no configuration"):
             await senders.send_sms(tx, to=NUMBER, template="password_changed", language="en", values={})
 
 

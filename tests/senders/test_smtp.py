@@ -10,7 +10,6 @@ from tests.senders.conftest import ended, everything
 from hortus import senders
 from hortus.core.db import Database
 from hortus.core.resources import Resources
-from hortus.core.settings import Settings
 from hortus.tasks.tables import Task
 
 ADDRESS, CODE = "asha.rao@example.com", "493817"
@@ -38,9 +37,8 @@ async def test_a_mail_arrives_whole(security, database, open_outbox: Callable[[]
     with MailServer(tmp_path, security, USER if security == "starttls" else None) as server:
         use(monkeypatch, server, MESSAGE_BRAND="Orchard")
         resources = open_outbox()
-        assert senders.selected_senders(resources) == senders.SelectedSenders(
-            "smtp", "console", real_mail=True, real_sms=False
-        )
+        chosen = resources.get(senders.Senders)
+        assert (chosen.mail.id, chosen.sms.id, chosen.mail.real, chosen.sms.real) == ("smtp", "console", True, False)
         await write(database, language="hi")
         task = await ended(resources)
     assert (task.status, task.payload) == ("done", {})
@@ -146,16 +144,6 @@ async def test_a_silent_server_times_out(database, open_outbox, monkeypatch, hur
         dead = await ended(resources)
     assert (dead.status, dead.attempts) == ("dead", 10)
     assert "cannot be used" in dead.error
-
-
-async def test_configured_means_that_mail_reaches_people(monkeypatch, tmp_path):
-    settings = Settings(data_dir=tmp_path, secret_key="k" * 40)
-    assert [senders.is_configured(settings, channel) for channel in ("email", "sms")] == [False, False]
-    monkeypatch.setenv("SMTP_HOST", "mail.example.com")
-    assert not senders.is_configured(settings, "email")
-    monkeypatch.setenv("SMTP_FROM", "garden@example.com")
-    monkeypatch.setenv("SMS_HTTP_URL", "https://sms.example.com/send")
-    assert [senders.is_configured(settings, channel) for channel in ("email", "sms")] == [True, True]
 
 
 @pytest.mark.parametrize(

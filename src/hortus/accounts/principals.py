@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network
 
-from hortus.core import cache, events
 from hortus.core.cache import CacheVersions, VersionedCache
 from hortus.core.db import Tx
 
@@ -67,8 +66,8 @@ def keys_changed(tx: Tx, *key_ids: str) -> None:
 def _changed(tx: Tx, *names: str) -> None:
     if names:
         # First: stamps may hold the answer back.
-        events.publish_on_commit(tx, ACCESS_CHANGED, "changed", {"digests": [digest_of_name(name) for name in names]})
-        cache.invalidate(tx, *names)
+        tx.publish(ACCESS_CHANGED, "changed", {"digests": [digest_of_name(name) for name in names]})
+        tx.invalidate_cache(*names)
 
 
 def digest_of_name(name: str) -> str:

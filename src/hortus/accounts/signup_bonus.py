@@ -5,16 +5,17 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
+from hortus import senders
 from hortus.accounts.tables import SignupBonusClaim
 from hortus.accounts.targets import Target, person_digests
 from hortus.core import clock
-from hortus.core.db import Database, Tx
+from hortus.core.configuration import Configuration
+from hortus.core.db import Tx
+from hortus.core.settings import Settings
 from hortus.core.signals import Signal
 
 signup_bonus_due: Signal[str] = Signal("accounts.signup_bonus_due")
 """Sent with the user's id, in the transaction in which a person claims the bonus for the first time."""
-
-_CARRIED = "accounts.signup_bonus"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +31,22 @@ class SignupBonusRule:
     real_mail: bool
     real_sms: bool
 
-    def carry(self, database: Database) -> None:
-        """Apply this rule in every transaction of the database."""
-        database.carried[_CARRIED] = self
-
     def requires_verification(self, target: Target) -> bool:
         """Whether the bonus needs a verified target of this kind."""
         return self.real_mail if target.kind == "email" else self.real_sms
 
 
+def signup_bonus_rule_of(configuration: Configuration) -> SignupBonusRule:
+    """The rule of an installation with these settings."""
+    reach = configuration.derived(senders.reach)
+    keys = configuration.get(Settings).keys_for("one-time codes")
+    return SignupBonusRule(keys, real_mail=reach.mail, real_sms=reach.sms)
+
+
 async def claim_signup_bonus(tx: Tx, user_id: str, target: Target, *, verified: bool) -> None:
     """Call when a user gets or verifies an identifier. Sends `signup_bonus_due` once per person; repeats do nothing."""
-    rule = tx.info.get(_CARRIED)
-    if not isinstance(rule, SignupBonusRule) or (rule.requires_verification(target) and not verified):
+    rule = tx.derived(signup_bonus_rule_of)
+    if rule.requires_verification(target) and not verified:
         return
     if await _insert_claim(tx, rule.keys, target):
         await signup_bonus_due.send(tx, user_id)

@@ -15,9 +15,11 @@ from hortus.auth.oidc import RoleGrant
 from hortus.auth.oidc import read_providers as read_oidc_providers
 from hortus.auth.oidc import role_granted as role_granted_by_issuer
 from hortus.auth.oidc import sweep_flows as sweep_oidc_flows
+from hortus.auth.oidc.settings import ConfiguredIssuers
 from hortus.auth.open_streams import streams_checked
 from hortus.auth.otp import OtpHasher, message_time, notify_user
 from hortus.auth.otp import sweep as sweep_codes
+from hortus.auth.otp.hasher import otp_hasher_of
 from hortus.auth.otp.settings import OtpSettings
 from hortus.auth.passkeys import passkey_count, remove_passkeys
 from hortus.auth.passkeys import sweep_challenges as sweep_passkey_challenges
@@ -33,6 +35,7 @@ __all__ = [
     "Admin",
     "BreachSettings",
     "Caller",
+    "ConfiguredIssuers",
     "CredentialCounts",
     "DeviceCookie",
     "KeyUseRecorder",
@@ -59,6 +62,7 @@ __all__ = [
     "mark_reauthenticated",
     "message_time",
     "notify_user",
+    "otp_hasher_of",
     "passkey_count",
     "read_oidc_providers",
     "remove_factors",

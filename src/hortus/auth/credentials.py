@@ -6,7 +6,8 @@ from sqlalchemy import func, select
 
 from hortus.accounts.tables import Identifier, User
 from hortus.auth.errors import LastCredential
-from hortus.auth.tables import ISSUERS, ExternalAccount, Passkey
+from hortus.auth.oidc.settings import ConfiguredIssuers
+from hortus.auth.tables import ExternalAccount, Passkey
 from hortus.core.db import Tx
 
 
@@ -36,10 +37,11 @@ async def count_credentials(tx: Tx, user_id: str) -> CredentialCounts:
     identifiers = select(func.count(), func.count(Identifier.verified_at)).where(Identifier.user_id == user_id)
     known, verified = (await tx.execute(identifiers)).one()
     passkeys = select(func.count()).select_from(Passkey).where(Passkey.user_id == user_id)
-    external = select(func.count()).select_from(ExternalAccount).where(ExternalAccount.user_id == user_id)
-    issuers = tx.info.get(ISSUERS)
-    if issuers is not None:
-        external = external.where(ExternalAccount.issuer.in_(issuers))
+    external = (
+        select(func.count())
+        .select_from(ExternalAccount)
+        .where(ExternalAccount.user_id == user_id, ExternalAccount.issuer.in_(tx.settings(ConfiguredIssuers).spellings))
+    )
     return CredentialCounts(
         password=int(password_hash is not None and known > 0),
         codes=verified,

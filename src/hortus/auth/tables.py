@@ -165,10 +165,6 @@ class PasskeyChallenge(Base):
     used_at: Mapped[datetime | None]
 
 
-ISSUERS = "accounts.oidc.issuers"
-"""Under this name every transaction carries the issuers that are configured now."""
-
-
 class ExternalAccount(Base):
     """An account at an issuer that is a way into an account here. The pair of issuer and subject never changes.
 

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from hortus.core import cache
 from hortus.core.cache import CacheLookup, CacheVersions, VersionedCache
 from hortus.core.db import Tx
 
@@ -24,7 +23,7 @@ class RoomListCache:
 
 def invalidate_room_lists(tx: Tx, user_id: str) -> None:
     """Invalidate the user's lists once `tx` has committed."""
-    cache.invalidate(tx, *_names(user_id), wait=False)
+    tx.invalidate_cache(*_names(user_id), wait=False)
 
 
 def _names(user_id: str) -> tuple[str, ...]:

@@ -6,11 +6,11 @@ all of them before anything else is opened; a value that breaks its rule becomes
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, Union, cast, get_args, get_origin
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -19,7 +19,7 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, Secre
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-G = TypeVar("G", bound="SettingsGroup")
+D = TypeVar("D")
 _PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 _SHOWN = 60
 """Characters of a wrong value that a sentence repeats."""
@@ -312,15 +312,26 @@ def _holds_placeholder(value: object) -> bool:
 class Configuration:
     """Every settings group of a process, read once. What runs later asks here and never reads the environment."""
 
-    def __init__(self, groups: Iterable[SettingsGroup]) -> None:
-        self._groups = {type(group): group for group in groups}
+    def __init__(self, groups: Iterable[SettingsGroup], others: Iterable[object] = ()) -> None:
+        """`others` are read from variables whose names the operator makes up, so that they are no group."""
+        self._groups: dict[type, SettingsGroup] = {type(group): group for group in groups}
+        self._others: dict[type, object] = {type(each): each for each in others}
+        self._derived: dict[object, object] = {}
 
     def __iter__(self) -> Iterator[SettingsGroup]:
         return iter(self._groups.values())
 
-    def get(self, kind: type[G]) -> G:
-        """The group of that class; LookupError when it was not read at start."""
-        found = self._groups.get(kind)
+    def get(self, kind: type[D]) -> D:
+        """The settings of that class; LookupError when they were not read at start."""
+        found = self._groups.get(kind) or self._others.get(kind)
         if not isinstance(found, kind):
-            raise LookupError(f"{kind.__module__}.{kind.__name__} was not read at start")
+            raise LookupError(f"the settings {kind.__module__}.{kind.__name__} were not read at start")
         return found
+
+    def derived(self, build: Callable[["Configuration"], D]) -> D:
+        """`build(self)`, made at the first call and kept: a key, or a choice, that follows from the settings alone."""
+        try:
+            return cast("D", self._derived[build])
+        except KeyError:
+            made = self._derived[build] = build(self)
+            return made

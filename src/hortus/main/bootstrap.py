@@ -23,10 +23,10 @@ from hortus import (
     tasks,
 )
 from hortus.billing import tasks as billing_tasks
-from hortus.core import cache, events, shared_settings
+from hortus.core import shared_settings
 from hortus.core.cache import LEASE_SECONDS, CacheVersions, LocalCacheVersions, RedisCacheVersions
 from hortus.core.configuration import Configuration
-from hortus.core.db import Database, Tx
+from hortus.core.db import Database, Tx, TxContext
 from hortus.core.events import Bus
 from hortus.core.events.redis_transport import RedisEventTransport
 from hortus.core.http import Http
@@ -83,10 +83,10 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
     configuration = configurations.read(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     database = open_database(settings, role)
-    database.configure(configuration)
     async with _closed(database), Http() as http, _redis(settings) as redis, _relay(redis) as relay:
         bus = Bus(relay)
-        shared = _carried(database, bus, redis)
+        shared: CacheVersions = LocalCacheVersions() if redis is None else RedisCacheVersions(redis)
+        database.context = TxContext(configuration, shared, bus)
         resources = Resources(
             *configuration,
             database,
@@ -108,7 +108,7 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
         )
         if redis is not None:
             resources.add(redis)
-        _add_messages(resources, configuration, database, http)
+        _add_messages(resources, configuration, http)
         resources.add(LocalStorage(settings.data_dir / "files"), Storage)
         resources.add(registry or discover(Context(http, settings.data_dir)), Registry)
         resources.add(invoicing.PdfRenderer())
@@ -159,20 +159,11 @@ async def _closed(database: Database) -> AsyncIterator[None]:
         await database.close()
 
 
-def _add_messages(resources: Resources, configuration: Configuration, database: Database, http: Http) -> None:
-    """Senders, one-time codes and issuers, each of which every transaction may ask for."""
-    settings = configuration.get(Settings)
-    outgoing = senders.select_senders(settings, http)
-    outgoing.outbox.carry(database)
-    resources.add(outgoing)
-    issuers = auth.OidcProviders(configurations.issuers(), http)
-    issuers.carry(database)
-    resources.add(issuers)
-    codes, selected = auth.OtpHasher(settings, configuration.get(auth.OtpSettings)), senders.selected_senders(resources)
-    codes.carry(database)
-    resources.add(codes)
-    keys = settings.keys_for("one-time codes")
-    accounts.SignupBonusRule(keys, real_mail=selected.real_mail, real_sms=selected.real_sms).carry(database)
+def _add_messages(resources: Resources, configuration: Configuration, http: Http) -> None:
+    """Senders, one-time codes and issuers."""
+    resources.add(senders.select_senders(configuration, http))
+    resources.add(auth.OidcProviders(configuration.get(auth.ConfiguredIssuers).providers, http))
+    resources.add(configuration.derived(auth.otp_hasher_of))
 
 
 async def _compare_settings(settings: Settings, database: Database, role: Role) -> None:
@@ -195,14 +186,6 @@ def _connect_signals() -> None:
     accounts.account_reopened.connect(privacy.cancel_deletion)
     business_metrics.connect()
     billing_tasks.connect_signals()
-
-
-def _carried(database: Database, bus: Bus, redis: Redis | None) -> CacheVersions:
-    """The stamps of this process; every transaction changes them and announces on the bus."""
-    shared: CacheVersions = LocalCacheVersions() if redis is None else RedisCacheVersions(redis)
-    cache.bind(database, shared)
-    events.bind(database, bus)
-    return shared
 
 
 @asynccontextmanager

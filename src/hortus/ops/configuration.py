@@ -79,7 +79,8 @@ def examine(settings: Settings) -> tuple[Configuration, list[Finding]]:
     """Every group that can be built, and every finding."""
     built, findings = _of_others({Settings: settings})
     findings += _of_server(settings)
-    return Configuration(built), findings
+    others = [] if findings else [auth.ConfiguredIssuers(issuers())]
+    return Configuration(built, others), findings
 
 
 def issuers() -> dict[str, auth.OidcProviderSettings]:

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import ValidationError
 from sqlalchemy import Connection, inspect, make_url, text
 
 from hortus import auth, payments, providers, routing, senders, tasks
@@ -212,9 +211,9 @@ async def check_vendors(settings: Settings, registry: Registry, http: Http) -> l
         if isinstance(gateway, payments.Checkable)
     ]
     try:
-        chosen = senders.select_senders(settings, http)
+        chosen = senders.select_senders(configuration.examine(settings)[0], http)
         issuers = auth.OidcProviders(configuration.issuers(), http)
-    except (ValidationError, BadSettings):
+    except (LookupError, BadSettings):
         return []  # each wrong setting has a line of its own
     for what, sender in (("mail", chosen.mail), ("SMS", chosen.sms)):
         if sender.missing() is None and isinstance(sender, senders.Checkable):
@@ -266,8 +265,8 @@ def _offers(settings: Settings, registry: Registry) -> list[Finding]:
 
 def _senders(settings: Settings, http: Http) -> list[Finding]:
     try:
-        chosen = senders.select_senders(settings, http)
-    except ValidationError:
+        chosen = senders.select_senders(configuration.examine(settings)[0], http)
+    except LookupError:
         return [Finding("broken", "mail, SMS", "not looked at: a setting above must be corrected first")]
     found = []
     for what, sender, wish in (

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Select, and_, func, insert, or_, select, update
 
-from hortus.core import cache, clock, ids
+from hortus.core import clock, ids
 from hortus.core.db import Tx
 from hortus.core.db.compiled_select import Executor
 from hortus.core.settings import Settings
@@ -140,7 +140,7 @@ async def end_plan(tx: Tx, user_id: str, plan_id: str) -> bool:
         .values(until=clock.now())
         .returning(UserPlan.user_id)
     )
-    cache.invalidate(tx, plan_cache_key(user_id), wait=False)
+    tx.invalidate_cache(plan_cache_key(user_id), wait=False)
     return ended.first() is not None
 
 
@@ -190,7 +190,7 @@ async def set_plan(
             index_elements=["user_id"], set_={"plan_id": values.excluded.plan_id, "until": values.excluded.until}
         )
     )
-    cache.invalidate(tx, plan_cache_key(user_id), wait=False)
+    tx.invalidate_cache(plan_cache_key(user_id), wait=False)
     return PlanVersion(plan.id, plan.version, plan.terms, until)
 
 

@@ -3,7 +3,7 @@
 from hortus.senders.base import Checkable, Mail, MailSender, SenderRefused, SendFailed, Sms, SmsSender
 from hortus.senders.outbox import URGENT, Outbox, Senders, send_mail, send_sms
 from hortus.senders.rendering import LANGUAGES, TEMPLATES, language_of
-from hortus.senders.selection import SETTINGS_GROUPS, SelectedSenders, is_configured, select_senders, selected_senders
+from hortus.senders.selection import SETTINGS_GROUPS, Reach, reach, select_senders
 from hortus.senders.settings import MessageSettings
 
 __all__ = [
@@ -16,16 +16,15 @@ __all__ = [
     "MailSender",
     "MessageSettings",
     "Outbox",
-    "SelectedSenders",
+    "Reach",
     "SendFailed",
     "SenderRefused",
     "Senders",
     "Sms",
     "SmsSender",
-    "is_configured",
     "language_of",
+    "reach",
     "select_senders",
-    "selected_senders",
     "send_mail",
     "send_sms",
 ]

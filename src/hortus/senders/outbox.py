@@ -13,29 +13,35 @@ from urllib.parse import urlsplit
 import structlog
 
 from hortus import tasks
-from hortus.core.db import Database, Tx
+from hortus.core.configuration import Configuration
+from hortus.core.db import Tx
 from hortus.core.resources import Resources
 from hortus.core.security.encryption import DecryptionFailed, Encryptor
+from hortus.core.settings import Settings as CoreSettings
 from hortus.senders import rendering
 from hortus.senders.base import Mail, MailSender, SenderRefused, SendFailed, Sms, SmsSender
+from hortus.senders.settings import MessageSettings
 
 log = structlog.get_logger()
 LONGEST_WAIT = 900.0
-_CARRIED = "senders.outbox"
 
 
 @dataclass(frozen=True, slots=True)
 class Outbox:
-    """Seals messages of an installation; every transaction of its database carries it."""
+    """Seals messages of an installation."""
 
     brand: str
     encryptor: Encryptor
     origins: frozenset[str]
     """Where links may lead: the origins that the operator configured."""
 
-    def carry(self, database: Database) -> None:
-        """Allow every transaction of this database to enqueue messages."""
-        database.carried[_CARRIED] = self
+
+def outbox_of(configuration: Configuration) -> Outbox:
+    """The outbox of an installation with these settings."""
+    settings = configuration.get(CoreSettings)
+    origins = frozenset({origin_of(settings.origin), origin_of(settings.frontend_base_url or settings.origin)})
+    encryptor = Encryptor(settings.keys_for("messages"), "messages")
+    return Outbox(configuration.get(MessageSettings).brand, encryptor, origins)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +114,7 @@ def _check_link(outbox: Outbox, values: Mapping[str, Any]) -> None:
 
 
 def _outbox(tx: Tx) -> Outbox:
-    outbox = tx.info.get(_CARRIED)
-    if not isinstance(outbox, Outbox):
-        raise LookupError("this database carries no outbox: call Outbox.carry(database) when it is opened")
-    return outbox
+    return tx.derived(outbox_of)
 
 
 def _sealed(outbox: Outbox, message: Mail | Sms) -> dict[str, Any]:

@@ -1,17 +1,13 @@
 """Selection of the senders by settings; the console is the default."""
 
 from dataclasses import dataclass
-from typing import Literal
 
-from hortus.core.configuration import SettingsGroup
+from hortus.core.configuration import Configuration, SettingsGroup
 from hortus.core.http import Http
-from hortus.core.resources import Resources
-from hortus.core.security.encryption import Encryptor
-from hortus.core.settings import Settings
 from hortus.senders import sms_http, smtp, twilio
 from hortus.senders.base import MailSender, SmsSender
 from hortus.senders.console import ConsoleMail, ConsoleSms
-from hortus.senders.outbox import Outbox, Senders, origin_of
+from hortus.senders.outbox import Senders, outbox_of
 from hortus.senders.settings import MessageSettings
 
 SETTINGS_GROUPS: tuple[type[SettingsGroup], ...] = (
@@ -24,47 +20,31 @@ SETTINGS_GROUPS: tuple[type[SettingsGroup], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class SelectedSenders:
-    """The chosen senders by id, and whether each one reaches people."""
+class Reach:
+    """Whether messages of each kind leave this installation."""
 
-    mail: str
-    sms: str
-    real_mail: bool
-    real_sms: bool
+    mail: bool
+    sms: bool
 
 
-def select_senders(settings: Settings, http: Http) -> Senders:
-    """Build the senders from the environment, without network calls. Raises ValidationError for an invalid setting."""
-    brand = MessageSettings().brand
-    origins = frozenset({origin_of(settings.origin), origin_of(settings.frontend_base_url or settings.origin)})
-    return Senders(
-        _mail(brand), _sms(http), Outbox(brand, Encryptor(settings.keys_for("messages"), "messages"), origins)
-    )
+def select_senders(configuration: Configuration, http: Http) -> Senders:
+    """The senders that the settings name. Connects to nothing; raises LookupError where settings are missing."""
+    return Senders(_mail(configuration), _sms(configuration, http), configuration.derived(outbox_of))
 
 
-def _mail(brand: str) -> MailSender:
-    given = smtp.SmtpSettings()
-    return smtp.SmtpMail(given, brand) if given.host else ConsoleMail()
+def _mail(configuration: Configuration) -> MailSender:
+    server = configuration.get(smtp.SmtpSettings)
+    return smtp.SmtpMail(server, configuration.get(MessageSettings).brand) if server.host else ConsoleMail()
 
 
-def _sms(http: Http) -> SmsSender:
-    account = twilio.TwilioSettings()
+def _sms(configuration: Configuration, http: Http) -> SmsSender:
+    account, gateway = configuration.get(twilio.TwilioSettings), configuration.get(sms_http.SmsHttpSettings)
     if account.account_sid:
         return twilio.TwilioSms(account, http)
-    gateway = sms_http.SmsHttpSettings()
     return sms_http.HttpSms(gateway, http) if gateway.url else ConsoleSms()
 
 
-def selected_senders(resources: Resources) -> SelectedSenders:
-    """The senders in use."""
-    senders = resources.get(Senders)
-    return SelectedSenders(senders.mail.id, senders.sms.id, senders.mail.real, senders.sms.real)
-
-
-def is_configured(_settings: Settings, channel: Literal["email", "sms"]) -> bool:
-    """Whether a real sender is configured for a channel and no setting is missing.
-
-    Makes no network calls. Raises pydantic's ValidationError for an invalid setting.
-    """
-    sender = _mail(MessageSettings().brand) if channel == "email" else _sms(Http())
-    return sender.real and sender.missing() is None
+def reach(configuration: Configuration) -> Reach:
+    """Whether a mail server, and a gateway for text messages, are configured."""
+    account, gateway = configuration.get(twilio.TwilioSettings), configuration.get(sms_http.SmsHttpSettings)
+    return Reach(mail=bool(configuration.get(smtp.SmtpSettings).host), sms=bool(account.account_sid or gateway.url))

@@ -7,7 +7,7 @@ import pytest
 import time_machine
 from sqlalchemy import select, text
 
-from hortus import auth, senders
+from hortus import auth
 from hortus.auth import otp
 from hortus.auth.otp import OtpRequest, Target
 from hortus.auth.tables import OneTimeCode
@@ -15,6 +15,7 @@ from hortus.core.db import Database
 from hortus.core.errors import Invalid, RateLimited
 from hortus.core.http import Http
 from hortus.core.settings import Settings
+from hortus.ops.configuration import read as read_configuration
 
 TARGET = Target("mobile", "+919812345678")
 PURPOSES = ("sign_in", "reset_password", "link")
@@ -143,9 +144,8 @@ async def test_notices_cannot_flood_an_address_or_empty_a_purse(database: Databa
     monkeypatch.setenv("NOTICES_PER_TARGET", "3")
     monkeypatch.setenv("CODES_PER_DAY", "2")
     settings = Settings(data_dir=tmp_path, secret_key="k" * 40, rate_limits_enabled=True)
-    async with Http() as http:
-        senders.select_senders(settings, http).outbox.carry(database)
-        auth.OtpHasher(settings, auth.OtpSettings()).carry(database)
+    async with Http():
+        database.context.configuration = read_configuration(settings)
         for target in (Target("email", "asha@example.com"), TARGET):
             for _ in range(5):
                 async with database.transaction() as tx:

@@ -7,11 +7,12 @@ from sqlalchemy import text
 from tests.helpers.mailbox import Mailbox
 from tests.helpers.server import PASSWORD, Hortus, serve
 
-from hortus import accounts, auth, ledger
+from hortus import accounts, ledger
 from hortus.accounts.users import SignUpDetails, create_user
 from hortus.auth.otp import Target
 from hortus.core.db import Database
 from hortus.core.settings import Settings
+from hortus.ops.configuration import read as read_configuration
 
 
 async def credits_of(client) -> int:
@@ -75,14 +76,11 @@ async def test_races_and_rotated_keys_give_one_bonus(database: Database, tmp_pat
             await create_user(tx, Target("email", value), SignUpDetails(), verified=True)
 
     try:
-        hasher = auth.OtpHasher(Settings(data_dir=tmp_path, secret_key=old), auth.OtpSettings())
-        accounts.SignupBonusRule(hasher, real_mail=True, real_sms=True).carry(database)
+        database.context.configuration = read_configuration(Settings(data_dir=tmp_path, secret_key=old))
         await asyncio.gather(*(join(f"same+{number}@gmail.com") for number in range(10)))
         assert len(due) == 1
-        rotated = auth.OtpHasher(
-            Settings(data_dir=tmp_path, secret_key=new, secret_key_previous=[old]), auth.OtpSettings()
-        )
-        accounts.SignupBonusRule(rotated, real_mail=True, real_sms=True).carry(database)
+        rotated = Settings(data_dir=tmp_path, secret_key=new, secret_key_previous=[old])
+        database.context.configuration = read_configuration(rotated)
         await join("s.a.m.e@gmail.com")
         assert len(due) == 1
     finally:

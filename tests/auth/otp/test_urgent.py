@@ -9,6 +9,7 @@ from hortus.auth.otp.delivery import write_code
 from hortus.core.db import Database
 from hortus.core.http import Http
 from hortus.core.settings import Settings
+from hortus.ops.configuration import read as read_configuration
 from hortus.tasks import queue
 from hortus.tasks.concurrency import slots_by_queue
 from hortus.tasks.registry import TASK_TYPES
@@ -17,8 +18,8 @@ from hortus.tasks.registry import TASK_TYPES
 async def test_codes_go_before_all_other_messages(database: Database, tmp_path):
     settings = Settings(data_dir=tmp_path, secret_key="k" * 40)
     hasher = auth.OtpHasher(settings, auth.OtpSettings())
-    async with Http() as http:
-        senders.select_senders(settings, http).outbox.carry(database)
+    database.context.configuration = read_configuration(settings)
+    async with Http():
         async with database.transaction() as tx:
             for number in range(30):
                 target = Target("email", f"reader{number}@example.com")

@@ -19,9 +19,7 @@ from joserfc.jwk import Key
 from hortus.auth.oidc import id_token
 from hortus.auth.oidc.errors import OidcRefused, OidcUnavailable
 from hortus.auth.oidc.settings import WELL_KNOWN, ProviderSettings
-from hortus.auth.tables import ISSUERS
 from hortus.core import clock
-from hortus.core.db import Database
 from hortus.core.http import Http, HttpError, Response
 from hortus.core.settings import is_safe_url
 
@@ -243,11 +241,6 @@ class Providers:
 
     def __init__(self, settings: Mapping[str, ProviderSettings], http: Http) -> None:
         self._known = {name: Provider(name, given, http) for name, given in settings.items()}
-
-    def carry(self, database: Database) -> None:
-        """Let every transaction of this database know which issuers are ways in now."""
-        given = [provider.settings.issuer.rstrip("/") for provider in self.all()]
-        database.carried[ISSUERS] = frozenset([*given, *(f"{issuer}/" for issuer in given)])
 
     def get(self, name: str) -> Provider | None:
         """The provider of that name."""

@@ -6,6 +6,9 @@ for underscores. GOOGLE_CLIENT_ID and GOOGLE_CLIENT_SECRET stand for those of OI
 
 import os
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, ClassVar, Literal
 
 from dotenv import dotenv_values
@@ -61,6 +64,19 @@ class ProviderSettings(SettingsGroup):
     """Which value of that claim gives which role here."""
     timeout: float = Field(10.0, gt=0, le=30)
     """Seconds for one call."""
+
+
+@dataclass(frozen=True)
+class ConfiguredIssuers:
+    """The issuers that users may sign in with, by name; those with an example's placeholder are left out."""
+
+    providers: Mapping[str, ProviderSettings]
+
+    @cached_property
+    def spellings(self) -> frozenset[str]:
+        """Their identifiers, with and without a slash at the end."""
+        identifiers = [each.issuer.rstrip("/") for each in self.providers.values()]
+        return frozenset([*identifiers, *(f"{identifier}/" for identifier in identifiers)])
 
 
 def read_providers() -> dict[str, ProviderSettings]:

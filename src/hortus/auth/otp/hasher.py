@@ -4,10 +4,8 @@ import secrets
 
 from hortus.accounts.targets import Target, keyed_digest, person_digests
 from hortus.auth.otp.settings import OtpSettings
-from hortus.core.db import Database, Tx
+from hortus.core.configuration import Configuration
 from hortus.core.settings import Settings
-
-_CARRIED = "accounts.codes"
 
 
 class OtpHasher:
@@ -21,10 +19,6 @@ class OtpHasher:
         self.rules = rules
         self.limits_enabled = settings.rate_limits_enabled
         self.links_base = (settings.frontend_base_url or settings.origin).rstrip("/")
-
-    def carry(self, database: Database) -> None:
-        """Let every transaction of that database know the caps on messages."""
-        database.carried[_CARRIED] = self
 
     @staticmethod
     def new_code(digits: int) -> str:
@@ -55,7 +49,6 @@ class OtpHasher:
         return keyed_digest(self._keys[0], *parts)
 
 
-def carried(tx: Tx) -> OtpHasher | None:
-    """What `Codes.carry` gave the database of this transaction, if anything."""
-    found = tx.info.get(_CARRIED)
-    return found if isinstance(found, OtpHasher) else None
+def otp_hasher_of(configuration: Configuration) -> OtpHasher:
+    """The digests and the limits of an installation with these settings."""
+    return OtpHasher(configuration.get(Settings), configuration.get(OtpSettings))

@@ -9,7 +9,7 @@ from hortus import senders
 from hortus.accounts.tables import Identifier
 from hortus.accounts.targets import Target
 from hortus.auth.otp import send_limits
-from hortus.auth.otp.hasher import carried
+from hortus.auth.otp.hasher import otp_hasher_of
 from hortus.core import clock
 from hortus.core.db import Tx
 
@@ -47,8 +47,7 @@ async def notify(
     tx: Tx, target: Target, template: str, language: str, values: dict[str, Any], user_id: str | None
 ) -> None:
     """Write what nobody asked for, within the caps: an account cannot be used to flood its address or number."""
-    hasher = carried(tx)
-    if hasher is not None and not await send_limits.may_notify(tx, hasher, target):
+    if not await send_limits.may_notify(tx, tx.derived(otp_hasher_of), target):
         log.warning("notice_not_sent", template=template, kind=target.kind, user_id=user_id, reason="over a cap")
         return
     await send(tx, target, template, language, values, user_id)

@@ -7,8 +7,6 @@ from hortus.core.cache.versions import (
     LocalCacheVersions,
     RedisCacheVersions,
     VersionedCache,
-    bind,
-    invalidate,
 )
 
 __all__ = [
@@ -18,6 +16,4 @@ __all__ = [
     "LocalCacheVersions",
     "RedisCacheVersions",
     "VersionedCache",
-    "bind",
-    "invalidate",
 ]

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from hortus.core.background import in_background
-from hortus.core.db import Database, Tx
 from hortus.core.redis import Redis, RedisDown
 from hortus.core.telemetry import metrics
 
@@ -27,7 +26,6 @@ LEASE_SECONDS = 2.0
 """How long a process that an invalidation cannot reach may use its entries."""
 _Wanted = tuple[tuple[str, ...], str, str]
 """Names, part and version of an entry that is being read."""
-_CARRIED, _PENDING = "hortus.cache", "hortus.cache.pending"
 
 
 class CacheVersions(Protocol):
@@ -47,29 +45,6 @@ class CacheVersions(Protocol):
         latest: entries of at most that age have then expired.
         """
         ...
-
-
-def bind(database: Database, versions: CacheVersions) -> None:
-    """Let every transaction of this database invalidate through these versions."""
-    database.carried[_CARRIED] = versions
-
-
-def invalidate(tx: Tx, *names: str, wait: bool = True) -> None:
-    """Invalidate the entries of `names` once `tx` has committed, before the response is sent.
-
-    With `wait` the response is delayed until every process is reached, or the entries of those that are not have
-    expired: `lease` seconds at most. Without it the response does not wait for an unreachable Redis.
-    """
-    versions: CacheVersions | None = tx.info.get(_CARRIED)
-    if versions is None or not names:
-        return
-    pending: dict[bool, list[str]] = tx.info.setdefault(_PENDING, {})
-    if wait in pending:
-        pending[wait] += names
-        return
-    listed = pending[wait] = list(names)
-    seconds = versions.lease if wait else 0.0
-    tx.after_commit(lambda: versions.invalidate(tuple(listed), seconds))
 
 
 class LocalCacheVersions:

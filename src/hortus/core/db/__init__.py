@@ -5,7 +5,7 @@ The front door has what every feature uses; the rest is imported by the name of 
 
 from hortus.core.db.append_only import append_only, append_only_statements
 from hortus.core.db.database import Database, NestedTransaction, normalise_url
-from hortus.core.db.tx import Tx
+from hortus.core.db.tx import Tx, TxContext
 from hortus.core.db.types import Base, UtcDateTime, clock_sql, db_now, id_type
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Database",
     "NestedTransaction",
     "Tx",
+    "TxContext",
     "UtcDateTime",
     "append_only",
     "append_only_statements",

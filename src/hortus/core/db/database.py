@@ -19,12 +19,11 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from hortus.core import context
-from hortus.core.configuration import Configuration
 from hortus.core.db import engines
 from hortus.core.db.compiled_select import InlineExecutor, PostgresExecutor, PreparedSelect
 from hortus.core.db.engines import ConnectionProfile
 from hortus.core.db.replica import SETTLED, Replica
-from hortus.core.db.tx import CONFIGURATION, InlineTx, Tx
+from hortus.core.db.tx import InlineTx, Tx, TxContext
 from hortus.core.errors import Unavailable
 
 log = structlog.get_logger()
@@ -58,12 +57,12 @@ class Database:
         echo: bool = False,
         profile: ConnectionProfile = ConnectionProfile(),  # noqa: B008 - frozen
         replica_url: str = "",
+        context: TxContext | None = None,
     ) -> None:
         self.url = normalise_url(url)
         self.degraded: engines.Outage | None = None
         """The outage that failed the last write; None once a write has succeeded."""
-        self.carried: dict[str, Any] = {}
-        """What every transaction brings along in its `info`, such as the key that seals messages."""
+        self.context = context or TxContext()
         self.dialect = self.url.get_backend_name()
         self._executor: InlineExecutor | PostgresExecutor | None = None
         self._reader: Callable[..., Tx]
@@ -80,10 +79,6 @@ class Database:
         if replica_url:
             there = engines.postgresql_engine(normalise_url(replica_url), profile, pool_size=pool_size, echo=echo)
             self.replica = Replica(there, self._writer)
-
-    def configure(self, configuration: Configuration) -> None:
-        """Make these settings available to every transaction (`tx.settings`)."""
-        self.carried[CONFIGURATION] = configuration
 
     @property
     def engine(self) -> AsyncEngine:
@@ -178,7 +173,7 @@ class Database:
         try:
             with self._outages():
                 async with make(
-                    expire_on_commit=False, autoflush=False, execution_options=_PLAIN, info=self.carried
+                    expire_on_commit=False, autoflush=False, execution_options=_PLAIN, context=self.context
                 ) as tx:
                     yield tx
         finally:
@@ -209,7 +204,7 @@ class Database:
 
 
 async def _run_after_commit(tx: Tx) -> None:
-    for callback in tx.info.get("after_commit", ()):
+    for callback in tx.after_commit_callbacks:
         try:
             result = callback()
             if result is not None:

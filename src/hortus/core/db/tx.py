@@ -1,21 +1,42 @@
 """The open transaction that functions of all features receive."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 from sqlalchemy import Engine
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from hortus.core.configuration import Configuration, G
+from hortus.core.cache import CacheVersions
+from hortus.core.configuration import Configuration, D
 from hortus.core.db.compiled_select import PreparedSelect
+from hortus.core.events import Bus
 
-CONFIGURATION = "configuration"
 AfterCommit = Callable[[], Awaitable[None] | None]
+
+
+@dataclass(slots=True)
+class TxContext:
+    """What every transaction of a database can reach beside its rows.
+
+    A process fills it when it starts; without `cache_versions` and `events`, as in a command of an operator, nothing
+    is invalidated or published.
+    """
+
+    configuration: Configuration | None = None
+    cache_versions: CacheVersions | None = None
+    events: Bus | None = None
 
 
 class Tx(AsyncSession):
     """An open transaction. Only the code that opened it commits it."""
+
+    def __init__(self, *arguments: Any, context: TxContext, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.context = context
+        self.after_commit_callbacks: list[AfterCommit] = []
+        self._invalidated: dict[bool, list[str]] = {}
 
     @property
     def dialect(self) -> str:
@@ -33,16 +54,50 @@ class Tx(AsyncSession):
         """The rows of a prepared select, as this transaction sees them."""
         return (await self.execute(read.statement, parameters)).all()
 
-    def settings(self, group: type[G]) -> G:
+    def settings(self, group: type[D]) -> D:
         """The settings group of that class, as it was read when the process started. Raises LookupError without one."""
-        configuration: Configuration | None = self.info.get(CONFIGURATION)
-        if configuration is None:
+        return self.configuration.get(group)
+
+    def derived(self, build: Callable[[Configuration], D]) -> D:
+        """What `build` makes of the settings, such as a key; made once per process."""
+        return self.configuration.derived(build)
+
+    @property
+    def configuration(self) -> Configuration:
+        """The settings of this process. Raises LookupError where none were read."""
+        if self.context.configuration is None:
             raise LookupError("no configuration was read at start")
-        return configuration.get(group)
+        return self.context.configuration
+
+    def invalidate_cache(self, *names: str, wait: bool = True) -> None:
+        """Invalidate what any process caches under `names` once this transaction has committed, before the answer.
+
+        With `wait` the answer is held back until every process has seen it, or until what could not be reached has
+        expired: `cache_versions.lease` seconds at most. Without, a Redis that is away delays nothing.
+        """
+        versions = self.context.cache_versions
+        if versions is None or not names:
+            return
+        if wait in self._invalidated:
+            self._invalidated[wait] += names
+            return
+        listed = self._invalidated[wait] = list(names)
+        seconds = versions.lease if wait else 0.0
+        self.after_commit(lambda: versions.invalidate(tuple(listed), seconds))
+
+    def publish(self, topic: str, name: str, data: dict[str, Any]) -> None:
+        """Publish an event on the bus of this process, if it has one, once this transaction has committed."""
+        bus = self.context.events
+        if bus is not None:
+            self.after_commit(lambda: _publish(bus, topic, name, data))
 
     def after_commit(self, callback: AfterCommit) -> None:
         """Run `callback` once the commit is durable, outside the transaction; never on rollback."""
-        self.info.setdefault("after_commit", []).append(callback)
+        self.after_commit_callbacks.append(callback)
+
+
+def _publish(bus: Bus, topic: str, name: str, data: dict[str, Any]) -> None:
+    bus.publish(topic, name, data)
 
 
 class InlineTx(Tx):
@@ -52,8 +107,8 @@ class InlineTx(Tx):
     thread switch for each step. Writers may wait for each other, so they run in threads.
     """
 
-    def __init__(self, engine: Engine, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(self, engine: Engine, *, context: TxContext, **options: Any) -> None:
+        super().__init__(context=context, **options)
         self.sync_session.bind = engine
 
     async def execute(self, *arguments: Any, **options: Any) -> Any:

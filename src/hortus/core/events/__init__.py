@@ -3,6 +3,6 @@
 `redis_transport` is imported by its name, where Redis is configured.
 """
 
-from hortus.core.events.bus import KEPT_EVENTS, Bus, Event, RemoteEvent, bind, publish_on_commit
+from hortus.core.events.bus import KEPT_EVENTS, Bus, Event, RemoteEvent
 
-__all__ = ["KEPT_EVENTS", "Bus", "Event", "RemoteEvent", "bind", "publish_on_commit"]
+__all__ = ["KEPT_EVENTS", "Bus", "Event", "RemoteEvent"]

@@ -12,11 +12,8 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from hortus.core.db import Database, Tx
-
 KEPT_EVENTS = 4096
 KEPT_TOPICS = 2048
-_CARRIED = "hortus.events"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,19 +172,3 @@ class Bus:
         idle = next((name for name, topic in self._topics.items() if topic.subscribers == 0), None)
         if idle is not None:
             del self._topics[idle]
-
-
-def bind(database: Database, bus: Bus) -> None:
-    """Let every transaction of this database publish on this bus."""
-    database.carried[_CARRIED] = bus
-
-
-def publish_on_commit(tx: Tx, topic: str, name: str, data: dict[str, Any]) -> None:
-    """Publish on the bus of the database of `tx`, if any, once it has committed."""
-    bus: Bus | None = tx.info.get(_CARRIED)
-    if bus is not None:
-        tx.after_commit(lambda: _publish(bus, topic, name, data))
-
-
-def _publish(bus: Bus, topic: str, name: str, data: dict[str, Any]) -> None:
-    bus.publish(topic, name, data)

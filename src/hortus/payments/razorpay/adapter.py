@@ -3,8 +3,9 @@
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
+from hortus.core.configuration import SettingsGroup
 from hortus.payments.base import (
     Capabilities,
     CheckoutSession,
@@ -31,6 +32,7 @@ LATE_MINUTES = 7200
 class Adapter:
     """One account of Razorpay's. RazorpaySettings: see `settings.RazorpaySettings`."""
 
+    Settings: ClassVar[type[SettingsGroup]] = RazorpaySettings
     id = "razorpay"
     title = "Razorpay"
 

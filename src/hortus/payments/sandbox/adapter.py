@@ -65,6 +65,7 @@ def is_on(settings: Settings, chosen: Literal["auto", "on", "off"]) -> bool:
 class Adapter:
     """The sandbox behind the seam. Its state is in tables of its own, and lives as long as they."""
 
+    Settings: ClassVar[type[SettingsGroup]] = SandboxSettings
     id = "sandbox"
     title = "Sandbox (no real money)"
     capabilities = Capabilities(currencies=("INR", "USD", "EUR", "GBP"), portal=False)

@@ -4,8 +4,9 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from hortus.core.configuration import SettingsGroup
 from hortus.core.http import Http
 from hortus.payments.base import (
     Capabilities,
@@ -34,6 +35,7 @@ LONGEST_KEY = 255
 class Adapter:
     """One account of Stripe's. StripeSettings: see `settings.StripeSettings`."""
 
+    Settings: ClassVar[type[SettingsGroup]] = StripeSettings
     id = "stripe"
     title = "Stripe"
 
