@@ -1,5 +1,5 @@
-"""The server and the vendor of the journeys."""
+"""The options and checks of the journeys."""
 
-from tests.journeys.conftest import hortus, vendor
+from tests.journeys.conftest import server_checks, server_options
 
-__all__ = ["hortus", "vendor"]
+__all__ = ["server_checks", "server_options"]
