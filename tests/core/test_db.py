@@ -53,16 +53,16 @@ def lock(tx: Tx) -> str:
 
 
 async def test_what_runs_after_commit_never_runs_on_rollback(database: Database):
-    told: list[str] = []
+    calls: list[str] = []
     async with database.transaction() as tx:
-        tx.after_commit(lambda: told.append(str(context.transaction_open.get())))
-        assert told == []
-    assert told == ["False"]
+        tx.after_commit(lambda: calls.append(str(context.transaction_open.get())))
+        assert calls == []
+    assert calls == ["False"]
     with pytest.raises(ZeroDivisionError):
         async with database.transaction() as tx:
-            tx.after_commit(lambda: told.append("never"))
+            tx.after_commit(lambda: calls.append("never"))
             raise ZeroDivisionError
-    assert told == ["False"]
+    assert calls == ["False"]
 
 
 async def test_transactions_do_not_nest_and_no_vendor_is_called_inside(database: Database):

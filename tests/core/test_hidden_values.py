@@ -54,19 +54,19 @@ async def same_again_as_an_object(database: Database) -> None:
         await tx.flush()
 
 
-async def nobody(database: Database) -> None:
+async def orphan(database: Database) -> None:
     """A foreign key; PostgreSQL's DETAIL repeats the key."""
     async with database.transaction() as tx:
         await tx.execute(insert(Identifier), ADDRESS | {"user_id": SECRET})
 
 
-async def lacking(database: Database) -> None:
+async def null(database: Database) -> None:
     """A column that may not be null; PostgreSQL's DETAIL repeats the row."""
     async with database.transaction() as tx:
         await tx.execute(insert(User), PERSON | {"role": None})
 
 
-async def unfit(database: Database) -> None:
+async def misfit(database: Database) -> None:
     """A value of the wrong type; drivers and types repeat it."""
     async with database.transaction() as tx:
         await tx.execute(insert(User), PERSON | {"created_at": SECRET})
@@ -93,7 +93,7 @@ async def wrong_json(database: Database) -> None:
 
 
 BOTH = [
-    same_again, same_again_in_a_list, same_again_as_an_object, nobody, lacking, unfit, no_table, no_table_in_a_snapshot,
+    same_again, same_again_in_a_list, same_again_as_an_object, orphan, null, misfit, no_table, no_table_in_a_snapshot,
     no_table_in_a_read, wrong_json,
 ]  # fmt: skip
 
@@ -170,10 +170,10 @@ async def find_nothing(
     except Exception:
         structlog.get_logger().exception("request_failed")
         logging.getLogger("another.library").exception("It failed")
-    said = written()
-    assert type(error).__name__ in said
-    assert said.count("request_failed") == said.count("It failed") == 1
-    everything = said + "".join(traceback.format_exception(error)) + str(error) + repr(error)
+    output = written()
+    assert type(error).__name__ in output
+    assert output.count("request_failed") == output.count("It failed") == 1
+    everything = output + "".join(traceback.format_exception(error)) + str(error) + repr(error)
     assert SECRET not in everything, next(line for line in everything.splitlines() if SECRET in line)
 
 
@@ -186,6 +186,6 @@ async def test_probes_are_logged_at_debug(database_url: str, tmp_path: Path, wri
             assert (await hortus.anonymous().get(path)).status_code == 200
     levels: dict[str, Any] = {}
     for line in written().splitlines():
-        if line.startswith("{") and (said := json.loads(line)).get("event") == "request":
-            levels[said["path"]] = said["level"]
+        if line.startswith("{") and (output := json.loads(line)).get("event") == "request":
+            levels[output["path"]] = output["level"]
     assert levels == {**dict.fromkeys(probes, "debug"), "/": "info"}

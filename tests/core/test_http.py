@@ -15,7 +15,7 @@ class Vendor:
     def __init__(self) -> None:
         self.cuts = False
         self.connections = 0
-        self.heard: Counter[str] = Counter()
+        self.received: Counter[str] = Counter()
         self.open: set[asyncio.StreamWriter] = set()
         self.together = asyncio.Event()
         self.together.set()
@@ -29,7 +29,7 @@ class Vendor:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 fields = dict(line.lower().split(": ", 1) for line in head.decode().split("\r\n")[1:] if ": " in line)
                 await reader.readexactly(int(fields.get("content-length", 0)))
-                self.heard[head.decode().split()[0]] += 1
+                self.received[head.decode().split()[0]] += 1
                 if self.cuts and not is_first:
                     return
                 await self.together.wait()
@@ -56,13 +56,13 @@ async def fill(http: Http, vendor: Vendor, number: int) -> None:
     """Leave so many connections in the pool, and have the vendor cut each at its next use."""
     vendor.together.clear()
     calls = [asyncio.create_task(http.request("GET", vendor.url)) for _ in range(number)]
-    while vendor.heard["GET"] < number:
+    while vendor.received["GET"] < number:
         await asyncio.sleep(0.01)
     vendor.together.set()
     assert [answer.status for answer in await asyncio.gather(*calls)] == [200] * number
     assert vendor.connections == number
     vendor.cuts = True
-    vendor.heard.clear()
+    vendor.received.clear()
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
@@ -79,7 +79,7 @@ async def test_a_call_with_an_idempotency_key_is_repeated(vendor: Vendor):
         await fill(http, vendor, 4)
         headers = {"Idempotency-Key": "row-1"}
         assert (await http.request("POST", vendor.url, json={"a": 1}, headers=headers)).body == b"ok"
-        assert vendor.heard["POST"] == 2
+        assert vendor.received["POST"] == 2
 
 
 async def test_a_call_that_the_vendor_may_have_received_is_not_repeated(vendor: Vendor):
@@ -87,7 +87,7 @@ async def test_a_call_that_the_vendor_may_have_received_is_not_repeated(vendor: 
         await fill(http, vendor, 4)
         with pytest.raises(HttpError):
             await http.request("POST", vendor.url, json={"a": 1})
-        assert vendor.heard["POST"] == 1
+        assert vendor.received["POST"] == 1
 
 
 async def test_a_call_after_the_vendor_closed_what_was_idle_is_made_once(vendor: Vendor):
@@ -97,12 +97,12 @@ async def test_a_call_after_the_vendor_closed_what_was_idle_is_made_once(vendor:
             writer.transport.abort()
         await asyncio.sleep(0.1)  # the client learns of it
         assert (await http.request("POST", vendor.url, json={"a": 1})).status == 200
-        assert vendor.heard["POST"] == 1
+        assert vendor.received["POST"] == 1
 
 
 async def test_a_vendor_that_cuts_every_call_is_asked_a_bounded_number_of_times(vendor: Vendor):
     async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        vendor.heard["cut"] += 1
+        vendor.received["cut"] += 1
         await reader.readuntil(b"\r\n\r\n")
         writer.transport.abort()
 
@@ -111,4 +111,4 @@ async def test_a_vendor_that_cuts_every_call_is_asked_a_bounded_number_of_times(
         with pytest.raises(HttpError):
             await http.request("GET", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
     server.close()
-    assert vendor.heard["cut"] <= 4  # aiohttp itself repeats a safe call once, on either connection
+    assert vendor.received["cut"] <= 4  # aiohttp itself repeats a safe call once, on either connection

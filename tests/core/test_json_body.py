@@ -21,7 +21,7 @@ def refused(body: bytes) -> dict:
 
 
 @pytest.mark.parametrize(
-    ("body", "field", "said"),
+    ("body", "field", "expected"),
     [
         (b'{"a": 1, "a": 2}', "body", "`a`"),
         (b'{"a": 1, "\\u0061": 2}', "body", "`a`"),
@@ -53,13 +53,13 @@ def refused(body: bytes) -> dict:
         (b"[" * 30_000, "body", "arrays"),
     ],
 )
-def test_ambiguous_json_is_refused_with_its_position(body: bytes, field: str, said: str):
+def test_ambiguous_json_is_refused_with_its_position(body: bytes, field: str, expected: str):
     error = refused(body)
     assert error["field"].encode("ascii", "replace").decode() == error["field"] or field == "body"
-    assert error["field"] == field or (field == "body" and "surrogate" in said)
-    assert said in error["detail"]
-    if "column" in said:
-        assert said.endswith(f"column {error['column']}")
+    assert error["field"] == field or (field == "body" and "surrogate" in expected)
+    assert expected in error["detail"]
+    if "column" in expected:
+        assert expected.endswith(f"column {error['column']}")
 
 
 def test_escaped_characters_are_text():

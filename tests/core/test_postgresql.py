@@ -103,10 +103,10 @@ class Crossing:
 
 async def test_a_deadlock_is_repeated_whole_and_counted_once(database: Database):
     await _make_two(database)
-    crossing, told = Crossing(), []
+    crossing, committed = Crossing(), []
 
     async def work(tx: Tx, rows: tuple[int, int]) -> None:
-        tx.after_commit(lambda: told.append(rows))
+        tx.after_commit(lambda: committed.append(rows))
         await crossing.cross(tx, rows)
 
     await asyncio.gather(
@@ -115,7 +115,7 @@ async def test_a_deadlock_is_repeated_whole_and_counted_once(database: Database)
     )
     assert crossing.tried == 3
     assert await _counts(database) == [2, 2]
-    assert sorted(told) == [(1, 2), (2, 1)]
+    assert sorted(committed) == [(1, 2), (2, 1)]
 
 
 async def test_a_batch_that_deadlocks_is_repeated(database: Database):

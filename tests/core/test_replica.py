@@ -78,8 +78,8 @@ async def test_a_lagging_unreachable_or_false_replica_is_not_used(pair: tuple[st
         while not await replica.is_fit():
             await asyncio.sleep(0.1)
     assert not await Replica(primary.engine, primary.engine).is_fit()
-    with tempfile.TemporaryDirectory() as nobody:
-        away = Database(f"postgresql://postgres@/postgres?host={nobody}", profile=ConnectionProfile(pool_wait=1))
+    with tempfile.TemporaryDirectory() as folder:
+        away = Database(f"postgresql://postgres@/postgres?host={folder}", profile=ConnectionProfile(pool_wait=1))
         assert not await Replica(away.engine, primary.engine).is_fit()
         await away.close()
     await primary.close()

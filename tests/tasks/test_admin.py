@@ -101,7 +101,7 @@ async def test_cancelling_ends_the_lease_and_calls_on_dead_letter(database: Data
 async def test_the_secret_payload_of_a_cancelled_task_is_erased(database: Database, resources: Resources, define):
     kind = define(nothing, erase_payload=True)
     async with database.transaction() as tx:
-        await tasks.enqueue(tx, kind, {"sealed": "secret"})
+        await tasks.enqueue(tx, kind, {"token": "secret"})
     async with database.snapshot() as tx:
         (row,) = (await tasks.find_tasks(tx, PageRequest(), status="queued")).items
     assert tasks.hides_payload(row)
@@ -122,7 +122,7 @@ async def test_a_dead_periodic_task_is_enqueued_again_and_its_dead_letter_delete
         async with database.transaction() as tx:
             await queue.dead_letter(tx, resources, task, "broken")
     async with database.transaction() as tx:
-        assert await queue.sweep_tasks(tx) == 0  # somebody may want to look at it
+        assert await queue.sweep_tasks(tx) == 0  # kept for an operator
         await tx.execute(text("UPDATE tasks SET finished_at = '2026-01-01 00:00:00.000000' WHERE status = 'dead'"))
         assert await queue.sweep_tasks(tx) == 2
 

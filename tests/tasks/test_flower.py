@@ -21,7 +21,7 @@ from hortus.core.db import Database
 pytestmark = [
     pytest.mark.skipif(
         importlib.util.find_spec("flower") is None,
-        reason="LOUD: no Flower here, so nobody asked it; requirements-dev.txt has it",
+        reason="LOUD: no Flower here, so it was not tested; requirements-dev.txt has it",
     ),
     pytest.mark.parametrize("database_url", ["sqlite"], indirect=True),
 ]
@@ -36,12 +36,12 @@ WITH_OUR_APP = ("-A", "hortus.main.worker")
 async def flower(broker: str, folder: Path, application: tuple[str, ...]) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of a running Flower that sends no password."""
     log = folder / "flower.log"
-    told = {"CELERY_BROKER_URL": broker, "FLOWER_BASIC_AUTH": ":".join(WHO), "SECRET_KEY": SECRET}
+    variables = {"CELERY_BROKER_URL": broker, "FLOWER_BASIC_AUTH": ":".join(WHO), "SECRET_KEY": SECRET}
     with log.open("wb") as out:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "celery", *application,
             "flower", "--address=127.0.0.1", "--port=0", "--read-only", "--purge-offline-workers=600",
-            stdout=out, stderr=out, cwd=folder, env={**os.environ, **told},
+            stdout=out, stderr=out, cwd=folder, env={**os.environ, **variables},
         )  # fmt: skip
     try:
         async with asyncio.timeout(30):
@@ -50,11 +50,11 @@ async def flower(broker: str, folder: Path, application: tuple[str, ...]) -> Asy
                 await asyncio.sleep(0.05)
         async with httpx2.AsyncClient(base_url=at[0], timeout=10) as client:
             yield client
-        process.terminate()  # it stops when told, and has no thread that hangs
+        process.terminate()  # it stops on a signal, and has no thread that hangs
         async with asyncio.timeout(10):
             assert await process.wait() == 0
     except BaseException:
-        print(log.read_text())  # noqa: T201 - for whoever reads the failure
+        print(log.read_text())  # noqa: T201 - for the report of the failure
         raise
     finally:
         if process.returncode is None:
@@ -62,7 +62,7 @@ async def flower(broker: str, folder: Path, application: tuple[str, ...]) -> Asy
             await process.wait()
 
 
-async def told(client: httpx2.AsyncClient, path: str, enough: Callable[[Any], Awaitable[bool]]) -> Any:
+async def get_until(client: httpx2.AsyncClient, path: str, enough: Callable[[Any], Awaitable[bool]]) -> Any:
     """The answer of Flower at that path, once `enough` accepts it."""
     found: Any = None
     try:
@@ -96,7 +96,7 @@ async def test_flower_sees_workers_queues_and_handled_messages(
     async with worker_cluster(database, database_url, valkey.url, tmp_path) as here:
         async with flower(valkey.url, tmp_path, application) as client:
             await here.add(SECRET_KEY=SECRET)
-            workers = await told(client, "/api/workers?refresh=1", whole)
+            workers = await get_until(client, "/api/workers?refresh=1", whole)
             # Flower enables events of workers every five seconds; it never receives earlier ones.
             numbers = itertools.count()
 
@@ -104,7 +104,7 @@ async def test_flower_sees_workers_queues_and_handled_messages(
                 await here.want([next(numbers)])
                 return bool(handled(messages))
 
-            messages = await told(client, "/api/tasks", seen)
+            messages = await get_until(client, "/api/tasks", seen)
             ((name, worker),) = workers.items()
             assert {queue["name"] for queue in worker["active_queues"]} == QUEUES
             assert "hortus.run" in worker["registered"]
@@ -123,7 +123,7 @@ async def test_flower_sees_workers_queues_and_handled_messages(
                 assert (await client.get(page)).status_code == 401
             assert (await client.get("/api/workers")).status_code == 401
             assert (await client.get("/api/tasks", auth=("ops", "guess"))).status_code == 401
-            # What docs/operators/scaling.md warns of: these two ask nobody for a password.
+            # What docs/operators/scaling.md warns of: these two need no password.
             assert (await client.get("/healthcheck")).text == "OK"
             metrics = (await client.get("/metrics")).text
             assert f'flower_events_total{{task="hortus.run",type="task-succeeded",worker="{name}"}}' in metrics

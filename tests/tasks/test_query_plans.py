@@ -37,20 +37,20 @@ async def fill(database: Database) -> None:
 @pytest.fixture
 def statements(database: Database) -> list[tuple[str, Any]]:
     """The statements sent to the database, with their values."""
-    said: list[tuple[str, Any]] = []
+    recorded: list[tuple[str, Any]] = []
 
     @event.listens_for(database.engine.sync_engine, "before_cursor_execute")
     def note(_connection, _cursor, statement, parameters, _context, _many) -> None:
         if not statement.startswith("BEGIN"):
-            said.append((statement, parameters))
+            recorded.append((statement, parameters))
 
-    return said
+    return recorded
 
 
-async def plans(database: Database, said: list[tuple[str, Any]]) -> list[str]:
+async def plans(database: Database, recorded: list[tuple[str, Any]]) -> list[str]:
     found = []
     async with database.transaction() as tx:
-        for statement, values in list(said):
+        for statement, values in list(recorded):
             found.append(await query_plan(tx, statement, values, without=("seqscan",)))
     return found
 

@@ -15,9 +15,9 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from hortus.core.background import run_loop
-from hortus.core.configuration import BadSettings
+from hortus.core.configuration import BadSettings, UnsafeSettings
 from hortus.core.gc_tuning import gc_disabled
-from hortus.core.settings import Settings, UnsafeSettings
+from hortus.core.settings import Settings
 from hortus.core.telemetry import log
 
 if TYPE_CHECKING:

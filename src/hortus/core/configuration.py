@@ -1,4 +1,4 @@
-"""Settings groups, the rule of each variable, and the configuration that a process reads once, at start.
+"""Settings groups, the rule of each variable, and the configuration that a process reads once at start.
 
 Every package and adapter declares its settings as a subclass of `SettingsGroup`. `hortus.ops.configuration` builds
 all of them before anything else is opened; a value that breaks its rule becomes a `Finding` with one sentence.
@@ -22,7 +22,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 D = TypeVar("D")
 _PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 _SHOWN = 60
-"""Characters of a wrong value that a sentence repeats."""
+"""Characters of an invalid value that a sentence repeats."""
 
 
 # Rules -----------------------------------------------------------------------
@@ -30,14 +30,14 @@ _SHOWN = 60
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a value must be, in words that follow "must be"; for types whose constraints do not say it."""
+    """The rule of a value, worded to follow "must be"; for types whose constraints do not express it."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
-    """The value may hold a password, as URLs of servers do: it is never shown."""
+    """The value may contain a password, as in URLs of servers, and is never shown."""
 
 
 def _without_control_characters(value: SecretStr) -> SecretStr:
@@ -50,14 +50,14 @@ def _without_control_characters(value: SecretStr) -> SecretStr:
 def _web_address(value: str) -> str:
     parts = urlsplit(value)
     if value and (parts.scheme not in ("http", "https") or not parts.hostname or not value.isprintable()):
-        raise ValueError("no web address")
-    _ = parts.port  # raises ValueError for one that is no port
+        raise ValueError("not a web address")
+    _ = parts.port  # raises ValueError for an invalid port
     return value
 
 
 def _path(value: Path) -> Path:
     if len(str(value)) > 4096 or not str(value).isprintable():
-        raise ValueError("no path")
+        raise ValueError("not a path")
     return value
 
 
@@ -104,7 +104,7 @@ CommaSeparated = (NoDecode, BeforeValidator(_split))
 
 
 def rule_of(group: "type[SettingsGroup]", name: str) -> str:
-    """What the value of a field must be, in words that follow "must be"; empty when the field has no rule."""
+    """The rule of a field, worded to follow "must be"; empty if it has none."""
     field = group.model_fields[name]
     kinds = [kind for kind in _alternatives(field.annotation) if kind is not type(None)]
     if len(kinds) != 1:
@@ -112,8 +112,8 @@ def rule_of(group: "type[SettingsGroup]", name: str) -> str:
     kind, constraints = kinds[0], field.metadata
     if get_origin(kind) is Annotated:  # of an `Annotated[…] | None`
         kind, constraints = kind.__origin__, [*constraints, *kind.__metadata__]
-    said = next((each.text for each in constraints if isinstance(each, Rule)), "")
-    return said or _rule_of_type(kind, constraints)
+    rule = next((each.text for each in constraints if isinstance(each, Rule)), "")
+    return rule or _rule_of_type(kind, constraints)
 
 
 def _rule_of_type(kind: Any, constraints: list[Any]) -> str:
@@ -134,7 +134,7 @@ def _longest(constraints: Iterable[object]) -> int | None:
 
 
 def _rule_of_number(what: str, constraints: Iterable[object]) -> str:
-    """Both ends are needed: a number without one is no rule."""
+    """The range of a number; empty unless both ends are given."""
     low = high = ""
     for each in constraints:
         match each:
@@ -154,7 +154,7 @@ def _alternatives(annotation: Any) -> tuple[Any, ...]:
 
 
 def _mentions_secret(annotation: Any) -> bool:
-    """Whether a value of that type is, or holds, a secret that must never be shown."""
+    """Whether a value of that type is or contains a secret, which must never be shown."""
     return annotation is SecretStr or any(_mentions_secret(each) for each in get_args(annotation))
 
 
@@ -179,10 +179,10 @@ class SettingsGroup(BaseSettings):
     heading: ClassVar[str]
     """The title of the group in `.env.example`."""
     credentials: ClassVar[frozenset[str]] = frozenset()
-    """Fields that are no secrets but come from a vendor's account all the same, such as a key's id."""
+    """Fields that come from an account at a vendor without being secret, such as the id of a key."""
 
     def placeholders(self) -> list[str]:
-        """The variables whose value is an example's placeholder instead of a key of the operator's own."""
+        """The variables whose value is a placeholder from an example instead of a real key."""
         found = []
         for name, field in type(self).model_fields.items():
             value = getattr(self, name)
@@ -191,7 +191,7 @@ class SettingsGroup(BaseSettings):
         return found
 
     def placeholder(self) -> str | None:
-        """One line on the first placeholder, None when there is none."""
+        """One line about the first placeholder; None if there is none."""
         return next((f"{name} is a placeholder; set the key of your own account" for name in self.placeholders()), None)
 
 
@@ -210,29 +210,33 @@ def variables_of(group: type[SettingsGroup], name: str, prefix: str | None = Non
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What is wrong with one variable, in one sentence."""
+    """The error of one variable, in one sentence."""
 
     variable: str
     sentence: str
+
+
+class UnsafeSettings(Exception):
+    """The settings would expose the installation; start-up stops with a sentence for the operator."""
 
 
 class BadSettings(Exception):
     """Some variables break their rules; each finding is one sentence for the operator."""
 
     def __init__(self, findings: Iterable[Finding]) -> None:
-        # Two groups may read the same variable: it is named once.
+        # Two groups may read the same variable: it is listed once.
         self.findings = tuple({each.variable: each for each in findings}.values())
         super().__init__(" ".join(each.sentence for each in self.findings))
 
 
 def problem(variable: str, rule: str, shown: str | None) -> Finding:
     """The sentence that names a variable, its rule and its value; None for a value that must not be shown."""
-    said = "; its value is a secret and not shown" if shown is None else f", not {shown}"
-    return Finding(variable, f"{variable} must be {rule}{said}.")
+    ending = "; its value is a secret and not shown" if shown is None else f", not {shown}"
+    return Finding(variable, f"{variable} must be {rule}{ending}.")
 
 
 def _without_secrets(field: FieldInfo, value: object) -> str | None:
-    """What may be shown of a wrong value: nothing of a secret, and of an address with a password its scheme."""
+    """The part of an invalid value that may be shown: nothing of a secret, the scheme of a URL with a password."""
     if _mentions_secret(field.annotation):
         return None
     text = value if isinstance(value, str) else str(value)
@@ -243,14 +247,14 @@ def _without_secrets(field: FieldInfo, value: object) -> str | None:
 
 
 def findings_of(group: type[SettingsGroup], error: ValidationError, prefix: str | None = None) -> list[Finding]:
-    """One finding for each field that `error` complains about."""
+    """One finding for each field in `error`."""
     found: dict[str, Finding] = {}
     for line in error.errors(include_url=False):
         name = _field_of(group, str(line["loc"][0]))
         variable = _variable_at(group, name, line["loc"], prefix)
         if variable not in found:
             field = group.model_fields[name]
-            if line["type"] == "missing":  # its input is everything else that was given, secrets too
+            if line["type"] == "missing":  # its input is all other values, with secrets
                 found[variable] = Finding(variable, f"{variable} must be set, to {rule_of(group, name)}.")
             else:
                 found[variable] = problem(variable, rule_of(group, name), _without_secrets(field, line["input"]))
@@ -264,7 +268,7 @@ def _variable_at(group: type[SettingsGroup], name: str, loc: tuple[int | str, ..
 
 
 def _field_of(group: type[SettingsGroup], found: str) -> str:
-    """The field that a name in an error stands for: pydantic names an alias, the settings the variable."""
+    """The field of a name in an error, which is an alias or a variable."""
     for name in group.model_fields:
         if found.upper() in (name.upper(), *variables_of(group, name)):
             return name
@@ -289,7 +293,7 @@ _PLACEHOLDER = re.compile(
 
 
 def is_placeholder(value: str) -> bool:
-    """Whether a key or password is one that stands in examples: `your_api_key_here`, `sk-...`, `<key>`, `changeme`."""
+    """Whether a key or password is a placeholder of examples: `your_api_key_here`, `sk-...`, `<key>`, `changeme`."""
     return bool(_PLACEHOLDER.search(value))
 
 
@@ -310,7 +314,7 @@ def _holds_placeholder(value: object) -> bool:
 
 
 class Configuration:
-    """Every settings group of a process, read once. What runs later asks here and never reads the environment."""
+    """Every settings group of a process, read once at start; the environment is not read later."""
 
     def __init__(self, groups: Iterable[SettingsGroup], others: Iterable[object] = ()) -> None:
         """`others` are read from variables whose names the operator makes up, so that they are no group."""

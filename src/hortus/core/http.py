@@ -54,7 +54,7 @@ class HttpTimeout(HttpError):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A complete response, whatever its status."""
+    """A complete response of any status."""
 
     status: int
     headers: Mapping[str, str]

@@ -6,7 +6,6 @@ Each package and adapter declares its own settings beside its code, as a subclas
 import hmac
 import os
 import re
-import secrets
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -18,6 +17,7 @@ from dotenv import dotenv_values
 from limits import parse as parse_rate
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, StringConstraints
 
+from hortus.core import secret_key
 from hortus.core.configuration import (
     CommaSeparated,
     FilePath,
@@ -28,17 +28,13 @@ from hortus.core.configuration import (
     SettingsGroup,
     Text,
     TimeZone,
+    UnsafeSettings,
     WebAddress,
 )
 
-PLACEHOLDERS = ("change", "your-", "your_", "secret", "example", "placeholder", "password", "test", "dev")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 RATE_LIMIT = "RATE_LIMIT_"
 """The prefix of the variables that override rate limits by name."""
-
-
-class UnsafeSettings(Exception):
-    """The settings would expose an installation; start-up stops here with a sentence for the operator."""
 
 
 def _rate_limits_from_environment() -> dict[str, str]:
@@ -65,14 +61,14 @@ def _scheme(*allowed: str) -> AfterValidator:
     def check(value: str) -> str:
         if value and not value.startswith(tuple(f"{each}:" for each in allowed)):
             raise ValueError("another scheme")
-        _ = urlsplit(value).port if "//" in value else None  # raises ValueError for one that is no port
+        _ = urlsplit(value).port if "//" in value else None  # raises ValueError for an invalid port
         return value
 
     return AfterValidator(check)
 
 
 def is_safe_url(url: str) -> bool:
-    """Whether a secret may be sent there: https, or http to this machine itself."""
+    """Whether a secret may be sent to this URL: https, or http to this machine."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
@@ -122,7 +118,7 @@ DatabaseUrl = Annotated[
 
 
 class Settings(SettingsGroup):
-    """What several packages share. Every default is safe and needs no key and no server."""
+    """Settings shared by several packages. Every default is safe and needs no key and no server."""
 
     heading: ClassVar[str] = "Server"
     sections: ClassVar[dict[str, str]] = {
@@ -144,46 +140,46 @@ class Settings(SettingsGroup):
     database_url: DatabaseUrl = Field("", validation_alias=AliasChoices("DATABASE_URL", "database_url"))
     """`postgresql://user:password@host/name` for PostgreSQL; SQLite in the data folder when unset."""
     database_pool_size: int = Field(10, ge=1, le=1000)
-    """Connections that one process keeps."""
+    """Size of the connection pool of one process."""
     database_pool_overflow: int | None = Field(None, ge=0, le=1000)
-    """Connections beyond the pool for a rush; as many as the pool again, unless set."""
+    """Connections beyond the pool under load; the size of the pool unless set."""
     database_pool_wait_seconds: float = Field(10.0, gt=0, le=120)
     """How long a request waits for a free connection."""
     database_statement_seconds: Seconds = 30.0
-    """How long one statement of a server may take on PostgreSQL; 0 is without end, here and below."""
+    """Statement timeout of servers on PostgreSQL; 0 disables it, here and below."""
     database_worker_statement_seconds: Seconds = 120.0
-    """The same for a worker."""
+    """Statement timeout of workers."""
     database_lock_seconds: Seconds = 10.0
-    """How long a statement waits for a lock."""
+    """Lock timeout of statements."""
     database_idle_seconds: Seconds = 60.0
-    """How long a transaction may stay open with nothing asked before PostgreSQL ends it."""
+    """Idle-in-transaction timeout: PostgreSQL ends a transaction that is idle for longer."""
     database_migration_lock_seconds: float = Field(3.0, gt=0, le=3600)
-    """How long a migration waits for a table before it steps back, lets others pass, and tries again."""
+    """How long a migration waits for a lock on a table before it releases its locks and tries again."""
     database_pgbouncer: bool = False
-    """DATABASE_URL leads to PgBouncer in transaction mode, or a pooler like it."""
+    """Whether DATABASE_URL is a PgBouncer in transaction mode, or a similar pooler."""
     database_replica_url: Annotated[
         str, _scheme("postgresql", "postgresql+asyncpg", "postgres"), Rule("a postgresql:// address"), Hidden()
     ] = ""
-    """A streaming replica for older pages of histories; what it may answer is in docs/operators/postgresql.md."""
+    """A streaming replica for older pages of histories; see docs/operators/postgresql.md."""
     redis_url: Annotated[
         str, _scheme("redis", "rediss", "unix"), Rule("a redis://, rediss:// (TLS) or unix:// address"), Hidden()
     ] = Field("", validation_alias=AliasChoices("REDIS_URL", "redis_url"))
-    """Shared by several processes: rate limits, what caches may rely on, live events. Never money, never quotas."""
+    """Shared by several processes: rate limits, cache versions, live events. Never money, never quotas."""
     redis_prefix: Annotated[
         str,
         StringConstraints(max_length=100, pattern=r"^[!-~]*$"),
         Rule("at most 100 printable ASCII characters without spaces"),
     ] = "hortus:"
-    """The beginning of every key, for a Redis that other systems use too."""
+    """The prefix of every key, for a Redis that other systems use too."""
     redis_timeout_seconds: float = Field(0.25, gt=0, le=5)
-    """How long one request waits for Redis at most, once; then it is left alone until a probe finds it well."""
+    """Timeout of Redis. After one timeout it is not used until a probe succeeds."""
     celery_broker_url: Annotated[
         str,
         _scheme("redis", "rediss", "amqp", "amqps", "pyamqp"),
         Rule("a redis://, rediss://, amqp:// or amqps:// address"),
         Hidden(),
     ] = ""
-    """`redis://…` (Valkey, Redis) or `amqp://…` (RabbitMQ): carries the news of new tasks to workers elsewhere."""
+    """`redis://…` (Valkey, Redis) or `amqp://…` (RabbitMQ): notifies workers of new tasks."""
     host: Annotated[
         str,
         StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9.:%_-]{1,253}$"),
@@ -191,53 +187,53 @@ class Settings(SettingsGroup):
     ] = "127.0.0.1"
     """The address to listen on; `0.0.0.0` for all of them."""
     port: int = Field(8000, ge=0, le=65_535)
-    """The port to listen on; 0 takes a free one."""
+    """The port to listen on; 0 for any free one."""
     public_url: Annotated[WebAddress, AfterValidator(_website)] = Field(
         "", validation_alias=AliasChoices("PUBLIC_URL", "RENDER_EXTERNAL_URL", "public_url")
     )
-    """Where others reach this server; links in messages and callbacks of vendors begin with it."""
+    """The public address of this server: the base of links in messages and of callback URLs at vendors."""
     frontend_base_url: Annotated[WebAddress, AfterValidator(_website)] = ""
-    """Where your front end is; it may call the API from browsers (CORS)."""
+    """The address of your front end; it may call the API from browsers (CORS)."""
     allowed_hosts: Annotated[
         list[Annotated[str, AfterValidator(_host_name)]], *CommaSeparated, Rule("host names with commas between them")
     ] = Field(default_factory=list)
-    """The host names to answer to, with commas; any when unset."""
+    """The host names that are served, separated by commas; any when unset."""
     trusted_proxies: Annotated[
         list[Annotated[str, AfterValidator(_network)]],
         *CommaSeparated,
         Rule("addresses or networks such as 10.0.0.0/8, with commas between them"),
     ] = Field(default_factory=list)
-    """Addresses or networks of proxies whose `X-Forwarded-For` is believed, such as `10.0.0.0/8`."""
+    """Addresses or networks of proxies whose `X-Forwarded-For` is trusted, such as `10.0.0.0/8`."""
     catalog_path: FilePath | None = None
     """Your own catalogue of models and prices instead of the built-in one."""
 
     # Secrets
     secret_key: Secret = Field(SecretStr(""), validation_alias=AliasChoices("SECRET_KEY", "JWT_SECRET", "secret_key"))
-    """At least 32 random characters (`openssl rand -hex 32`); made and kept in the data folder when unset."""
+    """At least 32 random characters (`openssl rand -hex 32`); generated in the data folder when unset."""
     secret_key_previous: Annotated[list[Secret], *CommaSeparated, Rule("secrets with commas between them")] = Field(
         default_factory=list
     )
-    """Secrets that were SECRET_KEY before: what they signed is still good, nothing new is signed with them."""
+    """Former values of SECRET_KEY: they still verify and decrypt, and are not used for new data."""
 
     # Signing in
     access_token_expire_minutes: int = Field(15, ge=1, le=1440)
-    """How long an access token is good."""
+    """Lifetime of an access token."""
     refresh_token_expire_days: int = Field(30, ge=1, le=3650)
-    """How long somebody stays signed in without using the service."""
+    """How long a session lasts without a request."""
     principal_cache_seconds: float | None = Field(None, ge=0, le=300)
-    """How long one process may trust what it knows of a session; 0 asks the database at every call.
+    """How long a process may cache a session; with 0 every call reads the database.
 
-    Unset: 0, or with Redis, which tells every process of a change, two seconds; with Redis never longer.
+    Unset: 0, or two seconds with Redis, which notifies every process of changes; with Redis at most two seconds.
     """
     require_admin_second_factor: bool = False
-    """Whether an administrator must have proved two factors before any admin route answers."""
+    """Whether admin routes require a session with two factors."""
     passkey_rp_id: Annotated[str, StringConstraints(pattern=r"^([A-Za-z0-9.-]{1,253})?$"), Rule("a host name")] = ""
-    """The host name for which passkeys are made, when it is not that of FRONTEND_BASE_URL or PUBLIC_URL but one above
-    it: `example.com` lets pages of `app.example.com` use them. Passkeys made before a change stop working."""
+    """The relying party id of passkeys if it is a parent of the host of FRONTEND_BASE_URL or PUBLIC_URL: with
+    `example.com`, pages of `app.example.com` can use them. A change invalidates existing passkeys."""
 
     # Limits
     quota_timezone: TimeZone = "UTC"
-    """The calendar of daily and monthly limits."""
+    """The time zone of daily and monthly limits."""
     basic_daily_limit: int | None = Field(None, ge=0, le=1_000_000_000)
     """Chat messages a day on the plan Basic; 5 when unset."""
     pro_daily_limit: int | None = Field(None, ge=0, le=1_000_000_000)
@@ -245,7 +241,7 @@ class Settings(SettingsGroup):
     rate_limits_enabled: bool = True
     """Short-term limits; quotas and credits are never turned off."""
     sign_up: Literal["instant", "verify_first"] = "instant"
-    """`verify_first` makes the account once a mailed code came back, and answers all addresses alike."""
+    """`verify_first` creates the account once a mailed code is entered, with one response for all addresses."""
     rate_limits: Annotated[
         dict[str, Annotated[str, AfterValidator(_rate)]], *Json, Rule("a rate such as 5/minute or 100/hour")
     ] = Field(default_factory=_rate_limits_from_environment, validate_default=True)
@@ -253,11 +249,11 @@ class Settings(SettingsGroup):
 
     # Administration
     admin_credit_limit: int = Field(1000, ge=0, le=1_000_000_000)
-    """Credits that one administrator may give alone within 24 hours; above, another one must approve."""
+    """Credits that one administrator may grant within 24 hours; more need the approval of another."""
 
     # Background work
     worker_concurrency: int = Field(8, ge=1, le=1000)
-    """Tasks that one process works on at once."""
+    """Tasks that one process runs at once."""
     worker_queues: Annotated[
         str,
         StringConstraints(pattern=r"^[A-Za-z0-9_=, -]{0,300}$"),
@@ -265,44 +261,44 @@ class Settings(SettingsGroup):
     ] = ""
     """The queues a process serves, and how many tasks of each at once: `media=4,mail`. Empty means all."""
     worker_schedules: bool = True
-    """Whether workers also do what `hortus scheduler` does; any number of them may."""
+    """Whether workers also run the scheduler; any number of them may."""
     shutdown_grace_seconds: float = Field(10.0, ge=0, le=3600)
-    """How long running tasks may go on once a process is told to stop."""
+    """How long running tasks may continue once a process is stopped."""
     shutdown_drain_seconds: float = Field(0.0, ge=0, le=600)
-    """For how long a server that is told to stop still serves while `/health/ready` already says no, so that
-    whatever balances the load has time to notice: twice the interval of its checks."""
+    """How long a stopping server still serves while `/health/ready` already fails, so that the load balancer can
+    remove it: twice the interval of its checks."""
     lease_seconds: int = Field(30, ge=1, le=3600)
-    """How long a task stays with a worker that shows no life; then another one takes it."""
+    """Lease of a task: without a heartbeat of its worker for so long, another worker takes it over."""
     chat_context_messages: int = Field(10, ge=1, le=1000)
-    """Messages of a conversation that a model is shown at most."""
+    """Maximum number of messages of a conversation in the context of a model."""
     chat_context_tokens: int = Field(8000, ge=1, le=10_000_000)
-    """Tokens of a conversation that a model is shown at most, by estimate."""
+    """Maximum number of tokens of a conversation in the context of a model, estimated."""
     chatroom_cache_ttl: int = Field(300, ge=1, le=86_400)
-    """Seconds for which lists of rooms are kept in memory."""
+    """Seconds for which lists of chatrooms are cached."""
     text_deadline_seconds: int = Field(120, ge=1, le=86_400)
-    """How long a text may take."""
+    """Time limit of a text."""
     image_deadline_seconds: int = Field(300, ge=1, le=86_400)
-    """How long an image may take."""
+    """Time limit of an image."""
     video_deadline_seconds: int = Field(1200, ge=1, le=86_400)
-    """How long a video may take."""
+    """Time limit of a video."""
 
     # Files
     max_upload_bytes: int = Field(25 * 1024 * 1024, ge=1, le=10 * 1024**3)
-    """The largest file that may be uploaded."""
+    """Maximum size of an uploaded file."""
     max_image_pixels: int = Field(50_000_000, ge=1, le=1_000_000_000)
     """The largest image that is decoded, in pixels."""
     enhance_max_side: int = Field(0, ge=0, le=100_000)
-    """`enhance=true` scales an image down to this many pixels a side; 0: it keeps its size."""
+    """`enhance=true` scales an image down to this many pixels a side; 0 keeps its size."""
     file_link_seconds: int = Field(900, ge=1, le=604_800)
-    """How long a signed link to a file is good."""
+    """Lifetime of a signed link to a file."""
     file_retention_days: int = Field(30, ge=1, le=36_500)
     """How long uploaded files are kept."""
 
     # Metrics, traces and error reports
     metrics_token: Secret = SecretStr("")
-    """Whoever asks for `/metrics` must bear it; without one only this machine and private networks may ask."""
+    """Bearer token required for `/metrics`; without it only this machine and private networks have access."""
     worker_metrics_port: int = Field(0, ge=0, le=65_535)
-    """Where a worker or a scheduler tells `/metrics` and `/health`; 0 serves neither. One port per process and host."""
+    """The port of `/metrics` and `/health` of a worker or scheduler; 0 disables both. One port per process and host."""
     worker_metrics_host: Annotated[
         str,
         StringConstraints(pattern=r"^[A-Za-z0-9.:%_-]{1,253}$"),
@@ -310,19 +306,19 @@ class Settings(SettingsGroup):
     ] = "127.0.0.1"
     """The address to listen on for them; `0.0.0.0` in a container."""
     otel_exporter_otlp_endpoint: WebAddress = ""
-    """Where traces go, such as `http://collector:4318` (OTLP over HTTP); empty makes none."""
+    """The collector of traces, such as `http://collector:4318` (OTLP over HTTP); empty disables tracing."""
     otel_service_name: Text = "hortus"
     """The name of this service in traces."""
     sentry_dsn: Secret = SecretStr("")
-    """Where errors are reported; empty reports none."""
+    """The Sentry DSN for error reports; empty disables them."""
     sentry_environment: Text = "production"
     """The name of this installation in error reports."""
 
     # Logs
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)] = "info"
-    """Lines below this level are left out."""
+    """The lowest level that is logged."""
     log_format: Literal["auto", "json", "console"] = "auto"
-    """`auto` writes lines for people on a terminal, and JSON elsewhere."""
+    """`auto` writes readable lines on a terminal, and JSON elsewhere."""
 
     @cached_property
     def origins(self) -> tuple[str, ...]:
@@ -348,7 +344,7 @@ class Settings(SettingsGroup):
 
     @property
     def zone(self) -> ZoneInfo:
-        """The calendar in which quota windows turn over."""
+        """The time zone of quota windows."""
         return ZoneInfo(self.quota_timezone)
 
     @property
@@ -358,48 +354,29 @@ class Settings(SettingsGroup):
 
     @property
     def origin(self) -> str:
-        """Where the outside world reaches this installation, without a trailing slash."""
+        """The public address of this installation, without a trailing slash."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return (self.public_url or f"http://{host}:{self.port}").rstrip("/")
 
     @cached_property
     def key(self) -> bytes:
-        """The installation's secret; made once and kept in `data_dir` when none is set."""
+        """The secret of the installation; generated once in `data_dir` if none is set."""
         given = self.secret_key.get_secret_value()
-        return given.encode() if given else _kept_secret(self.data_dir)
+        return given.encode() if given else secret_key.load_or_create(self.data_dir)
 
     def keys_for(self, purpose: str) -> tuple[bytes, ...]:
-        """Keys of one purpose, so that a signature never serves another. Sign with the first; verify with any."""
+        """Keys derived for one purpose. Sign and encrypt with the first; verify and decrypt with any."""
         roots = (self.key, *(previous.get_secret_value().encode() for previous in self.secret_key_previous))
         return tuple(hmac.digest(root, f"hortus {purpose}".encode(), "sha256") for root in roots)
 
     def refuse_unsafe(self) -> None:
-        """Raise UnsafeSettings when this would listen to the world with a weak or placeholder secret."""
+        """Raise UnsafeSettings if the server would listen publicly with a weak or placeholder secret."""
         if self.host in LOOPBACK:
             return
         given = {"SECRET_KEY": [self.secret_key], "SECRET_KEY_PREVIOUS": self.secret_key_previous}
         for name, listed in given.items():
-            if any(_is_weak(secret.get_secret_value()) for secret in listed):
+            if any(secret_key.is_weak(secret.get_secret_value()) for secret in listed):
                 raise UnsafeSettings(
-                    f"{name} is short or a placeholder and the server would be public. "
-                    "Set 32 random characters or more (`openssl rand -hex 32`), or unset it: Hortus then makes its own."
+                    f"{name} must have at least 32 random characters, since HOST makes the server public; it is short "
+                    "or a placeholder. Set one (`openssl rand -hex 32`), or unset it: Hortus then generates its own."
                 )
-
-
-def _is_weak(given: str) -> bool:
-    return bool(given) and (len(given) < 32 or any(word in given.lower() for word in PLACEHOLDERS))
-
-
-def _kept_secret(data_dir: Path) -> bytes:
-    path = data_dir / "secret.key"
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        with path.open("x") as file:
-            path.chmod(0o600)
-            file.write(secrets.token_hex(32))
-    except FileExistsError:
-        pass
-    text = path.read_text().strip()
-    if len(text) < 32:
-        raise UnsafeSettings(f"{path} is damaged. Restore it, or delete it to sign everybody out and start anew.")
-    return text.encode()

@@ -30,9 +30,9 @@ async def find_outage(database: Database) -> Outage | None:
 
 
 async def _is_read_only(database: Database) -> bool:
-    asked = "SELECT 1" if database.dialect == "sqlite" else "SELECT current_setting('transaction_read_only')"
+    query = "SELECT 1" if database.dialect == "sqlite" else "SELECT current_setting('transaction_read_only')"
     async with database.snapshot() as tx:
-        return str((await tx.execute(text(asked))).scalar_one()) == "on"
+        return str((await tx.execute(text(query))).scalar_one()) == "on"
 
 
 async def _write(database: Database) -> Outage | None:

@@ -11,8 +11,8 @@ from typing import Any
 
 from celery import Celery, signals
 
-from hortus.core.configuration import BadSettings
-from hortus.core.settings import Settings, UnsafeSettings
+from hortus.core.configuration import BadSettings, UnsafeSettings
+from hortus.core.settings import Settings
 from hortus.core.telemetry import log
 from hortus.main.bootstrap import open_app
 from hortus.ops import configuration, preflight

@@ -18,10 +18,11 @@ from hortus.core.configuration import (
     Configuration,
     Finding,
     SettingsGroup,
+    UnsafeSettings,
     findings_of,
     variables_of,
 )
-from hortus.core.settings import RATE_LIMIT, Settings, UnsafeSettings
+from hortus.core.settings import RATE_LIMIT, Settings
 from hortus.tasks.concurrency import slots_by_queue
 
 ENV_FILE = Path(".env")

@@ -13,7 +13,8 @@ from typing import Any
 
 import hortus
 from hortus.core import context
-from hortus.core.settings import Settings, UnsafeSettings
+from hortus.core.configuration import UnsafeSettings
+from hortus.core.settings import Settings
 from hortus.core.telemetry import tracing
 
 _HEX = re.compile(r"[0-9a-f]{32}")

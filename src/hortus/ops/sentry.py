@@ -12,7 +12,8 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import hortus
-from hortus.core.settings import Settings, UnsafeSettings
+from hortus.core.configuration import UnsafeSettings
+from hortus.core.settings import Settings
 from hortus.core.telemetry import log
 
 TOLD: Final = ("request_id", "task", "id", "method", "check", "provider", "model", "code", "attempt", "dependency")

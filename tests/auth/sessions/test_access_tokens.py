@@ -15,8 +15,9 @@ from joserfc.jwk import OctKey, RSAKey
 
 from hortus import auth
 from hortus.core import ids
+from hortus.core.configuration import UnsafeSettings
 from hortus.core.errors import Unauthenticated
-from hortus.core.settings import Settings, UnsafeSettings
+from hortus.core.settings import Settings
 
 ROOT = "r" * 40
 USER, SESSION = ids.new(), ids.new()

@@ -1,6 +1,6 @@
 """The database: transactions, column types, engines, statements over many rows, pages and search.
 
-The front door has what every feature uses; the rest is imported by the name of its module.
+This package exports what every feature uses; import the rest from its module.
 """
 
 from hortus.core.db.append_only import append_only, append_only_statements

@@ -104,26 +104,26 @@ class IdempotencyKey:
         self.key = key
         self._route, self._secrets = route, secrets
 
-    def claim(self, scope: str, *asked: str | bytes | BaseModel) -> idempotency.Claim | None:
+    def claim(self, scope: str, *request: str | bytes | BaseModel) -> idempotency.Claim | None:
         """The claim for a request of `scope` (a user id, or the network of an anonymous caller)."""
         if self.key is None:
             return None
-        parts = [part.model_dump_json() if isinstance(part, BaseModel) else part for part in asked]
+        parts = [part.model_dump_json() if isinstance(part, BaseModel) else part for part in request]
         return idempotency.Claim(scope, self.key, idempotency.fingerprints(self._secrets, self._route, *parts))
 
-    async def first_only(self, tx: Tx, scope: str, asked: BaseModel | str | None, next_step: str) -> None:
+    async def first_only(self, tx: Tx, scope: str, request: BaseModel | str | None, next_step: str) -> None:
         """Return for the first request with this key; raise AlreadyDone with `next_step` for every repetition.
 
         For routes whose response contains credentials. Call it before a one-time code is consumed (and `give_up` after
         a refusal that commits), so that a repetition gets 409 and not the error of a used code.
         """
-        claimed = self.claim(scope, asked or "")
+        claimed = self.claim(scope, request or "")
         if claimed is not None:
             await idempotency.claim_once(tx, claimed, next_step)
 
-    async def give_up(self, tx: Tx, scope: str, asked: BaseModel | str | None) -> None:
+    async def give_up(self, tx: Tx, scope: str, request: BaseModel | str | None) -> None:
         """Release the key: this request was refused in a transaction that commits."""
-        claimed = self.claim(scope, asked or "")
+        claimed = self.claim(scope, request or "")
         if claimed is not None:
             await idempotency.drop(tx, claimed)
 
@@ -131,7 +131,7 @@ class IdempotencyKey:
         self,
         tx: Tx,
         scope: str,
-        asked: BaseModel | str | bytes,
+        request: BaseModel | str | bytes,
         make: Callable[[], Awaitable[BaseModel]],
         *,
         again: Callable[[dict[str, Any]], Awaitable[BaseModel | None]],
@@ -143,7 +143,7 @@ class IdempotencyKey:
         the resource, and returns None or a new response to send instead. Of a response with credentials only the `id`
         is stored, and `again` builds it anew.
         """
-        claimed = self.claim(scope, asked)
+        claimed = self.claim(scope, request)
         if claimed is not None:
             stored = await idempotency.claim(tx, claimed)
             if stored is not None:
