@@ -34,8 +34,8 @@ async def measure(folder: Path, database_url: str) -> list[Figure]:
 
             async def order(client: int) -> None:
                 headers = {**customers[client % USERS], "Idempotency-Key": f"bench-{next(keys)}"}
-                wish = {"prompt": "A kite", "size": "256x256"}
-                async with http.post(f"{server.url}/api/image/generate", json=wish, headers=headers) as answer:
+                body = {"prompt": "A kite", "size": "256x256"}
+                async with http.post(f"{server.url}/api/image/generate", json=body, headers=headers) as answer:
                     if answer.status != 202:
                         raise RuntimeError(await answer.text())
                     await answer.read()

@@ -138,9 +138,9 @@ class Hortus:
         """A new access token; call it before `expires_in` is over. The refresh token is good once."""
         self._take(self._call("POST", "/api/auth/refresh", {"refresh_token": self._refresh_token}))
 
-    def make_image(self, prompt: str, **wishes: str | int) -> Generation:
+    def make_image(self, prompt: str, **options: str | int) -> Generation:
         """Ask for an image; it is made in the background. A repeat after a cut line costs nothing."""
-        found: Generation = self._call("POST", "/api/image/generate", {"prompt": prompt, **wishes})
+        found: Generation = self._call("POST", "/api/image/generate", {"prompt": prompt, **options})
         return found
 
     def generation(self, id: str) -> Generation:

@@ -25,7 +25,7 @@ def dice(prompt: str) -> random.Random:
 
 
 def improve_prompt(prompt: str, about: str = "") -> str:
-    """The same wish with what a model needs to know: light, framing and style for images, form for texts."""
+    """The same prompt with the details that a model needs: light, framing and style for images, form for texts."""
     brief = re.sub(
         r"^(?:please |improve|enhance|rewrite|make|this|my|the|better|prompt|:|\s)+(?=\w)",
         "",

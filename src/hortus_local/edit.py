@@ -20,10 +20,10 @@ _LARGEST = 4096
 def restyle(source: Path, prompt: str, style: str | None, color: str | None, take: int = 0) -> Pixels:
     """The image rendered in the style, at most 1536 pixels long, drawn towards the colour if one is given."""
     image = _to_floats(read_image(source, _WORKED_AT))
-    wish = read_colour(color)
-    if wish is not None:
+    colour = read_colour(color)
+    if colour is not None:
         grey = image @ np.array((0.30, 0.59, 0.11), np.float32)
-        table = np.array([at_brightness(wish, v / 255) for v in range(256)], np.float32)
+        table = np.array([at_brightness(colour, v / 255) for v in range(256)], np.float32)
         image = image * 0.5 + table[np.clip(grey * 255, 0, 255).astype(int)] * 0.5
     return _to_pixels(apply_style(image, style, prompt, 1000 + take))
 

@@ -23,8 +23,8 @@ def server_options() -> dict[str, Any]:
     return {"knows_its_port": True}
 
 
-async def bought(hortus: Hortus, client, path: str = "/api/payment/topup", **wish: str) -> dict:
-    order = await buy(client, path, **wish)
+async def bought(hortus: Hortus, client, path: str = "/api/payment/topup", **body: str) -> dict:
+    order = await buy(client, path, **body)
     await press(client, order, "pay")
     await quiet(hortus)
     return order

@@ -33,9 +33,9 @@ async def press(client: httpx2.AsyncClient, checkout: dict[str, Any], button: st
     return answer
 
 
-async def buy(client: httpx2.AsyncClient, path: str = "/api/payment/subscription", **wish: Any) -> dict[str, Any]:
+async def buy(client: httpx2.AsyncClient, path: str = "/api/payment/subscription", **body: Any) -> dict[str, Any]:
     """Start a checkout; the order."""
-    answer = await client.post(path, json=wish or None)
+    answer = await client.post(path, json=body or None)
     assert answer.status_code == 201, answer.text
     return dict(answer.json())
 

@@ -29,8 +29,8 @@ def refused(answer: httpx2.Response, **shown: object) -> None:
 async def test_a_discount_never_leaves_less_than_the_gateway_charges(hortus: Hortus, stripe: StripeEmulator):
     customer = await hortus.customer()
     code = await coupon(hortus, kind="percent", percent=90)
-    wish = {"pack": "small", "currency": "USD", "coupon": code}
-    answer = await customer.post("/api/payment/topup", json=wish)
+    body = {"pack": "small", "currency": "USD", "coupon": code}
+    answer = await customer.post("/api/payment/topup", json=body)
     refused(answer, minimum_minor=50, amount_minor=20, currency="USD")
     assert "USD 0.50" in answer.json()["detail"]
     code = await coupon(hortus, kind="percent", percent=99)

@@ -17,7 +17,7 @@ from hortus.core import ids
 
 CREDIT = 1_000_000
 PATH = "/api/payment/auto-topup"
-WISH = {"pack": "small", "below": str(50 * CREDIT), "monthly_cap_minor": 300_00, "currency": "INR"}
+BODY = {"pack": "small", "below": str(50 * CREDIT), "monthly_cap_minor": 300_00, "currency": "INR"}
 
 
 def user_of(client: httpx2.AsyncClient) -> str:
@@ -56,8 +56,8 @@ async def done(hortus: Hortus) -> None:
     await quiet(hortus)
 
 
-async def wish(client: httpx2.AsyncClient, **more: Any) -> dict[str, Any]:
-    answer = await client.put(PATH, json={**WISH, **more})
+async def set_up(client: httpx2.AsyncClient, **more: Any) -> dict[str, Any]:
+    answer = await client.put(PATH, json={**BODY, **more})
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
 
@@ -65,11 +65,11 @@ async def wish(client: httpx2.AsyncClient, **more: Any) -> dict[str, Any]:
 async def test_it_needs_somebody_who_has_paid_and_a_cap_that_pays_for_a_pack(hortus: Hortus):
     customer = await hortus.customer()
     assert (await customer.get(PATH)).json()["enabled"] is False
-    assert (await customer.put(PATH, json=WISH)).json()["code"] == "nothing_saved"
+    assert (await customer.put(PATH, json=BODY)).json()["code"] == "nothing_saved"
     customer = await saved(hortus)
-    assert (await customer.put(PATH, json={**WISH, "monthly_cap_minor": 98_00})).status_code == 422
-    assert (await customer.put(PATH, json={**WISH, "pack": "none"})).json()["code"] == "not_for_sale"
-    assert (await wish(customer))["enabled"] is True
+    assert (await customer.put(PATH, json={**BODY, "monthly_cap_minor": 98_00})).status_code == 422
+    assert (await customer.put(PATH, json={**BODY, "pack": "none"})).json()["code"] == "not_for_sale"
+    assert (await set_up(customer))["enabled"] is True
     assert (await customer.delete(PATH)).status_code == 204
     assert (await customer.get(PATH)).json()["enabled"] is False
     await spend(hortus, customer, 100 * CREDIT)
@@ -79,7 +79,7 @@ async def test_it_needs_somebody_who_has_paid_and_a_cap_that_pays_for_a_pack(hor
 
 async def test_it_buys_once_when_credit_falls_below(hortus: Hortus):
     customer = await saved(hortus)
-    await wish(customer)
+    await set_up(customer)
     await look(hortus)
     assert await available(customer) == 105 * CREDIT
     await spend(hortus, customer, 60 * CREDIT)
@@ -98,13 +98,13 @@ async def test_the_monthly_cap_and_the_hourly_stop_hold(hortus: Hortus, monkeypa
     monkeypatch.setenv("AUTO_TOPUP_PER_HOUR", "2")
     hortus.reread()
     customer = await saved(hortus)
-    await wish(customer, below=str(10_000 * CREDIT), monthly_cap_minor=100_000_00)
+    await set_up(customer, below=str(10_000 * CREDIT), monthly_cap_minor=100_000_00)
     for _ in range(4):
         await look(hortus)
     assert await available(customer) == 305 * CREDIT  # two in this hour
     monkeypatch.setenv("AUTO_TOPUP_PER_HOUR", "50")
     hortus.reread()
-    await wish(customer, below=str(10_000 * CREDIT), monthly_cap_minor=400_00)
+    await set_up(customer, below=str(10_000 * CREDIT), monthly_cap_minor=400_00)
     for _ in range(4):
         await look(hortus)
     assert await available(customer) == 505 * CREDIT  # four times 99 rupees of 400
@@ -115,7 +115,7 @@ async def test_after_cards_that_say_no_it_waits_and_then_turns_itself_off(
     hortus: Hortus, monkeypatch: pytest.MonkeyPatch
 ):
     customer = await saved(hortus)
-    await wish(customer)
+    await set_up(customer)
     await spend(hortus, customer, 100 * CREDIT)
     monkeypatch.setenv("SANDBOX_DECLINES", "true")
     monkeypatch.setenv("AUTO_TOPUP_PER_HOUR", "50")
@@ -137,14 +137,14 @@ async def test_after_cards_that_say_no_it_waits_and_then_turns_itself_off(
     hortus.reread()
     await look(hortus)
     assert await available(customer) == 5 * CREDIT
-    assert (await wish(customer))["stopped"] is None
+    assert (await set_up(customer))["stopped"] is None
     await look(hortus)
     assert await available(customer) == 105 * CREDIT
 
 
 async def test_whoever_dies_after_the_order_or_the_charge_charges_once(hortus: Hortus):
     customer = await saved(hortus)
-    await wish(customer)
+    await set_up(customer)
     await spend(hortus, customer, 100 * CREDIT)
     row_of = text("SELECT checkout_id FROM auto_topups")
     async with hortus.database.snapshot() as tx:

@@ -88,10 +88,10 @@ async def test_a_percentage_is_taken_off_and_counted_when_it_is_paid(hortus: Hor
 async def test_an_order_that_is_called_off_gives_its_use_back(hortus: Hortus):
     (code,) = await make(hortus, kind="amount", amount_minor=50_00, currency="INR")
     customer, other = await hortus.customer(), await hortus.customer()
-    wish = {"pack": "small", "currency": "INR", "coupon": code}
-    order = await buy(customer, "/api/payment/topup", **wish)
+    body = {"pack": "small", "currency": "INR", "coupon": code}
+    order = await buy(customer, "/api/payment/topup", **body)
     assert order["amount_minor"] == 49_00
-    again = await customer.post("/api/payment/topup", json=wish)
+    again = await customer.post("/api/payment/topup", json=body)
     assert again.json()["code"] == "coupon_used"
     answers = await asyncio.gather(
         *(customer.post(f"/api/payment/checkout/{order['checkout_id']}/cancel") for _ in range(5))
@@ -99,7 +99,7 @@ async def test_an_order_that_is_called_off_gives_its_use_back(hortus: Hortus):
     assert {answer.json()["status"] for answer in answers} == {"expired"}
     assert await rows(hortus, "SELECT taken FROM coupons") == [(0,)]
     await quiet(hortus)
-    order = await buy(other, "/api/payment/topup", **wish)
+    order = await buy(other, "/api/payment/topup", **body)
     await press(other, order, "pay")
     await quiet(hortus)
     assert await rows(hortus, "SELECT taken FROM coupons") == [(1,)]
@@ -110,9 +110,9 @@ async def test_an_order_that_is_called_off_gives_its_use_back(hortus: Hortus):
 async def test_orders_race_for_the_last_use(hortus: Hortus):
     (code,) = await make(hortus, kind="percent", percent=10, limit_total=3, limit_per_user=None)
     customers = await asyncio.gather(*(hortus.customer() for _ in range(4)))
-    wish = {"pack": "small", "currency": "INR", "coupon": code}
+    body = {"pack": "small", "currency": "INR", "coupon": code}
     answers = await asyncio.gather(
-        *(customers[number % 4].post("/api/payment/topup", json=wish) for number in range(20))
+        *(customers[number % 4].post("/api/payment/topup", json=body) for number in range(20))
     )
     assert sorted(answer.status_code for answer in answers).count(201) >= 3
     held = "SELECT (SELECT count(*) FROM checkouts WHERE coupon_id IS NOT NULL AND status <> 'ended')"
@@ -162,9 +162,9 @@ async def test_a_free_first_period_is_a_trial_with_its_credit(hortus: Hortus):
 
 async def test_an_ended_code_is_good_for_nobody_but_the_order_that_holds_it(hortus: Hortus):
     admin, customer = await hortus.staff("admin"), await hortus.customer()
-    wish = {"kind": "percent", "percent": 50, "name": "Own", "code": "welcome-50", "limit_total": None, **WHY}
-    made = (await admin.post("/api/admin/coupons", json=wish)).json()["items"][0]
-    assert (await admin.post("/api/admin/coupons", json=wish)).json()["code"] == "coupon_code_taken"
+    body = {"kind": "percent", "percent": 50, "name": "Own", "code": "welcome-50", "limit_total": None, **WHY}
+    made = (await admin.post("/api/admin/coupons", json=body)).json()["items"][0]
+    assert (await admin.post("/api/admin/coupons", json=body)).json()["code"] == "coupon_code_taken"
     order = await buy(customer, "/api/payment/topup", pack="small", currency="INR", coupon="WELCOME50")
     ended = (await admin.post(f"/api/admin/coupons/{made['id']}/end", json=WHY)).json()
     assert (ended["active"], ended["taken"]) == (False, 1)
@@ -182,9 +182,9 @@ async def test_an_ended_code_is_good_for_nobody_but_the_order_that_holds_it(hort
 
 async def test_codes_are_shown_once_and_are_nowhere_in_the_database(hortus: Hortus):
     admin = await hortus.staff("admin")
-    wish = {"kind": "credit", "credits": "5", "name": "Many", "count": 3, **WHY}
+    body = {"kind": "credit", "credits": "5", "name": "Many", "count": 3, **WHY}
     key = {"Idempotency-Key": "make"}
-    first, again = [await admin.post("/api/admin/coupons", json=wish, headers=key) for _ in range(2)]
+    first, again = [await admin.post("/api/admin/coupons", json=body, headers=key) for _ in range(2)]
     codes = [item["code"] for item in first.json()["items"]]
     assert (again.status_code, again.json()["code"]) == (409, "already_done")
     assert len(set(codes)) == 3
@@ -199,8 +199,8 @@ async def test_guesses_are_counted(database_url: str, tmp_path: Path):
         customer = await hortus.customer()
         answers = [(await redeem(customer, f"GUESS{number}")).status_code for number in range(12)]
         assert answers == [404] * 10 + [429] * 2
-        wish = {"pack": "small", "coupon": "GUESS13"}
-        assert (await customer.post("/api/payment/topup", json=wish)).status_code == 429
+        body = {"pack": "small", "coupon": "GUESS13"}
+        assert (await customer.post("/api/payment/topup", json=body)).status_code == 429
 
 
 async def test_any_amount_can_be_bought_within_limits(hortus: Hortus):
@@ -212,7 +212,7 @@ async def test_any_amount_can_be_bought_within_limits(hortus: Hortus):
     await press(customer, order, "pay")
     await quiet(hortus)
     assert await available(customer) == BONUS + 900 * CREDIT
-    for wish, code in (
+    for body, code in (
         ({"amount_minor": 1, "currency": "INR"}, "amount_not_offered"),
         ({"amount_minor": 10**11, "currency": "INR"}, "amount_not_offered"),
         ({"amount_minor": 1000, "currency": "EUR"}, "not_for_sale"),
@@ -220,7 +220,7 @@ async def test_any_amount_can_be_bought_within_limits(hortus: Hortus):
         ({"amount_minor": 1000, "currency": "INR", "pack": "small"}, "invalid_request"),
         ({}, "invalid_request"),
     ):
-        assert (await customer.post("/api/payment/topup", json=wish)).json()["code"] == code, wish
+        assert (await customer.post("/api/payment/topup", json=body)).json()["code"] == code, body
 
 
 async def test_a_late_payment_of_an_ended_order_counts_its_use(hortus: Hortus):

@@ -27,8 +27,8 @@ def seller(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INVOICE_SELLER_GSTIN", MUMBAI)
 
 
-async def bought(hortus: Hortus, client: httpx2.AsyncClient, **wish: str) -> dict:
-    order = await buy(client, "/api/payment/topup", **{"pack": "small", "currency": "INR"} | wish)
+async def bought(hortus: Hortus, client: httpx2.AsyncClient, **body: str) -> dict:
+    order = await buy(client, "/api/payment/topup", **{"pack": "small", "currency": "INR"} | body)
     await press(client, order, "pay")
     await quiet(hortus)
     return order

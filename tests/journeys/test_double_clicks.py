@@ -92,8 +92,8 @@ async def _edit(shop: Shop, client: httpx2.AsyncClient) -> Any:
 
 async def _redeem(shop: Shop, client: httpx2.AsyncClient) -> Any:
     admin = await shop.hortus.staff("admin")
-    wish = {"kind": "credit", "credits": "5", "name": "Gift", "limit_total": 9, **WHY}
-    code = (await admin.post("/api/admin/coupons", json=wish)).json()["items"][0]["code"]
+    body = {"kind": "credit", "credits": "5", "name": "Gift", "limit_total": 9, **WHY}
+    code = (await admin.post("/api/admin/coupons", json=body)).json()["items"][0]["code"]
 
     async def count() -> int:
         return await shop.count("SELECT count(*) FROM coupon_redemptions")

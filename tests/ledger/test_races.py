@@ -84,8 +84,8 @@ async def test_one_reference_is_reserved_and_closed_once(databases: list[Databas
     assert sum(answer is None for answer in answers) == 1
     assert sum(isinstance(answer, ledger.AlreadyReserved) for answer in answers) == 29
     close = [Batch(database, ledger.close_many) for database in databases]
-    wishes = [ledger.Settlement("same"), ledger.Release("same")] * 15
-    closed = await asyncio.gather(*(close[n % 3](wish) for n, wish in enumerate(wishes)))
+    ends = [ledger.Settlement("same"), ledger.Release("same")] * 15
+    closed = await asyncio.gather(*(close[n % 3](end) for n, end in enumerate(ends)))
     assert sum(closed) == 1
     async with databases[0].snapshot() as tx:
         assert (await ledger.balance(tx, user)).held == 0

@@ -267,9 +267,9 @@ async def subscribe(
     bench: Bench, price: RecurringPrice | None = None, **more: Any
 ) -> tuple[Order, CheckoutSession, str]:
     """A subscription that runs: its order, its checkout, and the gateway's id of it."""
-    wish = price or price_of()
-    known = await bench.gateway.price(wish)
-    order = order_of(more.pop("amount", wish.amount_minor), wish.currency, price=known, **more)
+    wanted = price or price_of()
+    known = await bench.gateway.price(wanted)
+    order = order_of(more.pop("amount", wanted.amount_minor), wanted.currency, price=known, **more)
     started = await bench.gateway.start(order)
     await bench.pay(started.external_id)
     return order, started, await subscription_of(bench, started.external_id)

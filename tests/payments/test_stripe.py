@@ -293,10 +293,10 @@ async def test_a_page_of_events_follows_another(bench: StripeBench):
 
 async def test_what_is_offered_is_left_to_stripe_and_only_cards_are_kept(bench: StripeBench):
     started = await bench.gateway.start(order_of(currency="INR"))
-    wish = bench.emulator.desk.wishes[started.external_id]
-    assert "payment_method_types" not in wish
-    assert wish["payment_method_options"] == {"card": {"setup_future_usage": "off_session"}}
-    assert "setup_future_usage" not in wish["payment_intent_data"]
+    params = bench.emulator.desk.session_params[started.external_id]
+    assert "payment_method_types" not in params
+    assert params["payment_method_options"] == {"card": {"setup_future_usage": "off_session"}}
+    assert "setup_future_usage" not in params["payment_intent_data"]
 
 
 def test_the_manual_lists_the_events_that_are_understood():

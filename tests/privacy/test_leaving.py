@@ -148,9 +148,9 @@ async def test_coming_back_and_being_erased_never_both_happen(hortus: Hortus, ma
         anonymous = hortus.anonymous()
         from hortus.privacy.deletion import erase_due_accounts
 
-        wish = {"email": address, "password": PASSWORD}
+        body = {"email": address, "password": PASSWORD}
         back, _ = await asyncio.gather(
-            anonymous.post("/api/auth/login", json=wish), erase_due_accounts(hortus.resources, None)
+            anonymous.post("/api/auth/login", json=body), erase_due_accounts(hortus.resources, None)
         )
         await idle(hortus)
         async with hortus.database.snapshot() as tx:

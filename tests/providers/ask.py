@@ -35,7 +35,7 @@ def text(model: str, workdir: Path, **changes: Any) -> TextRequest:
 
 
 def image(model: str, workdir: Path, **changes: Any) -> ImageRequest:
-    """A wish for an image."""
+    """A request for an image."""
     given: dict[str, Any] = {
         "operation": "image.generate",
         "prompt": "a lotus pond",
@@ -47,7 +47,7 @@ def image(model: str, workdir: Path, **changes: Any) -> ImageRequest:
 
 
 def video(model: str, workdir: Path, **changes: Any) -> VideoRequest:
-    """A wish for a talking photo."""
+    """A request for a talking photo."""
     given: dict[str, Any] = {
         "operation": "video.talking_photo",
         "photo": PHOTO,

@@ -59,8 +59,15 @@ def test_the_text_messages_are_short_and_whole(language: str):
 
 
 def test_an_unknown_language_is_english():
-    for wish, expected in (("hi", "hi"), ("hi-IN", "hi"), ("HI_in", "hi"), ("ta", "en"), ("", "en"), ("../x", "en")):
-        assert rendering.language_of(wish) == expected
+    for requested, expected in (
+        ("hi", "hi"),
+        ("hi-IN", "hi"),
+        ("HI_in", "hi"),
+        ("ta", "en"),
+        ("", "en"),
+        ("../x", "en"),
+    ):
+        assert rendering.language_of(requested) == expected
 
 
 @pytest.mark.parametrize(

@@ -269,7 +269,7 @@ def _senders(settings: Settings, http: Http) -> list[Finding]:
     except LookupError:
         return [Finding("broken", "mail, SMS", "not looked at: a setting above must be corrected first")]
     found = []
-    for what, sender, wish in (
+    for what, sender, hint in (
         ("mail", chosen.mail, "set SMTP_HOST to send"),
         ("SMS", chosen.sms, "set TWILIO_ACCOUNT_SID or SMS_HTTP_URL to send"),
     ):
@@ -282,7 +282,7 @@ def _senders(settings: Settings, http: Http) -> list[Finding]:
                 advice = "registration tells which addresses have accounts; set SIGN_UP=verify_first"
                 found.append(Finding("missing", "sign-up", advice))
         else:
-            found.append(Finding("missing", what, f"shown on standard output only; {wish}"))
+            found.append(Finding("missing", what, f"shown on standard output only; {hint}"))
     return found
 
 

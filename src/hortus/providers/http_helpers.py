@@ -181,7 +181,7 @@ def image_output(data: bytes) -> Output:
 
 
 def describe(request: ImageRequest, instead: str = "") -> str:
-    """The prompt together with the wishes for style and colour; `instead` stands in for an empty prompt."""
+    """The prompt together with style and colour; `instead` stands in for an empty prompt."""
     said = [request.prompt.strip() or instead]
     if request.style:
         said.append(f"Style: {request.style}.")

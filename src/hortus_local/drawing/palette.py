@@ -1,4 +1,4 @@
-"""Colours that belong together, by mood and by wish."""
+"""Colour palettes by mood and by requested colour."""
 
 import re
 from dataclasses import dataclass, fields
@@ -64,15 +64,15 @@ _PLAIN = "red orange yellow green teal turquoise blue purple violet pink brown g
 
 
 def choose_palette(words: list[str], color: str | None) -> Palette:
-    """The palette of a prompt's mood, drawn towards the wished colour or one the prompt names."""
+    """The palette of a prompt's mood, drawn towards the requested colour or one the prompt names."""
     mood = next((_BY_WORD[word] for word in words if word in _BY_WORD), "day")
     palette = MOODS[mood]
-    wish = read_colour(color)
-    if wish is not None:
-        return _tint(palette, wish, 0.72)
+    colour = read_colour(color)
+    if colour is not None:
+        return _tint(palette, colour, 0.72)
     named = [word for word in words if word in _PLAIN.split()]
-    if named and (wish := read_colour(named[0])) is not None:
-        return _tint(palette, wish, 0.38)
+    if named and (colour := read_colour(named[0])) is not None:
+        return _tint(palette, colour, 0.38)
     return palette
 
 
@@ -102,11 +102,11 @@ def at_brightness(colour: Colour, wanted: float) -> Colour:
     return mix(colour, (1.0, 1.0, 1.0), (wanted - now) / max(1 - now, 1e-3))
 
 
-def _tint(palette: Palette, wish: Colour, strength: float) -> Palette:
+def _tint(palette: Palette, colour: Colour, strength: float) -> Palette:
     changed = {}
     for field in fields(palette):
         own: Colour = getattr(palette, field.name)
         share = strength * (0.35 if field.name in {"sun", "second"} else 1.0)
-        changed[field.name] = mix(own, at_brightness(wish, brightness(own)), share)
-    changed["accent"] = mix(changed["accent"], wish, 0.8)
+        changed[field.name] = mix(own, at_brightness(colour, brightness(own)), share)
+    changed["accent"] = mix(changed["accent"], colour, 0.8)
     return Palette(**changed)

@@ -69,12 +69,12 @@ async def test_an_unknown_provider_and_bad_wishes(hortus: Hortus):
     client = hortus.anonymous()
     assert (await client.get("/api/auth/oidc/nobody")).json()["code"] == "oidc_provider_not_found"
     assert (await client.get("/api/auth/oidc/nobody/callback?state=a&code=b")).status_code == 404
-    for wish in (
+    for return_to in (
         "//evil.example.com", "https://evil.example.com", "/\\evil.example.com", "/\tevil", "/a#b", "evil",
         "/%0d%0a\r\n", "", "/" + "a" * 400, "@evil.example.com", "/ü",
     ):  # fmt: skip
-        answer = await client.get("/api/auth/oidc/house", params={"return_to": wish})
-        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), wish
+        answer = await client.get("/api/auth/oidc/house", params={"return_to": return_to})
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), return_to
     assert (await client.get("/api/auth/oidc/house", params={"challenge": "short"})).status_code == 422
 
 

@@ -53,9 +53,9 @@ async def test_a_day_of_guessing_makes_codes_longer_and_locks_nobody_out(databas
             locked = 0
             for step in range(24 * 5):
                 clock.shift(720)
-                wish = OtpRequest("sign_in", TARGET, f"10.0.{step}.1", "en")
+                otp_request = OtpRequest("sign_in", TARGET, f"10.0.{step}.1", "en")
                 async with database.transaction() as tx:
-                    await otp.request_otp(tx, hasher, wish)
+                    await otp.request_otp(tx, hasher, otp_request)
                     request = (await tx.execute(select(OneTimeCode.id))).scalar_one()
                     digits = attempts.digits_after(
                         await attempts.wrong_today(tx, hasher.target_digest(TARGET)), hasher.rules.long_codes_after
@@ -65,7 +65,7 @@ async def test_a_day_of_guessing_makes_codes_longer_and_locks_nobody_out(databas
                 for number in range(7):
                     try:
                         async with database.transaction() as tx:
-                            assert await otp.check_otp(tx, hasher, wish, f"{number:0{digits}}") is None
+                            assert await otp.check_otp(tx, hasher, otp_request, f"{number:0{digits}}") is None
                     except RateLimited:  # twenty in any hour, however many codes were sent
                         checked, locked = 0, locked + 1
                         break

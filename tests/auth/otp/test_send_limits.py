@@ -68,10 +68,10 @@ async def test_any_hour_holds_twenty_checked_codes_for_a_target(database: Databa
                 async with database.snapshot() as tx:
                     query = select(OneTimeCode.tries).where(OneTimeCode.purpose == purpose)
                     before = (await tx.execute(query)).scalar_one_or_none()
-                wish = OtpRequest(purpose, TARGET, f"192.0.2.{step}", "en", subject)
+                otp_request = OtpRequest(purpose, TARGET, f"192.0.2.{step}", "en", subject)
                 try:
                     async with database.transaction() as tx:
-                        assert await otp.check_otp(tx, hasher, wish, f"{number:06}") is None
+                        assert await otp.check_otp(tx, hasher, otp_request, f"{number:06}") is None
                         after = (await tx.execute(query)).scalar_one_or_none()
                 except RateLimited as refusal:
                     limits.add(refusal.extra["limit"])

@@ -24,17 +24,17 @@ def item_of(subscription: Thing) -> Thing:
     return found
 
 
-def subscribe(books: Books, session: Thing, price: Thing, wish: Thing, *, method: str) -> Thing:
+def subscribe(books: Books, session: Thing, price: Thing, params: Thing, *, method: str) -> Thing:
     """What a paid session of mode `subscription` begins."""
     now = books.now()
-    trial = now + DAY * int(wish["trial_period_days"]) if wish.get("trial_period_days") else None
+    trial = now + DAY * int(params["trial_period_days"]) if params.get("trial_period_days") else None
     end = trial or later(now, price["recurring"]["interval"])
     item = books.add("subscription_item", price=price, current_period_start=now, current_period_end=end, quantity=1)
     made = books.add(
         "subscription",
         customer=session["customer"],
         currency=price["currency"],
-        metadata=dict(wish.get("metadata", {})),
+        metadata=dict(params.get("metadata", {})),
         status="trialing" if trial else "active",
         items=shapes.listed([item], "/v1/subscription_items"),
         billing_cycle_anchor=now,
@@ -213,12 +213,12 @@ def change_lines(books: Books, subscription: Thing, price: Thing) -> tuple[list[
     return lines, begins, ends
 
 
-def change(books: Books, subscription: Thing, price: Thing, wish: Thing, *, ok: bool) -> None:
+def change(books: Books, subscription: Thing, price: Thing, params: Thing, *, ok: bool) -> None:
     """Another price. One of another interval begins a period at once, whatever is prorated."""
     item = item_of(subscription)
     if price["id"] == item["price"]["id"]:
         return
-    prorated = wish.get("proration_behavior") == "always_invoice"
+    prorated = params.get("proration_behavior") == "always_invoice"
     lines, start, until = change_lines(books, subscription, price)
     same = price["recurring"]["interval"] == item["price"]["recurring"]["interval"]
     if not prorated:

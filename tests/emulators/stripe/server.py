@@ -74,17 +74,17 @@ class StripeEmulator(Emulator):
         books, session = self.books, self.books.get("checkout.session", session_id)
         if session["status"] != "open":
             return session
-        wish = self.desk.wishes[session_id]
+        params = self.desk.session_params[session_id]
         if session["mode"] == "subscription":
             if not ok:
                 till.take(books, till.intend(books, session["amount_total"], session["currency"], None), ok=False)
                 return session
-            price = books.get("price", wish["line_items"][0]["price"])
-            made = periods.subscribe(books, session, price, wish["subscription_data"], method=method)
+            price = books.get("price", params["line_items"][0]["price"])
+            made = periods.subscribe(books, session, price, params["subscription_data"], method=method)
             session.update(subscription=made["id"], invoice=made["latest_invoice"])
         elif session["amount_total"]:
             if session["payment_intent"] is None:
-                asked = wish["payment_intent_data"]
+                asked = params["payment_intent_data"]
                 intent = till.intend(
                     books, session["amount_total"], session["currency"], session["customer"], metadata=asked["metadata"]
                 )

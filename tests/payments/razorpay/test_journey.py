@@ -195,16 +195,16 @@ async def test_a_change_is_shown_first_and_then_costs_what_was_shown(
     subscription = of_checkout(vendor, await buy(customer))
     vendor.pay(subscription["id"])
     await post.all()
-    wish = {"plan": "pro", "interval": "year"}
-    shown = (await customer.put(UPDATE, json=wish)).json()
+    body = {"plan": "pro", "interval": "year"}
+    shown = (await customer.put(UPDATE, json=body)).json()
     assert (shown["applied"], shown["takes_effect"]) == (False, "now")
     assert 4_490_00 <= shown["due_minor"] <= 4_510_00
     vendor.decline(subscription["id"])
-    declined = await customer.put(UPDATE, json={**wish, "confirm": True})
+    declined = await customer.put(UPDATE, json={**body, "confirm": True})
     assert (declined.status_code, declined.json()["code"]) == (402, "payment_declined")
     vendor._declining.clear()
     for _ in range(2):
-        assert (await customer.put(UPDATE, json={**wish, "confirm": True})).json()["applied"] is True
+        assert (await customer.put(UPDATE, json={**body, "confirm": True})).json()["applied"] is True
     await post.all()
     assert (await customer.get(DETAILS)).json()["subscription"]["interval"] == "year"
     paid = await rows(hortus, "SELECT kind, amount_minor FROM payments ORDER BY amount_minor")

@@ -179,13 +179,13 @@ async def test_without_a_secret_there_is_no_route_and_nothing_for_sale(
 async def test_an_order_is_made_once_though_razorpay_fails(mode: str, hortus: Hortus, vendor: RazorpayEmulator):
     customer = await hortus.customer()
     key = {"Idempotency-Key": "one"}
-    for path, wish in (("/api/payment/topup", {"pack": "small"}), ("/api/payment/subscription", {"plan": "pro"})):
+    for path, body in (("/api/payment/topup", {"pack": "small"}), ("/api/payment/subscription", {"plan": "pro"})):
         vendor.fail(mode)
-        failed = await customer.post(path, json=wish, headers=key)
+        failed = await customer.post(path, json=body, headers=key)
         expected = (503, "payments_not_configured") if mode == "401" else (502, "gateway_failed")
         assert (failed.status_code, failed.json()["code"]) == expected
         vendor.heal()
-        answers = [await customer.post(path, json=wish, headers=key) for _ in range(3)]
+        answers = [await customer.post(path, json=body, headers=key) for _ in range(3)]
         assert {answer.status_code for answer in answers} == {201}
         assert len({str(answer.json()["order"]) for answer in answers}) == 1
         key = {"Idempotency-Key": "two"}

@@ -1,4 +1,4 @@
-"""How a request becomes a wish for a code."""
+"""Builds OTP requests from HTTP requests."""
 
 from fastapi import Request
 

@@ -25,7 +25,7 @@ _NOBODY = "0" * 64
 
 @dataclass(frozen=True, slots=True)
 class OtpRequest:
-    """A wish for a code. `address` is the network address it came from, `subject` the user who adds an identifier."""
+    """A request for a code. `address` is its network address, `subject` the user who adds an identifier."""
 
     purpose: Purpose
     target: Target

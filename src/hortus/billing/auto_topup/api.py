@@ -35,7 +35,7 @@ async def set_auto_topup(body: AutoTopupIn, caller: Caller, tx: WriteTx, gateway
     if body.monthly_cap_minor < wanted.amount_minor:
         problem = {"field": "monthly_cap_minor", "detail": f"one pack costs {wanted.amount_minor}"}
         raise Invalid("The monthly cap does not pay for one pack.", errors=[problem])
-    row = await service.wish(
+    row = await service.set_up(
         tx,
         caller.user_id,
         enabled=body.enabled,

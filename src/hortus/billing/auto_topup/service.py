@@ -1,4 +1,4 @@
-"""Wishes for automatic top-ups: set, started once at a time within their cap, and ended."""
+"""Automatic top-ups: set up, started one at a time within their cap, and ended."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,13 +16,13 @@ HOUR = timedelta(hours=1)
 
 
 async def find(tx: Tx, user_id: str) -> AutoTopup | None:
-    """The wish of a user, if they ever had one."""
+    """The automatic top-up of a user, if one was ever set up."""
     query = select(AutoTopup).where(AutoTopup.user_id == user_id).execution_options(populate_existing=True)
     return (await tx.execute(query)).scalar_one_or_none()
 
 
-async def wish(tx: Tx, user_id: str, **wanted: Any) -> AutoTopup:
-    """Set what a user wants; what was spent this month stays counted, in one currency."""
+async def set_up(tx: Tx, user_id: str, **wanted: Any) -> AutoTopup:
+    """Store the settings of a user; the amount spent this month is kept while the currency is."""
     now = clock.now()
     fresh = {**wanted, "failures": 0, "next_at": now, "stopped": None, "updated_at": now}
     empty = {"month": month_of(now), "spent_minor": 0, "hour_started": now, "hour_count": 0, "checkout_id": None}
@@ -77,7 +77,7 @@ async def start(tx: Tx, user_id: str, checkout_id: str, amount_minor: int, curre
 
 
 async def rest(tx: Tx, user_id: str, lasts: timedelta) -> None:
-    """Look at a wish again only after a while."""
+    """Check an automatic top-up again only after a while."""
     later = update(AutoTopup).where(AutoTopup.user_id == user_id, AutoTopup.checkout_id.is_(None))
     await tx.execute(later.values(next_at=clock.now() + lasts))
 

@@ -11,7 +11,7 @@ WATCHED = "enabled OR checkout_id IS NOT NULL"
 
 
 class AutoTopup(Base):
-    """One customer's wish. `checkout_id` is the one order that is on its way, if any.
+    """The automatic top-up of one customer. `checkout_id` is the one order that is on its way, if any.
 
     `spent_minor` counts in `month` what was ordered and did not fail; the order is written in the same
     conditional update that counts it, so that the cap holds whatever happens at once.

@@ -1,4 +1,4 @@
-"""What was paid, and money that goes back at the operator's wish."""
+"""Refunds by the operator."""
 
 import structlog
 from sqlalchemy import select

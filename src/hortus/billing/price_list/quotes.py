@@ -10,10 +10,10 @@ from hortus.core.money import credits_to_text
 from hortus.payments import Gateway, Gateways
 
 
-def choose_gateway(gateways: Gateways, wish: str | None, currency: str | None, *, subscription: bool) -> Gateway:
+def choose_gateway(gateways: Gateways, requested: str | None, currency: str | None, *, subscription: bool) -> Gateway:
     """The gateway asked for, or the first one that fits the currency. Raises GatewayUnknown, PaymentsNotConfigured."""
-    if wish is not None:
-        found = gateways.get(wish)
+    if requested is not None:
+        found = gateways.get(requested)
         if found is None:
             raise GatewayUnknown
         if currency is not None and currency not in found.capabilities.currencies:
@@ -29,11 +29,11 @@ def choose_gateway(gateways: Gateways, wish: str | None, currency: str | None, *
     return next((each for each in fitting if currency == each.capabilities.currencies[0]), fitting[0])
 
 
-def choose_currency(tx: Tx, gateway: Gateway, wish: str | None, prices: dict[str, int]) -> str:
+def choose_currency(tx: Tx, gateway: Gateway, requested: str | None, prices: dict[str, int]) -> str:
     """The currency asked for, or the first one of the gateway in which there is a price. Raises NotForSale."""
     own = tx.settings(BillingSettings).payment_currency.upper()
-    wishes = (wish,) if wish is not None else (own, *gateway.capabilities.currencies)
-    for currency in wishes:
+    candidates = (requested,) if requested is not None else (own, *gateway.capabilities.currencies)
+    for currency in candidates:
         if currency in gateway.capabilities.currencies and prices.get(currency):
             return currency
     raise NotForSale

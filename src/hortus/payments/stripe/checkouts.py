@@ -1,7 +1,7 @@
 """Making what is paid at Stripe: prices, customers, checkout sessions, charges without a page, refunds.
 
 Every key is made of our own ids, so that asking twice makes one. The time at which a session closes is left
-to Stripe (a day): a time of ours would differ at the second asking, and the same key may not bring another wish.
+to Stripe (a day): a time of ours would differ at the second asking, and the same key may not bring another request.
 """
 
 import hashlib
@@ -84,14 +84,14 @@ async def _make_customer(client: "StripeClient", buyer: Buyer) -> str:
 
 
 async def _tell_customer(client: "StripeClient", buyer: Buyer, told: "CustomerCreateParams") -> str:
-    # The same person told otherwise is another wish, and needs another key.
+    # The same person with other details is another request, and needs another key.
     digest = hashlib.sha256(json.dumps([told, buyer.customer], sort_keys=True).encode()).hexdigest()[:16]
     made = await client.v1.customers.create_async(told, {"idempotency_key": f"customer:{buyer.user_id}:{digest}"})
     return made.id
 
 
 async def _open(client: "StripeClient", order: Order, customer: str) -> CheckoutSession:
-    wish: SessionCreateParams = {
+    session: SessionCreateParams = {
         "customer": customer,
         "client_reference_id": order.id,
         "metadata": {REFERENCE: order.id},
@@ -99,16 +99,16 @@ async def _open(client: "StripeClient", order: Order, customer: str) -> Checkout
         "cancel_url": order.cancel_url,
     }
     if order.price is not None:
-        wish["mode"] = "subscription"
-        wish["line_items"] = [{"price": order.price, "quantity": 1}]
-        wish["subscription_data"] = {"metadata": {REFERENCE: order.id}}
+        session["mode"] = "subscription"
+        session["line_items"] = [{"price": order.price, "quantity": 1}]
+        session["subscription_data"] = {"metadata": {REFERENCE: order.id}}
         if order.trial_days:
-            wish["subscription_data"]["trial_period_days"] = order.trial_days
+            session["subscription_data"]["trial_period_days"] = order.trial_days
         if order.discount_minor:
-            wish["discounts"] = [{"coupon": await _make_coupon(client, order)}]
+            session["discounts"] = [{"coupon": await _make_coupon(client, order)}]
     else:
-        wish["mode"] = "payment"
-        wish["line_items"] = [
+        session["mode"] = "payment"
+        session["line_items"] = [
             {
                 "price_data": {
                     "currency": order.currency.lower(),
@@ -118,11 +118,13 @@ async def _open(client: "StripeClient", order: Order, customer: str) -> Checkout
                 "quantity": 1,
             }
         ]
-        wish["payment_intent_data"] = {"metadata": {REFERENCE: order.id}, "description": order.title}
+        session["payment_intent_data"] = {"metadata": {REFERENCE: order.id}, "description": order.title}
         # On cards alone: asked of the whole payment it would hide the ways to pay that cannot be kept, UPI among them.
-        wish["payment_method_options"] = {"card": {"setup_future_usage": "off_session"}}
+        session["payment_method_options"] = {"card": {"setup_future_usage": "off_session"}}
     # No `payment_method_types`: Stripe offers what the account has switched on and the currency allows.
-    made = await client.v1.checkout.sessions.create_async(wish, {"idempotency_key": f"checkout:{order.id}:{customer}"})
+    made = await client.v1.checkout.sessions.create_async(
+        session, {"idempotency_key": f"checkout:{order.id}:{customer}"}
+    )
     return CheckoutSession(made.id, url=made.url, customer=customer)
 
 
