@@ -76,7 +76,7 @@ def core() -> None:
         sa.Column("key", sa.String(255), nullable=False),
         sa.Column("fingerprint", sa.String(64), nullable=False),
         sa.Column("status", sa.Integer(), nullable=True),
-        sa.Column("answer", sa.JSON(), nullable=True),
+        sa.Column("response", sa.JSON(), nullable=True),
         sa.Column("expires_at", TIME, nullable=False),
         sa.PrimaryKeyConstraint("scope", "key", name=op.f("pk_idempotency_keys")),
     )

@@ -189,7 +189,7 @@ async def test_codes_are_shown_once_and_are_nowhere_in_the_database(hortus: Hort
     assert (again.status_code, again.json()["code"]) == (409, "already_done")
     assert len(set(codes)) == 3
     assert len((await admin.get("/api/admin/coupons")).json()["items"]) == 3
-    kept = str(await rows(hortus, "SELECT answer FROM idempotency_keys"))
+    kept = str(await rows(hortus, "SELECT response FROM idempotency_keys"))
     kept += str(await rows(hortus, "SELECT * FROM coupons"))
     assert not [code for code in codes if code in kept or code.replace("-", "") in kept]
 

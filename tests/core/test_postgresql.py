@@ -110,8 +110,8 @@ async def test_a_deadlock_is_repeated_whole_and_counted_once(database: Database)
         await crossing.cross(tx, rows)
 
     await asyncio.gather(
-        database.repeat(lambda tx: work(tx, (1, 2))),
-        database.repeat(lambda tx: work(tx, (2, 1))),
+        database.retry(lambda tx: work(tx, (1, 2))),
+        database.retry(lambda tx: work(tx, (2, 1))),
     )
     assert crossing.tried == 3
     assert await _counts(database) == [2, 2]
@@ -153,7 +153,7 @@ async def test_endless_deadlocks_are_given_up(database: Database):
         await tx.execute(text("DO $$ BEGIN RAISE EXCEPTION 'again' USING ERRCODE = '40001'; END $$"))
 
     with pytest.raises(Unavailable):
-        await database.repeat(work)
+        await database.retry(work)
     assert len(tried) == 4
 
 
@@ -165,5 +165,5 @@ async def test_other_errors_are_not_repeated(database: Database):
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await database.repeat(work)
+        await database.retry(work)
     assert len(tried) == 1

@@ -3,7 +3,7 @@
 import pytest
 
 from hortus.core import email_address
-from hortus.core.text import is_line, pasted, without_controls
+from hortus.core.text import is_line, normalise_code, without_controls
 
 PASTED = (
     "123456",
@@ -30,7 +30,7 @@ PASTED = (
 
 @pytest.mark.parametrize("written", PASTED)
 def test_a_pasted_code_is_normalised(written: str):
-    assert pasted(written) == "123456"
+    assert normalise_code(written) == "123456"
 
 
 @pytest.mark.parametrize(
@@ -38,12 +38,12 @@ def test_a_pasted_code_is_normalised(written: str):
     [("ab3de\u2013fgh2k.", "ab3defgh2k"), ("\uff37\uff25\uff2c\uff23\uff2f\uff2d\uff25\u0661\u0660", "WELCOME10")],
 )
 def test_letters_of_a_pasted_code_are_read_too(written: str, read: str):
-    assert pasted(written) == read
+    assert normalise_code(written) == read
 
 
 @pytest.mark.parametrize("written", ["12x456", "12.456", "١٢٣,٤٥٦", "12/3456", "123456$"])
 def test_other_characters_of_a_code_are_kept(written: str):
-    assert not pasted(written).isdigit()
+    assert not normalise_code(written).isdigit()
 
 
 def test_joiners_stay_in_words_and_go_elsewhere():
@@ -58,15 +58,15 @@ def test_joiners_stay_in_words_and_go_elsewhere():
 @pytest.mark.parametrize("local", ["a" * 65, "é" * 33, "क" * 22, "ß" * 32 + "a"])
 def test_a_local_part_over_64_octets_is_refused(local: str):
     with pytest.raises(ValueError, match="@-sign"):
-        email_address.normal(f"{local}@example.com")
+        email_address.normalise(f"{local}@example.com")
 
 
 @pytest.mark.parametrize("local", ["a" * 64, "é" * 32])
 def test_a_local_part_of_64_octets_is_accepted(local: str):
-    assert email_address.normal(f"{local}@example.com") == f"{local}@example.com"
+    assert email_address.normalise(f"{local}@example.com") == f"{local}@example.com"
 
 
 def test_invisible_characters_around_an_address_are_dropped():
-    assert email_address.normal("\u200b asha@example.com\u00a0\ufeff") == "asha@example.com"
+    assert email_address.normalise("\u200b asha@example.com\u00a0\ufeff") == "asha@example.com"
     with pytest.raises(ValueError, match="email"):
-        email_address.normal("as\u200bha@example.com")
+        email_address.normalise("as\u200bha@example.com")

@@ -643,8 +643,8 @@ async def _another_session(world: World, first: Client) -> Client:
 
 async def _nothing_is_kept(world: World, secrets: set[str]) -> None:
     async with world.hortus.database.snapshot() as tx:
-        rows = (await tx.execute(text("SELECT status, answer FROM idempotency_keys"))).all()
-    kept = " ".join(str(row.answer) for row in rows)
+        rows = (await tx.execute(text("SELECT status, response FROM idempotency_keys"))).all()
+    kept = " ".join(str(row.response) for row in rows)
     assert rows
     assert secrets
     assert not [secret for secret in secrets if secret in kept]

@@ -8,7 +8,7 @@ import pytest
 from tests.helpers.commands import WITHIN, process
 
 from hortus.core.settings import Settings
-from hortus.core.shared_settings import differences, shared
+from hortus.core.shared_settings import differences, shared_values
 from hortus.ops import doctor
 
 SAME = {"LOG_LEVEL": "info", "SECRET_KEY": "k" * 40}
@@ -69,12 +69,12 @@ async def test_a_worker_without_the_public_url_says_so_at_its_start(folder: Path
 def test_each_shared_setting_is_compared_and_no_secret_is_shown(tmp_path: Path, name: str, value: object):
     given = {"data_dir": tmp_path, "secret_key": "k" * 40, "public_url": "https://studio.example.com"}
     mine, theirs = Settings(**given), Settings(**{**given, name: value})
-    (sentence,) = differences(mine, shared(theirs), "the server a:1:x")
+    (sentence,) = differences(mine, shared_values(theirs), "the server a:1:x")
     assert sentence.startswith(name.upper())
     assert "the server a:1:x" in sentence
-    shown = f"{sentence} {shared(mine)} {shared(theirs)}"
+    shown = f"{sentence} {shared_values(mine)} {shared_values(theirs)}"
     assert not [secret for secret in ("k" * 40, "s" * 40) if secret in shown]
-    assert differences(mine, shared(mine), "it") == []
+    assert differences(mine, shared_values(mine), "it") == []
 
 
 def test_a_catalogue_is_compared_by_what_it_says(tmp_path: Path):
@@ -83,5 +83,5 @@ def test_a_catalogue_is_compared_by_what_it_says(tmp_path: Path):
     one, other, same = (
         Settings(data_dir=tmp_path, secret_key="k" * 40, catalog_path=tmp_path / f"{name}.toml") for name in "abc"
     )
-    assert len(differences(one, shared(other), "it")) == 1
-    assert differences(one, shared(same), "it") == []
+    assert len(differences(one, shared_values(other), "it")) == 1
+    assert differences(one, shared_values(same), "it") == []

@@ -137,7 +137,7 @@ async def test_a_subscription_is_paid_by_periods(bench: Bench):
     assert changed.state.reference == first.reference == order.id
     assert changed.state.price == first.price == await bench.gateway.price(price)
     assert (first.period_start, first.period_end) == (changed.state.period_start, changed.state.period_end)
-    assert clock.months_later(first.period_start, 1) == first.period_end
+    assert clock.add_months(first.period_start, 1) == first.period_end
     assert await about(bench, "checkout", started.external_id) == events
     assert await about(bench, "payment", first.payment.external_id) == events
     await bench.renew(subscription)
@@ -210,7 +210,7 @@ async def test_a_change_now_costs_what_was_shown(bench: Bench):
     last = events[-1]
     assert isinstance(last, SubscriptionRenewed)
     assert last.price == year
-    assert clock.months_later(last.period_start, 12) == last.period_end
+    assert clock.add_months(last.period_start, 12) == last.period_end
 
 
 @pytest.mark.parametrize("interval", ["month", "year"])
@@ -228,7 +228,7 @@ async def test_a_change_later_costs_nothing_now(bench: Bench, interval: str):
     assert isinstance(after, SubscriptionRenewed)
     assert after.price == less
     assert after.period_start == before.period_end
-    assert after.period_end == clock.months_later(after.period_start, 1)
+    assert after.period_end == clock.add_months(after.period_start, 1)
 
 
 async def test_a_change_that_the_bank_declines_changes_nothing(bench: Bench):

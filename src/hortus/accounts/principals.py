@@ -65,7 +65,7 @@ def keys_changed(tx: Tx, *key_ids: str) -> None:
 
 def _changed(tx: Tx, *names: str) -> None:
     if names:
-        # First: stamps may hold the answer back.
+        # Before the invalidation, which may delay the response.
         tx.publish(ACCESS_CHANGED, "changed", {"digests": [digest_of_name(name) for name in names]})
         tx.invalidate_cache(*names)
 
@@ -80,11 +80,11 @@ class PrincipalCache:
 
     def __init__(self, seconds: float, versions: CacheVersions) -> None:
         self._names: OrderedDict[str, tuple[str, ...]] = OrderedDict()
-        self._known: VersionedCache[Principal] = VersionedCache(versions, min(seconds, versions.lease), name="callers")
+        self._cache: VersionedCache[Principal] = VersionedCache(versions, min(seconds, versions.lease), name="callers")
 
     async def of_session(self, user_id: str, session_id: str, read: Callable[[], Awaitable[Principal]]) -> Principal:
-        """The caller behind a session: remembered, or what `read` finds in the database; raises what that raises."""
-        return await self._known.get((f"session:{session_id}", f"user:{user_id}"), read)
+        """The principal of a session: cached, or the result of `read`, whose exceptions propagate."""
+        return await self._cache.get((f"session:{session_id}", f"user:{user_id}"), read)
 
     async def of_secret(
         self,
@@ -92,13 +92,13 @@ class PrincipalCache:
         read: Callable[[], Awaitable[Principal]],
         names_of: Callable[[Principal], tuple[str, ...]],
     ) -> Principal:
-        """The caller behind a secret that does not say whose it is, by its digest.
+        """The principal of a secret that does not contain the id of its user, by its digest.
 
-        `names_of` tells the stamps on which the answer depends; they must never change for one secret.
+        `names_of` returns the version keys of the principal; they must never change for one secret.
         """
         names = self._names.get(digest)
         if names is not None:
-            return await self._known.get(names, read, digest)
+            return await self._cache.get(names, read, digest)
         found = await read()  # not cached: its version keys were unknown before the read
         self._names[digest] = names_of(found)
         if len(self._names) > KEPT_SECRETS:

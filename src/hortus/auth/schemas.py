@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from hortus.auth.passwords import LONGEST, SHORTEST
-from hortus.core.email_address import normal
+from hortus.core.email_address import normalise
 from hortus.core.schemas import Body, Line, MustBeTrue, Time
 from hortus.core.security.credentials import Credential
 
-Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(normal)]
+Email = Annotated[str, StringConstraints(max_length=254), AfterValidator(normalise)]
 NewPassword = Annotated[
     str,
     StringConstraints(max_length=LONGEST * 2, strip_whitespace=False),

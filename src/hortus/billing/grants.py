@@ -10,7 +10,7 @@ from hortus.billing.price_list.prices import MONTHS, PriceRef, credits_of
 from hortus.billing.price_list.settings import BillingSettings
 from hortus.billing.tables import Payment, Subscription
 from hortus.core import clock
-from hortus.core.clock import months_later
+from hortus.core.clock import add_months
 from hortus.core.db import Tx
 from hortus.payments import SubscriptionRenewed
 
@@ -35,7 +35,7 @@ def credit_ends(tx: Tx, payment: Payment) -> datetime | None:
     if payment.kind not in OF_PLAN or payment.period_end is None:
         return None
     periods = tx.settings(BillingSettings).plan_rollover_periods
-    return months_later(payment.period_end, periods * MONTHS[payment.interval or "month"])
+    return add_months(payment.period_end, periods * MONTHS[payment.interval or "month"])
 
 
 async def grant_for(tx: Tx, payment_id: str) -> None:
@@ -58,7 +58,7 @@ async def credits_of_period(tx: Tx, row: Subscription, sold: PriceRef, event: Su
     if not event.changed:
         return whole
     lasts = _seconds(event.period_start, event.period_end)
-    full = _seconds(event.period_start, months_later(event.period_start, MONTHS[sold.interval]))
+    full = _seconds(event.period_start, add_months(event.period_start, MONTHS[sold.interval]))
     gained = whole * min(lasts, full) // full
     query = (
         select(Payment)

@@ -14,7 +14,7 @@ from hortus.chat.turns import Turn, TurnStart
 from hortus.core import context, idempotency
 from hortus.core.db import Tx
 from hortus.core.errors import Problem
-from hortus.core.idempotency import Answer, Claim
+from hortus.core.idempotency import Claim, IdempotentResponse
 from hortus.core.resources import Resources
 
 
@@ -30,11 +30,11 @@ class NewMessage:
     request_id: str = field(default_factory=context.request_id.get)
 
 
-async def send_many(tx: Tx, resources: Resources, items: Sequence[NewMessage]) -> list[Answer | Exception]:
+async def send_many(tx: Tx, resources: Resources, items: Sequence[NewMessage]) -> list[IdempotentResponse | Exception]:
     """The answer to each: the stored one for a repeat, the message with its pending reply, or the refusal."""
 
-    async def make(places: Sequence[int]) -> list[Answer | Problem]:
-        answers: dict[int, Answer | Problem] = {}
+    async def make(places: Sequence[int]) -> list[IdempotentResponse | Problem]:
+        answers: dict[int, IdempotentResponse | Problem] = {}
         left = list(places)
         while left:
             first = {items[place].room_id: place for place in reversed(left)}
@@ -44,14 +44,14 @@ async def send_many(tx: Tx, resources: Resources, items: Sequence[NewMessage]) -
             left = [place for place in left if place not in answers]  # they follow the earlier message
         return [answers[place] for place in places]
 
-    async def check(stored: Mapping[int, Answer]) -> dict[int, Problem]:
+    async def check(stored: Mapping[int, IdempotentResponse]) -> dict[int, Problem]:
         existing = await service.existing_rooms(tx, [items[place].room_id for place in stored])
         return {place: RoomNotFound() for place in stored if items[place].room_id not in existing}
 
-    return await idempotency.answer_many(tx, [item.claim for item in items], make, check)
+    return await idempotency.replay_many(tx, [item.claim for item in items], make, check)
 
 
-async def _send_apart(tx: Tx, resources: Resources, items: Sequence[NewMessage]) -> list[Answer | Problem]:
+async def _send_apart(tx: Tx, resources: Resources, items: Sequence[NewMessage]) -> list[IdempotentResponse | Problem]:
     """Send messages to rooms that differ."""
     rooms = await service.lock_rooms(tx, [item.room_id for item in items])
     starts = [await _start(tx, item, rooms.get(item.room_id)) for item in items]
@@ -59,11 +59,11 @@ async def _send_apart(tx: Tx, resources: Resources, items: Sequence[NewMessage])
     return [start if isinstance(start, Problem) else _answer(tx, start, next(begun)) for start in starts]
 
 
-def _answer(tx: Tx, start: TurnStart, reply: Message | Problem) -> Answer | Problem:
+def _answer(tx: Tx, start: TurnStart, reply: Message | Problem) -> IdempotentResponse | Problem:
     if isinstance(reply, Problem):
         return reply
     invalidate_room_lists(tx, start.room.user_id)
-    return Answer(202, turn_out(start.message, reply).model_dump(mode="json"))
+    return IdempotentResponse(202, turn_out(start.message, reply).model_dump(mode="json"))
 
 
 async def _start(tx: Tx, item: NewMessage, room: LockedRoom | None) -> TurnStart | Problem:

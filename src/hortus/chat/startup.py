@@ -12,7 +12,7 @@ from hortus.core.cache import CacheVersions
 from hortus.core.db import Database, Tx
 from hortus.core.db.batch import Batch
 from hortus.core.events import Bus
-from hortus.core.idempotency import Answer
+from hortus.core.idempotency import IdempotentResponse
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 
@@ -23,7 +23,7 @@ async def open_chat(
 ) -> AsyncIterator[ChatState]:
     """The state of this package; replies follow their generations until the end of the block."""
 
-    async def send(tx: Tx, items: Sequence[NewMessage]) -> list[Answer | Exception]:
+    async def send(tx: Tx, items: Sequence[NewMessage]) -> list[IdempotentResponse | Exception]:
         return await send_many(tx, resources, items)
 
     replies = ReplyUpdater(bus)

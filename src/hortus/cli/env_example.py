@@ -94,7 +94,7 @@ def _plain(value: Decimal) -> str:
 def _rate_limits() -> Iterator[str]:
     assert routes.ALL  # noqa: S101 - every module that declares a limit is imported
     yield _comment("One variable for each limit, as in RATE_LIMIT_REGISTER=5/minute; the names:")
-    yield _comment(", ".join(f"{RATE_LIMIT}{name}".upper() for name in sorted(rate_limits.declared())))
+    yield _comment(", ".join(f"{RATE_LIMIT}{name}".upper() for name in sorted(rate_limits.declared_names())))
 
 
 def _issuer(seen: set[str]) -> Iterator[str]:

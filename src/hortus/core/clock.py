@@ -17,7 +17,7 @@ def iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def months_later(moment: datetime, months: int) -> datetime:
+def add_months(moment: datetime, months: int) -> datetime:
     """The same day and time `months` later, or the last day of a month without that day."""
     years, month = divmod(moment.month - 1 + months, 12)
     year = moment.year + years

@@ -20,7 +20,7 @@ def parse(address: str, *, test_environment: bool = False) -> ValidatedEmail:
     return found
 
 
-def normal(address: str) -> str:
+def normalise(address: str) -> str:
     """The canonical form in which an address is stored and compared; raises ValueError like `parse`.
 
     Invisible characters around it, as in copied addresses, are dropped.

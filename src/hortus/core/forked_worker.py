@@ -33,7 +33,7 @@ class WorkerDied(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class WorkerResult:
     """The result of a call: a JSON object, and bytes that may be empty."""
 
     facts: dict[str, Any]
@@ -60,7 +60,7 @@ class ForkedWorker:
         self._control: socket.socket | None = None
         self._owner = 0
 
-    def call(self, *arguments: str, content: bytes | Path, seconds: float, memory: int) -> Answer:
+    def call(self, *arguments: str, content: bytes | Path, seconds: float, memory: int) -> WorkerResult:
         """Run `main` with `content` as its standard input. Blocks; call it from a thread.
 
         The process may allocate `memory` bytes and take `seconds`. Raises WorkerDied.
@@ -153,11 +153,11 @@ def _read_all(pipe: int, seconds: float) -> bytes:
         parts.append(part)
 
 
-def _parse(received: bytes) -> Answer:
+def _parse(received: bytes) -> WorkerResult:
     """The result, if it is complete: the lengths of both parts come first, so a partial result is detected."""
     if len(received) < 8:
         raise WorkerDied("it ended without an answer")
     facts, data = struct.unpack_from("!II", received)
     if len(received) != 8 + facts + data:
         raise WorkerDied("it ended in the middle of its answer")
-    return Answer(json.loads(received[8 : 8 + facts]), received[8 + facts :])
+    return WorkerResult(json.loads(received[8 : 8 + facts]), received[8 + facts :])

@@ -4,7 +4,7 @@ The key is claimed in the transaction that does the work, so key and effect comm
 concurrent request with the same key waits for that commit.
 
 A stored response is sent again only while its caller could still read the resource: every use of `claim` and
-`answer_many` checks that first. Responses with credentials are not stored: `claim_once`.
+`replay_many` checks that first. Responses with credentials are not stored: `claim_once`.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class IdempotentResponse:
     """A response: the stored one of the first request, or a new one."""
 
     status: int
@@ -55,18 +55,18 @@ def fingerprints(keys: Sequence[bytes], *parts: str | bytes) -> tuple[str, ...]:
     return tuple(hmac.digest(key, digest.digest(), "sha256").hex() for key in keys)
 
 
-async def claim(tx: Tx, wanted: Claim) -> Answer | None:
-    """None for the first request with the key: do the work, then `keep` its response.
+async def claim(tx: Tx, wanted: Claim) -> IdempotentResponse | None:
+    """None for the first request with the key: do the work, then `store` its response.
 
     Otherwise the first response, to be sent only after a check that the caller may still read the resource. Raises
     IdempotencyMismatch, or IdempotencyInProgress if the first request committed its claim and has no response yet.
     """
     if await _is_first(tx, wanted):
         return None
-    status, answer = await _found(tx, wanted)
+    status, response = await _found(tx, wanted)
     if status is None:
         raise IdempotencyInProgress(headers={"Retry-After": "1"}, retry_after=1)
-    return Answer(status, answer or {}, replayed=True)
+    return IdempotentResponse(status, response or {}, replayed=True)
 
 
 async def claim_once(tx: Tx, wanted: Claim, next_step: str) -> None:
@@ -78,7 +78,7 @@ async def claim_once(tx: Tx, wanted: Claim, next_step: str) -> None:
     if not await _is_first(tx, wanted):
         await _found(tx, wanted)
         raise AlreadyDone(next_step)
-    await keep(tx, wanted, AlreadyDone.status, {})
+    await store(tx, wanted, AlreadyDone.status, {})
 
 
 async def _is_first(tx: Tx, wanted: Claim) -> bool:
@@ -103,53 +103,55 @@ async def _found(tx: Tx, wanted: Claim) -> tuple[int | None, dict[str, Any] | No
     """The status and response of the first request; raises IdempotencyMismatch if the requests differ."""
     found = (
         await tx.execute(
-            select(IdempotencyRecord.fingerprint, IdempotencyRecord.status, IdempotencyRecord.answer).where(
+            select(IdempotencyRecord.fingerprint, IdempotencyRecord.status, IdempotencyRecord.response).where(
                 IdempotencyRecord.scope == wanted.scope, IdempotencyRecord.key == wanted.key
             )
         )
     ).one()
     if found.fingerprint not in wanted.fingerprints:
         raise IdempotencyMismatch
-    return found.status, found.answer
+    return found.status, found.response
 
 
-async def answer_many(
+async def replay_many(
     tx: Tx,
     claims: Sequence[Claim | None],
-    make: Callable[[Sequence[int]], Awaitable[Sequence[Answer | Problem]]],
-    check: Callable[[Mapping[int, Answer]], Awaitable[Mapping[int, Problem]]],
-) -> list[Answer | Exception]:
+    make: Callable[[Sequence[int]], Awaitable[Sequence[IdempotentResponse | Problem]]],
+    check: Callable[[Mapping[int, IdempotentResponse]], Awaitable[Mapping[int, Problem]]],
+) -> list[IdempotentResponse | Exception]:
     """The response to each request of a batch: the stored one for a repetition, else the result of `make(places)`.
 
     A new response is stored; the key of a refused request is released. None is a request without a key. `check` gets
     the stored responses by place and returns a Problem for each whose caller may no longer read the resource.
     """
     later = _repeats(claims)
-    answers = await _kept(tx, {place: wanted for place, wanted in enumerate(claims) if wanted and place not in later})
-    kept = {place: answer for place, answer in answers.items() if isinstance(answer, Answer)}
-    if kept:
-        answers.update(await check(kept))
-    fresh = [place for place in range(len(claims)) if place not in answers and place not in later]
-    for place, answer in zip(fresh, await make(fresh) if fresh else (), strict=True):
-        answers[place] = answer
+    responses = await _stored_responses(
+        tx, {place: wanted for place, wanted in enumerate(claims) if wanted and place not in later}
+    )
+    stored = {place: response for place, response in responses.items() if isinstance(response, IdempotentResponse)}
+    if stored:
+        responses.update(await check(stored))
+    fresh = [place for place in range(len(claims)) if place not in responses and place not in later]
+    for place, response in zip(fresh, await make(fresh) if fresh else (), strict=True):
+        responses[place] = response
         if (wanted := claims[place]) is None:
             continue
-        if isinstance(answer, Answer):
-            await keep(tx, wanted, answer.status, answer.body)
+        if isinstance(response, IdempotentResponse):
+            await store(tx, wanted, response.status, response.body)
         else:
-            await drop(tx, wanted)
+            await release(tx, wanted)
     if later:  # a repetition within the batch finds the response of the first
 
-        async def make_later(places: Sequence[int]) -> Sequence[Answer | Problem]:
+        async def make_later(places: Sequence[int]) -> Sequence[IdempotentResponse | Problem]:
             return await make([later[place] for place in places])
 
-        async def check_later(repeated: Mapping[int, Answer]) -> Mapping[int, Problem]:
-            found = await check({later[place]: answer for place, answer in repeated.items()})
+        async def check_later(repeated: Mapping[int, IdempotentResponse]) -> Mapping[int, Problem]:
+            found = await check({later[place]: response for place, response in repeated.items()})
             return {place: found[later[place]] for place in repeated if later[place] in found}
 
-        again = await answer_many(tx, [claims[place] for place in later], make_later, check_later)
-        answers.update(zip(later, again, strict=True))
-    return [answers[place] for place in range(len(claims))]
+        again = await replay_many(tx, [claims[place] for place in later], make_later, check_later)
+        responses.update(zip(later, again, strict=True))
+    return [responses[place] for place in range(len(claims))]
 
 
 def _repeats(claims: Sequence[Claim | None]) -> list[int]:
@@ -164,30 +166,30 @@ def _repeats(claims: Sequence[Claim | None]) -> list[int]:
     return found
 
 
-async def _kept(tx: Tx, claims: Mapping[int, Claim]) -> dict[int, Answer | Exception]:
+async def _stored_responses(tx: Tx, claims: Mapping[int, Claim]) -> dict[int, IdempotentResponse | Exception]:
     """The stored responses, and the errors, of repeated keys."""
-    answers: dict[int, Answer | Exception] = {}
+    responses: dict[int, IdempotentResponse | Exception] = {}
     for place, wanted in claims.items():
         try:
-            kept = await claim(tx, wanted)
+            stored = await claim(tx, wanted)
         except Problem as problem:
-            answers[place] = problem
+            responses[place] = problem
         else:
-            if kept is not None:
-                answers[place] = kept
-    return answers
+            if stored is not None:
+                responses[place] = stored
+    return responses
 
 
-async def keep(tx: Tx, claimed: Claim, status: int, body: dict[str, Any]) -> None:
+async def store(tx: Tx, claimed: Claim, status: int, body: dict[str, Any]) -> None:
     """Store the response in the transaction of the effect."""
     await tx.execute(
         update(IdempotencyRecord)
         .where(IdempotencyRecord.scope == claimed.scope, IdempotencyRecord.key == claimed.key)
-        .values(status=status, answer=body)
+        .values(status=status, response=body)
     )
 
 
-async def drop(tx: Tx, claimed: Claim) -> None:
+async def release(tx: Tx, claimed: Claim) -> None:
     """Release a claim: the work was refused, and a repetition may try again."""
     await tx.execute(
         delete(IdempotencyRecord).where(IdempotencyRecord.scope == claimed.scope, IdempotencyRecord.key == claimed.key)

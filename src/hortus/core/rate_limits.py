@@ -29,7 +29,7 @@ def declare(*names: str) -> None:
     _names.update(names)
 
 
-def declared() -> frozenset[str]:
+def declared_names() -> frozenset[str]:
     """The names declared by imported modules."""
     return frozenset(_names)
 

@@ -12,7 +12,7 @@ from hortus.core.settings import Settings
 EQUAL = ("FRONTEND_BASE_URL", "REDIS_PREFIX", "QUOTA_TIMEZONE", "BASIC_DAILY_LIMIT", "PRO_DAILY_LIMIT", "LEASE_SECONDS")
 
 
-def shared(settings: Settings) -> dict[str, str]:
+def shared_values(settings: Settings) -> dict[str, str]:
     """The values of this process by the name of the variable; none is secret."""
     given = {name: str(getattr(settings, name.lower())) for name in EQUAL}
     catalog = settings.catalog_path
@@ -27,7 +27,7 @@ def shared(settings: Settings) -> dict[str, str]:
 def differences(settings: Settings, theirs: Mapping[str, str], other: str) -> list[str]:
     """One sentence for each setting in which the process `other` differs from this one."""
     found = []
-    for name, mine in shared(settings).items():
+    for name, mine in shared_values(settings).items():
         value = theirs.get(name, mine)  # a process of an older version has no newer settings
         if value == mine:
             continue

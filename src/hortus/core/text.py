@@ -63,7 +63,7 @@ def _is_joined(character: str) -> bool:
     return category in _JOINED or category[0] in _JOINED
 
 
-def pasted(code: str) -> str:
+def normalise_code(code: str) -> str:
     """Normalise a typed or pasted code.
 
     Digits of every script and full-width letters become ASCII; spaces, dashes and invisible characters are removed,

@@ -135,7 +135,9 @@ async def _upload(form: FormData, caller: Principal, resources: Resources, once:
     return replayable_response(answer)
 
 
-async def _keep(resources: Resources, claimed: idempotency.Claim | None, new: service.NewFile) -> idempotency.Answer:
+async def _keep(
+    resources: Resources, claimed: idempotency.Claim | None, new: service.NewFile
+) -> idempotency.IdempotentResponse:
     async with resources.get(Database).transaction() as tx:
         earlier = await idempotency.claim(tx, claimed) if claimed is not None else None
         if earlier is not None:  # only the id was kept: the link is signed anew, for who may still read the file
@@ -143,9 +145,9 @@ async def _keep(resources: Resources, claimed: idempotency.Claim | None, new: se
             return replace(earlier, body=_show(kept, resources.get(Settings)).model_dump(mode="json"))
         await service.insert_file(tx, new)
         row = await service.find(tx, new.user_id, new.id)
-        answer = idempotency.Answer(201, _show(row, resources.get(Settings)).model_dump(mode="json"))
+        answer = idempotency.IdempotentResponse(201, _show(row, resources.get(Settings)).model_dump(mode="json"))
         if claimed is not None:
-            await idempotency.keep(tx, claimed, answer.status, {"id": row.id})
+            await idempotency.store(tx, claimed, answer.status, {"id": row.id})
     return answer
 
 

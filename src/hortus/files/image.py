@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from hortus.core.forked_worker import Answer, ForkedWorker, WorkerDied
+from hortus.core.forked_worker import ForkedWorker, WorkerDied, WorkerResult
 from hortus.files.errors import DamagedImage, TooManyPixels, UnsupportedFileType
 
 SECONDS = 20.0
@@ -47,11 +47,11 @@ async def clean_image(content: bytes | Path, max_pixels: int, *, enhance: bool =
     return Image(answer.data, answer.facts["mime_type"], answer.facts["width"], answer.facts["height"])
 
 
-async def _decode(operation: str, content: bytes | Path, max_pixels: int, max_side: int = 0) -> Answer:
+async def _decode(operation: str, content: bytes | Path, max_pixels: int, max_side: int = 0) -> WorkerResult:
     # At four bytes a pixel, five copies fit: more than any path through the worker holds.
     memory = 512 * 1024 * 1024 + 20 * max_pixels
 
-    def call() -> Answer:
+    def call() -> WorkerResult:
         arguments = (operation, str(max_pixels), str(max_side))
         return _worker.call(*arguments, content=content, seconds=SECONDS, memory=memory)
 

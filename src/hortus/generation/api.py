@@ -11,7 +11,7 @@ from hortus.auth import Caller, demand_scope
 from hortus.core import idempotency
 from hortus.core.db import Database, Tx
 from hortus.core.db.paging import Page
-from hortus.core.idempotency import Answer
+from hortus.core.idempotency import IdempotentResponse
 from hortus.core.resources import Resources
 from hortus.core.schemas import Id
 from hortus.core.settings import Settings
@@ -98,7 +98,7 @@ async def generate_text(body: TextIn, caller: Caller, resources: AllResources, o
         return EventStream(stream.stream_inline(resources, started.task, caller.user_id), caller)
     generation, repeated = await _make_text(resources, work, claim)
     shown = text_out(generation).model_dump(mode="json")
-    return replayable_response(Answer(200, shown, replayed=repeated))
+    return replayable_response(IdempotentResponse(200, shown, replayed=repeated))
 
 
 @router.post("/prompt/enhance", tags=["text"], response_model=EnhanceOut, openapi_extra=open_to_keys("text"))
@@ -112,7 +112,7 @@ async def enhance_prompt(
         return JSONResponse(enhance.enhance_by_rules(body.prompt, body.kind).model_dump(mode="json"))
     generation, repeated = await _make_text(resources, work, once.claim(caller.user_id, body))
     better = enhance.split_answer(generation.text or "").model_copy(update={"generation_id": generation.id})
-    return replayable_response(Answer(200, better.model_dump(mode="json"), replayed=repeated))
+    return replayable_response(IdempotentResponse(200, better.model_dump(mode="json"), replayed=repeated))
 
 
 # Images and videos ---------------------------------------------------------

@@ -10,7 +10,7 @@ from hortus.core.db import Database, Tx
 from hortus.core.db.batch import Batch
 from hortus.core.errors import Problem
 from hortus.core.events import Bus
-from hortus.core.idempotency import Answer, Claim
+from hortus.core.idempotency import Claim, IdempotentResponse
 from hortus.core.settings import Settings
 from hortus.generation import service, transitions, vendor_cleanup
 from hortus.generation.errors import GenerationNotFound
@@ -64,7 +64,7 @@ class GenerationBatches:
         task_types: TaskTypes,
         engine: tasks.EmbeddedEngine,
     ) -> None:
-        async def submit(tx: Tx, items: Sequence[Submission]) -> list[Answer | Exception]:
+        async def submit(tx: Tx, items: Sequence[Submission]) -> list[IdempotentResponse | Exception]:
             return await submit_many(tx, settings, items, task_types)
 
         async def start_text(tx: Tx, items: Sequence[Submission]) -> list[StartedText | Exception]:
@@ -74,7 +74,7 @@ class GenerationBatches:
         async def finish(tx: Tx, items: Sequence[Finished]) -> list[bool | Exception]:
             return await finish_many(tx, bus, registry, items)
 
-        self.submit: Batch[Submission, Answer] = Batch(database, submit)
+        self.submit: Batch[Submission, IdempotentResponse] = Batch(database, submit)
         """Accepts work for the workers; the 202 answer."""
         self.start_text: Batch[Submission, StartedText] = Batch(database, start_text)
         """Accepts a text that this process runs itself, and claims its task."""
@@ -90,25 +90,25 @@ class GenerationBatches:
 
 async def submit_many(
     tx: Tx, settings: Settings, items: Sequence[Submission], task_types: TaskTypes | None
-) -> list[Answer | Exception]:
+) -> list[IdempotentResponse | Exception]:
     """The answer to each: the stored one for a repeat, a new one, or the refusal.
 
     With None for `task_types` no task is enqueued: the caller does that.
     """
 
-    async def make(places: Sequence[int]) -> list[Answer | Problem]:
+    async def make(places: Sequence[int]) -> list[IdempotentResponse | Problem]:
         requests = [items[place].request for place in places]
         problems = await service.submit_many(tx, settings, requests, task_types)
         return [
-            problem or Answer(202, _shown(request, settings))
+            problem or IdempotentResponse(202, _shown(request, settings))
             for request, problem in zip(requests, problems, strict=True)
         ]
 
-    async def check(stored: Mapping[int, Answer]) -> dict[int, Problem]:
+    async def check(stored: Mapping[int, IdempotentResponse]) -> dict[int, Problem]:
         existing = await service.existing(tx, [answer.body["id"] for answer in stored.values()])
         return {place: GenerationNotFound() for place, answer in stored.items() if answer.body["id"] not in existing}
 
-    return await idempotency.answer_many(tx, [item.claim for item in items], make, check)
+    return await idempotency.replay_many(tx, [item.claim for item in items], make, check)
 
 
 def _shown(request: GenerationRequest, settings: Settings) -> dict[str, Any]:
@@ -118,11 +118,11 @@ def _shown(request: GenerationRequest, settings: Settings) -> dict[str, Any]:
 async def _start_texts(
     tx: Tx,
     items: Sequence[Submission],
-    answers: Sequence[Answer | Exception],
+    answers: Sequence[IdempotentResponse | Exception],
     task_type: tasks.TaskType,
     engine: tasks.EmbeddedEngine,
 ) -> list[StartedText | Exception]:
-    accepted = {answer.body["id"] for answer in answers if isinstance(answer, Answer)}
+    accepted = {answer.body["id"] for answer in answers if isinstance(answer, IdempotentResponse)}
     fresh = [item.request for item in items if item.request.id in accepted]
     await transitions.mark_queued_running(tx, [request.id for request in fresh])
     wanted = [
@@ -139,7 +139,9 @@ async def _start_texts(
     ]
 
 
-def _own(item: Submission, answer: Answer, task_of: Mapping[str, tasks.ClaimedTask]) -> tasks.ClaimedTask | None:
+def _own(
+    item: Submission, answer: IdempotentResponse, task_of: Mapping[str, tasks.ClaimedTask]
+) -> tasks.ClaimedTask | None:
     return task_of[item.request.id] if answer.body["id"] == item.request.id else None
 
 

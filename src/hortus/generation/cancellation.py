@@ -82,10 +82,10 @@ async def stop(resources: Resources, user_id: str, generation_id: str) -> Genera
         if not await request_stop(tx, bus, [generation_id]):
             raise AlreadyEnded(status_now=found.status)
 
-    await database.repeat(request)
+    await database.retry(request)
     found = await _wait_ended(database, user_id, generation_id)
     if found is None:
-        await database.repeat(lambda tx: end(tx, bus, generation_id, Outcome("cancelled")))
+        await database.retry(lambda tx: end(tx, bus, generation_id, Outcome("cancelled")))
         async with database.snapshot() as tx:
             found = await service.find(tx, user_id, generation_id)
     if found.status != "cancelled":

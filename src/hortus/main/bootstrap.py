@@ -122,7 +122,7 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
             slots=slots,
             lease=settings.lease_seconds,
             kind=kind,
-            settings=shared_settings.shared(settings),
+            settings=shared_settings.shared_values(settings),
         )
         async with (
             _open_notifier(settings, resources) as remind,

@@ -16,7 +16,7 @@ from hortus.core.background import in_background
 from hortus.core.db import Database
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.core.shared_settings import shared
+from hortus.core.shared_settings import shared_values
 from hortus.core.web.sse import Streams
 from hortus.main.app import create_app
 from hortus.main.bootstrap import open_app
@@ -152,7 +152,7 @@ async def schedule(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with open_app(settings, work=False, role="worker") as resources:
         leases = tasks.Leases(
-            resources.get(Database), settings.lease_seconds, kind="scheduler", settings=shared(settings)
+            resources.get(Database), settings.lease_seconds, kind="scheduler", settings=shared_values(settings)
         )
         await leases.start()
         await resources.get(tasks.Scheduler).start()  # `open_app` stops it

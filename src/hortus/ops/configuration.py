@@ -149,7 +149,7 @@ def _env_file_problem() -> Finding | None:
 def known_variables() -> frozenset[str]:
     """Every variable that something reads, except those of issuers."""
     fields = {name for group in groups() for field in group.model_fields for name in variables_of(group, field)}
-    rates = {f"{RATE_LIMIT}{name}".upper() for name in rate_limits.declared()}
+    rates = {f"{RATE_LIMIT}{name}".upper() for name in rate_limits.declared_names()}
     return frozenset(fields | rates | ALSO_READ)
 
 

@@ -172,7 +172,7 @@ def _record_failure(
     provider, model = choice.offer.provider, choice.offer.model
     seconds = time.monotonic() - started
     ms = int(seconds * 1000)
-    metrics.called(provider, model, error.code, seconds)
+    metrics.count_provider_call(provider, model, error.code, seconds)
     log.warning("attempt_failed", provider=provider, model=model, code=error.code, detail=error.detail[:500], ms=ms)
     if isinstance(error, Rejected):
         health.abandoned(provider, model)
@@ -221,7 +221,7 @@ async def _attempt(
         raise
     seconds = time.monotonic() - started
     health.succeeded(provider, model, seconds, typical_seconds(choice.offer, choice.size))
-    metrics.called(provider, model, "succeeded", seconds)
+    metrics.count_provider_call(provider, model, "succeeded", seconds)
     trace.attempts.append(Attempt(provider, model, "succeeded", int(seconds * 1000), None))
     return result
 

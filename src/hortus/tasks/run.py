@@ -49,7 +49,7 @@ async def run_one(resources: Resources, task: ClaimedTask) -> None:
         log.exception("task_not_closed", task=task.name, id=task.id)
     finally:
         known = task.name if task.name in TASK_TYPES else "unknown"
-        metrics.ran(known, outcome, time.monotonic() - started)
+        metrics.count_task(known, outcome, time.monotonic() - started)
         context.request_id.reset(mark)
 
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from hortus.core.clock import months_later
+from hortus.core.clock import add_months
 from tests.emulators.stripe import shapes, till
 from tests.emulators.stripe.books import Books, Thing
 from tests.emulators.stripe.wire import Problem, declined
@@ -15,7 +15,7 @@ OVER = ("canceled", "incomplete_expired")
 
 def later(moment: int, interval: str) -> int:
     """The end of a period that begins then."""
-    return int(months_later(datetime.fromtimestamp(moment, UTC), MONTHS[interval]).timestamp())
+    return int(add_months(datetime.fromtimestamp(moment, UTC), MONTHS[interval]).timestamp())
 
 
 def item_of(subscription: Thing) -> Thing:

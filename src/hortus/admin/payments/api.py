@@ -202,4 +202,4 @@ async def read_margins(_caller: Admin, tx: ReadTx, settings: SettingsOf, month: 
 
 def _start(first: date, months: int, zone: ZoneInfo) -> datetime:
     """The time at which the month begins that is `months` after the month of `first`."""
-    return clock.months_later(datetime.combine(first, time(), zone), months)
+    return clock.add_months(datetime.combine(first, time(), zone), months)

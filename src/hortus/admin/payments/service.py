@@ -23,7 +23,7 @@ async def refund(
         if earlier is None:
             payment = (await billing.get_payment(tx, payment_id)).payment
             amount = payment.amount_minor - payment.refunded_minor if wanted is None else wanted
-            await idempotency.keep(tx, claim, 202, {"amount_minor": amount})
+            await idempotency.store(tx, claim, 202, {"amount_minor": amount})
             details = {"amount_minor": amount, "currency": payment.currency, "user_id": payment.user_id}
             await record(
                 tx, actor_of(caller), "payment.refund_requested", ("payment", payment_id), details, note=reason
@@ -38,7 +38,7 @@ async def refund(
         if earlier is None or not await _is_booked(database, payment_id, amount):
             raise
     async with database.transaction() as tx:
-        await idempotency.keep(tx, claim, 200, {"amount_minor": amount})
+        await idempotency.store(tx, claim, 200, {"amount_minor": amount})
         details = {"amount_minor": amount}
         await record(tx, actor_of(caller), "payment.refunded", ("payment", payment_id), details)
     return True

@@ -8,11 +8,11 @@ from hortus.auth.mfa.service import SecondFactorAttempt
 from hortus.auth.schemas import Secret
 from hortus.core.schemas import Body, Time
 from hortus.core.security.credentials import Credential
-from hortus.core.text import pasted
+from hortus.core.text import normalise_code
 
 
 def _six_digits(value: str) -> str:
-    bare = pasted(value)
+    bare = normalise_code(value)
     if not (bare.isascii() and bare.isdigit() and len(bare) == 6):
         raise ValueError("must be the six digits of the code")
     return bare

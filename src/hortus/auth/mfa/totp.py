@@ -12,7 +12,7 @@ from datetime import datetime
 import pyotp
 
 from hortus.core.security.encryption import DecryptionFailed, Encryptor
-from hortus.core.text import pasted
+from hortus.core.text import normalise_code
 
 STEP_SECONDS = 30
 WINDOW = 1
@@ -59,5 +59,5 @@ def recovery_codes() -> list[str]:
 
 def digests_of_code(keys: Sequence[bytes], user_id: str, code: str) -> list[str]:
     """What of a recovery code is or was stored: a keyed hash per key, the same however people write the code."""
-    plain = "".join(letter for letter in pasted(code).casefold() if letter.isalnum())
+    plain = "".join(letter for letter in normalise_code(code).casefold() if letter.isalnum())
     return [hmac.digest(key, f"recovery code of {user_id}: {plain}".encode(), "sha256").hex() for key in keys]

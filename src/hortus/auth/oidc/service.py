@@ -31,7 +31,7 @@ from hortus.auth.tables import ExternalAccount
 from hortus.core import clock, ids
 from hortus.core.db import Tx
 from hortus.core.db.paging import Page, PageRequest, newest
-from hortus.core.email_address import normal
+from hortus.core.email_address import normalise
 from hortus.core.text import is_line
 
 log = structlog.get_logger()
@@ -70,7 +70,7 @@ def identity_of(response: TokenResponse, rules: ProviderSettings) -> Identity:
 
 def _email(value: object) -> str | None:
     try:
-        return normal(value) if isinstance(value, str) else None
+        return normalise(value) if isinstance(value, str) else None
     except ValueError:
         return None
 

@@ -11,7 +11,7 @@ from hortus.auth.otp.service import LIFE, Purpose
 from hortus.auth.schemas import Email, Name, NewPassword, Password, Referral, Secret
 from hortus.core.schemas import Body, MustBeTrue, Time
 from hortus.core.security.credentials import Credential
-from hortus.core.text import pasted
+from hortus.core.text import normalise_code
 
 Number = Annotated[str, StringConstraints(min_length=4, max_length=40)]
 
@@ -36,7 +36,7 @@ Why = Annotated[Literal["sign_in", "verify", "reset_password"], BeforeValidator(
 
 
 def _digits(value: str) -> str:
-    bare = pasted(value)
+    bare = normalise_code(value)
     if not (bare.isascii() and bare.isdigit() and 6 <= len(bare) <= 10):
         raise ValueError("must be the digits of the code")
     return bare

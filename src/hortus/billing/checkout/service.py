@@ -59,7 +59,7 @@ async def begin_once(
             checkout_id = (await order(tx)).id
             if claim is not None:
                 answer = CheckoutId(checkout_id=checkout_id)
-                await idempotency.keep(tx, claim, 201, answer.model_dump(mode="json"))
+                await idempotency.store(tx, claim, 201, answer.model_dump(mode="json"))
         else:
             checkout_id = kept.body["checkout_id"]
     return await begin(resources, checkout_id, back), kept is not None

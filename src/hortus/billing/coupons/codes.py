@@ -8,7 +8,7 @@ import hmac
 import secrets
 
 from hortus.core.settings import Settings
-from hortus.core.text import pasted
+from hortus.core.text import normalise_code
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = 16
@@ -22,7 +22,7 @@ def mint() -> str:
 
 def plain(code: str) -> str:
     """A code as it is compared: however it was typed."""
-    return "".join(character for character in pasted(code).upper() if character.isalnum())
+    return "".join(character for character in normalise_code(code).upper() if character.isalnum())
 
 
 def hint_of(code: str) -> str:

@@ -15,7 +15,7 @@ from hortus.billing.tables import Dispute, Payment
 from hortus.core import clock
 from hortus.core.db import Tx
 from hortus.core.money import MICRO
-from hortus.core.text import pasted
+from hortus.core.text import normalise_code
 
 LENGTH = 10
 
@@ -43,7 +43,7 @@ async def referral_status(tx: Tx, user_id: str) -> ReferralStatus:
 
 async def name(tx: Tx, user_id: str, code: str) -> None:
     """The user says who brought them. Raises ReferralNotFound, ReferralNotPossible."""
-    plain = "".join(character for character in pasted(code).upper() if character.isalnum())
+    plain = "".join(character for character in normalise_code(code).upper() if character.isalnum())
     owner = select(ReferralCode.user_id).where(ReferralCode.code == plain)
     referrer_id = (await tx.execute(owner)).scalar_one_or_none()
     if referrer_id is None:

@@ -28,7 +28,7 @@ MAX_ROWS = 10_000
 def span_of(first: date, months: int, zone: tzinfo) -> tuple[datetime, datetime]:
     """Start and end of `months` calendar months from `first` on."""
     start = datetime.combine(first, time(), zone)
-    return start.astimezone(UTC), clock.months_later(start, months).astimezone(UTC)
+    return start.astimezone(UTC), clock.add_months(start, months).astimezone(UTC)
 
 
 def month_named(text: str) -> date:

@@ -175,10 +175,10 @@ async def _change_once(
     async with database.transaction() as tx:
         kept = await idempotency.claim(tx, claimed)
         if kept is None:
-            await idempotency.keep(tx, claimed, 202, {})
+            await idempotency.store(tx, claimed, 202, {})
         elif kept.status == 200:
             return replayable_response(kept)
     answer = (await change(f"{caller.user_id}:{once.key}")).model_dump(mode="json")
     async with database.transaction() as tx:
-        await idempotency.keep(tx, claimed, 200, answer)
+        await idempotency.store(tx, claimed, 200, answer)
     return JSONResponse(answer)

@@ -47,7 +47,7 @@ async def order_plan(
     discount = round_discount(gateway, amount, discount, currency)
     if discount == amount:
         discount, given = 0, prices.credits_of(plan, interval)
-        trial += (clock.months_later(clock.now(), prices.MONTHS[interval]) - clock.now()).days
+        trial += (clock.add_months(clock.now(), prices.MONTHS[interval]) - clock.now()).days
     if coupon is not None and not (gateway.capabilities.discounts if discount else gateway.capabilities.trials):
         raise CouponNotApplicable
     if not trial:

@@ -14,10 +14,10 @@ from hortus.core.db.database import Database
 from hortus.core.db.tx import Tx
 
 Item = TypeVar("Item")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-class Batch(Generic[Item, Answer]):
+class Batch(Generic[Item, Result]):
     """Runs `work(tx, items)` for the calls that are waiting.
 
     `work` returns a value or an exception for each item, in order. If the whole batch fails, each item is retried
@@ -28,19 +28,19 @@ class Batch(Generic[Item, Answer]):
     def __init__(
         self,
         database: Database,
-        work: Callable[[Tx, Sequence[Item]], Awaitable[Sequence[Answer | Exception]]],
+        work: Callable[[Tx, Sequence[Item]], Awaitable[Sequence[Result | Exception]]],
         *,
         max_items: int = 64,
     ) -> None:
         self._database = database
         self._work = work
         self._max_items = max_items
-        self._waiting: deque[tuple[Item, asyncio.Future[Answer]]] = deque()
+        self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._running: asyncio.Task[None] | None = None
 
-    async def __call__(self, item: Item) -> Answer:
+    async def __call__(self, item: Item) -> Result:
         """The result for one item, after its commit."""
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._running is None or self._running.done():
             self._running = in_background(self._drain())
@@ -60,18 +60,18 @@ class Batch(Generic[Item, Answer]):
                 self._waiting.clear()
                 raise
 
-    async def _run(self, taken: Sequence[tuple[Item, asyncio.Future[Answer]]]) -> None:
+    async def _run(self, taken: Sequence[tuple[Item, asyncio.Future[Result]]]) -> None:
         items = [item for item, _ in taken]
-        answers = await self._database.repeat(lambda tx: self._work(tx, items))
-        for (_, future), answer in zip(taken, answers, strict=True):
+        results = await self._database.retry(lambda tx: self._work(tx, items))
+        for (_, future), result in zip(taken, results, strict=True):
             if future.done():
                 continue
-            if isinstance(answer, Exception):
-                future.set_exception(answer)
+            if isinstance(result, Exception):
+                future.set_exception(result)
             else:
-                future.set_result(answer)
+                future.set_result(result)
 
-    async def _run_singly(self, taken: Sequence[tuple[Item, asyncio.Future[Answer]]], error: Exception) -> None:
+    async def _run_singly(self, taken: Sequence[tuple[Item, asyncio.Future[Result]]], error: Exception) -> None:
         if len(taken) == 1:
             if not taken[0][1].done():
                 taken[0][1].set_exception(error)

@@ -34,7 +34,7 @@ _PLAIN: dict[str, Any] = {"synchronize_session": False}
 """Updates do not synchronise objects in memory, which would cost more than the updates."""
 
 
-TRIES = 4
+MAX_ATTEMPTS = 4
 """Attempts of a transaction that fails with a deadlock or serialization failure."""
 
 
@@ -94,21 +94,21 @@ class Database:
         self.degraded = None
         await _run_after_commit(tx)
 
-    async def repeat(self, work: Callable[[Tx], Awaitable[T]]) -> T:
+    async def retry(self, work: Callable[[Tx], Awaitable[T]]) -> T:
         """Run `work(tx)` in its own transaction, and again after a deadlock or serialization failure.
 
         `work` must only use the database: it may run up to four times, and is committed once. A commit whose
         outcome is unknown is not repeated.
         """
-        for tried in range(1, TRIES + 1):
+        for attempt in range(1, MAX_ATTEMPTS + 1):
             try:
                 async with self.transaction() as tx:
                     return await work(tx)
             except Unavailable as error:
-                if tried == TRIES or not engines.is_retryable(error):
+                if attempt == MAX_ATTEMPTS or not engines.is_retryable(error):
                     raise
-                log.info("transaction_repeated", tried=tried)
-            await asyncio.sleep(random.uniform(0.01, 0.05) * 2**tried)  # noqa: S311 - jitter, not secrecy
+                log.info("transaction_retried", attempt=attempt)
+            await asyncio.sleep(random.uniform(0.01, 0.05) * 2**attempt)  # noqa: S311 - jitter, not secrecy
         raise AssertionError  # the last attempt returns or raises
 
     def snapshot(self) -> AbstractAsyncContextManager[Tx]:

@@ -54,7 +54,7 @@ for _outcome in ("received", "failed", "reversed"):
 _requests: dict[Key, tuple[Counter, Histogram]] = {}
 
 
-def answered(method: str, route: str, status: int, seconds: float) -> None:
+def count_request(method: str, route: str, status: int, seconds: float) -> None:
     """Count one request; `route` is the template of its path, never the path."""
     key = (method if method in METHODS else "other", route, status)
     found = _requests.get(key)
@@ -65,13 +65,13 @@ def answered(method: str, route: str, status: int, seconds: float) -> None:
     duration.observe(seconds)
 
 
-def ran(task: str, outcome: str, seconds: float) -> None:
+def count_task(task: str, outcome: str, seconds: float) -> None:
     """Count one run of a background task: `done`, `retried`, `dead`, `lost` or `not_closed`."""
     TASKS.labels(task, outcome).inc()
     TASK_SECONDS.labels(task).observe(seconds)
 
 
-def called(provider: str, model: str, outcome: str, seconds: float) -> None:
+def count_provider_call(provider: str, model: str, outcome: str, seconds: float) -> None:
     """Count one call of a provider."""
     PROVIDER_CALLS.labels(provider, model, outcome).inc()
     PROVIDER_SECONDS.labels(provider, model).observe(seconds)

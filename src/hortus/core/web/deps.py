@@ -125,7 +125,7 @@ class IdempotencyKey:
         """Release the key: this request was refused in a transaction that commits."""
         claimed = self.claim(scope, request or "")
         if claimed is not None:
-            await idempotency.drop(tx, claimed)
+            await idempotency.release(tx, claimed)
 
     async def answer(
         self,
@@ -149,12 +149,12 @@ class IdempotencyKey:
             if stored is not None:
                 fresh = await again(stored.body)
                 body = fresh.model_dump(mode="json") if fresh is not None else stored.body
-                return replayable_response(idempotency.Answer(stored.status, body, replayed=True))
+                return replayable_response(idempotency.IdempotentResponse(stored.status, body, replayed=True))
         created = await make()
         body = created.model_dump(mode="json")
         if claimed is not None:
             kept = {"id": body["id"]} if bears_credentials(type(created)) else body
-            await idempotency.keep(tx, claimed, status, kept)
+            await idempotency.store(tx, claimed, status, kept)
         return JSONResponse(body, status)
 
 
@@ -162,7 +162,7 @@ async def no_resource(_stored: dict[str, Any]) -> None:
     """The `again` of a response without a resource that could be deleted or lose its reader."""
 
 
-def replayable_response(answer: idempotency.Answer, **headers: str) -> JSONResponse:
+def replayable_response(answer: idempotency.IdempotentResponse, **headers: str) -> JSONResponse:
     """The response, with `Idempotency-Replayed` if it was stored; `headers` are for a new one."""
     shown = {"Idempotency-Replayed": "true"} if answer.replayed else headers
     return JSONResponse(answer.body, answer.status, headers=shown)

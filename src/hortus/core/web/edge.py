@@ -106,7 +106,7 @@ class Edge:
             took = round((ended - started) * 1000, 1)
             metrics.IN_PROGRESS.dec()
             if status:  # 0: the client disconnected before the response
-                metrics.answered(scope["method"], _template(scope), status, headed - started)
+                metrics.count_request(scope["method"], _template(scope), status, headed - started)
             write = log.debug if scope["path"].startswith(PROBES) and status < 500 else log.info
             write("request", method=scope["method"], path=scope["path"], status=status, ms=took)
             context.request_id.reset(mark)

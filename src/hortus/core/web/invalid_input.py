@@ -38,7 +38,7 @@ _SENTENCES = {
 }
 
 
-def listed(found: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+def errors_of(found: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
     """The `errors` of a problem from those of Pydantic, each with its field and a sentence."""
     kept: list[dict[str, str]] = []
     for item in found:

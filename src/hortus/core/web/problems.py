@@ -39,7 +39,7 @@ async def _on_invalid(request: Request, error: Exception) -> JSONResponse:
     known = content_type.endswith("json") or content_type == "multipart/form-data"
     if body_expected and sent_body and not known:
         return problem_response(errors.UnsupportedMediaType())
-    return problem_response(errors.Invalid(errors=invalid_input.listed(found)))
+    return problem_response(errors.Invalid(errors=invalid_input.errors_of(found)))
 
 
 CLIENT_LEFT = 499

@@ -117,7 +117,7 @@ async def _subscribe(tx: Tx, checkout: Thing) -> Thing:
     given, now = checkout.body, clock.now()
     price = await _price(tx, given["price"])
     trial_end = now + timedelta(days=given["trial_days"]) if given["trial_days"] else None
-    period_end = trial_end or clock.months_later(now, MONTHS[price["interval"]])
+    period_end = trial_end or clock.add_months(now, MONTHS[price["interval"]])
     body = {
         "reference": given["reference"],
         "customer": given["customer"],
@@ -152,7 +152,7 @@ async def renew(tx: Tx, subscription_id: str) -> None:
     body["price"], body["next_price"] = body["next_price"] or body["price"], None
     price = await _price(tx, body["price"])
     start = datetime.fromisoformat(body["period_end"])
-    end = clock.months_later(start, MONTHS[price["interval"]])
+    end = clock.add_months(start, MONTHS[price["interval"]])
     body.update(status="active", period_start=clock.iso(start), period_end=clock.iso(end), failures=0, failure=None)
     await _take_period(tx, subscription, price["amount"], start, end)
     await store.save(tx, subscription, due_at=end)
@@ -219,7 +219,7 @@ async def change(tx: Tx, subscription_id: str, price_id: str, *, now: bool, key:
     interval_before = (await _price(tx, body["price"]))["interval"]
     start, end = clock.now(), datetime.fromisoformat(body["period_end"])
     if price["interval"] != interval_before:
-        end = clock.months_later(start, MONTHS[price["interval"]])
+        end = clock.add_months(start, MONTHS[price["interval"]])
         body.update(period_start=clock.iso(start), period_end=clock.iso(end))
     body.update(price=price_id, next_price=None)
     if owed.due_minor:

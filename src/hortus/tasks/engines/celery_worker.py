@@ -16,7 +16,7 @@ from hortus.core.db import Database, Tx
 from hortus.core.db.batch import Batch
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.core.shared_settings import shared
+from hortus.core.shared_settings import shared_values
 from hortus.tasks import queue
 from hortus.tasks.engines.celery_broker import Notifier
 from hortus.tasks.leases import Leases
@@ -107,7 +107,7 @@ class CeleryWorker:
         self._stop = asyncio.Event()
         async with self._opened() as resources, contextlib.AsyncExitStack() as stack:
             self._resources, self._notifier, database = resources, resources.get(Notifier), resources.get(Database)
-            settings = shared(resources.get(Settings))
+            settings = shared_values(resources.get(Settings))
             self._leases = Leases(database, self._lease, kind="celery", slots=self._slots, settings=settings)
             self._claims: Batch[str, ClaimedTask | None] = Batch(database, self._claim_many)
             self._scheduler = resources.get(Scheduler)
