@@ -24,7 +24,7 @@ from hortus.ops import configuration
 
 SOURCE = Path(hortus.__file__).parent
 PREFIX = "OIDC_ACME_"
-READERS = {"ops/configuration.py", "core/settings.py", "auth/oidc/settings.py", "cli/create_admin.py"}
+READERS = {"ops/configuration.py", "core/settings.py", "auth/oidc_settings.py", "cli/create_admin.py"}
 """Where the environment is read: at start, by the settings and by the command line."""
 FOR_CHILDREN = {
     "core/forked_worker.py",
@@ -184,7 +184,7 @@ def test_no_settings_are_built_where_they_are_used():
     found = []
     for file, function, call in calls():
         name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-        if name not in names or file in BUILDERS or file == "auth/oidc/settings.py":
+        if name not in names or file in BUILDERS or file == "auth/oidc_settings.py":
             continue
         if function != "__init__" or not file.startswith(("providers/", "payments/")):
             found.append(f"{file}:{call.lineno} builds {name}: ask `tx.settings` or the resources")

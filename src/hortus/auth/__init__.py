@@ -15,7 +15,7 @@ from hortus.auth.oidc import RoleGrant
 from hortus.auth.oidc import read_providers as read_oidc_providers
 from hortus.auth.oidc import role_granted as role_granted_by_issuer
 from hortus.auth.oidc import sweep_flows as sweep_oidc_flows
-from hortus.auth.oidc.settings import ConfiguredIssuers
+from hortus.auth.oidc_settings import ConfiguredIssuers
 from hortus.auth.open_streams import streams_checked
 from hortus.auth.otp import OtpHasher, message_time, notify_user
 from hortus.auth.otp import sweep as sweep_codes

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 
 from hortus.accounts.tables import Identifier, User
 from hortus.auth.errors import LastCredential
-from hortus.auth.oidc.settings import ConfiguredIssuers
+from hortus.auth.oidc_settings import ConfiguredIssuers
 from hortus.auth.tables import ExternalAccount, Passkey
 from hortus.core.db import Tx
 

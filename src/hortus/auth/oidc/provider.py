@@ -18,7 +18,7 @@ from joserfc.jwk import Key
 
 from hortus.auth.oidc import id_token
 from hortus.auth.oidc.errors import OidcRefused, OidcUnavailable
-from hortus.auth.oidc.settings import WELL_KNOWN, ProviderSettings
+from hortus.auth.oidc_settings import WELL_KNOWN, ProviderSettings
 from hortus.core import clock
 from hortus.core.http import Http, HttpError, Response
 from hortus.core.settings import is_safe_url

@@ -25,7 +25,7 @@ from hortus.auth.oidc.errors import (
 )
 from hortus.auth.oidc.flows import ProviderAccount
 from hortus.auth.oidc.provider import TokenResponse
-from hortus.auth.oidc.settings import ProviderSettings
+from hortus.auth.oidc_settings import ProviderSettings
 from hortus.auth.otp import Target
 from hortus.auth.tables import ExternalAccount
 from hortus.core import clock, ids
