@@ -129,10 +129,10 @@ async def test_frames_from_the_batch_to_the_sql(server: Hortus):
 
     answer = await client.post("/api/image/generate", json={"prompt": "A kite", "size": "256x256"})
     assert answer.status_code == 202, answer.text
-    depths = {}
+    frames = {}
     for names in stacks:
         inside = [place for place, name in enumerate(names) if name.startswith("batch.py:")]
         if inside:
-            depths[inside[0]] = names
-    assert depths
-    assert max(depths) <= FRAMES, "\n".join(map(str, depths.values()))
+            frames[inside[0]] = names
+    assert frames
+    assert max(frames) <= FRAMES, "\n".join(map(str, frames.values()))

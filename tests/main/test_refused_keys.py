@@ -46,7 +46,7 @@ async def until_checked_again(hortus: Hortus) -> None:
         await tx.execute(text("UPDATE key_refusals SET checked_at = '2020-01-01 00:00:00+00:00'"))
 
 
-async def test_a_refused_key_takes_the_offers_off_until_the_vendor_accepts_it(
+async def test_a_refused_key_disables_the_offers_until_the_vendor_accepts_it(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     async with OpenAIEmulator() as vendor:

@@ -117,7 +117,7 @@ async def test_nothing_is_asked_while_a_transaction_is_open(bench: StripeBench, 
     assert bench.emulator.calls == []
 
 
-async def test_another_wish_under_the_same_order_is_refused(bench: StripeBench):
+async def test_another_request_under_the_same_order_is_refused(bench: StripeBench):
     order = order_of()
     await bench.gateway.start(order)
     with pytest.raises(GatewayRefused):

@@ -55,7 +55,7 @@ _MOOD_WORDS = {
     "desert": "desert dune dunes sand sahara egypt pyramid camel canyon",
 }
 _BY_WORD = {word: mood for mood, words in _MOOD_WORDS.items() for word in words.split()}
-_WISHES: dict[str, Colour] = {
+_NAMED_COLOURS: dict[str, Colour] = {
     "warm": (0.95, 0.55, 0.25), "cool": (0.25, 0.55, 0.85), "cold": (0.30, 0.55, 0.80), "pastel": (0.95, 0.75, 0.80),
     "vibrant": (0.95, 0.25, 0.55), "earth": (0.55, 0.38, 0.22), "earthy": (0.55, 0.38, 0.22), "neon": (0.85, 0.15, 0.95),
     "monochrome": (0.5, 0.5, 0.5), "sepia": (0.60, 0.46, 0.30), "rose": (0.92, 0.45, 0.55), "emerald": (0.10, 0.60, 0.42),
@@ -79,8 +79,8 @@ def choose_palette(words: list[str], color: str | None) -> Palette:
 def read_colour(name: str | None) -> Colour | None:
     """A colour by CSS name, by #hex, by a few words of mood, or the first such word in a phrase."""
     for part in re.findall(r"#[0-9a-fA-F]{3,8}|[a-z]+", (name or "").lower()):
-        if part in _WISHES:
-            return _WISHES[part]
+        if part in _NAMED_COLOURS:
+            return _NAMED_COLOURS[part]
         try:
             red, green, blue = ImageColor.getrgb(part)[:3]
         except ValueError:

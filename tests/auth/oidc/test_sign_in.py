@@ -65,7 +65,7 @@ async def test_what_is_kept_is_of_no_use_to_a_reader(hortus: Hortus, browser: Br
         assert each not in kept
 
 
-async def test_an_unknown_provider_and_bad_wishes(hortus: Hortus):
+async def test_an_unknown_provider_and_invalid_requests(hortus: Hortus):
     client = hortus.anonymous()
     assert (await client.get("/api/auth/oidc/nobody")).json()["code"] == "oidc_provider_not_found"
     assert (await client.get("/api/auth/oidc/nobody/callback?state=a&code=b")).status_code == 404
