@@ -34,7 +34,7 @@ def test_others_are_met_at_their_front_door(path: Path):
         return
     for name in imports_of(path):
         parts = name.split(".")
-        if parts[1] in OPEN or parts[1] == own or (own, parts[1]) == ("auth", "accounts"):  # auth writes its records
+        if parts[1] in OPEN or parts[1] == own:
             continue
         assert len(parts) == 2, f"{path.name} imports {name}: use `from hortus import {parts[1]}`"
 

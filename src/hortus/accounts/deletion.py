@@ -24,7 +24,7 @@ async def begin_closing(tx: Tx, user_id: str) -> None:
         raise NothingToChange("The account is not active. Only an active account can be closed.")
 
 
-async def reopen(tx: Tx, user_id: str) -> None:
+async def reopen_account(tx: Tx, user_id: str) -> None:
     """Reopen a closing account. The caller has completed the sign-in of its owner."""
     if await _move(tx, user_id, "closing", "active"):
         await account_reopened.send(tx, user_id)

@@ -93,7 +93,7 @@ async def is_live(executor: Executor, user_id: str, session_id: str) -> bool:
     return True
 
 
-async def revoke(tx: Tx, user_id: str, session_id: str) -> None:
+async def revoke_session(tx: Tx, user_id: str, session_id: str) -> None:
     """End one session, on every process at once; raises SessionNotFound when it is not the user's."""
     query = (
         update(Session)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
-from hortus.accounts.tables import Identifier, User
+from hortus.accounts import Identifier, User
 from hortus.auth.errors import LastCredential
 from hortus.auth.oidc_settings import ConfiguredIssuers
 from hortus.auth.tables import ExternalAccount, Passkey

@@ -5,8 +5,7 @@ from typing import Annotated, Any
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
-from hortus.accounts.principals import Principal, PrincipalCache
-from hortus.accounts.sessions import principal_of
+from hortus.accounts import Principal, PrincipalCache, principal_of
 from hortus.auth import api_keys, session_cookies
 from hortus.auth.access_tokens import AccessTokens
 from hortus.auth.mfa.errors import SecondFactorRequired

@@ -3,12 +3,20 @@
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from hortus.accounts import users
-from hortus.accounts.consents import SignUpDetails
-from hortus.accounts.errors import AccountSuspended
-from hortus.accounts.identifiers import Holder, delete_unverified, holder_of, mark_verified
-from hortus.accounts.signup_bonus import claim_signup_bonus
-from hortus.accounts.tables import SIGN_IN_STATUSES, Device, Identifier, User
+from hortus.accounts import (
+    SIGN_IN_STATUSES,
+    AccountSuspended,
+    Device,
+    Holder,
+    Identifier,
+    SignUpDetails,
+    User,
+    claim_signup_bonus,
+    delete_unverified,
+    holder_of,
+    mark_verified,
+    users,
+)
 from hortus.auth import mfa, otp
 from hortus.auth.access import RevokedAccess, revoke_access
 from hortus.auth.credentials import require_remaining_credential

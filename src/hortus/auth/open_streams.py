@@ -13,8 +13,7 @@ from typing import cast
 import structlog
 from sqlalchemy import or_, select
 
-from hortus.accounts.principals import ACCESS_CHANGED, Principal, digest_of_name
-from hortus.accounts.tables import Session, User
+from hortus.accounts import ACCESS_CHANGED, Principal, Session, User, digest_of_name
 from hortus.auth.api_keys.ip_allowlist import parse_network
 from hortus.auth.tables import ApiKey, ApiKeySecret
 from hortus.core import clock

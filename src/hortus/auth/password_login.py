@@ -5,9 +5,7 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
-from hortus.accounts import devices, users
-from hortus.accounts.errors import AccountSuspended
-from hortus.accounts.tables import SIGN_IN_STATUSES
+from hortus.accounts import SIGN_IN_STATUSES, AccountSuspended, devices, users
 from hortus.auth import throttle
 from hortus.auth.device_cookie import DeviceCookie
 from hortus.auth.errors import BadCredentials

@@ -9,11 +9,17 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
 
-from hortus.accounts.errors import AccountSuspended, SessionNotFound
-from hortus.accounts.secret_tokens import digest_of
-from hortus.accounts.sessions import add_refresh_token, revoke
-from hortus.accounts.tables import RefreshToken, Session, User
-from hortus.accounts.user_agent import device_name
+from hortus.accounts import (
+    AccountSuspended,
+    RefreshToken,
+    Session,
+    SessionNotFound,
+    User,
+    add_refresh_token,
+    device_name,
+    digest_of,
+    revoke_session,
+)
 from hortus.auth.errors import BadRefreshToken, RefreshReused
 from hortus.auth.otp import message_time, notify_user
 from hortus.core import clock
@@ -92,7 +98,7 @@ async def _again(
         if kept is not None:
             return TokenRotation(user_id, session_id, made[kept], used_at)
     with contextlib.suppress(SessionNotFound):  # somebody else noticed too
-        await revoke(tx, user_id, session_id)
+        await revoke_session(tx, user_id, session_id)
         agent = (await tx.execute(select(Session.device).where(Session.id == session_id))).scalar_one()
         await notify_user(tx, user_id, "session_reused", device=device_name(agent), time=message_time())
     return RefreshReused()

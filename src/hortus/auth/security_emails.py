@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import case, select
 
-from hortus.accounts.tables import Identifier, User
+from hortus.accounts import Identifier, User
 from hortus.auth import otp
 from hortus.core.db import Tx
 

@@ -4,10 +4,7 @@ from datetime import datetime, timedelta
 
 from fastapi import Request
 
-from hortus.accounts import devices, sessions, users
-from hortus.accounts.deletion import reopen
-from hortus.accounts.profile_extensions import ProfileExtensions
-from hortus.accounts.user_agent import device_name
+from hortus.accounts import ProfileExtensions, device_name, devices, reopen_account, sessions, users
 from hortus.auth import mfa, passkeys, session_cookies
 from hortus.auth.access_tokens import AccessTokens
 from hortus.auth.device_cookie import DeviceCookie
@@ -51,7 +48,7 @@ async def complete_sign_in(
     """Open a session of the user on the device that asks. Only for those who checked every proof, as
     the second step of a sign-in and passkeys do; every other way in says `sign_in`.
     """
-    await reopen(tx, user_id)
+    await reopen_account(tx, user_id)
     agent, address = request.headers.get("user-agent", "unknown"), client_ip_of(request)
     cookie, name = resources.get(DeviceCookie), device_name(agent)
     seen = await devices.remember_device(

@@ -4,9 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import exists, select, update
 
-from hortus.accounts.errors import SessionNotFound
-from hortus.accounts.principals import Principal, sessions_changed
-from hortus.accounts.tables import Session
+from hortus.accounts import Principal, Session, SessionNotFound, sessions_changed
 from hortus.auth.errors import ReauthenticationRequired
 from hortus.auth.tables import TotpFactor
 from hortus.core import clock

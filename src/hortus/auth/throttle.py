@@ -19,7 +19,7 @@ from datetime import timedelta
 
 from sqlalchemy import case, delete, select, update
 
-from hortus.accounts.devices import KnownDevice
+from hortus.accounts import KnownDevice
 from hortus.auth.tables import LoginThrottleBucket
 from hortus.core import clock
 from hortus.core.db import Tx

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from fastapi import Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from hortus.accounts.secret_tokens import digest_of
+from hortus.accounts import digest_of
 from hortus.auth.deps import Caller, RecentCaller, limited_caller
 from hortus.auth.oidc import browser, flows, roles, service
 from hortus.auth.oidc.errors import (

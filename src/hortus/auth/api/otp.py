@@ -5,8 +5,7 @@ from typing import Annotated
 from fastapi import Request
 from fastapi.responses import JSONResponse
 
-from hortus.accounts import identifiers, users
-from hortus.accounts.consents import SignUpDetails
+from hortus.accounts import SignUpDetails, identifiers, users
 from hortus.auth import identifier_verification, otp
 from hortus.auth.deps import caller_if_any
 from hortus.auth.otp import BadCode, BadLink, OtpHasher, Target, pending_sign_up

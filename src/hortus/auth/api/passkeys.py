@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
+from hortus.accounts import Principal
 from hortus.accounts import users as people
-from hortus.accounts.principals import Principal
 from hortus.auth import otp, step_up
 from hortus.auth.credentials import require_remaining_credential
 from hortus.auth.deps import Caller, RecentCaller, limited_caller

@@ -4,8 +4,7 @@ from dataclasses import astuple
 
 from fastapi import Request, Response
 
-from hortus.accounts import sessions, users
-from hortus.accounts.user_agent import device_name
+from hortus.accounts import device_name, sessions, users
 from hortus.auth import refresh_tokens, session_cookies, step_up, throttle
 from hortus.auth.deps import Caller, limited_caller
 from hortus.auth.errors import BadPassword
@@ -78,7 +77,7 @@ async def refresh(
 @router.post("/auth/logout", status_code=204, tags=["auth"])
 async def logout(request: Request, caller: Caller, tx: WriteTx) -> None:
     """End this session."""
-    await sessions.revoke(tx, caller.user_id, caller.session_id)
+    await sessions.revoke_session(tx, caller.user_id, caller.session_id)
     tx.after_commit(lambda: session_cookies.clear_session_cookies(request))
 
 
@@ -132,6 +131,6 @@ async def revoke_other_sessions(caller: Caller, tx: WriteTx) -> None:
 @router.delete("/user/sessions/{session_id}", status_code=204, tags=["user"], response_class=Response)
 async def revoke_session(session_id: Id, request: Request, caller: Caller, tx: WriteTx) -> None:
     """Sign out one device."""
-    await sessions.revoke(tx, caller.user_id, session_id)
+    await sessions.revoke_session(tx, caller.user_id, session_id)
     if session_id == caller.session_id:
         tx.after_commit(lambda: session_cookies.clear_session_cookies(request))

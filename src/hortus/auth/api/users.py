@@ -5,9 +5,7 @@ from typing import Annotated
 from fastapi import Request
 from fastapi.responses import JSONResponse
 
-from hortus.accounts import users
-from hortus.accounts.consents import SignUpDetails, change_consent
-from hortus.accounts.profile_extensions import ProfileExtensions
+from hortus.accounts import ProfileExtensions, SignUpDetails, change_consent, users
 from hortus.auth import password_login
 from hortus.auth.deps import Caller
 from hortus.auth.otp import OtpHasher, Target, pending_sign_up

@@ -7,9 +7,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
-from hortus.accounts.errors import AccountSuspended
-from hortus.accounts.principals import Budgets, Principal, keys_changed
-from hortus.accounts.tables import User
+from hortus.accounts import AccountSuspended, Budgets, Principal, User, keys_changed
 from hortus.auth.api_keys.errors import AddressNotAllowed, BadKey, KeyNotFound, ScopeMissing, TooManyKeys
 from hortus.auth.api_keys.ip_allowlist import is_within, parse_network
 from hortus.auth.api_keys.scopes import EVERYTHING

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import delete, insert, select, update
 
-from hortus.accounts.secret_tokens import digest_of, new_secret
+from hortus.accounts import digest_of, new_secret
 from hortus.auth.tables import SecondFactorChallenge
 from hortus.core import clock
 from hortus.core.db import Tx

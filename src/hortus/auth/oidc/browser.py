@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
 
-from hortus.accounts.secret_tokens import digest_of
+from hortus.accounts import digest_of
 from hortus.auth.oidc.flows import LASTS
 from hortus.core.settings import Settings
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import delete, insert, or_, select, update
 
-from hortus.accounts.secret_tokens import digest_of, new_secret
+from hortus.accounts import digest_of, new_secret
 from hortus.auth.oidc.errors import BadExchangeCode, OidcStateInvalid
 from hortus.auth.tables import OidcFlow
 from hortus.core import clock

@@ -5,8 +5,7 @@ from typing import cast
 
 import structlog
 
-from hortus.accounts.admin import Role, give_role
-from hortus.accounts.errors import LastAdministrator
+from hortus.accounts import LastAdministrator, Role, give_role
 from hortus.core.db import Tx
 from hortus.core.errors import Conflict
 from hortus.core.signals import Signal

@@ -9,11 +9,15 @@ import structlog
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
-from hortus.accounts import identifiers
-from hortus.accounts.consents import SignUpDetails
-from hortus.accounts.errors import AccountSuspended
-from hortus.accounts.tables import SIGN_IN_STATUSES, Identifier, User
-from hortus.accounts.users import create_user
+from hortus.accounts import (
+    SIGN_IN_STATUSES,
+    AccountSuspended,
+    Identifier,
+    SignUpDetails,
+    User,
+    create_user,
+    identifiers,
+)
 from hortus.auth import identifier_verification, otp
 from hortus.auth.credentials import require_remaining_credential
 from hortus.auth.oidc import roles

@@ -1,6 +1,6 @@
 """One-time codes and links: how somebody proves that an address or a number is theirs."""
 
-from hortus.accounts.targets import Target, mobile
+from hortus.accounts import Target, mobile
 from hortus.auth.otp.attempts import GAP
 from hortus.auth.otp.cleanup import sweep
 from hortus.auth.otp.errors import BadCode, BadLink

@@ -6,8 +6,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from hortus import senders, tasks
-from hortus.accounts.tables import SIGN_IN_STATUSES, Identifier, User
-from hortus.accounts.targets import Target
+from hortus.accounts import SIGN_IN_STATUSES, Identifier, Target, User
 from hortus.auth.otp import attempts, links
 from hortus.auth.otp.hasher import OtpHasher
 from hortus.auth.otp.notifications import notify, send

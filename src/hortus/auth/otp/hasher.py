@@ -2,7 +2,7 @@
 
 import secrets
 
-from hortus.accounts.targets import Target, keyed_digest, person_digests
+from hortus.accounts import Target, keyed_digest, person_digests
 from hortus.auth.otp.settings import OtpSettings
 from hortus.core.configuration import Configuration
 from hortus.core.settings import Settings

@@ -6,9 +6,7 @@ from typing import Literal
 
 from sqlalchemy import delete, insert, select, update
 
-from hortus.accounts.secret_tokens import digest_of, new_secret
-from hortus.accounts.tables import User
-from hortus.accounts.targets import Target
+from hortus.accounts import Target, User, digest_of, new_secret
 from hortus.auth.tables import LinkToken
 from hortus.core import clock
 from hortus.core.db import Tx

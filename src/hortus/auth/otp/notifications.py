@@ -6,8 +6,7 @@ import structlog
 from sqlalchemy import select
 
 from hortus import senders
-from hortus.accounts.tables import Identifier
-from hortus.accounts.targets import Target
+from hortus.accounts import Identifier, Target
 from hortus.auth.otp import send_limits
 from hortus.auth.otp.hasher import otp_hasher_of
 from hortus.core import clock

@@ -7,7 +7,7 @@ target while a code for it is good, what both said is dropped, and the user choo
 import json
 from dataclasses import asdict
 
-from hortus.accounts.consents import SignUpDetails
+from hortus.accounts import SignUpDetails
 
 CONTESTED = "contested"
 

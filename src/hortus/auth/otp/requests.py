@@ -3,7 +3,7 @@
 from fastapi import Request
 
 from hortus import senders
-from hortus.accounts.targets import Target
+from hortus.accounts import Target
 from hortus.auth.otp.hasher import OtpHasher
 from hortus.auth.otp.service import OtpRequest, Purpose, contest, request_otp
 from hortus.core.db import Tx

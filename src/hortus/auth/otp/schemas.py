@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, Field, StringConstraints, model_validator
 
-from hortus.accounts.targets import Target, mobile
+from hortus.accounts import Target, mobile
 from hortus.auth.otp.attempts import GAP
 from hortus.auth.otp.hasher import OtpHasher
 from hortus.auth.otp.service import LIFE, Purpose

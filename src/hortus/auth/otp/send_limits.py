@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import case, delete, select, update
 
-from hortus.accounts.targets import Target
+from hortus.accounts import Target
 from hortus.auth.otp.errors import CountryNotServed
 from hortus.auth.otp.hasher import OtpHasher
 from hortus.auth.tables import SendCount

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from sqlalchemy import and_, case, delete, or_, select, update
 
-from hortus.accounts.targets import Target
+from hortus.accounts import Target
 from hortus.auth.otp import attempts, send_limits
 from hortus.auth.otp import pending_sign_up as pending
 from hortus.auth.otp.delivery import DELIVER, WARN

@@ -7,7 +7,7 @@ from typing import Literal
 
 from sqlalchemy import delete, insert, select, update
 
-from hortus.accounts.secret_tokens import digest_of
+from hortus.accounts import digest_of
 from hortus.auth.tables import PasskeyChallenge
 from hortus.core import clock, ids
 from hortus.core.db import Tx

@@ -6,8 +6,7 @@ from typing import Any
 import structlog
 from sqlalchemy import delete, false, func, or_, select, update
 
-from hortus.accounts.errors import AccountSuspended
-from hortus.accounts.tables import SIGN_IN_STATUSES, User
+from hortus.accounts import SIGN_IN_STATUSES, AccountSuspended, User
 from hortus.auth.passkeys.errors import (
     BadPasskey,
     PasskeyCopied,

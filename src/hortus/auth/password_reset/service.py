@@ -1,8 +1,6 @@
 """Replace a password, and end whatever the old one may have opened."""
 
-from hortus.accounts import identifiers, users
-from hortus.accounts.errors import AccountSuspended
-from hortus.accounts.tables import SIGN_IN_STATUSES
+from hortus.accounts import SIGN_IN_STATUSES, AccountSuspended, identifiers, users
 from hortus.auth import identifier_verification, otp
 from hortus.auth.access import NOTHING_REVOKED, RevokedAccess, revoke_access
 from hortus.auth.otp import Target
