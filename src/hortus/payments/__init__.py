@@ -1,4 +1,4 @@
-"""Payment vendors, one file each, behind one seam."""
+"""Payment gateways: one adapter each, behind a common interface."""
 
 from hortus.payments.amounts import AmountRule
 from hortus.payments.base import (

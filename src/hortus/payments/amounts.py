@@ -1,7 +1,7 @@
-"""The amounts a gateway charges in each currency: the units it counts in, its minimum, maximum and smallest step.
+"""Chargeable amounts of a gateway per currency: its units, minimum, maximum and smallest step.
 
-Amounts are minor units of ISO 4217 everywhere but on the wire of a gateway, whose units may differ. The table of a
-gateway is data beside its adapter, with its source and the day it was read.
+Amounts are minor units of ISO 4217, except in a gateway's API, whose units may differ. Each adapter has a table
+(`currencies.toml`) with its source and date.
 """
 
 import tomllib
@@ -14,7 +14,7 @@ from hortus.core.money import minor_digits
 
 @dataclass(frozen=True, slots=True)
 class AmountRule:
-    """What may be charged in one currency, in its minor units; `maximum` None is no limit."""
+    """Limits of one currency in its minor units; `maximum` None means no limit."""
 
     minimum: int = 1
     maximum: int | None = None
@@ -26,16 +26,16 @@ class AmountRule:
         return within and amount_minor % self.multiple == 0
 
     def rounded_up(self, amount_minor: int) -> int:
-        """The next amount that is a multiple."""
+        """Round up to the next multiple."""
         return -(-amount_minor // self.multiple) * self.multiple
 
 
 @dataclass(frozen=True, slots=True)
 class Amounts:
-    """The table of one gateway, in its own units. Currencies that are not named have two decimals and no limits.
+    """The table of one gateway, in its own units. Unlisted currencies have two decimals and no limits.
 
-    `decimals` is in how many decimals of the currency the gateway counts; `multiples` and `minimum` are in its units;
-    `refused` are currencies whose units the gateway does not document.
+    `decimals` is the number of decimals the gateway uses for a currency; `multiples` and `minimum` are in its units;
+    `refused` lists currencies whose units the gateway does not document.
     """
 
     decimals: dict[str, int] = field(default_factory=dict)
@@ -44,10 +44,10 @@ class Amounts:
     maximum: int | None = None
     refused: frozenset[str] = frozenset()
     iso: bool = False
-    """Whether the gateway counts every currency in the units of ISO 4217."""
+    """Whether the gateway uses the minor units of ISO 4217 for every currency."""
 
     def rule(self, currency: str) -> AmountRule | None:
-        """What may be charged in a currency; None for nothing."""
+        """The limits of a currency; None if the gateway does not support it."""
         if currency in self.refused:
             return None
         shift, multiple = self._shift(currency), self.multiples.get(currency, 1)
@@ -61,13 +61,13 @@ class Amounts:
         return AmountRule(-(-least // step) * step, most, step)
 
     def to_units(self, amount_minor: int, currency: str) -> int:
-        """An amount that the rule allows, in the gateway's units."""
+        """Convert a permitted amount to the gateway's units."""
         shift = self._shift(currency)
         scale: int = 10 ** abs(shift)
         return amount_minor * scale if shift >= 0 else amount_minor // scale
 
     def from_units(self, units: int, currency: str) -> int:
-        """An amount of the gateway's in minor units; a fraction of one is not counted."""
+        """Convert an amount of the gateway to minor units, rounded down."""
         shift = self._shift(currency)
         scale: int = 10 ** abs(shift)
         return units // scale if shift >= 0 else units * scale
@@ -78,11 +78,11 @@ class Amounts:
 
 
 EVERY_AMOUNT = Amounts(iso=True)
-"""The table of a gateway that has none: it charges every amount, in minor units of ISO 4217."""
+"""Default table: any amount, in minor units of ISO 4217."""
 
 
 def load(package: str) -> Amounts:
-    """The table `currencies.toml` of a package. Raises KeyError and TOMLDecodeError for one of another form."""
+    """Load `currencies.toml` of a package. Raises KeyError or TOMLDecodeError if it is malformed."""
     given = tomllib.loads((resources.files(package) / "currencies.toml").read_text(encoding="utf-8"))
     zero, three = given["zero_decimal"], given["three_decimal"]
     return Amounts(

@@ -1,8 +1,7 @@
-"""The seam for payment vendors: what is asked of them, and what they tell, in our own words.
+"""Interface of payment gateways: orders, events, errors, and the protocol of an adapter.
 
-A vendor is believed only when it is asked: a webhook, a browser callback and a sweep each name a
-`Subject`, and `facts` reads from the vendor all that is true of it now. So it does not matter how
-often news comes, in which order, or whether it comes at all. Amounts are minor units of a currency.
+Webhooks are only hints. Each names an object (`ObjectRef`); its current state is fetched from the gateway and applied
+as `PaymentEvent`s, so order, duplicates and loss of webhooks do not matter. Amounts are minor units of a currency.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -20,27 +19,27 @@ SubscriptionStatus = Literal["trialing", "active", "past_due", "ended"]
 DisputeStatus = Literal["open", "won", "lost"]
 
 
-# What can go wrong -----------------------------------------------------------
+# Errors ----------------------------------------------------------------------
 
 
 @runtime_checkable
 class Checkable(Protocol):
-    """A gateway that can ask its vendor whether the key is accepted, without touching money."""
+    """A gateway that can test its credentials without moving money."""
 
     async def check(self) -> str:
-        """What the vendor answered, in a few words. Raises GatewayError."""
+        """The outcome in a few words. Raises GatewayError."""
 
 
 class GatewayError(Exception):
-    """The gateway did not do it. The text is stored and logged: it repeats no secret and no personal data."""
+    """A call to the gateway failed. The text is stored and logged, so it contains no secret and no personal data."""
 
 
 class GatewayNotConfigured(GatewayError):
-    """A setting is missing."""
+    """A setting is missing, or the gateway rejects the credentials."""
 
 
 class GatewayRefused(GatewayError):
-    """The gateway will never do this as asked; asking again does not help."""
+    """The gateway refused the request for good; a retry does not help."""
 
 
 class AmountRefused(GatewayRefused):
@@ -48,11 +47,11 @@ class AmountRefused(GatewayRefused):
 
 
 class Declined(GatewayError):
-    """The buyer's bank or card said no."""
+    """The buyer's bank or card declined the payment."""
 
 
 class GatewayUnavailable(GatewayError):
-    """No answer, or one that says to come back, after `after` seconds where it says so."""
+    """No response, or a temporary failure; `after` is the Retry-After in seconds, if the gateway sent one."""
 
     def __init__(self, reason: str, after: float | None = None) -> None:
         super().__init__(reason)
@@ -60,10 +59,10 @@ class GatewayUnavailable(GatewayError):
 
 
 class InvalidSignature(Exception):
-    """The delivery is not from the gateway: its signature, its time or its form is wrong."""
+    """A webhook or callback whose signature, timestamp or form is wrong."""
 
 
-# What is asked ---------------------------------------------------------------
+# Requests --------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ class RecurringPrice:
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
-    """Who pays. `customer` is the gateway's own id of them, once it has one."""
+    """The paying user. `customer` is the gateway's id of the customer, once there is one."""
 
     user_id: str
     email: str | None = None
@@ -90,10 +89,10 @@ class Buyer:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One thing to pay for. `id` is ours, and the gateway's idempotency key.
+    """A purchase. `id` is our checkout id and serves as the idempotency key.
 
-    With `price` (the gateway's id of a recurring price) it starts a subscription, whose first
-    period costs `amount_minor`, after `trial_days` without cost.
+    With `price` (the gateway's id of a recurring price) it starts a subscription whose first
+    period costs `amount_minor`, after a free trial of `trial_days`.
     """
 
     id: str
@@ -110,7 +109,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class CheckoutSession:
-    """A checkout that waits for the buyer: at `url`, or with what a page of ours needs to open it."""
+    """An open checkout: the buyer pays at `url`, or in a form that our page opens with `order`."""
 
     external_id: str
     url: str | None = None
@@ -120,19 +119,19 @@ class CheckoutSession:
 
 @dataclass(frozen=True, slots=True)
 class Proration:
-    """What a change would cost now (never below zero), and the credit for time not used that is in it."""
+    """The cost of an immediate change (never below zero) and the credit for unused time that it includes."""
 
     due_minor: int
     unused_minor: int
     currency: str
 
 
-# What is told ----------------------------------------------------------------
+# Webhooks and events ---------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectRef:
-    """What news is about, by the gateway's id."""
+    """An object at the gateway, by its external id."""
 
     kind: Literal["checkout", "subscription", "payment"]
     external_id: str
@@ -140,10 +139,10 @@ class ObjectRef:
 
 @dataclass(frozen=True, slots=True)
 class IncomingEvent:
-    """One piece of news. It bears an id that is the same each time it comes; without a subject it is only kept.
+    """A received event. `event_id` is the same for each delivery; an event without a `ref` is stored and ignored.
 
-    `made_up` is news that a sweep made of a list of things, where a gateway keeps no list of its events: a webhook
-    may have brought it under another id.
+    `synthetic` events are derived from lists of objects, for gateways that keep no list of events: a webhook may have
+    delivered the same change under another id.
     """
 
     event_id: str
@@ -155,7 +154,7 @@ class IncomingEvent:
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """Money that arrived."""
+    """A payment as the gateway recorded it."""
 
     external_id: str
     amount_minor: int
@@ -166,7 +165,7 @@ class Paid:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionState:
-    """What is true of a subscription now. `price` is the gateway's id of its recurring price, `reference` our order."""
+    """The current state of a subscription. `price` is the gateway's price id, `reference` our checkout id."""
 
     external_id: str
     reference: str | None
@@ -175,14 +174,14 @@ class SubscriptionState:
     period_start: datetime
     period_end: datetime
     cancels_at_period_end: bool | None = False
-    """None where the gateway does not say: what is known here stays, until the next period begins."""
+    """None if the gateway does not report it: our own value then stays until the next period begins."""
     trial_end: datetime | None = None
     customer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CheckoutPaid:
-    """An order of a single purchase was paid."""
+    """The checkout of a one-time purchase was paid."""
 
     reference: str
     payment: Paid
@@ -191,16 +190,16 @@ class CheckoutPaid:
 
 @dataclass(frozen=True, slots=True)
 class CheckoutExpired:
-    """An order will not be paid any more."""
+    """A checkout can no longer be paid."""
 
     reference: str
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionRenewed:
-    """A period of a subscription was paid; the first one too. `price` is what was bought for it.
+    """A period of a subscription was paid, including the first. `price` is the price that was paid.
 
-    With `changed` it is the difference that a change in the middle of a period costs.
+    With `changed` the payment is the prorated cost of a change within a period.
     """
 
     subscription: str
@@ -214,14 +213,14 @@ class SubscriptionRenewed:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionChanged:
-    """The state of a subscription."""
+    """The state of a subscription, new or changed."""
 
     state: SubscriptionState
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentFailed:
-    """A try to pay failed; the gateway tries again at `retry_at`, or never."""
+    """An attempt to pay failed; the gateway retries at `retry_at`, if set."""
 
     external_id: str
     reason: str
@@ -233,7 +232,7 @@ class PaymentFailed:
 
 @dataclass(frozen=True, slots=True)
 class Refunded:
-    """Money that went back."""
+    """A refund."""
 
     external_id: str
     payment: str
@@ -244,7 +243,7 @@ class Refunded:
 
 @dataclass(frozen=True, slots=True)
 class Disputed:
-    """A payment that the buyer's bank questions: money is gone while it is open and once it is lost."""
+    """A dispute of a payment. The money is withdrawn while it is open and after it is lost."""
 
     external_id: str
     payment: str
@@ -264,26 +263,26 @@ PaymentEvent = (
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a gateway can do beyond a single purchase."""
+    """Features of a gateway beyond one-time purchases."""
 
     currencies: tuple[str, ...]
-    """Those it charges, the most fitting first."""
+    """Supported currencies, the preferred one first."""
     subscriptions: bool = True
     discounts: bool = True
-    """Whether the first period of a subscription may cost less."""
+    """Whether the first period of a subscription can be discounted."""
     trials: bool = True
     off_session: bool = True
-    """Whether a known customer may be charged without a page."""
+    """Whether a saved card can be charged while the customer is absent."""
     portal: bool = False
     resume: bool = True
-    """Whether it can be taken back that a subscription ends with its period."""
+    """Whether a cancellation at the end of the period can be revoked."""
     amounts: Amounts = EVERY_AMOUNT
-    """Which amounts it charges; every amount unless it says."""
+    """Chargeable amounts; any amount by default."""
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayContext:
-    """What an adapter is given."""
+    """The collaborators of an adapter."""
 
     http: Http
     settings: Settings
@@ -292,59 +291,59 @@ class GatewayContext:
 
 @runtime_checkable
 class Gateway(Protocol):
-    """A payment vendor. No verb is called while a transaction is open; each raises GatewayError only."""
+    """A payment gateway. No method is called while a transaction is open; each raises only GatewayError."""
 
     id: str
     title: str
     capabilities: Capabilities
 
     def missing(self) -> str | None:
-        """What an operator must still set, in one line; None when it is ready."""
+        """The settings that are missing, in one line; None if the gateway is ready."""
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> IncomingEvent:
-        """The delivery behind a webhook call. Raises Forged unless its signature is good and, where the
-        gateway stamps it, its time is within five minutes of `now` both ways; GatewayNotConfigured without a secret."""
+        """Verify and parse a webhook. Raises InvalidSignature, also if the signed time differs from `now` by more than
+        five minutes; GatewayNotConfigured without a secret."""
 
     async def fetch_events(self, ref: ObjectRef) -> list[PaymentEvent]:
-        """All that is true of a subject now, causes before effects; empty when the gateway knows no such thing."""
+        """The current state of an object as events, causes before effects; empty if the gateway has no such object."""
 
     def list_events_since(self, since: datetime) -> AsyncIterator[IncomingEvent]:
-        """What happened since then, by the gateway's own list, the oldest first; webhooks may bring it too."""
+        """The events since then from the gateway's own list, oldest first; webhooks may deliver them too."""
 
     async def price(self, price: RecurringPrice) -> str:
-        """The gateway's id of a recurring price; asking twice makes one."""
+        """Create a recurring price, idempotently; return the gateway's id."""
 
     async def start(self, order: Order) -> CheckoutSession:
-        """Open a checkout; asking twice for an order opens one."""
+        """Open a checkout, idempotently per order."""
 
     async def close(self, external_id: str) -> None:
-        """Let a checkout that was not paid be paid no more; GatewayRefused when it was paid."""
+        """Expire an unpaid checkout. Raises GatewayRefused if it was paid."""
 
     async def charge(self, order: Order) -> ObjectRef | None:
-        """Take the money of a known customer now, once per order; what to ask about it. Raises Declined."""
+        """Charge a saved card now, once per order; return the object to fetch, if any. Raises Declined."""
 
     async def preview(self, subscription: str, price: str) -> Proration:
-        """What changing to that price now would cost."""
+        """The cost of changing to that price now."""
 
     async def change(self, subscription: str, price: str, *, now: bool, key: str) -> None:
         """Change the price, now with proration or from the next period on; once per `key`. Raises Declined."""
 
     async def cancel(self, subscription: str, *, now: bool, key: str) -> None:
-        """End a subscription, now or when its period ends; again is fine."""
+        """Cancel a subscription, now or at the end of its period; idempotent."""
 
     async def resume(self, subscription: str, *, key: str) -> None:
-        """Take back that it ends with its period; again is fine. GatewayRefused when it has ended."""
+        """Revoke a cancellation at the end of the period; idempotent. Raises GatewayRefused if it has ended."""
 
     async def refund(self, payment: str, amount_minor: int, *, key: str) -> None:
-        """Give money back, once per `key`."""
+        """Refund a payment, once per `key`."""
 
     async def portal(self, customer: str, return_url: str) -> str:
-        """Where the customer manages cards and papers at the gateway. Raises GatewayRefused without such a place."""
+        """The URL of the gateway's customer portal. Raises GatewayRefused without one."""
 
 
 @runtime_checkable
 class Callback(Protocol):
-    """A gateway whose page hands the buyer's browser a signed word that it was paid. It names a checkout to look at."""
+    """A gateway whose form returns signed fields to the buyer's browser. They name the checkout to fetch."""
 
     def verify(self, fields: Mapping[str, str]) -> ObjectRef:
-        """The checkout those fields are about. Raises Forged unless their signature is good; GatewayNotConfigured."""
+        """Verify the fields; return the checkout they name. Raises InvalidSignature, GatewayNotConfigured."""

@@ -1,4 +1,4 @@
-"""Which gateways this installation has: modules in this folder, and entry points of other packages."""
+"""Registry of gateways: adapters of this package and of the entry points `hortus.payments`."""
 
 from collections.abc import Mapping
 
@@ -12,24 +12,24 @@ SANDBOX = "sandbox"
 
 
 class Gateways:
-    """The adapters that could be built, by id; and why the others could not."""
+    """The adapters that could be built, by id, and the errors of the others."""
 
     def __init__(self, *gateways: Gateway, broken: Mapping[str, str] | None = None) -> None:
         self._gateways = {gateway.id: gateway for gateway in gateways}
         self.broken: dict[str, str] = dict(broken or {})
-        """Where an adapter should have come from, and one line on what is wrong with it."""
+        """One line of error by module or entry point."""
 
     def get(self, id: str) -> Gateway | None:
-        """The gateway of that id, when it is ready; None otherwise."""
+        """The gateway with that id; None if it is unknown or not ready."""
         found = self._gateways.get(id)
         return found if found is not None and found.missing() is None else None
 
     def all(self) -> tuple[Gateway, ...]:
-        """Every gateway, ready or not, in the order of their ids; the one to play with last."""
+        """Every gateway, ready or not, ordered by id; the sandbox comes last."""
         return tuple(sorted(self._gateways.values(), key=lambda gateway: (gateway.id == SANDBOX, gateway.id)))
 
     def ready(self) -> tuple[Gateway, ...]:
-        """Those that can be paid at."""
+        """The gateways that are configured."""
         return tuple(gateway for gateway in self.all() if gateway.missing() is None)
 
 
@@ -39,6 +39,6 @@ def settings_groups() -> list[type[SettingsGroup]]:
 
 
 def discover(context: GatewayContext) -> Gateways:
-    """Build every adapter there is. Never fails: what cannot be imported or built is kept as broken."""
+    """Build every adapter. Never fails: adapters that cannot be imported or built are listed as broken."""
     found, broken = plugins.discover(PACKAGE, Gateway, context)
     return Gateways(*found.values(), broken=broken)

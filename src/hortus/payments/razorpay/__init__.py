@@ -1,4 +1,4 @@
-"""Razorpay: orders, UPI, cards, net banking, subscriptions. Spoken over HTTP; there is no SDK to trust or to update."""
+"""Razorpay: orders, UPI, cards, net banking, subscriptions. Uses the HTTP API without an SDK."""
 
 from hortus.payments.razorpay.adapter import Adapter
 

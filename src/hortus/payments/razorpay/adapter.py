@@ -1,4 +1,4 @@
-"""Razorpay behind the seam."""
+"""Adapter for Razorpay."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,11 +26,11 @@ from hortus.payments.razorpay.events import close_order, fetch_events, refund
 from hortus.payments.razorpay.settings import AMOUNTS, RazorpaySettings
 
 LATE_MINUTES = 7200
-"""For so long Razorpay takes by itself what a bank authorised late: five days, its longest. After that it goes back."""
+"""How long Razorpay captures late authorisations by itself: five days, its maximum. Later ones are refunded."""
 
 
 class Adapter:
-    """One account of Razorpay's. RazorpaySettings: see `settings.RazorpaySettings`."""
+    """One Razorpay account. For its settings see `settings.RazorpaySettings`."""
 
     Settings: ClassVar[type[SettingsGroup]] = RazorpaySettings
     id = "razorpay"
@@ -64,7 +64,7 @@ class Adapter:
             return await fetch_events(self._client, ref)
 
     async def check(self) -> str:
-        """Ask for the newest payment."""
+        """Read the newest payment."""
         await self._client.get("payments", count=1)
         return "the key is accepted"
 
@@ -88,8 +88,8 @@ class Adapter:
             return CheckoutSession(made["id"], order=self._form(order, order_id=made["id"]))
 
     async def _order(self, order: Order) -> Entity:
-        # A repeat after a lost answer finds what the first call made. Two calls in one moment may make two; only one
-        # is shown to the buyer, and whichever is paid counts once.
+        # A retry finds the order of the first call. Concurrent calls may create two; the buyer sees only one of them,
+        # and a payment of either counts once.
         async for each in self._client.each("orders", receipt=order.id):
             if each.get("receipt") == order.id and (each["amount"], each["currency"]) == (
                 order.amount_minor,
@@ -108,7 +108,7 @@ class Adapter:
         return await self._client.post("orders", wanted)
 
     def _form(self, order: Order, **what: str) -> dict[str, Any]:
-        """What Razorpay's checkout on a page of ours is opened with."""
+        """The options with which our page opens Razorpay's form."""
         buyer = {"name": order.buyer.name, "email": order.buyer.email, "contact": order.buyer.mobile}
         return {
             "key_id": self._settings.key_id,
@@ -128,7 +128,7 @@ class Adapter:
             await close_order(self._client, external_id)
 
     async def charge(self, order: Order) -> None:
-        raise GatewayRefused("Razorpay charges nobody without a page")
+        raise GatewayRefused("Razorpay cannot charge without the customer present")
 
     async def preview(self, subscription: str, price: str) -> Proration:
         with _of_known_form():
@@ -143,7 +143,7 @@ class Adapter:
             await subscriptions.cancel(self._client, subscription, now=now)
 
     async def resume(self, subscription: str, *, key: str) -> None:
-        raise GatewayRefused("Razorpay takes no cancellation back")
+        raise GatewayRefused("Razorpay cannot revoke a cancellation")
 
     async def refund(self, payment: str, amount_minor: int, *, key: str) -> None:
         with _of_known_form():
@@ -152,12 +152,12 @@ class Adapter:
             await refund(self._client, payment, amount_minor, key=key)
 
     async def portal(self, customer: str, return_url: str) -> str:
-        raise GatewayRefused("Razorpay has no such place")
+        raise GatewayRefused("Razorpay has no customer portal")
 
 
 @contextmanager
 def _of_known_form() -> Iterator[None]:
-    """Say GatewayUnavailable of an answer that has another form than Razorpay's."""
+    """Raise malformed responses as GatewayUnavailable."""
     try:
         yield
     except Absent as error:

@@ -1,4 +1,4 @@
-"""Asking Razorpay: one account, JSON, and failures in the words of the seam."""
+"""HTTP client for the Razorpay API; failures are raised as GatewayError."""
 
 import base64
 import re
@@ -12,9 +12,9 @@ from hortus.payments.razorpay.settings import RazorpaySettings
 
 Entity = dict[str, Any]
 PAGE = 100
-"""As many as Razorpay gives at once."""
+"""Razorpay's maximum page size."""
 PAGES = 100
-"""Where a list ends for us; longer ones are read again from a later moment."""
+"""Pages read of one list; longer lists are continued from a later time."""
 MOST = 8 * 1024 * 1024
 ID = re.compile(r"(order|pay|sub|plan|inv|rfnd|disp|cust)_[A-Za-z0-9]{1,40}")
 _WORD = re.compile(r"[A-Za-z_]{1,60}")
@@ -26,7 +26,7 @@ _ABSENT = ("does not exist", "not a valid id", "no db records found")
 
 
 class Client:
-    """Calls with the account's key. Each verb raises GatewayError only."""
+    """Authenticated calls of one account. Each method raises only GatewayError."""
 
     def __init__(self, http: Http, settings: RazorpaySettings) -> None:
         self._http, self._settings = http, settings
@@ -37,7 +37,7 @@ class Client:
         return await self._call("GET", f"{path}?{urlencode(query)}" if query else path)
 
     async def find(self, kind: str, id: str) -> Entity | None:
-        """The object of that id; None when this account has none."""
+        """The object with that id; None if the account has none."""
         if ID.fullmatch(id) is None:
             return None
         try:
@@ -46,15 +46,15 @@ class Client:
             return None
 
     async def post(self, path: str, body: Entity, **headers: str) -> Entity:
-        """Make something, or let it happen."""
+        """Create an object or run an action."""
         return await self._call("POST", path, body, {name.replace("_", "-"): each for name, each in headers.items()})
 
     async def patch(self, path: str, body: Entity) -> Entity:
-        """Change something."""
+        """Update an object."""
         return await self._call("PATCH", path, body)
 
     async def each(self, path: str, pages: int = PAGES, **query: Any) -> AsyncIterator[Entity]:
-        """Everything in a list, page by page, the newest first."""
+        """All items of a list, page by page, newest first."""
         for page in range(pages):
             items = (await self.get(path, **query, count=PAGE, skip=page * PAGE)).get("items") or []
             for item in items:
@@ -63,7 +63,7 @@ class Client:
                 return
 
     async def plan(self, id: str) -> Entity:
-        """A plan; they never change, so each is asked for once."""
+        """A plan, cached: plans never change."""
         if id not in self._plans:
             found = await self.find("plans", id)
             if found is None:
@@ -93,24 +93,24 @@ class Client:
             else:
                 _fail(answer)
         except HttpError as error:
-            raise GatewayUnavailable(f"Razorpay gave no usable answer: {type(error).__name__}") from None
+            raise GatewayUnavailable(f"no usable response from Razorpay: {type(error).__name__}") from None
         if not isinstance(found, dict):
-            raise GatewayUnavailable("Razorpay answered something else than an object")
+            raise GatewayUnavailable("Razorpay's response is not a JSON object")
         return found
 
 
 class Absent(GatewayRefused):
-    """Razorpay knows nothing of that id."""
+    """Razorpay has no object with that id."""
 
 
 def _fail(answer: Response) -> NoReturn:
-    """Raise what an answer other than good means. Its own text may quote what was sent, so only words are kept."""
+    """Raise the error of a response. Only codes are kept: the text may repeat personal data of the request."""
     status = answer.status
     code, reason, text = _said(answer)
     said = " ".join(part for part in (f"Razorpay answered {status}", code, reason) if part)
     if status in (401, 403):
         raise GatewayNotConfigured(
-            f"{said}: is RAZORPAY_KEY_ID with its secret right, and live or test as it should be?"
+            f"{said}: check RAZORPAY_KEY_ID and RAZORPAY_KEY_SECRET, and whether they are live or test keys"
         )
     if status in (408, 409, 425, 429) or status >= 500 or status < 400:
         wait = answer.headers.get("Retry-After", "")

@@ -1,7 +1,7 @@
-"""What is true of a purchase at Razorpay, read anew each time: orders with their payments, subscriptions with theirs.
+"""Fetch orders and subscriptions with their payments from Razorpay as payment events. Nothing is cached.
 
-Who bought what stands in the notes of the order or subscription, which only the holder of the key's secret can
-write. The notes of a payment come from the buyer's browser and are never read.
+Our reference is read from the notes of the order or subscription, which only the holder of the key secret can write.
+The notes of a payment come from the buyer's browser and are ignored.
 """
 
 import asyncio
@@ -32,14 +32,14 @@ from hortus.payments.razorpay.objects import moment, paid_of, reference_of, whol
 log = structlog.get_logger()
 T = TypeVar("T")
 CLOSED = "closed"
-"""The note on an order that was closed here."""
+"""Note on an order that we closed."""
 HAS_MONEY = ("captured", "refunded")
 AT_ONCE = 8
 LATEST_FAILURES = 10
 
 
 async def fetch_events(client: Client, ref: ObjectRef) -> list[PaymentEvent]:
-    """All that is true of a subject now, causes before effects."""
+    """The current state of an object as events, causes before effects."""
     try:
         if ref.external_id.startswith("sub_"):
             return await _of_subscription(client, ref.external_id)
@@ -51,7 +51,7 @@ async def fetch_events(client: Client, ref: ObjectRef) -> list[PaymentEvent]:
 
 
 async def _of_payment(client: Client, payment_id: str) -> list[PaymentEvent]:
-    """A payment belongs to an order, or through its invoice to a subscription; any other is none of ours."""
+    """Events of the order or, through its invoice, the subscription of a payment; other payments are ignored."""
     payment = await client.find("payments", payment_id)
     if payment is None:
         return []
@@ -88,18 +88,18 @@ async def _of_order(client: Client, order_id: str) -> list[PaymentEvent]:
 
 
 async def _capture(client: Client, order: Entity, payments: list[Entity]) -> list[Entity]:
-    """Take what a bank authorised too late for Razorpay to take it by itself; one payment of the order's amount."""
+    """Capture a late authorisation that Razorpay did not capture: one payment of the order's amount."""
     for payment in payments:
         if payment["status"] == "authorized" and payment["amount"] == order["amount"]:
             wanted = {"amount": order["amount"], "currency": order["currency"]}
-            with suppress(GatewayRefused):  # somebody else took it in this moment, or it was given back: look again
+            with suppress(GatewayRefused):  # captured or refunded concurrently: read it again
                 await client.post(f"payments/{payment['id']}/capture", wanted)
             return await payments_of(client, order["id"])
     return payments
 
 
 async def _give_back(client: Client, payments: list[Entity]) -> None:
-    """Razorpay lets an order be paid that was closed here: such money goes back, once."""
+    """Refund, once, payments of an order that we closed: Razorpay cannot close orders itself."""
     for payment in payments:
         left = whole(payment["amount"]) - whole(payment.get("amount_refunded") or 0)
         if payment["status"] == "captured" and left:
@@ -108,14 +108,14 @@ async def _give_back(client: Client, payments: list[Entity]) -> None:
 
 
 async def refund(client: Client, payment_id: str, amount: int, *, key: str) -> None:
-    """Give money back, once per `key`."""
+    """Refund a payment, once per `key`."""
     once = hashlib.sha256(key.encode()).hexdigest()
     body = {"amount": amount, "speed": "normal", "notes": {"reference": once}}
     await client.post(f"payments/{payment_id}/refund", body, X_Refund_Idempotency=once)
 
 
 async def close_order(client: Client, order_id: str) -> None:
-    """Mark an order that nobody paid: what comes for it now goes back. Raises GatewayRefused when it was paid."""
+    """Mark an unpaid order as closed; later payments are refunded. Raises GatewayRefused if it was paid."""
     order = await client.find("orders", order_id)
     if order is None or order["notes"].get(CLOSED):
         return
@@ -126,7 +126,7 @@ async def close_order(client: Client, order_id: str) -> None:
 
 
 async def payments_of(client: Client, order_id: str) -> list[Entity]:
-    """Every try to pay an order, the first one first."""
+    """Every attempt to pay an order, oldest first."""
     found = (await client.get(f"orders/{order_id}/payments")).get("items") or []
     return sorted(found, key=lambda payment: (payment["created_at"], payment["id"]))
 
@@ -140,7 +140,7 @@ async def _of_subscription(client: Client, subscription_id: str) -> list[Payment
     if found is None or reference is None:
         return []
     invoices = [each async for each in client.each("invoices", subscription_id=subscription_id)]
-    invoices.reverse()  # now the oldest first, also where two are of one second
+    invoices.reverse()  # oldest first, also within one second
     bought = sorted(
         (each for each in invoices if each["status"] == "paid" and each.get("payment_id")),
         key=lambda each: (each.get("billing_start") or each["issued_at"], each["issued_at"]),
@@ -164,7 +164,7 @@ async def _of_subscription(client: Client, subscription_id: str) -> list[Payment
 
 
 async def _failures(client: Client, subscription: Entity, invoices: Sequence[Entity]) -> list[PaymentEvent]:
-    """The tries to pay the newest period that nobody paid yet."""
+    """The failed attempts to pay the newest unpaid period."""
     waiting = [each for each in invoices if each["status"] == "issued" and each.get("order_id")]
     if not waiting:
         return []
@@ -183,13 +183,13 @@ async def _failures(client: Client, subscription: Entity, invoices: Sequence[Ent
 
 
 def failure(payment: Entity, **of: Any) -> PaymentFailed:
-    """A try that failed, in Razorpay's word for the reason."""
+    """A failed attempt, with Razorpay's reason code."""
     reason = payment.get("error_reason") or payment.get("error_code") or "payment_failed"
     return PaymentFailed(payment["id"], str(reason)[:80], moment(payment["created_at"]), **of)
 
 
 async def undone_of(client: Client, payments: Sequence[Entity]) -> dict[str, list[PaymentEvent]]:
-    """What went back of each of these payments, by payment."""
+    """Refunds and disputes of these payments, by payment id."""
     found: dict[str, list[PaymentEvent]] = {payment["id"]: [] for payment in payments}
     touched = [payment["id"] for payment in payments if payment.get("amount_refunded")]
     lists = await together([client.get(f"payments/{each}/refunds", count=100) for each in touched])
@@ -197,7 +197,7 @@ async def undone_of(client: Client, payments: Sequence[Entity]) -> dict[str, lis
         refunds = sorted(listed.get("items") or [], key=lambda each: (each["created_at"], each["id"]))
         found[payment_id] += [_refunded(each) for each in refunds if each["status"] != "failed"]
     if payments:
-        # No list of one payment's disputes exists; there are none before the payment, and few at all.
+        # The API cannot list the disputes of one payment: list those since the payment.
         first = min(whole(payment["created_at"]) for payment in payments)
         async for dispute in client.each("disputes", **{"from": first}):
             status = _status(dispute)
@@ -226,7 +226,7 @@ def _refunded(refund: Entity) -> Refunded:
 
 
 def _status(dispute: Entity) -> DisputeStatus | None:
-    """Where a dispute stands; None while the bank only asks and no money is gone."""
+    """The status of a dispute; None for a retrieval request, which withdraws no money."""
     status, taken = dispute["status"], dispute.get("amount_deducted") or 0
     if status in ("won", "lost"):
         return "won" if status == "won" else "lost"
@@ -240,7 +240,7 @@ def _status(dispute: Entity) -> DisputeStatus | None:
 
 
 async def together(calls: Sequence[Awaitable[T]]) -> list[T]:
-    """The results of these calls, a few at a time; the first error once all have ended."""
+    """Await these calls, a few at a time; raise the first error after all have ended."""
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(call: Awaitable[T]) -> T:

@@ -1,4 +1,4 @@
-"""What an operator sets for Razorpay, under the names that Razorpay's own examples use."""
+"""Settings of Razorpay, named as in Razorpay's own examples."""
 
 from typing import Annotated, ClassVar
 
@@ -10,7 +10,7 @@ from hortus.core.settings import SecureAddress
 from hortus.payments.amounts import load
 
 AMOUNTS = load("hortus.payments.razorpay")
-"""Razorpay's table of currencies. Its units are those of ISO 4217 in every currency that it documents."""
+"""Razorpay's currency table. Its units are those of ISO 4217 in every documented currency."""
 
 Currencies = Annotated[
     tuple[Annotated[str, StringConstraints(to_upper=True, pattern=r"^[A-Za-z]{3}$")], ...],
@@ -21,7 +21,7 @@ Currencies = Annotated[
 
 
 class RazorpaySettings(SettingsGroup):
-    """One account of Razorpay. The webhook secret is chosen by the operator, and is not the key's secret."""
+    """One Razorpay account. The operator chooses the webhook secret; it differs from the key secret."""
 
     model_config = SettingsConfigDict(env_prefix="RAZORPAY_")
     heading: ClassVar[str] = "Razorpay"
@@ -32,15 +32,15 @@ class RazorpaySettings(SettingsGroup):
     key_secret: Secret = SecretStr("")
     """The secret of that key."""
     webhook_secret: Secret = SecretStr("")
-    """What you wrote as the secret of the webhook at Razorpay."""
+    """The secret that was entered for the webhook at Razorpay."""
     api_base: SecureAddress = "https://api.razorpay.com"
     """For tests and proxies."""
     shop_name: str = Field("Hortus", min_length=1, max_length=60)
-    """What the buyer reads at the top of Razorpay's form."""
+    """The title of Razorpay's form."""
     timeout: int = Field(20, ge=1, le=50)
-    """Seconds to wait for an answer."""
+    """Seconds to wait for a response."""
     currencies: Currencies = ("INR",)
-    """What the account may charge, the first by default. Others than INR must be activated at Razorpay first."""
+    """Currencies of the account, the default first. Razorpay must activate all but INR."""
 
     @field_validator("currencies")
     @classmethod
@@ -52,11 +52,11 @@ class RazorpaySettings(SettingsGroup):
 
     @property
     def root(self) -> str:
-        """The address that all paths of the API follow."""
+        """The base URL of the API."""
         return f"{self.api_base.rstrip('/').removesuffix('/v1')}/v1"
 
     def missing(self) -> str | None:
-        """The variables without which nothing can be sold, in one line."""
+        """The variables that are missing, in one line; None if complete."""
         given = {
             "RAZORPAY_KEY_ID": self.key_id,
             "RAZORPAY_KEY_SECRET": self.key_secret.get_secret_value().strip(),

@@ -1,4 +1,4 @@
-"""Subscriptions at Razorpay: what their states mean, and how they change."""
+"""Read, create, change and cancel subscriptions at Razorpay."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -22,14 +22,14 @@ from hortus.payments.razorpay.objects import moment, whole
 
 PERIODS: dict[Interval, str] = {"month": "monthly", "year": "yearly"}
 COUNTS = {"monthly": 120, "yearly": 10}
-"""Razorpay wants an end: ten years, the most that banks let a mandate last everywhere."""
+"""Number of periods. Razorpay requires an end: ten years is the longest mandate that all banks accept."""
 OVER = ("cancelled", "expired", "completed")
 LATE = ("pending", "halted")
 STATUSES: dict[str, SubscriptionStatus] = {
     "authenticated": "trialing",
     "active": "active",
     "pending": "past_due",
-    "halted": "past_due",  # a new card brings it back, so it has not ended
+    "halted": "past_due",  # a new card reactivates it, so it has not ended
     "paused": "past_due",
     "cancelled": "ended",
     "expired": "ended",
@@ -41,15 +41,15 @@ STATUSES: dict[str, SubscriptionStatus] = {
 
 
 def never_began(subscription: Entity) -> bool:
-    """Whether no buyer ever agreed to it, or it waits for the payment that begins it."""
+    """Whether no buyer ever authorised it, or its first payment is pending."""
     status = subscription["status"]
     if status == "authenticated":
-        return _trial_end(subscription) is None  # the first payment is being made in this moment
+        return _trial_end(subscription) is None  # the first payment is in progress
     return status == "created" or (status in OVER and not subscription.get("customer_id"))
 
 
 def changed(subscription: Entity, reference: str) -> SubscriptionChanged:
-    """Its state. Razorpay does not say whether it ends with its period (razorpay-node issue 330)."""
+    """The state of a subscription. Razorpay does not report a pending cancellation (razorpay-node issue 330)."""
     status = STATUSES.get(subscription["status"])
     if status is None:
         raise ValueError("a state that is not known")
@@ -76,7 +76,7 @@ def changed(subscription: Entity, reference: str) -> SubscriptionChanged:
 def renewed(
     subscription: Entity, reference: str, invoice: Entity, paid: Paid, price: str, before: Entity | None
 ) -> SubscriptionRenewed:
-    """A period that was paid; one that begins within the period `before` is the cost of a change."""
+    """A paid period; if it begins within the period of the invoice `before`, it is the cost of a change."""
     start = invoice.get("billing_start") or subscription.get("current_start") or invoice["issued_at"]
     end = invoice.get("billing_end") or subscription.get("current_end") or start
     within = before is not None and before.get("billing_end") is not None and start < before["billing_end"]
@@ -94,7 +94,7 @@ def renewed(
 
 
 async def price_of(client: Client, subscription: Entity, invoice: Entity) -> str:
-    """The plan that an invoice was for: the subscription's, unless its line shows an earlier one."""
+    """The plan of an invoice: that of the subscription, unless the invoice line matches an earlier one."""
     lines = invoice.get("line_items") or []
     line = lines[0] if lines else {}
     now = await client.plan(subscription["plan_id"])
@@ -103,7 +103,7 @@ async def price_of(client: Client, subscription: Entity, invoice: Entity) -> str
     async for plan in client.each("plans"):
         if _fits(plan, line):
             return str(plan["id"])
-    return str(now["id"])  # the cost of a change is no plan's price
+    return str(now["id"])  # the cost of a change matches no plan
 
 
 def _fits(plan: Entity, line: Entity) -> bool:
@@ -115,7 +115,7 @@ def _fits(plan: Entity, line: Entity) -> bool:
 
 
 def _trial_end(subscription: Entity) -> datetime | None:
-    """Until when nothing is charged, from the notes that only we can write."""
+    """The end of the trial, from the notes that only we can write."""
     found = subscription["notes"].get("trial_until")
     return datetime.fromtimestamp(int(found), UTC) if found else None
 
@@ -124,7 +124,7 @@ def _trial_end(subscription: Entity) -> datetime | None:
 
 
 async def make_plan(client: Client, price: RecurringPrice) -> str:
-    """The plan of a price. Razorpay knows no idempotency here: the list decides, and the oldest one wins."""
+    """Create the plan of a price. The call has no idempotency key: search first, and the oldest plan wins."""
     found = await _plan_for(client, price.id)
     if found is None:
         period = PERIODS[price.interval]
@@ -146,7 +146,7 @@ async def _plan_for(client: Client, reference: str) -> str | None:
 
 
 async def begin(client: Client, order: Order, price: str) -> tuple[CheckoutSession, Entity]:
-    """A subscription that waits for its buyer; the same one for the same order."""
+    """Create a subscription that the buyer has to authorise, once per order."""
     made: Entity | None = None
     async for each in client.each("subscriptions", plan_id=price, **{"from": _written(order.id)}):
         if isinstance(each.get("notes"), dict) and each["notes"].get("reference") == order.id:
@@ -167,13 +167,13 @@ async def begin(client: Client, order: Order, price: str) -> tuple[CheckoutSessi
 
 
 def _written(order_id: str) -> int:
-    """When an order was written down: a little before its id says, or long ago for an id that says nothing."""
+    """A lower bound of the creation time of an order, from its id; 0 if the id contains no time."""
     milliseconds = UUID(order_id).int >> 80 if ids.is_id(order_id) else 0
     return max(0, milliseconds // 1000 - 300)
 
 
 async def close(client: Client, id: str) -> None:
-    """Let nobody begin it any more. Raises GatewayRefused when somebody did."""
+    """Cancel a subscription that was not authorised. Raises GatewayRefused if it was."""
     found = await client.find("subscriptions", id)
     if found is None or found["status"] in OVER:
         return
@@ -183,7 +183,7 @@ async def close(client: Client, id: str) -> None:
 
 
 async def preview(client: Client, id: str, price: str) -> Proration:
-    """What a change now would cost by our reckoning, for Razorpay has no preview: by the time that is left."""
+    """The prorated cost of a change now. Razorpay has no preview, so it is computed here."""
     found = await _running(client, id)
     old, new = await client.plan(found["plan_id"]), await client.plan(price)
     if new["item"]["currency"] != old["item"]["currency"]:
@@ -204,7 +204,7 @@ async def preview(client: Client, id: str, price: str) -> Proration:
 
 
 async def change(client: Client, id: str, price: str, *, now: bool) -> None:
-    """Another plan, now or from the next period on. What is so already is not asked for again."""
+    """Change the plan, now or from the next period on; idempotent."""
     found = await _running(client, id)
     if found["plan_id"] == price:
         if found.get("has_scheduled_changes"):
@@ -222,7 +222,7 @@ async def change(client: Client, id: str, price: str, *, now: bool) -> None:
 
 
 async def cancel(client: Client, id: str, *, now: bool) -> None:
-    """End it, now or with its period; one that has no paid period running ends now. Again is fine."""
+    """Cancel now or at the end of the period; without a paid period, now. Idempotent."""
     found = await client.find("subscriptions", id)
     if found is None:
         raise GatewayRefused("there is no such subscription")

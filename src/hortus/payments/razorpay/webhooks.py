@@ -1,4 +1,4 @@
-"""What Razorpay and browsers send, and what was never sent."""
+"""Verify webhooks and callbacks of Razorpay, and list changes whose webhooks may be lost."""
 
 import hashlib
 import hmac
@@ -14,16 +14,16 @@ from hortus.payments.razorpay.objects import moment, whole
 
 AHEAD = timedelta(minutes=5)
 OLDEST = timedelta(hours=25)
-"""Razorpay tries for a day to bring an event, and the time is of the event, not of the try. What is older is found by
-the sweep, and only somebody who kept a copy would send it."""
+"""Maximum age of an event. Razorpay retries for a day, and the time is that of the event, not of the attempt. Older
+webhooks are replays; the sweep finds older changes."""
 DECIDED_WITHIN = timedelta(days=120)
-"""How long a dispute may stay open before it is decided."""
+"""How long a dispute may stay open."""
 _EVENT_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
 
 
 def parse_webhook(secret: str, headers: Mapping[str, str], body: bytes, now: datetime) -> IncomingEvent:
-    """The delivery behind a webhook call. Raises Forged."""
+    """Verify and parse a webhook. Raises InvalidSignature."""
     _check(secret, body, headers.get("x-razorpay-signature", ""))
     try:
         said = json.loads(body)
@@ -38,13 +38,13 @@ def parse_webhook(secret: str, headers: Mapping[str, str], body: bytes, now: dat
     if now - stamped > OLDEST:
         raise InvalidSignature("the event is older than Razorpay would send it")
     given = headers.get("x-razorpay-event-id", "")
-    # The header is not signed. It may at worst bring the same news again, which changes nothing.
+    # The header is not signed: a forged id at worst repeats an event, which has no effect.
     event_id = given if _EVENT_ID.fullmatch(given) else f"sha256_{hashlib.sha256(body).hexdigest()}"
     return IncomingEvent(event_id, kind[:120].replace("\x00", ""), stamped, ref)
 
 
 def _subject(payload: Entity) -> ObjectRef | None:
-    """What an event is about: the purchase, as near as its parts name it."""
+    """The object that an event names."""
     parts = {name: part["entity"] for name, part in payload.items() if isinstance(part, dict) and "entity" in part}
     if "subscription" in parts:
         return _named("subscription", parts["subscription"].get("id"))
@@ -65,7 +65,7 @@ def _named(kind: str, id: object) -> ObjectRef | None:
 
 
 def verify(secret: str, fields: Mapping[str, str]) -> ObjectRef:
-    """The checkout that a browser says was paid, once Razorpay's signature says so too. Raises Forged."""
+    """Verify the fields that the buyer's browser returned; return the checkout. Raises InvalidSignature."""
     payment, given = fields.get("razorpay_payment_id", ""), fields.get("razorpay_signature", "")
     order, subscription = fields.get("razorpay_order_id", ""), fields.get("razorpay_subscription_id", "")
     bought = order or subscription
@@ -87,7 +87,7 @@ def _check(secret: str, signed: bytes, given: str) -> None:
 
 
 async def list_events_since(client: Client, since: datetime) -> AsyncIterator[IncomingEvent]:
-    """What the lists show of the time since. Razorpay keeps no list of events, so each state makes one of its own."""
+    """Synthetic events of all changes since then. Razorpay lists no events, so each state of an object yields one."""
     start = int(since.timestamp())
     found = [_payment(each) async for each in client.each("payments", **{"from": start}) if each["status"] != "created"]
     found += [_undone("refund", each) async for each in client.each("refunds", **{"from": start})]

@@ -1,4 +1,4 @@
-"""A payment vendor of our own, for those who try Hortus and for tests: no key, no money, every event."""
+"""Sandbox gateway for evaluation and tests: no account, no real money, every kind of event."""
 
 from hortus.payments.sandbox.adapter import Adapter, is_on
 

@@ -1,4 +1,4 @@
-"""The gateway that needs no key: money of a game, on a page of our own, with news as signed as anybody's."""
+"""Adapter of the sandbox: hosts its own checkout page and sends signed webhooks, without account and real money."""
 
 import hmac
 import json
@@ -34,7 +34,7 @@ from hortus.payments.base import (
     SubscriptionState,
 )
 from hortus.payments.sandbox import simulator, store
-from hortus.payments.sandbox.store import Thing
+from hortus.payments.sandbox.store import StoredObject
 from hortus.payments.sandbox.webhook_sender import HEADER, signing_keys
 
 WINDOW = timedelta(minutes=5)
@@ -42,28 +42,28 @@ PAGE = 200
 
 
 class SandboxSettings(SettingsGroup):
-    """PAYMENT_SANDBOX: `auto` is on where only this machine reaches the server; `on` and `off` say so.
+    """PAYMENT_SANDBOX: `auto` enables it while the server is reachable only from this machine; or `on`, `off`.
 
-    SANDBOX_DECLINES makes every card without a page say no.
+    SANDBOX_DECLINES declines every off-session charge.
     """
 
     heading: ClassVar[str] = "Sandbox payments"
 
     payment_sandbox: Literal["auto", "on", "off"] = "auto"
-    """Whether play money buys; `auto` is on where only this machine reaches the server."""
+    """Whether sandbox payments are accepted; `auto`: only while the server is reachable only from this machine."""
     sandbox_declines: bool = False
-    """Whether every card that is charged without a page is declined."""
+    """Whether every off-session charge is declined."""
 
 
 def is_on(settings: Settings, chosen: Literal["auto", "on", "off"]) -> bool:
-    """Whether play money may buy anything here. Off wherever strangers could reach it, unless an operator says so."""
+    """Whether sandbox payments are accepted. `auto` is off wherever other machines can reach the server."""
     if chosen != "auto":
         return chosen == "on"
     return settings.host in LOOPBACK and not settings.public_url
 
 
 class Adapter:
-    """The sandbox behind the seam. Its state is in tables of its own, and lives as long as they."""
+    """The sandbox gateway. Its state is stored in tables of its own."""
 
     Settings: ClassVar[type[SettingsGroup]] = SandboxSettings
     id = "sandbox"
@@ -79,7 +79,7 @@ class Adapter:
     def missing(self) -> str | None:
         if self._on:
             return None
-        return "PAYMENT_SANDBOX=on (off by itself where others can reach the server: it is play money)"
+        return "set PAYMENT_SANDBOX=on (off by default if other machines can reach the server: no real money)"
 
     def parse_webhook(self, headers: Mapping[str, str], body: bytes, now: datetime) -> IncomingEvent:
         if not self._on:
@@ -158,10 +158,10 @@ class Adapter:
             await simulator.refund(tx, payment, amount_minor, key=key)
 
     async def portal(self, customer: str, return_url: str) -> str:
-        raise GatewayRefused("the sandbox has no portal")
+        raise GatewayRefused("the sandbox has no customer portal")
 
 
-# What is true ----------------------------------------------------------------
+# Events ----------------------------------------------------------------------
 
 
 async def _events(tx: Tx, ref: ObjectRef) -> list[PaymentEvent]:
@@ -174,7 +174,7 @@ async def _events(tx: Tx, ref: ObjectRef) -> list[PaymentEvent]:
     return await (_of_checkout(tx, found) if ref.kind == "checkout" else _of_subscription(tx, found))
 
 
-async def _of_checkout(tx: Tx, checkout: Thing) -> list[PaymentEvent]:
+async def _of_checkout(tx: Tx, checkout: StoredObject) -> list[PaymentEvent]:
     body = checkout.body
     if "subscription" in body:
         return await _events(tx, ObjectRef("subscription", body["subscription"]))
@@ -189,7 +189,7 @@ async def _of_checkout(tx: Tx, checkout: Thing) -> list[PaymentEvent]:
     return events
 
 
-async def _of_subscription(tx: Tx, subscription: Thing) -> list[PaymentEvent]:
+async def _of_subscription(tx: Tx, subscription: StoredObject) -> list[PaymentEvent]:
     body = subscription.body
     state = SubscriptionState(
         subscription.id,
@@ -222,7 +222,7 @@ async def _of_subscription(tx: Tx, subscription: Thing) -> list[PaymentEvent]:
     return events
 
 
-async def _undone(tx: Tx, payment: Thing) -> list[PaymentEvent]:
+async def _undone(tx: Tx, payment: StoredObject) -> list[PaymentEvent]:
     refunds = [
         Refunded(each.id, payment.id, each.body["amount"], each.body["currency"], each.created_at)
         for each in await store.children(tx, payment.id, "refund")
@@ -234,7 +234,7 @@ async def _undone(tx: Tx, payment: Thing) -> list[PaymentEvent]:
     return [*refunds, *disputes]
 
 
-def _paid(payment: Thing) -> Paid:
+def _paid(payment: StoredObject) -> Paid:
     body = payment.body
     return Paid(payment.id, body["amount"], body["currency"], _time(body["paid_at"]), "sandbox")
 

@@ -1,4 +1,4 @@
-"""The sandbox's own pages, where a buyer pays with play money and presses what happens afterwards."""
+"""Pages of the sandbox: pay without real money, and trigger renewals, refunds and disputes."""
 
 from collections.abc import Awaitable, Callable
 from functools import cache
@@ -14,7 +14,7 @@ from hortus.core.web.deps import AllResources, ReadTx, WriteTx
 from hortus.core.web.openapi import make_router, public
 from hortus.payments.registry import SANDBOX, Gateways
 from hortus.payments.sandbox import simulator, store
-from hortus.payments.sandbox.store import Thing
+from hortus.payments.sandbox.store import StoredObject
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -33,7 +33,7 @@ def _page() -> "Template":
     return Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template("page.jinja")
 
 
-async def _checkout(tx: Tx, checkout_id: str, resources: AllResources) -> Thing:
+async def _checkout(tx: Tx, checkout_id: str, resources: AllResources) -> StoredObject:
     found = await store.find(tx, "checkout", checkout_id) if resources.get(Gateways).get(SANDBOX) is not None else None
     if found is None or "title" not in found.body:
         raise NotFound
@@ -42,7 +42,7 @@ async def _checkout(tx: Tx, checkout_id: str, resources: AllResources) -> Thing:
 
 @router.get("/checkout/{sandbox_checkout_id}", response_class=HTMLResponse, openapi_extra=OPEN)
 async def show(sandbox_checkout_id: CheckoutId, tx: ReadTx, resources: AllResources) -> HTMLResponse:
-    """The page to pay on, and after that the page to play gateway on."""
+    """The checkout page; after payment, the page that triggers later events."""
     checkout = await _checkout(tx, sandbox_checkout_id, resources)
     subscription = None
     if "subscription" in checkout.body:
@@ -76,7 +76,7 @@ async def press(
     tx: WriteTx,
     resources: AllResources,
 ) -> Response:
-    """One button of the page; then the page again, or back to the shop once it is paid."""
+    """Run the action of a button; redirect to the page, or to the shop after the payment."""
     checkout = await _checkout(tx, sandbox_checkout_id, resources)
     if button in _BUYER:
         was_open = checkout.body["status"] == "open"
@@ -93,17 +93,17 @@ async def press(
 
 
 def _origin(url: str) -> str:
-    """Where the shop is: browsers ask the policy about the redirect that follows a form, too."""
+    """The origin of a URL. Browsers apply `form-action` to the redirect after a form, too."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
 
 
-async def _last_payment(tx: Tx, checkout: Thing) -> Thing | None:
+async def _last_payment(tx: Tx, checkout: StoredObject) -> StoredObject | None:
     taken = await store.children(tx, checkout.body.get("subscription", checkout.id), "payment")
     return taken[-1] if taken else None
 
 
-async def _refund_rest(tx: Tx, payment: Thing) -> None:
+async def _refund_rest(tx: Tx, payment: StoredObject) -> None:
     back = sum(each.body["amount"] for each in await store.children(tx, payment.id, "refund"))
     if back < payment.body["amount"]:
         await simulator.refund(tx, payment.id, payment.body["amount"] - back, key=f"page:{payment.id}:{back}")
@@ -136,7 +136,7 @@ _SUBSCRIPTION: dict[str, Callable[[Tx, str], Awaitable[None]]] = {
     "fail-renewal": _fail_renewal,
     "end": _cancel,
 }
-_PAYMENT: dict[str, Callable[[Tx, Thing], Awaitable[None]]] = {
+_PAYMENT: dict[str, Callable[[Tx, StoredObject], Awaitable[None]]] = {
     "refund": _refund_rest,
     "chargeback": lambda tx, payment: simulator.dispute(tx, payment.id),
     "win-dispute": lambda tx, payment: simulator.decide(tx, payment.id, won=True),

@@ -1,4 +1,4 @@
-"""The sandbox's calendar: checkouts run out, subscriptions renew, old news is forgotten."""
+"""Scheduled events of the sandbox: renew subscriptions, expire checkouts, delete old events."""
 
 from datetime import timedelta
 
@@ -8,11 +8,11 @@ from hortus.core.db import Database
 from hortus.core.resources import Resources
 from hortus.payments.sandbox import simulator, store
 
-NEWS_KEPT = timedelta(days=30)
+EVENT_RETENTION = timedelta(days=30)
 
 
-async def turn(resources: Resources, _task: tasks.ClaimedTask) -> None:
-    """Do all that is due, each in a transaction of its own."""
+async def run_due(resources: Resources, _task: tasks.ClaimedTask) -> None:
+    """Process all due objects, each in a transaction of its own."""
     database, now = resources.get(Database), clock.now()
     for kind, happen in (("subscription", simulator.renew), ("checkout", simulator.close)):
         more = True
@@ -24,7 +24,7 @@ async def turn(resources: Resources, _task: tasks.ClaimedTask) -> None:
                 async with database.transaction() as tx:
                     await happen(tx, each)
     async with database.transaction() as tx:
-        await store.forget(tx, now - NEWS_KEPT)
+        await store.delete_events(tx, now - EVENT_RETENTION)
 
 
-PERIODIC = (tasks.register_periodic("sandbox.turn", turn, 60),)
+PERIODIC = (tasks.register_periodic("sandbox.due", run_due, 60),)

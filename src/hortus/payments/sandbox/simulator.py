@@ -1,6 +1,6 @@
-"""What the sandbox does when its buttons are pressed or its day comes: the rules of a small payment vendor.
+"""Rules of the simulated gateway: checkouts, subscriptions, renewals, refunds and disputes.
 
-Every verb works in the caller's transaction. What happens is told by an event, in the same transaction.
+Each function works in the caller's transaction and emits its events in the same transaction.
 """
 
 from datetime import datetime, timedelta
@@ -11,13 +11,13 @@ from hortus.core import clock
 from hortus.core.db import Tx
 from hortus.payments.base import Declined, GatewayRefused, Order, Proration, RecurringPrice
 from hortus.payments.sandbox import store
-from hortus.payments.sandbox.store import ObjectKind, Thing
+from hortus.payments.sandbox.store import ObjectKind, StoredObject
 from hortus.payments.sandbox.webhook_sender import DELIVER
 
 OPEN_FOR = timedelta(hours=24)
-TRIES = 3
-"""How often a renewal that fails is tried before the subscription ends."""
-BETWEEN_TRIES = timedelta(days=1)
+MAX_ATTEMPTS = 3
+"""Attempts to renew before the subscription ends."""
+RETRY_INTERVAL = timedelta(days=1)
 MONTHS = {"month": 1, "year": 12}
 
 
@@ -25,14 +25,14 @@ MONTHS = {"month": 1, "year": 12}
 
 
 async def open_price(tx: Tx, price: RecurringPrice) -> str:
-    """The id of a recurring price; the same one each time."""
+    """Create a recurring price, idempotently; return its id."""
     body = {"title": price.title, "interval": price.interval, "amount": price.amount_minor, "currency": price.currency}
     made, _ = await store.make(tx, "price", body, key=price.id)
     return made.id
 
 
-async def open_checkout(tx: Tx, order: Order) -> Thing:
-    """A checkout that waits for its buyer; the same one for the same order."""
+async def open_checkout(tx: Tx, order: Order) -> StoredObject:
+    """Open a checkout, idempotently per order."""
     body = {
         "reference": order.id,
         "customer": order.buyer.customer or f"sbx_cus_{order.id}",
@@ -52,7 +52,7 @@ async def open_checkout(tx: Tx, order: Order) -> Thing:
 
 
 async def pay(tx: Tx, checkout_id: str) -> None:
-    """The buyer pays an open checkout; nothing happens to one that is not open."""
+    """Pay an open checkout; a no-op if it is not open."""
     checkout = await store.find(tx, "checkout", checkout_id, lock=True)
     if checkout is None or checkout.body["status"] != "open":
         return
@@ -62,27 +62,27 @@ async def pay(tx: Tx, checkout_id: str) -> None:
         payment = await _take(tx, checkout.id, body["reference"], body["amount"], body["currency"])
         body["payment"] = payment.id
         await store.save(tx, checkout)
-        await _tell(tx, "checkout.paid", "checkout", checkout.id)
+        await _emit(tx, "checkout.paid", "checkout", checkout.id)
         return
     subscription = await _subscribe(tx, checkout)
     body["subscription"] = subscription.id
     await store.save(tx, checkout)
-    await _tell(tx, "checkout.paid", "checkout", checkout.id)
-    await _tell(tx, "subscription.started", "subscription", subscription.id)
+    await _emit(tx, "checkout.paid", "checkout", checkout.id)
+    await _emit(tx, "subscription.started", "subscription", subscription.id)
 
 
 async def decline(tx: Tx, checkout_id: str) -> None:
-    """The buyer's card is declined; the checkout stays open."""
+    """Decline the buyer's card; the checkout stays open."""
     checkout = await store.find(tx, "checkout", checkout_id, lock=True)
     if checkout is None or checkout.body["status"] != "open":
         return
     checkout.body["failure"] = {"at": clock.iso(clock.now()), "reason": "card_declined"}
     await store.save(tx, checkout, due_at=datetime.fromisoformat(checkout.body["expires_at"]))
-    await _tell(tx, "payment.failed", "checkout", checkout.id)
+    await _emit(tx, "payment.failed", "checkout", checkout.id)
 
 
 async def close(tx: Tx, checkout_id: str) -> None:
-    """An open checkout can be paid no more. Raises GatewayRefused when it was paid."""
+    """Expire an open checkout. Raises GatewayRefused if it was paid."""
     checkout = await store.find(tx, "checkout", checkout_id, lock=True)
     if checkout is None or checkout.body["status"] == "expired":
         return
@@ -90,11 +90,11 @@ async def close(tx: Tx, checkout_id: str) -> None:
         raise GatewayRefused("the checkout was paid")
     checkout.body["status"] = "expired"
     await store.save(tx, checkout)
-    await _tell(tx, "checkout.expired", "checkout", checkout.id)
+    await _emit(tx, "checkout.expired", "checkout", checkout.id)
 
 
 async def charge(tx: Tx, order: Order, *, declined: bool) -> str:
-    """Take money from a known customer, once per order; the id of the checkout that stands for it. Raises Declined."""
+    """Charge a known customer, once per order; return the id of its checkout. Raises Declined."""
     if order.buyer.customer is None:
         raise GatewayRefused("the customer is not known here")
     if declined:
@@ -106,14 +106,14 @@ async def charge(tx: Tx, order: Order, *, declined: bool) -> str:
     payment = await _take(tx, checkout.id, order.id, order.amount_minor, order.currency)
     checkout.body["payment"] = payment.id
     await store.save(tx, checkout)
-    await _tell(tx, "checkout.paid", "checkout", checkout.id)
+    await _emit(tx, "checkout.paid", "checkout", checkout.id)
     return checkout.id
 
 
 # Subscriptions ---------------------------------------------------------------
 
 
-async def _subscribe(tx: Tx, checkout: Thing) -> Thing:
+async def _subscribe(tx: Tx, checkout: StoredObject) -> StoredObject:
     given, now = checkout.body, clock.now()
     price = await _price(tx, given["price"])
     trial_end = now + timedelta(days=given["trial_days"]) if given["trial_days"] else None
@@ -138,7 +138,7 @@ async def _subscribe(tx: Tx, checkout: Thing) -> Thing:
 
 
 async def renew(tx: Tx, subscription_id: str) -> None:
-    """The period is over, or said to be: take the next one's money, try again later, or end."""
+    """Renew at the end of a period: charge the next one, schedule a retry, or end the subscription."""
     subscription = await store.find(tx, "subscription", subscription_id, lock=True)
     if subscription is None or subscription.body["status"] == "ended":
         return
@@ -156,31 +156,31 @@ async def renew(tx: Tx, subscription_id: str) -> None:
     body.update(status="active", period_start=clock.iso(start), period_end=clock.iso(end), failures=0, failure=None)
     await _take_period(tx, subscription, price["amount"], start, end)
     await store.save(tx, subscription, due_at=end)
-    await _tell(tx, "subscription.renewed", "subscription", subscription.id)
+    await _emit(tx, "subscription.renewed", "subscription", subscription.id)
 
 
-async def _fail(tx: Tx, subscription: Thing) -> None:
+async def _fail(tx: Tx, subscription: StoredObject) -> None:
     body, now = subscription.body, clock.now()
     body["failures"] += 1
     body["failure"] = {"id": f"{subscription.id}_{body['failures']}", "at": clock.iso(now), "reason": "card_declined"}
-    if body["failures"] >= TRIES:
+    if body["failures"] >= MAX_ATTEMPTS:
         await _end(tx, subscription)
         return
     body["status"] = "past_due"
-    body["failure"]["retry_at"] = clock.iso(now + BETWEEN_TRIES)
-    await store.save(tx, subscription, due_at=now + BETWEEN_TRIES)
-    await _tell(tx, "payment.failed", "subscription", subscription.id)
+    body["failure"]["retry_at"] = clock.iso(now + RETRY_INTERVAL)
+    await store.save(tx, subscription, due_at=now + RETRY_INTERVAL)
+    await _emit(tx, "payment.failed", "subscription", subscription.id)
 
 
 async def set_declining(tx: Tx, subscription_id: str, declining: bool) -> None:
-    """Whether the card behind a subscription says no from now on."""
+    """Set whether the card of a subscription is declined from now on."""
     subscription = await _subscription(tx, subscription_id)
     subscription.body["declining"] = declining
-    await _keep(tx, subscription)
+    await _save(tx, subscription)
 
 
 async def preview(tx: Tx, subscription_id: str, price_id: str) -> Proration:
-    """What a change now costs: the new price for the rest of the period, less what was paid for it."""
+    """The prorated cost of a change now: the new price for the rest of the period, less the unused amount."""
     subscription = await store.find(tx, "subscription", subscription_id)
     if subscription is None:
         raise GatewayRefused("there is no such subscription")
@@ -195,13 +195,13 @@ async def _proration(tx: Tx, body: dict[str, Any], new: dict[str, Any]) -> Prora
     whole = max(1, int((end - start).total_seconds()))
     left = min(max(0, int((end - clock.now()).total_seconds())), whole)
     unused = 0 if body["status"] == "trialing" else old["amount"] * left // whole
-    # Another interval begins a period of its own; the same interval lasts as long as what was bought.
+    # Another interval starts a new period; the same interval keeps the current one.
     cost = new["amount"] if new["interval"] != old["interval"] else new["amount"] * left // whole
     return Proration(max(0, cost - unused), unused, new["currency"])
 
 
 async def change(tx: Tx, subscription_id: str, price_id: str, *, now: bool, key: str) -> None:
-    """Another price, at once or from the next period on; once per `key`."""
+    """Change the price, now or from the next period on; once per `key`."""
     subscription = await _subscription(tx, subscription_id)
     _, new = await store.make(tx, "change", {"price": price_id, "now": now}, parent=subscription_id, key=key)
     if not new:
@@ -210,8 +210,8 @@ async def change(tx: Tx, subscription_id: str, price_id: str, *, now: bool, key:
     price = await _price(tx, price_id)
     if not now:
         body["next_price"] = None if price_id == body["price"] else price_id
-        await _keep(tx, subscription)
-        await _tell(tx, "subscription.updated", "subscription", subscription.id)
+        await _save(tx, subscription)
+        await _emit(tx, "subscription.updated", "subscription", subscription.id)
         return
     if body["declining"]:
         raise Declined("card_declined")
@@ -224,12 +224,12 @@ async def change(tx: Tx, subscription_id: str, price_id: str, *, now: bool, key:
     body.update(price=price_id, next_price=None)
     if owed.due_minor:
         await _take_period(tx, subscription, owed.due_minor, start, end, changed=True)
-    await _keep(tx, subscription)
-    await _tell(tx, "subscription.updated", "subscription", subscription.id)
+    await _save(tx, subscription)
+    await _emit(tx, "subscription.updated", "subscription", subscription.id)
 
 
 async def cancel(tx: Tx, subscription_id: str, *, now: bool) -> None:
-    """End at the end of the period, or now; again is fine."""
+    """Cancel at the end of the period or now; idempotent."""
     subscription = await store.find(tx, "subscription", subscription_id, lock=True)
     if subscription is None:
         raise GatewayRefused("there is no such subscription")
@@ -241,31 +241,31 @@ async def cancel(tx: Tx, subscription_id: str, *, now: bool) -> None:
     if subscription.body["cancels"]:
         return
     subscription.body["cancels"] = True
-    await _keep(tx, subscription)
-    await _tell(tx, "subscription.updated", "subscription", subscription.id)
+    await _save(tx, subscription)
+    await _emit(tx, "subscription.updated", "subscription", subscription.id)
 
 
 async def resume(tx: Tx, subscription_id: str) -> None:
-    """Go on after the period after all; again is fine. Raises GatewayRefused when it has ended."""
+    """Revoke a cancellation; idempotent. Raises GatewayRefused if it has ended."""
     subscription = await _subscription(tx, subscription_id)
     if not subscription.body["cancels"]:
         return
     subscription.body["cancels"] = False
-    await _keep(tx, subscription)
-    await _tell(tx, "subscription.updated", "subscription", subscription.id)
+    await _save(tx, subscription)
+    await _emit(tx, "subscription.updated", "subscription", subscription.id)
 
 
-async def _end(tx: Tx, subscription: Thing) -> None:
+async def _end(tx: Tx, subscription: StoredObject) -> None:
     subscription.body.update(status="ended", ended_at=clock.iso(clock.now()))
     await store.save(tx, subscription)
-    await _tell(tx, "subscription.ended", "subscription", subscription.id)
+    await _emit(tx, "subscription.ended", "subscription", subscription.id)
 
 
-# Money back ------------------------------------------------------------------
+# Refunds and disputes --------------------------------------------------------
 
 
 async def refund(tx: Tx, payment_id: str, amount: int, *, key: str) -> None:
-    """Give up to all of a payment back, once per `key`."""
+    """Refund all or part of a payment, once per `key`."""
     payment = await _payment(tx, payment_id)
     made, new = await store.make(
         tx, "refund", {"amount": amount, "currency": payment.body["currency"]}, parent=payment_id, key=key
@@ -275,39 +275,39 @@ async def refund(tx: Tx, payment_id: str, amount: int, *, key: str) -> None:
     back = sum(each.body["amount"] for each in await store.children(tx, payment_id, "refund") if each.id != made.id)
     if amount <= 0 or back + amount > payment.body["amount"]:
         raise GatewayRefused("more than was paid")
-    await _tell(tx, "payment.refunded", "payment", payment_id)
+    await _emit(tx, "payment.refunded", "payment", payment_id)
 
 
 async def dispute(tx: Tx, payment_id: str) -> None:
-    """The buyer's bank takes the money back, for now; a payment is disputed once."""
+    """Open a dispute; at most one per payment."""
     payment = await _payment(tx, payment_id)
     body = {"amount": payment.body["amount"], "currency": payment.body["currency"], "status": "open"}
     _, new = await store.make(tx, "dispute", body, parent=payment_id, key=payment_id)
     if new:
-        await _tell(tx, "dispute.opened", "payment", payment_id)
+        await _emit(tx, "dispute.opened", "payment", payment_id)
 
 
 async def decide(tx: Tx, payment_id: str, *, won: bool) -> None:
-    """An open dispute is decided: won by the merchant, or lost."""
+    """Close an open dispute as won or lost."""
     await _payment(tx, payment_id)
     for found in await store.children(tx, payment_id, "dispute"):
         if found.body["status"] == "open":
             found.body["status"] = "won" if won else "lost"
             await store.save(tx, found)
-            await _tell(tx, "dispute.closed", "payment", payment_id)
+            await _emit(tx, "dispute.closed", "payment", payment_id)
 
 
 # Parts -----------------------------------------------------------------------
 
 
-async def _take(tx: Tx, parent: str, reference: str, amount: int, currency: str, **more: Any) -> Thing:
+async def _take(tx: Tx, parent: str, reference: str, amount: int, currency: str, **more: Any) -> StoredObject:
     body = {"reference": reference, "amount": amount, "currency": currency, "paid_at": clock.iso(clock.now()), **more}
     payment, _ = await store.make(tx, "payment", body, parent=parent)
     return payment
 
 
 async def _take_period(
-    tx: Tx, subscription: Thing, amount: int, start: datetime, end: datetime, *, changed: bool = False
+    tx: Tx, subscription: StoredObject, amount: int, start: datetime, end: datetime, *, changed: bool = False
 ) -> None:
     body = subscription.body
     price = await _price(tx, body["price"])
@@ -332,26 +332,26 @@ async def _price(tx: Tx, price_id: str) -> dict[str, Any]:
     return found.body
 
 
-async def _payment(tx: Tx, payment_id: str) -> Thing:
+async def _payment(tx: Tx, payment_id: str) -> StoredObject:
     found = await store.find(tx, "payment", payment_id, lock=True)
     if found is None:
         raise GatewayRefused("there is no such payment")
     return found
 
 
-async def _subscription(tx: Tx, subscription_id: str) -> Thing:
+async def _subscription(tx: Tx, subscription_id: str) -> StoredObject:
     found = await store.find(tx, "subscription", subscription_id, lock=True)
     if found is None or found.body["status"] == "ended":
         raise GatewayRefused("there is no such subscription, or it has ended")
     return found
 
 
-async def _keep(tx: Tx, subscription: Thing) -> None:
+async def _save(tx: Tx, subscription: StoredObject) -> None:
     failure = subscription.body.get("failure") or {}
     due = failure.get("retry_at") or subscription.body["period_end"]
     await store.save(tx, subscription, due_at=datetime.fromisoformat(due))
 
 
-async def _tell(tx: Tx, kind: str, subject_kind: ObjectKind, subject_id: str) -> None:
-    event_id = await store.tell(tx, kind, subject_kind, subject_id)
+async def _emit(tx: Tx, kind: str, subject_kind: ObjectKind, subject_id: str) -> None:
+    event_id = await store.record_event(tx, kind, subject_kind, subject_id)
     await tasks.enqueue(tx, DELIVER, {"event_id": event_id})

@@ -1,4 +1,4 @@
-"""Objects of the sandbox in its tables. Every verb works in the caller's transaction."""
+"""Storage of the sandbox's objects and events. Each function works in the caller's transaction."""
 
 import secrets
 from collections.abc import Sequence
@@ -25,8 +25,8 @@ PREFIXES = {
 
 
 @dataclass(slots=True)
-class Thing:
-    """One object, as read; `body` may be changed and saved."""
+class StoredObject:
+    """One object; change `body` and `save` it."""
 
     id: str
     kind: str
@@ -43,8 +43,8 @@ async def make(
     parent: str | None = None,
     key: str | None = None,
     due_at: datetime | None = None,
-) -> tuple[Thing, bool]:
-    """A new object, or the one made with `key` before; and whether it is new."""
+) -> tuple[StoredObject, bool]:
+    """Create an object, or find the one created with `key`; return it and whether it is new."""
     row = {
         "id": PREFIXES[kind] + secrets.token_urlsafe(18),
         "kind": kind,
@@ -61,24 +61,24 @@ async def make(
         .returning(SandboxObject.id)
     )
     if made.first() is not None:
-        return Thing(row["id"], kind, parent, body, row["created_at"]), True  # type: ignore[arg-type]
+        return StoredObject(row["id"], kind, parent, body, row["created_at"]), True  # type: ignore[arg-type]
     (found,) = await _read(tx, SandboxObject.key == row["key"])
     return found, False
 
 
-async def find(tx: Tx, kind: str, id: str, *, lock: bool = False) -> Thing | None:
-    """The object of that kind and id; with `lock` nobody else changes it before the transaction ends."""
+async def find(tx: Tx, kind: str, id: str, *, lock: bool = False) -> StoredObject | None:
+    """The object of that kind and id, locked until the end of the transaction with `lock`."""
     found = await _read(tx, SandboxObject.id == id, SandboxObject.kind == kind, lock=lock)
     return found[0] if found else None
 
 
-async def children(tx: Tx, parent: str, kind: str) -> list[Thing]:
-    """The objects of a kind that belong to another one, the oldest first."""
+async def children(tx: Tx, parent: str, kind: str) -> list[StoredObject]:
+    """The children of a kind, oldest first."""
     return await _read(tx, SandboxObject.parent == parent, SandboxObject.kind == kind)
 
 
 async def due(tx: Tx, kind: str, moment: datetime, limit: int = 50) -> Sequence[str]:
-    """Ids of the objects to which something should have happened by then."""
+    """Ids of the objects that are due by `moment`."""
     query = (
         select(SandboxObject.id)
         .where(SandboxObject.kind == kind, SandboxObject.due_at <= moment)
@@ -88,13 +88,13 @@ async def due(tx: Tx, kind: str, moment: datetime, limit: int = 50) -> Sequence[
     return (await tx.execute(query)).scalars().all()
 
 
-async def save(tx: Tx, thing: Thing, *, due_at: datetime | None = None) -> None:
-    """Keep what was changed in its body, and when it is due next."""
-    await tx.execute(update(SandboxObject).where(SandboxObject.id == thing.id).values(body=thing.body, due_at=due_at))
+async def save(tx: Tx, obj: StoredObject, *, due_at: datetime | None = None) -> None:
+    """Save the body and the next due time."""
+    await tx.execute(update(SandboxObject).where(SandboxObject.id == obj.id).values(body=obj.body, due_at=due_at))
 
 
-async def tell(tx: Tx, kind: str, subject_kind: ObjectKind, subject_id: str) -> str:
-    """Write an event; its id."""
+async def record_event(tx: Tx, kind: str, subject_kind: ObjectKind, subject_id: str) -> str:
+    """Insert an event; return its id."""
     event_id = "sbx_evt_" + secrets.token_urlsafe(18)
     row = {"id": event_id, "kind": kind, "subject_kind": subject_kind, "subject_id": subject_id}
     await tx.execute(insert(SandboxEvent).values(**row, created_at=clock.now()))
@@ -102,12 +102,12 @@ async def tell(tx: Tx, kind: str, subject_kind: ObjectKind, subject_id: str) -> 
 
 
 async def event(tx: Tx, id: str) -> SandboxEvent | None:
-    """The event of that id."""
+    """The event with that id."""
     return (await tx.execute(select(SandboxEvent).where(SandboxEvent.id == id))).scalar_one_or_none()
 
 
 async def events_since(tx: Tx, since: datetime, after: str, limit: int) -> Sequence[SandboxEvent]:
-    """A page of what happened from then on, the oldest first, past the event `after` of that moment."""
+    """A page of events from `since` on, oldest first; `after` is the last event id of the previous page."""
     query = (
         select(SandboxEvent)
         .where((SandboxEvent.created_at > since) | ((SandboxEvent.created_at == since) & (SandboxEvent.id > after)))
@@ -117,12 +117,12 @@ async def events_since(tx: Tx, since: datetime, after: str, limit: int) -> Seque
     return (await tx.execute(query)).scalars().all()
 
 
-async def forget(tx: Tx, before: datetime) -> None:
-    """Events are kept for a while, as at any vendor."""
+async def delete_events(tx: Tx, before: datetime) -> None:
+    """Delete the events created before `before`."""
     await tx.execute(delete(SandboxEvent).where(SandboxEvent.created_at < before))
 
 
-async def _read(tx: Tx, *conditions: Any, lock: bool = False) -> list[Thing]:
+async def _read(tx: Tx, *conditions: Any, lock: bool = False) -> list[StoredObject]:
     query = select(SandboxObject).where(*conditions).order_by(SandboxObject.created_at, SandboxObject.id)
     rows = (await tx.execute(query.with_for_update() if lock else query)).scalars().all()
-    return [Thing(row.id, row.kind, row.parent, dict(row.body), row.created_at) for row in rows]
+    return [StoredObject(row.id, row.kind, row.parent, dict(row.body), row.created_at) for row in rows]

@@ -1,4 +1,4 @@
-"""What the sandbox knows: a vendor's database in small. Nothing here names a person."""
+"""Tables of the sandbox. They contain no personal data."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from hortus.core.db import Base
 
 
 class SandboxObject(Base):
-    """A price, checkout, subscription, payment, refund or dispute. `key` makes asking twice harmless."""
+    """A price, checkout, subscription, payment, refund or dispute. `key` makes its creation idempotent."""
 
     __tablename__ = "sandbox_objects"
     __table_args__ = (Index(None, "parent", "kind"), Index(None, "kind", "due_at"))
@@ -21,12 +21,12 @@ class SandboxObject(Base):
     key: Mapped[str | None] = mapped_column(String(120), unique=True)
     body: Mapped[dict[str, Any]] = mapped_column(JSON)
     due_at: Mapped[datetime | None]
-    """When something happens to it by itself: a subscription renews."""
+    """When the object is processed next, such as the renewal of a subscription."""
     created_at: Mapped[datetime]
 
 
 class SandboxEvent(Base):
-    """News that the sandbox sent, or tries to send."""
+    """An event whose webhook was sent or is pending."""
 
     __tablename__ = "sandbox_events"
     __table_args__ = (Index(None, "created_at", "id"),)

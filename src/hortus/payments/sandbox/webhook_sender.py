@@ -1,4 +1,4 @@
-"""The sandbox sends its news as any vendor does: signed, over HTTP, again and again until it is taken."""
+"""Sends the sandbox's webhooks: signed, over HTTP, retried until they are accepted."""
 
 import hmac
 import json
@@ -16,7 +16,7 @@ HEADER = "Sandbox-Signature"
 
 
 def body_of(event: SandboxEvent) -> bytes:
-    """An event as it is sent."""
+    """The body of the webhook of an event."""
     said = {
         "id": event.id,
         "type": event.kind,
@@ -27,12 +27,12 @@ def body_of(event: SandboxEvent) -> bytes:
 
 
 def sign(keys: tuple[bytes, ...], body: bytes, moment: int) -> str:
-    """The header that proves who sent `body`, and when (Unix seconds)."""
+    """The signature header of `body` at `moment` (Unix seconds)."""
     return f"t={moment},v1={hmac.new(keys[0], b'%d.' % moment + body, 'sha256').hexdigest()}"
 
 
 def signing_keys(settings: Settings) -> tuple[bytes, ...]:
-    """The secret between the sandbox and its webhook."""
+    """The keys that sign the sandbox's webhooks, the current one first."""
     return settings.keys_for("sandbox webhook")
 
 
@@ -53,7 +53,7 @@ async def _deliver(resources: Resources, task: tasks.ClaimedTask) -> None:
             timeout=15,
         )
     except HttpError as error:
-        raise tasks.Retry(reason=f"the webhook gave no answer: {error}") from None
+        raise tasks.Retry(reason=f"no response from the webhook: {error}") from None
     if not 200 <= answer.status < 300:
         raise tasks.Retry(reason=f"the webhook answered {answer.status}")
 

@@ -1,4 +1,4 @@
-"""Stripe behind the seam."""
+"""Adapter for Stripe."""
 
 import asyncio
 import hashlib
@@ -33,7 +33,7 @@ LONGEST_KEY = 255
 
 
 class Adapter:
-    """One account of Stripe's. StripeSettings: see `settings.StripeSettings`."""
+    """One Stripe account. For its settings see `settings.StripeSettings`."""
 
     Settings: ClassVar[type[SettingsGroup]] = StripeSettings
     id = "stripe"
@@ -46,7 +46,7 @@ class Adapter:
         self.capabilities = Capabilities(currencies=self._settings.currencies, portal=True, amounts=AMOUNTS)
 
     async def _client(self) -> "StripeClient":
-        """The client; the first time its library is loaded beside the loop, not in it."""
+        """The client. Its library is imported on first use, in a thread, so that the event loop is not blocked."""
         if self._connected is None:
             self._connected = await asyncio.to_thread(_connect, self._settings, self._http)
         return self._connected
@@ -58,7 +58,7 @@ class Adapter:
         return webhooks.parse_webhook(self._settings.signing_secret, headers, body, now)
 
     async def check(self) -> str:
-        """Ask for the balance, which every secret key may read."""
+        """Read the balance, which every secret key may do."""
         client = await self._client()
         with translate_errors("the balance"):
             balance = await client.v1.balance.retrieve_async()
@@ -141,7 +141,7 @@ def _connect(settings: StripeSettings, http: Http) -> "StripeClient":
 
 
 def _key(verb: str, key: str) -> str:
-    """A key of Stripe's from one of ours, which may hold what a customer sent."""
+    """An idempotency key for Stripe; ours may contain text that a customer sent."""
     whole = f"{verb}:{key}"
     if len(whole) + 20 <= LONGEST_KEY and whole.isascii() and whole.isprintable():
         return whole

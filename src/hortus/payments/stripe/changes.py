@@ -1,7 +1,7 @@
-"""Changing, ending and going on with subscriptions.
+"""Change, cancel and resume subscriptions at Stripe.
 
-A change from the next period on to a price of another interval needs a schedule: Stripe would otherwise
-begin and charge the new period at once. Any other change, and a cancellation, releases the schedule first.
+A change at the end of the period to a price of another interval needs a subscription schedule: otherwise Stripe
+starts and charges the new period at once. Any other change, and a cancellation, releases the schedule first.
 """
 
 from typing import TYPE_CHECKING, cast
@@ -18,7 +18,7 @@ OVER = ("canceled", "incomplete_expired")
 
 
 async def preview(client: "StripeClient", subscription: str, price: str) -> Proration:
-    """What changing to that price now would cost."""
+    """The cost of changing to that price now."""
     found = await _running(client, subscription)
     shown = await client.v1.invoices.create_preview_async(
         {
@@ -35,7 +35,7 @@ async def preview(client: "StripeClient", subscription: str, price: str) -> Pror
 
 
 async def change(client: "StripeClient", subscription: str, price: str, *, now: bool, key: str) -> None:
-    """Another price, at once and paid at once, or from the next period on."""
+    """Change the price: now, with immediate payment, or from the next period on."""
     found = await _running(client, subscription)
     item = found.items.data[0]
     if now:
@@ -74,7 +74,7 @@ async def _interval(client: "StripeClient", price: str) -> Interval:
 
 async def _schedule(client: "StripeClient", found: "Subscription", price: str, key: str) -> None:
     item = found.items.data[0]
-    card = id_of(found.default_payment_method)  # a schedule would fall back to the customer's own, and there is none
+    card = id_of(found.default_payment_method)  # a schedule would fall back to the customer's default, which is not set
     schedule = id_of(found.schedule)
     if schedule is None:
         made = await client.v1.subscription_schedules.create_async(
@@ -106,7 +106,7 @@ async def _schedule(client: "StripeClient", found: "Subscription", price: str, k
 
 
 async def cancel(client: "StripeClient", subscription: str, *, now: bool, key: str) -> None:
-    """End it, now or with its period; again is fine."""
+    """Cancel now or at the end of the period; idempotent."""
     import stripe  # noqa: PLC0415 - half a second, only where Stripe is used
 
     found = await client.v1.subscriptions.retrieve_async(subscription)
@@ -128,16 +128,16 @@ async def cancel(client: "StripeClient", subscription: str, *, now: bool, key: s
 
 
 async def resume(client: "StripeClient", subscription: str, *, key: str) -> None:
-    """Let it go on; again is fine."""
+    """Revoke a cancellation; idempotent."""
     found = await _running(client, subscription)
     if found.cancel_at_period_end:
         await client.v1.subscriptions.update_async(found.id, {"cancel_at_period_end": False}, {"idempotency_key": key})
-    elif found.cancel_at is not None:  # how the customer portal writes the same down
+    elif found.cancel_at is not None:  # set by the customer portal instead of `cancel_at_period_end`
         await client.v1.subscriptions.update_async(found.id, {"cancel_at": ""}, {"idempotency_key": key})
 
 
 def ends_with_its_period(found: "Subscription") -> bool:
-    """Whether it is to end when what was paid is used up."""
+    """Whether the subscription is cancelled at the end of its period."""
     if found.cancel_at_period_end:
         return True
     return found.cancel_at is not None and found.cancel_at <= found.items.data[0].current_period_end
@@ -151,7 +151,7 @@ async def _running(client: "StripeClient", subscription: str) -> "Subscription":
 
 
 async def _release(client: "StripeClient", found: "Subscription") -> None:
-    """Take a subscription out of its schedule: while it is in one, it cannot be changed or cancelled itself."""
+    """Release a subscription from its schedule: Stripe rejects changes while it is attached to one."""
     schedule = id_of(found.schedule)
     if schedule is not None:
         await client.v1.subscription_schedules.release_async(schedule)

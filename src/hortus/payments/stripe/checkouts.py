@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 async def make_price(client: "StripeClient", price: RecurringPrice) -> str:
-    """Stripe's id of a recurring price, found by ours or made with a product of its own."""
+    """Find the price by our id, or create it with its product; return Stripe's id."""
     listed = await client.v1.prices.list_async({"lookup_keys": [price.id], "limit": 1})
     found = listed.data[0] if listed.data else None
     if found is not None:
@@ -51,7 +51,7 @@ def _is_same(found: "Price", price: RecurringPrice) -> bool:
 
 
 async def start(client: "StripeClient", order: Order) -> CheckoutSession:
-    """Open a checkout; asking twice for an order opens one. A customer that Stripe lost is made anew."""
+    """Open a checkout session, idempotently per order. A customer that was deleted at Stripe is created again."""
     import stripe  # noqa: PLC0415 - half a second, only where Stripe is used
 
     customer = order.buyer.customer
@@ -79,7 +79,7 @@ async def _make_customer(client: "StripeClient", buyer: Buyer) -> str:
     except stripe.InvalidRequestError as error:
         if error.param not in ("email", "phone", "name"):
             raise
-        # Stripe is stricter about addresses than mail is; the sale is worth more, and its page asks again.
+        # Stripe rejects some valid addresses: create the customer without one, its page asks for it.
         return await _tell_customer(client, buyer, {"metadata": {"hortus_user": buyer.user_id}})
 
 
@@ -119,9 +119,9 @@ async def _open(client: "StripeClient", order: Order, customer: str) -> Checkout
             }
         ]
         session["payment_intent_data"] = {"metadata": {REFERENCE: order.id}, "description": order.title}
-        # On cards alone: asked of the whole payment it would hide the ways to pay that cannot be kept, UPI among them.
+        # For cards only: on the whole payment it would hide methods that cannot be saved, such as UPI.
         session["payment_method_options"] = {"card": {"setup_future_usage": "off_session"}}
-    # No `payment_method_types`: Stripe offers what the account has switched on and the currency allows.
+    # No `payment_method_types`: Stripe offers those that the account enables for the currency.
     made = await client.v1.checkout.sessions.create_async(
         session, {"idempotency_key": f"checkout:{order.id}:{customer}"}
     )
@@ -143,7 +143,7 @@ async def _make_coupon(client: "StripeClient", order: Order) -> str:
 
 
 async def close(client: "StripeClient", session_id: str) -> None:
-    """Let a session be paid no more. Raises GatewayRefused when it was."""
+    """Expire a session. Raises GatewayRefused if it was paid."""
     import stripe  # noqa: PLC0415 - half a second, only where Stripe is used
 
     try:
@@ -159,7 +159,7 @@ async def close(client: "StripeClient", session_id: str) -> None:
 
 
 async def charge(client: "StripeClient", order: Order) -> None:
-    """Take money from a known customer with the card they left, once per order. Raises Declined."""
+    """Charge the saved card of a customer, once per order. Raises Declined."""
     customer = order.buyer.customer
     if customer is None:
         raise GatewayRefused("the customer is not known at Stripe")
@@ -182,7 +182,7 @@ async def charge(client: "StripeClient", order: Order) -> None:
 
 
 async def _method(client: "StripeClient", customer: str) -> str:
-    """The customer's default way to pay, or the newest card they left."""
+    """The customer's default payment method, or the newest saved card."""
     known = await client.v1.customers.retrieve_async(customer)
     chosen = known.invoice_settings.default_payment_method if known.invoice_settings is not None else None
     if chosen is not None:
@@ -194,7 +194,7 @@ async def _method(client: "StripeClient", customer: str) -> str:
 
 
 async def refund(client: "StripeClient", payment: str, amount_minor: int, *, key: str) -> None:
-    """Give money back, once per `key`."""
+    """Refund a payment, once per `key`."""
     if payment.startswith(("in_", "cs_")):
         raise GatewayRefused("nothing was charged for it")
     if payment.startswith(("ch_", "py_")):

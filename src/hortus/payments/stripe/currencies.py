@@ -1,4 +1,4 @@
-"""Stripe's table of currencies, and amounts in its units."""
+"""Stripe's currency table, and conversion to and from its units."""
 
 from hortus.payments.amounts import load
 from hortus.payments.base import AmountRefused
@@ -14,5 +14,5 @@ def units(amount_minor: int, currency: str) -> int:
 
 
 def minor(given: int, currency: str) -> int:
-    """An amount of Stripe's in minor units of ISO 4217; `currency` as Stripe writes it, in small letters."""
+    """Convert an amount of Stripe to minor units of ISO 4217; `currency` in lower case, as Stripe writes it."""
     return AMOUNTS.from_units(given, currency.upper())

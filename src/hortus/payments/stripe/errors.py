@@ -1,4 +1,4 @@
-"""What Stripe's errors mean to us. Its own sentences stay out: they repeat names, cards and keys."""
+"""Translate errors of the Stripe SDK. Stripe's messages are dropped: they repeat names, cards and keys."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ LONGEST_WAIT = 3600.0
 
 @contextmanager
 def translate_errors(what: str) -> Iterator[None]:
-    """Turn whatever Stripe's client raises into one of our errors. `what` says what was asked."""
+    """Raise errors of the Stripe SDK as GatewayError; `what` names the request in its text."""
     import stripe  # noqa: PLC0415 - half a second, only where Stripe is used
 
     try:
@@ -35,7 +35,7 @@ def translate_errors(what: str) -> Iterator[None]:
 
 
 def is_missing(error: "StripeError") -> bool:
-    """Whether Stripe knows no such thing."""
+    """Whether the object does not exist at Stripe."""
     return error.code == MISSING
 
 

@@ -1,4 +1,4 @@
-"""What Stripe says is true of a purchase, in our words. Every question is asked anew; nothing is kept."""
+"""Fetch the state of an object from Stripe as payment events. Nothing is cached."""
 
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 async def fetch_events(client: "StripeClient", ref: ObjectRef) -> list[PaymentEvent]:
-    """All that is true of a subject now, causes before effects; empty when Stripe knows no such thing."""
+    """The current state of an object as events, causes before effects; empty if Stripe has no such object."""
     import stripe  # noqa: PLC0415 - half a second, only where Stripe is used
 
     try:

@@ -1,23 +1,23 @@
-"""Small things that every object of Stripe's is read with."""
+"""Read ids, times and our reference from Stripe's objects."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 REFERENCE = "hortus_checkout"
-"""The key of our order's id in the metadata of what we make at Stripe."""
+"""The metadata key that holds our checkout id."""
 PAGE = 100
-"""The most that Stripe lists at once."""
+"""Stripe's maximum page size."""
 
 
 def id_of(given: Any) -> str | None:
-    """The id behind a field that holds an id, the whole object, or nothing."""
+    """The id of a field that holds an id, an expanded object, or nothing."""
     if given is None or isinstance(given, str):
         return given
     return str(given.id)
 
 
 def sure_id(given: Any) -> str:
-    """The same for a field that always holds something."""
+    """The id of a required field."""
     found = id_of(given)
     if found is None:
         raise ValueError("an id is missing")
@@ -25,10 +25,10 @@ def sure_id(given: Any) -> str:
 
 
 def moment(seconds: int) -> datetime:
-    """A time of theirs."""
+    """A timestamp of Stripe as datetime."""
     return datetime.fromtimestamp(seconds, UTC)
 
 
 def reference_of(thing: Any) -> str | None:
-    """Our order's id, where we wrote it."""
+    """Our checkout id from the metadata, if set."""
     return said.to_dict().get(REFERENCE) if (said := thing.metadata) is not None else None

@@ -1,4 +1,4 @@
-"""What is true of single purchases, and of the money of any payment that went back."""
+"""Events of one-time purchases, refunds and disputes at Stripe."""
 
 from typing import TYPE_CHECKING
 
@@ -27,13 +27,13 @@ DISPUTES: dict[str, DisputeStatus] = {
     "won": "won",
     "lost": "lost",
 }
-"""Those for which money was taken. An inquiry (`warning_…`) and a prevented dispute take none."""
+"""Statuses in which money was withdrawn. An inquiry (`warning_…`) and a prevented dispute withdraw none."""
 UNPAYABLE = ("requires_payment_method", "canceled")
 NOT_BACK = ("failed", "canceled", "requires_action")
 
 
 async def of_session(client: "StripeClient", session: "Session") -> list[PaymentEvent]:
-    """A checkout of a single purchase, with its intent and that one's charge expanded."""
+    """Events of a one-time checkout session; its intent and the latest charge must be expanded."""
     reference = reference_of(session)
     if reference is None:
         return []
@@ -46,12 +46,12 @@ async def of_session(client: "StripeClient", session: "Session") -> list[Payment
         raise ValueError("the intent was not expanded")
     events = await of_intent(client, intent, reference)
     if session.status == "complete" and intent.status in UNPAYABLE:
-        events.append(CheckoutExpired(reference))  # a slow way of paying has failed; the page is closed
+        events.append(CheckoutExpired(reference))  # a delayed payment method failed, and the session is closed
     return events
 
 
 def _of_nothing_due(session: "Session", reference: str) -> list[PaymentEvent]:
-    """A discount may leave nothing to pay, and then there is no payment at Stripe."""
+    """Events of a session whose discount leaves nothing to pay: Stripe then records no payment."""
     if session.mode != "payment" or session.status != "complete" or session.payment_status == "unpaid":
         return []
     currency = session.currency or ""
@@ -61,7 +61,7 @@ def _of_nothing_due(session: "Session", reference: str) -> list[PaymentEvent]:
 
 
 async def of_intent(client: "StripeClient", intent: "PaymentIntent", reference: str) -> list[PaymentEvent]:
-    """An intent with its charge expanded."""
+    """Events of a payment intent; its latest charge must be expanded."""
     charge = intent.latest_charge
     if isinstance(charge, str):
         raise ValueError("the charge was not expanded")
@@ -78,7 +78,7 @@ async def of_intent(client: "StripeClient", intent: "PaymentIntent", reference: 
 
 
 async def undone(client: "StripeClient", charge: "Charge", payment: str) -> list[PaymentEvent]:
-    """The refunds and disputes of a charge; `payment` is how we call what it belongs to."""
+    """The refunds and disputes of a charge; `payment` is the external id of its payment."""
     events: list[PaymentEvent] = []
     if charge.amount_refunded:
         refunds = await client.v1.refunds.list_async({"charge": charge.id, "limit": PAGE})
@@ -105,6 +105,6 @@ async def undone(client: "StripeClient", charge: "Charge", payment: str) -> list
 
 
 def method_of(charge: "Charge") -> str | None:
-    """What was paid with: `card`, `upi`, …"""
+    """The payment method: `card`, `upi`, …"""
     details = charge.payment_method_details
     return details.type if details is not None else None

@@ -1,4 +1,4 @@
-"""What an operator sets for Stripe."""
+"""Settings of Stripe."""
 
 from typing import Annotated, ClassVar
 
@@ -23,7 +23,7 @@ Currencies = Annotated[
 class StripeSettings(SettingsGroup):
     """STRIPE_SECRET_KEY (or STRIPE_API_KEY) and STRIPE_WEBHOOK_SECRET are needed; the rest has defaults.
 
-    STRIPE_CURRENCIES lists what may be charged, the most fitting first. STRIPE_TIMEOUT is in seconds, for one call.
+    STRIPE_CURRENCIES lists the currencies, the preferred one first. STRIPE_TIMEOUT is in seconds, for one call.
     STRIPE_API_BASE is for tests and proxies: https, or http on this machine.
     """
 
@@ -35,7 +35,7 @@ class StripeSettings(SettingsGroup):
     webhook_secret: Secret = SecretStr("")
     """The signing secret of the webhook endpoint (`whsec_…`)."""
     currencies: Currencies = ("USD", "EUR", "GBP", "INR")
-    """What may be charged, the most fitting first."""
+    """Currencies that may be charged, the preferred one first."""
     api_base: SecureAddress = "https://api.stripe.com"
     """For tests and proxies: https, or http on this machine."""
     timeout: float = Field(20.0, gt=0, le=50)
@@ -51,7 +51,7 @@ class StripeSettings(SettingsGroup):
 
     @property
     def key(self) -> str:
-        """The secret key, without what pasting left around it."""
+        """The secret key without surrounding white space."""
         return self.secret_key.get_secret_value().strip()
 
     @property
@@ -60,7 +60,7 @@ class StripeSettings(SettingsGroup):
         return self.webhook_secret.get_secret_value().strip()
 
     def missing(self) -> str | None:
-        """What is not set, by the names of the variables."""
+        """The variables that are missing, in one line; None if complete."""
         absent = []
         if not self.key:
             absent.append("STRIPE_SECRET_KEY")

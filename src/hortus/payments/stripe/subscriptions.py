@@ -1,7 +1,7 @@
-"""What is true of a subscription: its state, the periods that were paid, what went back, what failed.
+"""Events of a subscription at Stripe: its state, paid periods, refunds, disputes and the latest failure.
 
-Where Stripe keeps it: the period on the subscription's item, the subscription of an invoice under its
-`parent`, the payments of an invoice in a list of their own, the price of a line under its `pricing`.
+In Stripe's API the period is on the subscription's item, the subscription of an invoice under its `parent`, the
+payments of an invoice in a list of their own, and the price of a line under its `pricing`.
 """
 
 from collections import defaultdict
@@ -32,14 +32,14 @@ STATUSES: dict[str, SubscriptionStatus] = {
     "paused": "past_due",
     "canceled": "ended",
 }
-"""`incomplete` is not here: the first payment is still on its way, and there is nothing yet."""
+"""`incomplete` is missing on purpose: its first payment is pending, so there is no subscription yet."""
 OF_PERIODS = ("subscription_create", "subscription_cycle", "subscription_update")
-"""Why an invoice was written, for those that pay a period; what an operator writes by hand buys nothing here."""
+"""Billing reasons of invoices that pay a period; manual invoices of the operator buy nothing here."""
 Charges = dict[str, list["Charge"]]
 
 
 async def of_subscription(client: "StripeClient", subscription_id: str) -> list[PaymentEvent]:
-    """All of it. Raises InvalidRequestError for an unknown one."""
+    """All events of a subscription. Raises InvalidRequestError if it does not exist."""
     found = await client.v1.subscriptions.retrieve_async(subscription_id, {"expand": ["schedule"]})
     reference = reference_of(found)
     if found.status == "incomplete_expired" and reference is not None:
@@ -79,7 +79,7 @@ def _state(found: "Subscription", reference: str | None) -> SubscriptionState:
 
 
 def _coming_price(found: "Subscription") -> str | None:
-    """The price of the period after this one, where a schedule says so."""
+    """The price of the next period, if a schedule changes it."""
     schedule = found.schedule
     if schedule is None or isinstance(schedule, str) or schedule.current_phase is None:
         return None
@@ -88,7 +88,7 @@ def _coming_price(found: "Subscription") -> str | None:
 
 
 async def _invoices(client: "StripeClient", subscription: str) -> list["Invoice"]:
-    """Those that pay periods, the oldest first."""
+    """The invoices that pay periods, oldest first."""
     listed = await client.v1.invoices.list_async(
         {"subscription": subscription, "limit": PAGE, "expand": ["data.payments"]}
     )
@@ -97,7 +97,7 @@ async def _invoices(client: "StripeClient", subscription: str) -> list["Invoice"
 
 
 async def _charges(client: "StripeClient", customer: str) -> Charges:
-    """All charges of a customer by their payment, the newest first: one list instead of a question per invoice."""
+    """All charges of a customer by payment, newest first: one list call instead of one per invoice."""
     found: Charges = defaultdict(list)
     listed = await client.v1.charges.list_async({"customer": customer, "limit": PAGE})
     async for each in listed.auto_paging_iter():
@@ -111,7 +111,7 @@ def _renewed(
     line = _bought(invoice)
     if invoice.status != "paid" or line is None:
         return None
-    payment = _payment_of(invoice, "paid") or invoice.id  # credit or a discount may have paid all of it
+    payment = _payment_of(invoice, "paid") or invoice.id  # without a payment, a balance or discount covered it
     taken = next((each for each in charges.get(payment, ()) if each.paid), None)
     paid_at = invoice.status_transitions.paid_at or invoice.created
     return SubscriptionRenewed(
@@ -132,7 +132,7 @@ def _renewed(
 
 
 def _bought(invoice: "Invoice") -> "InvoiceLineItem | None":
-    """The line of the period that is bought; the others give time not used back. None for the start of a trial."""
+    """The line of the purchased period; other lines credit unused time. None for the start of a trial."""
     costly = [each for each in invoice.lines.data if each.amount > 0 and each.pricing is not None]
     return max(costly, key=lambda each: (each.period.end, each.period.start), default=None)
 
@@ -155,7 +155,7 @@ def _has_failed(invoice: "Invoice") -> bool:
 
 
 def _failure(invoice: "Invoice", subscription: str, charges: Charges) -> PaymentFailed:
-    """The newest try at an invoice that is not paid."""
+    """The latest attempt to pay an open invoice."""
     payment = _payment_of(invoice, "open")
     tried = next((each for each in charges.get(payment or "", ()) if each.status == "failed"), None)
     retry_at = moment(invoice.next_payment_attempt) if invoice.next_payment_attempt is not None else None

@@ -1,4 +1,4 @@
-"""Stripe's own client over our one way out: its calls wait for transactions and end in bounded time."""
+"""HTTP transport of the Stripe SDK over `core.http`: no call inside a transaction, bounded time and size."""
 
 import asyncio
 import logging
@@ -11,13 +11,13 @@ from hortus.core.http import Http, HttpError
 from hortus.payments.stripe.settings import StripeSettings
 
 MAX_ANSWER = 16 * 1024 * 1024
-"""Bytes of one answer: a page of a hundred large objects is a tenth of it."""
+"""Maximum bytes of a response: ten times a page of a hundred large objects."""
 TRIES_AGAIN = 1
-"""How often the SDK repeats a call that had no answer, with the same idempotency key."""
+"""How often the SDK retries a call without a response, with the same idempotency key."""
 
 
 class Transport(stripe.HTTPClient):
-    """What the SDK sends goes through `core.http`, and so never while a transaction is open."""
+    """Sends requests of the SDK through `core.http`, which refuses calls inside a transaction."""
 
     name = "aiohttp"
 
@@ -28,7 +28,7 @@ class Transport(stripe.HTTPClient):
     async def request_async(
         self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None
     ) -> tuple[bytes, int, Mapping[str, str]]:
-        """One call. Raises APIConnectionError without an answer, CallInsideTransaction inside a transaction."""
+        """Send one request. Raises APIConnectionError without a response, CallInsideTransaction in a transaction."""
         body = post_data.encode() if isinstance(post_data, str) else post_data
         try:
             answer = await self._http.request(
@@ -44,9 +44,9 @@ class Transport(stripe.HTTPClient):
 
 
 def connect(settings: StripeSettings, http: Http) -> stripe.StripeClient:
-    """A client for the account that the settings name."""
-    stripe.enable_telemetry = False  # it would write a file into the home folder and tell the platform
-    logging.getLogger("stripe").setLevel(logging.WARNING)  # at INFO it repeats what Stripe says about customers
+    """A client for the configured account."""
+    stripe.enable_telemetry = False  # telemetry writes a file into the home folder and sends the platform
+    logging.getLogger("stripe").setLevel(logging.WARNING)  # at INFO it logs customer data
     return stripe.StripeClient(
         settings.key,
         base_addresses={"api": settings.api_base.rstrip("/")},

@@ -1,4 +1,4 @@
-"""Webhooks from Stripe: is it them, is it fresh, and what is it about."""
+"""Verify and parse webhooks of Stripe."""
 
 import hmac
 import json
@@ -9,7 +9,7 @@ from typing import Any
 from hortus.payments.base import GatewayNotConfigured, IncomingEvent, InvalidSignature, ObjectRef
 
 WINDOW = timedelta(minutes=5)
-"""How far the time of a signature may be off. Both ways: Stripe's own check takes stamps from years ahead."""
+"""Tolerance of the signed time, in both directions: the SDK's own check accepts times in the future."""
 MOST_SIGNATURES = 20
 KINDS = (
     "checkout.session.completed",
@@ -33,11 +33,11 @@ KINDS = (
     "charge.dispute.funds_reinstated",
     "charge.dispute.closed",
 )
-"""The events to subscribe to, and those that a sweep asks for: Stripe takes up to twenty kinds at once."""
+"""The events to subscribe to and to list; Stripe lists at most twenty types at once."""
 
 
 def parse_webhook(secret: str, headers: Mapping[str, str], body: bytes, now: datetime) -> IncomingEvent:
-    """The delivery behind a webhook call. Raises GatewayNotConfigured without a secret, Forged unless it is theirs."""
+    """Verify and parse a webhook. Raises GatewayNotConfigured without a secret, InvalidSignature."""
     if not secret:
         raise GatewayNotConfigured("STRIPE_WEBHOOK_SECRET is not set")
     _verify(secret, headers.get("stripe-signature", ""), body, now)
@@ -57,7 +57,7 @@ def _verify(secret: str, header: str, body: bytes, now: datetime) -> None:
     if not (stamp.isascii() and stamp.isdigit() and len(stamp) < 12):
         raise InvalidSignature("the time of the signature is no time")
     right = hmac.new(secret.encode(), stamp.encode() + b"." + body, "sha256").hexdigest().encode()
-    # While a secret is being changed there is a signature for each; all are compared, whichever fits.
+    # While a secret is rotated there is a signature for each: compare all, in constant time.
     if sum(hmac.compare_digest(right, each) for each in given) == 0:
         raise InvalidSignature("the signature is wrong")
     if abs(now.timestamp() - int(stamp)) > WINDOW.total_seconds():
@@ -65,13 +65,15 @@ def _verify(secret: str, header: str, body: bytes, now: datetime) -> None:
 
 
 def incoming_event(event: Mapping[str, Any]) -> IncomingEvent:
-    """An event of theirs in our words. Raises what a mapping of another form raises."""
+    """Convert an event of Stripe. Raises KeyError, TypeError or ValueError if it is malformed."""
     if event["object"] != "event":
         raise ValueError("not an event")
     event_id, kind = event["id"], event["type"]
     if not _is_id(event_id) or not isinstance(kind, str) or "\x00" in kind:
         raise ValueError("an id or a kind of another form")
-    ref = _subject(event["data"]["object"]) if not event.get("account") else None  # else a connected account's
+    ref = (
+        _subject(event["data"]["object"]) if not event.get("account") else None
+    )  # events of connected accounts are ignored
     return IncomingEvent(event_id, kind, datetime.fromtimestamp(int(event["created"]), UTC), ref)
 
 
@@ -95,7 +97,7 @@ def _subject(thing: Mapping[str, Any]) -> ObjectRef | None:
 def _subscription_of(invoice: Mapping[str, Any]) -> Any:
     parent = invoice.get("parent") or {}
     details = parent.get("subscription_details") or {}
-    return details.get("subscription") or invoice.get("subscription")  # an endpoint may speak an older version
+    return details.get("subscription") or invoice.get("subscription")  # older API versions
 
 
 def _named(kind: Any, given: Any) -> ObjectRef | None:
