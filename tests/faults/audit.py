@@ -120,11 +120,11 @@ async def audit(
 
 async def tasks_closed(database: Database) -> None:
     """Wait for all tasks: a process may have crashed between the end of a generation and that of its task."""
-    run_child = "SELECT count(*) FROM tasks WHERE status IN ('queued', 'running') AND name LIKE 'generation.%'"
+    live = "SELECT count(*) FROM tasks WHERE status IN ('queued', 'running') AND name LIKE 'generation.%'"
     async with asyncio.timeout(SETTLE_TIMEOUT):
         while True:
             async with database.snapshot() as tx:
-                if (await tx.execute(text(run_child))).scalar_one() == 0:
+                if (await tx.execute(text(live))).scalar_one() == 0:
                     return
             await asyncio.sleep(0.1)
 

@@ -113,10 +113,8 @@ async def all_ended(database: Database, number: int, log) -> None:
                     exports = (await tx.execute(select(DataExport.status))).scalars()
                     deletions = (await tx.execute(select(AccountDeletion.status))).scalars()
                     found = Counter(exports), Counter(deletions)
-                    run_child = select(Task.id).where(
-                        Task.status.in_(("queued", "running")), Task.name.like("privacy.%")
-                    )
-                    waiting = (await tx.execute(run_child)).all()
+                    live = select(Task.id).where(Task.status.in_(("queued", "running")), Task.name.like("privacy.%"))
+                    waiting = (await tx.execute(live)).all()
                 if found == ({"ready": number}, {"erased": number}) and not waiting:
                     return
                 await asyncio.sleep(0.2)

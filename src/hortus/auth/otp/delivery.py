@@ -50,7 +50,7 @@ async def write_code(tx: Tx, hasher: OtpHasher, request_id: str) -> None:
     written = await tx.execute(
         update(OneTimeCode)
         .where(OneTimeCode.id == request_id, OneTimeCode.digest.is_(None))
-        .values(digest=hasher.code_digest(row.purpose, target, request_id, code), user_id=user_id)
+        .values(digest=hasher.code_digests(row.purpose, target, request_id, code)[0], user_id=user_id)
         .returning(OneTimeCode.id)
     )
     if written.first() is None:

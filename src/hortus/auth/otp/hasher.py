@@ -25,9 +25,10 @@ class OtpHasher:
         """So many random digits."""
         return f"{secrets.randbelow(10**digits):0{digits}d}"
 
-    def code_digest(self, purpose: str, target: Target, request_id: str, code: str) -> str:
-        """The stored form of a code: bound to what it is for, to whom it went and to the one request."""
-        return self._digest("code", purpose, target.kind, target.value, request_id, code)
+    def code_digests(self, purpose: str, target: Target, request_id: str, code: str) -> list[str]:
+        """The stored form of a code under each key, the current one first: bound to purpose, target and request."""
+        parts = ("code", purpose, target.kind, target.value, request_id, code)
+        return [keyed_digest(key, *parts) for key in self._keys]
 
     def address_digest(self, address: str) -> str:
         """A network address, so that two can be compared and none be read."""

@@ -132,8 +132,9 @@ async def check_otp(tx: Tx, hasher: OtpHasher, request: OtpRequest, code: str) -
     row = (await tx.execute(counted)).one_or_none()
     if row is not None:
         await send_limits.count_attempt(tx, hasher, request.target)
-    given = hasher.code_digest(request.purpose, request.target, row.id if row else "", code)
-    if not hmac.compare_digest(given, (row.digest if row else None) or _NOBODY):
+    given = hasher.code_digests(request.purpose, request.target, row.id if row else "", code)
+    stored = (row.digest if row else None) or _NOBODY
+    if not any(hmac.compare_digest(each, stored) for each in given):
         if row is not None:
             await attempts.count_wrong(tx, target)
             if row.tries == attempts.TRIES or (row.asked_by != asker and row.stray_tries == attempts.STRAY_TRIES):
