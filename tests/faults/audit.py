@@ -15,7 +15,7 @@ from sqlalchemy import func, select, text
 from hortus import ledger
 from hortus.chat.tables import Message
 from hortus.core.db import Database
-from hortus.files.cleanup import sweep_orphans
+from hortus.files.cleanup import sweep_orphaned_blobs
 from hortus.files.tables import File
 from hortus.generation.tables import LIVE, Generation
 from hortus.ledger.tables import CreditReservation, Entry
@@ -112,7 +112,7 @@ async def audit(
         if message.role == "assistant":
             fits = "done" if fates[str(message.generation_id)] else "error"
             assert message.status == fits
-    orphans = await sweep_orphans(database, LocalStorage(files), older_than=timedelta(0))
+    orphans = await sweep_orphaned_blobs(database, LocalStorage(files), older_than=timedelta(0))
     left = {str(path.relative_to(files)) for path in files.rglob("*") if path.is_file() and "#" not in path.name}
     assert left == keys
     return AuditResult(statuses, orphans)

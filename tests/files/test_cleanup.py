@@ -86,11 +86,11 @@ async def test_a_deleted_file_is_hidden_at_once_and_swept_after_its_time(
                 await ask
         assert [row.id for row in (await service.find_all(tx, user_id, PageRequest())).items] == [stays.id]
     with time_machine.travel(clock.now() + timedelta(days=29), tick=False):
-        assert await files.sweep_deleted(database, storage, settings) == 0
+        assert await files.sweep_deleted_files(database, storage, settings) == 0
     assert await storage.read(gone.storage_key) == b"pixels"
     with time_machine.travel(clock.now() + timedelta(days=31), tick=False):
-        assert await files.sweep_deleted(database, storage, settings) == 1
-        assert await files.sweep_deleted(database, storage, settings) == 0
+        assert await files.sweep_deleted_files(database, storage, settings) == 1
+        assert await files.sweep_deleted_files(database, storage, settings) == 0
     with pytest.raises(BlobNotFound):
         await storage.read(gone.storage_key)
     assert await storage.read(stays.storage_key) == b"pixels"
@@ -105,7 +105,7 @@ async def test_a_sweep_is_bounded_and_survives_a_crash_between_blob_and_row(
         await files.delete(tx, user_id, [new.id for new in kept])
     await storage.delete(kept[0].storage_key)  # as if a sweep had died right here
     with time_machine.travel(clock.now() + timedelta(days=31), tick=False):
-        swept = [await files.sweep_deleted(database, storage, settings, limit=2) for _ in range(4)]
+        swept = [await files.sweep_deleted_files(database, storage, settings, limit=2) for _ in range(4)]
     assert swept == [2, 2, 1, 0]
     assert [blob async for blob in storage.list("uploads")] == []
 
@@ -115,10 +115,10 @@ async def test_blobs_without_a_row_go_after_a_day(database: Database, storage: L
     for _ in range(3):
         await storage.put(f"outputs/{ids.new()}", b"lost", "image/png")
     lost = await service.store_upload(storage, ids.new(), Image(b"lost", "image/png", 1, 1), "lost.png")
-    assert await files.sweep_orphans(database, storage) == 0
+    assert await files.sweep_orphaned_blobs(database, storage) == 0
     with time_machine.travel(clock.now() + timedelta(hours=25), tick=False):
-        assert await files.sweep_orphans(database, storage) == 4
-        assert await files.sweep_orphans(database, storage) == 0
+        assert await files.sweep_orphaned_blobs(database, storage) == 4
+        assert await files.sweep_orphaned_blobs(database, storage) == 0
     assert await storage.read(kept.storage_key) == b"pixels"
     with pytest.raises(BlobNotFound):
         await storage.read(lost.storage_key)

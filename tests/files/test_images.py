@@ -111,32 +111,32 @@ def worker() -> Iterator[ForkedWorker]:
 def test_memory_is_bounded(worker: ForkedWorker):
     """Four hundred megabytes of pixels meet a limit of two hundred: that process fails, we do not."""
     with pytest.raises(WorkerDied):
-        worker.call("clean", str(10**9), "0", content=draw.bomb(20_000, 20_000), seconds=20, memory=200_000_000)
-    assert worker.call("clean", "100", "0", content=draw.make_image("PNG", (8, 8)), seconds=20, memory=10**9).data
+        worker.run("clean", str(10**9), "0", content=draw.bomb(20_000, 20_000), seconds=20, memory=200_000_000)
+    assert worker.run("clean", "100", "0", content=draw.make_image("PNG", (8, 8)), seconds=20, memory=10**9).data
 
 
 def test_time_is_bounded(worker: ForkedWorker):
     with pytest.raises(WorkerDied, match="within"):
-        worker.call("clean", str(10**9), "0", content=draw.bomb(12_000, 12_000), seconds=0.3, memory=4 * 10**9)
-    assert worker.call("clean", "100", "0", content=draw.make_image("PNG", (8, 8)), seconds=20, memory=10**9).data
+        worker.run("clean", str(10**9), "0", content=draw.bomb(12_000, 12_000), seconds=0.3, memory=4 * 10**9)
+    assert worker.run("clean", "100", "0", content=draw.make_image("PNG", (8, 8)), seconds=20, memory=10**9).data
 
 
 def test_a_call_starts_no_python(worker: ForkedWorker):
     """Every call is a fork of one template, which is there again after it was killed."""
     parents = set()
     for _ in range(3):
-        worker.call("measure", "100", "0", content=draw.make_image("PNG", (8, 8)), seconds=20, memory=10**9)
+        worker.run("measure", "100", "0", content=draw.make_image("PNG", (8, 8)), seconds=20, memory=10**9)
         parents.add(worker._template.pid)
     assert len(parents) == 1
     os.killpg(parents.pop(), signal.SIGKILL)
     worker._template.wait()
-    assert worker.call("measure", "100", "0", content=draw.make_image("PNG", (8, 8)), seconds=20, memory=10**9).facts
+    assert worker.run("measure", "100", "0", content=draw.make_image("PNG", (8, 8)), seconds=20, memory=10**9).facts
 
 
 def test_calls_run_at_once_and_know_nothing_of_each_other(worker: ForkedWorker):
     def call(side: int) -> int:
         data = draw.make_image("PNG", (side, side))
-        return worker.call("measure", "100000", "0", content=data, seconds=60, memory=10**9).facts["width"]
+        return worker.run("measure", "100000", "0", content=data, seconds=60, memory=10**9).facts["width"]
 
     with ThreadPoolExecutor(8) as threads:
         assert list(threads.map(call, range(1, 41))) == list(range(1, 41))

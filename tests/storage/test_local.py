@@ -101,9 +101,9 @@ async def test_a_listing_tells_size_and_age_of_one_folder(storage: LocalStorage)
 )
 async def test_no_path_can_be_smuggled_in(storage: LocalStorage, name: str):
     for ask in (storage.put(name, b"x", "image/png"), storage.read(name), storage.size(name), storage.delete(name)):
-        with pytest.raises(ValueError, match="not a key"):
+        with pytest.raises(ValueError, match="not a storage key"):
             await ask
-    with pytest.raises(ValueError, match="not a key"):
+    with pytest.raises(ValueError, match="not a storage key"):
         await pieces(storage, name, 0, 1)
 
 

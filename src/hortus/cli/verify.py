@@ -27,7 +27,7 @@ async def verify_all(settings: Settings) -> tuple[list[str], str]:
             after = ""
             while True:
                 async with database.snapshot() as tx:
-                    rows = await files.stored(tx, after=after, limit=1000)
+                    rows = await files.stored_files(tx, after=after, limit=1000)
                 for row in rows:
                     try:
                         size = await storage.size(row.key)

@@ -5,6 +5,7 @@ share no memory. The template imports and never reads input, so a call costs a f
 processes get only the environment variables that locate libraries.
 """
 
+import asyncio
 import atexit
 import json
 import os
@@ -17,8 +18,10 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,21 +53,27 @@ class ForkedWorker:
     """Calls `main(*arguments)` of `script`, each call in its own process.
 
     `main` reads standard input and returns a JSON object and bytes. The template starts with the first call, ends with
-    this process, and is started again if it was killed. Safe to call from several threads.
+    this process, and is started again if it was killed. At most `slots` calls run at a time; others wait.
     """
 
-    def __init__(self, script: Path) -> None:
+    def __init__(self, script: Path, *, slots: int = 2) -> None:
         self._script = script
+        self._slots = ThreadPoolExecutor(slots, thread_name_prefix=script.stem)
         self._lock = threading.Lock()
         self._template: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._owner = 0
 
-    def call(self, *arguments: str, content: bytes | Path, seconds: float, memory: int) -> WorkerResult:
-        """Run `main` with `content` as its standard input. Blocks; call it from a thread.
+    async def call(self, *arguments: str, content: bytes | Path, seconds: float, memory: int) -> WorkerResult:
+        """Run `main` with `content` as its standard input, in one of the slots.
 
         The process may allocate `memory` bytes and take `seconds`. Raises WorkerDied.
         """
+        run = partial(self.run, *arguments, content=content, seconds=seconds, memory=memory)
+        return await asyncio.get_running_loop().run_in_executor(self._slots, run)
+
+    def run(self, *arguments: str, content: bytes | Path, seconds: float, memory: int) -> WorkerResult:
+        """The same as `call`, in the calling thread and without waiting for a slot. Safe from several threads."""
         with tempfile.TemporaryFile() if isinstance(content, bytes) else content.open("rb") as file:
             if isinstance(content, bytes):
                 file.write(content)

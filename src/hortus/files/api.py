@@ -37,7 +37,7 @@ from hortus.storage import Storage
 
 router = make_router("/api")
 SettingsOf = Annotated[Settings, resource(Settings)]
-PUBLIC = {"x-public": "the signature of the link is the right"}
+PUBLIC = {"x-public": "the signature of the link is the authorisation"}
 
 
 class FileOut(BaseModel):
@@ -94,11 +94,11 @@ FORM = {
     | {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": FORM}}}},
 )
 async def upload(request: Request, caller: Caller, resources: AllResources, once: IdempotencyHeader) -> JSONResponse:
-    """Upload an image. It is decoded and encoded anew without metadata.
+    """Upload an image. It is decoded and encoded again without metadata.
 
     `enhance` evens out the levels and sharpens a little; the size stays (ENHANCE_MAX_SIDE caps it).
     """
-    # The form is read here, not by a parameter: nobody sends a body before we know who they are.
+    # The form is read here, not by a parameter: the caller is authenticated before the body is read.
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise UnsupportedMediaType
     async with request.form(max_files=1, max_fields=4) as form:
@@ -126,9 +126,9 @@ async def _upload(form: FormData, caller: Principal, resources: Resources, once:
     try:
         answer = await _keep(resources, claimed, new)
     except Unavailable:
-        raise  # the row may be there all the same; if it is not, the blob is swept
+        raise  # the row may have been committed; if not, the blob is removed later
     except Problem:
-        await storage.delete(new.storage_key)  # the key belongs to another request, so this file never was
+        await storage.delete(new.storage_key)  # the key belongs to another request, so this file has no row
         raise
     if answer.replayed:
         await storage.delete(new.storage_key)
@@ -140,7 +140,7 @@ async def _keep(
 ) -> idempotency.IdempotentResponse:
     async with resources.get(Database).transaction() as tx:
         earlier = await idempotency.claim(tx, claimed) if claimed is not None else None
-        if earlier is not None:  # only the id was kept: the link is signed anew, for who may still read the file
+        if earlier is not None:  # only the id was stored; the link is signed again
             kept = await service.find(tx, new.user_id, earlier.body["id"])
             return replace(earlier, body=_show(kept, resources.get(Settings)).model_dump(mode="json"))
         await service.insert_file(tx, new)
@@ -187,7 +187,7 @@ async def read_file(file_id: Id, caller: Caller, tx: WriteTx, settings: Settings
 
 @router.delete("/upload/file/{file_id}", status_code=204, tags=["files"], openapi_extra=open_to_keys("files"))
 async def delete_file(file_id: Id, caller: Caller, tx: WriteTx) -> None:
-    """Delete a file: nobody can fetch it from now on; its bytes go after the retention time."""
+    """Delete a file. It cannot be fetched any more; its bytes are removed after the retention time."""
     await service.find(tx, caller.user_id, file_id)
     await service.delete(tx, caller.user_id, [file_id])
 
@@ -200,7 +200,7 @@ async def delete_file(file_id: Id, caller: Caller, tx: WriteTx) -> None:
     openapi_extra=PUBLIC,
     responses={
         200: {"description": "The file", "content": {"image/*": {}, "video/*": {}}},
-        206: {"description": "The range asked for"},
+        206: {"description": "The requested range"},
         304: {"description": "The caller has it already"},
     },
 )

@@ -1,4 +1,4 @@
-"""Take away what nobody may see any more: blobs of deleted files, and blobs that never got a row."""
+"""Remove the blobs of deleted files, and blobs without a row."""
 
 from datetime import timedelta
 
@@ -18,8 +18,8 @@ ORPHANED_AFTER = timedelta(hours=24)
 """Longer than any generation takes between writing an output and inserting its row."""
 
 
-async def sweep_deleted(database: Database, storage: Storage, settings: Settings, limit: int = BATCH) -> int:
-    """Remove the blobs of up to `limit` files deleted longer ago than the retention time; how many.
+async def sweep_deleted_files(database: Database, storage: Storage, settings: Settings, limit: int = BATCH) -> int:
+    """Remove the blobs of up to `limit` files whose retention time has passed, and return their number.
 
     The blob goes first and the row is marked after it, so that a crash in between only repeats work.
     """
@@ -40,8 +40,8 @@ async def sweep_deleted(database: Database, storage: Storage, settings: Settings
     return len(old)
 
 
-async def sweep_orphans(database: Database, storage: Storage, older_than: timedelta = ORPHANED_AFTER) -> int:
-    """Remove blobs written longer than `older_than` ago that no row knows; how many."""
+async def sweep_orphaned_blobs(database: Database, storage: Storage, older_than: timedelta = ORPHANED_AFTER) -> int:
+    """Remove blobs written longer than `older_than` ago that have no row, and return their number."""
     before, removed = clock.now() - older_than, 0
     for folder in FOLDERS:
         batch: list[str] = []

@@ -1,10 +1,10 @@
-"""What can be wrong with a file."""
+"""Errors of uploads, files and their links."""
 
 from hortus.core.errors import Forbidden, NotFound, Problem
 
 
 class NotMedia(Exception):
-    """What a provider delivered is not the image or video it was said to be."""
+    """The content is not an image or video that decodes."""
 
 
 class FileNotFound(NotFound):
@@ -29,14 +29,14 @@ class FileTooLarge(Problem):
 
 
 class UnsupportedFileType(Problem):
-    """The content is of a type that is not accepted, whatever its name says."""
+    """The content is of a type that is not accepted. The file name does not count."""
 
     code, status, title = "unsupported_file_type", 415, "This type of file is not accepted"
     detail = "Upload a JPEG, PNG, WebP or GIF image. The content counts, not the name."
 
 
 class DamagedImage(Problem):
-    """It looks like an image and cannot be decoded."""
+    """The content has the signature of an image and cannot be decoded."""
 
     code, status, title = "damaged_image", 422, "The image is damaged"
     detail = "The image could not be decoded. Export it again and retry."
@@ -50,7 +50,7 @@ class TooManyPixels(Problem):
 
 
 class LinkExpired(Forbidden):
-    """The signed link ran out."""
+    """The signed link has expired."""
 
     code, title = "link_expired", "This link has expired"
     detail = "Fetch the file or generation again for a fresh link."

@@ -1,7 +1,5 @@
-"""Images from outside: checked by really decoding them; uploads are encoded anew, without metadata."""
+"""Decode an image in a process of its own, to measure it or to encode it again without metadata."""
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,16 +7,14 @@ from hortus.core.forked_worker import ForkedWorker, WorkerDied, WorkerResult
 from hortus.files.errors import DamagedImage, TooManyPixels, UnsupportedFileType
 
 SECONDS = 20.0
-"""How long one image may take."""
+"""The time limit for one image."""
 
 _worker = ForkedWorker(Path(__file__).with_name("image_worker.py"))
-_slots = ThreadPoolExecutor(2, thread_name_prefix="image")
-"""Decoding is heavy: two processes at a time, each awaited by a thread."""
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image encoded by our own encoder, and its facts."""
+    """An image encoded here, with its type and its size in pixels."""
 
     data: bytes
     mime_type: str
@@ -27,20 +23,20 @@ class Image:
 
 
 async def measure_image(content: bytes | Path, max_pixels: int) -> tuple[str, int, int]:
-    """MIME type, and width and height in pixels as it is shown, of an image that really decodes.
+    """MIME type, and width and height in pixels as viewers show it, of an image that decodes.
 
-    Raises what `clean_image` raises.
+    Raises the errors of `clean_image`.
     """
     facts = (await _decode("measure", content, max_pixels)).facts
     return facts["mime_type"], facts["width"], facts["height"]
 
 
 async def clean_image(content: bytes | Path, max_pixels: int, *, enhance: bool = False, max_side: int = 0) -> Image:
-    """The image decoded and encoded anew: upright, in sRGB, 8 bits a channel, without metadata.
+    """Decode the image and encode it again: upright, in sRGB, 8 bits a channel, without metadata.
 
-    JPEG, PNG and WebP stay what they are, of a GIF the first frame is kept as PNG; transparency is kept.
-    `enhance` also evens out the levels and sharpens a little; it keeps the size, but for an image with a side longer
-    than `max_side` pixels (0: none is), which is scaled down to it.
+    JPEG, PNG and WebP keep their format; the first frame of a GIF becomes a PNG; transparency is preserved.
+    `enhance` also evens out the levels and sharpens a little, and scales an image with a side longer than `max_side`
+    pixels (0: no limit) down to it.
     Raises UnsupportedFileType, TooManyPixels (before anything is decoded), DamagedImage.
     """
     answer = await _decode("enhance" if enhance else "clean", content, max_pixels, max_side)
@@ -51,12 +47,9 @@ async def _decode(operation: str, content: bytes | Path, max_pixels: int, max_si
     # At four bytes a pixel, five copies fit: more than any path through the worker holds.
     memory = 512 * 1024 * 1024 + 20 * max_pixels
 
-    def call() -> WorkerResult:
-        arguments = (operation, str(max_pixels), str(max_side))
-        return _worker.call(*arguments, content=content, seconds=SECONDS, memory=memory)
-
+    arguments = (operation, str(max_pixels), str(max_side))
     try:
-        answer = await asyncio.get_running_loop().run_in_executor(_slots, call)
+        answer = await _worker.call(*arguments, content=content, seconds=SECONDS, memory=memory)
     except WorkerDied as error:
         raise DamagedImage from error
     refused = answer.facts.get("refused")

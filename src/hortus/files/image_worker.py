@@ -1,4 +1,4 @@
-"""Decode the image on standard input, and encode it anew unless only its facts are wanted.
+"""Decode the image on standard input; measure it, or encode it again without metadata.
 
 A script for `core.forked_worker`: it imports nothing of Hortus, and reads only standard input.
 """
@@ -43,8 +43,8 @@ TURNS = {
 SIDEWAYS = (5, 6, 7, 8)
 
 
-class Refused(Exception):
-    """The image will not do. `code` is that of the problem, `found` the type it seems to be instead."""
+class UndecodableImage(Exception):
+    """The image is refused. `code` is the problem's, `found` the type that the content has instead."""
 
     def __init__(self, code: str, found: str | None = None) -> None:
         super().__init__(code)
@@ -53,10 +53,10 @@ class Refused(Exception):
 
 
 class PixelsOfPng(PngImagePlugin.PngStream):
-    """Pillow's reader of PNG, for which metadata never decides whether the pixels can be read.
+    """Pillow's reader of PNG, tolerant of broken metadata.
 
-    Texts are passed over, whatever their size; a profile counts if it is at most MAX_PROFILE_BYTES; checksums are
-    those of the chunks that pixels depend on, as libpng has it.
+    Text chunks of any size are skipped; a colour profile of more than MAX_PROFILE_BYTES is ignored; checksums are
+    verified for critical chunks only, as libpng does.
     """
 
     def _pass_over(self, pos: int, length: int) -> bytes:
@@ -86,7 +86,7 @@ class PixelsOfPng(PngImagePlugin.PngStream):
 
 
 def read_segment(image: JpegImagePlugin.JpegImageFile, marker: int) -> None:
-    """Read an application segment of a JPEG; one that Pillow cannot parse is passed over, as libjpeg does."""
+    """Read an application segment of a JPEG; one that Pillow cannot parse is skipped, as libjpeg does."""
     try:
         JpegImagePlugin.APP(image, marker)
     except (struct.error, SyntaxError, ValueError, LookupError, TypeError):
@@ -96,21 +96,21 @@ def read_segment(image: JpegImagePlugin.JpegImageFile, marker: int) -> None:
 _readers: dict[int, Any] = JpegImagePlugin.MARKER
 _readers |= dict.fromkeys(range(0xFFE0, 0xFFF0), ("APP", "application segment", read_segment))
 PngImagePlugin.PngStream = PixelsOfPng  # type: ignore[misc]  # Pillow lets a reader be chosen nowhere else
-Image.MAX_IMAGE_PIXELS = None  # our own cap is checked before anything is decoded
+Image.MAX_IMAGE_PIXELS = None  # `max_pixels` is checked before decoding
 Image.init()
 
 
-def opened(file: BinaryIO, max_pixels: int) -> Image.Image:
-    """The image with its header read and nothing decoded."""
+def open_image(file: BinaryIO, max_pixels: int) -> Image.Image:
+    """The image with its header read, not decoded yet."""
     try:
         image = Image.open(file, formats=FORMATS)
     except UnidentifiedImageError as error:
         file.seek(0)
-        raise Refused("unsupported_file_type", type_of(file.read(4096))) from error
-    except Exception as error:  # decoders of hostile bytes raise almost anything
-        raise Refused("damaged_image") from error
+        raise UndecodableImage("unsupported_file_type", type_of(file.read(4096))) from error
+    except Exception as error:  # decoders raise almost any exception on hostile bytes
+        raise UndecodableImage("damaged_image") from error
     if image.width * image.height > max_pixels:
-        raise Refused("too_many_pixels")
+        raise UndecodableImage("too_many_pixels")
     return image
 
 
@@ -125,7 +125,7 @@ def type_of(head: bytes) -> str | None:
 
 
 def clean(image: Image.Image, *, enhance: bool, max_side: int) -> tuple[str, Image.Image]:
-    """The upright sRGB image without metadata, and the format to keep it in."""
+    """The upright sRGB image without metadata, and the format to encode it in."""
     source = str(image.format)
     scale = min(1.0, max_side / max(image.size)) if enhance and max_side else 1.0
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
@@ -145,7 +145,7 @@ def clean(image: Image.Image, *, enhance: bool, max_side: int) -> tuple[str, Ima
         image = image.resize(size, Image.Resampling.BICUBIC)
     image = in_srgb(image, info, "RGBA" if transparent else "RGB")
     if enhance:
-        image = improved(image)
+        image = enhanced(image)
     if orientation in TURNS:
         image = image.transpose(TURNS[orientation])
     image.info = {}
@@ -155,15 +155,15 @@ def clean(image: Image.Image, *, enhance: bool, max_side: int) -> tuple[str, Ima
 
 
 def orientation_of(image: Image.Image) -> int:
-    """How the camera was held: 1 to 8 as in EXIF; 1 when it does not say."""
+    """The orientation tag of EXIF, 1 to 8; 1 without one."""
     try:
         return int(image.getexif().get(ORIENTATION, 1))
-    except Exception:  # broken EXIF is common and no reason to refuse the image
+    except Exception:  # broken EXIF is common; the image is still good
         return 1
 
 
 def in_srgb(image: Image.Image, info: dict[Any, Any], mode: str) -> Image.Image:
-    """Colours as the image's profile, or else its gamma (PNG), means them; a broken or enormous profile is ignored."""
+    """Convert to sRGB by the image's profile, else by its gamma (PNG). A broken or oversized profile is ignored."""
     profile = info.get("icc_profile")
     if isinstance(profile, bytes) and 0 < len(profile) <= MAX_PROFILE_BYTES:
         try:
@@ -183,7 +183,7 @@ def in_srgb(image: Image.Image, info: dict[Any, Any], mode: str) -> Image.Image:
 
 
 def changes_colours(transform: ImageCms.ImageCmsTransform, source: str, target: str) -> bool:
-    """Whether a transform moves any of 4,096 colours of the cube by more than 2 of 255: a profile's name may lie."""
+    """Whether a transform moves any of 4,096 colours of the cube by more than 2 of 255; profile names may be wrong."""
     if source not in ("RGB", "RGBA"):
         return True
     steps = range(0, 256, 17)
@@ -199,7 +199,7 @@ def changes_colours(transform: ImageCms.ImageCmsTransform, source: str, target: 
 
 
 def with_gamma(image: Image.Image, gamma: float) -> Image.Image:
-    """Samples that were written as light to the power of `gamma` (the PNG chunk gAMA), as sRGB has them."""
+    """Convert samples that encode light to the power of `gamma` (the PNG chunk gAMA) to sRGB."""
     curve = [round(255 * srgb_of((sample / 255) ** (1 / gamma))) for sample in range(256)]
     colours = image.getbands()
     return image.point([value for band in colours for value in (range(256) if band == "A" else curve)])
@@ -210,8 +210,8 @@ def srgb_of(light: float) -> float:
     return 12.92 * light if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055
 
 
-def improved(image: Image.Image) -> Image.Image:
-    """Levels evened out and edges a little sharper; transparency untouched."""
+def enhanced(image: Image.Image) -> Image.Image:
+    """The image with evened levels and slightly sharper edges; transparency is unchanged."""
     alpha = image.getchannel("A") if image.mode == "RGBA" else None
     levelled = ImageOps.autocontrast(image.convert("RGB"), cutoff=0.5, preserve_tone=True)
     sharpened = ImageEnhance.Sharpness(levelled).enhance(1.3)
@@ -220,8 +220,8 @@ def improved(image: Image.Image) -> Image.Image:
     return sharpened
 
 
-def measured(image: Image.Image) -> dict[str, Any]:
-    """Type and size of an image whose pixels really decode; the size is that which viewers show."""
+def measure(image: Image.Image) -> dict[str, Any]:
+    """Decode the image and return its type, and its size as viewers show it."""
     image.load()
     width, height = image.size
     if orientation_of(image) in SIDEWAYS:
@@ -230,19 +230,19 @@ def measured(image: Image.Image) -> dict[str, Any]:
 
 
 def main(operation: str, max_pixels: str, max_side: str) -> tuple[dict[str, Any], bytes]:
-    """Facts, or the code of a problem; and the new image. `operation` is measure, clean or enhance."""
+    """Facts or the code of a problem, and the new image. `operation` is measure, clean or enhance."""
     warnings.simplefilter("ignore")
     try:
-        image = opened(sys.stdin.buffer, int(max_pixels))
+        image = open_image(sys.stdin.buffer, int(max_pixels))
         try:
             if operation == "measure":
-                return measured(image), b""
+                return measure(image), b""
             kind, cleaned = clean(image, enhance=operation == "enhance", max_side=int(max_side))
         except MemoryError:
             raise
-        except Exception as error:  # decoders of hostile bytes raise almost anything
-            raise Refused("damaged_image") from error
-    except Refused as refused:
+        except Exception as error:  # decoders raise almost any exception on hostile bytes
+            raise UndecodableImage("damaged_image") from error
+    except UndecodableImage as refused:
         return {"refused": refused.code, "found": refused.found}, b""
     out = io.BytesIO()
     cleaned.save(out, kind, **SAVE_OPTIONS[kind])

@@ -16,7 +16,7 @@ PART: Final = 30
 async def check_some_blobs(database: Database, storage: Storage, after: str = "") -> CheckResult:
     """Files without their blob, or with one of another size, among the newest and those that follow `after`.
 
-    The blobs are not read. Blobs without a row are no fault: `sweep_orphans` takes them away.
+    The blobs are not read. Blobs without a row are no fault: `sweep_orphaned_blobs` takes them away.
     """
     query = select(File.id, File.storage_key, File.bytes).where(File.deleted_at.is_(None))
     async with database.snapshot() as tx:
@@ -26,7 +26,7 @@ async def check_some_blobs(database: Database, storage: Storage, after: str = ""
     result = CheckResult(checked=len(chosen), cursor=part[-1].id if len(part) == PART else "")
     wrong = {row.id: line for row in chosen.values() if (line := await _wrong(storage, row)) is not None}
     if wrong:
-        async with database.snapshot() as tx:  # whatever was deleted meanwhile may have lost its blob
+        async with database.snapshot() as tx:  # a file deleted in the meantime may have no blob
             still = await tx.execute(select(File.id).where(File.id.in_(wrong), File.deleted_at.is_(None)))
             result.violations = [wrong[each] for each in sorted(still.scalars())]
     return result

@@ -1,4 +1,4 @@
-"""Signed, short-lived links: whoever has one may fetch that file until it runs out."""
+"""Signed, short-lived links: the bearer of one may fetch that file until it expires."""
 
 import time
 
@@ -8,7 +8,7 @@ from hortus.files.errors import FileNotFound, LinkExpired
 
 _PURPOSE = "file links"
 ROUNDED_TO = 300
-"""Expiries are rounded up to five minutes, so that a page asked for twice gives links a cache knows."""
+"""Expiries are rounded up to five minutes, so that a page loaded twice has the same links."""
 
 
 def link(settings: Settings, file_id: str, *, download: bool = False, staff: bool = False) -> str:
@@ -25,10 +25,10 @@ def link(settings: Settings, file_id: str, *, download: bool = False, staff: boo
 def check_link(
     settings: Settings, file_id: str, expires: str, signature: str, *, download: bool, staff: bool = False
 ) -> None:
-    """Raises FileNotFound for a link we did not make, LinkExpired for one that ran out."""
+    """Verify a link. Raises FileNotFound for a wrong signature, LinkExpired for one that has expired."""
     if not is_signed(settings, _PURPOSE, signature, file_id, expires, _kind(download=download, staff=staff)):
         raise FileNotFound
-    if int(expires) <= time.time():  # signed by us, so it is a number
+    if int(expires) <= time.time():  # the signature is valid, so this is a number
         raise LinkExpired
 
 

@@ -1,4 +1,4 @@
-"""The boxes of an MP4, read without decoding: is it whole, how large is it shown, how long does it last."""
+"""The boxes of an MP4, read without decoding: completeness, size in pixels, duration."""
 
 import struct
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ MAX_BOXES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Pixels as the video is shown, and milliseconds where it says."""
+    """Width and height in pixels as players show it, and duration where the container has one."""
 
     width: int
     height: int
@@ -21,7 +21,7 @@ class Facts:
 
 
 def read_mp4(path: Path) -> Facts:
-    """The facts of a whole MP4 with a video track. Raises NotMedia for anything else, a cut file too."""
+    """Measure a complete MP4 with a video track. Raises NotMedia for a truncated file and for any other."""
     size, position, names, moov = path.stat().st_size, 0, list[bytes](), b""
     with path.open("rb") as file:
         while position < size:
@@ -45,7 +45,7 @@ def read_mp4(path: Path) -> Facts:
 def _header(start: bytes, left: int) -> tuple[int, int, bytes]:
     """Bytes of the header, of the whole box, and its name."""
     if len(start) < 8:
-        raise NotMedia("the video is cut")
+        raise NotMedia("the video is truncated")
     length, name = struct.unpack_from(">I4s", start)
     header = 8
     if length == 1 and len(start) == 16:
@@ -53,7 +53,7 @@ def _header(start: bytes, left: int) -> tuple[int, int, bytes]:
     elif length == 0:
         length = left
     if not header <= length <= left:
-        raise NotMedia("the video is cut or not an MP4")
+        raise NotMedia("the video is truncated or not an MP4")
     return header, length, name
 
 
@@ -86,7 +86,7 @@ def _duration(mvhd: bytes) -> int | None:
 
 
 def _side_of_video(trak: bytes) -> tuple[int, int] | None:
-    """Width and height of a track as players show it, if it shows anything (ISO 14496-12, 8.3.2)."""
+    """Width and height of a track as players show it; None for a track without frames (ISO 14496-12, 8.3.2)."""
     parts = dict(_boxes(trak))
     handler = dict(_boxes(parts.get(b"mdia", b""))).get(b"hdlr", b"")
     if handler[8:12] != b"vide":

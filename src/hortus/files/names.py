@@ -1,4 +1,4 @@
-"""What is kept of a customer's file name."""
+"""Safe names for files, made from those that customers send."""
 
 import re
 import unicodedata
@@ -18,7 +18,7 @@ LONGEST = 80
 
 
 def safe_filename(name: str, mime_type: str) -> str:
-    """The last part of `name` without control and direction marks, and with the extension of what it really is."""
+    """The last part of `name` without control and direction marks, with the extension of its MIME type."""
     unquoted = re.sub("%(22|0[AaDd])", "", name)  # how browsers send quotes and line ends
     base = re.split(r"[\\/]", unicodedata.normalize("NFC", unquoted))[-1]
     kept = "".join(c for c in without_controls(base) if c not in '"<>|:*?;%')

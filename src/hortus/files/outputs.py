@@ -1,4 +1,4 @@
-"""What providers made: checked by really decoding it, then stored as it came."""
+"""Outputs of providers: verified by decoding, then stored unchanged."""
 
 import asyncio
 import tempfile
@@ -20,7 +20,7 @@ MAX_BYTES = {"image": 64 * 1024 * 1024, "video": 512 * 1024 * 1024}
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The facts of an image or video that decodes; sizes in bytes and pixels."""
+    """An image or video that decodes: its type, size in bytes and pixels, and digest."""
 
     mime_type: str
     bytes: int
@@ -31,7 +31,7 @@ class Verified:
 
 
 async def verify_media(content: bytes | Path, expected: str, settings: Settings) -> Verified:
-    """The facts of an `image` or `video`, by really decoding it. Raises NotMedia for anything else."""
+    """Decode and measure an `image` or `video`. Raises NotMedia for any other content."""
     size = await asyncio.to_thread(_size, content)
     if not 0 < size <= MAX_BYTES[expected]:
         raise NotMedia(f"{size} bytes")
@@ -57,9 +57,9 @@ async def prepare_output(
     generation_id: str,
     filename: str,
 ) -> NewFile:
-    """Verify a provider's image or video and write its blob, outside any transaction. Raises NotMedia.
+    """Verify a provider's image or video and write its blob. Raises NotMedia. Call it outside transactions.
 
-    The caller inserts the row with `insert_file`; a blob whose row never comes is swept later.
+    The caller inserts the row with `insert_file`; a blob that never gets a row is removed later.
     """
     verified = await verify_media(content, expected, settings)
     file_id = ids.new()

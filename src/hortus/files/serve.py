@@ -17,14 +17,14 @@ SHOWN_INLINE = {"image/jpeg", "image/png", "image/webp", "image/gif", "video/mp4
 
 
 MEDIA = "private, max-age=60"
-"""A page that shows an image twice loads it once; soon after the owner signed out, the browser has to ask."""
+"""A page that shows an image twice loads it once; a minute after the owner signed out the browser asks again."""
 NEVER_KEPT = "private, no-store"
 
 
 class BlobResponse(Response):
-    """Streams a blob until it ends or the caller leaves.
+    """Streams a blob until it ends or the client disconnects.
 
-    Nothing is sent before its first piece is there, so a missing blob is still a 404.
+    The status is sent with the first piece, so a missing blob is still a 404.
     """
 
     def __init__(self, pieces: AsyncIterator[bytes], status: int, headers: dict[str, str], media_type: str) -> None:
@@ -32,7 +32,7 @@ class BlobResponse(Response):
         self._pieces = pieces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Speak ASGI."""
+        """Send the response over ASGI."""
         try:
             piece = await anext(self._pieces, b"")
         except BlobNotFound as error:
@@ -49,10 +49,9 @@ class BlobResponse(Response):
 
 
 def serve(request: Request, storage: Storage, row: File, *, download: bool, cache: str = MEDIA) -> Response:
-    """The bytes of a file, whole, in the range asked for, or 304 when the client has them.
+    """The bytes of a file, whole or in the requested range, or 304 when the client has them.
 
-    `cache` says how long a browser may show it without asking again. Only images and videos are shown in the browser,
-    and those without any right to run something.
+    `cache` is the Cache-Control header. Browsers show images and videos inline, sandboxed; other types are downloads.
     """
     known = row.mime_type in SHOWN_INLINE
     tag = f'"{row.sha256}"'
@@ -63,12 +62,12 @@ def serve(request: Request, storage: Storage, row: File, *, download: bool, cach
         "Accept-Ranges": "bytes",
         "ETag": tag,
     }
-    asked = request.headers
-    if _names(asked.get("if-none-match", ""), tag):
+    headers_in = request.headers
+    if _names(headers_in.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=headers)
     start, end, status = 0, row.bytes, 200
-    if "range" in asked and asked.get("if-range", tag) == tag:
-        wanted = _range(asked["range"], row.bytes)
+    if "range" in headers_in and headers_in.get("if-range", tag) == tag:
+        wanted = _range(headers_in["range"], row.bytes)
         if wanted is not None:
             start, end = wanted
             if start >= end:
@@ -93,9 +92,9 @@ def _names(header: str, tag: str) -> bool:
 
 
 def _range(header: str, size: int) -> tuple[int, int] | None:
-    """Start and end (not included) of a single range, empty when there is no such byte.
+    """Start and end (exclusive) of a single range, empty when the file has no such byte.
 
-    None for what is no single range of bytes: a server may then send everything, and we do.
+    None for a header that is not a single range of bytes; the whole file is sent then.
     """
     found = re.fullmatch(r"bytes=(\d{0,15})-(\d{0,15})", header.strip())
     if found is None or found.groups() == ("", ""):

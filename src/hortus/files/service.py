@@ -1,4 +1,4 @@
-"""Keep, find and remove files. Blobs are written outside transactions, rows inside."""
+"""Store, find and delete files. Blobs are written outside transactions, rows inside."""
 
 import asyncio
 import hashlib
@@ -23,7 +23,7 @@ from hortus.storage import Storage
 
 @dataclass(frozen=True, slots=True)
 class NewFile:
-    """A file whose blob is stored and whose row is still to be inserted."""
+    """A file whose blob is stored and whose row is not inserted yet."""
 
     id: str
     user_id: str
@@ -40,7 +40,7 @@ class NewFile:
 
 
 async def clean_upload(data: bytes, settings: Settings, *, enhance: bool) -> Image:
-    """The uploaded image, decoded and encoded anew. Raises the problems of `files.errors`."""
+    """Decode the uploaded image and encode it again. Raises the problems of `files.errors`."""
     if not data:
         raise EmptyFile
     if len(data) > settings.max_upload_bytes:
@@ -99,9 +99,9 @@ async def find(tx: Tx, user_id: str, file_id: str) -> File:
 
 
 async def find_any(tx: Tx, file_id: str, *, staff: bool = False) -> File:
-    """Anybody's file, for whoever has its signed link; raises FileNotFound.
+    """A file of any user, for the bearer of its signed link; raises FileNotFound.
 
-    While its owner's account is suspended or closed it is there for `staff` alone.
+    While its owner's account is suspended or closed only `staff` finds it.
     """
     query = select(File).where(File.id == file_id, File.deleted_at.is_(None))
     if not staff:
@@ -113,7 +113,7 @@ async def find_any(tx: Tx, file_id: str, *, staff: bool = False) -> File:
 
 
 async def note_access(tx: Tx, file_id: str) -> None:
-    """Count one look at a file."""
+    """Count one access to a file."""
     await tx.execute(
         update(File)
         .where(File.id == file_id)
@@ -148,7 +148,7 @@ async def find_all(
 
 
 async def delete(tx: Tx, user_id: str, file_ids: list[str]) -> int:
-    """Hide files from everybody at once; their blobs are swept after the retention time. How many were hidden."""
+    """Mark files as deleted and return their number. Their blobs are removed after the retention time."""
     hidden = await tx.execute(
         update(File)
         .where(File.id.in_(file_ids), File.user_id == user_id, File.deleted_at.is_(None))

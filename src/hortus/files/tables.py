@@ -1,4 +1,4 @@
-"""Files: what customers uploaded and what was made for them."""
+"""Files: uploads of customers and outputs of generations."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ _SWEPT = text("swept_at IS NOT NULL")
 
 
 class File(Searchable, Base):
-    """One stored file. The blob lies in storage under `storage_key`."""
+    """One stored file. Its blob is in storage under `storage_key`."""
 
     __tablename__ = "files"
     __table_args__ = (

@@ -1,25 +1,25 @@
-"""Background work of this package."""
+"""Periodic tasks: remove the blobs of deleted files, and blobs without a row."""
 
 from hortus import tasks
 from hortus.core.db import Database
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
-from hortus.files.cleanup import sweep_deleted, sweep_orphans
+from hortus.files.cleanup import sweep_deleted_files, sweep_orphaned_blobs
 from hortus.storage import Storage
 
 
-async def sweep(resources: Resources, _task: tasks.ClaimedTask) -> None:
-    """Remove what was deleted long enough ago."""
-    while await sweep_deleted(resources.get(Database), resources.get(Storage), resources.get(Settings)):
+async def run_file_sweep(resources: Resources, _task: tasks.ClaimedTask) -> None:
+    """Remove the blobs of every file whose retention time has passed."""
+    while await sweep_deleted_files(resources.get(Database), resources.get(Storage), resources.get(Settings)):
         pass
 
 
-async def sweep_lost(resources: Resources, _task: tasks.ClaimedTask) -> None:
-    """Remove blobs whose row never came."""
-    await sweep_orphans(resources.get(Database), resources.get(Storage))
+async def run_blob_sweep(resources: Resources, _task: tasks.ClaimedTask) -> None:
+    """Remove the blobs without a row."""
+    await sweep_orphaned_blobs(resources.get(Database), resources.get(Storage))
 
 
 PERIODIC = (
-    tasks.register_periodic("files.sweep", sweep, 3600),
-    tasks.register_periodic("files.sweep_lost", sweep_lost, 24 * 3600),
+    tasks.register_periodic("files.sweep_deleted_files", run_file_sweep, 3600),
+    tasks.register_periodic("files.sweep_orphaned_blobs", run_blob_sweep, 24 * 3600),
 )

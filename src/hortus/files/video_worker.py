@@ -1,7 +1,7 @@
 """Decode the first frames of the video on standard input with PyAV (a script for `core.forked_worker`).
 
-The container is fixed by the caller, so that a playlist or another reader's trick is not even tried. It reads only its
-standard input: nothing in the video can name another file or an address.
+The caller fixes the container, so that FFmpeg tries no playlist or other format. The script reads standard input only:
+a video cannot make it open another file or an address.
 """
 
 import sys
@@ -14,7 +14,7 @@ FRAMES = 5
 
 
 def main(container: str) -> tuple[dict[str, int | None], bytes]:
-    """Width and height in pixels as players show it, and duration in ms. Whatever is wrong ends the process."""
+    """Width and height in pixels as players show it, and duration in ms. Any error ends the process."""
     with av.open(sys.stdin.buffer, mode="r", format=FORMATS[container]) as opened:
         video = opened.streams.video[0]
         video.codec_context.thread_count = 1

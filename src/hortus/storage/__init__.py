@@ -1,4 +1,4 @@
-"""Where blobs lie. One file per kind of store."""
+"""Storage of blobs, one module per kind of store."""
 
 from hortus.storage.base import Blob, BlobNotFound, Storage
 from hortus.storage.local import LocalStorage

@@ -1,4 +1,4 @@
-"""The seam for blobs: bytes by key, wherever they lie."""
+"""The interface of blob stores: bytes by key."""
 
 import re
 from collections.abc import AsyncIterator
@@ -11,12 +11,12 @@ _KEY = re.compile(r"[a-z]{1,20}/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class BlobNotFound(Exception):
-    """There is no blob of that key."""
+    """The store has no blob of that key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """What a store says of a blob without reading it."""
+    """The metadata of a blob."""
 
     key: str
     bytes: int
@@ -24,24 +24,24 @@ class Blob:
 
 
 def check_key(key: str) -> str:
-    """The key, if it is `<folder>/<id>`; ValueError otherwise, so that no path can ever be smuggled in."""
+    """The key, if it is `<folder>/<id>`; ValueError otherwise, so that a key is never a path outside the store."""
     if not _KEY.fullmatch(key):
-        raise ValueError(f"{key!r} is not a key of ours")
+        raise ValueError(f"{key!r} is not a storage key: it must be <folder>/<id>")
     return key
 
 
 @runtime_checkable
 class Storage(Protocol):
-    """Keys are ours alone (`<folder>/<id>`), never a customer's words. A write is visible whole or not at all."""
+    """A store of blobs. Keys are `<folder>/<id>` and contain no input of customers. A write is atomic."""
 
     async def put(self, key: str, content: bytes | Path, mime_type: str) -> None:
-        """Write a blob, over another of that key if there is one; a file is streamed, never read whole."""
+        """Write a blob, replacing one of that key. A file is streamed, never read whole."""
 
     async def read(self, key: str) -> bytes:
         """The whole blob; raises BlobNotFound."""
 
     def open(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        """The bytes from `start` up to, not including, `end`, piece by piece.
+        """The bytes from `start` up to, not including, `end`, in pieces.
 
         A missing blob raises BlobNotFound instead of the first piece.
         """
@@ -53,4 +53,4 @@ class Storage(Protocol):
         """Remove a blob; a missing one is no error."""
 
     def list(self, folder: str) -> AsyncIterator[Blob]:
-        """Every whole blob of a folder, in no order."""
+        """Every complete blob of a folder, in no order."""

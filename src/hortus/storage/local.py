@@ -1,4 +1,4 @@
-"""Blobs as files in a folder, through obstore, so that another store is a setting away."""
+"""A store of blobs in a local folder, through obstore."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ PIECE = 256 * 1024
 
 @cache
 def _library() -> Any:
-    """obstore, loaded where the first blob is touched."""
+    """obstore, imported on first use."""
     import obstore.exceptions  # noqa: PLC0415 - see above
     import obstore.store  # noqa: PLC0415 - likewise
 
@@ -26,7 +26,7 @@ def _library() -> Any:
 
 @contextmanager
 def _outages() -> Iterator[None]:
-    """Unavailable, which is 503, for a disk that is full, read-only or broken; a blob that is missing is none of it."""
+    """Raise Unavailable (503) for a disk that is full, read-only or broken. A missing blob passes through."""
     try:
         yield
     except FileNotFoundError:
@@ -38,7 +38,7 @@ def _outages() -> Iterator[None]:
 
 
 class LocalStorage:
-    """Keeps blobs below `folder`, which only this user may enter. Writes appear under their key when they are whole."""
+    """Stores blobs below `folder`, which only this user may read. A blob appears under its key when it is complete."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -50,7 +50,7 @@ class LocalStorage:
         return _library().store.LocalStore(self._folder)
 
     async def put(self, key: str, content: bytes | Path, mime_type: str) -> None:
-        """Write a blob. A folder keeps no types; the row of the file knows it."""
+        """Write a blob. The folder stores no MIME type; the row of the file does."""
         with _outages():
             await _library().put_async(self._store, check_key(key), content)
 
@@ -64,7 +64,7 @@ class LocalStorage:
             raise BlobNotFound(key) from error
 
     async def open(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        """A range of the blob, piece by piece."""
+        """A range of the blob, in pieces."""
         if end is None:
             end = await self.size(key)
         try:
@@ -77,7 +77,7 @@ class LocalStorage:
             raise BlobNotFound(key) from error
 
     async def size(self, key: str) -> int:
-        """How many bytes the blob has."""
+        """The size of the blob in bytes."""
         try:
             with _outages():
                 return int((await _library().head_async(self._store, check_key(key)))["size"])
@@ -93,8 +93,8 @@ class LocalStorage:
             return
 
     async def list(self, folder: str) -> AsyncIterator[Blob]:
-        """Every whole blob of a folder."""
-        if not (self._folder / folder).is_dir():  # nothing was ever stored there, and the library is not needed yet
+        """Every complete blob of a folder."""
+        if not (self._folder / folder).is_dir():  # an empty folder needs no library
             return
         async for found in _library().list(self._store, f"{folder}/", chunk_size=500):
             for meta in found:
