@@ -1,4 +1,4 @@
-"""Copy what cannot be made again: the SQLite database, the files, the secret key. `hortus backup`."""
+"""Back up the SQLite database, the files and the secret key: `hortus backup`."""
 
 import shutil
 import sqlite3
@@ -16,11 +16,11 @@ FILES = "files"
 
 
 class BackupFailed(Exception):
-    """Nothing useful was written; the sentence says why."""
+    """No backup was written; the message is the reason."""
 
 
 def back_up(settings: Settings, folder: Path, now: datetime) -> tuple[Path, list[str]]:
-    """Copy into a new folder below `folder`, named after `now`; that folder, and what it holds or lacks, line by line.
+    """Copy into a new folder below `folder`, named after `now`; that folder and a line for each part.
 
     The database goes first and the files after it: a row that was copied finds its blob, since blobs are written
     before their rows and outlive them. The server may run meanwhile. Raises BackupFailed.
@@ -60,12 +60,12 @@ def _database(settings: Settings, target: Path) -> str:
 def _files(source: Path, target: Path) -> int:
     copied = 0
     for path in sorted(source.rglob("*")) if source.exists() else ():
-        if path.is_file() and "#" not in path.name:  # what is being written has a # in its name
+        if path.is_file() and "#" not in path.name:  # a file that is still being written has a # in its name
             to = target / path.relative_to(source)
             to.parent.mkdir(parents=True, exist_ok=True)
             try:
                 shutil.copy2(path, to)
-            except FileNotFoundError:  # swept meanwhile: nobody may see it any more
+            except FileNotFoundError:  # swept meanwhile: its row is deleted
                 continue
             copied += 1
     return copied
@@ -74,8 +74,8 @@ def _files(source: Path, target: Path) -> int:
 def _secret(settings: Settings, target: Path) -> str:
     if settings.secret_key.get_secret_value():
         return "no secret key: keep SECRET_KEY of your settings in a safe place"
-    kept = settings.data_dir / SECRET
-    if not kept.exists():
+    path = settings.data_dir / SECRET
+    if not path.exists():
         return "no secret key yet"
-    shutil.copy2(kept, target / SECRET)
-    return f"{SECRET}: whoever reads it can sign in as anybody"
+    shutil.copy2(path, target / SECRET)
+    return f"{SECRET}: keep it safe; with it one can sign in as any user"

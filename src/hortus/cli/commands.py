@@ -170,7 +170,7 @@ def create_admin(
     email: Annotated[str | None, typer.Option(help="The same as an option.")] = None,
     data: Data = None,
 ) -> None:
-    """Make an administrator. The password is asked for, or read from HORTUS_ADMIN_PASSWORD."""
+    """Create an administrator. The password comes from HORTUS_ADMIN_PASSWORD or a prompt."""
     settings = _checked(data_dir=data)
     from hortus.cli import create_admin as admins  # noqa: PLC0415 - `hortus --help` stays quick
 
@@ -191,7 +191,7 @@ def create_admin(
     console.print(f"{email} is an administrator now.")
 
 
-audit = typer.Typer(help="The log of what administrators did.", no_args_is_help=True)
+audit = typer.Typer(help="The audit log of administrators' actions.", no_args_is_help=True)
 app.add_typer(audit, name="audit")
 
 
@@ -282,7 +282,7 @@ def doctor(
         findings = asyncio.run(checks.examine(settings, ask_vendors=check_vendors))
     except BadSettings as error:
         findings = checks.broken_settings(error.findings)
-    table = Table("", "what", "how it stands", show_header=True, box=None)
+    table = Table("", "subject", "state", show_header=True, box=None)
     marks = {"ok": "[green]ok[/green]", "missing": "[yellow]--[/yellow]", "broken": "[red]!![/red]"}
     for finding in findings:
         table.add_row(marks[finding.state], finding.what, escape(finding.line))

@@ -27,11 +27,11 @@ LONGEST_WAIT = 180.0
 
 
 class DemoFailed(Exception):
-    """A step did not work; the sentence says which and why."""
+    """A step failed; the message names the step and the reason."""
 
 
 async def run(console: Console, url: str | None, out: Path, *, buy: bool = False) -> None:
-    """Sign up, make an image and a talking video, chat, and show what it cost; with `buy` go shopping after that."""
+    """Sign up, make an image and a talking video, chat, and show the usage; with `buy`, then buy a plan and credit."""
     out.mkdir(parents=True, exist_ok=True)
     async with _server(console, url) as base, aiohttp.ClientSession(base) as session:
         started = time.monotonic()
@@ -72,7 +72,7 @@ async def _address_of(server: asyncio.subprocess.Process) -> str:
             found = [word for word in words if word.startswith("http://")]
             if found:
                 return found[0] + "/"
-    raise DemoFailed("the server did not start; `hortus up` says why")
+    raise DemoFailed("the server did not start; run `hortus up` to see the reason")
 
 
 class _Journey:
@@ -88,8 +88,8 @@ class _Journey:
         image = await self._make("image", "api/image/generate", {"prompt": IMAGE_PROMPT, "size": "1024x1024"})
         await self._save(image, "image")
         photo = await self._upload(SAMPLE_PORTRAIT)
-        asked = {"photo_file_id": photo["id"], "script": SCRIPT, "aspect_ratio": "1:1"}
-        video = await self._make("talking video", "api/video/generate", asked)
+        body = {"photo_file_id": photo["id"], "script": SCRIPT, "aspect_ratio": "1:1"}
+        video = await self._make("talking video", "api/video/generate", body)
         await self._save(video, "video")
         await self._chat()
         await self._show_usage()
@@ -200,10 +200,10 @@ class _Journey:
 
     async def _chat(self) -> None:
         room = await self._call("POST", "api/chatroom", json={"title": "Demo"})
-        for said in ("Hello, my name is Asha.", "What is my name?"):
-            sent = await self._call("POST", f"api/chatroom/{room['id']}/message", json={"content": said})
+        for content in ("Hello, my name is Asha.", "What is my name?"):
+            sent = await self._call("POST", f"api/chatroom/{room['id']}/message", json={"content": content})
             reply = await self._reply(room["id"], sent["reply"]["id"])
-            self._console.print(f"[green]✓[/green] you: {said}\n  reply: {reply.splitlines()[0]}", highlight=False)
+            self._console.print(f"[green]✓[/green] you: {content}\n  reply: {reply.splitlines()[0]}", highlight=False)
 
     async def _reply(self, room_id: str, reply_id: str) -> str:
         ends = time.monotonic() + LONGEST_WAIT

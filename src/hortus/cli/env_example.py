@@ -1,4 +1,4 @@
-"""`.env.example`: every setting with its default and one line on what it does, made from the settings classes."""
+"""`.env.example`: every setting with its default and one line on what it does, generated from the settings classes."""
 
 import json
 import textwrap
@@ -26,7 +26,7 @@ ISSUER = "OIDC_GOOGLE_"
 
 
 def text() -> str:
-    """The whole file. All of it is comments, so that a copy changes nothing."""
+    """The whole file. Every line is a comment, so that an unedited copy changes nothing."""
     blocks = [_comment(HEAD)]
     seen: set[str] = set()
     for group in groups():
@@ -61,9 +61,9 @@ def _setting(group: type[SettingsGroup], name: str, seen: set[str], prefix: str 
         return
     seen.add(variable)
     field = group.model_fields[name]
-    said = " ".join((field.description or "").split("\n\n")[0].split())
+    description = " ".join((field.description or "").split("\n\n")[0].split())
     others = [other for other in others if other != name.upper()]
-    yield _comment(said + (f" (or {', '.join(others)})" if others else ""))
+    yield _comment(description + (f" (or {', '.join(others)})" if others else ""))
     yield f"#{variable}={_default(field)}"
 
 

@@ -42,7 +42,7 @@ WORDS = {
     "plan": "pro",
     "pack": "small",
     "gateway": "sandbox",
-    "reason": "Asked for by the customer",
+    "reason": "Requested by the customer",
     "name": "Example",
 }
 KEPT_BY_ID = {
@@ -59,7 +59,7 @@ def collection(schema: dict[str, Any]) -> dict[str, Any]:
     found = {each.id: each for each in operations(schema)}
     folders: dict[str, list[dict[str, Any]]] = {}
     for each in found.values():
-        folders.setdefault(each.tag, []).append(_item(each, _sample_body(schema, each), _kept(each)))
+        folders.setdefault(each.tag, []).append(_item(each, _sample_body(schema, each), _saved(each)))
     start = [_step(schema, found[step.id], step) for step in JOURNEY]
     errors = [_step(schema, found[step.id], step) for step in ERRORS]
     return {
@@ -102,7 +102,7 @@ def _step(schema: dict[str, Any], operation: Operation, step: Step) -> dict[str,
 def _item(
     operation: Operation,
     body: Any,
-    kept: tuple[tuple[str, str], ...],
+    saved: tuple[tuple[str, str], ...],
     *,
     expected: int | None = None,
     until: tuple[str, str] | None = None,
@@ -130,7 +130,7 @@ def _item(
         lines.append(f"pm.test('answers {expected}', () => pm.response.to.have.status({expected}));")
     lines += [
         f"if (pm.response.code < 300) pm.collectionVariables.set('{name}', pm.response.json().{path});"
-        for name, path in kept
+        for name, path in saved
     ]
     if until is not None:
         lines += _asking_again(*until)
@@ -145,7 +145,7 @@ def _asking_again(field: str, value: str) -> list[str]:
         f"if (['queued', 'running'].includes(pm.response.json().{field}) && tries < 240) {{",
         "  pm.collectionVariables.set('tries', tries);",
         "  pm.execution.setNextRequest(pm.info.requestName);",
-        "  setTimeout(() => {}, 500);  // Postman waits for it before it asks again",
+        "  setTimeout(() => {}, 500);  // Postman waits for it before it repeats the request",
         "} else {",
         "  pm.collectionVariables.set('tries', 0);",
         f"  pm.test('is {value}', () => pm.expect(pm.response.json().{field}).to.eql('{value}'));",
@@ -165,20 +165,20 @@ def _url(operation: Operation, query: tuple[tuple[str, str], ...]) -> dict[str, 
     url: dict[str, Any] = {"raw": "/".join(["{{base_url}}", *parts]), "host": ["{{base_url}}"], "path": parts}
     if names:
         url["variable"] = [{"key": name, "value": f"{{{{{name}}}}}" if name in VARIABLES else "1"} for name in names]
-    asked = [
+    filters = [
         {"key": p["name"], "value": "", "disabled": not p.get("required", False)}
         for p in operation.parameters
         if p["in"] == "query" and p["name"] not in dict(query)
     ]
     given = [{"key": name, "value": value} for name, value in query]
-    if given or asked:
-        url["query"] = given + asked
+    if given or filters:
+        url["query"] = given + filters
     if given:
         url["raw"] += "?" + "&".join(f"{name}={value}" for name, value in query)
     return url
 
 
-def _kept(operation: Operation) -> tuple[tuple[str, str], ...]:
+def _saved(operation: Operation) -> tuple[tuple[str, str], ...]:
     if ("200", "TokensOut") in operation.answers or operation.id in ("register", "login", "refresh", "verify_otp"):
         return TOKENS if operation.id != "refresh" else TOKENS[:2]
     if any(shape == "GenerationOut" and status == "202" for status, shape in operation.answers):

@@ -18,7 +18,7 @@ async def verify_all(settings: Settings) -> tuple[list[str], str]:
     chain.
     """
     broken: list[str] = []
-    looked = 0
+    checked_files = 0
     try:
         async with open_app(settings, work=False, role="console") as resources:
             database, storage = resources.get(Database), resources.get(Storage)
@@ -35,14 +35,14 @@ async def verify_all(settings: Settings) -> tuple[list[str], str]:
                             broken.append(f"file {row.id}: {size} bytes instead of {row.bytes}")
                     except BlobNotFound:
                         broken.append(f"file {row.id}: its blob is missing")
-                looked += len(rows)
+                checked_files += len(rows)
                 if not rows:
                     break
                 after = rows[-1].id
     except exc.DBAPIError as error:
         return [f"the database cannot be read: {type(error.orig).__name__}"], "Run `hortus migrate`?"
     chain, line = await verify_audit(settings, None)
-    return broken + chain, f"Checked the ledger and {looked} files. {line}"
+    return broken + chain, f"Checked the ledger and {checked_files} files. {line}"
 
 
 async def verify_audit(settings: Settings, expect: str | None) -> tuple[list[str], str]:

@@ -1,1 +1,1 @@
-"""Puts everything together; the only place that knows everyone."""
+"""Assembles the application from all packages and starts its processes."""

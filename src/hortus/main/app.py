@@ -15,14 +15,14 @@ from hortus.core.db import Database
 from hortus.core.events import Bus
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
+from hortus.core.web.docs_pages import add_docs
 from hortus.core.web.edge import Edge
+from hortus.core.web.openapi_schema import OpenApi
 from hortus.core.web.problems import install_problems
+from hortus.core.web.route_index import RouteIndex
 from hortus.core.web.sse import Streams
 from hortus.main import routes
 from hortus.main.bootstrap import open_app
-from hortus.main.docs_pages import add_docs
-from hortus.main.openapi import OpenApi
-from hortus.main.route_index import RouteIndex
 from hortus.ops import doctor, health, metrics
 from hortus.ops.health import Readiness
 from hortus.providers import Registry
@@ -47,7 +47,7 @@ SENT_BY_BROWSERS = [
     "X-Request-ID",
     "X-Requested-With",  # axios and others
 ]
-"""What a script of a website may send: what we read, and what common clients add of themselves."""
+"""Request headers allowed by CORS: those that we read, and those that common clients add by themselves."""
 READ_BY_BROWSERS = [
     "Accept-Ranges",
     "Content-Disposition",
@@ -71,11 +71,11 @@ def create_app(
     registry: Registry | None = None,
     readiness: Readiness | None = None,
     streams: Streams | None = None,
-    tell: Callable[[Resources], None] | None = None,
+    on_open: Callable[[Resources], None] | None = None,
 ) -> ASGIApp:
     """The whole application behind its edge. With `work` the process also runs background tasks.
 
-    `tell` is given what was opened, before the first request.
+    `on_open` receives the opened resources before the first request.
     """
     settings.refuse_unsafe()
     open_streams = streams or Streams()
@@ -91,8 +91,8 @@ def create_app(
             resources.add(openapi)
             resources.add(Doctor(partial(doctor.examine, settings)))
             app.state.resources = resources
-            if tell is not None:
-                tell(resources)
+            if on_open is not None:
+                on_open(resources)
             yield
 
     app = FastAPI(

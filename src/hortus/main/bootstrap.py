@@ -39,8 +39,8 @@ from hortus.main import inventory, periodic, single_process
 from hortus.ops import business_metrics
 from hortus.ops import configuration as configurations
 from hortus.ops.databases import Role, open_database
-from hortus.ops.otel import traced
-from hortus.ops.sentry import reported
+from hortus.ops.otel import export_traces
+from hortus.ops.sentry import report_errors
 from hortus.providers import Context, Registry, discover
 from hortus.storage import LocalStorage, Storage
 from hortus.tasks import EmbeddedEngine
@@ -56,8 +56,8 @@ async def open_app(
     """Everything this process needs; with `work` it also runs tasks. `registry` replaces the providers found."""
     inventory.check()
     async with (
-        traced(settings),
-        reported(settings),
+        export_traces(settings),
+        report_errors(settings),
         _opened(settings, work=work, registry=registry, role=role) as resources,
         _observed(settings, resources, role),
     ):
@@ -67,9 +67,9 @@ async def open_app(
 def _observed(settings: Settings, resources: Resources, role: Role) -> AbstractAsyncContextManager[None]:
     if role != "worker" or not settings.worker_metrics_port:
         return nullcontext()
-    from hortus.ops.worker_http import observed  # noqa: PLC0415 - a worker without a page needs no server
+    from hortus.ops.worker_http import serve_worker_http  # noqa: PLC0415 - a worker without a page needs no server
 
-    return observed(settings, resources)
+    return serve_worker_http(settings, resources)
 
 
 def _service_names(settings: Settings, configuration: Configuration) -> list[str]:

@@ -55,7 +55,7 @@ TASKS = (
 
 
 def check() -> None:
-    """Refuse to start on tables without a place in the data map, or a data map that names a table nobody has.
+    """Refuse to start if a table is missing in the data map, or the data map names a table that does not exist.
 
     Raises RuntimeError, which is a mistake in the source and none of the operator.
     """

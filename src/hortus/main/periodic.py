@@ -28,7 +28,7 @@ async def _until_done(resources: Resources, verb: Callable[[Tx], Awaitable[Sized
 
 
 async def sweep(resources: Resources, _task: tasks.ClaimedTask) -> None:
-    """Forget old idempotency keys, done tasks, codes, sign-ins nobody completed, wrong tries and old devices."""
+    """Delete old idempotency keys, finished tasks, codes, abandoned sign-ins, throttle buckets and devices."""
     for verb in (
         idempotency.sweep_idempotency_keys,
         queue.sweep_tasks,
@@ -51,4 +51,4 @@ PERIODIC = (
     *sandbox.PERIODIC,
     *invariants.PERIODIC,
 )
-"""Everything that an installation does by the clock: given to the schedulers of its processes."""
+"""Every periodic task of an installation, for the schedulers of its processes."""

@@ -17,10 +17,10 @@ from hortus.core.db import Database
 from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.core.shared_settings import shared_values
+from hortus.core.web.openapi_schema import OpenApi
 from hortus.core.web.sse import Streams
 from hortus.main.app import create_app
 from hortus.main.bootstrap import open_app
-from hortus.main.openapi import OpenApi
 from hortus.ops import migrations, preflight
 from hortus.ops.doctor import summary
 from hortus.ops.health import Readiness
@@ -45,14 +45,14 @@ def serve(
         settings = settings.model_copy(update={"port": sockets[0].getsockname()[1]})
     readiness, streams, banner = Readiness(), Streams(), StartupBanner(settings, console)
     config = uvicorn.Config(
-        create_app(settings, work=work, readiness=readiness, streams=streams, tell=banner.read_from),
+        create_app(settings, work=work, readiness=readiness, streams=streams, on_open=banner.read_from),
         host=settings.host,
         port=settings.port,
         log_config=None,
         access_log=False,
         server_header=False,
         ws="none",
-        proxy_headers=False,  # it would believe any process of this machine; core.addresses asks TRUSTED_PROXIES
+        proxy_headers=False,  # uvicorn would trust any local process; core.web.client_ip reads TRUSTED_PROXIES
         timeout_graceful_shutdown=15,
         h11_max_incomplete_event_size=64 * 1024,
     )
@@ -60,7 +60,7 @@ def serve(
         try:
             migrated()
         except migrations.NotMigrated:
-            console.print("[red]Not started.[/red] The database could not be migrated; the lines above say why.")
+            console.print("[red]Not started.[/red] The database could not be migrated; see the lines above.")
             return 1
     server = _Server(config, settings, readiness, streams, banner)
     server.run(sockets)
@@ -88,8 +88,8 @@ class StartupBanner:
         self._line(f"\n[bold]Hortus is up[/bold] at {base}")
         self._line(f"  try it     {base}/docs   or   hortus demo --url {base}")
         self._line(f"  data       {self._settings.data_dir.resolve()}")
-        for what, line in summary(self._settings, self.resources.get(Registry)):
-            self._line(f"  {what:<10} {line}")
+        for subject, line in summary(self._settings, self.resources.get(Registry)):
+            self._line(f"  {subject:<10} {line}")
         if setup is not None:
             url = self._settings.public_url.rstrip("/") or base  # behind a proxy, customers cannot reach our address
             self._line(f"  first run  make yourself administrator: POST {url}/api/auth/setup")

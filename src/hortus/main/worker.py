@@ -24,7 +24,7 @@ app: Celery
 
 
 def __getattr__(name: str) -> Any:
-    """`app` is made when Celery asks for it: importing this module opens and reads nothing."""
+    """`app` is created on first access by Celery: importing this module opens and reads nothing."""
     if name == "app":
         return _app_from_environment()
     raise AttributeError(name)
@@ -39,7 +39,7 @@ def _app_from_environment() -> Celery:
     except (BadSettings, UnsafeSettings, preflight.NotStarted) as error:
         raise SystemExit(f"Not started. {error}") from None
     if not settings.celery_broker_url:
-        raise SystemExit("Set CELERY_BROKER_URL, or say `hortus worker`, which works without a broker.")
+        raise SystemExit("Set CELERY_BROKER_URL, or run `hortus worker`, which works without a broker.")
     return build(settings)
 
 

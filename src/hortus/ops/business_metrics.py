@@ -1,4 +1,4 @@
-"""Count what the features announce, after the commit that made it true."""
+"""Counters of sign-ups, ended generations and payments, incremented after the commit of each."""
 
 from collections.abc import Sequence
 
@@ -11,8 +11,8 @@ async def _signed_up(tx: Tx, _user_id: str) -> None:
     tx.after_commit(metrics.SIGN_UPS.inc)
 
 
-async def _ended(tx: Tx, what: Sequence[generation.Ended]) -> None:
-    for each in what:
+async def _ended(tx: Tx, endings: Sequence[generation.Ended]) -> None:
+    for each in endings:
         tx.after_commit(metrics.GENERATIONS.labels(each.kind, each.status).inc)
 
 

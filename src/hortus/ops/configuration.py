@@ -1,4 +1,4 @@
-"""Reads every settings group of every package and adapter once, at start, and finds what is wrong with them."""
+"""Reads every settings group of every package and adapter once, at start, and reports every invalid one."""
 
 import difflib
 import importlib.util
@@ -31,7 +31,7 @@ ALSO_READ = frozenset({"HORTUS_ADMIN_PASSWORD", "GOOGLE_CLIENT_ID", "GOOGLE_CLIE
 OF_LIBRARIES = ("OTEL_", "SENTRY_")
 """Prefixes of variables that libraries read by themselves."""
 _FROM_CLUSTER = re.compile(r".*_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP)(_\w+)?)?)")
-"""What Kubernetes and Docker set for each service, such as `REDIS_PORT=tcp://…`."""
+"""Variables that Kubernetes and Docker set for each service, such as `REDIS_PORT=tcp://…`."""
 _ISSUER = re.compile(
     r"OIDC_[A-Z0-9_]+?_(CLIENT_ID|CLIENT_SECRET|ISSUER|TITLE|SCOPES|SIGNUP|LINK_BY_EMAIL|ROLE_CLAIM|ROLES|TIMEOUT)"
 )
@@ -39,7 +39,7 @@ _NEAR = 0.8
 
 
 def groups() -> tuple[type[SettingsGroup], ...]:
-    """Every settings group but those of issuers, which are named by the operator."""
+    """Every settings group but those of issuers, whose names the operator chooses."""
     return (
         Settings,
         auth.BreachSettings,
@@ -106,7 +106,7 @@ def _of_others(known: dict[type[SettingsGroup], SettingsGroup]) -> tuple[list[Se
 
 
 def _of_server(settings: Settings) -> Iterator[Finding]:
-    """What a rule of one field cannot say: files that must be readable, libraries, secrets on a public address."""
+    """Checks across fields: files that must be readable, optional libraries, secrets on a public address."""
     try:
         slots_by_queue(settings.worker_queues, settings.worker_concurrency)
     except ValueError as error:
@@ -143,20 +143,20 @@ def _env_file_problem() -> Finding | None:
     return None
 
 
-# What is not read ------------------------------------------------------------
+# Unread variables ------------------------------------------------------------
 
 
 def known_variables() -> frozenset[str]:
-    """Every variable that something reads, except those of issuers."""
+    """Every variable that a setting reads, except those of issuers."""
     fields = {name for group in groups() for field in group.model_fields for name in variables_of(group, field)}
     rates = {f"{RATE_LIMIT}{name}".upper() for name in rate_limits.declared_names()}
     return frozenset(fields | rates | ALSO_READ)
 
 
 def unread(environment: Mapping[str, str] | None = None) -> list[tuple[str, str | None]]:
-    """Variables that look like ours and that nothing reads, each with the nearest name that is read.
+    """Variables that look like ours and are not read, each with the nearest name that is read.
 
-    All of `.env` is ours; of the environment what begins like a variable of ours, or nearly is one.
+    All of `.env` is ours; of the environment, the names with a prefix of ours and those close to one of our names.
     """
     known = known_variables()
     given = os.environ if environment is None else environment

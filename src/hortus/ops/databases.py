@@ -10,7 +10,7 @@ Role = Literal["server", "worker", "migration", "console"]
 
 
 def connection_profile(settings: Settings, role: Role) -> ConnectionProfile:
-    """How connections of this role behave. Operators at a console and migrations may ask for as long as they like."""
+    """The connection profile of this role. Consoles and migrations have no statement timeout."""
     statement = {
         "server": settings.database_statement_seconds,
         "worker": settings.database_worker_statement_seconds,

@@ -1,4 +1,4 @@
-"""What is configured, what is reachable, what is missing: one line each, with what to do."""
+"""The findings of `hortus doctor`: what is configured, reachable and missing, one line each, with the remedy."""
 
 import asyncio
 import importlib.util
@@ -33,7 +33,7 @@ VENDOR_SECONDS = 30.0
 
 
 async def examine(settings: Settings, *, ask_vendors: bool = False) -> list[Finding]:
-    """Look at everything. Nothing is changed, and no vendor is called unless `ask_vendors`."""
+    """Every finding. Changes nothing, and calls no vendor unless `ask_vendors`."""
     read, wrong = configuration.examine(settings)
     found = broken_settings(wrong)
     found += _unread()
@@ -58,12 +58,12 @@ async def examine(settings: Settings, *, ask_vendors: bool = False) -> list[Find
 
 
 def broken_settings(wrong: Iterable[SettingFinding]) -> list[Finding]:
-    """A line for each variable that breaks its rule; with one of them nothing starts."""
+    """A line for each variable that breaks its rule; no process starts with one."""
     return [Finding("broken", "setting", each.sentence) for each in wrong]
 
 
 def _unread() -> list[Finding]:
-    """Variables that look like ours and that nothing reads."""
+    """Variables that look like ours and are not read."""
     found = []
     for name, near in configuration.unread():
         hint = f"; did you mean {near}?" if near else ""
@@ -115,21 +115,21 @@ async def _database(settings: Settings) -> Finding:
 
 
 async def _read(settings: Settings, question: Callable[[Tx], Awaitable[T]]) -> T | None:
-    """What the database answers. None where it cannot be read, which has a line of its own, or is not made yet."""
+    """The result of `question`; None if the database is unreachable, which has its own line, or does not exist yet."""
     database = open_database(settings, "console")
     try:
         if database.dialect == "sqlite" and not Path(database.url.database or "").exists():
             return None
         async with database.snapshot() as tx:
             return await question(tx)
-    except Exception:  # any driver's any error; `_database` says which
+    except Exception:  # any driver's any error; `_database` reports it
         return None
     finally:
         await database.close()
 
 
 async def _processes(settings: Settings) -> list[Finding]:
-    """In what this environment differs from the processes that run now."""
+    """Settings of this environment that differ from those of running processes."""
     running = await _read(settings, tasks.processes)
     if running is None:
         return []
@@ -198,7 +198,7 @@ async def _refusals(settings: Settings) -> list[Finding]:
 
 
 async def check_vendors(settings: Settings, registry: Registry, http: Http) -> list[Finding]:
-    """Ask every configured vendor for something that costs nothing, and say what it answered."""
+    """Send each configured vendor a request that costs nothing, and report its answer."""
     checks: list[tuple[str, Callable[[], Awaitable[str]]]] = [
         (each.id, each.check)
         for each in registry.all()
@@ -254,7 +254,7 @@ def _offers(settings: Settings, registry: Registry) -> list[Finding]:
     try:
         catalog = routing.load(settings.catalog_path)
     except routing.CatalogError:
-        return [Finding("broken", "catalogue", "not looked at: CATALOG_PATH must be corrected first")]
+        return [Finding("broken", "catalogue", "not checked: CATALOG_PATH must be corrected first")]
     found = [Finding("ok", "catalogue", f"dated {catalog.dated}, {len(catalog.models)} models")]
     for each in routing.offer_statuses(catalog, registry):
         name = f"  {each.model.id}"
@@ -267,7 +267,7 @@ def _senders(settings: Settings, http: Http) -> list[Finding]:
     try:
         chosen = senders.select_senders(configuration.examine(settings)[0], http)
     except LookupError:
-        return [Finding("broken", "mail, SMS", "not looked at: a setting above must be corrected first")]
+        return [Finding("broken", "mail, SMS", "not checked: a setting above must be corrected first")]
     found = []
     for what, sender, hint in (
         ("mail", chosen.mail, "set SMTP_HOST to send"),
@@ -279,7 +279,7 @@ def _senders(settings: Settings, http: Http) -> list[Finding]:
         elif sender.real:
             found.append(Finding("ok", what, f"sent through {sender.id}"))
             if what == "mail" and settings.sign_up == "instant":
-                advice = "registration tells which addresses have accounts; set SIGN_UP=verify_first"
+                advice = "registration reveals which addresses have accounts; set SIGN_UP=verify_first"
                 found.append(Finding("missing", "sign-up", advice))
         else:
             found.append(Finding("missing", what, f"shown on standard output only; {hint}"))
@@ -290,12 +290,12 @@ def _issuers(settings: Settings) -> list[Finding]:
     try:
         issuers = auth.read_oidc_providers()
     except BadSettings:
-        return [Finding("broken", "sign-in", "not looked at: a setting above must be corrected first")]
+        return [Finding("broken", "sign-in", "not checked: a setting above must be corrected first")]
     if not issuers:
         return [Finding("missing", "sign-in", "by password and codes only; set OIDC_GOOGLE_CLIENT_ID for Google")]
     found = []
     for name, given in issuers.items():
-        line = f"{given.issuer}, which must know {settings.origin}/api/auth/oidc/{name}/callback"
+        line = f"{given.issuer}, which must allow the redirect to {settings.origin}/api/auth/oidc/{name}/callback"
         if not given.client_secret.get_secret_value():
             line += "; no CLIENT_SECRET, so as a public client"
         if given.placeholders():
@@ -312,5 +312,5 @@ def summary(settings: Settings, registry: Registry) -> list[tuple[str, str]]:
     database = "PostgreSQL" if settings.database.startswith("postgres") else "SQLite in the data folder"
     lines = [("database", database), ("providers", ", ".join(ready) or "none: see `hortus doctor`")]
     if asleep:
-        lines.append(("asleep", f"{', '.join(asleep)} (`hortus doctor` says what they need)"))
+        lines.append(("asleep", f"{', '.join(asleep)} (see `hortus doctor`)"))
     return lines

@@ -1,4 +1,4 @@
-"""What `hortus doctor` can see of encryption: the disk under the data folder, and the ways to database and Redis."""
+"""Encryption as `hortus doctor` detects it: the disk of the data folder, the connections to database and Redis."""
 
 import ipaddress
 import os
@@ -14,7 +14,7 @@ SYS_BLOCK = Path("/sys/dev/block")
 
 
 async def encryption(settings: Settings) -> list[tuple[bool, str]]:
-    """A sentence for the disk, the database and Redis, each with whether nothing is left to do."""
+    """A sentence for the disk, the database and Redis, each with whether it is encrypted or local."""
     found = [_disk(settings.data_dir, SYS_BLOCK), await _database(settings)]
     if settings.redis_url:
         found.append(_redis(make_url(settings.redis_url)))
@@ -22,7 +22,7 @@ async def encryption(settings: Settings) -> list[tuple[bool, str]]:
 
 
 def _disk(folder: Path, blocks: Path) -> tuple[bool, str]:
-    """Linux names the mapping of an encrypted volume CRYPT-…; volumes encrypted below (by a cloud) cannot be told."""
+    """Linux names the mapping of an encrypted volume CRYPT-…; encryption below it, by a cloud, is not visible."""
     existing = next(path for path in (folder.resolve(), *folder.resolve().parents) if path.exists())
     device = existing.stat().st_dev
     uuid = blocks / f"{os.major(device)}:{os.minor(device)}" / "dm" / "uuid"
@@ -44,7 +44,7 @@ async def _database(settings: Settings) -> tuple[bool, str]:
         async with database.engine.connect() as connection:
             found = await connection.execute(text("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"))
             encrypted = bool(found.scalar())
-    except Exception as error:  # any driver's any error; the line about the database says more
+    except Exception as error:  # any driver's any error; the line about the database has the details
         return False, f"database: not reached ({type(error).__name__})"
     finally:
         await database.close()

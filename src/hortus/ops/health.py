@@ -134,7 +134,7 @@ class Checks:
 def router(readiness: Readiness) -> APIRouter:
     """`/`, `/health`, `/health/live`, `/health/ready`; they answer without the database."""
     made = APIRouter(tags=["health"], generate_unique_id_function=operation_id)
-    open_to_all = public("says only whether the service is up")
+    open_to_all = public("reports only whether the service is up")
 
     @made.get("/", openapi_extra=open_to_all)
     async def root() -> dict[str, str]:
@@ -149,7 +149,7 @@ def router(readiness: Readiness) -> APIRouter:
     @made.get("/health", openapi_extra=open_to_all, operation_id="health")
     @made.get("/health/ready", openapi_extra=open_to_all, operation_id="ready")
     async def ready(resources: AllResources) -> JSONResponse:
-        """Send requests here or not: 200 or 503, and how each dependency stands.
+        """Readiness: 200 or 503, and the state of each dependency.
 
         503 while the process is about to stop (`stopping`), and while the database, its schema or the storage of
         files is not as it must be (`unavailable`): `down` cannot be reached, `read_only` accepts no writes, `full` has

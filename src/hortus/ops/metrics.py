@@ -1,4 +1,4 @@
-"""`/metrics` in the text format of Prometheus: what this process counted, and how the shared things stand now."""
+"""`/metrics` in the text format of Prometheus: counters of this process, gauges read from database and Redis."""
 
 import asyncio
 import hmac
@@ -30,8 +30,8 @@ from hortus.routing import Catalog, OfferHealth
 
 log = structlog.get_logger()
 WITHIN: Final = 2.0
-REMEMBERED: Final = 5.0
-"""Seconds for which the numbers of the database are good: several may ask."""
+CACHE_SECONDS: Final = 5.0
+"""Seconds for which the values read from the database are cached."""
 NEAR: Final = tuple(
     ip_network(each)
     for each in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7", "fe80::/10")
@@ -42,7 +42,7 @@ STATES: Final = ("closed", "half_open", "open")
 
 @dataclass(slots=True)
 class _Shared:
-    """What the database told."""
+    """The values read from the database."""
 
     up: bool = False
     queue_stats: list[tasks.QueueStats] = field(default_factory=list)
@@ -53,7 +53,7 @@ class _Shared:
 
 
 class Metrics:
-    """Everything there is to tell, as text."""
+    """All metrics as text."""
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
@@ -61,11 +61,11 @@ class Metrics:
         self._lock = asyncio.Lock()
 
     async def text(self) -> bytes:
-        """The whole page. A database that is away takes nothing from it but its own numbers."""
+        """The whole page. If the database is away, only its own values are missing."""
         async with self._lock:
             if time.monotonic() >= self._until:
                 self._shared = await self._ask()
-                self._until = time.monotonic() + (REMEMBERED if self._shared.up else 0.0)
+                self._until = time.monotonic() + (CACHE_SECONDS if self._shared.up else 0.0)
         now = CollectorRegistry(auto_describe=False)
         now.register(_Now(self._resources, self._shared))
         return generate_latest(REGISTRY) + generate_latest(now)
@@ -82,13 +82,13 @@ class Metrics:
                     workers={kind: alive.count(kind) for kind in ("embedded", "celery", "scheduler")},
                     checks=await invariant_checks.last(tx),
                 )
-        except Exception as error:  # whatever the driver raises, the page is told what is known
+        except Exception as error:  # any driver's any error; the page goes without these values
             log.warning("metrics_without_database", error=type(error).__name__)
             return _Shared()
 
 
 class _Now(Collector):
-    """How things stand at this moment."""
+    """The gauges at this moment."""
 
     def __init__(self, resources: Resources, shared: _Shared) -> None:
         self._resources, self._shared = resources, shared
@@ -108,7 +108,7 @@ class _Now(Collector):
         yield _gauge("hortus_queue_waiting", about, by, {(each.queue,): each.waiting for each in stats})
         about = "For how long the oldest of them waits."
         yield _gauge("hortus_queue_oldest_seconds", about, by, {(each.queue,): each.oldest_age_s for each in stats})
-        about = "Tasks whose worker died and that nobody has taken over."
+        about = "Tasks whose lease has expired and that no worker has claimed again."
         yield _gauge("hortus_queue_expired_leases", about, by, {(each.queue,): each.expired_leases for each in stats})
         if self._shared.up:
             yield GaugeMetricFamily("hortus_dead_letters", "Tasks that were given up.", self._shared.dead)
@@ -167,17 +167,17 @@ def _gauge(name: str, about: str, labels: list[str], values: Mapping[Any, float]
 
 
 async def _may_read(request: Request) -> None:
-    """Raises Unauthenticated or Forbidden for whoever must not read them."""
+    """Raises Unauthenticated or Forbidden for a caller that must not read the metrics."""
     token = resources_of(request).get(Settings).metrics_token.get_secret_value()
     if token:
         given = request.headers.get("authorization", "").encode()
         if not hmac.compare_digest(given, f"Bearer {token}".encode()):
             raise Unauthenticated("Send `Authorization: Bearer <METRICS_TOKEN>`.")
         return
-    # Somebody who is forwarded by a proxy that nobody named comes from anywhere, whatever address the proxy has.
+    # Behind a proxy that TRUSTED_PROXIES does not name, the client may be anywhere, whatever the proxy's address.
     hidden = not resources_of(request).get(Settings).proxies and any(name in request.headers for name in _FORWARDED)
     if hidden or not _is_near(client_ip_of(request)):
-        raise Forbidden("Metrics are told to this machine and private networks only, unless METRICS_TOKEN is set.")
+        raise Forbidden("Metrics are served to this machine and private networks only, unless METRICS_TOKEN is set.")
 
 
 def _is_near(address: str) -> bool:
@@ -189,10 +189,10 @@ def _is_near(address: str) -> bool:
 
 
 router = APIRouter(tags=["health"], generate_unique_id_function=operation_id)
-_open = public("guarded by METRICS_TOKEN, or else told to private networks only")
+_open = public("guarded by METRICS_TOKEN, or else served to private networks only")
 
 
 @router.get("/metrics", openapi_extra=_open, response_class=Response, dependencies=[Depends(_may_read)])
 async def metrics(resources: AllResources) -> Response:
-    """Everything this process counts, for Prometheus. Ask every process: each tells its own."""
+    """The metrics of this process, for Prometheus. Scrape every process: each has its own."""
     return Response(await resources.get(Metrics).text(), media_type=None, headers={"Content-Type": CONTENT_TYPE_LATEST})

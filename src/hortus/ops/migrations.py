@@ -1,4 +1,4 @@
-"""Migrations, run by Alembic on either database. Alembic is loaded only where something is migrated."""
+"""Migrations, run by Alembic on either database. Alembic is imported only to migrate."""
 
 import asyncio
 import os
@@ -29,11 +29,11 @@ _REVISION = re.compile(r"r[0-9]{4}")
 
 
 class NotMigrated(Exception):
-    """The migration failed; what went wrong was printed where it ran."""
+    """The migration failed; the process that ran it has printed the reason."""
 
 
 def folder() -> Path:
-    """Where the migrations lie."""
+    """The folder of the migrations."""
     inside = Path(hortus.__file__).parent / "migrations"  # in an installed package
     beside = Path(hortus.__file__).parents[2] / "migrations"  # in a checkout
     return inside if inside.exists() else beside
@@ -120,7 +120,7 @@ async def _read_revision(settings: Settings) -> str | None:
 
 
 def begin_upgrade(settings: Settings) -> Callable[[], None]:
-    """Begin an `upgrade` in a process that ends with it, so that a server neither waits idly nor keeps what it needs.
+    """Begin an `upgrade` in a child process, so that the server starts meanwhile and does not keep Alembic in memory.
 
     Returns a function that waits for its end and raises NotMigrated. If processes cannot fork, or have threads
     already, the upgrade runs here; if the database is up to date, nothing runs. Raises NotStarted for an unknown
@@ -162,7 +162,7 @@ def begin_upgrade(settings: Settings) -> Callable[[], None]:
 
 
 def _nothing() -> None:
-    """There is nothing to wait for."""
+    """The upgrade is done."""
 
 
 @cache

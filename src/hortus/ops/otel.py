@@ -29,7 +29,7 @@ def trace_id_of(request_id: str) -> int:
 
 
 @asynccontextmanager
-async def traced(settings: Settings) -> AsyncIterator[None]:
+async def export_traces(settings: Settings) -> AsyncIterator[None]:
     """Send spans while the block runs, and the last of them at its end. Raises UnsafeSettings without the library."""
     if not settings.otel_exporter_otlp_endpoint:
         yield
@@ -88,10 +88,10 @@ def _opener(provider: Any) -> tracing.Open:
     @contextmanager
     def span(name: str, kind: tracing.Kind, attributes: Mapping[str, Any], carrier: Mapping[str, str]) -> Iterator[Any]:
         caused_by = propagator.extract(carrier) if "traceparent" in carrier else None
-        told = {**attributes, "hortus.request_id": context.request_id.get()}
-        # What an exception says may be a customer's words: its class is enough.
+        sent = {**attributes, "hortus.request_id": context.request_id.get()}
+        # The message of an exception may contain a customer's text: only its class is sent.
         with tracer.start_as_current_span(
-            name, caused_by, kinds[kind], told, record_exception=False, set_status_on_exception=False
+            name, caused_by, kinds[kind], sent, record_exception=False, set_status_on_exception=False
         ) as opened:
             try:
                 yield opened

@@ -24,11 +24,11 @@ from hortus.ops.databases import Role, open_database
 WITHIN = 15.0
 """Seconds for the first connection to the database."""
 BY_THE_SERVER = ("08", "28", "3D", "42501", "53", "57P", "25006")
-"""The beginnings of PostgreSQL's codes for what is the server's state and no fault of ours."""
+"""Prefixes of PostgreSQL's error codes that describe the state of the server."""
 
 
 class NotStarted(Exception):
-    """The process cannot start; the sentence names the cause and what to do."""
+    """The process cannot start; the message names the cause and the remedy."""
 
     def __init__(self, sentence: str, code: int = 1) -> None:
         super().__init__(sentence)
@@ -77,7 +77,7 @@ async def _ask(settings: Settings, role: Role) -> None:
                 raise NotStarted(f"The database {name} is read-only; DATABASE_URL must lead to the primary server.")
     except NotStarted:
         raise
-    except Exception as error:  # whatever a driver raises, the database is what failed
+    except Exception as error:  # any driver's any error
         why = reason_of(error) or type(error).__name__
         raise NotStarted(f"The database {name} cannot be used: {why}. Start it, or correct DATABASE_URL.") from None
     finally:
@@ -85,7 +85,7 @@ async def _ask(settings: Settings, role: Role) -> None:
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
-    """Sockets bound to every address of `host`, not listening yet, so that nobody connects before the start.
+    """Sockets bound to every address of `host`, not listening yet, so that no client connects before the start.
 
     Raises NotStarted. With port 0 all have the same free port.
     """
@@ -109,18 +109,16 @@ def bind(host: str, port: int) -> list[socket.socket]:
 
 
 def cannot_listen(host: str, port: int, error: OSError) -> NotStarted:
-    """Why nothing can listen there, and what to do."""
+    """The reason why the address cannot be bound, and the remedy."""
     if error.errno == errno.EADDRINUSE:
-        return NotStarted(
-            f"Port {port} on {host} is in use; stop what listens there, or set PORT or --port to another one."
-        )
+        return NotStarted(f"Port {port} on {host} is in use; stop its listener, or set PORT or --port to another one.")
     if error.errno in (errno.EACCES, errno.EPERM):
         return NotStarted(f"Port {port} on {host} may not be used by this user; set PORT or --port to another one.", 2)
     return NotStarted(f"HOST {host} is not an address of this machine ({_strerror(error)}).", 2)
 
 
 def reason_of(error: BaseException | None) -> str | None:
-    """A phrase for what the surroundings did (files, network, database); None for any other error."""
+    """A phrase for a failure of files, network or database; None for any other error."""
     while error is not None:
         asyncpg = sys.modules.get("asyncpg")
         if asyncpg is not None and isinstance(error, asyncpg.PostgresError):

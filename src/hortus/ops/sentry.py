@@ -1,6 +1,6 @@
 """Reports of errors to Sentry, where SENTRY_DSN is set: each line that is logged as an error becomes an event.
 
-What is sent names the place, never a person: no request, no user, no local variables, no values of exceptions that
+An event has the place in the code but no person: no request, no user, no local variables, no values of exceptions that
 were not scrubbed.
 """
 
@@ -16,8 +16,8 @@ from hortus.core.configuration import UnsafeSettings
 from hortus.core.settings import Settings
 from hortus.core.telemetry import log
 
-TOLD: Final = ("request_id", "task", "id", "method", "check", "provider", "model", "code", "attempt", "dependency")
-"""What of a log line is sent as tags; everything else stays here."""
+TAGS: Final = ("request_id", "task", "id", "method", "check", "provider", "model", "code", "attempt", "dependency")
+"""The fields of a log line that are sent as tags; no other field is sent."""
 _PRIVATE: Final = (
     (re.compile(r"[\w.+%-]+@[\w-]+(\.[\w-]+)+"), "[e-mail]"),
     (re.compile(r"(?i)\b(bearer|basic)\s+\S+"), r"\1 [secret]"),
@@ -35,8 +35,8 @@ LONGEST: Final = 500
 
 
 def scrub(text: str) -> str:
-    """The text without what could name a person or open a door."""
-    # What a database says of a failed statement holds its parameters: customers' rows.
+    """The text without personal data and secrets."""
+    # A database error repeats the parameters of the statement: values of customers' rows.
     text = re.split(r"\[parameters:|DETAIL:", text, maxsplit=1)[0]
     for pattern, instead in _PRIVATE:
         text = pattern.sub(instead, text)
@@ -44,7 +44,7 @@ def scrub(text: str) -> str:
 
 
 @asynccontextmanager
-async def reported(settings: Settings) -> AsyncIterator[None]:
+async def report_errors(settings: Settings) -> AsyncIterator[None]:
     """Report errors while the block runs. Raises UnsafeSettings without the library or with a DSN that is none."""
     dsn = settings.sentry_dsn.get_secret_value()
     if not dsn:
@@ -72,7 +72,7 @@ async def reported(settings: Settings) -> AsyncIterator[None]:
 
     def report(line: dict[str, Any]) -> None:
         scope = sentry_sdk.Scope(client=client)
-        for name in TOLD:
+        for name in TAGS:
             if line.get(name) is not None:
                 scope.set_tag(name, scrub(str(line[name])))
         raised = line.get("exc_info")

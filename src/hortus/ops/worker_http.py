@@ -1,4 +1,4 @@
-"""The page of a process that serves nobody: a worker's or a scheduler's `/metrics` and `/health`."""
+"""HTTP endpoint for `/metrics` and `/health` of worker and scheduler processes."""
 
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -20,10 +20,10 @@ log = structlog.get_logger()
 
 
 @asynccontextmanager
-async def observed(settings: Settings, resources: Resources) -> AsyncIterator[None]:
-    """Serve the page at `WORKER_METRICS_PORT` until the end of the block.
+async def serve_worker_http(settings: Settings, resources: Resources) -> AsyncIterator[None]:
+    """Serve the endpoint at `WORKER_METRICS_PORT` until the end of the block.
 
-    A port that is taken is an error in the log and nothing more: work goes on.
+    A port that is in use is logged as an error; the process goes on without the endpoint.
     """
     try:
         listening = socket.create_server((settings.worker_metrics_host, settings.worker_metrics_port))
@@ -53,7 +53,7 @@ async def observed(settings: Settings, resources: Resources) -> AsyncIterator[No
 
 
 def make_page(resources: Resources) -> Edge:
-    """The routes of `/metrics` and `/health` and nothing else, behind the edge that the API has."""
+    """The routes of `/metrics` and `/health` alone, behind the same edge as the API."""
     resources.add(health.Checks(resources))
     resources.add(metrics.Metrics(resources))
     app = FastAPI(title="Hortus", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
@@ -67,5 +67,5 @@ def make_page(resources: Resources) -> Edge:
 class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Signals are for whoever works here."""
+        """Leave the signal handlers of the process in place."""
         yield

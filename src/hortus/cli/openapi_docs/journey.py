@@ -1,4 +1,4 @@
-"""The order in which somebody who has just installed Hortus would go through it."""
+"""The calls of a first session with the API, in order, as the API page and the Postman collection show them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ class Step:
     keeps: tuple[tuple[str, str], ...] = ()
     """Variables, and where in the answer their values are."""
     until: tuple[str, str] | None = None
-    """Asked again until that field of the answer has that value."""
+    """The call is repeated until this field of the answer has this value."""
     bearer: str | None = None
     """The variable with another token than the access token."""
     query: tuple[tuple[str, str], ...] = ()
@@ -46,7 +46,7 @@ JOURNEY = (
     Step("What did I make?", "list_generations", query=(("limit", "10"),)),
     Step("Open a room", "create_room", 201, {"title": "From Postman"}, (("room_id", "id"),)),
     Step(
-        "Say something",
+        "Send a message",
         "send_message",
         202,
         {"content": "Hello"},
@@ -73,4 +73,4 @@ ERRORS = (
     Step("With a field of another type", "create_room", 422, {"title": 7}, code="invalid_request"),
     Step("With a page that is too long", "list_generations", 422, query=(("limit", "1000"),), code="invalid_request"),
 )
-"""What goes wrong, and how the answer says so."""
+"""Calls that fail, with the status of their answer."""

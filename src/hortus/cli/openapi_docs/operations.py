@@ -17,7 +17,7 @@ class Operation:
     tag: str
     about: str
     public: str | None
-    """Why nobody need be signed in, or None."""
+    """The reason why the operation needs no credential, or None."""
     scopes: tuple[str, ...]
     """Any of these opens it to an API key; none means that no key does."""
     parameters: tuple[dict[str, Any], ...]
@@ -66,7 +66,7 @@ def _shape(answer: dict[str, Any]) -> str:
 
 
 def resolve(schema: dict[str, Any], shape: dict[str, Any]) -> dict[str, Any]:
-    """The shape itself where a reference stands; of several that are allowed, the first that is not null."""
+    """The schema that a reference points to; of alternatives, the first that is not null."""
     while True:
         if "$ref" in shape:
             shape = schema["components"]["schemas"][shape["$ref"].rpartition("/")[2]]

@@ -34,9 +34,9 @@ def _entry(schema: dict[str, Any], each: Operation) -> str:
         lines.append(f"- *Public*: {each.public}.")
     elif each.scopes:
         lines.append(f"- Key: {', '.join(f'`{scope}`' for scope in each.scopes)}")
-    asked = [_field(p["name"], p["schema"], schema, p.get("required", False)) for p in each.parameters]
-    if asked:
-        lines.append(f"- Parameters: {'; '.join(asked)}")
+    parameters = [_field(p["name"], p["schema"], schema, p.get("required", False)) for p in each.parameters]
+    if parameters:
+        lines.append(f"- Parameters: {'; '.join(parameters)}")
     if each.body is not None:
         shape = resolve(schema, each.body)
         required = shape.get("required", [])
@@ -69,5 +69,5 @@ def _field(name: str, given: dict[str, Any], schema: dict[str, Any], required: b
     ]
     if given.get("default") is not None:
         bounds.append(f"default {given['default']}")
-    told = ", ".join([kind, *bounds])
-    return f"{f'**`{name}`**' if required else f'`{name}`'} {told}"
+    bounded = ", ".join([kind, *bounds])
+    return f"{f'**`{name}`**' if required else f'`{name}`'} {bounded}"

@@ -1,4 +1,4 @@
-"""The page that the `type` of every problem leads to."""
+"""The page that the `type` of every problem links to."""
 
 from collections.abc import Iterator
 from html import escape
@@ -14,7 +14,7 @@ def every_problem(kind: type[Problem] = Problem) -> Iterator[type[Problem]]:
 
 
 def render() -> str:
-    """One entry for each code, with its status and what to do."""
+    """One entry for each code, with its status and remedy."""
     kinds = sorted({kind.code: kind for kind in every_problem()}.items())
     entries = "".join(
         f"<dt id='{escape(code)}'><b>{escape(code)}</b> ({kind.status}) {escape(kind.title)}</dt>"

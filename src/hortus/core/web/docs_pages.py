@@ -1,4 +1,4 @@
-"""The pages that document the API, served whole from here: they work without a network and run no one else's code."""
+"""The pages that document the API, served whole from here: they work without a network and load no third-party code."""
 
 import base64
 import hashlib
@@ -12,8 +12,8 @@ from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
 from fastapi.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from hortus.core.web import error_page, openapi_schema
 from hortus.core.web.openapi import public
-from hortus.main import error_page, openapi
 
 ASSETS = "/docs/assets"
 _INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
@@ -21,12 +21,12 @@ _INLINE_SCRIPT = re.compile(rb"<script>(.*?)</script>", re.DOTALL)
 
 def add_docs(app: FastAPI) -> None:
     """Serve `/docs`, `/redoc`, `/docs/errors` and what they load, and the icon of the site."""
-    kept = Path(str(files("fastapi_offline"))) / "static"  # only its files: Swagger UI and ReDoc, as a package
-    app.mount(ASSETS, StaticFiles(directory=kept), name="assets")
+    static = Path(str(files("fastapi_offline"))) / "static"  # only its files: Swagger UI and ReDoc, as a package
+    app.mount(ASSETS, StaticFiles(directory=static), name="assets")
     marked: dict[str, Any] = {"include_in_schema": False, "openapi_extra": public("documentation")}
     swagger = _page(
         get_swagger_ui_html(
-            openapi_url=openapi.PATH,
+            openapi_url=openapi_schema.PATH,
             title="Hortus API",
             swagger_js_url=f"{ASSETS}/swagger-ui-bundle.js",
             swagger_css_url=f"{ASSETS}/swagger-ui.css",
@@ -35,7 +35,7 @@ def add_docs(app: FastAPI) -> None:
     )
     redoc = _page(
         get_redoc_html(
-            openapi_url=openapi.PATH,
+            openapi_url=openapi_schema.PATH,
             title="Hortus API",
             redoc_js_url=f"{ASSETS}/redoc.standalone.js",
             redoc_favicon_url="/favicon.ico",
@@ -43,11 +43,11 @@ def add_docs(app: FastAPI) -> None:
         )
     )
 
-    icon = files("hortus.main").joinpath("favicon.png").read_bytes()
+    icon = files("hortus.core.web").joinpath("favicon.png").read_bytes()
 
     @app.get("/favicon.ico", **marked)
     async def favicon() -> Response:
-        """The icon that browsers ask for by themselves; every browser takes a PNG there."""
+        """The icon that browsers request by themselves; every browser accepts a PNG there."""
         return Response(icon, media_type="image/png", headers={"Cache-Control": "public, max-age=86400"})
 
     @app.get("/docs", **marked)
@@ -62,12 +62,12 @@ def add_docs(app: FastAPI) -> None:
 
     @app.get("/docs/errors", **marked)
     async def errors() -> HTMLResponse:
-        """Every error code and what to do."""
+        """Every error code and its remedy."""
         return HTMLResponse(error_page.render())
 
 
 def _page(made: HTMLResponse) -> HTMLResponse:
-    """The page with a policy that allows its own script and files, and nothing else."""
+    """The page with a content security policy that allows only its own script and files."""
     scripts = [hashlib.sha256(script).digest() for script in _INLINE_SCRIPT.findall(bytes(made.body))]
     hashes = "".join(f" 'sha256-{base64.b64encode(digest).decode()}'" for digest in scripts)
     made.headers["Content-Security-Policy"] = (

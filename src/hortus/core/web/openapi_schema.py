@@ -1,4 +1,4 @@
-"""The OpenAPI schema: made once per process, in a thread, because it costs about two seconds of CPU."""
+"""The OpenAPI schema, generated once per process in a thread: it costs about two seconds of CPU."""
 
 import asyncio
 import json
@@ -56,7 +56,7 @@ def _make(app: FastAPI) -> dict[str, Any]:
     )
     shared = schema.setdefault("components", {})
     shared.setdefault("schemas", {})["Problem"] = ProblemBody.model_json_schema()
-    # Said here, not by a dependency of its own: that would be worked out again for every request.
+    # Declared here: a dependency of its own would be resolved again for every request.
     shared["securitySchemes"] = {"HTTPBearer": BEARER}
     for operation in (each for path in schema["paths"].values() for each in path.values()):
         if "x-public" not in operation:

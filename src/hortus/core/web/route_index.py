@@ -1,4 +1,4 @@
-"""Finds the route of a request by its path instead of asking each route in turn."""
+"""Finds the route of a request by its path instead of trying each route in turn."""
 
 from collections.abc import Iterable
 
@@ -10,11 +10,10 @@ ALLOWED = "hortus.allowed"
 
 
 class RouteIndex(BaseRoute):
-    """Stands before the routes it knows and answers for them; what it does not find is left to them.
+    """Precedes the routes that it indexes and dispatches to them; other paths fall through to the routes themselves.
 
-    A path without parameters is found by itself. Among paths with parameters only those are asked that have as many
-    parts and the same first ones, in the order they were given in. So a path that says every word wins over one that
-    leaves a part open.
+    A path without parameters is found by a dictionary. Routes with parameters are tried in their order if they have
+    as many parts as the path and the same first two. So a literal path wins over one with a parameter.
     """
 
     def __init__(self, routes: Iterable[BaseRoute]) -> None:
@@ -32,9 +31,9 @@ class RouteIndex(BaseRoute):
                 self._open.setdefault(_shape(route.path), []).append(route)
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """The match of the route that is found, which stands in its scope as `route`.
+        """The match of the route that is found; the scope holds it as `route`.
 
-        A path that has routes for other methods only is matched as well, with those in the scope.
+        A path with routes for other methods only is matched as well, with the allowed methods in the scope.
         """
         if scope["type"] != "http":
             return Match.NONE, {}
@@ -55,7 +54,7 @@ class RouteIndex(BaseRoute):
         return Match.FULL, {"route": others[0], ALLOWED: {method for each in others for method in each.methods or ()}}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the route that was found answer; 405 with every method of the path where none has the one asked for."""
+        """Handle the request by the matched route; 405 with the allowed methods if no route has the requested one."""
         allowed: set[str] | None = scope.get(ALLOWED)
         if allowed is not None:
             raise HTTPException(405, headers={"Allow": ", ".join(sorted(allowed))})

@@ -10,8 +10,8 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute, Match
 
 from hortus.core.settings import Settings
+from hortus.core.web.route_index import ALLOWED, RouteIndex
 from hortus.main.app import create_app
-from hortus.main.route_index import ALLOWED, RouteIndex
 
 APP: Any = create_app(Settings(data_dir=Path("unused"), secret_key="k" * 40)).app  # type: ignore[attr-defined]
 INDEX: RouteIndex = APP.router.routes[0]
