@@ -84,9 +84,9 @@ async def test_what_is_rolled_back_was_never_in_the_chain(database: Database):
         ("DELETE FROM audit_events WHERE position > 4", 5, "missing up to the end"),
         ("UPDATE audit_events SET previous = digest WHERE position = 3", 3, "does not follow"),
         ("UPDATE audit_notes SET text = 'another reason' WHERE position = 3", 3, "note was changed"),
-        ("UPDATE audit_head SET position = 5", 6, "behind the end"),
+        ("UPDATE audit_head SET position = 5", 6, "after the end"),
         ("UPDATE audit_head SET digest = 'x'", 6, "not its last event"),
-        ("DELETE FROM audit_head", 0, "end of the chain is gone"),
+        ("DELETE FROM audit_head", 0, "end of the chain is missing"),
     ],
 )
 async def test_a_change_is_found_where_it_was_made(database: Database, statement: str, position: int, what: str):

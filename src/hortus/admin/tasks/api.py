@@ -29,11 +29,11 @@ class CountOut(BaseModel):
 
 
 class WorkerOut(BaseModel):
-    """A process that works or schedules; `room` is how many tasks of each queue it runs at once."""
+    """A worker or scheduler process. `slots` is the number of tasks of each queue that it runs at once."""
 
     name: str
     kind: str
-    room: dict[str, int]
+    slots: dict[str, int]
     running: int
     started_at: Time
     seen_at: Time
