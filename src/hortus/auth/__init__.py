@@ -1,4 +1,4 @@
-"""Signing in: passwords, one-time codes, second factors, passkeys, OpenID Connect, API keys; and who is calling."""
+"""Authentication: passwords, one-time codes, second factors, passkeys, OpenID Connect, API keys, and the caller."""
 
 from hortus.auth.access import close_account
 from hortus.auth.access_tokens import AccessTokens

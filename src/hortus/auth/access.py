@@ -1,7 +1,7 @@
-"""Takes back what lets a user in: the one place that ends sessions and API keys together.
+"""Revocation of access: the only place that ends sessions and API keys together.
 
-Open event streams follow within seconds (`open_streams`), signed links to files are refused for an account that is
-not active, and those to archives end with the session that was given them.
+Open event streams end within seconds (`open_streams`), signed links to files are refused for an account that is not
+active, and links to archives end with the session that received them.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Access tokens: signed JWTs that name a user and a session, good for minutes."""
+"""Access tokens: signed JWTs that name a user and a session, valid for minutes."""
 
 import contextlib
 import hashlib
@@ -18,15 +18,15 @@ from hortus.core.settings import Settings
 ISSUER, AUDIENCE, TYPE = "hortus", "hortus-api", "at+jwt"
 HEADER = {"alg": "HS256", "typ": TYPE}
 LONGEST = 2048
-NOT_GOOD = "The access token is not good. Sign in again."
+NOT_GOOD = "The access token is invalid. Sign in again."
 KEPT = 10_000
 CLOCKS_DIFFER = 30
-"""Seconds by which the clock of the machine that signed may be ahead of ours."""
+"""Seconds by which the clock of the signing machine may be ahead."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccessClaims:
-    """What a good access token says."""
+    """The claims of a valid access token."""
 
     user_id: str
     session_id: str
@@ -52,11 +52,11 @@ class AccessTokens:
 
     @property
     def seconds(self) -> int:
-        """How long a token is good."""
+        """The lifetime of a token in seconds."""
         return int(self._lasts.total_seconds())
 
     def sign(self, user_id: str, session_id: str, at: datetime | None = None) -> str:
-        """An access token of a session, good from now or from `at`: the same moment makes the same token."""
+        """An access token of a session, valid from now or from `at`. The same time gives the same token."""
         now = at or clock.now()
         claims: dict[str, Any] = {
             "iss": ISSUER,
@@ -70,7 +70,7 @@ class AccessTokens:
         return jwt.encode(HEADER, claims, self._keys[0], algorithms=["HS256"])
 
     def verify(self, token: str) -> AccessClaims:
-        """What the token says; raises Unauthenticated for anything forged, expired or meant for other uses."""
+        """The claims of a token; raises Unauthenticated for one that is forged, expired or issued for another use."""
         if len(token) > LONGEST:
             raise Unauthenticated(NOT_GOOD)
         digest = hashlib.sha256(token.encode("utf-8", "replace")).digest()
@@ -90,7 +90,7 @@ class AccessTokens:
         try:
             decoded = self._decode(token)
             self._claims.validate(decoded.claims)
-            if decoded.header != HEADER:  # a `kid`, `jku` or `crit` of somebody else's is never followed
+            if decoded.header != HEADER:  # foreign `kid`, `jku` or `crit` headers are never followed
                 raise ValueError("another kind of token")
             claims = decoded.claims
             if not (isinstance(claims["sid"], str) and claims["iat"] <= clock.now().timestamp() + CLOCKS_DIFFER):

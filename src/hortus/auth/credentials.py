@@ -1,4 +1,4 @@
-"""In how many ways a user can still sign in: nobody may remove the last one."""
+"""Credentials of a user: how many would let them sign in. The last one cannot be removed."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from hortus.core.db import Tx
 
 @dataclass(frozen=True, slots=True)
 class CredentialCounts:
-    """What would let a user sign in now, counted by kind."""
+    """The credentials with which a user can sign in now, by kind."""
 
     password: int
     codes: int
@@ -27,10 +27,10 @@ class CredentialCounts:
 
 
 async def count_credentials(tx: Tx, user_id: str) -> CredentialCounts:
-    """Count the ways in of a user: a password with something to name them by, a code to each verified
-    identifier, each passkey, each account at an issuer that is configured now.
+    """Count the credentials of a user: a password together with an identifier, an OTP for each verified identifier,
+    each passkey, and each external account of a configured issuer.
 
-    Locks the user until the end of the transaction, so that two removals never both see the other's way.
+    Locks the user until the end of the transaction, so that concurrent removals cannot remove the last two.
     """
     locked = select(User.password_hash).where(User.id == user_id).with_for_update()
     password_hash = (await tx.execute(locked)).scalar_one()
@@ -51,6 +51,6 @@ async def count_credentials(tx: Tx, user_id: str) -> CredentialCounts:
 
 
 async def require_remaining_credential(tx: Tx, user_id: str) -> None:
-    """Say this after removing a way in, in the same transaction: raises LastCredential when none is left."""
+    """Call it after removing a credential, in the same transaction. Raises LastCredential if none is left."""
     if (await count_credentials(tx, user_id)).total == 0:
         raise LastCredential

@@ -1,4 +1,4 @@
-"""Dependencies that tell a handler who is calling. Each runs before the handler's transaction opens."""
+"""FastAPI dependencies that authenticate the caller. They run before the transaction of the handler opens."""
 
 from typing import Annotated, Any
 
@@ -19,13 +19,13 @@ from hortus.core.web.deps import client_ip_of, hit_limit, resources_of, scopes_o
 
 KEY_LIMIT = "600/minute"
 rate_limits.declare("api_key")
-"""How often one API key may call, whatever it calls; `RATE_LIMIT_API_KEY` overrides it."""
+"""The rate limit of one API key over all routes; `RATE_LIMIT_API_KEY` overrides it."""
 
 
 async def authenticate(connection: HTTPConnection) -> Principal:
-    """The caller, by access token or API key; raises Unauthenticated. Asks the database at most once.
+    """The caller, by access token or API key; raises Unauthenticated. Makes at most one query.
 
-    A key passes only where the route is open to keys (`open_to_keys`) and the key has one of its scopes.
+    An API key is accepted only if the route is open to keys (`open_to_keys`) and the key has one of its scopes.
     """
     token = _token_of(connection)
     resources = resources_of(connection)
@@ -68,7 +68,7 @@ async def _by_key(connection: HTTPConnection, resources: Resources, secret: str)
 
 
 async def caller_if_any(connection: HTTPConnection) -> Principal | None:
-    """The caller of a public route, where somebody is signed in. An API key is nobody here."""
+    """The signed-in caller of a public route, if any. API keys are ignored."""
     try:
         caller = await authenticate(connection)
     except Problem:
@@ -77,7 +77,7 @@ async def caller_if_any(connection: HTTPConnection) -> Principal | None:
 
 
 Caller = Annotated[Principal, Depends(authenticate)]
-"""Whoever is signed in, or calls by an API key with the scope of the route."""
+"""A signed-in user, or a caller whose API key has the scope of the route."""
 
 
 async def _admin(connection: HTTPConnection, caller: Annotated[Principal, Depends(authenticate)]) -> Principal:
@@ -89,7 +89,7 @@ async def _admin(connection: HTTPConnection, caller: Annotated[Principal, Depend
 
 
 Admin = Annotated[Principal, Depends(_admin)]
-"""An administrator; with two factors proved where the operator requires it (`REQUIRE_ADMIN_SECOND_FACTOR`)."""
+"""An administrator, with two factors if `REQUIRE_ADMIN_SECOND_FACTOR` is set."""
 
 
 async def _staff(connection: HTTPConnection, caller: Annotated[Principal, Depends(authenticate)]) -> Principal:
@@ -97,7 +97,7 @@ async def _staff(connection: HTTPConnection, caller: Annotated[Principal, Depend
 
 
 Staff = Annotated[Principal, Depends(_staff)]
-"""Support or an administrator: whoever may look."""
+"""Support or an administrator, for routes that only read."""
 
 
 async def _recent(connection: HTTPConnection, caller: Annotated[Principal, Depends(authenticate)]) -> Principal:
@@ -107,7 +107,7 @@ async def _recent(connection: HTTPConnection, caller: Annotated[Principal, Depen
 
 
 RecentCaller = Annotated[Principal, Depends(_recent)]
-"""Whoever is signed in and proved who they are within the last ten minutes; 403 `reauthentication_required` else."""
+"""A user who authenticated within the last ten minutes; 403 `reauthentication_required` otherwise."""
 
 
 def limited_caller(name: str, default: str) -> Any:

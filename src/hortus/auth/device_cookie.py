@@ -1,4 +1,4 @@
-"""The cookie by which a device is known again. It opens nothing: it tells a known device from an attacker's."""
+"""The signed cookie that identifies a device. It grants no access; it only marks a device as known."""
 
 import base64
 import hmac
@@ -21,7 +21,7 @@ class DeviceCookie:
         self._keys = settings.keys_for("devices")
 
     def read(self, connection: HTTPConnection) -> str | None:
-        """The id of the device, if its cookie is one of ours."""
+        """The id of the device, if the cookie has a valid signature."""
         device_id, _, signature = (cookies.read(connection, NAME) or "").partition(".")
         good = (hmac.compare_digest(_signature(key, device_id), signature.encode()) for key in self._keys)
         return device_id if ids.is_id(device_id) and any(list(good)) else None

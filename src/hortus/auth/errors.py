@@ -1,4 +1,4 @@
-"""Errors of signing in and proving an identity."""
+"""Errors of authentication and of identifier verification."""
 
 from hortus.core.errors import Conflict, Forbidden, NotFound, Problem, Unauthenticated
 
@@ -11,7 +11,7 @@ class BadCredentials(Unauthenticated):
 
 
 class BadPassword(Forbidden):
-    """The wrong password of somebody who is signed in."""
+    """A signed-in user sent a wrong password."""
 
     code, title = "bad_password", "Wrong password"
     detail = "Check the password of this account and try again."
@@ -20,26 +20,26 @@ class BadPassword(Forbidden):
 class BadRefreshToken(Unauthenticated):
     """Unknown, expired, or of a revoked session."""
 
-    code, title = "bad_refresh_token", "This refresh token is not good"
+    code, title = "bad_refresh_token", "This refresh token is invalid"
     detail = "Sign in again."
 
 
 class RefreshReused(Unauthenticated):
-    """A refresh token came a second time: somebody may have stolen it, so the session is revoked."""
+    """A refresh token was used twice, so it may be stolen: the session is revoked."""
 
     code, title = "refresh_reused", "This refresh token was used before"
     detail = "The session was revoked for safety. Sign in again."
 
 
 class WeakPassword(Problem):
-    """Too easy to guess. `feedback` says what would help."""
+    """The password is too easy to guess. `feedback` lists improvements."""
 
     code, status, title = "weak_password", 422, "This password is too easy to guess"
     detail = "Choose a longer or less common password."
 
 
 class ReauthenticationRequired(Forbidden):
-    """The session proved who holds it too long ago for this."""
+    """The session was not authenticated recently enough for this operation."""
 
     code, title = "reauthentication_required", "Prove again that it is you"
     detail = "Send the password to POST /api/auth/reauthenticate (or use a second factor), then try again."
@@ -67,7 +67,7 @@ class LastCredential(Conflict):
 
 
 class IdentifierTaken(Conflict):
-    """Told only to those who have just proved that the address or number is theirs."""
+    """The identifier belongs to another account. Reported only to a caller who has verified it."""
 
     code, title = "identifier_taken", "This address or number signs in to another account"
     detail = "You have shown that it is yours: sign in with it, and remove it there first."
@@ -81,14 +81,14 @@ class IdentifierNotFound(NotFound):
 
 
 class SignInToVerify(Forbidden):
-    """The account was shown to be somebody's in another way: only who is signed in to it adds to what it has."""
+    """The account has a verified owner: only a signed-in caller can verify further identifiers."""
 
     code, title = "sign_in_to_verify", "Sign in to verify this address"
     detail = "Sign in to the account that has this address, then follow the link or send the code again."
 
 
 class WrongCode(Forbidden):
-    """The code of somebody who is signed in: wrong, expired, used or locked."""
+    """A signed-in user sent a code that is wrong, expired, used or locked."""
 
-    code, title = "wrong_code", "This code is not good"
-    detail = "The code is wrong, has expired, or was used or tried too often. Check it, or ask for a new one."
+    code, title = "wrong_code", "This code is invalid"
+    detail = "The code is wrong, has expired, or was used or tried too often. Check it, or request a new one."

@@ -1,4 +1,4 @@
-"""Add, verify, remove identifiers; and what a proof that one is yours opens."""
+"""Verification of identifiers: sign-in and sign-up by OTP, and adding, verifying and removing identifiers."""
 
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -31,23 +31,23 @@ from hortus.core.errors import Problem
 async def find_or_create_user(
     tx: Tx, verified: VerifiedOtp, details: SignUpDetails, caller_id: str | None
 ) -> str | Problem:
-    """Whom a proof signs in, made now if they are new; or the refusal.
+    """The user who signs in with a verified OTP, created if there is none; or the error.
 
-    A refusal is returned, not raised: the code is used up, and that must commit. `caller_id` is whoever is signed in
-    where the proof was given.
+    The error is returned, not raised: the code is consumed, and that must be committed. `caller_id` is the user who is
+    signed in already, if any.
     """
     holder = await holder_of(tx, verified.target)
     if verified.purpose in ("sign_in", "sign_up"):
         if holder is not None and _is_foreign(holder, caller_id) and await has_verified_owner(tx, holder.user_id):
             await delete_unverified(
                 tx, verified.target
-            )  # it is the account of somebody who only said that this is theirs
+            )  # the account has another verified owner, who never verified this identifier
             holder = None
         if holder is None:
             try:
                 async with tx.begin_nested():
                     return await users.create_user(tx, verified.target, details, verified=True)
-            except IntegrityError:  # somebody got the same target in another way, just now
+            except IntegrityError:  # a concurrent request created the identifier
                 holder = await holder_of(tx, verified.target)
     return await _sign_in_existing(tx, verified, details, holder, caller_id)
 
@@ -70,14 +70,14 @@ async def _sign_in_existing(
 
 
 def _is_foreign(holder: Holder, caller_id: str | None) -> bool:
-    """Whether nobody has shown yet that the target is the holder's, and the holder is not who is signed in."""
+    """Whether the identifier is unverified and belongs to another user than the caller."""
     return not holder.verified and holder.user_id != caller_id
 
 
 async def _claim(tx: Tx, user_id: str, target: Target) -> bool:
-    """Give the account to who has just proved the target, as the first to prove anything, and tell them.
+    """Give an account without a verified owner to the caller who has verified its identifier, and notify them.
 
-    False, and nothing happens, where `void_what_came_before` refuses.
+    Returns False, without a change, if `revoke_unverified_access` refuses.
     """
     if await revoke_unverified_access(tx, user_id) is None:
         return False
@@ -87,11 +87,11 @@ async def _claim(tx: Tx, user_id: str, target: Target) -> bool:
 
 
 async def verify(tx: Tx, user_id: str, target: Target, caller_id: str | None, refusal: Problem) -> str | None:
-    """Note that the target is the user's, as a link or code that was sent there shows.
+    """Mark the target of a link or code as verified.
 
-    Raises `refusal` when they do not have it, AccountSuspended, and SignInToVerify. Whoever is signed in as that user
-    keeps everything. Else this may be the owner of an address with which somebody else signed up: what was set before
-    the first proof ends, and the answer is a token to choose a new password, where there was one.
+    Raises `refusal` if the user does not have the target, AccountSuspended, and SignInToVerify. A caller who is signed
+    in as the user keeps everything. Otherwise somebody else may have signed up with this address: all access from
+    before the first verification is revoked, and the result is a token to choose a new password, if there was one.
     """
     holder = await holder_of(tx, target)
     if holder is None or holder.user_id != user_id:
@@ -110,22 +110,22 @@ async def verify(tx: Tx, user_id: str, target: Target, caller_id: str | None, re
 
 
 async def has_verified_owner(tx: Tx, user_id: str) -> bool:
-    """Whether anybody has shown that something by which the account is entered is theirs."""
+    """Whether any credential of the account was verified to belong to its user."""
     verified = select(Identifier.id).where(Identifier.user_id == user_id, Identifier.verified_at.is_not(None))
     linked = select(ExternalAccount.user_id).where(ExternalAccount.user_id == user_id)
     return bool((await tx.execute(select(or_(verified.exists(), linked.exists())))).scalar_one())
 
 
 async def revoke_unverified_access(tx: Tx, user_id: str) -> RevokedAccess | None:
-    """Let only the one who proves something now into an account that nobody has proved to be theirs.
+    """Revoke everything that was set up on an account before its first verification.
 
-    Whoever signed up with this address need not own it: their password, sessions, keys, passkeys and factors end here.
-    The answer is what ended; None, and nothing happens, for staff and where somebody else has proved.
+    Whoever signed up with this address need not own it: password, sessions, keys, passkeys and second factors are
+    removed. Returns what was revoked; None, without a change, for staff and for an account with a verified owner.
     """
     role = (await tx.execute(select(User.role).where(User.id == user_id))).scalar_one()
     if role != "user" or await has_verified_owner(
         tx, user_id
-    ):  # nobody becomes staff by an address that staff only typed
+    ):  # an unverified address must not give access to a staff account
         return None
     await tx.execute(update(User).where(User.id == user_id).values(password_hash=None, updated_at=clock.now()))
     await tx.execute(delete(Device).where(Device.user_id == user_id))
@@ -137,9 +137,9 @@ async def revoke_unverified_access(tx: Tx, user_id: str) -> RevokedAccess | None
 
 
 async def add(tx: Tx, user_id: str, target: Target) -> Identifier | Problem:
-    """Give a user the target that they have just proved to be theirs; or the refusal, which must commit.
+    """Add a verified identifier to a user; or the error, which must be committed.
 
-    Whoever holds it without a proof loses it.
+    An unverified identifier of another user is taken over.
     """
     if not await mark_verified(tx, user_id, target):
         now = clock.now()

@@ -1,4 +1,4 @@
-"""Password hashes that other systems made: verified at the next login, then replaced by Argon2id."""
+"""Password hashes of other systems: verified at the next login, then replaced by Argon2id."""
 
 import hashlib
 import hmac

@@ -35,7 +35,7 @@ def _with_openid(value: str) -> str:
 
 
 class ProviderSettings(SettingsGroup):
-    """One issuer and our standing there."""
+    """Settings of one OIDC provider."""
 
     heading: ClassVar[str] = "Sign-in with an OpenID Connect issuer"
     credentials: ClassVar[frozenset[str]] = frozenset({"client_id"})
@@ -49,9 +49,9 @@ class ProviderSettings(SettingsGroup):
     title: str = Field("", max_length=60)
     """The name of the issuer on sign-in pages."""
     scopes: Annotated[Text, AfterValidator(_with_openid)] = "openid email profile"
-    """What is asked of the issuer."""
+    """The requested scopes."""
     signup: bool = True
-    """Whether somebody whom nobody here knows gets an account."""
+    """Whether unknown users can sign up with this provider."""
     link_by_email: bool = True
     """Whether an e-mail address that is verified on both sides connects the two accounts."""
     role_claim: Text = ""
@@ -61,7 +61,7 @@ class ProviderSettings(SettingsGroup):
         *Json,
         Rule('a JSON object of roles (user, support, admin) by the claim\'s values, such as {"staff": "support"}'),
     ] = Field(default_factory=dict)
-    """Which value of that claim gives which role here."""
+    """The role of each value of that claim."""
     timeout: float = Field(10.0, gt=0, le=30)
     """Seconds for one call."""
 
@@ -80,7 +80,7 @@ class ConfiguredIssuers:
 
 
 def read_providers() -> dict[str, ProviderSettings]:
-    """Every configured provider by its name. Raises BadSettings with each variable that must be corrected."""
+    """The configured providers by name. Raises BadSettings with every invalid variable."""
     found = {name: value for name, value in {**dotenv_values(".env"), **os.environ}.items() if value}
     names = {match[1] for match in map(_NAMED.fullmatch, found) if match}
     if "GOOGLE_CLIENT_ID" in found:

@@ -1,7 +1,7 @@
-"""Ends open event streams whose reader has lost access.
+"""Closes open event streams whose reader has lost access.
 
-One check per process covers every stream that is open: one query for sessions, one for API keys. It runs every
-second, so it depends on no message from another process; the announcement of a change only makes it earlier.
+One check per process covers all open streams, with one query for sessions and one for API keys. It runs every second
+and does not depend on messages from other processes; the announcement of a change only makes it run earlier.
 """
 
 import asyncio
@@ -27,19 +27,18 @@ log = structlog.get_logger()
 CHECK_SECONDS = 1.0
 TIMEOUT_SECONDS = 5.0
 UNVERIFIED_SECONDS = 15.0
-"""A process whose checks have failed for this long ends its streams: it cannot know who may still read."""
+"""A process whose checks have failed for this long closes its streams, because access cannot be verified."""
 
 
 @asynccontextmanager
 async def streams_checked(
     streams: Streams, database: Database, bus: Bus, *, give_up: float = UNVERIFIED_SECONDS
 ) -> AsyncIterator[None]:
-    """Until the end of the block, end every stream within seconds after its reader lost access.
+    """Until the end of the block, close every stream within seconds after its reader has lost access.
 
-    A reader loses access when the session was revoked or has expired, when the API key or the secret it was opened
-    with was removed, disabled, rotated out or has expired, when the key's scopes or addresses changed, and when the
-    account was suspended, closed, deleted or was given another role. Where the database has not told for `give_up`
-    seconds, every stream ends.
+    A reader loses access when the session is revoked or expires, when the API key or its secret is revoked, disabled,
+    rotated or expires, when the key's scopes or addresses change, and when the account is suspended, closed, deleted or
+    gets another role. If the database cannot be read for `give_up` seconds, every stream is closed.
     """
     async with alongside(_check_for_ever(streams, database, bus, give_up)):
         yield
@@ -63,7 +62,7 @@ async def _check_for_ever(streams: Streams, database: Database, bus: Bus, give_u
 
 
 async def _check(streams: Streams, database: Database, readers: Collection[Principal]) -> bool:
-    """End the streams of those of `readers` who lost access; whether the database could tell."""
+    """Close the streams of `readers` that have lost access; whether the database could be read."""
     if not readers:
         return True
     try:
@@ -84,7 +83,7 @@ def _digests(caller: Principal) -> set[str]:
 
 
 async def _with_access(tx: Tx, readers: Collection[Principal]) -> set[Principal]:
-    """Those of `readers` who would be let in now as who they were when they opened their streams."""
+    """The `readers` who still have the same access as when they opened their streams."""
     now = clock.now()
     sessions = {each.session_id for each in readers if each.key_id is None}
     digests = {each.secret_digest for each in readers if each.secret_digest is not None}

@@ -18,7 +18,7 @@ from hortus.core.web.deps import network_of
 
 @dataclass(frozen=True, slots=True)
 class VerifiedPassword:
-    """A password that was good a moment ago."""
+    """A password that was verified, with the buckets to refund."""
 
     user_id: str
     stored: str
@@ -51,10 +51,10 @@ async def verify_password(
 
 
 async def complete(tx: Tx, verified: VerifiedPassword) -> None:
-    """Say this in the transaction that opens the session: the try is taken back and an old hash replaced.
+    """Refund the attempt and replace an outdated hash, in the transaction that opens the session.
 
-    Raises BadCredentials when the password was changed since it was looked at: whoever changed it has just
-    ended every session, and this one must not slip in behind.
+    Raises BadCredentials if the password was changed since it was verified: that change has ended every session, and
+    this one must not be opened after it.
     """
     if not await users.keep_password_hash(tx, verified.user_id, verified.stored, verified.fresh):
         raise BadCredentials

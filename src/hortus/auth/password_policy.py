@@ -1,8 +1,8 @@
-"""What every new password must pass: hard to guess, and in no list of leaked passwords.
+"""The policy for new passwords: hard to guess, and not in a list of leaked passwords.
 
-The list is asked by k-anonymity: it hears the first five of forty characters of a SHA-1 and answers with hundreds of
-endings; neither the password nor its hash leaves this process. When it cannot be asked, the word lists of
-`strength` have already refused the commonest thirty thousand, and the password is taken.
+The list is queried with k-anonymity: the request contains the first five characters of a SHA-1, the response hundreds
+of suffixes; neither the password nor its hash leaves this process. If the list is unavailable, only the word lists of
+`password_strength` apply, with the thirty thousand most common passwords.
 """
 
 import asyncio
@@ -30,17 +30,17 @@ QUIET_SECONDS = 60.0
 """After a failure the list is left alone for so long: an outage must not slow every sign-up."""
 _LONGEST_ANSWER = 512 * 1024
 _LINE = re.compile(r"([0-9A-F]{35}):(\d{1,12})")
-LEAKED = "This password stands in lists of leaked passwords, which attackers try first."
+LEAKED = "This password is in lists of leaked passwords, which attackers try first."
 
 
 class BreachSettings(SettingsGroup):
-    """PASSWORD_BREACH_CHECK: `auto` asks where the installation is public, `on` always, `off` never."""
+    """PASSWORD_BREACH_CHECK: `auto` checks if the installation is public, `on` always, `off` never."""
 
     model_config = SettingsConfigDict(env_prefix="PASSWORD_BREACH_")
     heading: ClassVar[str] = "Leaked passwords"
 
     check: Literal["auto", "on", "off"] = "auto"
-    """Whether new passwords are looked up in a list of leaked ones; `auto` asks where the installation is public."""
+    """Whether new passwords are checked against a list of leaked ones; `auto` checks if the installation is public."""
     url: Annotated[
         str, Field(pattern=r"^https?://[^\s/]+(/\S*)?$", max_length=500), Rule("an http:// or https:// address")
     ] = "https://api.pwnedpasswords.com/range/"
@@ -64,9 +64,9 @@ class NewPasswords:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="strength")
 
     async def check(self, password: str, *known: str | None) -> None:
-        """Raise WeakPassword, with `feedback`, for a password nobody should choose; `known` are words about the user.
+        """Raise WeakPassword, with `feedback`, for a weak or leaked password; `known` are words about the user.
 
-        Never call it while a transaction is open: it may ask the list of leaks.
+        Do not call it while a transaction is open: it may make an HTTP request.
         """
         password = unicodedata.normalize("NFC", password)
         judge = partial(check_strength, password, *known, names=self._names)
@@ -98,5 +98,5 @@ class NewPasswords:
             raise HttpError(f"the list answered {answer.status}")
         lines = [_LINE.fullmatch(line.strip().upper()) for line in answer.body.decode("ascii", "replace").splitlines()]
         if not lines or None in lines:
-            raise HttpError("the list answered something else")
+            raise HttpError("the list returned an unexpected response")
         return {line[1]: int(line[2]) for line in lines if line is not None}

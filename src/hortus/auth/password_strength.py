@@ -1,4 +1,4 @@
-"""How quickly a password would be guessed, and what would make it better. Needs no network."""
+"""Password strength: how quickly a password is guessed, and feedback to improve it. Needs no network."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -19,22 +19,22 @@ _ADVICE = "Use four or more uncommon words, or a password manager."
 
 _SHORTEST_NAME = 4
 _SEPARATORS = re.compile(r"[\s._,-]+")
-_NAMED = "Do not make a password of the name of this service, or of your own name or address."
-# What reads alike becomes one letter, in passwords and in names.
+_NAMED = "Do not derive the password from the name of this service, or from your own name or address."
+# Characters that look alike are folded to one letter, in passwords and in names.
 _ALIKE = str.maketrans("01i!|345$@7+8", "olllleassatt" + "b")
 
 
 def service_names(settings: Settings, *brands: str) -> list[str]:
-    """The names of the product, of the brand and of its website: no password may be made of them."""
+    """The names of the product, the brand and the website, which must not be part of a password."""
     hosts = [urlsplit(url).hostname or "" for url in (settings.public_url, settings.frontend_base_url or "")]
     return [PRODUCT, *brands, *hosts]
 
 
 def check_strength(password: str, *known: str | None, names: Iterable[str] = (PRODUCT,)) -> None:
-    """Raise WeakPassword for what is guessed quickly; `known` are words about the user, `names` those of the service.
+    """Raise WeakPassword for a weak password; `known` are words about the user, `names` those of the service.
 
-    Where any of them stands in a password, in whatever spelling, the rest of it must be hard to guess by itself.
-    Takes some milliseconds, in which nothing else of this process runs.
+    If the password contains any of them in any spelling, the rest of it must be strong by itself. Takes some
+    milliseconds of CPU time.
     """
     words = _words((*known, *names))
     score, feedback = _judge(password, words)
@@ -79,8 +79,8 @@ def _folded(text: str) -> str:
 
 
 def _judged(password: str) -> str:
-    """What zxcvbn is shown. It tries every reading of `4`, `@` or `(` as a letter with every other: more than a second
-    of work for a password made of nothing else, so where there are many, one stands for all that read alike.
+    """The text for zxcvbn. It combines every reading of `4`, `@` or `(` as a letter, which takes over a second for a
+    password of many such characters: one of them then stands for all that look alike.
     """
     shown = password[:_JUDGED]
     return shown.translate(_FEWER_LETTERLIKE) if len(_LETTERLIKE & set(shown)) > _MOST_LETTERLIKE else shown

@@ -1,7 +1,7 @@
-"""Passwords: Argon2id with OWASP's parameters, in a small pool of threads, never on the event loop.
+"""Password hashing: Argon2id with OWASP's parameters, in a small thread pool.
 
-Passwords are hashed and compared in Unicode's form NFC: what a keyboard sends as one character or as a letter and an
-accent is one password. Hashes that were made of another form open too, and are replaced.
+Passwords are hashed and compared in Unicode NFC, so that composed and decomposed characters are equal. Hashes of other
+forms are accepted and replaced.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ T = TypeVar("T")
 SHORTEST, LONGEST = 8, 128
 WAITING_AT_MOST = 200
 QUIET = 5.0
-"""Seconds without a password after which the memory for hashing is given back: twenty megabytes for each thread."""
+"""Seconds without hashing after which its memory is released, twenty megabytes per thread."""
 _hashing = PasswordHash((Argon2Hasher(time_cost=2, memory_cost=19 * 1024, parallelism=1), Bcrypt(), Werkzeug()))
 
 

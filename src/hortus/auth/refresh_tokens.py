@@ -32,7 +32,7 @@ GRACE = timedelta(seconds=10)
 
 @dataclass(frozen=True, slots=True)
 class TokenRotation:
-    """The next pair of a session: its refresh token, and the moment from which its access token is good."""
+    """The new refresh token of a session, and the start of validity of its access token."""
 
     user_id: str
     session_id: str
@@ -41,7 +41,7 @@ class TokenRotation:
 
 
 def _next_token(key: bytes, used: str, session_id: str) -> str:
-    """The one successor of a refresh token: whoever lost it gets it again, and it is stored nowhere."""
+    """The only successor of a refresh token, derived from it: a lost response can be repeated."""
     digest = hmac.digest(key, f"{session_id} {used}".encode("utf-8", "replace"), "sha256")
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
@@ -57,15 +57,14 @@ _STATE = (
 async def refresh(
     tx: Tx, refresh_token: str, *, keys: Sequence[bytes], lasts: timedelta, address: str
 ) -> TokenRotation | Problem:
-    """The successor of a refresh token, or the refusal.
+    """The successor of a refresh token, or the error.
 
-    However often and however parallel one token comes within the grace, it has one successor, which is
-    the answer each time. A refusal is returned, not raised: a reused token revokes its session, and that
-    must commit.
+    Within the grace period a token has one successor, which is returned for every repeated or concurrent request. An
+    error is returned, not raised: a reused token revokes its session, and that must be committed.
     """
     now, digest = clock.now(), digest_of(refresh_token)
     found = (await tx.execute(_STATE.where(RefreshToken.digest == digest))).one_or_none()
-    if found is not None and found.status == "suspended":  # its sessions were revoked: say why
+    if found is not None and found.status == "suspended":  # its sessions are revoked: report the reason
         return AccountSuspended()
     if found is None or found.revoked_at is not None or found.expires_at <= now:
         return BadRefreshToken()
@@ -97,7 +96,7 @@ async def _again(
         kept = (await tx.execute(select(RefreshToken.digest).where(RefreshToken.digest.in_(made)))).scalars().first()
         if kept is not None:
             return TokenRotation(user_id, session_id, made[kept], used_at)
-    with contextlib.suppress(SessionNotFound):  # somebody else noticed too
+    with contextlib.suppress(SessionNotFound):  # a concurrent request has revoked it
         await revoke_session(tx, user_id, session_id)
         agent = (await tx.execute(select(Session.device).where(Session.id == session_id))).scalar_one()
         await notify_user(tx, user_id, "session_reused", device=device_name(agent), time=message_time())

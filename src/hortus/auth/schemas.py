@@ -1,4 +1,4 @@
-"""What people send to sign up and in, and what they see."""
+"""Request and response bodies of sign-up, sign-in, sessions and the profile."""
 
 import unicodedata
 from functools import partial
@@ -26,7 +26,7 @@ Secret = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
 Referral = Annotated[str, StringConstraints(min_length=1, max_length=40)]
-"""The code of whoever brought a new customer; a wrong one is no reason to refuse them."""
+"""The referral code of the new customer; an unknown code is ignored."""
 
 
 class RegisterIn(Body):
@@ -53,7 +53,7 @@ class ReauthenticateIn(Body):
 
 
 class ReauthenticatedOut(BaseModel):
-    """When and how the session last proved who holds it."""
+    """When and how the session was last authenticated."""
 
     authenticated_at: Time
     method: str
@@ -69,7 +69,7 @@ class SetupIn(Body):
 
 
 class ProfileIn(Body):
-    """What may be changed; absent fields stay."""
+    """The fields to change; absent fields stay."""
 
     name: Name | None = None
     marketing_consent: bool | None = None
@@ -108,23 +108,23 @@ class TokensOut(BaseModel):
 
 
 class SecondFactorOut(BaseModel):
-    """The first proof was good and a second is asked for: no tokens yet.
+    """The first factor was verified and a second one is required: no tokens yet.
 
-    Answer `challenge` at POST /api/auth/totp/verify with a `code` or a `recovery_code`; or, where `methods` names
-    `passkey`, sign in with a passkey at POST /api/auth/passkey/login, which is both factors at once.
+    Answer `challenge` at POST /api/auth/totp/verify with a `code` or a `recovery_code`; or, if `methods` contains
+    `passkey`, sign in with a passkey at POST /api/auth/passkey/login, which counts as both factors.
     """
 
     second_factor_required: Literal[True] = True
     challenge: Credential
     methods: list[Literal["totp", "recovery_code", "passkey"]]
-    expires_in: int = Field(description="Seconds for which the challenge is good")
+    expires_in: int = Field(description="Seconds for which the challenge is valid")
 
 
 class SessionOut(BaseModel):
     """A signed-in device."""
 
     id: str
-    device: str = Field(description="What the device called itself")
+    device: str = Field(description="The user agent of the device")
     device_name: str = Field(description="The same in a few words, such as Firefox on Windows")
     address: str = Field(description="From where it last signed in or refreshed")
     created_at: Time

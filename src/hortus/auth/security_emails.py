@@ -1,4 +1,4 @@
-"""What the owner of an account is told about it without having asked."""
+"""Security notices to the owner of an account."""
 
 from datetime import datetime
 
@@ -12,9 +12,9 @@ LANGUAGE = "en"
 
 
 async def notify_new_sign_in(tx: Tx, user_id: str, *, device: str, address: str, at: datetime) -> None:
-    """Write to the main address of a user that a device signed in that was not seen before.
+    """Notify the user that an unknown device signed in.
 
-    A verified address is preferred. Whoever has none and a verified number gets a text message.
+    A verified address is preferred; without an address, a verified number gets a text message.
     """
     values = {"device": device, "address": address, "time": f"{at:%d %B %Y, %H:%M} UTC"}
     unverified_last = case((Identifier.verified_at.is_(None), 1), else_=0)
@@ -22,7 +22,7 @@ async def notify_new_sign_in(tx: Tx, user_id: str, *, device: str, address: str,
         select(Identifier.kind, Identifier.value, Identifier.verified_at, User.name)
         .join(User, User.id == Identifier.user_id)
         .where(Identifier.user_id == user_id)
-        .order_by(Identifier.kind, unverified_last, Identifier.id)  # `email` comes before `mobile`
+        .order_by(Identifier.kind, unverified_last, Identifier.id)  # `email` sorts before `mobile`
     )
     to = (await tx.execute(query)).first()
     if to is None:

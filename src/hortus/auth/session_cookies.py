@@ -1,9 +1,8 @@
-"""Sessions of browsers: the tokens travel in cookies that no script can read, beside the bearer for everybody else.
+"""Session cookies of browsers: tokens in cookies that scripts cannot read, as an alternative to bearer tokens.
 
-Whoever signs in with the header `Hortus-Session: cookie` gets cookies instead of tokens. Cookies come along with
-every request, also with those that another website makes a browser send; so a request that changes something by
-cookie must bear that header again, which no other website can add without our leave (CORS), and must come from an
-origin of ours, as far as the browser says where it comes from.
+A client that signs in with the header `Hortus-Session: cookie` gets cookies instead of tokens. Browsers send cookies
+with cross-site requests too, so a request that changes data by cookie must have that header again, which other
+websites cannot add without CORS, and its origin must be one of this installation.
 """
 
 from urllib.parse import urlsplit
@@ -22,7 +21,7 @@ _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 def wanted(connection: HTTPConnection) -> bool:
-    """Whether the caller asks for cookies instead of tokens; raises CrossSiteRequest for another website."""
+    """Whether the client requests cookies instead of tokens; raises CrossSiteRequest for another website."""
     if connection.headers.get(HEADER) != BY_COOKIE:
         return False
     _refuse_other_websites(connection)
@@ -52,21 +51,21 @@ def put(connection: HTTPConnection, tokens: TokensOut, *, seconds: int) -> None:
 
 
 def without_tokens(tokens: TokensOut) -> TokensOut:
-    """The answer that bears none, for whoever got cookies."""
+    """The response without tokens, for a client with cookies."""
     return tokens.model_copy(update={"access_token": "", "refresh_token": ""})
 
 
 def end(connection: HTTPConnection) -> None:
-    """Let the browser forget both."""
+    """Delete both cookies in the browser."""
     for name in (ACCESS, REFRESH):
         if cookies.read(connection, name) is not None:
             cookies.drop(connection, name)
 
 
 def clear_session_cookies(connection: HTTPConnection) -> None:
-    """Let the browser forget the session, and what it kept of this origin for whoever was signed in."""
+    """Delete the session cookies and the data of this origin in the browser."""
     end(connection)
-    # Not its cookies: the one that names the device tells a known one from a new one.
+    # Other cookies stay: one of them identifies the device.
     cookies.add_header(connection, "Clear-Site-Data", '"cache", "storage"')
 
 

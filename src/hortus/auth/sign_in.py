@@ -1,4 +1,4 @@
-"""Signing in: whichever way a user proved who they are, this opens the session and makes the answer."""
+"""The end of every sign-in: the second factor, the session, and the response with tokens."""
 
 from datetime import datetime, timedelta
 
@@ -16,9 +16,9 @@ from hortus.core.resources import Resources
 from hortus.core.settings import Settings
 from hortus.core.web.deps import client_ip_of, network_of
 
-SIGN_IN = "The account was made, and its tokens were shown once. Sign in at POST /api/auth/login."
-SIGN_IN_AGAIN = "The sign-in was completed, and its tokens were shown once. Sign in again with a new proof."
-"""What a repetition of a request that gave tokens is told to do."""
+SIGN_IN = "The account was created, and its tokens were shown once. Sign in at POST /api/auth/login."
+SIGN_IN_AGAIN = "The sign-in was completed, and its tokens were shown once. Sign in again with a new code or password."
+"""The detail of the error for a repeated request whose tokens were already returned."""
 
 
 def session_lasts(resources: Resources) -> timedelta:
@@ -29,9 +29,9 @@ def session_lasts(resources: Resources) -> timedelta:
 async def sign_in(
     tx: Tx, request: Request, resources: Resources, user_id: str, *, method: str = "password"
 ) -> TokensOut | SecondFactorOut:
-    """What every way in says once its own proof (`method`) was good.
+    """Sign in a user whose first factor (`method`) was verified.
 
-    The answer is a challenge without tokens while the user has a second factor to prove; else as `complete_sign_in`.
+    Returns a challenge without tokens if the user has a second factor; otherwise as `complete_sign_in`.
     """
     asked = await mfa.methods_of(tx, user_id)
     if not asked:
@@ -45,8 +45,8 @@ async def sign_in(
 async def complete_sign_in(
     tx: Tx, request: Request, resources: Resources, user_id: str, *, method: str, two_factors: bool = False
 ) -> TokensOut:
-    """Open a session of the user on the device that asks. Only for those who checked every proof, as
-    the second step of a sign-in and passkeys do; every other way in says `sign_in`.
+    """Open a session on the client's device. Only for callers that verified every factor, as the second step of a
+    sign-in and passkeys do; all others call `sign_in`.
     """
     await reopen_account(tx, user_id)
     agent, address = request.headers.get("user-agent", "unknown"), client_ip_of(request)
@@ -81,7 +81,7 @@ def in_cookies(tx: Tx, request: Request, resources: Resources, tokens: TokensOut
 async def tokens_of(
     tx: Tx, resources: Resources, user_id: str, session_id: str, refresh_token: str, at: datetime | None = None
 ) -> TokensOut:
-    """The answer of every way in: the user, and the pair of tokens of a session."""
+    """The response of a sign-in: the user and the tokens of the session."""
     access = resources.get(AccessTokens)
     plan = await resources.get(ProfileExtensions).plan_of(tx, user_id)
     user = UserOut(**(await users.profile_of(tx, user_id))._asdict(), plan=plan)

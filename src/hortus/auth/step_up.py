@@ -1,4 +1,4 @@
-"""How long ago a session proved who holds it: what is dangerous asks for a fresh proof."""
+"""Step-up authentication: sensitive operations require that the session was authenticated recently."""
 
 from datetime import datetime, timedelta
 
@@ -11,15 +11,15 @@ from hortus.core import clock
 from hortus.core.db import Tx
 
 RECENT = timedelta(minutes=10)
-"""What counts as recent unless a feature says otherwise."""
+"""The default limit for recent authentication."""
 SECOND_FACTOR = "Prove your second factor (POST /api/auth/totp/reauthenticate, or use a passkey), then try again."
 
 
 async def require_recent_authentication(tx: Tx, caller: Principal, within: timedelta = RECENT) -> None:
-    """Raise ReauthenticationRequired unless the caller's session proved itself within that time, and with two
-    factors where the account has a second: a session from before it was set up has to catch up.
+    """Raise ReauthenticationRequired unless the session was authenticated within that time, and with two factors if the
+    account has a second factor, also for a session from before it was set up.
 
-    A caller without a session of their own (an API key) can never do so.
+    A caller with an API key is always refused.
     """
     active = exists().where(TotpFactor.user_id == caller.user_id, TotpFactor.confirmed_at.is_not(None))
     query = select(Session.authenticated_at, Session.two_factors, active.label("has_second")).where(
@@ -34,9 +34,9 @@ async def require_recent_authentication(tx: Tx, caller: Principal, within: timed
 
 
 async def mark_reauthenticated(tx: Tx, caller: Principal, method: str) -> datetime:
-    """Note that the session has just proved itself by `method` (`password`, `totp`, `passkey`, `otp`); when.
+    """Record that the session was authenticated again by `method` (`password`, `totp`, `passkey`, `otp`); returns when.
 
-    Whoever calls this has checked the proof. Raises SessionNotFound when the session has ended meanwhile.
+    The caller has verified it. Raises SessionNotFound if the session has ended.
     """
     now = clock.now()
     query = (
@@ -51,6 +51,6 @@ async def mark_reauthenticated(tx: Tx, caller: Principal, method: str) -> dateti
 
 
 async def mark_two_factors(tx: Tx, caller: Principal) -> None:
-    """Note that two factors were proved on the caller's session. Whoever calls this has checked them."""
+    """Record that the session was authenticated with two factors. The caller has verified them."""
     await tx.execute(update(Session).where(Session.id == caller.session_id).values(two_factors=True))
     sessions_changed(tx, caller.session_id)

@@ -20,10 +20,10 @@ from hortus.core.db import Base, id_type
 
 
 class OneTimeCode(Base):
-    """The newest code of one purpose for one target: a newer one takes its place.
+    """The newest code of a purpose for a target; a newer one replaces it.
 
-    `digest` is set when the message is written; it stays empty when there is nobody to write to. `subject` is the
-    user who adds an identifier, and empty otherwise. `pending` is what a sign-up said about the user to be.
+    `digest` is set when the message is written and stays empty if none is sent. `subject` is the user who adds an
+    identifier, and empty otherwise. `pending` is the data of a sign-up.
     """
 
     __tablename__ = "one_time_codes"
@@ -74,7 +74,7 @@ class SendCount(Base):
 
 
 class WrongCodes(Base):
-    """How many wrong codes came for a target on a day, and whether its owner was told."""
+    """The number of wrong codes for a target on a day, and when its owner was notified."""
 
     __tablename__ = "wrong_codes"
     __table_args__ = (Index("ix_wrong_codes_day", "day"),)
@@ -88,8 +88,8 @@ class WrongCodes(Base):
 class TotpFactor(Base):
     """The authenticator app of a user. Active once `confirmed_at` is set.
 
-    `sealed` is the secret, encrypted and bound to the user. `last_step` is the newest time step whose code
-    was used: it and older ones are refused. `failures` counts wrong tries since the last right one.
+    `sealed` is the secret, encrypted and bound to the user. `last_step` is the newest time step whose code was used:
+    it and older ones are refused. `failures` counts wrong attempts since the last success.
     """
 
     __tablename__ = "totp_factors"
@@ -117,7 +117,7 @@ class RecoveryCode(Base):
 
 
 class SecondFactorChallenge(Base):
-    """A sign-in whose first proof was good and whose second is awaited. Kept by digest, used once."""
+    """A sign-in that waits for the second factor. Stored by digest, used once."""
 
     __tablename__ = "second_factor_challenges"
 
@@ -130,10 +130,10 @@ class SecondFactorChallenge(Base):
 
 
 class Passkey(Base):
-    """A public key whose private half lives on a user's device.
+    """A public key whose private key is on a user's device.
 
-    `credential_id` is the authenticator's own name of it, in base64url. `regressed_at` tells when a signature
-    came with a counter that went backwards: the sign of a copied device.
+    `credential_id` is WebAuthn's id in base64url. `regressed_at` is when a signature had a smaller counter, which
+    indicates a copied key.
     """
 
     __tablename__ = "passkeys"
@@ -152,7 +152,7 @@ class Passkey(Base):
 
 
 class PasskeyChallenge(Base):
-    """What an authenticator was asked to sign, by digest. Used once; `user_id` is empty while nobody is known."""
+    """A WebAuthn challenge, by digest. Used once; `user_id` is empty before the user is identified."""
 
     __tablename__ = "passkey_challenges"
 
@@ -185,10 +185,10 @@ class ExternalAccount(Base):
 
 
 class OidcFlow(Base):
-    """One sign-in (or one linking) through an issuer: begun, claimed by its callback, traded for tokens; each once.
+    """One sign-in or linking with an OIDC provider: begun, claimed by its callback, exchanged for tokens; each once.
 
-    Nothing in it is of use to whoever reads it: state, the browser's secret and the exchange code are kept as
-    digests, and nonce and PKCE verifier follow from the browser's secret.
+    The row alone gives no access: state, browser secret and exchange code are stored as digests, and nonce and PKCE
+    verifier are derived from the browser secret.
     """
 
     __tablename__ = "oidc_flows"
@@ -197,7 +197,7 @@ class OidcFlow(Base):
     provider: Mapped[str] = mapped_column(String(40))
     browser_digest: Mapped[str] = mapped_column(String(64))
     challenge: Mapped[str | None] = mapped_column(String(64))
-    """What the front end gave so that only it can trade the exchange code, where cookies do not reach."""
+    """The challenge of a front end on another site, which exchanges the code with its verifier instead of a cookie."""
     return_to: Mapped[str] = mapped_column(String(500))
     accepts_terms: Mapped[bool]
     link_user_id: Mapped[str | None] = mapped_column(ForeignKey("users.id"), index=True)
@@ -259,7 +259,7 @@ class ApiKeySecret(Base):
 
 
 class LoginThrottleBucket(Base):
-    """Failed proofs of one kind from one side, by a keyed digest of both. `next_at` is when another may be tried."""
+    """Failed attempts in one bucket, by a keyed digest. `next_at` is the time of the next allowed attempt."""
 
     __tablename__ = "login_throttle_buckets"
     __table_args__ = (Index(None, "updated_at"),)

@@ -1,14 +1,14 @@
-"""Wrong passwords slow down whoever sends them, and never keep the owner of an account out.
+"""The login throttle: wrong passwords delay their sender without locking out the owner of the account.
 
-Tries run in lanes, each a counted row that says when the next try may come:
+Attempts are counted in buckets, each a row with the time of the next allowed attempt:
 
-- a device on which the account was used before has a lane of its own and meets no other;
-- everybody else shares one per account and network, and one per network over all accounts;
-- whoever also comes from a network where none of its devices was last used meets a third, of the account as a whole.
+- a device on which the account was used before has a bucket of its own, and no other;
+- all others share one bucket per account and network, and one per network over all accounts;
+- attempts from a network without a device of the account also count in a bucket of the account as a whole.
 
-So an attacker with many addresses fills the lane that the owner's devices and home do not use. A try is counted
-before the password is looked at, in one statement, so that parallel tries cannot slip past; a good one is taken
-back. Unknown accounts have the same lanes.
+An attacker with many addresses therefore fills a bucket that the owner's devices and networks do not use. An attempt is
+counted before the password is checked, in one statement, so that concurrent attempts are counted; a correct password
+refunds it. Unknown accounts have the same buckets.
 """
 
 import hmac
@@ -35,14 +35,14 @@ TOO_MANY = (
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Where a try is counted: `free` tries cost nothing, then each costs twice the wait of the one before."""
+    """Where an attempt is counted: `free` attempts are not delayed, then each delay is twice the one before."""
 
     key: str
     free: int
     longest: int
     """Seconds that no wait exceeds."""
     own: bool
-    """Whether only tries at this very account from this very side run here: a good one clears it."""
+    """Whether only attempts at this account from this device or network count here: a success clears it."""
 
 
 class Throttle:
@@ -66,7 +66,7 @@ class Throttle:
         return self._listed(*buckets)
 
     def of_proof(self, user_id: str) -> Sequence[Bucket]:
-        """The lane of a password that somebody signed in gives again."""
+        """The bucket of a signed-in user who reauthenticates with the password."""
         return self._listed(Bucket(self._digest("proof", user_id), 10, 300, own=True))
 
     def _listed(self, *buckets: Bucket) -> Sequence[Bucket]:
@@ -78,7 +78,7 @@ class Throttle:
 
 
 async def consume(tx: Tx, buckets: Sequence[Bucket]) -> None:
-    """Count a try in every lane; raises RateLimited, and then counts it in none (the transaction must roll back)."""
+    """Count an attempt in every bucket. Raises RateLimited; the transaction must then roll back."""
     now = clock.now()
     for bucket in buckets:
         counted = case(
@@ -110,7 +110,7 @@ async def consume(tx: Tx, buckets: Sequence[Bucket]) -> None:
 
 
 async def refund(tx: Tx, buckets: Sequence[Bucket]) -> None:
-    """The try was good: clear its own lanes and uncount it in the shared ones."""
+    """Refund a successful attempt: clear its own buckets and decrement the shared ones."""
     for bucket in buckets:
         if bucket.own:
             await tx.execute(delete(LoginThrottleBucket).where(LoginThrottleBucket.key == bucket.key))
@@ -122,7 +122,7 @@ async def refund(tx: Tx, buckets: Sequence[Bucket]) -> None:
 
 
 async def sweep_buckets(tx: Tx, limit: int = 1000) -> int:
-    """Forget lanes that nobody used for a while, a bounded number; how many."""
+    """Delete up to `limit` expired buckets; returns how many."""
     old = (
         select(LoginThrottleBucket.key)
         .where(LoginThrottleBucket.updated_at < clock.now() - FORGOTTEN_AFTER)

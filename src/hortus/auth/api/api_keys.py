@@ -1,4 +1,4 @@
-"""Routes of `/api/keys`. None of them is open to keys: a key cannot make or change keys."""
+"""Routes of `/api/keys`. None of them accepts an API key: a key cannot create or change keys."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -53,7 +53,7 @@ async def change_key(key_id: Id, body: KeyChange, caller: Caller, tx: WriteTx) -
 
 @router.delete("/{key_id}", status_code=204)
 async def remove_key(key_id: Id, caller: Caller, tx: WriteTx) -> None:
-    """Remove a key for good: its next call fails."""
+    """Revoke a key; its next request is refused."""
     await service.revoke(tx, caller.user_id, key_id)
 
 
@@ -66,7 +66,7 @@ async def rotate_key(
     once: IdempotencyHeader,
     body: RotateIn | None = None,
 ) -> NewKeyOut:
-    """A new secret for a key, shown this once. The old one works for `overlap_hours`, so that nothing stops."""
+    """Create a new secret for a key, shown once. The old secret stays valid for `overlap_hours`."""
     asked = body or RotateIn()
     await once.first_only(tx, caller.user_id, asked, LOST)
     overlap = timedelta(hours=asked.overlap_hours)

@@ -38,7 +38,7 @@ async def add_identifier(
     tx: WriteTx,
     once: IdempotencyHeader,
 ) -> JSONResponse:
-    """Send a code to an address or number of yours; it is added when the code comes back."""
+    """Send a code to an e-mail address or mobile number; it is added once the code is verified."""
     requested = otp_request(request, "link", body.target(hasher), subject=caller.user_id)
 
     async def send() -> SentOut:
@@ -68,7 +68,7 @@ async def verify_identifier(body: ProveIn, request: Request, caller: Caller, res
 
 @router.delete("/{identifier_id}", status_code=204)
 async def remove_identifier(identifier_id: Id, caller: RecentCaller, tx: WriteTx) -> None:
-    """Remove an address or number, unless nothing else would let you in."""
+    """Remove an e-mail address or mobile number. The last credential cannot be removed."""
     await identifier_verification.remove(tx, caller.user_id, identifier_id)
 
 

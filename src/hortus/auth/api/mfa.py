@@ -1,4 +1,4 @@
-"""Routes of `/api/auth/totp`: set up, prove and take away a second factor."""
+"""Routes of `/api/auth/totp`: set up, verify and disable the second factor."""
 
 from typing import Annotated
 
@@ -35,7 +35,7 @@ from hortus.core.web.openapi import make_router, public
 
 router = make_router("/api/auth/totp", "auth")
 Configured = Annotated[Settings, resource(Settings)]
-LOST = "The recovery codes were shown once. If that answer was lost, make new ones with a new key."
+LOST = "The recovery codes were shown once. If that answer was lost, request new ones with a new idempotency key."
 TRIES = [limited_caller("second_factor", "10/minute")]
 
 
@@ -66,7 +66,7 @@ async def totp_setup(caller: RecentCaller, tx: WriteTx, settings: Configured, on
 async def totp_confirm(
     body: TotpConfirmIn, caller: RecentCaller, resources: AllResources, once: IdempotencyHeader
 ) -> RecoveryCodesOut:
-    """Make the authenticator app active. From now on a sign-in asks for its code, or for a recovery code."""
+    """Activate the authenticator app. From now on, signing in requires its code or a recovery code."""
     async with resources.get(Database).transaction() as tx:
         await once.first_only(tx, caller.user_id, body, LOST)
         codes = await service.confirm_totp(tx, _keys(resources.get(Settings)), caller.user_id, body.code)
@@ -108,7 +108,7 @@ async def totp_recovery_codes(
 async def totp_verify(
     body: TotpVerifyIn, request: Request, resources: AllResources, once: IdempotencyHeader
 ) -> TokensOut:
-    """Complete a sign-in that asked for a second factor. Five minutes, five tries."""
+    """Complete a sign-in with the second factor, within five minutes and five attempts."""
     async with resources.get(Database).transaction() as tx:
         await once.first_only(tx, network_of(request), body, SIGN_IN_AGAIN)
         answer = await service.answer_challenge(tx, _keys(resources.get(Settings)), body.challenge, body.attempt)

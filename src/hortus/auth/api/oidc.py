@@ -88,7 +88,7 @@ async def _begin(resources: Resources, provider: Provider, login_request: flows.
     return f"{where.authorize}{'&' if '?' in where.authorize else '?'}{urlencode(query)}", started.secret
 
 
-@router.get("/auth/oidc", tags=["auth"], openapi_extra=public("says how one can sign in"))
+@router.get("/auth/oidc", tags=["auth"], openapi_extra=public("lists the ways to sign in"))
 async def list_oidc_providers(known: ProvidersDep, settings: CoreSettings) -> Page[ProviderOut]:
     """The issuers that one can sign in with here."""
     shown = [
@@ -117,11 +117,11 @@ async def start_oidc(
     challenge: Annotated[Challenge | None, Query()] = None,
     accept_terms: bool = False,
 ) -> RedirectResponse:
-    """Sign in, or up, at an issuer: send the browser here.
+    """Sign in or sign up with an OpenID Connect provider: redirects the browser to it.
 
-    It comes back to `return_to` at the front end with `#oidc_code=…` for `POST /api/auth/oidc/exchange`, or with
-    `#oidc_error=…`. A front end on another site than the API gives a `challenge` (S256) and exchanges with its
-    verifier; on the same site a cookie ties the sign-in to the browser.
+    The browser returns to `return_to` at the front end with `#oidc_code=…` for `POST /api/auth/oidc/exchange`, or with
+    `#oidc_error=…`. A front end on another site than the API sends a `challenge` (S256) and exchanges the code with its
+    verifier; on the same site, a cookie ties the sign-in to the browser.
     """
     found = _provider(resources.get(Providers), provider)
     login_request = flows.LoginRequest(found.name, return_to, challenge, accept_terms)
@@ -148,7 +148,7 @@ async def oidc_callback(
     error: Annotated[str, Query(max_length=200)] = "",
     iss: Annotated[str | None, Query(max_length=300)] = None,
 ) -> RedirectResponse:
-    """Where the issuer sends the browser back to; goes on to the front end."""
+    """The redirect URI of the provider; redirects on to the front end."""
     found, settings = _provider(resources.get(Providers), provider), resources.get(Settings)
     secrets = browser.secrets_of(request, settings)
     if not secrets:
@@ -174,10 +174,10 @@ async def oidc_callback(
 async def _finish(
     resources: Resources, provider: Provider, flow: flows.ClaimedLogin, code: str, iss: str | None, network: str
 ) -> str:
-    """Ask the issuer, outside of any transaction, then keep the outcome; the exchange code."""
+    """Redeem the code at the provider outside of any transaction, then store the result; returns the exchange code."""
     where = await provider.metadata()
     if iss != where.issuer and (iss is not None or where.says_issuer):
-        raise OidcRefused  # an answer of another issuer than the one that was asked (RFC 9207)
+        raise OidcRefused  # the response comes from another issuer than the one of this flow (RFC 9207)
     response = await provider.redeem(
         code,
         verifier=flows.verifier_of(flow.secret),
@@ -228,7 +228,7 @@ async def exchange_oidc_code(
 async def list_external_accounts(
     caller: Caller, tx: ReadTx, paging: PageParams, known: ProvidersDep
 ) -> Page[ExternalAccountOut]:
-    """The accounts elsewhere with which you can sign in; `provider` is empty where it is no longer configured."""
+    """The connected external accounts; `provider` is empty if it is no longer configured."""
     page = await service.accounts_of(tx, caller.user_id, paging)
     return Page(items=[_shown(row, known) for row in page.items], next_cursor=page.next_cursor)
 
@@ -239,9 +239,9 @@ async def list_external_accounts(
 async def start_external_link(
     provider: ProviderName, body: LinkIn, caller: RecentCaller, response: Response, resources: AllResources
 ) -> LinkStartOut:
-    """Begin to connect an account: send the browser to `authorize_url`.
+    """Start to connect an external account: send the browser to `authorize_url`.
 
-    It comes back with `#oidc_link_code=…` for `POST /api/user/external-accounts`.
+    It returns with `#oidc_link_code=…` for `POST /api/user/external-accounts`.
     """
     found = _provider(resources.get(Providers), provider)
     login_request = flows.LoginRequest(
@@ -260,7 +260,7 @@ async def start_external_link(
 async def link_external_account(
     body: ExchangeIn, request: Request, caller: Caller, resources: AllResources, tx: WriteTx, known: ProvidersDep
 ) -> ExternalAccountOut:
-    """Connect the account that this session has just proved; a code works once."""
+    """Connect the external account that this session has verified; a code works once."""
     linked = await flows.exchange_link(
         tx,
         body.code,
@@ -286,5 +286,5 @@ def _shown(account: ExternalAccount, known: Providers) -> ExternalAccountOut:
 
 @router.delete("/user/external-accounts/{account_id}", status_code=204, tags=["user"], response_class=Response)
 async def unlink_external_account(account_id: Id, caller: RecentCaller, tx: WriteTx) -> None:
-    """Disconnect an account; refused when it is your last way in."""
+    """Disconnect an external account. The last credential cannot be removed."""
     await service.unlink(tx, caller.user_id, account_id)

@@ -1,4 +1,4 @@
-"""Routes that send codes and take them: sign up and in with a mobile number or an address, verify an address."""
+"""Routes of one-time codes: sign up and sign in with a mobile number or address, and verify an address."""
 
 from typing import Annotated
 
@@ -40,7 +40,7 @@ from hortus.core.web.deps import (
 from hortus.core.web.openapi import make_router, public
 
 router = make_router("/api/auth", "auth")
-VERIFIED = "The address was verified, and what came with that was shown once. Sign in, or ask for a new password."
+VERIFIED = "The address was verified, and the answer was shown once. Sign in, or request a password reset."
 Hasher = Annotated[OtpHasher, resource(OtpHasher)]
 
 
@@ -48,14 +48,14 @@ Hasher = Annotated[OtpHasher, resource(OtpHasher)]
     "/signup",
     status_code=201,
     dependencies=[limited("signup", "5/minute")],
-    openapi_extra=public("signing up comes before signing in"),
+    openapi_extra=public("signing up precedes signing in"),
     response_model=SentOut,
 )
 async def signup(body: SignupIn, request: Request, resources: AllResources, once: IdempotencyHeader) -> JSONResponse:
-    """Send a code to a mobile number; the account is made when the code comes back to `verify-otp`.
+    """Send a code to a mobile number; the account is created when `verify-otp` receives the code.
 
-    What is said here belongs to that code, used from the same network. Known numbers get the same answer and a code
-    to sign in.
+    The data of this request applies only to that code, used from the same network. A registered number gets the same
+    answer and a code to sign in.
     """
     hasher = resources.get(OtpHasher)
     target = otp.mobile(body.mobile_number, hasher.rules.default_phone_region)
@@ -87,15 +87,15 @@ async def signup(body: SignupIn, request: Request, resources: AllResources, once
 @router.post(
     "/send-otp",
     dependencies=[limited("send_otp", "30/minute")],
-    openapi_extra=public("a code is how somebody signs in"),
+    openapi_extra=public("a code is a way to sign in"),
     response_model=SentOut,
 )
 async def send_otp(
     body: SendIn, request: Request, hasher: Hasher, tx: WriteTx, once: IdempotencyHeader
 ) -> JSONResponse:
-    """Send a code by mail or text message. The answer is the same whether or not somebody has an account.
+    """Send a code by e-mail or text message. The answer does not reveal whether an account exists.
 
-    One code a minute and five in ten minutes go to one target; the newest one counts.
+    A target receives one code a minute and five in ten minutes; only the newest code is valid.
     """
     requested = otp_request(request, body.means(), body.target(hasher))
 
@@ -114,7 +114,7 @@ async def send_otp(
 async def verify_otp(
     body: VerifyIn, request: Request, resources: AllResources, once: IdempotencyHeader
 ) -> TokensOut | SecondFactorOut:
-    """Sign in with a code; whoever is new gets an account. Five tries, one use, ten minutes."""
+    """Sign in with a code; an unknown target gets an account. Five attempts, one use, ten minutes."""
     caller = await caller_if_any(request)
     hasher = resources.get(OtpHasher)
     requested = otp_request(request, "sign_in", body.target(hasher))
@@ -151,10 +151,10 @@ def _details_of(body: VerifyIn, verified: otp.VerifiedOtp, network: str) -> Sign
 async def verify_email(
     body: VerifyEmailIn, request: Request, resources: AllResources, once: IdempotencyHeader
 ) -> TokensOut | SecondFactorOut | PasswordRequiredOut | VerifiedOut:
-    """Confirm an address by the token of the link, or by the code that came with it.
+    """Verify an address by the token of the link, or by the code that came with it.
 
-    The code of a sign-up (`SIGN_UP=verify_first`) makes the account and signs in. Else nobody is signed in by this, and
-    whoever confirms an address for the first time without being signed in must choose the password anew.
+    The code of a sign-up (`SIGN_UP=verify_first`) creates the account and signs in. Otherwise the request does not sign
+    in, and the first verification by a caller who is not signed in requires a new password.
     """
     caller = await caller_if_any(request)
     caller_id = caller.user_id if caller else None
@@ -193,7 +193,7 @@ async def verify_email(
 
 
 async def _target(tx: Tx, body: VerifyEmailIn, caller_id: str | None) -> Target:
-    """The address whose code this is; raises Unauthenticated and BadCode where the body does not name it."""
+    """The address to verify; raises Unauthenticated and BadCode if the body does not name it."""
     if body.email is not None:
         return Target("email", body.email)
     if caller_id is None:
@@ -207,7 +207,7 @@ async def _target(tx: Tx, body: VerifyEmailIn, caller_id: str | None) -> Target:
 async def _complete_sign_up(
     tx: Tx, request: Request, resources: Resources, verified: otp.VerifiedOtp, caller_id: str | None
 ) -> TokensOut | SecondFactorOut | Problem:
-    """Make the account of a sign-up whose code came back. Its password counts only where the same network sent it."""
+    """Create the account of a sign-up. Its password is used only if the same network sent it."""
     details = pending_sign_up.unpack(verified.pending) or SignUpDetails(network=anonymised_network_of(request))
     entered = await identifier_verification.find_or_create_user(tx, verified, details, caller_id)
     if isinstance(entered, Problem):

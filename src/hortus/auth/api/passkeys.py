@@ -1,4 +1,4 @@
-"""Routes of `/api/auth/passkey`: make passkeys, sign in with them, name them, take them away."""
+"""Routes of `/api/auth/passkey`: register, use, rename and remove passkeys."""
 
 from typing import Annotated, Any
 
@@ -50,7 +50,7 @@ TRIES = [limited_caller("second_factor", "10/minute")]
 
 @router.post("/register/options", dependencies=TRIES)
 async def passkey_register_options(caller: RecentCaller, tx: WriteTx, settings: Configured) -> PasskeyOptionsOut:
-    """What to ask the browser for, to make a passkey on this device. Good for this session, once."""
+    """WebAuthn options to register a passkey on this device, for one use in this session."""
     relying_party, profile = relying_party_of(settings), await people.profile_of(tx, caller.user_id)
     account = profile.email or profile.mobile_number or profile.id
     known = await service.credential_ids(tx, caller.user_id)
@@ -63,7 +63,7 @@ async def passkey_register_options(caller: RecentCaller, tx: WriteTx, settings: 
 async def passkey_register(
     body: PasskeyRegisterIn, caller: RecentCaller, resources: AllResources, once: IdempotencyHeader
 ) -> JSONResponse:
-    """Keep the passkey that the browser made. It signs in alone: it is both factors at once."""
+    """Register the new passkey. A passkey counts as both factors."""
     credential = body.credential.model_dump(by_alias=True)
     challenge = webauthn.challenge_in(credential)
     key = webauthn.verify_registration(relying_party_of(resources.get(Settings)), credential, challenge)
@@ -89,7 +89,7 @@ async def passkey_register(
     openapi_extra=public("signing in begins here"),
 )
 async def passkey_login_options(tx: WriteTx, settings: Configured) -> PasskeyOptionsOut:
-    """What to ask the browser for, to sign in; the same for everybody: the user picks the account there."""
+    """WebAuthn options to sign in. They are the same for everyone: the user selects the account in the browser."""
     relying_party = relying_party_of(settings)
     options = webauthn.request_options(relying_party, await open_challenge(tx, "login"), [])
     return PasskeyOptionsOut(public_key=options, expires_in=CHALLENGE_SECONDS)
@@ -122,7 +122,7 @@ async def passkey_login(
 
 @router.post("/reauthenticate/options", dependencies=TRIES)
 async def passkey_reauthenticate_options(caller: Caller, tx: WriteTx, settings: Configured) -> PasskeyOptionsOut:
-    """What to ask the browser for, to prove again that it is you. Good for this session, once."""
+    """WebAuthn options to reauthenticate, for one use in this session."""
     relying_party, known = relying_party_of(settings), await service.credential_ids(tx, caller.user_id)
     challenge = await open_challenge(tx, "prove", user_id=caller.user_id, session_id=caller.session_id)
     return PasskeyOptionsOut(
@@ -167,7 +167,7 @@ async def remove_passkey(passkey_id: Id, caller: RecentCaller, tx: WriteTx) -> N
 
 
 async def _check(body: PasskeyUseIn, resources: Resources) -> tuple[bytes, service.VerifiedAssertion | None]:
-    """The challenge that the browser answered, and what its signature proved, before any transaction."""
+    """The challenge of the response and the verified assertion, before any transaction."""
     credential = body.credential.model_dump(by_alias=True)
     challenge = webauthn.challenge_in(credential)
     async with resources.get(Database).snapshot() as tx:

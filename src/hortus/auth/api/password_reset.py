@@ -32,7 +32,7 @@ from hortus.core.web.openapi import make_router, public
 
 router = make_router("/api")
 rate_limits.declare("request_password_reset", "reset_password", "reset_password_link")
-_FORGOTTEN = public("whoever forgot their password cannot sign in")
+_FORGOTTEN = public("a user without their password cannot sign in")
 
 
 @router.post(
@@ -51,7 +51,7 @@ _FORGOTTEN = public("whoever forgot their password cannot sign in")
 async def request_password_reset(
     body: RequestResetIn, request: Request, resources: AllResources, once: IdempotencyHeader
 ) -> JSONResponse:
-    """Send a link and a code to an address, or a code to a number, if it is somebody's. The answer does not tell."""
+    """Send a link and a code to an address, or a code to a number, of an account. The answer is always the same."""
     hasher = resources.get(OtpHasher)
     requested = otp_request(request, "reset_password", body.target(hasher))
     await hit_limit(request, "request_password_reset", "3/hour", hasher.target_digest(requested.target))
@@ -79,7 +79,7 @@ async def reset_password(body: ResetIn, request: Request, resources: AllResource
     elif body.email is not None:
         target = Target("email", body.email)
     network = network_of(request)
-    # A wrong code counts for its target alone: whoever else resets a password behind this address goes on.
+    # A wrong code counts for its target only, so that other users behind this address are not limited.
     limit = (
         ("reset_password", "3/hour", f"{network} {hasher.target_digest(target)}")
         if target is not None
@@ -119,9 +119,9 @@ async def _by_link(tx: Tx, token: str, password_hash: str) -> RevokedAccess | Pr
 )
 @router.post("/auth/change-password", tags=["auth"], dependencies=[limited_caller("change_password", "10/minute")])
 async def change_password(body: ChangeIn, caller: Caller, resources: AllResources) -> ChangedOut:
-    """Replace the password by the current one. Every other session ends, and with `revoke_api_keys` every API key.
+    """Change the password. Every other session ends, and with `revoke_api_keys` every API key.
 
-    Without the current password only an account that has none gets one; a forgotten one is reset by a link or code.
+    The current password is required unless the account has none; a forgotten password is reset by a link or code.
     """
     database, passwords = resources.get(Database), resources.get(PasswordPool)
     async with database.snapshot() as tx:

@@ -1,4 +1,4 @@
-"""Routes over sessions: refresh, logout, prove again, list, revoke."""
+"""Routes of sessions: refresh, sign out, reauthenticate, list, revoke."""
 
 from dataclasses import astuple
 
@@ -60,7 +60,7 @@ async def refresh(
         answer = await refresh_tokens.refresh(
             tx, token, keys=keys, lasts=session_lasts(resources), address=client_ip_of(request)
         )
-        if not isinstance(answer, Problem):  # over the limit nothing of this is kept
+        if not isinstance(answer, Problem):  # over the limit the transaction rolls back
             await hit_limit(request, "refresh_session", "30/minute", answer.session_id)
         tokens = answer if isinstance(answer, Problem) else await tokens_of(tx, resources, *astuple(answer))
         if given is None and not isinstance(tokens, Problem):
@@ -83,7 +83,7 @@ async def logout(request: Request, caller: Caller, tx: WriteTx) -> None:
 
 @router.post("/auth/reauthenticate", tags=["auth"], dependencies=[limited_caller("reauthenticate", "10/minute")])
 async def reauthenticate(body: ReauthenticateIn, caller: Caller, resources: AllResources) -> ReauthenticatedOut:
-    """Prove again that it is you, by password; what is dangerous asks for it."""
+    """Reauthenticate with the password, as sensitive operations require."""
     database = resources.get(Database)
     async with database.snapshot() as tx:
         stored = await users.password_hash_of(tx, caller.user_id)
@@ -123,7 +123,7 @@ async def list_sessions(caller: Caller, tx: ReadTx, paging: PageParams) -> Page[
 
 @router.delete("/user/sessions", status_code=204, tags=["user"])
 async def revoke_other_sessions(caller: Caller, tx: WriteTx) -> None:
-    """Sign out everywhere else. A message says so, where another device was signed in."""
+    """Sign out everywhere else. A message is sent if another session ended."""
     if await sessions.revoke_others(tx, caller.user_id, caller.session_id):
         await notify_user(tx, caller.user_id, "signed_out", time=message_time())
 

@@ -55,16 +55,16 @@ Extensions = Annotated[ProfileExtensions, resource(ProfileExtensions)]
     response_model=TokensOut | SecondFactorOut,
     responses={202: {"model": CheckYourMailOut, "description": "A code is on its way (`SIGN_UP=verify_first`)"}},
     dependencies=[limited("register", "5/minute")],
-    openapi_extra=public("signing up comes before signing in"),
+    openapi_extra=public("signing up precedes signing in"),
 )
 async def register(
     body: RegisterIn, request: Request, resources: AllResources, once: IdempotencyHeader
 ) -> TokensOut | SecondFactorOut | JSONResponse:
-    """Make an account and sign in; a mail asks to verify the address.
+    """Create an account and sign in; an e-mail asks the user to verify the address.
 
-    A repetition with its `Idempotency-Key` gets 409 `already_done` and no tokens: sign in then. With
-    `SIGN_UP=verify_first` the answer is 202 `check_your_mail` for every address: the account is made when the code that
-    was mailed there comes to POST /api/auth/verify-email.
+    A repeated request with its `Idempotency-Key` gets 409 `already_done` and no tokens: sign in then. With
+    `SIGN_UP=verify_first` the answer is 202 `check_your_mail` for every address: the account is created when
+    POST /api/auth/verify-email receives the code of the e-mail.
     """
     await resources.get(NewPasswords).check(body.password, body.email, body.name)
     password_hash = await resources.get(PasswordPool).hash(body.password)
@@ -89,7 +89,7 @@ async def register(
 async def _register_later(
     body: RegisterIn, password_hash: str, request: Request, resources: Resources, once: IdempotencyKey
 ) -> JSONResponse:
-    """Send a code. Nothing here looks whether the address is known: answers and times are the same for all."""
+    """Send a code without looking up the address: answer and timing are the same for all addresses."""
     details = SignUpDetails(
         body.name,
         password_hash,
@@ -168,7 +168,7 @@ async def setup(
 
 @router.get("/user/me", tags=["user"], response_model=ProfileOut, openapi_extra=open_to_keys("profile:read"))
 async def me(caller: Caller, resources: AllResources) -> JSONResponse:
-    """Who is signed in, with plan, limits and credits."""
+    """The signed-in user, with plan, limits and credits."""
     return await _show(resources.get(Database), caller.user_id, resources.get(ProfileExtensions))
 
 

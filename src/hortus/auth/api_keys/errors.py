@@ -1,13 +1,13 @@
-"""What an API key can be refused for, and what managing keys can refuse."""
+"""Errors of API keys and their management."""
 
 from hortus.core.errors import Conflict, Forbidden, NotFound, Unauthenticated
 
 
 class BadKey(Unauthenticated):
-    """Mistyped, unknown, removed, switched off or expired."""
+    """The key is mistyped, unknown, revoked, disabled or expired."""
 
-    code, title = "bad_api_key", "This API key is not good"
-    detail = "Check the key for typing errors, or make a new one in your account."
+    code, title = "bad_api_key", "This API key is invalid"
+    detail = "Check the key for typing errors, or create a new one in your account."
 
 
 class ScopeMissing(Forbidden):
@@ -42,4 +42,4 @@ class TooManyKeys(Conflict):
     """Every user may have so many."""
 
     code, title = "too_many_keys", "You have as many API keys as one account may have"
-    detail = "Remove a key that you no longer use, then make the new one."
+    detail = "Remove a key that you no longer use, then create the new one."

@@ -20,7 +20,7 @@ def parse_network(text: str) -> Network:
 
 
 def is_within(address: str, networks: Iterable[Network]) -> bool:
-    """Whether an address as the server sees it lies in one of the networks; what is no address lies nowhere."""
+    """Whether the address is in one of the networks; an invalid address is in none."""
     try:
         found = ip_address(address.partition("%")[0])
     except ValueError:

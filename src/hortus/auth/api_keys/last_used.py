@@ -19,7 +19,7 @@ log = structlog.get_logger()
 EVERY = timedelta(seconds=60)
 REMEMBERED = 10_000
 
-# Whoever holds the lock is writing the same thing.
+# A row that is locked is being written with the same values.
 LOCK = BulkStatement(
     "SELECT id FROM api_keys WHERE id IN (SELECT d.key FROM {rows}) ORDER BY id {skip_locked}", key="text"
 )
@@ -39,7 +39,7 @@ class KeyUse:
 
 
 class KeyUseRecorder(Batch[KeyUse, None]):
-    """Notes uses without making anybody wait."""
+    """Records the last use of API keys in the background."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database, write_uses)
@@ -67,13 +67,13 @@ class KeyUseRecorder(Batch[KeyUse, None]):
             log.exception("key_use_not_noted", key_id=use.key_id)
 
     async def close(self) -> None:
-        """Return once everything noted is written."""
+        """Wait until all recorded uses are written."""
         if self._writing:
             await asyncio.wait(set(self._writing))
 
 
 async def write_uses(tx: Tx, uses: Sequence[KeyUse]) -> list[Exception | None]:
-    """Write the uses of keys whose last one is a minute old."""
+    """Write the uses of keys whose last recorded use is a minute old."""
     now = clock.now()
     latest = {use.key_id: use.address[:64] for use in uses}
     locked = (await LOCK.run(tx, [{"key": key_id} for key_id in latest])).scalars().all()

@@ -1,4 +1,4 @@
-"""What people send to make and change keys, and what they see."""
+"""Request and response bodies of the API key routes."""
 
 import re
 from datetime import datetime
@@ -70,7 +70,7 @@ class BudgetsIn(Body):
 
 
 class KeyIn(Body):
-    """A new key. Null lists and budgets do not limit; without an end it is good until it is removed."""
+    """A new key. Null lists and budgets do not limit; without `expires_at` it is valid until it is removed."""
 
     name: Name
     scopes: Scopes = Field(default=[EVERYTHING])
@@ -85,7 +85,7 @@ class KeyIn(Body):
 
 
 class KeyChange(Body):
-    """What may be changed; absent fields stay. `budgets` is replaced as a whole, null lifts a limit."""
+    """The fields to change; absent fields stay. `budgets` is replaced as a whole, null removes a limit."""
 
     name: Name | None = None
     scopes: Scopes | None = None
@@ -98,14 +98,14 @@ class KeyChange(Body):
     def row(self) -> dict[str, Any]:
         """The columns to change."""
         given = self.model_dump(exclude_unset=True)
-        for name in ("name", "scopes", "enabled"):  # these cannot be nothing: null leaves them
+        for name in ("name", "scopes", "enabled"):  # null leaves these unchanged
             if given.get(name, "") is None:
                 del given[name]
         return columns_of(given)
 
 
 def columns_of(fields: dict[str, Any]) -> dict[str, Any]:
-    """Fields of a body as columns: the four budgets stand beside the rest."""
+    """Fields of a body as columns, with the four budgets as columns of their own."""
     if "budgets" in fields:
         budgets = fields.pop("budgets") or {}
         fields |= {name: budgets.get(name) for name in BudgetsIn.model_fields}

@@ -1,4 +1,4 @@
-"""What a key may be allowed: one word for each group of routes. A route tells its word by `open_to_keys`."""
+"""Scopes of API keys, one for each group of routes. A route declares its scope with `open_to_keys`."""
 
 from typing import Final, Literal, get_args
 

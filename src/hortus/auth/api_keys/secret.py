@@ -1,8 +1,8 @@
-"""The text of an API key: `hortus_<40 random>_<6 check>`, all in base 62.
+"""The format of API keys: `hortus_<40 random>_<6 check>`, in base 62.
 
-The first fifteen characters are the public prefix, by which people and logs name a key. The check is the CRC-32 of
-everything before it, so that a typing error is refused and a leaked key is recognised without asking a database:
-`hortus_[0-9A-Za-z]{40}_[0-9A-Za-z]{6}`. The 32 random characters behind the prefix carry 190 bits.
+The first fifteen characters are the public prefix, by which users and logs identify a key. The check is the CRC-32 of
+the characters before it, so that typing errors and leaked keys are recognised without a query:
+`hortus_[0-9A-Za-z]{40}_[0-9A-Za-z]{6}`. The 32 random characters after the prefix carry 190 bits.
 """
 
 import hmac
@@ -22,13 +22,13 @@ _FORM = re.compile(rf"({MARK}[0-9A-Za-z]{{{RANDOM_LENGTH}}})_([0-9A-Za-z]{{{CHEC
 
 
 def mint() -> str:
-    """A new random API key. It is stored nowhere and cannot be made again."""
+    """A new random API key. The key itself is not stored."""
     body = MARK + "".join(secrets.choice(ALPHABET) for _ in range(RANDOM_LENGTH))
     return f"{body}_{check_of(body)}"
 
 
 def check_of(body: str) -> str:
-    """The check characters of everything that stands before them."""
+    """The check characters of the preceding text."""
     rest, found = zlib.crc32(body.encode()), ""
     for _ in range(CHECK_LENGTH):
         rest, place = divmod(rest, len(ALPHABET))
@@ -47,7 +47,7 @@ def prefix_of(secret: str) -> str:
 
 
 def digests_of(settings: Settings, secret: str) -> tuple[str, ...]:
-    """What of a key is stored: an HMAC keyed by the installation's secret; the first is today's, any may be stored.
+    """The possible stored digests of a key: HMACs under each key of the installation, the current one first.
 
     Raises BadKey for a mistyped one.
     """

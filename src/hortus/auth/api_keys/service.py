@@ -1,4 +1,4 @@
-"""Make, change, rotate and remove API keys, and tell whose a key is."""
+"""API keys: create, change, rotate, revoke, authenticate and authorise."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,11 +37,11 @@ class NamedKey:
 
 
 async def create(tx: Tx, settings: Settings, user_id: str, wanted: Mapping[str, Any]) -> tuple[ApiKey, str]:
-    """A new key of the user and its secret, of which only a digest is stored. Raises TooManyKeys.
+    """Create a key; returns it with its secret, of which only a digest is stored. Raises TooManyKeys.
 
-    However many are asked for at once, nobody has more than `MOST_KEYS`.
+    Concurrent requests cannot exceed `MOST_KEYS`.
     """
-    # The lock on the user makes the count true until the commit; a SQLite writer is alone already.
+    # The lock on the user keeps the count valid until the commit; SQLite has a single writer.
     await tx.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
     standing = select(func.count()).select_from(ApiKey).where(ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None))
     if (await tx.execute(standing)).scalar_one() >= MOST_KEYS:
@@ -85,7 +85,7 @@ async def keys_since(tx: Tx, user_id: str, moment: datetime) -> list[NamedKey]:
 
 
 async def change(tx: Tx, user_id: str, key_id: str, changes: Mapping[str, Any]) -> ApiKey:
-    """Change the fields that are given; raises KeyNotFound."""
+    """Update the given fields; raises KeyNotFound."""
     return await _move(tx, user_id, key_id, {**changes, "user_id": user_id})
 
 
@@ -104,7 +104,7 @@ async def rotate(tx: Tx, settings: Settings, user_id: str, key_id: str, overlap:
 
 
 async def revoke(tx: Tx, user_id: str, key_id: str) -> None:
-    """Remove a key for good; raises KeyNotFound."""
+    """Revoke a key; raises KeyNotFound."""
     await _move(tx, user_id, key_id, {"revoked_at": clock.now(), "enabled": False})
     await tx.execute(delete(ApiKeySecret).where(ApiKeySecret.key_id == key_id))
 
@@ -172,7 +172,7 @@ async def principal_by_key(executor: Executor, digests: Sequence[str]) -> Princi
     if found.status != "active":
         raise AccountSuspended
     if not found.enabled:
-        raise BadKey("This API key is switched off. Switch it on in your account, or use another one.")
+        raise BadKey("This API key is disabled. Enable it in your account, or use another one.")
     ends = [moment for moment in (found.expires_at, found.secret_until) if moment is not None]
     return Principal(
         user_id=found.user_id,
@@ -189,14 +189,14 @@ async def principal_by_key(executor: Executor, digests: Sequence[str]) -> Princi
 
 
 def stamps_of(caller: Principal) -> tuple[str, ...]:
-    """What changes whenever this caller by a key may have to be read again."""
+    """Version keys of the cached principal of a caller with an API key."""
     return f"key:{caller.key_id}", f"user:{caller.user_id}"
 
 
 def check(caller: Principal, scopes: Sequence[str], address: str) -> None:
     """Raise why this key may not be used now, from there, for a route open to these scopes; without any, to none."""
     if caller.expires_at is not None and caller.expires_at <= clock.now():
-        raise BadKey("This API key has expired, or was replaced by a newer one. Use that, or make a new one.")
+        raise BadKey("This API key has expired or was rotated. Use the newer one, or create a new one.")
     if caller.networks is not None and not is_within(address, caller.networks):
         raise AddressNotAllowed(address=address)
     if not scopes:
@@ -205,11 +205,11 @@ def check(caller: Principal, scopes: Sequence[str], address: str) -> None:
 
 
 def demand(caller: Principal, *scopes: str) -> None:
-    """Raise ScopeMissing unless the call may do any of this; somebody signed in may."""
+    """Raise ScopeMissing unless the caller has one of these scopes; a session has all."""
     if not caller.scopes & {EVERYTHING, *scopes}:
         raise ScopeMissing(needs=list(scopes), scopes=sorted(caller.scopes))
 
 
 def scope_words(scopes: Sequence[str]) -> list[str]:
-    """Scopes once each, in order; everything swallows the rest."""
+    """The scopes without duplicates, sorted; `*` replaces all others."""
     return [EVERYTHING] if EVERYTHING in scopes else sorted(set(scopes))

@@ -1,4 +1,4 @@
-"""Second factors: an authenticator app (TOTP) and recovery codes, and the gate that asks for them at sign-in."""
+"""Multi-factor authentication: authenticator apps (TOTP), recovery codes, and challenges at sign-in."""
 
 from hortus.auth.mfa.challenges import CHALLENGE_SECONDS, open_challenge, sweep_challenges
 from hortus.auth.mfa.service import (

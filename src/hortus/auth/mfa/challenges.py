@@ -1,4 +1,4 @@
-"""Sign-ins that wait for their second proof: a random secret in the client's hand, its digest here."""
+"""Challenges of sign-ins that wait for the second factor: a random secret, stored by digest."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ TRIES = 5
 
 
 async def open_challenge(tx: Tx, user_id: str) -> str:
-    """A fresh challenge for a user whose first proof was good: five minutes, five tries, one use."""
+    """Create a challenge for a user after the first factor, valid for five minutes, five attempts and one use."""
     secret, now = new_secret(), clock.now()
     row = {
         "digest": digest_of(secret),
@@ -28,7 +28,7 @@ async def open_challenge(tx: Tx, user_id: str) -> str:
 
 
 async def count_attempt(tx: Tx, challenge: str) -> tuple[str, int] | None:
-    """Count one try: whose sign-in it is and how many tries are left; None when the challenge is no good."""
+    """Count an attempt; returns the user and the attempts left, or None if the challenge is invalid."""
     found = await tx.execute(
         update(SecondFactorChallenge)
         .where(

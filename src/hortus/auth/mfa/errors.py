@@ -1,4 +1,4 @@
-"""What second factors can refuse."""
+"""Errors of multi-factor authentication."""
 
 from hortus.core.errors import Conflict, Forbidden, Problem, Unauthenticated
 
@@ -6,7 +6,7 @@ from hortus.core.errors import Conflict, Forbidden, Problem, Unauthenticated
 class BadSecondFactor(Unauthenticated):
     """Wrong, too old, or used before: the same answer."""
 
-    code, title = "bad_second_factor", "This code is not good"
+    code, title = "bad_second_factor", "This code is invalid"
     detail = "Wait for the next code of your authenticator app, or use a recovery code that was never used."
 
 
@@ -25,7 +25,7 @@ class SecondFactorBlocked(Problem):
 
 
 class SecondFactorRequired(Forbidden):
-    """The operator asks administrators for a second factor, and this session has not proved one."""
+    """Administrators need a second factor, and this session was authenticated without one."""
 
     code, title = "second_factor_required", "Administrators need a second factor here"
     detail = "Set up an authenticator app (POST /api/auth/totp/setup), or sign in with one or with a passkey."

@@ -1,4 +1,4 @@
-"""What people send and see about second factors."""
+"""Request and response bodies of the second factor routes."""
 
 from typing import Annotated
 
@@ -23,7 +23,7 @@ Recovery = Annotated[str, StringConstraints(min_length=10, max_length=60)]
 
 
 class TotpSetupOut(BaseModel):
-    """What an authenticator app needs; shown this once."""
+    """The secret for an authenticator app; shown once."""
 
     secret: Credential
     otpauth_uri: Credential
@@ -36,13 +36,13 @@ class TotpConfirmIn(Body):
 
 
 class RecoveryCodesOut(BaseModel):
-    """Codes to keep in a safe place; shown this once, each good once."""
+    """Recovery codes, each for one use; shown once."""
 
     recovery_codes: list[Credential]
 
 
 class TotpStatusOut(BaseModel):
-    """What is set up."""
+    """The second factor of the user."""
 
     active: bool
     confirmed_at: Time | None

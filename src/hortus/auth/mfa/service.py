@@ -1,5 +1,5 @@
-"""Set up, prove and take away a second factor. A wrong try is counted even though it is refused:
-the verbs that try a code return a refusal instead of raising it, so that the count commits."""
+"""Second factors: set up, verify and disable. A wrong attempt must be committed, so functions that check a code return
+an error instead of raising it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ FREE_FAILURES, FIRST_DELAY, LONGEST_DELAY = 5, timedelta(seconds=30), timedelta(
 
 @dataclass(frozen=True, slots=True)
 class SecondFactorAttempt:
-    """What somebody offers as their second factor: one of the two."""
+    """A code of an authenticator app, or a recovery code."""
 
     code: str | None = None
     recovery_code: str | None = None
@@ -42,7 +42,7 @@ class SecondFactorAttempt:
 
 @dataclass(frozen=True, slots=True)
 class MfaStatus:
-    """What a user has set up."""
+    """The second factor of a user."""
 
     active: bool
     confirmed_at: datetime | None
@@ -50,7 +50,7 @@ class MfaStatus:
 
 
 async def set_up_totp(tx: Tx, keys: Keys, user_id: str, account: str) -> tuple[str, str]:
-    """A fresh secret and its `otpauth://` address, active once confirmed; a pending one before it is forgotten.
+    """Create a new secret and its `otpauth://` URI, active once confirmed; it replaces an unconfirmed one.
 
     Raises TotpActive.
     """
@@ -82,15 +82,15 @@ async def confirm_totp(tx: Tx, keys: Keys, user_id: str, code: str) -> list[str]
 
 
 async def verify_second_factor(tx: Tx, keys: Keys, user_id: str, attempt: SecondFactorAttempt) -> Problem | None:
-    """Try a code of the active authenticator app, or use up a recovery code: None when good, else the refusal.
+    """Check a code of the active authenticator app, or consume a recovery code; returns None or the error.
 
-    The code of a time step is good once: 20 parallel uses let one through. Raises SecondFactorBlocked.
+    The code of a time step is valid once, also for concurrent requests. Raises SecondFactorBlocked.
     """
     return await _try(tx, keys, user_id, attempt, confirmed=True)
 
 
 async def answer_challenge(tx: Tx, keys: Keys, challenge: str, attempt: SecondFactorAttempt) -> str | Problem:
-    """The user whose sign-in is now complete, or the refusal. Raises SecondFactorBlocked (the try is not counted)."""
+    """The user whose sign-in is complete, or the error. Raises SecondFactorBlocked without counting the attempt."""
     taken = await count_attempt(tx, challenge)
     if taken is None:
         return BadChallenge()
@@ -106,7 +106,7 @@ async def answer_challenge(tx: Tx, keys: Keys, challenge: str, attempt: SecondFa
 async def _try(tx: Tx, keys: Keys, user_id: str, attempt: SecondFactorAttempt, *, confirmed: bool) -> Problem | None:
     now = clock.now()
     active = TotpFactor.confirmed_at.is_not(None) if confirmed else TotpFactor.confirmed_at.is_(None)
-    # Counted as a failure first and forgiven when good: the row stays locked, so parallel tries queue behind it.
+    # Counted as a failure first and reset on success: the row stays locked, so concurrent attempts are serialised.
     taken = await tx.execute(
         update(TotpFactor)
         .where(TotpFactor.user_id == user_id, active)
@@ -209,13 +209,13 @@ async def disable_totp(tx: Tx, keys: Keys, user_id: str, attempt: SecondFactorAt
 
 
 async def remove_factors(tx: Tx, user_id: str) -> None:
-    """Forget every second factor of a user: they asked, were helped by an operator, or are being erased."""
+    """Delete every second factor of a user: on request, by an operator, or on erasure."""
     for table in (SecondFactorChallenge, RecoveryCode, TotpFactor):
         await tx.execute(delete(table).where(table.user_id == user_id))
 
 
 async def methods_of(tx: Tx, user_id: str) -> list[Method]:
-    """With what the user must complete a sign-in; nothing while no second factor is active."""
+    """The methods with which the user can complete a sign-in; empty without an active second factor."""
     found = await status_of(tx, user_id)
     if not found.active:
         return []
@@ -223,7 +223,7 @@ async def methods_of(tx: Tx, user_id: str) -> list[Method]:
 
 
 async def status_of(tx: Tx, user_id: str) -> MfaStatus:
-    """What is set up, and how many recovery codes are left."""
+    """The state of the second factor, and the number of unused recovery codes."""
     confirmed = select(TotpFactor.confirmed_at).where(TotpFactor.user_id == user_id)
     at = (await tx.execute(confirmed)).scalar_one_or_none()
     if at is None:

@@ -1,6 +1,6 @@
-"""The secrets of second factors: made, sealed, hashed, compared.
+"""TOTP secrets and recovery codes: generated, encrypted, hashed and compared.
 
-`keys` are the installation's own for this purpose: the first seals and hashes, the others were the first before.
+`keys` are the installation's keys for this purpose: the first encrypts and hashes, the others are older keys.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ def _encryptor(keys: Sequence[bytes], user_id: str) -> Encryptor:
 
 
 def step_of(secret: str, code: str, moment: datetime) -> int | None:
-    """The newest time step, within the window, whose code this is."""
+    """The newest time step within the window that matches the code."""
     app = pyotp.TOTP(secret, interval=STEP_SECONDS)
     now, found = int(moment.timestamp()) // STEP_SECONDS, None
     for step in range(now - WINDOW, now + WINDOW + 1):  # every one is compared, whichever fits
@@ -58,6 +58,6 @@ def recovery_codes() -> list[str]:
 
 
 def digests_of_code(keys: Sequence[bytes], user_id: str, code: str) -> list[str]:
-    """What of a recovery code is or was stored: a keyed hash per key, the same however people write the code."""
+    """The possible stored digests of a recovery code, one per key; independent of spacing and case."""
     plain = "".join(letter for letter in normalise_code(code).casefold() if letter.isalnum())
     return [hmac.digest(key, f"recovery code of {user_id}: {plain}".encode(), "sha256").hex() for key in keys]

@@ -1,4 +1,4 @@
-"""The cookie that ties a sign-in to the browser that began it, and the way back to our own front end."""
+"""The cookie that ties an OIDC flow to a browser, and the redirect back to the front end."""
 
 from urllib.parse import urlencode
 
@@ -14,7 +14,7 @@ LONGEST = 100
 
 
 def _prefix(settings: Settings) -> str:
-    # With this prefix browsers take the cookie from this very host only, over https only.
+    # With this prefix browsers accept the cookie only from this host over https.
     return "__Host-hortus-oidc-" if settings.origin.startswith("https:") else "hortus-oidc-"
 
 
@@ -49,8 +49,8 @@ def secrets_of(request: Request, settings: Settings) -> list[str]:
 
 
 def back(settings: Settings, return_to: str, **said: str) -> RedirectResponse:
-    """To a path of the configured front end and nowhere else; what is said stands in the fragment, which no
-    server and no log sees.
+    """Redirect to a path of the configured front end. The result is in the fragment, which is not sent to servers or
+    written to logs.
     """
     base = (settings.frontend_base_url or settings.origin).rstrip("/")
     return RedirectResponse(f"{base}{return_to}#{urlencode(said)}", status_code=303)

@@ -1,4 +1,4 @@
-"""What signing in through an issuer can refuse."""
+"""Errors of signing in with OpenID Connect."""
 
 from hortus.core.errors import Conflict, Forbidden, NotFound, Unauthenticated, Unavailable
 
@@ -25,35 +25,35 @@ class OidcStateInvalid(Forbidden):
 
 
 class OidcDenied(Forbidden):
-    """The user, or the issuer for them, said no."""
+    """The user cancelled, or the provider denied the request."""
 
     code, title = "oidc_denied", "The sign-in was not granted"
     detail = "The sign-in was cancelled or refused there. Begin again, or sign in another way."
 
 
 class OidcRefused(Forbidden):
-    """What the issuer said does not hold: wrong signature, audience, nonce, time, or a refused code."""
+    """The provider's response is invalid: signature, audience, nonce, time or code."""
 
     code, title = "oidc_refused", "The sign-in could not be verified"
-    detail = "What the sign-in service said could not be verified. Begin again."
+    detail = "The response of the sign-in service could not be verified. Start again."
 
 
 class OidcSignupClosed(Forbidden):
-    """Nobody here has this account, and the operator lets nobody sign up with one."""
+    """The external account is not connected, and sign-up with this provider is disabled."""
 
     code, title = "oidc_signup_closed", "No account here belongs to this sign-in"
-    detail = "Sign in the way you usually do and connect this account in your settings, or ask the operator."
+    detail = "Sign in with another method and connect this account in your settings, or ask the operator."
 
 
 class LinkRequired(Conflict):
-    """Somebody has an account with this e-mail address, and the rule does not connect the two."""
+    """The e-mail address belongs to an account, and linking by e-mail is disabled."""
 
     code, title = "link_required", "This e-mail address has an account"
     detail = "Sign in the way you usually do, then connect this sign-in in your settings."
 
 
 class ExternalAccountTaken(Conflict):
-    """It is a way into somebody else's account."""
+    """The external account is connected to another user."""
 
     code, title = "external_account_taken", "This sign-in belongs to another account"
     detail = "Disconnect it from the other account first, or choose another."
@@ -69,5 +69,5 @@ class ExternalAccountNotFound(NotFound):
 class BadExchangeCode(Unauthenticated):
     """Unknown, expired, used, or of another browser."""
 
-    code, title = "bad_exchange_code", "This exchange code is not good"
+    code, title = "bad_exchange_code", "This exchange code is invalid"
     detail = "The code works once, for two minutes, where the sign-in was begun. Begin again."

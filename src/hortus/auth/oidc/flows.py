@@ -1,7 +1,7 @@
-"""The way through an issuer and back: begin, claim, complete, exchange. Each happens once, whoever tries twice.
+"""OIDC flows: begin, claim, complete, exchange. Each step succeeds once, also for concurrent requests.
 
-The browser that begins keeps a secret in a cookie. Nonce and PKCE verifier follow from it, so that a callback in
-another browser has nothing to offer, and neither has whoever reads the database.
+The browser keeps a secret in a cookie. Nonce and PKCE verifier are derived from it, so that neither a callback in
+another browser nor access to the database is sufficient.
 """
 
 import base64
@@ -20,13 +20,13 @@ from hortus.core import clock
 from hortus.core.db import Tx
 
 LASTS = timedelta(minutes=10)
-"""How long somebody may take at the issuer."""
+"""Time limit for signing in at the provider."""
 EXCHANGED_WITHIN = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
 class LoginRequest:
-    """What whoever begins asks for."""
+    """The parameters of a new flow."""
 
     provider: str
     return_to: str = "/"
@@ -38,14 +38,14 @@ class LoginRequest:
 
 @dataclass(frozen=True, slots=True)
 class LoginStarted:
-    """What goes to the issuer (`state`) and what stays in the browser (`secret`)."""
+    """A new flow: `state` is sent to the provider, `secret` is stored in the browser."""
 
     state: str
     secret: str
 
     @property
     def nonce(self) -> str:
-        """What the ID token must repeat."""
+        """The nonce that the ID token must contain."""
         return nonce_of(self.secret)
 
     @property
@@ -56,7 +56,7 @@ class LoginStarted:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedLogin:
-    """A flow whose callback came first, in the right browser."""
+    """A flow whose callback arrived first, in the right browser."""
 
     state_digest: str
     secret: str
@@ -67,7 +67,7 @@ class ClaimedLogin:
 
 @dataclass(frozen=True, slots=True)
 class ProviderAccount:
-    """The account at an issuer that a signed-in user proved theirs."""
+    """The external account that a signed-in user has verified."""
 
     issuer: str
     subject: str
@@ -75,7 +75,7 @@ class ProviderAccount:
 
 
 def s256(text: str) -> str:
-    """The challenge to a verifier, as RFC 7636 says it."""
+    """The challenge of a verifier (RFC 7636)."""
     return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
 
 
@@ -159,8 +159,8 @@ async def complete(tx: Tx, flow: ClaimedLogin, found: str | ProviderAccount) -> 
 async def exchange(tx: Tx, code: str, *, secrets: list[str], verifier: str | None) -> tuple[str, str]:
     """(user id, browser digest) of a completed sign-in, once. Raises BadExchangeCode.
 
-    A flow begun with a challenge is traded by whoever has its verifier, any other by the browser that began it:
-    a stranger's code in a link signs nobody in.
+    A flow with a challenge is exchanged with its verifier, any other flow in the browser that began it, so that a code
+    in a foreign link cannot sign a user in.
     """
     query = _trade(code, secrets, verifier).where(OidcFlow.link_user_id.is_(None))
     row = (await tx.execute(query.returning(OidcFlow.user_id, OidcFlow.browser_digest))).one_or_none()

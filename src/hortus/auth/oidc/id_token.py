@@ -1,4 +1,4 @@
-"""What an ID token says, once everything about it was checked (OpenID Connect Core 3.1.3.7)."""
+"""Verification of ID tokens (OpenID Connect Core 3.1.3.7)."""
 
 import base64
 import hmac
@@ -30,14 +30,14 @@ _CURVES = {
     "EdDSA": ("Ed25519", "Ed448"), "Ed25519": ("Ed25519",),
 }  # fmt: skip
 _OCTETS = {"P-256": 32, "P-384": 48, "P-521": 66, "Ed25519": 32, "Ed448": 57}
-"""The curves that we know, and the length of a coordinate there."""
+"""Supported curves, with the length of a coordinate."""
 _REFUSED = ("crit", "b64", "zip")
 """Header parameters that change how a token is to be read. No ID token needs them, so the mere name is refused."""
 _PART = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def keys_from(document: Any) -> list[Key]:
-    """The keys of a JWKS that may sign; whatever else is in it is left out. Raises ValueError for no JWKS at all."""
+    """The signing keys of a JWKS; other keys are ignored. Raises ValueError if it is not a JWKS."""
     listed = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(listed, list):
         raise ValueError("this is no JWKS")
@@ -64,7 +64,7 @@ def _signing_key(given: Any) -> Key | None:
 
 
 def _is_strong_rsa(given: dict[str, Any]) -> bool:
-    """Whether the modulus, as a number, is long enough; leading zeros add nothing to it."""
+    """Whether the modulus is long enough, without leading zeros."""
     modulus, exponent = (int.from_bytes(_decoded(given.get(name)), "big") for name in ("n", "e"))
     if not SMALLEST_RSA <= modulus.bit_length() <= LARGEST_RSA:
         return False
@@ -72,7 +72,7 @@ def _is_strong_rsa(given: dict[str, Any]) -> bool:
 
 
 def _is_on_our_curves(given: dict[str, Any]) -> bool:
-    """Whether the curve is one of ours and the coordinates fit it. Importing the key checks that the point is on it."""
+    """Whether the curve is supported and the coordinates fit it. Importing the key checks the point itself."""
     curve = given.get("crv")
     if not isinstance(curve, str) or curve.startswith("Ed") != (given["kty"] == "OKP") or curve not in _OCTETS:
         return False
@@ -114,7 +114,7 @@ def _finite(text: str) -> float:
 
 
 def header_of(token: Any) -> tuple[str, str | None]:
-    """Algorithm and key id that the token claims, to choose a key by; nothing is verified yet. Raises OidcRefused."""
+    """Algorithm and key id in the unverified header, to select a key. Raises OidcRefused."""
     if not isinstance(token, str) or len(token) > LONGEST:
         raise OidcRefused
     try:
@@ -145,9 +145,9 @@ def pick(keys: list[Key], algorithm: str, key_id: str | None) -> Key | None:
 
 
 def verify(token: str, key: Key, algorithm: str, *, issuer: str, client_id: str, nonce: str) -> dict[str, Any]:
-    """The claims of a token that this issuer signed for us, now, for this sign-in. Raises OidcRefused.
+    """The verified claims of a token of this issuer for this flow. Raises OidcRefused.
 
-    `header_of` has seen the token before: only one that can be read in one way comes here.
+    `header_of` has parsed the token before, so that it is unambiguous.
     """
     wanted = jwt.JWTClaimsRegistry(
         now=int(clock.now().timestamp()),
@@ -178,7 +178,7 @@ def verify(token: str, key: Key, algorithm: str, *, issuer: str, client_id: str,
 
 
 def _registry(algorithms: list[str]) -> jws.JWSRegistry:
-    # Header parameters that we do not know are ignored, as the standard says; `crit` ones are refused.
+    # Unknown header parameters are ignored, as the standard says; `crit` is refused.
     registry = jws.JWSRegistry(algorithms=algorithms, strict_check_header=False)
     registry.max_header_length = LONGEST  # some issuers send their certificates along
     return registry

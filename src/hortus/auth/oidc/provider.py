@@ -1,7 +1,7 @@
-"""An issuer as we see it: where it answers, with which keys it signs, and what it says of a code.
+"""OIDC providers: discovery, keys, and the exchange of a code for verified claims.
 
-What it publishes is kept for an hour. A key id that we do not know is asked for anew at most every 30 seconds, so
-that an issuer may change its keys at any time and nobody can make us ask it again and again.
+Discovery and keys are cached for an hour. An unknown key id is fetched at most every 30 seconds, so that an issuer can
+rotate keys at any time and forged tokens cannot cause requests.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ _WORD = re.compile("[a-z_]{1,40}")
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What of the discovery document we use. Every endpoint is https, or http on this very machine."""
+    """The used part of the discovery document. Every endpoint is https, or http on the loopback interface."""
 
     issuer: str
     authorize: str
@@ -41,13 +41,13 @@ class Metadata:
     keys: str
     userinfo: str | None
     basic: bool
-    """Whether our secret goes into the `Authorization` header, and not into the body."""
+    """Whether the client secret is sent in the `Authorization` header instead of the body."""
     says_issuer: bool
 
 
 @dataclass(frozen=True, slots=True)
 class TokenResponse:
-    """What the issuer says of whoever signed in there, every claim verified."""
+    """The verified claims of the user who signed in at the provider."""
 
     issuer: str
     subject: str
@@ -81,7 +81,7 @@ class Provider:
         return "the discovery document is there"
 
     async def redeem(self, code: str, *, verifier: str, nonce: str, redirect_uri: str) -> TokenResponse:
-        """Trade a code for what the issuer says. Raises OidcRefused, OidcUnavailable."""
+        """Exchange a code for verified claims. Raises OidcRefused, OidcUnavailable."""
         where = await self.metadata()
         answer = await self._trade(where, code, verifier, redirect_uri)
         token = answer.get("id_token")
@@ -164,14 +164,14 @@ class Provider:
             return claims
         if more.get("sub") != claims["sub"]:
             raise OidcRefused
-        # An address and whether it is verified come from one hand, never one from each.
+        # The address and its verification must come from the same response.
         kept = claims if "email" in claims else {name: claims[name] for name in claims.keys() - {"email_verified"}}
         if "email" in claims:
             more.pop("email_verified", None)
         return {**more, **kept}
 
     async def _key(self, algorithm: str, key_id: str | None) -> Key:
-        """The key that must have signed; asks the issuer when we do not know it. Raises OidcRefused."""
+        """The signing key; an unknown one is fetched from the provider. Raises OidcRefused."""
         where = await self.metadata()
         async with self._asking:
             now = clock.now()
@@ -220,7 +220,7 @@ class Provider:
             raise self._unavailable(type(error).__name__) from None
 
     def _unavailable(self, reason: str) -> OidcUnavailable:
-        """For the caller nothing but that it fails; for the operator, why."""
+        """The error for the caller; the reason is only logged."""
         self._failed_at = clock.now()
         log.warning("oidc_unavailable", provider=self.name, reason=reason)
         return OidcUnavailable()
@@ -237,13 +237,13 @@ def _error_in(answer: Response) -> str | None:
 
 
 class Providers:
-    """Every configured issuer, by name. Opened once per process; calls nobody until somebody signs in."""
+    """The configured providers by name. Opened once per process, without network calls."""
 
     def __init__(self, settings: Mapping[str, ProviderSettings], http: Http) -> None:
         self._known = {name: Provider(name, given, http) for name, given in settings.items()}
 
     def get(self, name: str) -> Provider | None:
-        """The provider of that name."""
+        """The provider with this name."""
         return self._known.get(name)
 
     def all(self) -> list[Provider]:

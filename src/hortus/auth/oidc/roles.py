@@ -1,4 +1,4 @@
-"""Roles that an issuer's claim gives and takes."""
+"""Roles that a claim of an OIDC provider grants and revokes."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -28,11 +28,11 @@ role_granted: Signal[RoleGrant] = Signal("auth.oidc.role_granted")
 
 
 class ConcurrentChange(Exception):
-    """Somebody made the same account at this moment: roll back and try again, it will be found."""
+    """A concurrent request created the same account: roll back and retry."""
 
 
 async def apply(tx: Tx, user_id: str, issuer: str, role: str, granted: str | None, wanted: str | None) -> str | None:
-    """Let the claim give a role, or take back the one it gave; what somebody else gave stays. What it gives now."""
+    """Grant the role of the claim, or revoke the role that it granted; other roles stay. Returns the granted role."""
     new: Role
     if wanted is not None and RANKS[wanted] > RANKS.get(role, 0):
         new = cast("Role", wanted)

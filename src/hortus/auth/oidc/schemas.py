@@ -1,4 +1,4 @@
-"""What the browser sends on its way through an issuer, and what it sees."""
+"""Request and response bodies of the OIDC routes."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from hortus.core.schemas import Body, Time
 
 ReturnTo = Annotated[str, StringConstraints(max_length=300, pattern=r"^/([!$-.0-\[\]-~][!$-\[\]-~]*)?$")]
-"""A path of our own front end: no second slash in front, no fragment, no backslash, nothing that needs escaping."""
+"""A path of the front end: no double slash at the start, no fragment, no backslash, no character to escape."""
 Challenge = Annotated[str, StringConstraints(max_length=43, pattern=r"^[A-Za-z0-9_-]{43}$")]
 Verifier = Annotated[str, StringConstraints(max_length=128, pattern=r"^[A-Za-z0-9._~-]{43,128}$")]
 Code = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -22,7 +22,7 @@ class ProviderOut(BaseModel):
 
 
 class LinkIn(Body):
-    """Where to come back to, once the account has been proved."""
+    """Where to return once the external account is verified."""
 
     return_to: ReturnTo = "/"
     challenge: Challenge | None = None
@@ -38,7 +38,7 @@ class ExchangeIn(Body):
     """The code from the fragment of the address that the browser came back to."""
 
     code: Code
-    verifier: Verifier | None = Field(None, description="What `challenge` was made from, if one was given at the start")
+    verifier: Verifier | None = Field(None, description="The verifier of `challenge`, if one was sent at the start")
 
 
 class ExternalAccountOut(BaseModel):

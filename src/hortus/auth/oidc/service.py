@@ -1,4 +1,4 @@
-"""From what an issuer says to a user of ours: find, connect, sign up; roles; connect and disconnect."""
+"""Users of OIDC providers: find, link by e-mail, sign up, roles, connect and disconnect."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What we make of the claims: every text bounded, an address only where it is one."""
+    """The bounded and normalised claims of a user at a provider."""
 
     issuer: str
     subject: str
@@ -51,7 +51,7 @@ class Identity:
     email_verified: bool
     name: str | None
     role: str | None
-    """The highest role that the rule gives for the role claim; None where there is no rule or no match."""
+    """The highest role that the role claim maps to; None without a rule or match."""
 
 
 def identity_of(response: TokenResponse, rules: ProviderSettings) -> Identity:
@@ -95,9 +95,9 @@ def _role(claims: Mapping[str, Any], rules: ProviderSettings) -> str | None:
 async def user_of(
     tx: Tx, identity: Identity, rules: ProviderSettings, *, accepts_terms: bool, network: str | None = None
 ) -> str:
-    """The user who signs in: whoever is connected, else whoever has the address, else a new one.
+    """The user who signs in: by connected account, by e-mail address, or a new user.
 
-    Raises AccountSuspended, LinkRequired, OidcSignupClosed; roles.Raced when the whole must be tried again.
+    Raises AccountSuspended, LinkRequired, OidcSignupClosed, and ConcurrentChange if the transaction must be retried.
     """
     query = (
         select(ExternalAccount.id, ExternalAccount.granted_role, User.id.label("user_id"), User.status, User.role)
@@ -129,13 +129,13 @@ async def refuse_inactive(tx: Tx, user_id: str) -> None:
 
 
 async def _by_email(tx: Tx, identity: Identity, rules: ProviderSettings) -> tuple[str, str] | None:
-    """(id, role) of the user with this address, if the rule connects the two.
+    """(id, role) of the user with this address, if linking by e-mail is enabled.
 
-    Whoever signed up with somebody else's address and waits for them gains nothing: what nobody verified here
-    becomes theirs whom the issuer verified, and whatever was set up before ends.
+    An unverified address may have been registered by somebody else: the address becomes verified, and all access from
+    before is revoked.
     """
     if identity.email is None or not identity.email_verified:
-        return None  # the issuer only repeats what somebody typed: no reason to tell them who has an account
+        return None  # without verification by the issuer, a match would reveal that an account exists
     query = (
         select(User.id, User.role, User.status, Identifier.id.label("identifier_id"), Identifier.verified_at)
         .join(Identifier, Identifier.user_id == User.id)
@@ -145,13 +145,13 @@ async def _by_email(tx: Tx, identity: Identity, rules: ProviderSettings) -> tupl
     if found is None:
         return None
     if not rules.link_by_email or (found.verified_at is None and found.role != "user"):
-        raise LinkRequired  # nobody becomes staff by an address that staff only typed
+        raise LinkRequired  # an unverified address must not give access to a staff account
     if found.status not in SIGN_IN_STATUSES:
         raise AccountSuspended
     if found.verified_at is None:
         if await identifier_verification.has_verified_owner(
             tx, found.id
-        ):  # somebody's account, and the address was never theirs
+        ):  # the account has another verified owner, who never verified this address
             await tx.execute(delete(Identifier).where(Identifier.id == found.identifier_id))
             return None
         await identifier_verification.revoke_unverified_access(tx, found.id)
@@ -195,7 +195,7 @@ async def _connect(tx: Tx, user_id: str, issuer: str, subject: str, email: str |
 
 
 async def link(tx: Tx, user_id: str, account: ProviderAccount) -> ExternalAccount:
-    """Connect an account for good, and tell its user; the same again when it was. Raises ExternalAccountTaken."""
+    """Connect an external account and notify the user. Idempotent. Raises ExternalAccountTaken."""
     if await _connect(tx, user_id, account.issuer, account.subject, account.email) is not None:
         await otp.notify_user(tx, user_id, "identifier_added", identifier=_shown(account.issuer, account.email))
     query = select(ExternalAccount).where(
@@ -208,7 +208,7 @@ async def link(tx: Tx, user_id: str, account: ProviderAccount) -> ExternalAccoun
 
 
 async def unlink(tx: Tx, user_id: str, account_id: str) -> None:
-    """Disconnect an account, and tell its user. Raises ExternalAccountNotFound, LastCredential."""
+    """Disconnect an external account and notify the user. Raises ExternalAccountNotFound, LastCredential."""
     query = delete(ExternalAccount).where(ExternalAccount.id == account_id, ExternalAccount.user_id == user_id)
     gone = (await tx.execute(query.returning(ExternalAccount.issuer, ExternalAccount.email))).first()
     if gone is None:

@@ -1,4 +1,4 @@
-"""One-time codes and links: how somebody proves that an address or a number is theirs."""
+"""One-time codes and links, which verify that an e-mail address or mobile number belongs to a user."""
 
 from hortus.accounts import Target, mobile
 from hortus.auth.otp.attempts import GAP

@@ -1,8 +1,8 @@
-"""Wrong codes are counted per target and day: guessing makes the codes longer, never the owner's wait endless.
+"""Wrong codes, counted per target and day. Guessing makes codes longer instead of locking the owner out.
 
-After `long_codes_after` wrong ones the codes for that target have ten digits until the next day: guessing is then
-hopeless, and whoever reads the message still gets in. The owner is told, at most once in 24 hours. A password is
-never locked by this, and neither is a link: its 256 bits need no lock.
+After `long_codes_after` wrong codes the codes for that target have ten digits until the next day, which makes guessing
+hopeless while the owner can still sign in. The owner is notified at most once in 24 hours. Passwords and links are not
+locked by this.
 """
 
 from datetime import date, timedelta
@@ -15,7 +15,7 @@ from hortus.core.db import Tx
 
 TRIES = 5
 STRAY_TRIES = 2
-"""Of the five tries, how many may come from another network address than the one that asked for the code."""
+"""How many of the five attempts may come from another network address than the request for the code."""
 GAP = timedelta(seconds=60)
 LONGEST_GAP = timedelta(minutes=10)
 DIGITS, LONG_DIGITS = 6, 10
@@ -57,7 +57,7 @@ async def count_wrong(tx: Tx, target: str) -> None:
 
 
 async def mark_notified(tx: Tx, target: str) -> bool:
-    """Whether the owner of a target is to be told now; True at most once in 24 hours."""
+    """Mark the owner of a target as notified; True at most once in 24 hours."""
     now = clock.now()
     marked = await tx.execute(
         update(WrongCodes)
@@ -72,7 +72,7 @@ async def mark_notified(tx: Tx, target: str) -> bool:
 
 
 async def sweep(tx: Tx, limit: int = 1000) -> int:
-    """Forget up to `limit` counts of days gone by; returns how many."""
+    """Delete up to `limit` counts of previous days; returns how many."""
     old = select(WrongCodes.target).where(WrongCodes.day < today() - timedelta(days=2)).limit(limit)
     gone = await tx.execute(delete(WrongCodes).where(WrongCodes.target.in_(old)).returning(WrongCodes.target))
     return len(gone.all())

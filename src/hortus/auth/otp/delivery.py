@@ -1,4 +1,4 @@
-"""Writes the messages, after the request was answered: only here is it looked up whether somebody has an account."""
+"""Delivery of codes by tasks, after the response: only here an account is looked up, so that timing reveals nothing."""
 
 import secrets
 from typing import Any
@@ -27,7 +27,7 @@ _SMS = {"sign_in": "sign_in_code", "link": "sign_in_code", "reset_password": "re
 
 
 async def write_code(tx: Tx, hasher: OtpHasher, request_id: str) -> None:
-    """Make the code of a request and send it, once, if there is somebody to send it to."""
+    """Create the code of a request and send it, once, if its purpose applies to the target."""
     row = (
         await tx.execute(
             select(OneTimeCode).where(
@@ -56,7 +56,7 @@ async def write_code(tx: Tx, hasher: OtpHasher, request_id: str) -> None:
     if written.first() is None:
         return
     values: dict[str, Any] = {"code": code, "minutes": MINUTES}
-    # An unproven name is a stranger's words: they never go into a mail of ours.
+    # The name of an unverified account is untrusted and never used in e-mails.
     if holder is not None and holder.verified_at is not None and not row.subject:
         values["name"] = holder.name
     purpose = links.purpose_of(row.purpose)
@@ -67,7 +67,7 @@ async def write_code(tx: Tx, hasher: OtpHasher, request_id: str) -> None:
 
 
 async def _tell_known(tx: Tx, row: OneTimeCode, target: Target, holder: Any) -> None:
-    """Tell the owner of an account that somebody signs up with their address; once, and no code is good for it."""
+    """Notify the owner of an account, once, that somebody signs up with their address; no code is created."""
     nobody_knows = update(OneTimeCode).where(OneTimeCode.id == row.id, OneTimeCode.digest.is_(None))
     marked = await tx.execute(nobody_knows.values(digest=secrets.token_hex(32)).returning(OneTimeCode.id))
     if marked.first() is not None:
@@ -92,7 +92,7 @@ async def _holder(tx: Tx, target: Target) -> Any:
 
 
 async def write_warning(tx: Tx, hasher: OtpHasher, request_id: str) -> None:
-    """Tell the owner of a target that somebody tries codes on it; at most once a day, and only owners."""
+    """Notify the verified owner of a target, at most once a day, of wrong codes."""
     row = (await tx.execute(select(OneTimeCode).where(OneTimeCode.id == request_id))).scalar_one_or_none()
     if row is None:
         return

@@ -1,20 +1,20 @@
-"""What codes and links can refuse."""
+"""Errors of codes and links."""
 
 from hortus.core.errors import Problem, Unauthenticated
 
 
 class BadCode(Unauthenticated):
-    """Wrong, expired, used, locked or never asked for: one answer for all."""
+    """The code is wrong, expired, used, locked or was never requested: one answer for all cases."""
 
-    code, title = "bad_code", "This code is not good"
-    detail = "The code is wrong, has expired, or was used or tried too often. Check it, or ask for a new one."
+    code, title = "bad_code", "This code is invalid"
+    detail = "The code is wrong, has expired, or was used or tried too often. Check it, or request a new one."
 
 
 class BadLink(Unauthenticated):
     """Unknown, expired or used."""
 
-    code, title = "bad_link", "This link is not good"
-    detail = "The link has expired or was used. Ask for a new one."
+    code, title = "bad_link", "This link is invalid"
+    detail = "The link has expired or was used. Request a new one."
 
 
 class CountryNotServed(Problem):

@@ -1,4 +1,4 @@
-"""What every verb about codes needs: the keys and the settings. Opened once per process."""
+"""Keyed digests of codes and targets, with the settings of OTPs. Opened once per process."""
 
 import secrets
 
@@ -35,7 +35,7 @@ class OtpHasher:
         return self._digest("address", address)
 
     def target_digest(self, target: Target) -> str:
-        """An address or number, so that it can be counted after its owner is gone."""
+        """The digest of a target, for counts that outlive its user."""
         return self._digest("target", target.kind, target.value)
 
     def person_digests(self, target: Target) -> list[str]:
@@ -43,7 +43,7 @@ class OtpHasher:
         return person_digests(self._keys, target)
 
     def sign_up_mark(self, body: str) -> str:
-        """By which two sign-ups are told apart; the body holds a password, which nobody can guess from this."""
+        """A keyed digest that distinguishes two sign-ups. The body contains a password, which it does not reveal."""
         return self._digest("sign-up", body)
 
     def _digest(self, *parts: str) -> str:

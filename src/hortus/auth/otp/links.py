@@ -1,4 +1,4 @@
-"""Links in mails: 256 random bits, kept as a digest, good for one use."""
+"""Links in e-mails: 256 random bits, stored as a digest, for one use."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,26 +17,26 @@ PATHS = {"verify": "/verify-email", "reset_password": "/reset-password"}
 
 
 def purpose_of(text: str) -> LinkPurpose | None:
-    """The purpose of that name, if mails for it bear a link."""
+    """The link purpose of that name, if e-mails for it contain a link."""
     return text if text in ("verify", "reset_password") else None  # type: ignore[return-value]
 
 
 @dataclass(frozen=True, slots=True)
 class ConsumedLink:
-    """Whom a good link was written to, and about which account."""
+    """The user and target of a link that was used."""
 
     user_id: str
     target: Target
 
 
 async def make_link(tx: Tx, base: str, purpose: LinkPurpose, user_id: str, target: Target) -> str:
-    """A fresh link. The token stands behind `#`, so that no server on the way logs it."""
+    """A new link. The token is in the fragment, which is not sent to servers or logged."""
     return f"{base}{PATHS[purpose]}#token={await make_token(tx, purpose, user_id, target)}"
 
 
 async def make_token(tx: Tx, purpose: LinkPurpose, user_id: str, target: Target) -> str:
     """The token of a fresh link; the links before it for the same purpose stop working."""
-    # Two links written at once would not see each other: the user's row lets one pass after the other.
+    # Two concurrent links would not see each other: the lock on the user serialises them.
     await tx.execute(select(User.id).where(User.id == user_id).with_for_update())
     await cancel_links(tx, user_id, purpose, None if purpose == "reset_password" else target)
     secret = new_secret()
@@ -53,7 +53,7 @@ async def make_token(tx: Tx, purpose: LinkPurpose, user_id: str, target: Target)
 
 
 async def consume_link(tx: Tx, purpose: LinkPurpose, token: str) -> ConsumedLink | None:
-    """Use the link up; None unless it is good. Of many at once one is."""
+    """Use a link once; None if it is invalid. One of several concurrent requests succeeds."""
     now = clock.now()
     used = (
         update(LinkToken)
@@ -71,7 +71,7 @@ async def consume_link(tx: Tx, purpose: LinkPurpose, token: str) -> ConsumedLink
 
 
 async def cancel_links(tx: Tx, user_id: str, purpose: LinkPurpose, target: Target | None = None) -> None:
-    """Let the links of a user for a purpose, perhaps only those sent to one target, be good no more."""
+    """Invalidate the links of a user for a purpose, optionally only those sent to one target."""
     query = update(LinkToken).where(
         LinkToken.user_id == user_id, LinkToken.purpose == purpose, LinkToken.used_at.is_(None)
     )

@@ -18,9 +18,9 @@ log = structlog.get_logger()
 async def notify_user(
     tx: Tx, user_id: str, template: str, *, but: Target | None = None, language: str = "en", **values: Any
 ) -> None:
-    """Write to a user where they are reached: at their first verified identifier, mail before text message.
+    """Send a message to the first verified identifier of a user, e-mail before text message.
 
-    Only somebody who has proved nothing yet is written to at an unproven address. Nothing is written to `but`.
+    An unverified address is used only if the user has no verified identifier. Nothing is sent to `but`.
     """
     query = select(Identifier.kind, Identifier.value, Identifier.verified_at).where(Identifier.user_id == user_id)
     if but is not None:
@@ -38,14 +38,14 @@ async def notify_target(
 
 
 def message_time() -> str:
-    """Now, as messages say it."""
+    """The current time as text for messages."""
     return f"{clock.now():%d %B %Y, %H:%M} UTC"
 
 
 async def notify(
     tx: Tx, target: Target, template: str, language: str, values: dict[str, Any], user_id: str | None
 ) -> None:
-    """Write what nobody asked for, within the caps: an account cannot be used to flood its address or number."""
+    """Send an unrequested message within the limits, so that an account cannot be used to flood its owner."""
     if not await send_limits.may_notify(tx, tx.derived(otp_hasher_of), target):
         log.warning("notice_not_sent", template=template, kind=target.kind, user_id=user_id, reason="over a cap")
         return

@@ -1,7 +1,7 @@
-"""What a sign-up says about the user to be: it waits with the code that was sent for it.
+"""The data of a sign-up, stored with the code that was sent for it.
 
-Whoever reads the code completes the sign-up, and need not be who sent it. So when two different sign-ups name one
-target while a code for it is good, what both said is dropped, and the user chooses a password once signed in.
+Whoever reads the code completes the sign-up, and need not be the one who requested it. If two different sign-ups name
+one target while a code is valid, the data of both is dropped, and the user chooses a password after signing in.
 """
 
 import json
@@ -18,7 +18,7 @@ def pack(details: SignUpDetails, mark: str) -> str:
 
 
 def unpack(pending: str | None) -> SignUpDetails | None:
-    """What was said; None where nothing was, or where it was contested."""
+    """The sign-up data; None if there is none, or if it was contested."""
     return SignUpDetails(**json.loads(pending)["said"]) if pending is not None and pending != CONTESTED else None
 
 

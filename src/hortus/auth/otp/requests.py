@@ -14,15 +14,15 @@ from hortus.core.web.deps import network_of
 def otp_request(
     request: Request, purpose: Purpose, target: Target, *, subject: str = "", pending: str | None = None
 ) -> OtpRequest:
-    """What this request asks for, or the code of which it tries."""
+    """The OTP request of an HTTP request, to send a code or to check one."""
     language = senders.language_of(request.headers.get("accept-language", "")[:20].split(",")[0].split(";")[0].strip())
     return OtpRequest(purpose, target, network_of(request), language, subject, pending)
 
 
 async def request_otp_if_allowed(tx: Tx, hasher: OtpHasher, requested: OtpRequest) -> None:
-    """Send a code beside something else that must happen anyway: over a cap, no code is sent and nothing is raised.
+    """Request a code as part of another operation: over a limit no code is sent and no error is raised.
 
-    Another sign-up than the one whose code is good now is contested by this one, also without a code of its own.
+    A different sign-up for the same target is contested by this one, also if no code is sent.
     """
     try:
         async with tx.begin_nested():

@@ -1,4 +1,4 @@
-"""What people send to get a code and to use it, and what they are told."""
+"""Request and response bodies of the OTP and identifier routes."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -22,7 +22,7 @@ _PURPOSES: dict[str, Purpose] = {
     **dict.fromkeys(("reset_password", "password_reset", "reset", "forgot_password"), "reset_password"),
 }
 _ROUTES: dict[Purpose, str] = {"verify": "/api/auth/verify-email", "reset_password": "/api/auth/reset-password"}
-"""Where codes that sign nobody in are used."""
+"""The purpose of a code that does not sign in."""
 
 
 def _known_purpose(value: Any) -> Any:
@@ -83,12 +83,12 @@ class SignupIn(Body):
 
 
 class SendIn(TargetIn):
-    """Ask for a code. `login` (the default) also signs up whoever is new."""
+    """Request a code. `login` (the default) also signs up an unknown target."""
 
     purpose: Why = Field("sign_in", description="login, signup, verify or reset_password")
 
     def means(self) -> Purpose:
-        """What the code is for. A mobile number is verified by signing in with it."""
+        """The purpose of the code. A mobile number is verified by signing in with it."""
         return "sign_in" if self.purpose == "verify" and self.mobile_number else self.purpose
 
 
@@ -123,32 +123,32 @@ class VerifyEmailIn(Body):
 
 
 class SentOut(BaseModel):
-    """The same for everybody: it does not tell who has an account."""
+    """The same answer for every target, so that it does not reveal accounts."""
 
     detail: str = "If a message can reach you there, it is on its way."
-    expires_in: int = Field(int(LIFE.total_seconds()), description="Seconds for which the code is good")
-    resend_after: int = Field(int(GAP.total_seconds()), description="Seconds until another code may be asked for")
+    expires_in: int = Field(int(LIFE.total_seconds()), description="Seconds for which the code is valid")
+    resend_after: int = Field(int(GAP.total_seconds()), description="Seconds until another code can be requested")
 
 
 class CheckYourMailOut(SentOut):
-    """The same for every address: the mail says whether it has an account already."""
+    """The same answer for every address: only the e-mail says whether an account exists."""
 
     code: Literal["check_your_mail"] = "check_your_mail"
     detail: str = "A mail is on its way. Send its code to POST /api/auth/verify-email to complete the sign-up."
 
 
 class VerifiedOut(BaseModel):
-    """An address that is now known to be its user's."""
+    """A verified address."""
 
     email: str
     verified: Literal[True] = True
 
 
 class PasswordRequiredOut(VerifiedOut):
-    """An address that was verified for the first time, on an account that somebody may have made with a password.
+    """An address that was verified for the first time, on an account that may have been created by somebody else.
 
-    That password does not work any more, and sessions, API keys, passkeys, second factors and connected accounts of
-    before are gone. Choose a new password at POST /api/auth/reset-password with the token.
+    The old password is void, and sessions, API keys, passkeys, second factors and connected accounts are removed.
+    Choose a new password at POST /api/auth/reset-password with the token.
     """
 
     password_required: Literal[True] = True

@@ -26,10 +26,10 @@ def rate_limited(name: str, seconds: float) -> RateLimited:
 
 
 async def count_send(tx: Tx, hasher: OtpHasher, target: Target, address: str) -> None:
-    """Count one code; raises RateLimited or CountryNotServed, and then nothing of this transaction may commit.
+    """Count one code. Raises RateLimited or CountryNotServed; the transaction must then roll back.
 
-    All purposes count together, and so do all spellings of one mailbox. The rows are locked in one order by
-    everybody: target, address, country, all.
+    All purposes and all spellings of one mailbox share a count. The rows are always locked in the same order: target,
+    address, country, total.
     """
     if target.calling_code in hasher.rules.closed_countries:
         raise CountryNotServed
@@ -42,13 +42,13 @@ async def count_send(tx: Tx, hasher: OtpHasher, target: Target, address: str) ->
 
 
 async def count_attempt(tx: Tx, hasher: OtpHasher, target: Target) -> None:
-    """Count one code that is about to be checked, whatever it is for. Raises RateLimited instead of checking more."""
+    """Count one code to be checked, for any purpose. Raises RateLimited instead of checking more."""
     key = f"tries:{hasher.target_digest(target)}"
     await _in_an_hour(tx, "code_tries_per_target", key, hasher.rules.code_tries_per_target)
 
 
 async def may_notify(tx: Tx, hasher: OtpHasher, target: Target) -> bool:
-    """Count one message that its reader has not asked for; False when it must not be sent."""
+    """Count one unrequested message; False if it must not be sent."""
     if target.calling_code in hasher.rules.closed_countries:
         return False
     try:
@@ -78,7 +78,7 @@ async def _in_an_hour(tx: Tx, name: str, key: str, most: int) -> None:
     """Count one event of `key`, of which any sixty minutes hold at most so many."""
     now = clock.now()
     first = tx.insert(SendCount).values(key=key, since=now, sent=0, moments=[])
-    # An update that changes nothing: it locks the row and reads it in one statement.
+    # A no-op update: it locks and reads the row in one statement.
     locked = first.on_conflict_do_update(index_elements=["key"], set_={"key": key}).returning(SendCount.moments)
     oldest = (now - HOUR).timestamp()
     moments = [moment for moment in (await tx.execute(locked)).scalar_one() or [] if moment > oldest]

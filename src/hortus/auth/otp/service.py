@@ -1,4 +1,4 @@
-"""Ask for a code, try a code. Neither looks whether anybody has an account: that is what makes them alike for all."""
+"""Request and check one-time codes. Neither looks up an account, so that timing and answers reveal none."""
 
 import hmac
 from dataclasses import dataclass
@@ -37,20 +37,20 @@ class OtpRequest:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedOtp:
-    """Somebody has shown that a target is theirs."""
+    """A verified target."""
 
     purpose: Purpose
     target: Target
     user_id: str | None
-    """Whose account the code was written for, where it was written for one."""
+    """The user for whom the code was created, if any."""
     pending: str | None
-    """What they said at sign-up, if this is the network address that said it."""
+    """The sign-up data, if it was sent from this network address."""
 
 
 async def request_otp(tx: Tx, hasher: OtpHasher, request: OtpRequest) -> None:
-    """Let a code be sent after the commit. Raises RateLimited within the pause or over a cap.
+    """Send a code after the commit. Raises RateLimited within the pause between codes or over a limit.
 
-    Does the same for everybody: the message is written, or not, by the task. Of many calls at once one gets through.
+    The same for every target: a task decides whether to send the message. One of several concurrent calls succeeds.
     """
     now, target = clock.now(), request.target
     said = pending.CONTESTED if await is_contested(tx, request) else request.pending
@@ -63,7 +63,7 @@ async def request_otp(tx: Tx, hasher: OtpHasher, request: OtpRequest) -> None:
         "stray_tries": 0,
         "asked_by": hasher.address_digest(request.address),
         "language": request.language,
-        "pending": said,  # what was said with this code, and with no other
+        "pending": said,  # the data of this sign-up applies to this code only
         "sent_at": now,
         "expires_at": now + LIFE,
         "used_at": None,
@@ -96,12 +96,11 @@ def _slot(request: OtpRequest) -> Any:
 
 
 async def check_otp(tx: Tx, hasher: OtpHasher, request: OtpRequest, code: str) -> VerifiedOtp | None:
-    """Use up the newest code if this is it; None if not. Whatever the answer, commit: the try was counted.
+    """Consume the newest code if it matches; None otherwise. The caller must commit in both cases: the attempt counts.
 
-    Raises RateLimited, without checking, once twenty codes for the target were checked within an hour.
-    Five tries in all, two of them from elsewhere than where the code was asked for, so that a flood of guesses
-    leaves three to its owner. One conditional update counts the try and holds the row: of many right ones at once,
-    one wins.
+    Raises RateLimited, without checking, after twenty checked codes for the target within an hour. A code allows five
+    attempts, two of them from another address than the request, so that guesses leave three to the owner. One
+    conditional update counts the attempt and locks the row, so that one of several concurrent matches succeeds.
     """
     now, target = clock.now(), hasher.target_digest(request.target)
     asker = hasher.address_digest(request.address)
@@ -146,7 +145,7 @@ async def check_otp(tx: Tx, hasher: OtpHasher, request: OtpRequest, code: str) -
 
 
 async def is_contested(tx: Tx, request: OtpRequest) -> bool:
-    """Whether a sign-up says something else than the one whose code is good for the same target now."""
+    """Whether a sign-up differs from the one whose code is valid for the same target."""
     if request.pending is None:
         return False
     query = select(OneTimeCode.pending).where(
@@ -157,13 +156,13 @@ async def is_contested(tx: Tx, request: OtpRequest) -> bool:
 
 
 async def contest(tx: Tx, request: OtpRequest) -> None:
-    """Drop what was said with the code that is good now, if this sign-up says something else."""
+    """Drop the data of the sign-up whose code is valid now, if this one differs."""
     if await is_contested(tx, request):
         await tx.execute(update(OneTimeCode).where(_slot(request)).values(pending=pending.CONTESTED))
 
 
 async def purpose_to_verify(tx: Tx, target: Target) -> Purpose:
-    """What the newest code that confirms this address was sent for: `sign_up`, or `verify` where there is none."""
+    """The purpose of the newest code that verifies this address: `sign_up`, or `verify` if there is none."""
     query = (
         select(OneTimeCode.purpose)
         .where(
@@ -180,7 +179,7 @@ async def purpose_to_verify(tx: Tx, target: Target) -> Purpose:
 
 
 async def cancel_otps(tx: Tx, purpose: Purpose, target: Target) -> None:
-    """Let no code of that purpose be good for the target any more; the pause between codes stays."""
+    """Invalidate all codes of a purpose for the target; the pause between codes stays."""
     await tx.execute(
         update(OneTimeCode)
         .where(OneTimeCode.purpose == purpose, OneTimeCode.kind == target.kind, OneTimeCode.target == target.value)

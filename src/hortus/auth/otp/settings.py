@@ -1,4 +1,4 @@
-"""What an operator may set about codes. Counts hold across processes: they live in the database."""
+"""Settings of one-time codes. Limits hold across processes: they are counted in the database."""
 
 from functools import cached_property
 from typing import Annotated, ClassVar
@@ -41,8 +41,8 @@ class OtpSettings(SettingsGroup):
     mail_codes_per_day: AtLeastOne = 20_000
     """Codes by mail in a day (UTC), to everybody together. Off with RATE_LIMITS_ENABLED=false."""
     notices_per_target: AtLeastOne = 20
-    """Messages in an hour to one address or number that its owner has not asked for, such as that of a new sign-in.
-    More are not sent. By text message they also count towards CODES_PER_COUNTRY and CODES_PER_DAY."""
+    """Unrequested messages to one address or number in an hour, such as notices of a new sign-in; further ones are
+    dropped. Text messages also count towards CODES_PER_COUNTRY and CODES_PER_DAY."""
     codes_by_country: Annotated[
         dict[Annotated[str, Field(pattern=r"^[0-9]{1,4}$")], Cap],
         *Json,

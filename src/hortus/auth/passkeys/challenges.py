@@ -1,4 +1,4 @@
-"""What authenticators are asked to sign: random, kept by digest, used once within five minutes."""
+"""WebAuthn challenges: random, stored by digest, used once within five minutes."""
 
 import base64
 import secrets
@@ -17,7 +17,7 @@ Purpose = Literal["register", "login", "prove"]
 
 
 async def open_challenge(tx: Tx, purpose: Purpose, *, user_id: str | None = None, session_id: str = "") -> bytes:
-    """A fresh challenge, good for that purpose, user and session alone."""
+    """Create a challenge for a purpose, user and session."""
     challenge, now = secrets.token_bytes(32), clock.now()
     row = {
         "id": ids.new(),
@@ -34,7 +34,7 @@ async def open_challenge(tx: Tx, purpose: Purpose, *, user_id: str | None = None
 async def use_challenge(
     tx: Tx, challenge: bytes, purpose: Purpose, *, user_id: str | None = None, session_id: str = ""
 ) -> bool:
-    """Use it up; whether this was its one use, for what it was made, in time."""
+    """Use a challenge; whether this was its only use, for its purpose, in time."""
     used = await tx.execute(
         update(PasskeyChallenge)
         .where(

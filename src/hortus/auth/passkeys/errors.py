@@ -1,4 +1,4 @@
-"""What passkeys can refuse."""
+"""Errors of passkeys."""
 
 from hortus.core.errors import Conflict, NotFound, Problem, Unauthenticated
 
@@ -6,22 +6,22 @@ from hortus.core.errors import Conflict, NotFound, Problem, Unauthenticated
 class BadPasskey(Unauthenticated):
     """An unknown key, a wrong signature, another site, a challenge that is not open: the same answer."""
 
-    code, title = "bad_passkey", "This passkey is not good"
-    detail = "Ask for fresh options and try again, or sign in another way."
+    code, title = "bad_passkey", "This passkey is invalid"
+    detail = "Request new options and try again, or sign in with another method."
 
 
 class PasskeyCopied(Unauthenticated):
-    """The signature is good and its counter went backwards: two devices have this key."""
+    """The signature is valid but its counter decreased: the key was copied to another device."""
 
     code, title = "passkey_copied", "This passkey may have been copied"
-    detail = "Sign in another way, remove this passkey and make a new one."
+    detail = "Sign in with another method, remove this passkey and register a new one."
 
 
 class PasskeyNotVerified(Problem):
-    """What the browser made does not fit what was asked for here."""
+    """The browser's response does not match the registration options."""
 
     code, status, title = "passkey_not_verified", 422, "This passkey could not be verified"
-    detail = "Ask for fresh options and make the passkey on a page of this site, with a device that verifies you."
+    detail = "Request new options and register the passkey on a page of this site, with a device that verifies you."
 
 
 class PasskeyKnown(Conflict):

@@ -1,4 +1,4 @@
-"""For which site passkeys are made: the name that authenticators know it by, and the pages that may ask."""
+"""The WebAuthn relying party: its id, and the origins that may use its passkeys."""
 
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -20,11 +20,11 @@ class RelyingParty:
 
 
 def relying_party_of(settings: Settings) -> RelyingParty:
-    """The site by the settings: the pages at FRONTEND_BASE_URL and PUBLIC_URL, as far as they are under the
-    name, which is PASSKEY_RP_ID or else the host of the first of the two that is set.
+    """The relying party by the settings. Its id is PASSKEY_RP_ID or else the host of FRONTEND_BASE_URL or PUBLIC_URL,
+    and its origins are those of both that are under the id.
 
-    A server that only its own machine reaches is called localhost. Raises PasskeysNotOffered for other addresses
-    without a name: browsers make no passkeys for them.
+    A server on the loopback interface is called localhost. Raises PasskeysNotOffered for an address without a name:
+    browsers do not create passkeys for it.
     """
     ours = settings.public_url or f"http://{_host_of(settings)}:{settings.port}"
     pages = [urlsplit(address.strip().lower()) for address in (settings.frontend_base_url, ours) if address.strip()]

@@ -1,4 +1,4 @@
-"""What browsers send and see about passkeys. WebAuthn's own objects keep WebAuthn's own names."""
+"""Request and response bodies of the passkey routes, with the names of WebAuthn."""
 
 from typing import Annotated, Any, Literal
 
@@ -11,7 +11,7 @@ BASE64URL = r"^[A-Za-z0-9_-]+$"
 
 
 class _FromBrowser(BaseModel):
-    """Part of what `PublicKeyCredential.toJSON()` gives; browsers add fields as they learn."""
+    """Part of `PublicKeyCredential.toJSON()`; browsers may send further fields."""
 
     model_config = ConfigDict(extra="ignore", strict=True, validate_by_name=False)
 
@@ -40,7 +40,7 @@ class AssertionIn(_FromBrowser):
 
 
 class NewCredentialIn(_FromBrowser):
-    """What `navigator.credentials.create` made."""
+    """The result of `navigator.credentials.create`."""
 
     id: CredentialId
     raw_id: CredentialId = Field(alias="rawId")
@@ -49,7 +49,7 @@ class NewCredentialIn(_FromBrowser):
 
 
 class CredentialIn(_FromBrowser):
-    """What `navigator.credentials.get` gave."""
+    """The result of `navigator.credentials.get`."""
 
     id: CredentialId
     raw_id: CredentialId = Field(alias="rawId")
@@ -77,14 +77,14 @@ class PasskeyRenameIn(Body):
 
 
 class PasskeyOptionsOut(BaseModel):
-    """What to ask the browser for.
+    """Options for the browser.
 
     `public_key` is the JSON of WebAuthn: `navigator.credentials.create({publicKey:
     PublicKeyCredential.parseCreationOptionsFromJSON(public_key)})`, or `get` with `parseRequestOptionsFromJSON`.
     """
 
     public_key: dict[str, Any]
-    expires_in: int = Field(description="Seconds for which the challenge in it is good")
+    expires_in: int = Field(description="Seconds for which the challenge is valid")
 
 
 class PasskeyOut(BaseModel):

@@ -1,4 +1,4 @@
-"""Register passkeys, sign in with them, name them, take them away."""
+"""Passkeys: register, verify, list, rename and remove."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -37,7 +37,7 @@ class StoredPasskey:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedAssertion:
-    """A registered key and what its signature proved."""
+    """A registered key and its verified assertion."""
 
     key: StoredPasskey
     assertion: PasskeyAssertion
@@ -56,7 +56,7 @@ async def passkey_count(tx: Tx, user_id: str) -> int:
 
 
 async def credential_ids(tx: Tx, user_id: str) -> list[str]:
-    """What authenticators call the keys of a user."""
+    """The credential ids of a user's keys."""
     query = select(Passkey.credential_id).where(Passkey.user_id == user_id).order_by(Passkey.id)
     return list((await tx.execute(query)).scalars())
 
@@ -93,10 +93,10 @@ async def add_passkey(tx: Tx, user_id: str, key: NewPasskey, name: str) -> Passk
 
 
 async def record_assertion(tx: Tx, key: StoredPasskey, assertion: PasskeyAssertion) -> Problem | None:
-    """Count a verified signature: None when good, else the refusal, which is returned because it must commit.
+    """Record a verified assertion; returns None or the error, which must be committed.
 
-    A counter must grow, unless the authenticator keeps none (both are 0). One that does not is the sign of a copy:
-    it is noted on the key and refused. Of parallel uses of one count one is good.
+    The counter must increase, unless the authenticator has none (both are 0). Otherwise the key may be copied: the
+    regression is recorded on the key and refused. One of several concurrent uses of a count succeeds.
     """
     now = clock.now()
     none_kept = Passkey.sign_count == 0 if assertion.sign_count == 0 else false()
@@ -141,13 +141,13 @@ async def rename_passkey(tx: Tx, user_id: str, passkey_id: str, name: str) -> Pa
 
 
 async def remove_passkey(tx: Tx, user_id: str, passkey_id: str) -> None:
-    """Take one away; the caller then says `require_remaining_credential`. Raises PasskeyNotFound."""
+    """Remove a passkey; the caller then calls `require_remaining_credential`. Raises PasskeyNotFound."""
     query = delete(Passkey).where(Passkey.id == passkey_id, Passkey.user_id == user_id).returning(Passkey.id)
     if (await tx.execute(query)).first() is None:
         raise PasskeyNotFound
 
 
 async def remove_passkeys(tx: Tx, user_id: str) -> None:
-    """Forget every passkey of a user who is being erased, or was helped by an operator."""
+    """Delete every passkey of a user: by an operator or on erasure."""
     for table in (PasskeyChallenge, Passkey):
         await tx.execute(delete(table).where(table.user_id == user_id))

@@ -1,7 +1,7 @@
-"""WebAuthn itself: what browsers are asked, and whether what they answer is true.
+"""WebAuthn ceremonies: options for browsers, and verification of their responses.
 
-Nothing here touches the database. Whether a challenge was ours is asked after, where it is used up. Hostile bytes
-make the library's parsers raise anything, so that everything they raise is a refusal.
+This module does not use the database; the caller checks that the challenge was issued. Any exception of the library's
+parsers is treated as an invalid response.
 """
 
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from hortus.auth.passkeys.relying_party import RelyingParty
 log = structlog.get_logger()
 SITE_NAME = "Hortus"
 LONGEST_KEY = 1000
-"""Bytes of a public key; RSA of 4096 bits takes 530."""
+"""Maximum size of a public key in bytes; RSA with 4096 bits takes 530."""
 Credential = dict[str, Any]
 """`PublicKeyCredential.toJSON()` of a browser."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewPasskey:
-    """What a registration proved."""
+    """A verified registration."""
 
     credential_id: str
     public_key: bytes
@@ -32,7 +32,7 @@ class NewPasskey:
 
 @dataclass(frozen=True, slots=True)
 class PasskeyAssertion:
-    """What a signature proved: the key signed this challenge for this site, and the user was verified."""
+    """A verified assertion: the key signed this challenge for this relying party, with user verification."""
 
     sign_count: int
     backed_up: bool
@@ -42,7 +42,7 @@ class PasskeyAssertion:
 def creation_options(
     relying_party: RelyingParty, challenge: bytes, user_id: str, account: str, name: str | None, known: list[str]
 ) -> dict[str, Any]:
-    """What `navigator.credentials.create` takes; `known` are keys of the user that must not be made again."""
+    """Options for `navigator.credentials.create`; `known` are existing keys of the user."""
     import webauthn  # noqa: PLC0415 - six MB that only an installation with passkeys needs
     from webauthn.helpers import base64url_to_bytes, options_to_json_dict, structs  # noqa: PLC0415 - as above
 
@@ -64,7 +64,7 @@ def creation_options(
 
 
 def request_options(relying_party: RelyingParty, challenge: bytes, known: list[str]) -> dict[str, Any]:
-    """What `navigator.credentials.get` takes; without `known`, the user picks among their passkeys for the site."""
+    """Options for `navigator.credentials.get`; without `known`, the user selects a passkey of the site."""
     import webauthn  # noqa: PLC0415 - six MB that only an installation with passkeys needs
     from webauthn.helpers import base64url_to_bytes, options_to_json_dict, structs  # noqa: PLC0415 - as above
 
@@ -79,7 +79,7 @@ def request_options(relying_party: RelyingParty, challenge: bytes, known: list[s
 
 
 def challenge_in(credential: Credential) -> bytes:
-    """The challenge that the browser says was answered; empty when it says nothing that can be read."""
+    """The challenge in the browser's response; empty if it cannot be parsed."""
     from webauthn.helpers import base64url_to_bytes, parse_client_data_json  # noqa: PLC0415 - see `creation_options`
 
     try:
@@ -90,7 +90,7 @@ def challenge_in(credential: Credential) -> bytes:
 
 
 def verify_registration(relying_party: RelyingParty, credential: Credential, challenge: bytes) -> NewPasskey | None:
-    """The key that was made, if all of the browser's answer is true for this site and challenge."""
+    """The new key, if the response is valid for this relying party and challenge."""
     import webauthn  # noqa: PLC0415 - six MB that only an installation with passkeys needs
     from webauthn.helpers import bytes_to_base64url, decode_credential_public_key, decoded_public_key_to_cryptography  # noqa: PLC0415 - as above
 
@@ -114,9 +114,9 @@ def verify_registration(relying_party: RelyingParty, credential: Credential, cha
 def verify_assertion(
     relying_party: RelyingParty, credential: Credential, challenge: bytes, public_key: bytes
 ) -> PasskeyAssertion | None:
-    """What the signature proved, if all of the browser's answer is true for this site, challenge and key.
+    """The assertion, if the response is valid for this relying party, challenge and key.
 
-    The counter is not judged here: only the database knows the last one.
+    The counter is checked against the database by the caller.
     """
     import webauthn  # noqa: PLC0415 - six MB that only an installation with passkeys needs
     from webauthn.helpers import parse_authentication_credential_json  # noqa: PLC0415 - as above

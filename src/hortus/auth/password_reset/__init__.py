@@ -1,4 +1,4 @@
-"""Passwords chosen anew: by a link, by a code, or by whoever is signed in."""
+"""Password resets by link or code, and password changes of signed-in users."""
 
 from hortus.auth.password_reset.service import change, reset
 

@@ -1,4 +1,4 @@
-"""Replace a password, and end whatever the old one may have opened."""
+"""Replace a password and revoke the access that the old one gave."""
 
 from hortus.accounts import SIGN_IN_STATUSES, AccountSuspended, identifiers, users
 from hortus.auth import identifier_verification, otp
@@ -11,9 +11,9 @@ from hortus.core.errors import Problem
 async def reset(
     tx: Tx, target: Target, user_id: str | None, password_hash: str, refusal: Problem
 ) -> RevokedAccess | Problem:
-    """A new password for the one who has just proved that the target is theirs: every session and API key ends.
+    """Set a new password after the target was verified: every session and API key is revoked.
 
-    With `user_id`, only if the target is still that user's. A refusal is returned: the proof is used up.
+    With `user_id`, only if the target still belongs to that user. The error is returned: the code is consumed.
     """
     holder = await identifiers.holder_of(tx, target)
     if holder is None or (user_id is not None and holder.user_id != user_id):
@@ -21,7 +21,7 @@ async def reset(
     if holder.status not in SIGN_IN_STATUSES:
         return AccountSuspended()
     ended = NOTHING_REVOKED
-    if not holder.verified:  # somebody may have signed up with an address that is not theirs
+    if not holder.verified:  # somebody else may have signed up with this address
         voided = await identifier_verification.revoke_unverified_access(tx, holder.user_id)
         if voided is None:
             return refusal
@@ -39,8 +39,8 @@ async def change(
     with_keys: bool,
     before: RevokedAccess = NOTHING_REVOKED,
 ) -> RevokedAccess:
-    """A new password: every session but `keep` ends, with `with_keys` every API key too, every code and link to reset
-    it is void, and the user is told what ended, with what ended `before` in the same transaction.
+    """Set a new password. Every session but `keep` ends, with `with_keys` every API key, and codes and links to reset
+    it are invalidated. The user is notified of what was revoked, including `before` in the same transaction.
     """
     await users.set_password_hash(tx, user_id, password_hash)
     await otp.cancel_links(tx, user_id, "reset_password")
