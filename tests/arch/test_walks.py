@@ -11,11 +11,11 @@ import pytest
 from greenlet import getcurrent
 from sqlalchemy import event
 from tests.emulators.openai import OpenAIEmulator
-from tests.serving import PASSWORD, Hortus, serve
+from tests.helpers.server import PASSWORD, Hortus, serve
 
 import hortus as package
 
-IMAGE, LOGIN, FRAMES = 50, 43, 11
+IMAGE, LOGIN, FRAMES = 44, 37, 8
 """The most files that each may go through."""
 SOURCE = str(Path(package.__file__).parent)
 

@@ -15,7 +15,7 @@ from hortus.core import clock
 from hortus.core.db import Database
 from hortus.tasks.tables import Task, TaskSchedule
 
-REMIND = "core.sweep"
+SWEEP = "core.sweep"
 """A periodic task that every process knows."""
 
 
@@ -105,7 +105,7 @@ async def test_two_schedulers_and_celery_beside_them(
         await ran(database, 1)
         for period in range(periods):
             async with database.transaction() as tx:
-                await tx.execute(update(TaskSchedule).where(TaskSchedule.name == REMIND).values(next_at=clock.EPOCH))
+                await tx.execute(update(TaskSchedule).where(TaskSchedule.name == SWEEP).values(next_at=clock.EPOCH))
             await ran(database, period + 2)
             await asyncio.sleep(2)  # every scheduler looks at least once more
             await ran(database, period + 2)
@@ -114,7 +114,7 @@ async def test_two_schedulers_and_celery_beside_them(
 
 async def ran(database: Database, number: int) -> None:
     """Wait until the periodic task has run so often; never more."""
-    query = select(Task.status).where(Task.name == REMIND)
+    query = select(Task.status).where(Task.name == SWEEP)
     async with asyncio.timeout(60):
         while True:
             async with database.snapshot() as tx:

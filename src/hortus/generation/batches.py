@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from hortus import files, tasks
@@ -64,17 +65,16 @@ class GenerationBatches:
         task_types: TaskTypes,
         engine: tasks.EmbeddedEngine,
     ) -> None:
-        async def submit(tx: Tx, items: Sequence[Submission]) -> list[IdempotentResponse | Exception]:
-            return await submit_many(tx, settings, items, task_types)
-
         async def start_text(tx: Tx, items: Sequence[Submission]) -> list[StartedText | Exception]:
-            answers = await submit_many(tx, settings, items, None)
+            answers = await submit_many(tx, items, settings=settings, task_types=None)
             return await _start_texts(tx, items, answers, task_types["text"], engine)
 
         async def finish(tx: Tx, items: Sequence[Finished]) -> list[bool | Exception]:
             return await finish_many(tx, bus, registry, items)
 
-        self.submit: Batch[Submission, IdempotentResponse] = Batch(database, submit)
+        self.submit: Batch[Submission, IdempotentResponse] = Batch(
+            database, partial(submit_many, settings=settings, task_types=task_types)
+        )
         """Accepts work for the workers; the 202 answer."""
         self.start_text: Batch[Submission, StartedText] = Batch(database, start_text)
         """Accepts a text that this process runs itself, and claims its task."""
@@ -89,8 +89,8 @@ class GenerationBatches:
 
 
 async def submit_many(
-    tx: Tx, settings: Settings, items: Sequence[Submission], task_types: TaskTypes | None
-) -> list[IdempotentResponse | Exception]:
+    tx: Tx, items: Sequence[Submission], *, settings: Settings, task_types: TaskTypes | None
+) -> Sequence[IdempotentResponse | Exception]:
     """The answer to each: the stored one for a repeat, a new one, or the refusal.
 
     With None for `task_types` no task is enqueued: the caller does that.
@@ -98,17 +98,26 @@ async def submit_many(
 
     async def make(places: Sequence[int]) -> list[IdempotentResponse | Problem]:
         requests = [items[place].request for place in places]
-        problems = await service.submit_many(tx, settings, requests, task_types)
-        return [
-            problem or IdempotentResponse(202, _shown(request, settings))
-            for request, problem in zip(requests, problems, strict=True)
-        ]
+        return _responses(requests, await service.submit_many(tx, settings, requests, task_types), settings)
 
     async def check(stored: Mapping[int, IdempotentResponse]) -> dict[int, Problem]:
         existing = await service.existing(tx, [answer.body["id"] for answer in stored.values()])
         return {place: GenerationNotFound() for place, answer in stored.items() if answer.body["id"] not in existing}
 
-    return await idempotency.replay_many(tx, [item.claim for item in items], make, check)
+    claims = [item.claim for item in items]
+    if any(claims):
+        return await idempotency.replay_many(tx, claims, make, check)
+    requests = [item.request for item in items]
+    return _responses(requests, await service.submit_many(tx, settings, requests, task_types), settings)
+
+
+def _responses(
+    requests: Sequence[GenerationRequest], problems: Sequence[Problem | None], settings: Settings
+) -> list[IdempotentResponse | Problem]:
+    return [
+        problem or IdempotentResponse(202, _shown(request, settings))
+        for request, problem in zip(requests, problems, strict=True)
+    ]
 
 
 def _shown(request: GenerationRequest, settings: Settings) -> dict[str, Any]:

@@ -7,9 +7,9 @@ callers share one commit.
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from typing import Generic, TypeVar
 
-from hortus.core.background import in_background
 from hortus.core.db.database import Database
 from hortus.core.db.tx import Tx
 
@@ -43,7 +43,7 @@ class Batch(Generic[Item, Result]):
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._running is None or self._running.done():
-            self._running = in_background(self._drain())
+            self._running = asyncio.create_task(self._drain(), context=Context())
         return await future
 
     async def _drain(self) -> None:

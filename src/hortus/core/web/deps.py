@@ -172,7 +172,7 @@ async def _idempotency_key(
     request: Request,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")] = None,
 ) -> IdempotencyKey:
-    secrets = resources_of(request).get(Settings).keys_for("idempotency keys")
+    secrets = resources_of(request).get(Settings).keys_for("idempotency keys") if idempotency_key is not None else ()
     return IdempotencyKey(f"{request.method} {request.url.path}", idempotency_key, secrets)
 
 

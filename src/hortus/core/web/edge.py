@@ -95,7 +95,7 @@ class Edge:
                 await problem_response(refusal)(scope, receive, send_out)
                 return
             scope["path"] = _canonical(scope["path"])
-            answer = self._traced if tracing.is_on() else self._answer
+            answer = self._traced if tracing.tracer is not None else self._answer
             await answer(scope, self._bounded(scope, receive), send_out)
         except Exception:
             log.exception("request_failed", method=scope["method"], path=scope["path"])
@@ -127,7 +127,8 @@ class Edge:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.app(scope, receive, send)
-        await sse.send_frames(scope, receive, send, self._streams)
+        if sse.FRAMES in scope:
+            await sse.send_frames(scope, receive, send, self._streams)
 
     def _refuse(self, scope: Scope) -> Problem | None:
         if scope["method"] in ("TRACE", "TRACK", "CONNECT"):

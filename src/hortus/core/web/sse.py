@@ -21,7 +21,8 @@ FINAL_ID = 2**53 - 1
 
 A client that reconnects with it as `Last-Event-ID` gets 204, upon which EventSource stops to reconnect.
 """
-_FRAMES = "hortus.frames"
+FRAMES = "hortus.frames"
+"""The key of the ASGI scope under which an EventStream leaves its frames and their reader."""
 _LAST = {"type": "http.response.body", "body": b"", "more_body": False}
 
 
@@ -91,15 +92,12 @@ class EventStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI interface."""
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        scope[_FRAMES] = self._frames, self._reader
+        scope[FRAMES] = self._frames, self._reader
 
 
 async def send_frames(scope: Scope, receive: Receive, send: Send, streams: Streams) -> None:
-    """Send the frames if the response was an EventStream, whose head was sent."""
-    answer: tuple[AsyncGenerator[bytes, None], Hashable] | None = scope.pop(_FRAMES, None)
-    if answer is None:
-        return
-    frames, reader = answer
+    """Send the frames of an EventStream whose head was sent: that of a scope with `FRAMES`."""
+    frames, reader = scope.pop(FRAMES)
     for name in [name for name in scope if name.startswith("fastapi")]:
         del scope[name]  # closed exit stacks, which the server would keep in memory with the scope
     leaving = asyncio.ensure_future(_gone(receive))
