@@ -94,7 +94,7 @@ async def test_many_rewards_for_one_payment_are_one(hortus: Hortus):
 
     async def back() -> bool:
         async with hortus.database.transaction() as tx:
-            return await service.take_back(tx, payment_id)
+            return await service.claw_back(tx, payment_id)
 
     assert not any(await asyncio.gather(*(back() for _ in range(8))))  # it was not refunded
     assert await available(asha) == BONUS + REWARD

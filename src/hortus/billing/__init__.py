@@ -1,6 +1,6 @@
-"""Selling: the price list, checkouts, subscriptions, payments, and what follows when money goes back."""
+"""Billing: price list, checkouts, subscriptions, payments, refunds, coupons, referrals, automatic top-ups."""
 
-from hortus.billing.auto_topup import turn_off as stop_auto_topup
+from hortus.billing.auto_topup import disable as disable_auto_topup
 from hortus.billing.errors import (
     CannotChange,
     CannotRefund,
@@ -50,6 +50,7 @@ __all__ = [
     "apply_events",
     "assign_to_checkout",
     "assign_to_user",
+    "disable_auto_topup",
     "end_pack_sale",
     "end_subscription",
     "ensure_packs",
@@ -67,7 +68,6 @@ __all__ = [
     "replay",
     "require_prices",
     "revenue",
-    "stop_auto_topup",
     "subscribers",
     "unmatched_payments",
     "webhook_event",

@@ -9,20 +9,20 @@ from hortus.payments import Buyer, Gateway
 
 
 async def user_of_customer(tx: Tx, gateway: str, customer: str | None) -> str | None:
-    """Whom the gateway calls so; None for nobody that is known here."""
+    """The user with that external customer id; None if unknown."""
     query = select(Customer.user_id).where(Customer.gateway == gateway, Customer.external_id == customer)
     return (await tx.execute(query)).scalar_one_or_none()
 
 
 async def keep_customer(tx: Tx, user_id: str, gateway: str, external_id: str) -> None:
-    """Remember what a gateway calls a user; the first name stays."""
+    """Store the external customer id of a user, unless one is stored."""
     await tx.execute(
         tx.insert(Customer).values(user_id=user_id, gateway=gateway, external_id=external_id).on_conflict_do_nothing()
     )
 
 
 async def buyer_of(tx: Tx, gateway: Gateway, user_id: str) -> Buyer:
-    """A user as the gateway may know them."""
+    """The data of a user that is sent to the gateway."""
     person = await accounts.profile_of(tx, user_id)
     query = select(Customer.external_id).where(Customer.user_id == user_id, Customer.gateway == gateway.id)
     customer = (await tx.execute(query)).scalar_one_or_none()

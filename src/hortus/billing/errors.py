@@ -1,4 +1,4 @@
-"""What can go wrong with buying, in words for customers."""
+"""Errors of billing, and the translation of gateway errors into them."""
 
 from hortus.core.errors import Conflict, NotFound, Problem, Unavailable
 from hortus.payments import AmountRefused, Declined, GatewayError, GatewayNotConfigured, GatewayRefused
@@ -12,14 +12,14 @@ class PaymentsNotConfigured(Unavailable):
 
 
 class GatewayFailed(Problem):
-    """The gateway gave no usable answer."""
+    """The gateway gave no usable response."""
 
     code, status, title = "gateway_failed", 502, "The payment gateway did not answer"
     detail = "Nothing was bought. Try again in a moment; the same `Idempotency-Key` never buys twice."
 
 
 class PaymentDeclined(Problem):
-    """The bank or the card said no."""
+    """The bank or the card declined the payment."""
 
     code, status, title = "payment_declined", 402, "The payment was declined"
     detail = "Nothing was charged. Use another card or ask your bank."
@@ -40,17 +40,17 @@ class NotForSale(NotFound):
 
 
 class AlreadySubscribed(Conflict):
-    """The customer has a subscription that runs."""
+    """The customer has an active subscription."""
 
     code = "already_subscribed"
     detail = "You have a subscription already. Change it with `PUT /api/payment/subscription/update`."
 
 
 class NoSubscription(NotFound):
-    """The customer has no subscription that runs."""
+    """The customer has no active subscription."""
 
     code = "no_subscription"
-    detail = "You have no subscription that runs."
+    detail = "You have no active subscription."
 
 
 class CannotChange(Conflict):
@@ -68,35 +68,35 @@ class CheckoutNotFound(NotFound):
 
 
 class CheckoutPaidAlready(Conflict):
-    """The order was paid; it cannot be called off."""
+    """The checkout was paid and cannot be cancelled."""
 
     code = "checkout_paid"
-    detail = "This order was paid. What you bought is on its way; ask the operator for a refund."
+    detail = "This checkout was paid. Your credits or plan follow; ask the operator for a refund."
 
 
 class AmountNotOffered(Problem):
-    """A free amount outside of what the operator sells."""
+    """A free amount outside of the operator's limits."""
 
     code, status, title = "amount_not_offered", 422, "This amount is not for sale"
     detail = "`amounts` of `GET /api/payment/plans` says what may be bought in which currency."
 
 
 class AmountNotChargeable(Conflict):
-    """The gateway never charges such an amount."""
+    """The gateway cannot charge this amount."""
 
     code, title = "amount_not_chargeable", "The gateway cannot charge this amount"
     detail = "The amount is below what the payment gateway charges, above it, or between two of its steps."
 
 
 class PaymentRefused(Conflict):
-    """The gateway refused for good."""
+    """The gateway refused the request for good."""
 
     code, title = "gateway_refused", "The payment gateway refused this"
     detail = "Nothing was charged, and trying again does not help. Choose something else, or ask the operator."
 
 
 class NothingSaved(Conflict):
-    """The customer never paid at a gateway that can charge them again."""
+    """The customer has no saved card at a gateway that supports off-session charges."""
 
     code, title = "nothing_saved", "There is no saved way to pay"
     detail = "Buy something once first; a gateway that can charge you again remembers how you paid."
@@ -110,14 +110,14 @@ class PaymentNotFound(NotFound):
 
 
 class CannotRefund(Conflict):
-    """More than is left of the payment."""
+    """The amount exceeds the rest of the payment."""
 
     code = "cannot_refund"
     detail = "Refund at most what was paid and not refunded yet."
 
 
 class CannotAssign(Conflict):
-    """The payment is not unmatched any more, or the order cannot take it."""
+    """The payment is not unmatched, or the checkout cannot accept it."""
 
     code = "cannot_assign"
     detail = (
@@ -127,23 +127,23 @@ class CannotAssign(Conflict):
 
 
 class BadSignature(Problem):
-    """A webhook call that is not from the gateway."""
+    """A webhook or callback that is not from the gateway."""
 
     code, status, title = "bad_signature", 400, "That is not from the gateway"
     detail = "The signature, its time, or the form of the event is wrong."
 
 
 class NoPortal(NotFound):
-    """The gateway has no page where customers manage what they bought."""
+    """The gateway has no customer portal."""
 
     code = "no_portal"
     detail = "Your payment gateway has no such page. Use the routes under `/api/payment/subscription`."
 
 
 def problem_of(error: GatewayError, refused: Problem | None = None) -> Problem:
-    """A gateway's error in words for customers: what is refused for good is never shown as passing.
+    """Translate a gateway error for customers; a permanent refusal is never shown as temporary.
 
-    `refused` is what a refusal means where it has a name of its own.
+    `refused` replaces the error for a refusal.
     """
     match error:
         case Declined():

@@ -110,7 +110,9 @@ async def _period_paid(tx: Tx, gateway: str, event: SubscriptionRenewed) -> None
     sold = await resolve_price(tx, gateway, event.price)
     if subscription is None:
         log.warning("period_without_subscription", gateway=gateway, subscription=event.subscription)
-        if (event.reference is not None or sold is not None) and event.payment.amount_minor:  # else none of ours
+        if (
+            event.reference is not None or sold is not None
+        ) and event.payment.amount_minor:  # otherwise it is not from this installation
             bought = Purchase("unmatched", None, "Payment without a subscription")
             await book(tx, gateway, event.payment, bought)
         return
@@ -144,7 +146,7 @@ async def _period_paid(tx: Tx, gateway: str, event: SubscriptionRenewed) -> None
 
 
 async def _first_fits(tx: Tx, subscription: Subscription, event: SubscriptionRenewed) -> bool:
-    """The first payment must be of the amount that was ordered; what follows is between gateway and customer."""
+    """Whether the first payment has the ordered amount; later ones are determined by the gateway."""
     if event.changed or subscription.checkout_id is None:
         return True
     earlier = select(Payment.id).where(Payment.subscription_id == subscription.id).limit(1)

@@ -1,4 +1,4 @@
-"""Credit for money, and its end with the plan that brought it."""
+"""Credits of payments: their grants, expiry, and end with the subscription."""
 
 from datetime import datetime
 
@@ -16,22 +16,22 @@ from hortus.payments import SubscriptionRenewed
 
 OF_PLAN = ("subscription", "change")
 RECENT = 100
-"""Payments of one subscription whose credit may still be there: far more than can roll over."""
+"""Latest payments of a subscription that may still have credits: far more than can roll over."""
 
 
 def references_of(payment_id: str, restored: int) -> list[str]:
-    """The ledger's names of the grants of a payment: its own, and one for each time a dispute was won."""
+    """The ledger references of a payment's grants: its own, and one per dispute that was won."""
     own = f"payment:{payment_id}"
     return [own, *(f"{own}:restored:{number}" for number in range(1, restored + 1))]
 
 
 def priority_of(payment: Payment) -> int:
-    """Credit of a plan burns before credit that was bought."""
+    """Credits of a plan are used before credits that were bought."""
     return ledger.PRIORITY_PLAN if payment.kind in OF_PLAN else ledger.PRIORITY_BOUGHT
 
 
 def credit_ends(tx: Tx, payment: Payment) -> datetime | None:
-    """When credit of a payment expires: with its period, or so many periods later as roll over; bought credit never."""
+    """When credits expire: at the end of their period plus the rollover periods; bought credits never."""
     if payment.kind not in OF_PLAN or payment.period_end is None:
         return None
     periods = tx.settings(BillingSettings).plan_rollover_periods
@@ -39,7 +39,7 @@ def credit_ends(tx: Tx, payment: Payment) -> datetime | None:
 
 
 async def grant_for(tx: Tx, payment_id: str) -> None:
-    """Grant what a payment bought, once. Credit of a plan burns first and ends with its period."""
+    """Grant the credits of a payment, once."""
     row = (await tx.execute(select(Payment).where(Payment.id == payment_id))).scalar_one()
     await ledger.grant(
         tx,
@@ -53,7 +53,7 @@ async def grant_for(tx: Tx, payment_id: str) -> None:
 
 
 async def credits_of_period(tx: Tx, row: Subscription, sold: PriceRef, event: SubscriptionRenewed) -> int:
-    """The credit a period brings; for a change in its middle the difference to what was bought before, by time."""
+    """The credits of a period; for a change within a period, the prorated difference to the earlier plan."""
     whole = credits_of(await quotas.plan_version(tx, sold.plan_id), sold.interval)
     if not event.changed:
         return whole
@@ -75,10 +75,10 @@ async def credits_of_period(tx: Tx, row: Subscription, sold: PriceRef, event: Su
 
 
 async def end_plan_credit(tx: Tx, subscription_id: str) -> None:
-    """A subscription has ended: what it granted and nobody used goes now; what was bought otherwise stays."""
+    """Expire the unused credits of a subscription that ended; bought credits stay."""
     order = select(Subscription.checkout_id).where(Subscription.id == subscription_id)
     checkout_id = (await tx.execute(order)).scalar_one_or_none()
-    if checkout_id is not None:  # a coupon may have made the first period free
+    if checkout_id is not None:  # the first period may have been free through a coupon
         await ledger.end_grant(tx, reference_of(checkout_id))
     query = select(Payment).where(Payment.subscription_id == subscription_id, Payment.kind.in_(OF_PLAN))
     for payment in (await tx.execute(query.order_by(Payment.id.desc()).limit(RECENT))).scalars().all():

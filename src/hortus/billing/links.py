@@ -4,5 +4,5 @@ from hortus.core.settings import Settings
 
 
 def shop_url(settings: Settings, path: str) -> str:
-    """A path on the origin that customers see: the front end, or this server."""
+    """The URL of a path on the shop's origin: the front end if configured, else this server."""
     return (settings.frontend_base_url or settings.origin).rstrip("/") + path

@@ -1,7 +1,7 @@
-"""What was sold, to whom, and what came of it.
+"""Tables of packs, gateway prices, checkouts, subscriptions, payments and webhook events.
 
-Money is in the minor unit of its currency; credits are micro-credits. `user_id` is no foreign key:
-papers about money outlive people. Erasure anonymises the user and keeps these rows.
+Money is in the minor unit of its currency; credits are micro-credits. `user_id` is no foreign key: records of
+payments are kept by law after an account is erased, and then reference an anonymised user.
 """
 
 from datetime import datetime
@@ -66,7 +66,7 @@ class GatewayPrice(Base):
 
 
 class Customer(Base):
-    """What a gateway calls a user."""
+    """The external customer id of a user at a gateway."""
 
     __tablename__ = "gateway_customers"
     __table_args__ = (UniqueConstraint("gateway", "external_id"),)
@@ -77,7 +77,7 @@ class Customer(Base):
 
 
 class Checkout(Base):
-    """Something a customer set out to buy. What it costs and gives is decided here, and checked when it is paid."""
+    """A checkout. Its price and credits are fixed when it is created and compared with the payment."""
 
     __tablename__ = "checkouts"
     __table_args__ = (
@@ -108,16 +108,16 @@ class Checkout(Base):
     status: Mapped[str] = mapped_column(String(10))
     url: Mapped[str | None] = mapped_column(Text)
     order: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    """What the gateway's form is opened with, the buyer's name among it: only while the order waits."""
+    """Options of the gateway's form, including the buyer's name; deleted when the checkout is closed."""
     created_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
 
 
 class Subscription(Base):
-    """A plan that is paid again and again. `synced_at` is when its state was last taken from the gateway.
+    """A subscription. `synced_at` is when its state was last applied from the gateway.
 
-    `paid_until` is the end of what was paid for (or of the trial), whatever the gateway calls the period.
-    `duplicate` is a second one of the same user: it is cancelled and given back.
+    `paid_until` is the end of the last paid period or of the trial. A `duplicate` is a second subscription of the
+    same user: it is cancelled and refunded.
     """
 
     __tablename__ = "subscriptions"
@@ -153,11 +153,11 @@ class Subscription(Base):
 
 
 class Payment(Base):
-    """Money that arrived, once. What it granted is the ledger grant `payment:<id>`.
+    """A payment. Its credits are the ledger grant `payment:<id>`.
 
-    `unmatched` fits no order of ours (another amount, a second payment, an order or account that is not there any
-    more): it grants nothing until an administrator refunds or assigns it. `clawback_due` is how much credit should
-    have been taken back by now, for refunds and disputes; `clawback_taken` how much was there to take.
+    An `unmatched` payment fits no checkout (another amount, a second payment, a missing checkout or account) and
+    grants nothing until an administrator assigns or refunds it. `clawback_due` is the number of credits to claw back
+    for refunds and disputes; `clawback_taken` is how many were available.
     """
 
     __tablename__ = "payments"
@@ -179,7 +179,7 @@ class Payment(Base):
 
     id: Mapped[str] = mapped_column(id_type(), primary_key=True)
     user_id: Mapped[str | None] = mapped_column(id_type())
-    """None while it is unmatched and nobody is known to have paid it."""
+    """None while the payment is unmatched and the payer unknown."""
     gateway: Mapped[str] = mapped_column(GATEWAY)
     external_id: Mapped[str] = mapped_column(EXTERNAL_ID)
     kind: Mapped[str] = mapped_column(String(20))
@@ -199,20 +199,20 @@ class Payment(Base):
     clawback_due: Mapped[int] = mapped_column(BigInteger)
     clawback_taken: Mapped[int] = mapped_column(BigInteger)
     restore_count: Mapped[int] = mapped_column(Integer)
-    """How often credit was given back after a dispute was won; each time is a grant of its own."""
+    """How often credits were restored after a dispute was won; each time is a grant of its own."""
     paid_at: Mapped[datetime]
     created_at: Mapped[datetime]
 
     @property
     def owner(self) -> str:
-        """Who bought; a payment that granted anything has one. Raises ValueError while nobody is known."""
+        """The paying user. Raises ValueError while the payer is unknown."""
         if self.user_id is None:
-            raise ValueError(f"nobody is known to have made payment {self.id}")
+            raise ValueError(f"the payer of payment {self.id} is unknown")
         return self.user_id
 
 
 class FailedPayment(Base):
-    """A try to pay that failed."""
+    """A failed attempt to pay."""
 
     __tablename__ = "failed_payments"
     __table_args__ = (UniqueConstraint("gateway", "external_id"), Index(None, "user_id", "id"))
@@ -229,7 +229,7 @@ class FailedPayment(Base):
 
 
 class Refund(Base):
-    """Money that went back."""
+    """A refund."""
 
     __tablename__ = "refunds"
     __table_args__ = (UniqueConstraint("gateway", "external_id"), Index(None, "payment_id"), Index(None, "refunded_at"))
@@ -243,7 +243,7 @@ class Refund(Base):
 
 
 class Dispute(Base):
-    """A payment that the buyer's bank questions. Won and lost are for good."""
+    """A dispute of a payment. Won and lost are final."""
 
     __tablename__ = "disputes"
     __table_args__ = (
@@ -263,7 +263,7 @@ class Dispute(Base):
 
 
 class LowBalanceAlert(Base):
-    """A customer who has enough credit, and is to be told when that is over. See `low_balance_alerts`."""
+    """An armed alert: the customer is emailed when the balance falls below the threshold."""
 
     __tablename__ = "low_balance_alerts"
 
@@ -272,7 +272,7 @@ class LowBalanceAlert(Base):
 
 
 class WebhookEvent(Base):
-    """The inbox: one piece of news from a gateway, as it came. Unknown kinds are kept too."""
+    """The inbox of webhooks. Events of unknown kinds are stored too, as `ignored`."""
 
     __tablename__ = "webhook_events"
     __table_args__ = (
@@ -290,7 +290,7 @@ class WebhookEvent(Base):
     subject_kind: Mapped[str | None] = mapped_column(String(20))
     subject_id: Mapped[str | None] = mapped_column(EXTERNAL_ID)
     body: Mapped[bytes | None] = mapped_column(LargeBinary)
-    """As it came; None when a sweep found the event, not a call."""
+    """The raw body; None if a sweep found the event."""
     status: Mapped[str] = mapped_column(String(10))
     failure: Mapped[str | None] = mapped_column(String(300))
     occurred_at: Mapped[datetime]

@@ -70,7 +70,7 @@ class InvoiceSettings(SettingsGroup):
     invoice_credit_prefix: Annotated[str, Field(pattern=r"^[A-Z0-9]{1,3}$"), _NUMBER_PREFIX] = "CRN"
     """The beginning of credit note numbers."""
     invoice_tax_code: Annotated[str, Field(pattern=r"^[0-9]{2,8}$"), Rule("two to eight digits")] = "998439"
-    """The HSN or SAC code of what is sold: other on-line contents."""
+    """The HSN or SAC code of the service: other on-line contents."""
     invoice_gst_rate: Annotated[
         str, AfterValidator(_percent_of_gst), Rule("a percentage that can be halved, such as 18")
     ] = "18"
@@ -84,9 +84,9 @@ class InvoiceSettings(SettingsGroup):
     ] = Field(default_factory=dict)
     """Percent by the buyer's country, such as `{"DE": "19", "FR": "20"}`; countries that are not listed have no VAT."""
     invoice_reverse_charge: bool = False
-    """Whether a VAT id from another country of the EU moves the tax to the buyer. Check ids at VIES first."""
+    """Reverse charge for buyers with a VAT id of another EU country. Check ids at VIES first."""
     invoice_year_start: int = Field(0, ge=0, le=12)
-    """The month in which numbers begin anew; 0 is April in India and January elsewhere."""
+    """The month in which numbers restart; 0 is April in India and January elsewhere."""
     invoice_timezone: TimeZone = ""
     """The time zone of invoice dates; that of quotas unless set."""
     invoice_footer: str = Field("", max_length=300)

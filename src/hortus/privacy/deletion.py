@@ -26,7 +26,7 @@ async def delete_account(tx: Tx, resources: Resources, user_id: str) -> AccountD
     """
     await auth.close_account(tx, user_id)
     await generation.stop_all(tx, resources.get(Bus), user_id)
-    await billing.stop_auto_topup(tx, user_id)
+    await billing.disable_auto_topup(tx, user_id)
     now, days = clock.now(), tx.settings(PrivacySettings).account_deletion_grace_days
     deletion_request = {
         "id": ids.new(),

@@ -1,5 +1,5 @@
-"""Credit that buys itself when it runs low."""
+"""Automatic top-ups: a pack is bought with the saved card when the balance falls below a threshold."""
 
-from hortus.billing.auto_topup.service import finished, turn_off
+from hortus.billing.auto_topup.service import disable, finish
 
-__all__ = ["finished", "turn_off"]
+__all__ = ["disable", "finish"]

@@ -23,13 +23,13 @@ CHANGES = limited_caller("auto_topup", "20/hour")
 
 @router.get("")
 async def read_auto_topup(caller: Caller, tx: ReadTx) -> AutoTopupOut:
-    """Whether credit buys itself, and how that stands."""
+    """Your automatic top-up and its state."""
     return AutoTopupOut.of(await service.find(tx, caller.user_id))
 
 
 @router.put("", dependencies=[CHANGES])
 async def set_auto_topup(body: AutoTopupIn, caller: Caller, tx: WriteTx, gateways: GatewaysOf) -> AutoTopupOut:
-    """Buy a pack by itself whenever credit runs low. Your saved card is charged without asking again."""
+    """Buy a pack automatically when your balance runs low. Your saved card is charged without confirmation."""
     gateway = await _saved(tx, gateways, caller.user_id, body.currency)
     wanted = await quote_pack(tx, gateway, body.pack, body.currency)
     if body.monthly_cap_minor < wanted.amount_minor:
@@ -50,12 +50,12 @@ async def set_auto_topup(body: AutoTopupIn, caller: Caller, tx: WriteTx, gateway
 
 @router.delete("", status_code=204)
 async def stop_auto_topup(caller: Caller, tx: WriteTx) -> None:
-    """Buy nothing more by itself; again is fine. What is being charged at this moment is not stopped."""
-    await service.turn_off(tx, caller.user_id)
+    """Disable the automatic top-up; idempotent. A charge in progress is not cancelled."""
+    await service.disable(tx, caller.user_id)
 
 
 async def _saved(tx: Tx, gateways: Gateways, user_id: str, currency: str | None) -> Gateway:
-    """A gateway where the user has paid before and can be charged again. Raises NothingSaved."""
+    """A gateway with a saved card of the user. Raises NothingSaved."""
     paid = select(Payment.id).where(Payment.user_id == user_id, Payment.gateway == Customer.gateway)
     known = select(Customer.gateway).where(Customer.user_id == user_id, paid.exists())
     saved = set((await tx.execute(known)).scalars())

@@ -1,4 +1,4 @@
-"""Automatic top-ups on the wire."""
+"""Schemas of automatic top-ups."""
 
 from typing import Annotated
 
@@ -24,7 +24,7 @@ class AutoTopupIn(Body):
 
 
 class AutoTopupOut(BaseModel):
-    """What is wanted, and how it stands. `stopped` says why it turned itself off: `declined` or `refused`."""
+    """The settings and state. `stopped` is the reason it was disabled after failures: `declined` or `refused`."""
 
     enabled: bool
     pack: str | None = None

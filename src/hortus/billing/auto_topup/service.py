@@ -11,7 +11,7 @@ from hortus.core import clock
 from hortus.core.db import Tx
 
 PAUSES = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
-"""How long it waits after each charge that failed in a row; after the last one it turns itself off."""
+"""Pauses after consecutive failed charges; after the last one the top-up is disabled."""
 HOUR = timedelta(hours=1)
 
 
@@ -40,14 +40,14 @@ async def set_up(tx: Tx, user_id: str, **wanted: Any) -> AutoTopup:
     return found
 
 
-async def turn_off(tx: Tx, user_id: str) -> None:
-    """Buy nothing more by itself; what is on its way is not stopped."""
+async def disable(tx: Tx, user_id: str) -> None:
+    """Disable the top-up; a charge in progress is not cancelled."""
     off = update(AutoTopup).where(AutoTopup.user_id == user_id).values(enabled=False, updated_at=clock.now())
     await tx.execute(off)
 
 
 async def start(tx: Tx, user_id: str, checkout_id: str, amount_minor: int, currency: str, per_hour: int) -> bool:
-    """Let an order be the one on its way, within cap and hourly stop; False, and the order may not stay, otherwise."""
+    """Start an order, within the cap and the hourly limit. False: the caller must roll the order back."""
     now = clock.now()
     month = month_of(now)
     spent = case((AutoTopup.month == month, AutoTopup.spent_minor), else_=0)
@@ -76,21 +76,21 @@ async def start(tx: Tx, user_id: str, checkout_id: str, amount_minor: int, curre
     return (await tx.execute(started)).first() is not None
 
 
-async def rest(tx: Tx, user_id: str, lasts: timedelta) -> None:
+async def pause(tx: Tx, user_id: str, lasts: timedelta) -> None:
     """Check an automatic top-up again only after a while."""
     later = update(AutoTopup).where(AutoTopup.user_id == user_id, AutoTopup.checkout_id.is_(None))
     await tx.execute(later.values(next_at=clock.now() + lasts))
 
 
-async def finished(
+async def finish(
     tx: Tx, user_id: str, checkout_id: str, amount_minor: int, ordered_at: datetime, *, paid: bool
 ) -> None:
-    """The order on its way was paid or will not be: make room for the next one. Each has its effect once."""
+    """Finish the current order as paid or failed, once, and allow the next one."""
     now, this = clock.now(), (AutoTopup.user_id == user_id, AutoTopup.checkout_id == checkout_id)
     same_month = AutoTopup.month == month_of(ordered_at)
     if paid:
         done = update(AutoTopup).where(*this).values(checkout_id=None, failures=0, next_at=now)
-        if (await tx.execute(done.returning(AutoTopup.user_id))).first() is None:  # it had been given up here
+        if (await tx.execute(done.returning(AutoTopup.user_id))).first() is None:  # it was recorded as failed before
             late = update(AutoTopup).where(AutoTopup.user_id == user_id, same_month)
             await tx.execute(late.values(spent_minor=AutoTopup.spent_minor + amount_minor))
         return
@@ -108,17 +108,17 @@ async def finished(
     )
     failures = (await tx.execute(failed)).scalar_one_or_none()
     if failures is not None and failures >= len(PAUSES):
-        await stop(tx, user_id, "declined")
+        await disable_after_failures(tx, user_id, "declined")
 
 
-async def stop(tx: Tx, user_id: str, why: str) -> None:
-    """Turn it off after charges failed, and tell the customer, once."""
+async def disable_after_failures(tx: Tx, user_id: str, reason: str) -> None:
+    """Disable the top-up after failed charges and notify the customer, once."""
     stopped = update(AutoTopup).where(AutoTopup.user_id == user_id, AutoTopup.enabled)
-    stopped = stopped.values(enabled=False, stopped=why, updated_at=clock.now())
+    stopped = stopped.values(enabled=False, stopped=reason, updated_at=clock.now())
     if (await tx.execute(stopped.returning(AutoTopup.user_id))).first() is not None:
         await auth.notify_user(tx, user_id, "auto_topup_stopped")
 
 
 def month_of(moment: datetime) -> str:
-    """The calendar month, in UTC, in which a cap counts."""
+    """The calendar month (UTC) of a cap."""
     return f"{moment:%Y-%m}"

@@ -1,4 +1,4 @@
-"""Who wants credit bought for them, and what was bought this month."""
+"""Table of automatic top-ups."""
 
 from datetime import datetime
 
@@ -11,10 +11,10 @@ WATCHED = "enabled OR checkout_id IS NOT NULL"
 
 
 class AutoTopup(Base):
-    """The automatic top-up of one customer. `checkout_id` is the one order that is on its way, if any.
+    """The automatic top-up of one customer. `checkout_id` is the order in progress, if any.
 
-    `spent_minor` counts in `month` what was ordered and did not fail; the order is written in the same
-    conditional update that counts it, so that the cap holds whatever happens at once.
+    `spent_minor` is the sum ordered in `month` without failed orders. One conditional update stores the order and
+    adds its amount, so concurrent orders cannot exceed the cap.
     """
 
     __tablename__ = "auto_topups"
@@ -38,5 +38,5 @@ class AutoTopup(Base):
     failures: Mapped[int]
     next_at: Mapped[datetime]
     stopped: Mapped[str | None] = mapped_column(String(20))
-    """Why it turned itself off: `declined` or `refused`."""
+    """Why it was disabled after failures: `declined` or `refused`."""
     updated_at: Mapped[datetime]

@@ -50,7 +50,7 @@ CHANGES = limited_caller("subscription", "20/hour")
 async def top_up(
     body: BuyCredits, caller: Caller, request: Request, resources: AllResources, once: IdempotencyHeader
 ) -> JSONResponse:
-    """Start to buy credit: a pack, or for an amount of your choice. What a coupon makes free is `paid` at once."""
+    """Buy a pack or a free amount of credits. With a coupon for all of it, the checkout is `paid` at once."""
     gateway = choose_gateway(resources.get(Gateways), body.gateway, body.currency, subscription=False)
 
     async def order(tx: Tx) -> Checkout:
@@ -61,7 +61,7 @@ async def top_up(
         coupon = await coupons.find_usable(tx, resources.get(Settings), body.coupon)
         return await orders.order_credits(tx, gateway, caller.user_id, wanted, coupon)
 
-    async with coupons.guess_counted(request, caller.user_id, body.coupon):
+    async with coupons.count_attempt(request, caller.user_id, body.coupon):
         back = Return(body.success_path, body.cancel_path)
         checkout, replayed = await checkouts.begin_once(resources, once.claim(caller.user_id, body), order, back)
     headers = {"Idempotency-Replayed": "true"} if replayed else None
@@ -70,21 +70,21 @@ async def top_up(
 
 @router.get("/payment/checkout/{checkout_id}")
 async def read_checkout(checkout_id: Id, caller: Caller, tx: ReadTx) -> CheckoutOut:
-    """Where an order stands. `paid` once the gateway said so; credit and limits are there then."""
+    """The state of a checkout. Once it is `paid`, credits and limits are available."""
     return CheckoutOut.of(await checkouts.find(tx, caller.user_id, checkout_id))
 
 
 @router.post("/payment/checkout/{checkout_id}/cancel", dependencies=[CHANGES])
 async def cancel_checkout(checkout_id: Id, caller: Caller, resources: AllResources) -> CheckoutOut:
-    """Call an order off that you have not paid; a coupon it holds can be used again. Again is fine."""
+    """Cancel an unpaid checkout; its coupon can be used again. Idempotent."""
     return CheckoutOut.of(await checkouts.cancel(resources, caller.user_id, checkout_id))
 
 
 @router.post("/payment/{gateway_id}/verify", dependencies=[VERIFIES])
 async def verify(gateway_id: GatewayId, fields: Fields, caller: Caller, resources: AllResources) -> CheckoutOut:
-    """Send what the gateway's form gave your page when it was paid; the answer is your checkout as it stands now.
+    """Post the fields that the gateway's form returned to your page; the response is the current checkout.
 
-    Posting it again, or not at all, changes nothing: the gateway's own news brings the same.
+    Optional and idempotent: the gateway's webhooks have the same effect.
     """
     gateway, ref = _signed(resources, gateway_id, fields)
     database = resources.get(Database)
@@ -121,7 +121,7 @@ async def _mine(tx: Tx, gateway: Gateway, ref: ObjectRef, user_id: str) -> Check
 
 async def _look(resources: Resources, gateway: Gateway, ref: ObjectRef, user_id: str) -> None:
     async def waits(tx: Tx) -> bool:
-        # A webhook, or another tab, may have brought it while the gateway was asked.
+        # A webhook or another tab may have applied it meanwhile.
         return (await _mine(tx, gateway, ref, user_id)).status != "paid"
 
     try:

@@ -1,4 +1,4 @@
-"""An order leaves `new` and `open` here and nowhere else, once for each way out, with all that hangs on it."""
+"""The only place that closes a checkout, as paid or expired: settles its coupon, top-up and free credits, once."""
 
 from datetime import timedelta
 from typing import Any
@@ -13,14 +13,14 @@ from hortus.core.db import Tx
 
 
 def reference_of(checkout_id: str) -> str:
-    """The ledger's name of credit that an order brought without a payment."""
+    """The ledger reference of credits that a checkout granted without a payment."""
     return f"checkout:{checkout_id}"
 
 
 async def close(tx: Tx, checkout_id: str, status: str, *, gives: bool = True) -> bool:
-    """Mark an order `paid` or `expired`; whether this did it. What had run out here only may still be paid.
+    """Mark a checkout `paid` or `expired`; return whether this call did. An expired checkout may still be paid.
 
-    With `gives`, credit that a coupon made free comes now.
+    With `gives`, credits that a coupon made free are granted now.
     """
     waiting = ("new", "open", "expired") if status == "paid" else ("new", "open")
     closed = await tx.execute(
@@ -46,14 +46,14 @@ async def close(tx: Tx, checkout_id: str, status: str, *, gives: bool = True) ->
         await coupons.settle(tx, checkout_id, paid=status == "paid")
     if row.kind == "auto_topup":
         of_order = (row.user_id, row.id, row.amount_minor, row.created_at)
-        await auto_topup.finished(tx, *of_order, paid=status == "paid")
+        await auto_topup.finish(tx, *of_order, paid=status == "paid")
     if gives and status == "paid" and row.credits and (row.kind == "subscription" or not row.amount_minor):
         await _give(tx, row)
     return True
 
 
 async def _give(tx: Tx, row: Any) -> None:
-    """A coupon made it free: its credit comes without a payment. That of a plan ends with the free period."""
+    """Grant credits that a coupon made free. Credits of a plan expire with the free period."""
     of_plan = row.kind == "subscription"
     await ledger.grant(
         tx,

@@ -1,6 +1,7 @@
-"""Find who runs low, and charge them: the order is written down first, and the gateway knows it by its id.
+"""Automatic top-ups: order a pack and charge the saved card while the customer is absent.
 
-Whatever dies, the next look finds the order on its way and goes on with it; the gateway charges an order once.
+The order is inserted first, and its id is the idempotency key of the charge. After a crash the next sweep finds the
+order and continues; the gateway charges it once.
 """
 
 from datetime import timedelta
@@ -29,17 +30,17 @@ from hortus.payments import Declined, Gateway, GatewayError, GatewayRefused, Gat
 log = structlog.get_logger()
 PAGE = 500
 IDLE = timedelta(minutes=15)
-"""When cap, hourly stop or price list say no, nobody asks again before."""
+"""Pause before the next check when the cap, the hourly limit or the price list forbids an order."""
 REPEATED = timedelta(hours=20)
-"""Gateways remember an idempotency key for a day: nothing older is sent again."""
+"""Maximum age of a repeated charge: gateways keep idempotency keys for a day."""
 
 
 class _NotNow(Exception):
-    """Cap, hourly stop, or another order on its way."""
+    """The cap or hourly limit is reached, or another order is in progress."""
 
 
 async def sweep_auto_topups(resources: Resources, _task: tasks.ClaimedTask) -> None:
-    """Enqueue a charge for everybody who runs low and wants one. Reads only rows of those who want it, by index."""
+    """Enqueue a charge for each enabled top-up whose balance is below its threshold."""
     database, after = resources.get(Database), ""
     while True:
         watched = select(AutoTopup.user_id, AutoTopup.below, AutoTopup.checkout_id)
@@ -70,13 +71,13 @@ async def _work(resources: Resources, task: tasks.ClaimedTask) -> None:
         checkout_id = await _order(resources, gateway, row)
     if gateway is None or checkout_id is None:
         async with database.transaction() as tx:
-            await service.rest(tx, user_id, IDLE)
+            await service.pause(tx, user_id, IDLE)
         return
     await _charge(resources, gateway, checkout_id)
 
 
 async def _order(resources: Resources, gateway: Gateway, row: AutoTopup) -> str | None:
-    """Write the order down, within all limits; None when they say no."""
+    """Insert the order within all limits; None if a limit forbids it."""
     try:
         async with resources.get(Database).transaction() as tx:
             if not await ledger.users_below(tx, {row.user_id: row.below}):
@@ -90,7 +91,7 @@ async def _order(resources: Resources, gateway: Gateway, row: AutoTopup) -> str 
         return None
     except AmountNotChargeable:
         async with resources.get(Database).transaction() as tx:
-            await service.stop(tx, row.user_id, "refused")
+            await service.disable_after_failures(tx, row.user_id, "refused")
         return None
     return order.id
 
@@ -101,7 +102,7 @@ async def _charge(resources: Resources, gateway: Gateway, checkout_id: str) -> N
         checkout = (await tx.execute(select(Checkout).where(Checkout.id == checkout_id))).scalar_one()
         buyer = await buyer_of(tx, gateway, checkout.user_id)
     if checkout.status != "new":
-        return  # the gateway has it: news of it comes
+        return  # the gateway has it: a webhook follows
     if checkout.created_at < clock.now() - REPEATED:
         async with database.transaction() as tx:
             await close(tx, checkout_id, "expired")
@@ -112,14 +113,14 @@ async def _charge(resources: Resources, gateway: Gateway, checkout_id: str) -> N
         log.info("auto_topup_declined", gateway=gateway.id, checkout=checkout_id, reason=str(error))
         async with database.transaction() as tx:
             if await close(tx, checkout_id, "expired") and isinstance(error, GatewayRefused):
-                await service.stop(tx, checkout.user_id, "refused")
+                await service.disable_after_failures(tx, checkout.user_id, "refused")
         return
     except GatewayError as error:
         raise tasks.Retry(reason=f"{type(error).__name__}: {error}") from None
     async with database.transaction() as tx:
         taken = update(Checkout).where(Checkout.id == checkout_id, Checkout.status == "new")
         await tx.execute(taken.values(status="open"))
-        heard = update(AutoTopup).where(AutoTopup.checkout_id == checkout_id)  # news of it comes by itself
+        heard = update(AutoTopup).where(AutoTopup.checkout_id == checkout_id)  # a webhook follows
         await tx.execute(heard.values(next_at=clock.now() + IDLE))
     if ref is not None:
         try:

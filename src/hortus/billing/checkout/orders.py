@@ -1,4 +1,4 @@
-"""What a customer wants, written down with its price; what comes back is measured against that."""
+"""Insert orders of credits with their price and coupon; the payment is compared with the stored price."""
 
 from typing import Any
 
@@ -18,9 +18,9 @@ from hortus.payments import Gateway
 async def order_credits(
     tx: Tx, gateway: Gateway, user_id: str, wanted: CreditQuote, coupon: Coupon | None = None, *, kind: str = "topup"
 ) -> Checkout:
-    """Write down that a user wants credit; a use of the coupon is held for it.
+    """Insert an order of credits and reserve a use of its coupon.
 
-    What a coupon makes free is paid at once, without the gateway. Raises AmountNotChargeable, and what coupons refuse.
+    An order that the coupon makes free is paid at once. Raises AmountNotChargeable and the errors of coupons.
     """
     pack, discount = wanted.pack, 0
     if coupon is not None:
@@ -50,7 +50,7 @@ async def order_credits(
 
 
 def round_discount(gateway: Gateway, amount: int, discount: int, currency: str) -> int:
-    """The discount that leaves an amount which the gateway can count. Raises CouponNotApplicable when none is left."""
+    """Round a discount so that the rest is chargeable. Raises CouponNotApplicable if no discount is left."""
     if discount in (0, amount):
         return discount
     left = min(amount, rounded_up(gateway, amount - discount, currency))
@@ -60,7 +60,7 @@ def round_discount(gateway: Gateway, amount: int, discount: int, currency: str) 
 
 
 async def hold_coupon(tx: Tx, coupon: Coupon, order: Checkout) -> None:
-    """Hold a use of the coupon. An order of the same customer that never reached its gateway lets go of its own."""
+    """Reserve a use of the coupon. Orders of the same customer that never reached the gateway release theirs."""
     stuck = select(Checkout.id).where(
         Checkout.user_id == order.user_id,
         Checkout.coupon_id == coupon.id,

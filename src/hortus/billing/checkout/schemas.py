@@ -9,7 +9,7 @@ from hortus.billing.tables import Checkout
 from hortus.core.schemas import Body, Id, MicroCredits, Time
 
 PathHere = Annotated[str, StringConstraints(max_length=301, pattern=r"^/([^/\\\x00-\x20][^\\\x00-\x20]{0,299})?$")]
-"""A path on the shop's own origin: never somebody else's site."""
+"""A path on the shop's own origin, never another site."""
 
 
 class BuyCredits(Body):
@@ -33,7 +33,7 @@ class BuyCredits(Body):
 
 
 class CheckoutOut(BaseModel):
-    """An order. Send the buyer to `checkout_url`, or open the gateway's own form with `order`."""
+    """A checkout. Send the buyer to `checkout_url`, or open the gateway's form with `order`."""
 
     checkout_id: str
     status: str
@@ -51,7 +51,7 @@ class CheckoutOut(BaseModel):
 
     @classmethod
     def of(cls, row: Checkout) -> "CheckoutOut":
-        """From the order."""
+        """From the row."""
         return cls(
             checkout_id=row.id,
             status=row.status,
@@ -70,6 +70,6 @@ class CheckoutOut(BaseModel):
 
 
 class CheckoutId(BaseModel):
-    """What an idempotency key remembers of an order."""
+    """The stored response of an idempotency key."""
 
     checkout_id: Id

@@ -1,6 +1,6 @@
-"""Setting out to buy: the order is written down, the gateway is told, the buyer is sent there.
+"""Checkouts: open them at the gateway, cancel and expire them.
 
-The price is decided here and nowhere else; what comes back is measured against it.
+The price is stored with the order before the gateway is called; the payment is compared with it.
 """
 
 from collections.abc import Awaitable, Callable
@@ -35,12 +35,12 @@ log = structlog.get_logger()
 MakeOrder = Callable[[Tx], Awaitable[Checkout]]
 PAGE = 200
 EXPIRE_AFTER = timedelta(days=3)
-"""An order nobody paid by then is closed here; should its money still come, it counts."""
+"""Age at which an unpaid checkout expires. A later payment is still booked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Return:
-    """Where the buyer goes afterwards: paths on the shop's own origin."""
+    """Where the gateway redirects the buyer: paths on the shop's own origin."""
 
     success: str = "/"
     cancel: str = "/"
@@ -66,10 +66,10 @@ async def begin_once(
 
 
 async def begin(resources: Resources, checkout_id: str, back: Return) -> Checkout:
-    """Open an order at its gateway; one that is open already stays as it is. Never inside a transaction.
+    """Open a checkout at its gateway; a no-op if it is open. Never called inside a transaction.
 
-    Raises PaymentDeclined, AmountNotChargeable, PaymentRefused, GatewayFailed, and PaymentsNotConfigured when the
-    gateway is gone or its key is refused.
+    Raises PaymentDeclined, AmountNotChargeable, PaymentRefused, GatewayFailed, and PaymentsNotConfigured if the
+    gateway is missing or rejects its key.
     """
     database = resources.get(Database)
     async with database.snapshot() as tx:
@@ -91,7 +91,7 @@ async def begin(resources: Resources, checkout_id: str, back: Return) -> Checkou
         started = await gateway.start(order)
     except GatewayError as error:
         log.warning("checkout_failed", gateway=gateway.id, reason=f"{type(error).__name__}: {error}")
-        if isinstance(error, GatewayRefused):  # it will never be opened: nothing waits for it any more
+        if isinstance(error, GatewayRefused):  # it will never be opened
             async with database.transaction() as tx:
                 await close(tx, checkout_id, "expired")
         raise problem_of(error) from error
@@ -107,7 +107,7 @@ async def begin(resources: Resources, checkout_id: str, back: Return) -> Checkou
 
 
 def order_of(checkout: Checkout, buyer: Buyer, price: str | None, back: Return, settings: Settings) -> Order:
-    """A checkout as the gateway is told of it."""
+    """The order that is sent to the gateway."""
     return Order(
         checkout.id,
         buyer,
@@ -127,7 +127,7 @@ def _with(path: str, checkout_id: str) -> str:
 
 
 async def find(tx: Tx, user_id: str, checkout_id: str) -> Checkout:
-    """An order of this user. Raises CheckoutNotFound."""
+    """A checkout of this user. Raises CheckoutNotFound."""
     query = select(Checkout).where(Checkout.id == checkout_id, Checkout.user_id == user_id)
     found = (await tx.execute(query)).scalar_one_or_none()
     if found is None:
@@ -136,7 +136,7 @@ async def find(tx: Tx, user_id: str, checkout_id: str) -> Checkout:
 
 
 async def cancel(resources: Resources, user_id: str, checkout_id: str) -> Checkout:
-    """Let an order that was not paid be paid no more; a coupon it holds is free again.
+    """Cancel an unpaid checkout and release its coupon.
 
     Raises CheckoutNotFound, CheckoutPaidAlready, GatewayFailed.
     """
@@ -163,9 +163,9 @@ async def _load(tx: Tx, checkout_id: str) -> Checkout:
 
 
 async def expire_checkouts(resources: Resources) -> int:
-    """Close orders that nobody paid in time, here and at their gateways; how many.
+    """Expire unpaid checkouts, here and at their gateways; return their number.
 
-    What one order does keeps no other from its turn. An order that the gateway says was paid is booked.
+    An error of one checkout does not affect the others. A checkout that was paid at the gateway is booked.
     """
     closed, last, after = 0, clock.EPOCH, ""
     old = (Checkout.status.in_(("new", "open")), Checkout.created_at < clock.now() - EXPIRE_AFTER)
@@ -192,7 +192,7 @@ async def _expire(resources: Resources, checkout: Checkout) -> bool:
     if gateway is not None and checkout.external_id is not None:
         try:
             await gateway.close(checkout.external_id)
-        except GatewayRefused:  # it was paid, and nobody has said so within days
+        except GatewayRefused:  # it was paid, and its webhook was lost
             await sync_from_gateway(resources, gateway, ObjectRef("checkout", checkout.external_id))
             return False
     async with resources.get(Database).transaction() as tx:

@@ -1,6 +1,6 @@
-"""Codes that take something off a payment, or give credit."""
+"""Coupons: codes that discount a payment or grant credits."""
 
-from hortus.billing.coupons.attempts import guess_counted
+from hortus.billing.coupons.attempts import count_attempt
 from hortus.billing.coupons.codes import mint, plain
 from hortus.billing.coupons.errors import CouponNotApplicable
 from hortus.billing.coupons.service import (
@@ -11,11 +11,11 @@ from hortus.billing.coupons.service import (
     find_all,
     find_usable,
     give_gift,
-    good,
     make,
     redemptions_of,
     reserve,
     settle,
+    usable,
 )
 from hortus.billing.coupons.tables import Coupon, Redemption
 
@@ -24,18 +24,18 @@ __all__ = [
     "CouponNotApplicable",
     "CouponTerms",
     "Redemption",
+    "count_attempt",
     "discount_of",
     "end",
     "find",
     "find_all",
     "find_usable",
     "give_gift",
-    "good",
-    "guess_counted",
     "make",
     "mint",
     "plain",
     "redemptions_of",
     "reserve",
     "settle",
+    "usable",
 ]

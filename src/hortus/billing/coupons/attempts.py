@@ -1,4 +1,4 @@
-"""Limits on codes that are tried one after the other: by customer, and by network for those that are wrong."""
+"""Rate limits on coupon codes: attempts per customer, and wrong codes per network."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,10 +13,10 @@ rate_limits.declare("coupon", "coupon_network")
 
 
 @asynccontextmanager
-async def guess_counted(connection: HTTPConnection, user_id: str, code: str | None) -> AsyncIterator[None]:
-    """Count one code that a customer sent, if they did, before it is looked at; a wrong one for their network too.
+async def count_attempt(connection: HTTPConnection, user_id: str, code: str | None) -> AsyncIterator[None]:
+    """Count an attempt before the code is checked, and a wrong code for the network too; a no-op without a code.
 
-    Raises RateLimited. Colleagues behind one address redeem as many good codes as they have.
+    Raises RateLimited. Valid codes do not count for the network, so customers behind one address are not limited.
     """
     if code is None:
         yield

@@ -1,7 +1,7 @@
-"""The text of a code, and what is stored of it.
+"""Generate, normalise and hash coupon codes.
 
-Codes that we make carry 80 random bits in the letters and digits that nobody confuses, such as `7K3M-Q8TV-2WXB-9DRA`.
-Operators may choose their own; those can be guessed, so guesses are counted (`guesses`).
+Generated codes have 80 random bits in unambiguous letters and digits, such as `7K3M-Q8TV-2WXB-9DRA`. Operators may
+choose their own, which can be guessed, so attempts are rate-limited (`attempts`).
 """
 
 import hmac
@@ -15,22 +15,22 @@ LENGTH = 16
 
 
 def mint() -> str:
-    """A new random code. It is stored nowhere and cannot be made again."""
+    """Generate a random code. Only its digest is stored, so it cannot be shown again."""
     letters = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
     return "-".join(letters[place : place + 4] for place in range(0, LENGTH, 4))
 
 
 def plain(code: str) -> str:
-    """A code as it is compared: however it was typed."""
+    """Normalise a code for comparison."""
     return "".join(character for character in normalise_code(code).upper() if character.isalnum())
 
 
 def hint_of(code: str) -> str:
-    """By which an operator tells codes apart; short ones show less."""
+    """The last characters of a code, shown to operators; fewer for short codes."""
     return plain(code)[-4:] if len(plain(code)) >= LENGTH else plain(code)[-1:]
 
 
 def digests_of(settings: Settings, code: str) -> tuple[str, ...]:
-    """What is stored of a code: an HMAC keyed by the installation's secret; the first is today's, any may be stored."""
+    """HMACs of a code under the installation's keys, the current key first; older rows may use any of them."""
     text = plain(code).encode()
     return tuple(hmac.digest(key, text, "sha256").hex() for key in settings.keys_for("coupons"))

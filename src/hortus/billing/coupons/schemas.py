@@ -1,4 +1,4 @@
-"""What comes in and goes out of `/api/payment/redeem`."""
+"""Schemas of `/api/payment/redeem`."""
 
 from typing import Literal
 
@@ -9,13 +9,13 @@ from hortus.core.schemas import Body, MicroCredits, Time
 
 
 class RedeemIn(Body):
-    """A code, however it is typed."""
+    """A coupon code; case, spaces and hyphens are ignored."""
 
     code: str = Field(min_length=1, max_length=60)
 
 
 class RedeemedOut(BaseModel):
-    """What a code did (`applied`: the credit is there) or will do as `coupon` at checkout."""
+    """The effect of a code: credits that were granted (`applied`), or its discount as `coupon` at checkout."""
 
     kind: Literal["percent", "amount", "credit"]
     applied: bool
@@ -31,11 +31,11 @@ class RedeemedOut(BaseModel):
 
     @classmethod
     def promised(cls, row: Coupon) -> "RedeemedOut":
-        """What a coupon will take off."""
+        """The discount of a coupon at checkout."""
         return cls(
             kind="percent" if row.kind == "percent" else "amount",
             applied=False,
-            detail="Nothing was charged yet: give this code as `coupon` when you start a checkout.",
+            detail="Send this code as `coupon` when you start a checkout.",
             percent=row.percent,
             amount_minor=row.amount_minor,
             currency=row.currency,

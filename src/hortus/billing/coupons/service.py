@@ -1,6 +1,6 @@
-"""Make codes, reserve a use with an order, count it when that is paid, give it back when it is not.
+"""Create coupons, reserve a use per order, redeem it with the payment, release it otherwise.
 
-A use is taken by conditional updates alone: N parallel customers and a limit of k let exactly k through.
+Uses are counted by conditional updates: of N concurrent customers, exactly the limit succeeds.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ Kind = Literal["percent", "amount", "credit"]
 
 @dataclass(frozen=True, slots=True)
 class CouponTerms:
-    """What a code gives, to whom and for how long; None is no limit. See `tables.Coupon` for the units."""
+    """Terms of a coupon; None means no limit. For the units see `tables.Coupon`."""
 
     kind: Kind
     name: str
@@ -45,12 +45,12 @@ class CouponTerms:
 
 
 async def make(tx: Tx, settings: Settings, terms: CouponTerms, codes: Sequence[str]) -> list[Coupon]:
-    """One coupon for each code. Raises CouponCodeTaken, and then nothing may be committed."""
+    """Create one coupon per code. Raises CouponCodeTaken; the caller must then roll back."""
     made = []
     for code in codes:
         digests = digests_of(settings, code)
         row = {"id": ids.new(), "digest": digests[0], "hint": hint_of(code), "taken": 0, "active": True}
-        known = select(Coupon.id).where(Coupon.digest.in_(digests[1:]))  # under a key that was replaced since
+        known = select(Coupon.id).where(Coupon.digest.in_(digests[1:]))  # under an earlier key
         if len(digests) > 1 and (await tx.execute(known)).first() is not None:
             raise CouponCodeTaken
         statement = tx.insert(Coupon).values(**row, **asdict(terms), created_at=clock.now()).on_conflict_do_nothing()
@@ -80,7 +80,7 @@ async def redemptions_of(tx: Tx, coupon_id: str, paging: PageRequest) -> Page[An
 
 
 async def end(tx: Tx, coupon_id: str) -> bool:
-    """Let nobody use a code any more; whether it could be used until now. What an open order holds stays its own."""
+    """Deactivate a coupon; return whether it was active. Uses reserved by open orders stay valid."""
     ended = update(Coupon).where(Coupon.id == coupon_id, Coupon.active).values(active=False).returning(Coupon.id)
     return (await tx.execute(ended)).first() is not None
 
@@ -89,12 +89,12 @@ async def end(tx: Tx, coupon_id: str) -> bool:
 
 
 async def find_usable(tx: Tx, settings: Settings, code: str | None) -> Coupon | None:
-    """`good` for a code that may be missing."""
-    return await good(tx, settings, code) if code is not None else None
+    """The usable coupon of an optional code. Raises CouponNotFound."""
+    return await usable(tx, settings, code) if code is not None else None
 
 
-async def good(tx: Tx, settings: Settings, code: str) -> Coupon:
-    """The coupon behind a code, if it can be used now. Raises CouponNotFound. Only `take` decides."""
+async def usable(tx: Tx, settings: Settings, code: str) -> Coupon:
+    """The coupon of a code, if it is usable now. Raises CouponNotFound. Only `_consume` enforces the limits."""
     query = select(Coupon).where(Coupon.digest.in_(digests_of(settings, code)), *_usable())
     found = (await tx.execute(query)).scalar_one_or_none()
     if found is None:
@@ -114,7 +114,7 @@ def _usable() -> tuple[Any, ...]:
 def discount_of(
     coupon: Coupon, amount_minor: int, currency: str, *, plan: str | None = None, pack: str | None = None
 ) -> int:
-    """How much of an amount a coupon takes off, at most all of it. Raises CouponNotApplicable."""
+    """The discount of a coupon on an amount, at most all of it. Raises CouponNotApplicable."""
     if coupon.plan is not None or coupon.pack is not None:
         allowed = (plan is not None and plan == coupon.plan) or (pack is not None and pack == coupon.pack)
         if not allowed:
@@ -128,15 +128,15 @@ def discount_of(
 
 
 async def reserve(tx: Tx, coupon: Coupon, user_id: str, checkout_id: str) -> None:
-    """Hold one use for an order. Raises CouponNotFound, CouponUsed; then nothing may be committed."""
-    await _take(tx, coupon, user_id)
-    await _write_down(tx, coupon, user_id, checkout_id, "reserved")
+    """Reserve one use for an order. Raises CouponNotFound, CouponUsed; the caller must then roll back."""
+    await _consume(tx, coupon, user_id)
+    await _insert_redemption(tx, coupon, user_id, checkout_id, "reserved")
 
 
 async def give_gift(tx: Tx, coupon: Coupon, user_id: str) -> datetime | None:
-    """Grant what a gift code is worth, at once; until when it can be spent. Raises CouponNotFound, CouponUsed."""
-    await _take(tx, coupon, user_id)
-    redemption_id = await _write_down(tx, coupon, user_id, None, "used")
+    """Grant the credits of a gift code; return when they expire. Raises CouponNotFound, CouponUsed."""
+    await _consume(tx, coupon, user_id)
+    redemption_id = await _insert_redemption(tx, coupon, user_id, None, "used")
     until = clock.now() + timedelta(days=coupon.credit_days) if coupon.credit_days is not None else None
     await ledger.grant(
         tx,
@@ -151,9 +151,9 @@ async def give_gift(tx: Tx, coupon: Coupon, user_id: str) -> datetime | None:
 
 
 async def settle(tx: Tx, checkout_id: str, *, paid: bool) -> None:
-    """The order that holds a use was paid, or ended unpaid. Each has its effect once.
+    """Redeem the use reserved by an order that was paid, or release it; each has its effect once.
 
-    An order that is paid after it ended here counts all the same: its price was promised.
+    A checkout that is paid after it expired still redeems its coupon, because its price was promised.
     """
     before = ("reserved", "returned") if paid else ("reserved",)
     query = select(Redemption).where(Redemption.checkout_id == checkout_id, Redemption.status.in_(before))
@@ -164,14 +164,14 @@ async def settle(tx: Tx, checkout_id: str, *, paid: bool) -> None:
     closed = update(Redemption).where(Redemption.id == found.id, Redemption.status == found.status)
     closed = closed.values(status="used" if paid else "returned", closed_at=clock.now())
     if (await tx.execute(closed.returning(Redemption.id))).first() is None or paid != was_returned:
-        return  # it is counted already
+        return  # counted already
     step = 1 if paid else -1
     await tx.execute(update(Coupon).where(Coupon.id == found.coupon_id).values(taken=Coupon.taken + step))
     mine = (CouponHolder.coupon_id == found.coupon_id, CouponHolder.user_id == found.user_id)
     await tx.execute(update(CouponHolder).where(*mine).values(taken=CouponHolder.taken + step))
 
 
-async def _take(tx: Tx, coupon: Coupon, user_id: str) -> None:
+async def _consume(tx: Tx, coupon: Coupon, user_id: str) -> None:
     left = or_(Coupon.limit_total.is_(None), Coupon.taken < Coupon.limit_total)
     taken = update(Coupon).where(Coupon.id == coupon.id, left, *_usable()).values(taken=Coupon.taken + 1)
     if (await tx.execute(taken.returning(Coupon.id))).first() is None:
@@ -192,7 +192,7 @@ async def _take(tx: Tx, coupon: Coupon, user_id: str) -> None:
         raise CouponUsed
 
 
-async def _write_down(tx: Tx, coupon: Coupon, user_id: str, checkout_id: str | None, status: str) -> str:
+async def _insert_redemption(tx: Tx, coupon: Coupon, user_id: str, checkout_id: str | None, status: str) -> str:
     now = clock.now()
     row = {"id": ids.new(), "coupon_id": coupon.id, "user_id": user_id, "checkout_id": checkout_id}
     closed_at = now if status == "used" else None

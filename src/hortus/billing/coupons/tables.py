@@ -1,6 +1,6 @@
-"""Codes that customers type in: what they give, and who used them.
+"""Tables of coupons and their redemptions.
 
-`user_id` is no foreign key: papers about money outlive people.
+`user_id` is no foreign key: records of payments are kept after an account is erased.
 """
 
 from datetime import datetime
@@ -14,10 +14,10 @@ DIGEST = String(64).with_variant(String(64, collation="C"), "postgresql")
 
 
 class Coupon(Base):
-    """One code. `percent` and `amount` take something off one payment; `credit` is a gift of micro-credits.
+    """One coupon. `percent` and `amount` discount one payment; `credit` grants micro-credits.
 
-    The code itself is not stored: `digest` is its HMAC under a key of the installation, `hint` its last characters.
-    `taken` counts the uses that are reserved or done; only conditional updates change it.
+    The code is not stored: `digest` is its HMAC under a key of the installation, `hint` its last characters.
+    `taken` counts reserved and redeemed uses; only conditional updates change it.
     """
 
     __tablename__ = "coupons"
@@ -37,14 +37,14 @@ class Coupon(Base):
     digest: Mapped[str] = mapped_column(DIGEST, unique=True)
     hint: Mapped[str] = mapped_column(String(4))
     name: Mapped[str] = mapped_column(String(80))
-    """What the operator calls it; customers read it in their history of credits."""
+    """The operator's name for it; shown to customers in their credit history."""
     kind: Mapped[str] = mapped_column(String(10))
     percent: Mapped[int | None]
     amount_minor: Mapped[int | None] = mapped_column(BigInteger)
     currency: Mapped[str | None] = mapped_column(String(3))
     credits: Mapped[int | None] = mapped_column(BigInteger)
     credit_days: Mapped[int | None]
-    """For how long a gift can be spent; None for ever."""
+    """Days until the granted credits expire; None for never."""
     plan: Mapped[str | None] = mapped_column(String(20))
     pack: Mapped[str | None] = mapped_column(String(20))
     limit_total: Mapped[int | None]
@@ -57,7 +57,7 @@ class Coupon(Base):
 
 
 class CouponHolder(Base):
-    """How many uses of a coupon one user has, reserved or done."""
+    """The number of reserved and redeemed uses of a coupon by one user."""
 
     __tablename__ = "coupon_holders"
     __table_args__ = (CheckConstraint("taken >= 0", "taken_not_negative"),)
@@ -68,7 +68,7 @@ class CouponHolder(Base):
 
 
 class Redemption(Base):
-    """One use. `reserved` with a checkout that waits; then `used`, or `returned` when the checkout ended unpaid."""
+    """One use: `reserved` by an open checkout, then `used`, or `returned` if the checkout expired."""
 
     __tablename__ = "coupon_redemptions"
     __table_args__ = (

@@ -1,7 +1,7 @@
-"""Customers are written to when their credit runs low: once for each time it falls.
+"""Email customers whose balance falls below a threshold, once per fall.
 
-Whoever has enough is watched; a watch ends with the mail, and begins again when credit comes in. So nothing is
-asked of the hot path, and those who never had enough are left in peace.
+An alert is armed when credits are granted to a customer with a sufficient balance, and removed when the email is
+sent. The hot path of charging is not involved, and customers who never had enough get no email.
 """
 
 import structlog
@@ -23,7 +23,7 @@ PAGE = 500
 
 
 async def arm(tx: Tx, user_id: str) -> None:
-    """Credit came in: watch the user from now on, if that is enough."""
+    """Arm the alert of a user whose balance is sufficient after a grant."""
     least = tx.settings(BillingSettings).low_balance_credits * MICRO
     if not least or await ledger.users_below(tx, {user_id: least}):
         return
@@ -32,7 +32,7 @@ async def arm(tx: Tx, user_id: str) -> None:
 
 
 async def sweep_low_balances(resources: Resources, _task: tasks.ClaimedTask) -> None:
-    """Write to everybody who is watched and has too little now; those who top up by themselves need no mail."""
+    """Email every customer with an armed alert and a low balance, except those with an automatic top-up."""
     least = resources.get(BillingSettings).low_balance_credits * MICRO
     database, after = resources.get(Database), ""
     refilled = select(AutoTopup.user_id).where(AutoTopup.user_id == LowBalanceAlert.user_id, AutoTopup.enabled)
@@ -45,7 +45,7 @@ async def sweep_low_balances(resources: Resources, _task: tasks.ClaimedTask) -> 
             try:
                 async with database.transaction() as tx:
                     await _notify(tx, user_id, least, shop_url(resources.get(Settings), "/billing"))
-            except Exception:  # the others are written to all the same
+            except Exception:  # continue with the others
                 log.exception("low_balance_mail_failed", user_id=user_id)
         if len(users) < PAGE:
             return
@@ -55,9 +55,9 @@ async def sweep_low_balances(resources: Resources, _task: tasks.ClaimedTask) -> 
 async def _notify(tx: Tx, user_id: str, least: int, link: str) -> None:
     ended = delete(LowBalanceAlert).where(LowBalanceAlert.user_id == user_id).returning(LowBalanceAlert.user_id)
     if (await tx.execute(ended)).first() is None:
-        return  # somebody else told them
+        return  # another process sent the email
     has = (await ledger.users_below(tx, {user_id: least})).get(user_id)
     if has is None:
-        await arm(tx, user_id)  # credit came in meanwhile
+        await arm(tx, user_id)  # credits were granted meanwhile
         return
     await auth.notify_user(tx, user_id, "low_balance", available=credits_to_text(max(0, has)), link=link)

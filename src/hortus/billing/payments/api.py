@@ -24,12 +24,12 @@ CHANGES = limited_caller("subscription", "20/hour")
 async def open_portal(
     caller: Caller, resources: AllResources, body: Annotated[OpenPortal | None, Body()] = None
 ) -> PortalOut:
-    """A page of the gateway where you manage cards and papers, where it has one."""
+    """The URL of the gateway's customer portal, where you manage cards and invoices."""
     return PortalOut(url=await portal(resources, caller.user_id, (body or OpenPortal()).return_path))
 
 
 @router.get("/payment/history")
 async def payment_history(caller: Caller, tx: ReadTx, paging: PageParams) -> Page[PaymentOut]:
-    """What you paid, the newest first."""
+    """Your payments, newest first."""
     page = await payments_of(tx, caller.user_id, paging)
     return Page(items=[PaymentOut.of(row) for row in page.items], next_cursor=page.next_cursor)

@@ -1,4 +1,4 @@
-"""Assign a payment that fits no order to one, or to the customer who made it."""
+"""Assign an unmatched payment to a checkout or to a customer."""
 
 from sqlalchemy import select, update
 
@@ -14,9 +14,9 @@ CREDIT_ORDERS = ("topup", "auto_topup")
 
 
 async def assign_to_checkout(tx: Tx, payment_id: str, checkout_id: str) -> None:
-    """Count an unmatched payment as the one of an unpaid order of credit: the order is paid, its credit is granted.
+    """Assign an unmatched payment to an unpaid checkout of credits: mark it paid and grant its credits.
 
-    The price was the operator's decision, so amount and currency may differ from the order's.
+    The administrator decides, so amount and currency may differ from those of the checkout.
     Raises PaymentNotFound, CheckoutNotFound, CannotAssign.
     """
     await _unmatched(tx, payment_id)
@@ -39,7 +39,7 @@ async def assign_to_checkout(tx: Tx, payment_id: str, checkout_id: str) -> None:
 
 
 async def assign_to_user(tx: Tx, payment_id: str, user_id: str) -> None:
-    """Count an unmatched payment as one of this customer, without credit: that is given under the rules for gifts.
+    """Assign an unmatched payment to a customer, without credits; an administrator can grant those separately.
 
     Raises PaymentNotFound, UserNotFound, CannotAssign.
     """
@@ -50,7 +50,7 @@ async def assign_to_user(tx: Tx, payment_id: str, user_id: str) -> None:
 
 
 async def _unmatched(tx: Tx, payment_id: str) -> None:
-    """Lock the payment. Raises PaymentNotFound, and CannotAssign for one that waits for nobody."""
+    """Lock the payment. Raises PaymentNotFound, and CannotAssign if it is not unmatched."""
     query = select(Payment).where(Payment.id == payment_id).with_for_update()
     payment = (await tx.execute(query)).scalar_one_or_none()
     if payment is None:

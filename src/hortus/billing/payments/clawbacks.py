@@ -1,4 +1,4 @@
-"""Money that goes back takes its own credit with it; money that comes back after a dispute brings it again."""
+"""Refunds and disputes claw back the credits that their payment granted; a dispute that is won restores them."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ async def refunded(tx: Tx, gateway: str, event: Refunded) -> None:
 
 
 async def disputed(tx: Tx, gateway: str, event: Disputed) -> None:
-    """Book where a dispute stands. Open and lost take the credit; won gives it back. Won and lost are for good."""
+    """Book a dispute: open and lost claw the credits back, won restores them. Won and lost are final."""
     payment = await _payment(tx, gateway, event.payment)
     if payment is None:
         return
@@ -73,7 +73,7 @@ async def disputed(tx: Tx, gateway: str, event: Disputed) -> None:
 
 
 async def balance(tx: Tx, payment_id: str, *, cause: str) -> None:
-    """Take or give back as much credit as refunds and disputes of a payment now ask for. `cause` names this once."""
+    """Claw back or restore credits according to the refunds and disputes of a payment, once per `cause`."""
     payment = (
         await tx.execute(
             select(Payment).where(Payment.id == payment_id).with_for_update().execution_options(populate_existing=True)
@@ -111,7 +111,7 @@ async def balance(tx: Tx, payment_id: str, *, cause: str) -> None:
 
 async def _claw(tx: Tx, payment: Payment, amount: int, cause: str) -> int:
     taken = 0
-    # What was restored is a grant of its own, and may be lost again.
+    # Restored credits are grants of their own and may be clawed back again.
     for number, grant in enumerate(references_of(payment.id, payment.restore_count)):
         if taken < amount:
             taken += await ledger.claw_back(

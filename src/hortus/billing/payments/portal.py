@@ -12,7 +12,7 @@ from hortus.payments import GatewayError, GatewayRefused, Gateways
 
 
 async def portal(resources: Resources, user_id: str, return_path: str) -> str:
-    """A page of the gateway for this customer. Raises NoPortal, GatewayFailed."""
+    """The URL of the customer portal. Raises NoPortal, GatewayFailed."""
     async with resources.get(Database).snapshot() as tx:
         query = select(Customer).where(Customer.user_id == user_id)
         known = {row.gateway: row.external_id for row in (await tx.execute(query)).scalars()}

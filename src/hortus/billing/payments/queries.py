@@ -1,4 +1,4 @@
-"""Payments and webhook events as the operator's people look for them."""
+"""Queries for payments, of one customer and for administrators."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,7 +34,7 @@ async def find_payments(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Page[Any]:
-    """Payments, newest first; `since` and `until` are about the moment they were booked."""
+    """Payments, newest first; `since` and `until` compare with the time of booking."""
     query = select(Payment).where(*_BY_STATUS.get(status or "", ()))
     if user_id is not None:
         query = query.where(Payment.user_id == user_id)
@@ -48,7 +48,7 @@ async def find_payments(
 
 
 async def unmatched_payments(tx: Tx) -> int:
-    """How many payments fit no order and wait for an administrator to refund or assign them; counted up to 1,000."""
+    """The number of unmatched payments that an administrator must assign or refund; counted up to 1,000."""
     waiting = select(Payment.id).where(Payment.kind == "unmatched")
     waiting = waiting.where(Payment.refunded_minor + Payment.disputed_minor < Payment.amount_minor).limit(1000)
     return int((await tx.execute(select(func.count()).select_from(waiting.subquery()))).scalar_one())

@@ -15,7 +15,7 @@ log = structlog.get_logger()
 
 
 async def refund(resources: Resources, payment_id: str, amount_minor: int | None, *, key: str) -> None:
-    """Give a payment back, all that is left of it or `amount_minor`, once per `key`. Its credit goes with it.
+    """Refund a payment, in full or `amount_minor`, once per `key`; its credits are clawed back.
 
     Raises PaymentNotFound, CannotRefund, GatewayFailed, PaymentsNotConfigured.
     """

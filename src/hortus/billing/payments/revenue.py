@@ -1,4 +1,4 @@
-"""What selling brought in, by month, gateway and currency. Amounts are minor units."""
+"""Revenue by month, gateway and currency, in minor units."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from hortus.core.db import Tx
 class Revenue:
     """One month at one gateway in one currency.
 
-    `mrr` is what subscriptions that were paid for at the end of the month bring per month; a year counts a twelfth.
+    `mrr` is the monthly recurring revenue at the end of the month; yearly prices count as a twelfth.
     """
 
     payments: int = 0
@@ -29,7 +29,7 @@ class Revenue:
 
 
 async def revenue(tx: Tx, start: datetime, end: datetime) -> dict[tuple[str, str], Revenue]:
-    """The time from `start` until before `end`, by (gateway, currency)."""
+    """Revenue from `start` until before `end`, by (gateway, currency)."""
     found: dict[tuple[str, str], Revenue] = {}
 
     async def gather(query: Any, *names: str) -> None:
@@ -67,7 +67,7 @@ def _subscriptions(moment: Any, start: datetime, end: datetime) -> Any:
 
 
 def _running(at: datetime) -> Any:
-    """Paid periods that hold the moment before `at`, less what went back of them, and not of what has ended by then."""
+    """Paid periods that contain the moment before `at`, net of refunds, of subscriptions that have not ended."""
     amount = func.sum(Payment.amount_minor - Payment.refunded_minor - Payment.disputed_minor)
     ended = (Subscription.ended_at.is_(None)) | (Subscription.ended_at >= at)
     covers = (Payment.kind == "subscription", Payment.period_end >= at, Payment.period_start < at, ended)

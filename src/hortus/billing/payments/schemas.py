@@ -10,13 +10,13 @@ from hortus.core.schemas import Body, MicroCredits, Time
 
 
 class OpenPortal(Body):
-    """Where to come back to."""
+    """The path to return to from the portal."""
 
     return_path: PathHere = "/"
 
 
 class PaymentOut(BaseModel):
-    """Money that arrived, and what went back of it."""
+    """A payment with its refunded and disputed amounts."""
 
     id: str
     kind: str
@@ -60,6 +60,6 @@ class PaymentOut(BaseModel):
 
 
 class PortalOut(BaseModel):
-    """Where to go."""
+    """The URL of the customer portal."""
 
     url: str

@@ -1,4 +1,4 @@
-"""Whether a gateway can charge an amount: asked before an order is written down and when a price is made."""
+"""Check amounts against a gateway's limits, before an order is inserted and when a price is published."""
 
 from collections.abc import Iterable, Mapping
 
@@ -8,20 +8,20 @@ from hortus.payments import AmountRule, Gateway
 
 
 def require_chargeable(gateway: Gateway, amount_minor: int, currency: str) -> None:
-    """Raises AmountNotChargeable, which names what the gateway charges at least, at most, and in which steps."""
+    """Check an amount. Raises AmountNotChargeable, which names the minimum, maximum and step of the gateway."""
     rule = gateway.capabilities.amounts.rule(currency)
     if rule is None or not rule.allows(amount_minor):
         raise _not_chargeable(gateway, rule, amount_minor, currency)
 
 
 def rounded_up(gateway: Gateway, amount_minor: int, currency: str) -> int:
-    """The next amount that the gateway can count: a fraction of its smallest step is not given away."""
+    """Round an amount up to the gateway's smallest step."""
     rule = gateway.capabilities.amounts.rule(currency)
     return amount_minor if rule is None else rule.rounded_up(amount_minor)
 
 
 def require_prices(gateways: Iterable[Gateway], prices: Mapping[str, int]) -> None:
-    """Check a price list against every gateway that is ready and charges its currencies. Raises AmountNotChargeable."""
+    """Check prices against every configured gateway that supports their currencies. Raises AmountNotChargeable."""
     for gateway in gateways:
         for currency, amount in prices.items():
             if amount and currency in gateway.capabilities.currencies:

@@ -20,7 +20,7 @@ GatewaysOf = Annotated[Gateways, resource(Gateways)]
 
 @router.get("/payment/plans", openapi_extra=public("a price list is for everybody"))
 async def price_list(tx: ReadTx, gateways: GatewaysOf) -> PriceList:
-    """All that is for sale, and where it can be paid."""
+    """Plans, packs and free amounts for sale, and the gateways."""
     return PriceList(
         plans=[PlanOut.of(plan) for plan in await quotas.offered_plans(tx)],
         packs=[

@@ -15,7 +15,7 @@ from hortus.core.money import MICRO
 
 @dataclass(frozen=True, slots=True)
 class PackTerms:
-    """A pack as it is sold. `credits` are micro-credits, `prices` minor units by currency."""
+    """Terms of a pack. `credits` are micro-credits, `prices` minor units by currency."""
 
     name: str
     title: str
@@ -23,7 +23,7 @@ class PackTerms:
     prices: dict[str, int]
 
     def digest(self) -> str:
-        """Equal for equal terms."""
+        """A hash of the terms."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
 
@@ -44,7 +44,7 @@ DEFAULT_PACKS = (
 
 
 async def ensure_packs(tx: Tx) -> None:
-    """Make the default packs, or a new version of one whose defaults changed. Safe at every start, in every process."""
+    """Create the default packs, or a new version of one whose defaults changed. Idempotent; runs at every start."""
     for terms in DEFAULT_PACKS:
         rows = select(CreditPack.version, CreditPack.defaults).where(CreditPack.name == terms.name)
         seen = (await tx.execute(rows.order_by(CreditPack.version.desc()))).all()
@@ -54,12 +54,12 @@ async def ensure_packs(tx: Tx) -> None:
 
 
 async def publish_pack(tx: Tx, terms: PackTerms, *, active: bool = True) -> Pack:
-    """Make these terms the newest version of their pack; one that is not active ends its sale."""
+    """Publish the terms as the newest version of their pack; an inactive version ends its sale."""
     newest = select(func.coalesce(func.max(CreditPack.version), 0)).where(CreditPack.name == terms.name)
     while True:
         version = (await tx.execute(newest)).scalar_one() + 1
         made = await _insert_pack(tx, terms, version, None, active=active)
-        if made is not None:  # otherwise another process published in the same moment
+        if made is not None:  # None: another process published concurrently
             return made
 
 
@@ -76,7 +76,7 @@ async def _insert_pack(tx: Tx, terms: PackTerms, version: int, defaults: str | N
 
 
 async def offered_packs(tx: Tx) -> list[Pack]:
-    """The newest version of each pack, unless its sale has ended; the smallest first."""
+    """The newest version of each pack on sale, smallest first."""
     newest = select(CreditPack.name, func.max(CreditPack.version).label("version")).group_by(CreditPack.name).subquery()
     query = (
         select(CreditPack)
@@ -91,7 +91,7 @@ async def offered_packs(tx: Tx) -> list[Pack]:
 
 
 async def pack_versions(tx: Tx, name: str | None = None) -> list[CreditPack]:
-    """Every version of every pack, or of one, by name, the newest first; at most 500."""
+    """Every version of every pack, or of one, by name, newest first; at most 500."""
     query = select(CreditPack).order_by(CreditPack.name, CreditPack.version.desc()).limit(500)
     if name is not None:
         query = query.where(CreditPack.name == name)
@@ -99,12 +99,12 @@ async def pack_versions(tx: Tx, name: str | None = None) -> list[CreditPack]:
 
 
 async def end_pack_sale(tx: Tx, name: str) -> Pack:
-    """Sell a pack no more. Raises NotForSale."""
+    """End the sale of a pack. Raises NotForSale."""
     return await publish_pack(tx, (await pack_named(tx, name)).terms, active=False)
 
 
 async def pack_named(tx: Tx, name: str) -> Pack:
-    """The pack on sale under that name. Raises NotForSale."""
+    """The pack on sale with that name. Raises NotForSale."""
     for pack in await offered_packs(tx):
         if pack.terms.name == name:
             return pack

@@ -1,4 +1,4 @@
-"""The price list: plans with their prices per currency and interval, and packs of credits."""
+"""Prices of plans: our price list, and the recurring prices of gateways."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -25,7 +25,7 @@ MONTHS: dict[str, int] = {"month": 1, "year": 12}
 
 
 def price_of(plan: PlanVersion, interval: str, currency: str) -> int:
-    """What a period of a plan costs, above zero. Raises NotForSale."""
+    """The price of one period of a plan, above zero. Raises NotForSale."""
     amount = plan.terms.prices_per(interval).get(currency)
     if not amount:
         raise NotForSale
@@ -33,7 +33,7 @@ def price_of(plan: PlanVersion, interval: str, currency: str) -> int:
 
 
 async def plan_named(tx: Tx, name: str) -> PlanVersion:
-    """The plan on sale under that name. Raises NotForSale."""
+    """The plan on sale with that name. Raises NotForSale."""
     for plan in await quotas.offered_plans(tx):
         if plan.name == name:
             return plan
@@ -41,14 +41,14 @@ async def plan_named(tx: Tx, name: str) -> PlanVersion:
 
 
 def credits_of(plan: PlanVersion, interval: str) -> int:
-    """The credit that one period of a plan brings."""
+    """The credits of one period of a plan."""
     return plan.terms.monthly_credits * MONTHS[interval]
 
 
 async def gateway_price(database: Database, gateway: Gateway, plan: PlanVersion, interval: str, currency: str) -> str:
-    """The gateway's id of a price, made there if it has none yet. Never inside a transaction.
+    """The gateway's id of a price, created there on first use. Never called inside a transaction.
 
-    Two first buyers at once get the same one: that which was kept first.
+    Concurrent first buyers get the same id: the one stored first.
     """
     async with database.snapshot() as tx:
         known = await _kept_price(tx, gateway, plan, interval, currency)
@@ -86,7 +86,7 @@ async def _kept_price(tx: Tx, gateway: Gateway, plan: PlanVersion, interval: str
 
 @dataclass(frozen=True, slots=True)
 class PriceRef:
-    """What a recurring price of a gateway stands for."""
+    """The plan, interval and amount of a gateway's recurring price."""
 
     plan_id: str
     title: str
@@ -96,7 +96,7 @@ class PriceRef:
 
 
 async def resolve_price(tx: Tx, gateway: str, external_id: str) -> PriceRef | None:
-    """What is behind a gateway's id of a price; None when it is none of ours."""
+    """The plan behind a gateway's price id; None if it is not from this installation."""
     query = select(GatewayPrice).where(GatewayPrice.gateway == gateway, GatewayPrice.external_id == external_id)
     found = (await tx.execute(query)).scalar_one_or_none()
     if found is None:

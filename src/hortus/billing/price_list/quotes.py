@@ -11,7 +11,10 @@ from hortus.payments import Gateway, Gateways
 
 
 def choose_gateway(gateways: Gateways, requested: str | None, currency: str | None, *, subscription: bool) -> Gateway:
-    """The gateway asked for, or the first one that fits the currency. Raises GatewayUnknown, PaymentsNotConfigured."""
+    """The requested gateway, or the first with the currency.
+
+    Raises GatewayUnknown, PaymentsNotConfigured, NotForSale.
+    """
     if requested is not None:
         found = gateways.get(requested)
         if found is None:
@@ -25,12 +28,12 @@ def choose_gateway(gateways: Gateways, requested: str | None, currency: str | No
     fitting = [each for each in ready if currency is None or currency in each.capabilities.currencies]
     if not fitting:
         raise NotForSale
-    # The one whose own currency it is comes before those that merely take it.
+    # Prefer the gateway whose first currency it is.
     return next((each for each in fitting if currency == each.capabilities.currencies[0]), fitting[0])
 
 
 def choose_currency(tx: Tx, gateway: Gateway, requested: str | None, prices: dict[str, int]) -> str:
-    """The currency asked for, or the first one of the gateway in which there is a price. Raises NotForSale."""
+    """The requested currency, or the gateway's first currency that has a price. Raises NotForSale."""
     own = tx.settings(BillingSettings).payment_currency.upper()
     candidates = (requested,) if requested is not None else (own, *gateway.capabilities.currencies)
     for currency in candidates:
@@ -41,7 +44,7 @@ def choose_currency(tx: Tx, gateway: Gateway, requested: str | None, prices: dic
 
 @dataclass(frozen=True, slots=True)
 class CreditQuote:
-    """Credit as it is sold: so many micro-credits for so much, as a pack or not."""
+    """Micro-credits and their price, from a pack or a free amount."""
 
     title: str
     credits: int
@@ -51,14 +54,14 @@ class CreditQuote:
 
 
 async def quote_pack(tx: Tx, gateway: Gateway, name: str, currency: str | None) -> CreditQuote:
-    """A pack at its price. Raises NotForSale."""
+    """Quote a pack. Raises NotForSale."""
     pack = await pack_named(tx, name)
     chosen = choose_currency(tx, gateway, currency, pack.terms.prices)
     return CreditQuote(pack.terms.title, pack.terms.credits, pack.terms.prices[chosen], chosen, pack)
 
 
 def quote_amount(tx: Tx, amount_minor: int, currency: str) -> CreditQuote:
-    """An amount of the customer's choice at the operator's rate. Raises NotForSale, AmountNotOffered."""
+    """Quote a free amount at the operator's rate. Raises NotForSale, AmountNotOffered."""
     for offered in tx.settings(BillingSettings).amounts():
         if offered.currency == currency:
             worth = offered.credits_for(amount_minor)

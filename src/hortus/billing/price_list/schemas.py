@@ -24,7 +24,7 @@ Interval = Literal["month", "year"]
 
 
 class PriceOut(BaseModel):
-    """What one interval costs, in the minor unit of the currency."""
+    """The price of one interval, in the minor unit of the currency."""
 
     currency: str
     interval: Interval
@@ -32,7 +32,7 @@ class PriceOut(BaseModel):
 
 
 class WindowOut(BaseModel):
-    """How often a kind may be made; a null limit is unlimited."""
+    """A quota window; a null limit means unlimited."""
 
     kind: str
     window: str
@@ -40,7 +40,7 @@ class WindowOut(BaseModel):
 
 
 class PlanOut(BaseModel):
-    """A plan that can be had."""
+    """A plan on sale."""
 
     id: str
     name: str
@@ -77,7 +77,7 @@ class PlanOut(BaseModel):
 
 
 class PackOut(BaseModel):
-    """Credit that can be bought; `prices` in the minor unit by currency."""
+    """A pack on sale; `prices` in the minor unit by currency."""
 
     id: str
     name: str
@@ -87,7 +87,7 @@ class PackOut(BaseModel):
 
 
 class AmountOut(BaseModel):
-    """Any amount between two can be bought in this currency, at this rate."""
+    """Limits and rate of free amounts in one currency."""
 
     currency: str
     credits_per_hundred: MicroCredits = Field(description="Micro-credits for a hundred minor units")
@@ -96,7 +96,7 @@ class AmountOut(BaseModel):
 
 
 class GatewayOut(BaseModel):
-    """Where one can pay."""
+    """A configured gateway."""
 
     id: str
     title: str
@@ -111,7 +111,7 @@ class GatewayOut(BaseModel):
 
 
 class PriceList(BaseModel):
-    """All that is for sale."""
+    """Everything on sale."""
 
     plans: list[PlanOut]
     packs: list[PackOut]

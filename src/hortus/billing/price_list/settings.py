@@ -31,40 +31,40 @@ AmountsByCurrency = Annotated[
 
 
 class BillingSettings(SettingsGroup):
-    """What is sold besides plans, and how long a plan outlives its payment."""
+    """Settings of billing beyond plans."""
 
     heading: ClassVar[str] = "Selling"
 
     payment_grace_days: Days = 3
-    """Days for which a plan goes on when its renewal is late or was declined."""
+    """Days for which a plan continues when its renewal is late or declined."""
     plan_rollover_periods: int = Field(0, ge=0, le=24)
-    """For how many further periods the credit of a plan stays good."""
+    """Number of further periods for which the credits of a plan stay valid."""
     payment_currency: Annotated[str, Field(pattern=r"^([A-Za-z]{3})?$"), Rule("a currency such as INR")] = ""
-    """What is charged when a customer does not say: the first currency of the gateway unless set."""
+    """Default currency of purchases; the first currency of the gateway unless set."""
     low_balance_credits: WholeCredits = 20
-    """Whole credits below which a customer is written to, once each time; 0 writes to nobody."""
+    """Balance in whole credits below which a customer is emailed, once per fall; 0 disables it."""
     auto_topup_per_hour: int = Field(3, ge=1, le=100)
-    """How often an automatic top-up may charge one customer in an hour, whatever they set."""
+    """Maximum charges of automatic top-ups per customer and hour."""
     referral_reward_credits: WholeCredits = 20
-    """Whole credits for whoever brought a new customer, once that one has paid; 0 gives none."""
+    """Whole credits for the referrer after the first payment of the new customer; 0 disables it."""
     referral_welcome_credits: WholeCredits = 20
     """The same for the new customer."""
     referral_clawback_days: Days = 30
-    """Both are taken back when the payment is refunded or lost in a dispute within so many days."""
+    """Days within which a refund or lost dispute claws both rewards back."""
     topup_rates: Annotated[
         dict[Currency, Decimal],
         *Json,
         AfterValidator(_in_micro),
         Rule('a JSON object of credits above zero with at most six decimals by currency, such as {"INR": "0.9"}'),
     ] = Field(default_factory=lambda: {"INR": Decimal("0.9"), "USD": Decimal(45)})
-    """Credits for a hundred minor units (a rupee, a dollar) when a customer names the amount; `{}` sells packs only."""
+    """Credits for a hundred minor units (a rupee, a dollar) of a free amount; `{}` sells packs only."""
     topup_min_minor: AmountsByCurrency = Field(default_factory=lambda: {"INR": 50_00, "USD": 1_00})
-    """The least that a customer may name."""
+    """The minimum free amount."""
     topup_max_minor: AmountsByCurrency = Field(default_factory=lambda: {"INR": 50_000_00, "USD": 500_00})
-    """The most that a customer may name."""
+    """The maximum free amount."""
 
     def amounts(self) -> "list[FreeAmount]":
-        """The currencies in which any amount can be bought."""
+        """The currencies of free amounts."""
         return [
             FreeAmount(
                 currency.upper(),
@@ -78,7 +78,7 @@ class BillingSettings(SettingsGroup):
 
 @dataclass(frozen=True, slots=True)
 class FreeAmount:
-    """At what rate an amount of the customer's choice becomes credit."""
+    """Rate and limits of free amounts in one currency."""
 
     currency: str
     credits_per_hundred: int
@@ -87,10 +87,10 @@ class FreeAmount:
     max_minor: int
 
     def credits_for(self, amount_minor: int) -> int:
-        """Micro-credits for an amount; a fraction of one is not given away. Raises AmountNotOffered."""
+        """Micro-credits for an amount, rounded down. Raises AmountNotOffered."""
         if not self.min_minor <= amount_minor <= self.max_minor:
             raise AmountNotOffered(currency=self.currency, min_minor=self.min_minor, max_minor=self.max_minor)
         worth = amount_minor * self.credits_per_hundred // 100
-        if not worth:  # rounded to nothing: that is not sold
+        if not worth:  # rounded down to nothing
             raise AmountNotOffered(currency=self.currency, min_minor=self.min_minor, max_minor=self.max_minor)
         return worth

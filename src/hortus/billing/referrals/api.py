@@ -20,13 +20,13 @@ SettingsOf = Annotated[Settings, resource(Settings)]
 
 
 class ReferralIn(Body):
-    """The code of whoever told you of this place."""
+    """The code of the customer who referred you."""
 
     code: str = Field(min_length=1, max_length=40)
 
 
 class ReferralOut(BaseModel):
-    """Your code, the link to hand out, and what both get once the new customer has paid."""
+    """Your referral code and link, and the rewards after the first payment of a new customer."""
 
     code: str
     link: str
@@ -38,14 +38,14 @@ class ReferralOut(BaseModel):
 
 @router.get("")
 async def read_referral(caller: Caller, tx: WriteTx, settings: SettingsOf) -> ReferralOut:
-    """Your code and link, and how many came by them."""
+    """Your referral code and link, and how many customers you referred."""
     return await _show(tx, settings, caller.user_id)
 
 
 @router.post("", dependencies=[limited_caller("referral", "10/hour")])
 async def name_referrer(body: ReferralIn, caller: Caller, tx: WriteTx, settings: SettingsOf) -> ReferralOut:
-    """Say once, before your first payment, whose code brought you."""
-    await service.name(tx, caller.user_id, body.code)
+    """Set the code of your referrer, once, before your first payment."""
+    await service.set_referrer(tx, caller.user_id, body.code)
     return await _show(tx, settings, caller.user_id)
 
 

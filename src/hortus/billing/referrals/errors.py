@@ -1,17 +1,17 @@
-"""What can go wrong with bringing customers."""
+"""Errors of referrals."""
 
 from hortus.core.errors import Conflict, NotFound
 
 
 class ReferralNotFound(NotFound):
-    """Nobody has that code."""
+    """No customer has this code."""
 
-    code, title = "referral_not_found", "Nobody has this code"
+    code, title = "referral_not_found", "No customer has this code"
     detail = "Check how the code is spelt."
 
 
 class ReferralNotPossible(Conflict):
-    """Too late, said before, or one's own."""
+    """Too late, set before, or one's own code."""
 
     code, title = "referral_not_possible", "This code cannot be used by you"
-    detail = "Name the code of somebody else, once, before your first payment."
+    detail = "Send the code of another customer, once, before your first payment."

@@ -1,4 +1,4 @@
-"""Codes, who named them, and the reward: after the first payment, once, and back when that is undone."""
+"""Referral codes and rewards: granted once after the first payment, clawed back if it is reversed."""
 
 import secrets
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ LENGTH = 10
 
 @dataclass(frozen=True, slots=True)
 class ReferralStatus:
-    """Somebody's code, how many they brought, and how many of those have paid."""
+    """A customer's code, the number of referred customers, and how many of those have paid."""
 
     code: str
     brought: int
@@ -30,7 +30,7 @@ class ReferralStatus:
 
 
 async def referral_status(tx: Tx, user_id: str) -> ReferralStatus:
-    """The user's code, made now if there is none, and what came of it."""
+    """The referral status of a user; the code is created on first use."""
     mine = select(ReferralCode.code).where(ReferralCode.user_id == user_id)
     while (code := (await tx.execute(mine)).scalar_one_or_none()) is None:
         fresh = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
@@ -41,8 +41,8 @@ async def referral_status(tx: Tx, user_id: str) -> ReferralStatus:
     return ReferralStatus(code, sum(by_status.values()), by_status.get("rewarded", 0))
 
 
-async def name(tx: Tx, user_id: str, code: str) -> None:
-    """The user says who brought them. Raises ReferralNotFound, ReferralNotPossible."""
+async def set_referrer(tx: Tx, user_id: str, code: str) -> None:
+    """Set the referrer of a user. Raises ReferralNotFound, ReferralNotPossible."""
     plain = "".join(character for character in normalise_code(code).upper() if character.isalnum())
     owner = select(ReferralCode.user_id).where(ReferralCode.code == plain)
     referrer_id = (await tx.execute(owner)).scalar_one_or_none()
@@ -58,15 +58,15 @@ async def name(tx: Tx, user_id: str, code: str) -> None:
         raise ReferralNotPossible
 
 
-async def waits(tx: Tx, payment_id: str) -> bool:
-    """Whether a payment is by somebody who was brought and has not paid before."""
+async def is_reward_pending(tx: Tx, payment_id: str) -> bool:
+    """Whether a payment may be the first one of a referred customer."""
     query = select(Referral.user_id).join(Payment, Payment.user_id == Referral.user_id)
     query = query.where(Payment.id == payment_id, Referral.status == "pending", Payment.amount_minor > 0)
     return (await tx.execute(query.where(Payment.kind != "unmatched"))).first() is not None
 
 
 async def reward(tx: Tx, payment_id: str) -> bool:
-    """Grant both what a first payment brings, once; whether this did. One that went back already brings nothing."""
+    """Grant both rewards of a first payment, once; return whether this call did. A reversed payment grants none."""
     settings = tx.settings(BillingSettings)
     payment = (await tx.execute(select(Payment).where(Payment.id == payment_id).with_for_update())).scalar_one()
     undone = _is_undone(payment)
@@ -86,7 +86,7 @@ async def reward(tx: Tx, payment_id: str) -> bool:
     if row is None or undone:
         return False
     shares = [(row.referrer_id, row.reward, "referrer"), (row.user_id, row.welcome, "referred")]
-    for user_id, amount, side in sorted(shares):  # in one order, so that two rewards never wait for each other
+    for user_id, amount, side in sorted(shares):  # in a fixed order, against deadlocks
         if amount:
             reference = _reference(row.user_id, side)
             priority = ledger.PRIORITY_GIFT
@@ -94,8 +94,8 @@ async def reward(tx: Tx, payment_id: str) -> bool:
     return True
 
 
-async def take_back(tx: Tx, payment_id: str) -> bool:
-    """A payment was undone, by half at least: what it brought both goes, within the days that are set; whether so."""
+async def claw_back(tx: Tx, payment_id: str) -> bool:
+    """Claw both rewards back if at least half of the payment was reversed in time; return whether this call did."""
     payment = (await tx.execute(select(Payment).where(Payment.id == payment_id))).scalar_one()
     if not await _counts(tx, payment):
         return False

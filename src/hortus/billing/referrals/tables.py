@@ -1,6 +1,6 @@
-"""Who brought whom, and what came of it.
+"""Tables of referral codes and referrals.
 
-`user_id` is no foreign key: papers about money outlive people.
+`user_id` is no foreign key: records of payments are kept after an account is erased.
 """
 
 from datetime import datetime
@@ -12,7 +12,7 @@ from hortus.core.db import Base, id_type
 
 
 class ReferralCode(Base):
-    """The code by which a customer brings others. It is public: whoever knows it can only name it."""
+    """The referral code of a customer. It is public and grants no access."""
 
     __tablename__ = "referral_codes"
 
@@ -22,9 +22,9 @@ class ReferralCode(Base):
 
 
 class Referral(Base):
-    """One customer brought another, once. It leaves `pending` with the first payment of the new one.
+    """One customer referred another. It leaves `pending` with the first payment of the referred customer.
 
-    `rewarded` may become `clawed_back`; `void` never gave anything. The credit given is kept with it.
+    `rewarded` may become `clawed_back`; `void` granted nothing. The granted amounts are stored with it.
     """
 
     __tablename__ = "referrals"

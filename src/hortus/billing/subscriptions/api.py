@@ -61,7 +61,7 @@ async def subscribe(
     once: IdempotencyHeader,
     body: Annotated[BuyPlan | None, Body()] = None,
 ) -> JSONResponse:
-    """Start to buy a plan: the answer says where to pay. Limits and credit come when the gateway was paid."""
+    """Subscribe to a plan: the response contains the payment URL. Limits and credits follow the payment."""
     wanted = body or BuyPlan()
     gateway = choose_gateway(resources.get(Gateways), wanted.gateway, wanted.currency, subscription=True)
 
@@ -71,7 +71,7 @@ async def subscribe(
         coupon = await coupons.find_usable(tx, resources.get(Settings), wanted.coupon)
         return await order_plan(tx, gateway, caller.user_id, plan, wanted.interval, currency, coupon)
 
-    async with coupons.guess_counted(request, caller.user_id, wanted.coupon):
+    async with coupons.count_attempt(request, caller.user_id, wanted.coupon):
         back = Return(wanted.success_path, wanted.cancel_path)
         checkout, replayed = await checkouts.begin_once(resources, once.claim(caller.user_id, wanted), order, back)
     headers = {"Idempotency-Replayed": "true"} if replayed else None
@@ -82,7 +82,7 @@ async def subscribe(
 @router.get("/payment/subscription/status", include_in_schema=False)
 @router.get("/subscription/status", include_in_schema=False)
 async def subscription_details(caller: Caller, tx: ReadTx) -> SubscriptionDetails:
-    """The plan you have, until when, and the subscription behind it."""
+    """Your plan, its end, and the subscription behind it."""
     return await _details(tx, caller.user_id)
 
 
@@ -100,7 +100,7 @@ async def _details(tx: Tx, user_id: str) -> SubscriptionDetails:
 async def update_subscription(
     body: ChangePlan, caller: Caller, resources: AllResources, once: IdempotencyHeader
 ) -> JSONResponse:
-    """Change the plan. First, without `confirm`, see what it costs: something dearer starts now, the rest later."""
+    """Change the plan. Without `confirm` the response only shows the cost. Upgrades start now, others next period."""
 
     async def change(key: str) -> ChangeOut:
         proposed = await subscriptions.propose(resources, caller.user_id, body.plan, body.interval)
@@ -131,7 +131,7 @@ def _proposed(proposed: subscriptions.Change, body: ChangePlan) -> ChangeOut:
 async def cancel_subscription(
     caller: Caller, resources: AllResources, once: IdempotencyHeader, body: Annotated[CancelPlan | None, Body()] = None
 ) -> JSONResponse:
-    """End the subscription when what was paid is used up, or now. Bought credit stays either way."""
+    """Cancel the subscription at the end of the period, or now. Bought credits stay."""
     wanted = body or CancelPlan()
 
     async def cancel(key: str) -> SubscriptionDetails:
@@ -143,7 +143,7 @@ async def cancel_subscription(
 
 @router.post("/payment/subscription/resume", dependencies=[CHANGES], response_model=SubscriptionDetails)
 async def resume_subscription(caller: Caller, resources: AllResources, once: IdempotencyHeader) -> JSONResponse:
-    """Let a subscription that was to end go on."""
+    """Revoke the cancellation at the end of the period."""
 
     async def resume(key: str) -> SubscriptionDetails:
         await subscriptions.resume(resources, caller.user_id, key=key)
@@ -164,10 +164,10 @@ async def _change_once(
     asked: BaseModel | str,
     change: Callable[[str], Awaitable[BaseModel]],
 ) -> JSONResponse:
-    """Change something at the gateway once per `Idempotency-Key`; a repetition gets the first answer.
+    """Run a change once per `Idempotency-Key`; a repetition gets the stored response.
 
-    `change` gets the key by which the gateway knows the request. A repetition before the first answer was stored
-    (it is still running, or broke off) asks the gateway again, with the same key.
+    `change` receives the idempotency key for the gateway. A repetition before the first response was stored calls
+    the gateway again, with the same key.
     """
     claimed, database = once.claim(caller.user_id, asked), resources.get(Database)
     if claimed is None:

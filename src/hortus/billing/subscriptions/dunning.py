@@ -1,4 +1,4 @@
-"""Customers hear of a renewal that failed; a buyer whose card says no at a checkout sees it there."""
+"""Dunning: email customers whose renewal failed. Failures at a checkout are shown on its page."""
 
 from sqlalchemy import select
 
@@ -15,11 +15,11 @@ from hortus.core.settings import Settings
 
 
 async def on_payment_failed(tx: Tx, failed_id: str) -> None:
-    """A try to pay failed: tell whose it was, after the transaction."""
-    await tasks.enqueue(tx, TELL, {"failed_id": failed_id}, key=f"dunning:{failed_id}")
+    """Enqueue the email about a failed renewal."""
+    await tasks.enqueue(tx, NOTIFY, {"failed_id": failed_id}, key=f"dunning:{failed_id}")
 
 
-async def _tell(resources: Resources, task: tasks.ClaimedTask) -> None:
+async def _notify(resources: Resources, task: tasks.ClaimedTask) -> None:
     async with resources.get(Database).transaction() as tx:
         query = (
             select(Subscription)
@@ -39,4 +39,4 @@ async def _tell(resources: Resources, task: tasks.ClaimedTask) -> None:
         await auth.notify_user(tx, row.user_id, "payment_failed", amount=amount, link=link)
 
 
-TELL = tasks.register("billing.dunning", _tell, queue="mail", attempts=8)
+NOTIFY = tasks.register("billing.dunning", _notify, queue="mail", attempts=8)

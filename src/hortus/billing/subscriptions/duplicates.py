@@ -10,7 +10,7 @@ from hortus.core.resources import Resources
 from hortus.payments import GatewayError, Gateways, ObjectRef
 
 
-async def _undo(resources: Resources, task: tasks.ClaimedTask) -> None:
+async def _cancel_and_refund(resources: Resources, task: tasks.ClaimedTask) -> None:
     """Cancel a duplicate subscription at its gateway and refund what was paid for it."""
     database = resources.get(Database)
     async with database.snapshot() as tx:
@@ -18,7 +18,7 @@ async def _undo(resources: Resources, task: tasks.ClaimedTask) -> None:
         row = (await tx.execute(query)).scalar_one()
     gateway = resources.get(Gateways).get(row.gateway)
     if gateway is None:
-        raise tasks.Retry(600, f"the gateway {row.gateway} is not set up any more")
+        raise tasks.Retry(600, f"the gateway {row.gateway} is not configured")
     ref = ObjectRef("subscription", row.external_id)
     try:
         await gateway.cancel(row.external_id, now=True, key=f"undo:{row.id}")
@@ -33,9 +33,16 @@ async def _undo(resources: Resources, task: tasks.ClaimedTask) -> None:
         raise tasks.Retry(reason=f"{type(error).__name__}: {error}") from None
 
 
-UNDO = tasks.register("billing.undo", _undo, time_limit=120, attempts=20, backoff=5, longest_backoff=3600)
+CANCEL_DUPLICATE = tasks.register(
+    "billing.undo",
+    _cancel_and_refund,
+    time_limit=120,
+    attempts=20,
+    backoff=5,
+    longest_backoff=3600,
+)
 
 
 async def request_cancellation(tx: Tx, subscription_id: str) -> None:
     """Enqueue the cancellation and refund of a duplicate subscription."""
-    await tasks.enqueue(tx, UNDO, {"subscription_id": subscription_id}, key=f"undo:{subscription_id}")
+    await tasks.enqueue(tx, CANCEL_DUPLICATE, {"subscription_id": subscription_id}, key=f"undo:{subscription_id}")

@@ -1,4 +1,4 @@
-"""The state of subscriptions, as the gateways tell it, and the plan that follows from it."""
+"""Lifecycle of subscriptions: apply the state reported by the gateway, and set the customer's plan."""
 
 from datetime import datetime, timedelta
 
@@ -22,7 +22,7 @@ LIVE = ("trialing", "active", "past_due")
 
 
 async def find(tx: Tx, gateway: str, external_id: str, *, lock: bool = False) -> Subscription | None:
-    """The subscription that the gateway calls so."""
+    """The subscription with that external id."""
     query = select(Subscription).where(Subscription.gateway == gateway, Subscription.external_id == external_id)
     if lock:
         query = query.with_for_update().execution_options(populate_existing=True)
@@ -30,13 +30,13 @@ async def find(tx: Tx, gateway: str, external_id: str, *, lock: bool = False) ->
 
 
 async def live_of(tx: Tx, user_id: str) -> Subscription | None:
-    """The subscription of a user that runs."""
+    """The active subscription of a user."""
     query = select(Subscription).where(Subscription.user_id == user_id, Subscription.status.in_(LIVE))
     return (await tx.execute(query.execution_options(populate_existing=True))).scalar_one_or_none()
 
 
 async def apply_state(tx: Tx, gateway: str, state: SubscriptionState, fetched_at: datetime) -> bool:
-    """Make our row agree with the gateway. False when something newer than `fetched_at` was taken already."""
+    """Apply the gateway's state. False if a state newer than `fetched_at` was applied before."""
     version = await prices.resolve_price(tx, gateway, state.price)
     row = await find(tx, gateway, state.external_id, lock=True)
     if row is None:
@@ -55,14 +55,14 @@ async def apply_state(tx: Tx, gateway: str, state: SubscriptionState, fetched_at
         "trial_end": state.trial_end,
     }
     if state.cancels_at_period_end is None:
-        # The gateway does not say. What went on was not to end.
+        # Not reported: a renewed subscription was not cancelled.
         values["cancels_at_period_end"] = row.cancels_at_period_end and state.period_start < row.period_end
     if state.status == "ended" and row.ended_at is None:
         values.update(ended_at=clock.now(), next_plan_id=None, next_interval=None)
-    if row.status not in ("ended", "duplicate"):  # both are for good
+    if row.status not in ("ended", "duplicate"):  # both are final
         values["status"] = state.status
     if version is not None and row.status in LIVE:
-        trying = state.status == "trialing"  # nothing was bought yet, so a change is one at once
+        trying = state.status == "trialing"  # nothing was paid yet, so a change takes effect at once
         now = (version.plan_id, version.interval)
         if trying and state.trial_end is not None:
             values.update(
@@ -77,7 +77,7 @@ async def apply_state(tx: Tx, gateway: str, state: SubscriptionState, fetched_at
 
 
 async def note_cancellation(tx: Tx, subscription_id: str) -> None:
-    """Take note that the gateway was asked to end a subscription with its period, and said yes."""
+    """Record a cancellation at the end of the period that the gateway accepted."""
     ending = update(Subscription).where(Subscription.id == subscription_id, Subscription.status.in_(LIVE))
     await tx.execute(ending.values(cancels_at_period_end=True))
     await apply_plan(tx, subscription_id)
@@ -108,7 +108,7 @@ async def _insert(tx: Tx, gateway: str, state: SubscriptionState, version: Price
         "synced_at": clock.EPOCH,
     }
     unwanted = False
-    # Two indexes may object: this subscription is here already, or the user has another one that runs.
+    # Two unique indexes can conflict: the subscription exists, or the user has another active one.
     statement = tx.insert(Subscription).on_conflict_do_nothing().returning(Subscription.id)
     if (await tx.execute(statement.values(**row))).first() is None:
         there = await find(tx, gateway, state.external_id, lock=True)
@@ -130,7 +130,7 @@ async def _insert(tx: Tx, gateway: str, state: SubscriptionState, version: Price
 
 
 async def _owner(tx: Tx, gateway: str, state: SubscriptionState) -> tuple[str | None, str | None]:
-    """Whose subscription it is: the order says; nothing in the news is believed on its own."""
+    """The owner of a subscription, from our checkout; data of the gateway alone is not trusted."""
     reference = state.reference
     if reference is None or not ids.is_id(reference):
         return None, None
@@ -142,7 +142,7 @@ async def _owner(tx: Tx, gateway: str, state: SubscriptionState) -> tuple[str | 
 
 
 async def period_paid(tx: Tx, row: Subscription, version: PriceRef, until: datetime) -> None:
-    """A period was paid until then: the newest one says which plan the customer has."""
+    """Record a paid period; the latest one determines the customer's plan."""
     newest = update(Subscription).where(Subscription.id == row.id, Subscription.paid_until <= until)
     await tx.execute(
         newest.values(
@@ -157,12 +157,12 @@ async def period_paid(tx: Tx, row: Subscription, version: PriceRef, until: datet
 
 
 async def apply_plan(tx: Tx, subscription_id: str) -> None:
-    """Give the customer the plan of what is paid, and take it away when it is over."""
+    """Set the plan of the paid period, or end it with the subscription."""
     query = select(Subscription).where(Subscription.id == subscription_id)
     row = (await tx.execute(query.execution_options(populate_existing=True))).scalar_one()
     if row.status in LIVE:
         if row.paid_until <= row.period_start and row.status != "trialing" and row.trial_end is None:
-            return  # nothing was paid yet: no plan on credit
+            return  # nothing was paid yet
         days = 0 if row.cancels_at_period_end else tx.settings(BillingSettings).payment_grace_days
         grace = timedelta(days=days)
         await quotas.set_plan(tx, row.user_id, plan_id=row.plan_id, until=row.paid_until + grace)

@@ -25,11 +25,10 @@ async def order_plan(
     currency: str,
     coupon: Coupon | None = None,
 ) -> Checkout:
-    """Write down that a user wants a plan; a use of the coupon is held for it.
+    """Insert an order of a plan and reserve a use of its coupon.
 
-    A coupon that takes all off makes the first period a free one, after which the card is charged; one that takes
-    less comes instead of the plan's own trial. Raises AlreadySubscribed, NotForSale, AmountNotChargeable, and what
-    coupons refuse.
+    A coupon of 100 % makes the first period free, after which the card is charged; a smaller discount replaces the
+    trial of the plan. Raises AlreadySubscribed, NotForSale, AmountNotChargeable and the errors of coupons.
     """
     if await lifecycle.live_of(tx, user_id) is not None:
         raise AlreadySubscribed
@@ -43,7 +42,7 @@ async def order_plan(
         and not await _had_one(tx, user_id)
     ):
         trial = plan.terms.trial_days
-    require_chargeable(gateway, amount, currency)  # what renewals cost
+    require_chargeable(gateway, amount, currency)  # the price of renewals
     discount = round_discount(gateway, amount, discount, currency)
     if discount == amount:
         discount, given = 0, prices.credits_of(plan, interval)

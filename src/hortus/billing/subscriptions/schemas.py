@@ -11,7 +11,7 @@ from hortus.core.schemas import Body, Time
 
 
 class BuyPlan(Body):
-    """What to subscribe to, where, and in which currency; what is left out is chosen."""
+    """The plan, interval, currency and gateway; omitted fields are chosen by the server."""
 
     plan: Name = "pro"
     interval: Interval = "month"
@@ -23,7 +23,7 @@ class BuyPlan(Body):
 
 
 class ChangePlan(Body):
-    """Another plan or interval. Without `confirm` nothing happens but the answer."""
+    """Another plan or interval. Without `confirm` nothing is changed."""
 
     plan: Name
     interval: Interval = "month"
@@ -31,13 +31,13 @@ class ChangePlan(Body):
 
 
 class CancelPlan(Body):
-    """When it ends."""
+    """When the subscription ends."""
 
     at: Literal["period_end", "now"] = "period_end"
 
 
 class SubscriptionOut(BaseModel):
-    """What is paid again and again."""
+    """A subscription."""
 
     id: str
     gateway: str
@@ -74,7 +74,7 @@ class SubscriptionOut(BaseModel):
 
 
 class SubscriptionDetails(BaseModel):
-    """The plan somebody has, until when, and the subscription behind it, if one runs."""
+    """The current plan, its end, and the active subscription, if any."""
 
     plan: PlanOut
     until: Time | None
@@ -82,7 +82,7 @@ class SubscriptionDetails(BaseModel):
 
 
 class ChangeOut(BaseModel):
-    """What a change costs, and whether it was done. `due_minor` is charged at once; 0 without a payment now."""
+    """The cost of a change and whether it was applied. `due_minor` is charged at once."""
 
     applied: bool
     plan: str

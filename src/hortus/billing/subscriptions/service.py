@@ -1,4 +1,4 @@
-"""What a customer does with a subscription: look, change, cancel, resume. The gateway decides; we ask and take note."""
+"""Operations on a subscription: read, change, cancel, resume. The gateway decides; its state is then applied."""
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a change would do. An upgrade happens now and costs `due_minor`; anything else from `effective_at` on."""
+    """A proposed change. An upgrade takes effect now and costs `due_minor`; others take effect at `effective_at`."""
 
     plan: PlanVersion
     interval: str
@@ -39,12 +39,12 @@ class Change:
 
 
 async def details(tx: Tx, user_id: str) -> tuple[PlanVersion, Subscription | None]:
-    """The plan a user has, and the subscription behind it."""
+    """The plan of a user and the active subscription."""
     return await quotas.plan_of(tx, user_id), await lifecycle.live_of(tx, user_id)
 
 
 async def propose(resources: Resources, user_id: str, plan_name: str, interval: str) -> Change:
-    """What changing to a plan would cost. Raises NoSubscription, NotForSale, CannotChange, AmountNotChargeable."""
+    """Propose a change of plan. Raises NoSubscription, NotForSale, CannotChange, AmountNotChargeable."""
     row, gateway = await _mine(resources, user_id)
     database = resources.get(Database)
     async with database.snapshot() as tx:
@@ -63,7 +63,7 @@ async def propose(resources: Resources, user_id: str, plan_name: str, interval: 
 
 
 async def change(resources: Resources, user_id: str, proposed: Change, key: str) -> None:
-    """Do what was proposed, once per `key`. Raises PaymentDeclined, CannotChange, GatewayFailed."""
+    """Apply a proposed change, once per `key`. Raises PaymentDeclined, CannotChange, GatewayFailed."""
     row, gateway = await _mine(resources, user_id)
     database = resources.get(Database)
     price = await _translated(prices.gateway_price(database, gateway, proposed.plan, proposed.interval, row.currency))
@@ -72,24 +72,24 @@ async def change(resources: Resources, user_id: str, proposed: Change, key: str)
 
 
 async def cancel(resources: Resources, user_id: str, *, now: bool, key: str) -> None:
-    """End the subscription now, or when what was paid is used up. Raises NoSubscription, GatewayFailed."""
+    """Cancel the subscription now or at the end of the period. Raises NoSubscription, GatewayFailed."""
     row, gateway = await _mine(resources, user_id)
     await _translated(gateway.cancel(row.external_id, now=now, key=key))
-    if not now:  # some gateways do it and never speak of it again; where one does, its word stands
+    if not now:  # some gateways do not report a pending cancellation
         async with resources.get(Database).transaction() as tx:
             await lifecycle.note_cancellation(tx, row.id)
     await _sync(resources, gateway, row)
 
 
 async def resume(resources: Resources, user_id: str, *, key: str) -> None:
-    """Let the subscription go on after all. Raises NoSubscription, CannotChange, GatewayFailed."""
+    """Revoke a cancellation. Raises NoSubscription, CannotChange, GatewayFailed."""
     row, gateway = await _mine(resources, user_id)
     await _translated(gateway.resume(row.external_id, key=key))
     await _sync(resources, gateway, row)
 
 
 def _is_more(before: PlanVersion, interval_before: str, plan: PlanVersion, interval: str, currency: str) -> bool:
-    """Whether a change is to something dearer: per month, or the same for longer."""
+    """Whether a change is an upgrade: a higher price per month, or the same plan for a longer interval."""
     had, wanted = (
         before.terms.prices_per(interval_before).get(currency, 0),
         prices.price_of(plan, interval, currency),
@@ -114,14 +114,14 @@ async def _sync(resources: Resources, gateway: Gateway, row: Subscription) -> No
     async def take() -> None:
         try:
             await sync_from_gateway(resources, gateway, ObjectRef("subscription", row.external_id))
-        except GatewayFailed:  # others kept taking newer states: what was done here is in them
+        except GatewayFailed:  # concurrent calls applied newer states, which include this change
             log.info("subscription_read_by_others", gateway=gateway.id)
 
     await _translated(take())
 
 
 async def _translated(call: Awaitable[T]) -> T:
-    """The gateway's answer, its errors in words for customers."""
+    """Await a call to the gateway; raise its errors translated for customers."""
     try:
         return await call
     except GatewayError as error:
@@ -130,7 +130,7 @@ async def _translated(call: Awaitable[T]) -> T:
 
 
 async def subscribers(tx: Tx, user_ids: list[str]) -> set[str]:
-    """Those of the users who have a subscription that runs."""
+    """The users among `user_ids` who have an active subscription."""
     query = select(Subscription.user_id).where(
         Subscription.user_id.in_(user_ids), Subscription.status.in_(lifecycle.LIVE)
     )
@@ -138,7 +138,7 @@ async def subscribers(tx: Tx, user_ids: list[str]) -> set[str]:
 
 
 async def end_subscription(resources: Resources, user_id: str) -> None:
-    """End the subscription of a user at its gateway now, so that nothing is charged again; without one, do nothing.
+    """Cancel the subscription of an account that is being closed, at its gateway, now; a no-op without one.
 
     Never called inside a transaction. Raises PaymentsNotConfigured, CannotChange, GatewayFailed.
     """
@@ -148,5 +148,5 @@ async def end_subscription(resources: Resources, user_id: str) -> None:
         return
     try:
         await cancel(resources, user_id, now=True, key=f"closed:{row.id}")
-    except NoSubscription:  # it ended meanwhile
+    except NoSubscription:  # it has ended meanwhile
         return

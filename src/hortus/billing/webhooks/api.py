@@ -1,4 +1,4 @@
-"""Routes of `/api/webhook`: where gateways send their news. See `inbox` for what happens to it."""
+"""Route `POST /api/webhook/{gateway}`, which receives the webhooks of gateways."""
 
 from fastapi import Request
 
@@ -11,22 +11,22 @@ from hortus.core.web.deps import AllResources
 from hortus.core.web.openapi import make_router, public
 from hortus.payments import Gateways
 
-MOST = 512 * 1024
-"""Bytes of one event; gateways send a hundredth of it."""
+MAX_BYTES = 512 * 1024
+"""Maximum bytes of a webhook; gateways send about a hundredth."""
 router = make_router("/api", "webhooks")
 SIGNED = public("the gateway signs what it sends; without a secret the route does not exist")
 
 
 @router.post("/webhook/{gateway_id}", openapi_extra=SIGNED)
 @router.post("/payment/webhook/{gateway_id}", openapi_extra=SIGNED, include_in_schema=False)
-async def hear(gateway_id: GatewayId, request: Request, resources: AllResources) -> Received:
-    """Verify, write down once, answer; the work follows."""
+async def receive(gateway_id: GatewayId, request: Request, resources: AllResources) -> Received:
+    """Verify and store a webhook; it is processed by a task."""
     body = b""
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MOST:
-            raise PayloadTooLarge(max_bytes=MOST)
-    incoming = inbox.read(resources.get(Gateways), gateway_id, request.headers, body)
+        if len(body) > MAX_BYTES:
+            raise PayloadTooLarge(max_bytes=MAX_BYTES)
+    incoming = inbox.parse(resources.get(Gateways), gateway_id, request.headers, body)
     async with resources.get(Database).transaction() as tx:
         await inbox.receive(tx, gateway_id, incoming, body)
     return Received()

@@ -1,4 +1,4 @@
-"""News from gateways: verified, written down once, answered, and only then worked on."""
+"""Inbox of webhooks: verify, store once, acknowledge, then process in a task; list events that were missed."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -27,7 +27,7 @@ from hortus.payments import (
 
 log = structlog.get_logger()
 RECONCILED = timedelta(hours=26)
-"""How far back a sweep looks: further than any gateway's first day of trying again."""
+"""Period that a sweep lists: longer than the first day of retries of any gateway."""
 
 
 class EventNotFound(NotFound):
@@ -37,8 +37,8 @@ class EventNotFound(NotFound):
     detail = "There is no webhook event of that id."
 
 
-def read(gateways: Gateways, gateway_id: str, headers: Mapping[str, str], body: bytes) -> IncomingEvent:
-    """What a webhook call says. Raises GatewayUnknown (also without a secret) and BadSignature."""
+def parse(gateways: Gateways, gateway_id: str, headers: Mapping[str, str], body: bytes) -> IncomingEvent:
+    """Verify and parse a webhook. Raises GatewayUnknown (also without a secret) and BadSignature."""
     gateway = gateways.get(gateway_id)
     if gateway is None:
         raise GatewayUnknown
@@ -52,7 +52,7 @@ def read(gateways: Gateways, gateway_id: str, headers: Mapping[str, str], body: 
 
 
 async def receive(tx: Tx, gateway_id: str, incoming: IncomingEvent, body: bytes | None) -> bool:
-    """Write news down and enqueue the work on it; whether it is new. The same event is written once."""
+    """Store an event, once, and enqueue its processing; return whether it is new."""
     ref = incoming.ref
     row = {
         "id": ids.new(),
@@ -68,21 +68,21 @@ async def receive(tx: Tx, gateway_id: str, incoming: IncomingEvent, body: bytes 
         "received_at": clock.now(),
         "processed_at": None,
     }
-    made = await tx.execute(
+    inserted = await tx.execute(
         tx.insert(WebhookEvent)
         .values(**row)
         .on_conflict_do_nothing(index_elements=["gateway", "event_id"])
         .returning(WebhookEvent.id)
     )
-    if made.first() is None:
+    if inserted.first() is None:
         return False
     if ref is not None:
-        await tasks.enqueue(tx, HANDLE, {"event_id": row["id"]})
+        await tasks.enqueue(tx, PROCESS, {"event_id": row["id"]})
     return True
 
 
 async def replay(tx: Tx, event_id: str) -> None:
-    """Let an event be worked on once more, whatever came of it. Raises EventNotFound."""
+    """Process an event again, whatever its status. Raises EventNotFound."""
     again = await tx.execute(
         update(WebhookEvent)
         .where(WebhookEvent.id == event_id, WebhookEvent.subject_id.is_not(None))
@@ -91,10 +91,10 @@ async def replay(tx: Tx, event_id: str) -> None:
     )
     if again.first() is None:
         raise EventNotFound
-    await tasks.enqueue(tx, HANDLE, {"event_id": event_id})
+    await tasks.enqueue(tx, PROCESS, {"event_id": event_id})
 
 
-async def _handle(resources: Resources, task: tasks.ClaimedTask) -> None:
+async def _process(resources: Resources, task: tasks.ClaimedTask) -> None:
     event_id = task.payload["event_id"]
     async with resources.get(Database).snapshot() as tx:
         event = (await tx.execute(select(WebhookEvent).where(WebhookEvent.id == event_id))).scalar_one_or_none()
@@ -102,10 +102,10 @@ async def _handle(resources: Resources, task: tasks.ClaimedTask) -> None:
         return
     gateway = resources.get(Gateways).get(event.gateway)
     if gateway is None:
-        raise tasks.Retry(600, f"the gateway {event.gateway} is not set up any more")
+        raise tasks.Retry(600, f"the gateway {event.gateway} is not configured")
 
     async def mark(tx: Tx) -> bool:
-        # The row's lock: whoever handles the same event waits here, and then finds it handled.
+        # The row lock: a concurrent task waits here and then finds the event processed.
         handled = await tx.execute(
             update(WebhookEvent)
             .where(WebhookEvent.id == event_id, WebhookEvent.status == "pending")
@@ -123,21 +123,27 @@ async def _handle(resources: Resources, task: tasks.ClaimedTask) -> None:
         raise tasks.Retry(reason=f"{type(error).__name__}: {error}") from None
 
 
-async def _bury(tx: Tx, _resources: Resources, task: tasks.ClaimedTask) -> None:
+async def _on_dead_letter(tx: Tx, _resources: Resources, task: tasks.ClaimedTask) -> None:
     await tx.execute(
         update(WebhookEvent)
         .where(WebhookEvent.id == task.payload["event_id"], WebhookEvent.status == "pending")
-        .values(status="failed", failure="tried too often; replay it once the cause is gone")
+        .values(status="failed", failure="too many attempts; replay it once the cause is removed")
     )
 
 
-HANDLE = tasks.register(
-    "billing.event", _handle, time_limit=120, attempts=12, backoff=2, longest_backoff=900, on_dead_letter=_bury
+PROCESS = tasks.register(
+    "billing.event",
+    _process,
+    time_limit=120,
+    attempts=12,
+    backoff=2,
+    longest_backoff=900,
+    on_dead_letter=_on_dead_letter,
 )
 
 
 async def reconcile(resources: Resources, _task: tasks.ClaimedTask) -> None:
-    """Find what gateways sent and we never heard, by their own lists."""
+    """Find events whose webhooks were lost, from the gateways' own lists."""
     for gateway in resources.get(Gateways).ready():
         try:
             found = await _reconcile(resources, gateway)
@@ -161,6 +167,6 @@ async def _reconcile(resources: Resources, gateway: Gateway) -> int:
         try:
             async with resources.get(Database).transaction() as tx:
                 found += await receive(tx, gateway.id, incoming, None) and not incoming.synthetic
-        except Exception:  # those that follow it are found all the same
+        except Exception:  # continue with the next event
             log.exception("missed_event_not_written", gateway=gateway.id, event=incoming.event_id[:80])
     return found

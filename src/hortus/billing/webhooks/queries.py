@@ -13,7 +13,7 @@ EventStatus = Literal["pending", "processed", "ignored", "failed"]
 
 
 async def find_webhook_events(tx: Tx, paging: PageRequest, *, status: EventStatus | None = None) -> Page[Any]:
-    """What gateways told, newest first."""
+    """Webhook events, newest first."""
     query = select(WebhookEvent)
     if status is not None:
         query = query.where(WebhookEvent.status == status)
@@ -21,7 +21,7 @@ async def find_webhook_events(tx: Tx, paging: PageRequest, *, status: EventStatu
 
 
 async def webhook_event(tx: Tx, event_id: str) -> WebhookEvent:
-    """One piece of news as it came. Raises EventNotFound."""
+    """One webhook event. Raises EventNotFound."""
     query = select(WebhookEvent).where(WebhookEvent.id == event_id).execution_options(populate_existing=True)
     found = (await tx.execute(query)).scalar_one_or_none()
     if found is None:

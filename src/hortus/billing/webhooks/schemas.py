@@ -4,6 +4,6 @@ from pydantic import BaseModel
 
 
 class Received(BaseModel):
-    """The answer to a webhook call: the news is written down."""
+    """The response to a webhook: it is stored."""
 
     received: bool = True

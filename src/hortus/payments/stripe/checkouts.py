@@ -1,7 +1,7 @@
-"""Making what is paid at Stripe: prices, customers, checkout sessions, charges without a page, refunds.
+"""Create prices, customers, checkout sessions, off-session charges and refunds at Stripe.
 
-Every key is made of our own ids, so that asking twice makes one. The time at which a session closes is left
-to Stripe (a day): a time of ours would differ at the second asking, and the same key may not bring another request.
+Idempotency keys are built from our ids. The expiry of a session is left to Stripe (one day): an expiry of ours would
+differ in a retry, and Stripe rejects a key that is reused with other parameters.
 """
 
 import hashlib
@@ -75,18 +75,18 @@ async def _make_customer(client: "StripeClient", buyer: Buyer) -> str:
     if buyer.name:
         told["name"] = buyer.name[:256]
     try:
-        return await _tell_customer(client, buyer, told)
+        return await _save_customer(client, buyer, told)
     except stripe.InvalidRequestError as error:
         if error.param not in ("email", "phone", "name"):
             raise
         # Stripe rejects some valid addresses: create the customer without one, its page asks for it.
-        return await _tell_customer(client, buyer, {"metadata": {"hortus_user": buyer.user_id}})
+        return await _save_customer(client, buyer, {"metadata": {"hortus_user": buyer.user_id}})
 
 
-async def _tell_customer(client: "StripeClient", buyer: Buyer, told: "CustomerCreateParams") -> str:
-    # The same person with other details is another request, and needs another key.
-    digest = hashlib.sha256(json.dumps([told, buyer.customer], sort_keys=True).encode()).hexdigest()[:16]
-    made = await client.v1.customers.create_async(told, {"idempotency_key": f"customer:{buyer.user_id}:{digest}"})
+async def _save_customer(client: "StripeClient", buyer: Buyer, params: "CustomerCreateParams") -> str:
+    # Other parameters need another idempotency key.
+    digest = hashlib.sha256(json.dumps([params, buyer.customer], sort_keys=True).encode()).hexdigest()[:16]
+    made = await client.v1.customers.create_async(params, {"idempotency_key": f"customer:{buyer.user_id}:{digest}"})
     return made.id
 
 
