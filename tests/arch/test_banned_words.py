@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 LIST = Path(__file__).with_name("banned_words.toml")
 FOLDERS = ("src", "tests", "docs", "deploy", "scripts", "bench", "examples")
 PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
-PROSE = {".md", ".yml", ".yaml", ".toml", ".sh", ".conf", ".service", ".html", ".j2"}
+PROSE = {".md", ".json", ".yml", ".yaml", ".toml", ".sh", ".conf", ".service", ".html", ".j2"}
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 

@@ -59,12 +59,12 @@ async def open_app(
         export_traces(settings),
         report_errors(settings),
         _opened(settings, work=work, registry=registry, role=role) as resources,
-        _observed(settings, resources, role),
+        _worker_http(settings, resources, role),
     ):
         yield resources
 
 
-def _observed(settings: Settings, resources: Resources, role: Role) -> AbstractAsyncContextManager[None]:
+def _worker_http(settings: Settings, resources: Resources, role: Role) -> AbstractAsyncContextManager[None]:
     if role != "worker" or not settings.worker_metrics_port:
         return nullcontext()
     from hortus.ops.worker_http import serve_worker_http  # noqa: PLC0415 - a worker without a page needs no server

@@ -108,7 +108,7 @@ class _Server(uvicorn.Server):
         self, config: uvicorn.Config, settings: Settings, readiness: Readiness, streams: Streams, banner: StartupBanner
     ) -> None:
         super().__init__(config)
-        self._settings, self._duty, self._streams, self._banner = settings, readiness, streams, banner
+        self._settings, self._readiness, self._streams, self._banner = settings, readiness, streams, banner
         self.refused: OSError | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -127,7 +127,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Report `stopping` and serve on until the load balancer has noticed, then stop."""
-        self._duty.on = False
+        self._readiness.on = False
         until = time.monotonic() + self._settings.shutdown_drain_seconds
         while time.monotonic() < until and not self.force_exit:  # noqa: ASYNC110 - uvicorn sets a plain attribute
             await asyncio.sleep(0.1)
