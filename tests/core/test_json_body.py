@@ -55,8 +55,7 @@ def refused(body: bytes) -> dict:
 )
 def test_ambiguous_json_is_refused_with_its_position(body: bytes, field: str, expected: str):
     error = refused(body)
-    assert error["field"].encode("ascii", "replace").decode() == error["field"] or field == "body"
-    assert error["field"] == field or (field == "body" and "surrogate" in expected)
+    assert error["field"] == field
     assert expected in error["detail"]
     if "column" in expected:
         assert expected.endswith(f"column {error['column']}")
@@ -102,6 +101,6 @@ def test_a_hostile_document_is_refused_early(body: bytes):
     spent = []
     for _ in range(3):
         started = time.thread_time()
-        assert "too" in (detail := refused(body)["detail"]) or "more than once" in detail
+        assert "too" in refused(body)["detail"]
         spent.append(time.thread_time() - started)
     assert min(spent) < 0.02

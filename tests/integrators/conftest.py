@@ -1,4 +1,4 @@
-"""A server to integrate with; its vendor is the OpenAI emulator."""
+"""A server on SQLite whose provider is the emulator of OpenAI."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,12 +9,6 @@ from tests.helpers.server import Hortus, serve
 
 
 @pytest.fixture
-async def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Hortus]:
-    """It runs in the test's own loop."""
-    async with OpenAIEmulator() as emulator:
-        monkeypatch.setenv("OPENAI_BASE_URL", f"{emulator.url}/v1")
-        monkeypatch.setenv("OPENAI_API_KEY", "sk-emulated")
-        monkeypatch.setenv("OPENAI_TEXT_MODEL", "house-writer")
-        monkeypatch.setenv("OPENAI_IMAGE_MODEL", "house-painter")
-        async with serve(f"sqlite+aiosqlite:///{tmp_path / 'hortus.db'}", tmp_path, fresh=True) as running:
-            yield running
+async def server(tmp_path: Path, vendor: OpenAIEmulator) -> AsyncIterator[Hortus]:
+    async with serve(f"sqlite+aiosqlite:///{tmp_path / 'hortus.db'}", tmp_path, fresh=True) as running:
+        yield running

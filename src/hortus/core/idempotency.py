@@ -85,7 +85,7 @@ async def _is_first(tx: Tx, wanted: Claim) -> bool:
     fresh = {
         "fingerprint": wanted.fingerprints[0],
         "status": None,
-        "answer": None,
+        "response": None,
         "expires_at": clock.now() + KEPT,
     }
     statement = (
