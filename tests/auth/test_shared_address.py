@@ -23,11 +23,11 @@ COUNTS_FAILURES = {
 def limits_of(route) -> set[str]:
     """Which kinds of limits by network address hold for a route."""
     found = {getattr(each.dependency, "__qualname__", "").split(".")[0] for each in route.dependencies}
-    return found & {"limited", "limited_failures"}
+    return found & {"rate_limit", "rate_limit_failures"}
 
 
 def test_every_route_limited_by_address_is_known_here():
-    assert {route.path for route in ALL if "limited_failures" in limits_of(route)} == COUNTS_FAILURES
+    assert {route.path for route in ALL if "rate_limit_failures" in limits_of(route)} == COUNTS_FAILURES
     assert {route.path for route in ALL if "limited" in limits_of(route)} <= set(COUNTS_EVERY_CALL)
 
 

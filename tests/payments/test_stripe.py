@@ -132,8 +132,8 @@ async def test_another_request_under_the_same_order_is_refused(bench: StripeBenc
         ({"STRIPE_WEBHOOK_SECRET": "whsec_1", "STRIPE_API_KEY": "  "}, "set STRIPE_SECRET_KEY"),
         ({"STRIPE_WEBHOOK_SECRET": "whsec_1", "STRIPE_API_KEY": "pk_test_1"}, "STRIPE_SECRET_KEY must be a secret"),
         ({"STRIPE_WEBHOOK_SECRET": "whsec_1", "STRIPE_API_KEY": "rk_live_1"}, None),
-        ({"STRIPE_API_BASE": "http://stripe.example.com"}, "no https address"),
-        ({"STRIPE_API_BASE": "http://localhost.example.com"}, "no https address"),
+        ({"STRIPE_API_BASE": "http://stripe.example.com"}, "not an https address"),
+        ({"STRIPE_API_BASE": "http://localhost.example.com"}, "not an https address"),
         ({"STRIPE_CURRENCIES": "USD,dollars"}, "should match pattern"),
     ],
 )

@@ -66,7 +66,7 @@ def _time_zone(value: str) -> str:
         try:
             ZoneInfo(value)
         except (KeyError, ValueError, OSError) as error:
-            raise ValueError("no time zone") from error
+            raise ValueError("not a time zone") from error
     return value
 
 

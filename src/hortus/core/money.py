@@ -63,7 +63,7 @@ def money_to_text(amount_minor: int, currency: str) -> str:
 def multiply_up(amount: int, numerator: int, denominator: int) -> int:
     """`amount * numerator / denominator`, rounded up in favour of the seller."""
     if denominator <= 0:
-        raise ValueError("the denominator must be positive")
+        raise ValueError("the denominator must be > 0")
     exact = Decimal(amount) * numerator / denominator
     return int(exact.to_integral_value(rounding=ROUND_CEILING))
 
@@ -75,7 +75,7 @@ def shares_of(gross: int, rates: Sequence[int]) -> list[int]:
     `gross`, the later ones are reduced, so that no amount is negative.
     """
     if gross < 0 or any(rate < 0 for rate in rates):
-        raise ValueError("neither an amount nor a rate is below zero")
+        raise ValueError("gross and rates must be >= 0")
     whole = 10_000 + sum(rates)
     shares, left = [], gross
     for rate in rates:
@@ -92,7 +92,7 @@ def apportion(amount: int, weights: Sequence[int]) -> list[int]:
     """
     whole = sum(weights)
     if not 0 <= amount <= whole or any(weight < 0 for weight in weights):
-        raise ValueError(f"{amount} cannot be divided by {weights}")
+        raise ValueError(f"the amount must be from 0 to the sum of the weights, not {amount}")
     if not whole:
         return [0 for _ in weights]
     parts = [amount * weight // whole for weight in weights]
@@ -107,9 +107,9 @@ def percent_to_points(text: str) -> int:
     try:
         points = Decimal(text) * 100
     except ArithmeticError as error:
-        raise ValueError(f"{text!r} is no percentage") from error
+        raise ValueError(f"{text!r} is not a percentage") from error
     if not points.is_finite() or points != points.to_integral_value() or not 0 <= points <= 10_000:
-        raise ValueError(f"{text!r} is no percentage from 0 to 100 with at most two decimals")
+        raise ValueError(f"{text!r} must be a percentage from 0 to 100 with at most two decimals")
     return int(points)
 
 

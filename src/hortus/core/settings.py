@@ -53,14 +53,14 @@ def _rate(value: str) -> str:
 
 def _website(value: str) -> str:
     if "@" in urlsplit(value).netloc:
-        raise ValueError("no user belongs here")
+        raise ValueError("a URL without a user")
     return value
 
 
 def _scheme(*allowed: str) -> AfterValidator:
     def check(value: str) -> str:
         if value and not value.startswith(tuple(f"{each}:" for each in allowed)):
-            raise ValueError("another scheme")
+            raise ValueError("scheme not allowed")
         _ = urlsplit(value).port if "//" in value else None  # raises ValueError for an invalid port
         return value
 
@@ -81,7 +81,7 @@ def is_safe_url(url: str) -> bool:
 
 def _secure(value: str) -> str:
     if not is_safe_url(value):
-        raise ValueError("no https address")
+        raise ValueError("not an https address")
     return value
 
 
@@ -100,7 +100,7 @@ def _network(value: str) -> str:
 
 def _host_name(value: str) -> str:
     if value != "*" and not re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]{1,253})(:\d{1,5})?", value):
-        raise ValueError("no host name")
+        raise ValueError("not a host name")
     return value
 
 

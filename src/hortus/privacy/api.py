@@ -21,7 +21,7 @@ from hortus.core.web.deps import (
     ReadTx,
     WriteTx,
     anonymised_network_of,
-    limited,
+    rate_limit,
     resource,
 )
 from hortus.core.web.openapi import make_router, public
@@ -117,7 +117,7 @@ def _shown(row: DataExport, settings: Settings, caller: Principal) -> DataExport
 
 @router.get(
     "/data-export/{export_id}/archive",
-    dependencies=[limited("data_export_download", "30/minute")],
+    dependencies=[rate_limit("data_export_download", "30/minute")],
     openapi_extra=public("the signed link authorises the download"),
     response_class=Response,
     responses={200: {"content": {"application/zip": {}}, "description": "The archive"}},

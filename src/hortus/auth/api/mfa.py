@@ -27,8 +27,8 @@ from hortus.core.web.deps import (
     IdempotencyHeader,
     ReadTx,
     WriteTx,
-    limited_failures,
     network_of,
+    rate_limit_failures,
     resource,
 )
 from hortus.core.web.openapi import make_router, public
@@ -102,7 +102,7 @@ async def totp_recovery_codes(
 
 @router.post(
     "/verify",
-    dependencies=[limited_failures("totp_verify", "20/minute")],
+    dependencies=[rate_limit_failures("totp_verify", "20/minute")],
     openapi_extra=public("the second half of signing in"),
 )
 async def totp_verify(

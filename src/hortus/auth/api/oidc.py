@@ -43,9 +43,9 @@ from hortus.core.web.deps import (
     WriteTx,
     anonymised_network_of,
     count_failure,
-    limited,
-    limited_failures,
     network_of,
+    rate_limit,
+    rate_limit_failures,
     resource,
 )
 from hortus.core.web.openapi import make_router, public
@@ -107,7 +107,7 @@ async def list_oidc_providers(known: ProvidersDep, settings: CoreSettings) -> Pa
     status_code=303,
     response_class=RedirectResponse,
     tags=["auth"],
-    dependencies=[limited("oidc", "300/minute")],
+    dependencies=[rate_limit("oidc", "300/minute")],
     openapi_extra=public("this is signing in"),
 )
 async def start_oidc(
@@ -136,7 +136,7 @@ async def start_oidc(
     status_code=303,
     response_class=RedirectResponse,
     tags=["auth"],
-    dependencies=[limited_failures("oidc_callback", CALLBACKS)],
+    dependencies=[rate_limit_failures("oidc_callback", CALLBACKS)],
     openapi_extra=public("the issuer sends the browser here; state and cookie are the right"),
 )
 async def oidc_callback(
@@ -202,7 +202,7 @@ async def _finish(
 @router.post(
     "/auth/oidc/exchange",
     tags=["auth"],
-    dependencies=[limited_failures("oidc_exchange", "30/minute")],
+    dependencies=[rate_limit_failures("oidc_exchange", "30/minute")],
     openapi_extra=public("the one-time code is the right"),
 )
 async def exchange_oidc_code(

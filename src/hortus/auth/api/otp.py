@@ -31,10 +31,10 @@ from hortus.core.web.deps import (
     IdempotencyHeader,
     WriteTx,
     anonymised_network_of,
-    limited,
-    limited_failures,
     network_of,
     no_resource,
+    rate_limit,
+    rate_limit_failures,
     resource,
 )
 from hortus.core.web.openapi import make_router, public
@@ -47,7 +47,7 @@ Hasher = Annotated[OtpHasher, resource(OtpHasher)]
 @router.post(
     "/signup",
     status_code=201,
-    dependencies=[limited("signup", "5/minute")],
+    dependencies=[rate_limit("signup", "5/minute")],
     openapi_extra=public("signing up precedes signing in"),
     response_model=SentOut,
 )
@@ -86,7 +86,7 @@ async def signup(body: SignupIn, request: Request, resources: AllResources, once
 
 @router.post(
     "/send-otp",
-    dependencies=[limited("send_otp", "30/minute")],
+    dependencies=[rate_limit("send_otp", "30/minute")],
     openapi_extra=public("a code is a way to sign in"),
     response_model=SentOut,
 )
@@ -108,7 +108,7 @@ async def send_otp(
 
 @router.post(
     "/verify-otp",
-    dependencies=[limited_failures("verify_otp", "60/minute")],
+    dependencies=[rate_limit_failures("verify_otp", "60/minute")],
     openapi_extra=public("the code is the right"),
 )
 async def verify_otp(
@@ -145,7 +145,7 @@ def _details_of(body: VerifyIn, verified: otp.VerifiedOtp, network: str) -> Sign
 
 @router.post(
     "/verify-email",
-    dependencies=[limited_failures("verify_email", "10/minute")],
+    dependencies=[rate_limit_failures("verify_email", "10/minute")],
     openapi_extra=public("the token or code is the right"),
 )
 async def verify_email(

@@ -36,9 +36,9 @@ from hortus.core.web.deps import (
     PageParams,
     ReadTx,
     WriteTx,
-    limited,
-    limited_failures,
     network_of,
+    rate_limit,
+    rate_limit_failures,
     resource,
 )
 from hortus.core.web.openapi import make_router, public
@@ -85,7 +85,7 @@ async def passkey_register(
 
 @router.post(
     "/login/options",
-    dependencies=[limited("passkey_options", "300/minute")],
+    dependencies=[rate_limit("passkey_options", "300/minute")],
     openapi_extra=public("signing in begins here"),
 )
 async def passkey_login_options(tx: WriteTx, settings: Configured) -> PasskeyOptionsOut:
@@ -97,7 +97,7 @@ async def passkey_login_options(tx: WriteTx, settings: Configured) -> PasskeyOpt
 
 @router.post(
     "/login",
-    dependencies=[limited_failures("passkey_login", "20/minute")],
+    dependencies=[rate_limit_failures("passkey_login", "20/minute")],
     openapi_extra=public("this is signing in"),
 )
 async def passkey_login(

@@ -22,11 +22,11 @@ from hortus.core.errors import Invalid, Problem
 from hortus.core.web.deps import (
     AllResources,
     IdempotencyHeader,
-    failures_limited,
+    counting_failures,
     hit_limit,
-    limited,
     network_of,
     no_resource,
+    rate_limit,
 )
 from hortus.core.web.openapi import make_router, public
 
@@ -67,7 +67,7 @@ async def request_password_reset(
 @router.post(
     "/auth/reset-password",
     tags=["auth"],
-    dependencies=[limited("reset_password_requests", "60/minute")],
+    dependencies=[rate_limit("reset_password_requests", "60/minute")],
     openapi_extra=public("the token or code is the right"),
 )
 async def reset_password(body: ResetIn, request: Request, resources: AllResources) -> ChangedOut:
@@ -85,7 +85,7 @@ async def reset_password(body: ResetIn, request: Request, resources: AllResource
         if target is not None
         else ("reset_password_link", "20/hour", network)
     )
-    async with failures_limited(request, *limit):
+    async with counting_failures(request, *limit):
         await resources.get(NewPasswords).check(body.new_password, target.value if target else None)
         password_hash = await resources.get(PasswordPool).hash(body.new_password)
         async with resources.get(Database).transaction() as tx:

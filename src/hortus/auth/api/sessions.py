@@ -27,8 +27,8 @@ from hortus.core.web.deps import (
     WriteTx,
     client_ip_of,
     hit_limit,
-    limited_failures,
     network_of,
+    rate_limit_failures,
 )
 from hortus.core.web.openapi import make_router, public
 
@@ -40,7 +40,7 @@ REFRESHED = "The tokens were refreshed, and shown once. If that answer was lost,
 @router.post(
     "/auth/refresh",
     tags=["auth"],
-    dependencies=[limited_failures("refresh", "60/minute")],
+    dependencies=[rate_limit_failures("refresh", "60/minute")],
     openapi_extra=public("the refresh token is the right"),
 )
 async def refresh(

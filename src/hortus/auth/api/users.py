@@ -35,10 +35,10 @@ from hortus.core.web.deps import (
     WriteTx,
     anonymised_network_of,
     hit_limit,
-    limited,
-    limited_failures,
     network_of,
     no_resource,
+    rate_limit,
+    rate_limit_failures,
     resource,
 )
 from hortus.core.web.openapi import make_router, open_to_keys, public
@@ -54,7 +54,7 @@ Extensions = Annotated[ProfileExtensions, resource(ProfileExtensions)]
     tags=["auth"],
     response_model=TokensOut | SecondFactorOut,
     responses={202: {"model": CheckYourMailOut, "description": "A code is on its way (`SIGN_UP=verify_first`)"}},
-    dependencies=[limited("register", "5/minute")],
+    dependencies=[rate_limit("register", "5/minute")],
     openapi_extra=public("signing up precedes signing in"),
 )
 async def register(
@@ -114,7 +114,7 @@ async def _register_later(
 @router.post(
     "/auth/login",
     tags=["auth"],
-    dependencies=[limited_failures("login", "10/minute")],
+    dependencies=[rate_limit_failures("login", "10/minute")],
     openapi_extra=public("this is signing in"),
 )
 async def login(
@@ -143,7 +143,7 @@ async def login(
     "/auth/setup",
     status_code=201,
     tags=["auth"],
-    dependencies=[limited_failures("setup", "5/minute")],
+    dependencies=[rate_limit_failures("setup", "5/minute")],
     openapi_extra=public("the one-time setup token is the right"),
 )
 async def setup(

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from starlette.requests import HTTPConnection
 
 from hortus.core import rate_limits
-from hortus.core.web.deps import failures_limited, hit_limit, network_of
+from hortus.core.web.deps import counting_failures, hit_limit, network_of
 
 BY_USER, BY_NETWORK = "10/hour", "60/hour"
 rate_limits.declare("coupon", "coupon_network")
@@ -22,5 +22,5 @@ async def count_attempt(connection: HTTPConnection, user_id: str, code: str | No
         yield
         return
     await hit_limit(connection, "coupon", BY_USER, user_id)
-    async with failures_limited(connection, "coupon_network", BY_NETWORK, network_of(connection)):
+    async with counting_failures(connection, "coupon_network", BY_NETWORK, network_of(connection)):
         yield

@@ -18,7 +18,7 @@ AfterCommit = Callable[[], Awaitable[None] | None]
 
 @dataclass(slots=True)
 class TxContext:
-    """What every transaction of a database can reach beside its rows.
+    """Objects that every transaction of a database can use: settings, cache versions, the event bus.
 
     A process fills it when it starts; without `cache_versions` and `events`, as in a command of an operator, nothing
     is invalidated or published.
@@ -59,21 +59,21 @@ class Tx(AsyncSession):
         return self.configuration.get(group)
 
     def derived(self, build: Callable[[Configuration], D]) -> D:
-        """What `build` makes of the settings, such as a key; made once per process."""
+        """A value that `build` derives from the settings, such as a key; built once per process."""
         return self.configuration.derived(build)
 
     @property
     def configuration(self) -> Configuration:
-        """The settings of this process. Raises LookupError where none were read."""
+        """The settings of this process. Raises LookupError if none were read."""
         if self.context.configuration is None:
             raise LookupError("no configuration was read at start")
         return self.context.configuration
 
     def invalidate_cache(self, *names: str, wait: bool = True) -> None:
-        """Invalidate what any process caches under `names` once this transaction has committed, before the answer.
+        """Invalidate the cache entries of `names` in every process after the commit, before the response.
 
-        With `wait` the answer is held back until every process has seen it, or until what could not be reached has
-        expired: `cache_versions.lease` seconds at most. Without, a Redis that is away delays nothing.
+        With `wait` the response is delayed until every process is reached, or the entries of those that are not have
+        expired: `cache_versions.lease` seconds at most. Without it an unreachable Redis delays nothing.
         """
         versions = self.context.cache_versions
         if versions is None or not names:

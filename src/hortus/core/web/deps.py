@@ -216,7 +216,7 @@ async def hit_limit(connection: HTTPConnection, name: str, default: str, who: st
         state["response_headers"] = headers
 
 
-def limited(name: str, default: str) -> Any:
+def rate_limit(name: str, default: str) -> Any:
     """A dependency that limits a public route by the network of the client."""
     declare(name)
 
@@ -226,7 +226,7 @@ def limited(name: str, default: str) -> Any:
     return Depends(check)
 
 
-def limited_failures(name: str, default: str) -> Any:
+def rate_limit_failures(name: str, default: str) -> Any:
     """A dependency that limits the failures of a public route by the network of the client.
 
     Successes are not counted, since many users log in from one address; they are limited by account or session.
@@ -234,14 +234,14 @@ def limited_failures(name: str, default: str) -> Any:
     declare(name)
 
     async def check(connection: HTTPConnection) -> AsyncIterator[None]:
-        async with failures_limited(connection, name, default, network_of(connection)):
+        async with counting_failures(connection, name, default, network_of(connection)):
             yield
 
     return Depends(check, scope="function")
 
 
 @asynccontextmanager
-async def failures_limited(connection: HTTPConnection, name: str, default: str, who: str) -> AsyncIterator[None]:
+async def counting_failures(connection: HTTPConnection, name: str, default: str, who: str) -> AsyncIterator[None]:
     """Refuse `who` once the limit is reached; count 401, 403 and 404 raised in the block as failures."""
     await hit_limit(connection, name, default, who, counts=False)
     try:
