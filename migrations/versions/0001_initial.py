@@ -1097,7 +1097,7 @@ def invoicing() -> None:
         sa.Column("series", collated_c(20), nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("number", sa.String(40), nullable=False),
-        sa.Column("play", sa.Boolean(), nullable=False),
+        sa.Column("sandbox", sa.Boolean(), nullable=False),
         sa.Column("payment_id", collated_c(36), nullable=False),
         sa.Column("refund_id", collated_c(36), nullable=True),
         sa.Column("dispute_id", collated_c(36), nullable=True),

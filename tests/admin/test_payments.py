@@ -78,7 +78,7 @@ async def test_a_payment_is_found_and_given_back_once(hortus: Hortus, root):
     assert (whole["status"], whole["refunded_minor"]) == ("refunded", 99_00)
     await quiet(hortus)
     whole = (await root.get(f"/api/admin/payments/{paid['id']}")).json()
-    assert [paper["kind"] for paper in whole["papers"]] == ["invoice", "credit_note", "credit_note"]
+    assert [paper["kind"] for paper in whole["documents"]] == ["invoice", "credit_note", "credit_note"]
     assert [refund["amount_minor"] for refund in whole["refunds"]] == [33_00, 66_00]
     assert (await root.post(path, json=WHY)).json()["code"] == "cannot_refund"
     assert await available(customer) == before

@@ -79,9 +79,9 @@ async def test_the_last_paisa_can_be_refunded(seller, hortus: Hortus):
         assert answer.status_code == 200, answer.text
     await quiet(hortus)
     assert await available(customer) == before
-    papers = (await customer.get("/api/payment/invoices")).json()["items"]
-    notes = [paper for paper in papers if paper["kind"] == "credit_note"]
-    (invoice,) = [paper for paper in papers if paper["kind"] == "invoice"]
+    documents = (await customer.get("/api/payment/invoices")).json()["items"]
+    notes = [document for document in documents if document["kind"] == "credit_note"]
+    (invoice,) = [document for document in documents if document["kind"] == "invoice"]
     assert sorted(note["total_minor"] for note in notes) == [1, 6, 16_67, 33_33]
     for part in ("net_minor", "tax_minor", "total_minor"):
         assert all(note[part] >= 0 for note in notes)
@@ -114,9 +114,9 @@ async def test_a_document_that_cannot_be_issued_holds_up_no_money(hortus: Hortus
         answer = await root.post(f"/api/admin/tasks/{task_id}/requeue", json={"reason": "mended"})
         assert answer.status_code == 200, answer.text
     await quiet(hortus)
-    papers = await rows(hortus, "SELECT kind, total_minor, number FROM invoices ORDER BY kind")
-    assert [tuple(paper)[:2] for paper in papers] == [("credit_note", 99_00), ("invoice", 99_00)]
-    assert {number.rsplit("-", 1)[1] for _, _, number in papers} == {"000001"}
+    documents = await rows(hortus, "SELECT kind, total_minor, number FROM invoices ORDER BY kind")
+    assert [tuple(document)[:2] for document in documents] == [("credit_note", 99_00), ("invoice", 99_00)]
+    assert {number.rsplit("-", 1)[1] for _, _, number in documents} == {"000001"}
 
 
 async def test_a_fact_that_cannot_be_booked_holds_up_no_other_of_its_payment(hortus: Hortus):

@@ -111,7 +111,7 @@ async def test_an_unmatched_payment_is_assigned_to_its_order_once(hortus: Hortus
     assert (await root.post(again, json={"user_id": id_of(customer), **WHY})).json()["kind"] == "topup"
     assert await available(customer) == before + 100 * CREDIT
     await quiet(hortus)
-    papers = (await customer.get("/api/payment/invoices")).json()["items"]
-    assert sorted(paper["total_minor"] for paper in papers) == [98_00, 99_00]
+    documents = (await customer.get("/api/payment/invoices")).json()["items"]
+    assert sorted(document["total_minor"] for document in documents) == [98_00, 99_00]
     assert "hortus_payments_unmatched 0.0" in (await root.get("/metrics")).text
     assert {event["action"] for event in await audit_of(root, target_id=mine["id"])} == {"payment.assigned"}

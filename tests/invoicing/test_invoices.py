@@ -1,4 +1,4 @@
-"""From a payment to a paper in a customer's hands, over HTTP."""
+"""From a payment to an invoice that the customer downloads, over HTTP."""
 
 import csv
 import io
@@ -46,8 +46,8 @@ async def test_a_payment_gives_an_invoice_and_a_refund_a_credit_note(seller, hor
     assert (answer.status_code, answer.json()["state"], answer.json()["state_name"]) == (200, "29", "Karnataka")
     order = await bought(hortus, customer)
     (invoice,) = await papers_of(customer)
-    assert (invoice["kind"], invoice["play_money"]) == ("invoice", True)
-    assert invoice["number"].startswith("PLAY-INV-")
+    assert (invoice["kind"], invoice["sandbox"]) == ("invoice", True)
+    assert invoice["number"].startswith("TEST-INV-")
     assert invoice["total_minor"] == order["amount_minor"] == 99_00
     assert invoice["net_minor"] + invoice["tax_minor"] == 99_00
     assert [(tax["name"], tax["rate"], tax["amount_minor"]) for tax in invoice["taxes"]] == [("IGST", "18", 15_10)]
@@ -128,7 +128,7 @@ async def test_a_statement_says_what_a_month_was(seller, hortus: Hortus):
     (money,) = found["money"]
     assert (money["paid_minor"], money["returned_minor"], money["net_minor"]) == (198_00, 99_00, 99_00)
     assert money["tax_minor"] == 15_10
-    assert [paper["kind"] for paper in found["papers"]] == ["invoice", "credit_note", "invoice"]
+    assert [document["kind"] for document in found["documents"]] == ["invoice", "credit_note", "invoice"]
     async with hortus.database.snapshot() as tx:
         has = await ledger.balance(tx, customer.tokens["user"]["id"])  # type: ignore[attr-defined]
     assert sum(int(line["amount"]) for line in found["credits"]) == has.balance
@@ -139,7 +139,7 @@ async def test_a_statement_says_what_a_month_was(seller, hortus: Hortus):
     assert [row["name"] for row in rows if row["section"] == "key"] == ["'=Robot()"]
     before = f"{clock.now().replace(day=1) - timedelta(days=1):%Y-%m}"
     empty = (await customer.get("/api/payment/statement", params={"month": before})).json()
-    assert (empty["money"], empty["papers"], empty["credits"]) == ([], [], [])
+    assert (empty["money"], empty["documents"], empty["credits"]) == ([], [], [])
 
 
 @pytest.mark.parametrize("month", ["", "2026", "2026-13", "2026-00", "26-11", "2026-1", "9999-13", "٢٠٢٦-١١"])

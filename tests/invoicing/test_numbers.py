@@ -72,7 +72,7 @@ async def issue_all(database: Database) -> None:
             await issue(tx, document["source"], document["id"])
 
 
-async def papers_in(database: Database) -> list[Invoice]:
+async def documents_in(database: Database) -> list[Invoice]:
     async with database.snapshot() as tx:
         return list((await tx.execute(select(Invoice).order_by(Invoice.series, Invoice.position))).scalars())
 
@@ -105,13 +105,13 @@ async def test_two_hundred_payments_at_once_get_the_numbers_from_1_to_200(databa
             await asyncio.gather(*(write(number) for _ in range(1 + number % 2)))
 
     await asyncio.gather(*(one(number) for number in range(MANY)))
-    written = await papers_in(database)
-    assert [paper.position for paper in written] == list(range(1, MANY + 1))
-    assert len({paper.number for paper in written}) == MANY
-    assert all(len(paper.number) <= 16 for paper in written)
+    written = await documents_in(database)
+    assert [document.position for document in written] == list(range(1, MANY + 1))
+    assert len({document.number for document in written}) == MANY
+    assert all(len(document.number) <= 16 for document in written)
     async with database.snapshot() as tx:
         amounts = {row.id: row.amount_minor for row in await tx.execute(select(Payment.id, Payment.amount_minor))}
-    assert {paper.payment_id: paper.total_minor for paper in written} == amounts
+    assert {document.payment_id: document.total_minor for document in written} == amounts
 
 
 async def test_refunds_and_a_lost_dispute_take_no_more_back_than_was_paid(database: Database):
@@ -125,31 +125,34 @@ async def test_refunds_and_a_lost_dispute_take_no_more_back_than_was_paid(databa
     for _ in range(3):
         await take(database, news, *refunds, opened)
         await issue_all(database)
-    assert [paper.kind for paper in await papers_in(database)] == ["credit_note", "credit_note", "invoice"]
+    assert [document.kind for document in await documents_in(database)] == ["credit_note", "credit_note", "invoice"]
     for _ in range(3):
         await take(database, news, *refunds, lost)
         await issue_all(database)
-    *notes, invoice = await papers_in(database)
+    *notes, invoice = await documents_in(database)
     assert [note.total_minor for note in notes] == [4000, 4000, PRICE - 8000]
     assert [note.position for note in notes] == [1, 2, 3]
     assert {note.corrects_id for note in notes} == {invoice.id}
     assert sum(note.tax_minor for note in notes) == invoice.tax_minor
 
 
-async def test_play_money_has_numbers_of_its_own(database: Database):
+async def test_sandbox_payments_have_a_series_of_their_own(database: Database):
     user_id = await person(database)
     for gateway in ("sandbox", "stripe"):
         (reference,) = await orders(database, user_id, 1, gateway=gateway)
         await take(database, paid(reference, PRICE), gateway=gateway)
     await issue_all(database)
-    assert [(paper.play, paper.position) for paper in await papers_in(database)] == [(False, 1), (True, 1)]
+    assert [(document.sandbox, document.position) for document in await documents_in(database)] == [
+        (False, 1),
+        (True, 1),
+    ]
 
 
 async def test_what_fits_no_order_gets_no_paper(database: Database):
     (reference,) = await orders(database, await person(database), 1)
     await take(database, paid(reference, PRICE - 1))
     await issue_all(database)
-    assert await papers_in(database) == []
+    assert await documents_in(database) == []
 
 
 @pytest.mark.parametrize("deed", ["UPDATE invoices SET total_minor = 1", "DELETE FROM invoices"])

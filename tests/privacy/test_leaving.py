@@ -58,7 +58,7 @@ async def test_nothing_personal_is_left_anywhere(hortus: Hortus, mailbox: Mailbo
 
 
 BY_LAW = "invoices.buyer:"
-"""A paper that was given out must neither change nor go, and it names its buyer: docs/operators/privacy.md says so."""
+"""An issued invoice must be kept unchanged, and it names its buyer: docs/operators/privacy.md says so."""
 KEPT_BY_OTHERS = {"sessions", "devices", "refresh_tokens", "identifiers", "tasks", "idempotency_keys", "link_tokens",
                   "one_time_codes", "passkey_challenges"}  # fmt: skip
 """Tables in which the administrator of the story, or the clock, has rows too."""

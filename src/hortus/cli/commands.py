@@ -294,7 +294,9 @@ def doctor(
 def demo(
     url: Annotated[str | None, typer.Option(help="A running Hortus; without it the demo starts its own.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the image and the video.")] = Path("hortus-demo"),
-    buy: Annotated[bool, typer.Option(help="Then buy Pro and a pack of credit with the sandbox's play money.")] = False,
+    buy: Annotated[
+        bool, typer.Option(help="Then buy Pro and a pack of credit in the sandbox, without real money.")
+    ] = False,
 ) -> None:
     """Sign up, generate, chat and buy as a customer would, and save the results."""
     from hortus.cli import demo as journey  # noqa: PLC0415 - `hortus --help` stays quick

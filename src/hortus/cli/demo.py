@@ -95,8 +95,8 @@ class _Journey:
         await self._show_usage()
 
     async def buy(self) -> None:
-        """Meet the wall, buy Pro and a pack, renew, and be refunded: all with play money."""
-        self._console.print("\n[bold]Shopping[/bold], with the sandbox's play money")
+        """Meet the wall, buy Pro and a pack, renew, and be refunded: all in the sandbox."""
+        self._console.print("\n[bold]Shopping[/bold], in the sandbox, without real money")
         await self._meet_the_wall()
         order = await self._call("POST", "api/payment/subscription", json={"plan": "pro", "gateway": "sandbox"})
         await self._press(order, "pay")

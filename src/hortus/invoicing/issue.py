@@ -124,7 +124,7 @@ async def _write(tx: Tx, settings: InvoiceSettings, sale: Sale, row: dict[str, A
     now = clock.now()
     day = now.astimezone(settings.zone).date()
     prefix = settings.invoice_prefix if row["kind"] == "invoice" else settings.invoice_credit_prefix
-    series = f"{'PLAY-' if sale.sandbox else ''}{prefix}-{settings.year_of(day)}"
+    series = f"{'TEST-' if sale.sandbox else ''}{prefix}-{settings.year_of(day)}"
     position = await next_in(tx, series)
     head = {
         "id": ids.new(),
@@ -133,7 +133,7 @@ async def _write(tx: Tx, settings: InvoiceSettings, sale: Sale, row: dict[str, A
         "series": series,
         "position": position,
         "number": f"{series}-{position:06d}",
-        "play": sale.sandbox,
+        "sandbox": sale.sandbox,
         "currency": sale.currency,
         "issued_on": day,
         "issued_at": now,

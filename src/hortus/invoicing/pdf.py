@@ -20,7 +20,7 @@ log = structlog.get_logger()
 SECONDS = 20
 AT_ONCE = 2
 """How many documents one process renders at the same time; others wait."""
-SANDBOX_NOTE = "Play money: this is not an invoice, and nobody owes anything."
+SANDBOX_NOTE = "Sandbox payment: this is not an invoice, and no money is owed."
 _TITLES = {"invoice": "Invoice", "credit_note": "Credit note"}
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "TMPDIR", "TEMP")
 
@@ -52,7 +52,7 @@ def laid_out(row: Invoice) -> dict[str, Any]:
         "number": row.number,
         "issued_on": format_date(row.issued_on, "d MMMM yyyy", locale="en"),
         "timestamp": int(row.issued_at.timestamp()),
-        "sandbox": row.play,
+        "sandbox": row.sandbox,
         "sandbox_note": SANDBOX_NOTE,
         "seller": _party(row.seller),
         "buyer": _party(row.buyer),

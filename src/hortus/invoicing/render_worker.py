@@ -21,7 +21,7 @@ def main() -> None:
             folders.append(Path(str(__import__(package).__file__)).parent / "files")
         except ImportError:
             continue  # fall back to the fonts of the typesetter and the system
-    made = typst.compile(
+    pdf = typst.compile(
         Path(__file__).with_name("document.typ"),
         format="pdf",
         root=Path(__file__).parent,
@@ -29,8 +29,8 @@ def main() -> None:
         sys_inputs={"document": given.decode()},
         timestamp=datetime.fromtimestamp(document["timestamp"], UTC),
     )
-    assert isinstance(made, bytes)  # noqa: S101 - one PDF, as asked
-    sys.stdout.buffer.write(made)
+    assert isinstance(pdf, bytes)  # noqa: S101 - one document is one PDF
+    sys.stdout.buffer.write(pdf)
 
 
 if __name__ == "__main__":

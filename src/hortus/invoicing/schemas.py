@@ -109,7 +109,7 @@ class LineOut(BaseModel):
 class InvoiceOut(BaseModel):
     """An invoice or credit note. A credit note reverses `total_minor` of the invoice `corrects_id`.
 
-    With `play_money` it comes from the sandbox and documents no real payment.
+    With `sandbox` it documents a payment without real money.
     """
 
     id: str
@@ -117,7 +117,7 @@ class InvoiceOut(BaseModel):
     number: str
     issued_on: date
     issued_at: Time
-    play_money: bool
+    sandbox: bool
     payment_id: str
     corrects_id: str | None
     currency: str
@@ -134,5 +134,4 @@ class InvoiceOut(BaseModel):
     @classmethod
     def of(cls, row: Invoice) -> "InvoiceOut":
         """From the row."""
-        same = {name: getattr(row, name) for name in cls.model_fields if name != "play_money"}
-        return cls.model_validate(same | {"play_money": row.play})
+        return cls.model_validate(row, from_attributes=True)

@@ -68,7 +68,7 @@ class Invoice(Base):
     series: Mapped[str] = mapped_column(SERIES)
     position: Mapped[int] = mapped_column(BigInteger)
     number: Mapped[str] = mapped_column(String(40))
-    play: Mapped[bool]
+    sandbox: Mapped[bool]
     """Whether the payment was made in the sandbox: such documents have series of their own and are marked."""
     payment_id: Mapped[str] = mapped_column(ForeignKey("payments.id"))
     refund_id: Mapped[str | None] = mapped_column(ForeignKey("refunds.id"))

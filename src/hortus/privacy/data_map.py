@@ -133,7 +133,7 @@ DATA_MAP: dict[str, Rule] = {
     "billing_details": shown(by("user_id")),
     "invoices": shown(
         by("user_id"),
-        erase=Retain("tax law forbids to change or lose a paper that was given out, and it names its buyer"),
+        erase=Retain("tax law requires that an issued invoice is kept unchanged, and it names its buyer"),
     ),
     "coupon_redemptions": shown(by("user_id"), erase=MONEY),
     "coupon_holders": excluded("the totals of `coupon_redemptions`", by("user_id"), MONEY),

@@ -103,7 +103,7 @@ async def _read_payment(tx: Tx, payment_id: str) -> PaymentDetailsOut:
         **dict(AdminPaymentOut.of(found.payment)),
         refunds=[_back(row, row.refunded_at) for row in found.refunds],
         disputes=[_back(row, row.opened_at) for row in found.disputes],
-        papers=[DocumentSummaryOut.model_validate(row, from_attributes=True) for row in found.invoices],
+        documents=[DocumentSummaryOut.model_validate(row, from_attributes=True) for row in found.invoices],
     )
 
 

@@ -96,7 +96,7 @@ class PaymentDetailsOut(AdminPaymentOut):
 
     refunds: list[ReversalOut]
     disputes: list[ReversalOut]
-    papers: list[DocumentSummaryOut]
+    documents: list[DocumentSummaryOut]
 
 
 class WebhookEventOut(BaseModel):

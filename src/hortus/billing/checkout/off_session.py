@@ -120,8 +120,8 @@ async def _charge(resources: Resources, gateway: Gateway, checkout_id: str) -> N
     async with database.transaction() as tx:
         taken = update(Checkout).where(Checkout.id == checkout_id, Checkout.status == "new")
         await tx.execute(taken.values(status="open"))
-        heard = update(AutoTopup).where(AutoTopup.checkout_id == checkout_id)  # a webhook follows
-        await tx.execute(heard.values(next_at=clock.now() + IDLE))
+        waiting = update(AutoTopup).where(AutoTopup.checkout_id == checkout_id)  # a webhook follows
+        await tx.execute(waiting.values(next_at=clock.now() + IDLE))
     if ref is not None:
         try:
             await sync_from_gateway(resources, gateway, ref)

@@ -8,7 +8,7 @@ from fastapi.responses import Response
 
 from hortus.auth import Caller, limited_caller
 from hortus.billing.statements import reports
-from hortus.billing.statements.schemas import KeyMonthOut, MoneyOut, MovementOut, PaperOut, StatementOut
+from hortus.billing.statements.schemas import KeyMonthOut, MoneyOut, MovementOut, StatementDocumentOut, StatementOut
 from hortus.core import clock
 from hortus.core.settings import Settings
 from hortus.core.web.deps import ReadTx, resource
@@ -69,7 +69,7 @@ def _show(month: str, found: reports.Month) -> StatementOut:
             )
             for currency, money in sorted(found.money.items())
         ],
-        papers=[PaperOut.model_validate(row, from_attributes=True) for row in found.invoices],
+        documents=[StatementDocumentOut.model_validate(row, from_attributes=True) for row in found.invoices],
         credits=[MovementOut(kind=line.kind, count=line.count, amount=line.amount) for line in found.credits],
         keys=[
             KeyMonthOut(

@@ -36,7 +36,7 @@ class KeyMonthOut(BaseModel):
     credits: MicroCredits
 
 
-class PaperOut(BaseModel):
+class StatementDocumentOut(BaseModel):
     """An invoice or credit note of the month, in short."""
 
     id: str
@@ -55,6 +55,6 @@ class StatementOut(BaseModel):
     starts_at: Time
     ends_at: Time
     money: list[MoneyOut]
-    papers: list[PaperOut]
+    documents: list[StatementDocumentOut]
     credits: list[MovementOut]
     keys: list[KeyMonthOut]

@@ -161,7 +161,7 @@ async def _change_once(
     resources: Resources,
     caller: Principal,
     once: IdempotencyKey,
-    asked: BaseModel | str,
+    request: BaseModel | str,
     change: Callable[[str], Awaitable[BaseModel]],
 ) -> JSONResponse:
     """Run a change once per `Idempotency-Key`; a repetition gets the stored response.
@@ -169,7 +169,7 @@ async def _change_once(
     `change` receives the idempotency key for the gateway. A repetition before the first response was stored calls
     the gateway again, with the same key.
     """
-    claimed, database = once.claim(caller.user_id, asked), resources.get(Database)
+    claimed, database = once.claim(caller.user_id, request), resources.get(Database)
     if claimed is None:
         return JSONResponse((await change(ids.new())).model_dump(mode="json"))
     async with database.transaction() as tx:

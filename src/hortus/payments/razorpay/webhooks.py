@@ -91,8 +91,8 @@ async def list_events_since(client: Client, since: datetime) -> AsyncIterator[In
     start = int(since.timestamp())
     found = [_payment(each) async for each in client.each("payments", **{"from": start}) if each["status"] != "created"]
     found += [_undone("refund", each) async for each in client.each("refunds", **{"from": start})]
-    asked = int((clock.now() - DECIDED_WITHIN).timestamp())
-    found += [_undone("dispute", each) async for each in client.each("disputes", **{"from": min(asked, start)})]
+    oldest = int((clock.now() - DECIDED_WITHIN).timestamp())
+    found += [_undone("dispute", each) async for each in client.each("disputes", **{"from": min(oldest, start)})]
     found += [_subscription(each) async for each in client.each("subscriptions") if each["status"] != "created"]
     for incoming in sorted(found, key=lambda each: (each.occurred_at, each.event_id)):
         yield incoming

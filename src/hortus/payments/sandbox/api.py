@@ -70,7 +70,7 @@ async def show(sandbox_checkout_id: CheckoutId, tx: ReadTx, resources: AllResour
 
 
 @router.post("/checkout/{sandbox_checkout_id}/{button}", openapi_extra=OPEN, status_code=303)
-async def press(
+async def run_action(
     sandbox_checkout_id: CheckoutId,
     button: Annotated[str, Path(max_length=20)],
     tx: WriteTx,

@@ -67,15 +67,15 @@ async def start(client: "StripeClient", order: Order) -> CheckoutSession:
 async def _make_customer(client: "StripeClient", buyer: Buyer) -> str:
     import stripe  # noqa: PLC0415 - half a second, only where Stripe is used
 
-    told: CustomerCreateParams = {"metadata": {"hortus_user": buyer.user_id}}
+    params: CustomerCreateParams = {"metadata": {"hortus_user": buyer.user_id}}
     if buyer.email:
-        told["email"] = buyer.email
+        params["email"] = buyer.email
     if buyer.mobile:
-        told["phone"] = buyer.mobile
+        params["phone"] = buyer.mobile
     if buyer.name:
-        told["name"] = buyer.name[:256]
+        params["name"] = buyer.name[:256]
     try:
-        return await _save_customer(client, buyer, told)
+        return await _save_customer(client, buyer, params)
     except stripe.InvalidRequestError as error:
         if error.param not in ("email", "phone", "name"):
             raise
