@@ -20,7 +20,7 @@ help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 # uv makes `.venv` and installs the locks. It lives in an environment of its own, since `uv pip sync` removes from `.venv`
-# whatever its lock does not name.
+# every package that its lock does not name.
 $(UV): requirements-uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Hortus needs Python 3.11 or newer: make PYTHON=python3.11")'
 	@echo "Installing uv"
@@ -43,10 +43,10 @@ setup: .venv/run.stamp ## make the virtual environment from the hashed locks
 run: setup ## start Hortus on http://127.0.0.1:8000
 	$(BIN)/hortus up
 
-demo: setup ## go through the whole journey and keep the image and the video
+demo: setup ## sign up, generate, chat and buy against a server of its own
 	$(BIN)/hortus demo
 
-doctor: setup ## say what is configured and what is missing
+doctor: setup ## list what is configured and what is missing
 	$(BIN)/hortus doctor
 
 check: .venv/dev.stamp ## format, lint, types, import rules

@@ -31,7 +31,7 @@ def start(folder: Path) -> str:
         deadline = time.monotonic() + STARTS_WITHIN
         while not settings.exists():
             if child.poll() is not None or time.monotonic() > deadline:
-                sys.exit(f"PostgreSQL and Valkey did not start; {log} says why")
+                sys.exit(f"PostgreSQL and Valkey did not start; see {log}")
             time.sleep(0.1)
     return settings.read_text()
 

