@@ -30,7 +30,7 @@ AIMS = {"sqlite": 800, "postgresql": 1000}
 
 
 async def books(folder: Path, server: str) -> list[Figure]:
-    """Reserve and settle."""
+    """Pairs of reserve and settle on each database."""
     found = []
     for dialect, url in (("sqlite", f"sqlite:///{folder / 'books.db'}"), ("postgresql", server)):
         result = await ledger.measure(url, rounds=3)
@@ -44,7 +44,7 @@ async def books(folder: Path, server: str) -> list[Figure]:
 
 
 async def measure(folder: Path, server: str, chosen: list[str]) -> list[tuple[str, list[Figure]]]:
-    """Every chosen benchmark, one after the other; one that fails says so and stops no other."""
+    """Run the chosen benchmarks in sequence. A failed one is reported and does not stop the others."""
     base, _, query = server.partition("?")
 
     def apart(name: str) -> str:

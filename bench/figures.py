@@ -1,4 +1,4 @@
-"""What a benchmark gives back, and the page made of it."""
+"""Figures of benchmarks, and the page that shows them."""
 
 import os
 import platform
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the page. `reached` is None where there is nothing to reach."""
+    """One line of the page. `reached` is None for a figure without a target."""
 
     what: str
     value: str
@@ -18,37 +18,37 @@ class Figure:
 
 
 def at_least(what: str, value: float, target: float, unit: str) -> Figure:
-    """More is better."""
+    """A figure whose value should be at least the target."""
     return Figure(what, f"{show(value)} {unit}", f"at least {show(target)} {unit}", value >= target)
 
 
 def at_most(what: str, value: float, target: float, unit: str) -> Figure:
-    """Less is better."""
+    """A figure whose value should be at most the target."""
     return Figure(what, f"{show(value)} {unit}", f"at most {show(target)} {unit}", value <= target)
 
 
 def known(what: str, value: float, unit: str) -> Figure:
-    """To compare with."""
+    """A figure without a target, for comparison."""
     return Figure(what, f"{show(value)} {unit}")
 
 
 def missing(what: str, why: str) -> Figure:
-    """Not measured, and why."""
+    """A figure that was not measured, with the reason."""
     return Figure(what, f"not measured: {why}", "-", None)
 
 
 def show(value: float) -> str:
-    """Three figures are all that a benchmark knows."""
+    """Format with three significant digits."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
-    """Of at least two values."""
+    """A percentile of at least two values."""
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
 
 
 def page(sections: Sequence[tuple[str, Sequence[Figure]]], seconds: float) -> str:
-    """The whole document as Markdown."""
+    """The page as Markdown."""
     lines = [
         "# Performance",
         "",

@@ -1,4 +1,4 @@
-"""How many images a second can be ordered: quota taken, credit held, task and answer durable."""
+"""Accepted image requests per second: quota consumed, credit held, task and response committed."""
 
 import asyncio
 import itertools
@@ -17,7 +17,7 @@ USERS = 64
 
 
 async def measure(folder: Path, database_url: str) -> list[Figure]:
-    """On PostgreSQL, with a vendor so slow that the workers do next to nothing."""
+    """Measure on PostgreSQL with a provider so slow that the workers are idle."""
     async with process("-m", "tests.emulators.openai", "--delay", "3600") as vendor:
         settings = {
             "DATABASE_URL": database_url,

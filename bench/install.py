@@ -1,4 +1,4 @@
-"""From a clean clone to a healthy server: `make setup`, then `make run`, with a warm package cache."""
+"""Time from a clean clone to a healthy server: `make setup`, then `make run`, with a warm package cache."""
 
 import contextlib
 import os
@@ -56,7 +56,7 @@ def _run_until_healthy(checkout: Path, environment: dict[str, str]) -> float:
 
 
 async def measure(folder: Path) -> list[Figure]:
-    """Two clones after one that warms the cache: the first runs `make setup`, the second `make run` alone."""
+    """Warm the cache with one clone, then run `make setup` in a second and `make run` alone in a third."""
     environment = {key: value for key, value in os.environ.items() if key not in ("VIRTUAL_ENV", "PYTHONPATH", "HOST")}
     _setup(_clone(folder / "warm"), environment)
     installed = _setup(_clone(folder / "setup"), environment)

@@ -1,11 +1,11 @@
-"""How many reserve + settle pairs a second: one transaction each, and sharing transactions in batches.
+"""Pairs of reserve and settle per second: one transaction each, and in shared transactions.
 
     python bench/ledger.py --dialect sqlite
     python bench/ledger.py --dialect postgresql
     python bench/ledger.py --url postgresql://user:password@host/empty_database
 
-Both ways run in turns on the same database, with 64 callers that wait for each answer, so
-that their ratio holds whatever else the machine does. The median of the rounds is shown.
+Both run alternately on the same database, with 64 callers that wait for each answer, so that
+their ratio does not depend on other load. Shows the median of the rounds.
 """
 
 import argparse
@@ -35,7 +35,7 @@ Pair = Callable[[str], Awaitable[None]]
 
 
 async def measure(url: str, *, rounds: int = ROUNDS, seconds: float = SECONDS) -> dict[str, Any]:
-    """Pairs a second, both ways and their ratio, on the empty or scratch database at `url`."""
+    """Pairs per second, both ways, and their ratio, on the empty database at `url`."""
     database = Database(url, pool_size=16)
     try:
         tables = [table for name, table in Base.metadata.tables.items() if name.startswith(("credit_", "ledger_"))]
@@ -74,7 +74,7 @@ async def measure(url: str, *, rounds: int = ROUNDS, seconds: float = SECONDS) -
 
 
 def one_by_one(database: Database) -> Pair:
-    """Each verb in a transaction of its own."""
+    """Run each function in its own transaction."""
 
     async def pair(user_id: str) -> None:
         reference = ids.new()
@@ -87,7 +87,7 @@ def one_by_one(database: Database) -> Pair:
 
 
 def batched(database: Database) -> Pair:
-    """Calls that arrive together share a transaction."""
+    """Run concurrent calls in shared transactions."""
     reserve = Batch(database, ledger.reserve_many)
     settle = Batch(database, ledger.close_many)
 
@@ -100,7 +100,7 @@ def batched(database: Database) -> Pair:
 
 
 async def rate(pair: Pair, users: list[str], seconds: float) -> float:
-    """Pairs a second with CALLERS callers in a closed loop."""
+    """Pairs per second with CALLERS callers in a closed loop."""
     done = 0
     end = time.perf_counter() + seconds
 
@@ -118,7 +118,7 @@ async def rate(pair: Pair, users: list[str], seconds: float) -> float:
 
 
 def main() -> None:
-    """Read the command line and print the result as JSON."""
+    """Parse the command line and print the result as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--url", help="an empty or scratch database")

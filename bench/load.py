@@ -1,4 +1,4 @@
-"""Load from this process: a closed loop of clients on kept connections."""
+"""Load generator: a closed loop of clients on keep-alive connections."""
 
 import asyncio
 import subprocess
@@ -20,8 +20,8 @@ PASSWORD = "a long enough passphrase 7"
 
 @asynccontextmanager
 async def session(connections: int = CLIENTS) -> AsyncIterator[aiohttp.ClientSession]:
-    """A client with that many connections."""
-    # The server closes a connection that rests for five seconds; do not send into one that is closing.
+    """An HTTP session with that many connections."""
+    # The server closes idle connections after five seconds; reuse none that is about to close.
     connector = aiohttp.TCPConnector(limit=connections, keepalive_timeout=3)
     async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(60)) as opened:
         yield opened
@@ -30,7 +30,7 @@ async def session(connections: int = CLIENTS) -> AsyncIterator[aiohttp.ClientSes
 async def closed_loop(
     call: Callable[[int], Awaitable[Any]], seconds: float, clients: int = CLIENTS
 ) -> tuple[float, list[float]]:
-    """Calls a second, and how many seconds each took, with `clients` that wait for each answer."""
+    """Calls per second and the duration of each, with `clients` that wait for each answer."""
     times: list[float] = []
     end = time.perf_counter() + seconds
 
@@ -45,7 +45,7 @@ async def closed_loop(
 
 
 def getter(http: aiohttp.ClientSession, url: str, headers: dict[str, str] | None = None) -> Callable[[int], Any]:
-    """A call that reads `url` and insists on 200."""
+    """A call that reads `url` and raises unless the status is 200."""
 
     async def get(_: int) -> None:
         async with http.get(url, headers=headers) as answer:
@@ -59,7 +59,7 @@ def getter(http: aiohttp.ClientSession, url: str, headers: dict[str, str] | None
 async def sign_up(
     http: aiohttp.ClientSession, url: str, database: Database | None, number: int
 ) -> list[dict[str, str]]:
-    """The headers of that many new customers; with `database` they are on `pro` and rich."""
+    """Headers of new customers; with `database` they get the plan `pro` and ample credit."""
     found = []
     for place in range(number):
         body = {"email": f"b{time.time_ns()}{place}@example.com", "password": PASSWORD, "accept_terms": True}
@@ -78,7 +78,7 @@ async def sign_up(
 
 @asynccontextmanager
 async def process(*arguments: str) -> AsyncIterator[str]:
-    """A Python child that prints its address first; ended afterwards."""
+    """Run a Python process that prints its address first; it is terminated at the end."""
     child = await asyncio.create_subprocess_exec(sys.executable, *arguments, stdout=subprocess.PIPE)
     assert child.stdout is not None
     try:

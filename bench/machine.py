@@ -1,4 +1,4 @@
-"""What this machine can do at all."""
+"""Reference figures of the machine."""
 
 import hashlib
 import time
@@ -9,7 +9,7 @@ BLOCK = bytes(1024 * 1024)
 
 
 def hash_rate(seconds: float = 1.0) -> float:
-    """MiB of SHA-256 a second on one processor."""
+    """MiB of SHA-256 per second on one core."""
     done, started = 0, time.perf_counter()
     while (spent := time.perf_counter() - started) < seconds:
         hashlib.sha256(BLOCK).digest()
@@ -18,5 +18,5 @@ def hash_rate(seconds: float = 1.0) -> float:
 
 
 async def measure() -> list[Figure]:
-    """The reference."""
+    """Measure the reference figures."""
     return [known("SHA-256 on one processor", sorted(hash_rate(0.5) for _ in range(3))[1], "MiB/s")]

@@ -1,4 +1,4 @@
-"""The lists of a customer with a thousand rows and with a million, through the verbs of the routes."""
+"""Latency of list queries for a customer with a thousand and with a million rows."""
 
 import statistics
 import time
@@ -35,30 +35,30 @@ Look = Callable[[Tx], Awaitable[Any]]
 
 
 async def measure(postgresql: str, sqlite: str) -> list[Figure]:
-    """On both databases, which are empty at first."""
+    """Measure on both databases, which are empty at first."""
     return [*await grow(postgresql), *await grow(sqlite)]
 
 
 async def grow(url: str) -> list[Figure]:
-    """Look at every size; half of all rows are one customer's own, between those of another."""
+    """Measure at each size; half of the rows belong to one customer, interleaved with those of another."""
     await build(url)
     database = Database(url)
     settings = Settings(database_url=url)
-    found: dict[str, list[float]] = {name: [] for name in looks(settings)}
+    found: dict[str, list[float]] = {name: [] for name in list_queries(settings)}
     try:
         async with database.transaction() as tx:
             await quotas.ensure_plans(tx, settings, quotas.PlanSettings())
             await ledger.grant(tx, ME, 10**12, reference="bench", reason="Benchmark")
-            await plant(tx)
+            await insert_templates(tx)
         there = 0
         for size in SIZES[database.dialect]:
             for table, changed in SHAPES.items():
                 async with database.transaction() as tx:
-                    await multiply(tx, Base.metadata.tables[table], changed, there, size)
+                    await copy_rows(tx, Base.metadata.tables[table], changed, there, size)
             there = size
             async with database.transaction() as tx:
                 await tx.execute(text("ANALYZE"))
-            for name, look in looks(settings).items():
+            for name, look in list_queries(settings).items():
                 found[name].append(await median(database, look))
     finally:
         await database.close()
@@ -73,8 +73,8 @@ async def grow(url: str) -> list[Figure]:
     return figures
 
 
-def looks(settings: Settings) -> dict[str, Look]:
-    """What the routes ask the database, and what they make of it."""
+def list_queries(settings: Settings) -> dict[str, Look]:
+    """The queries of the list routes."""
 
     async def rooms(tx: Tx) -> int:
         return len((await chat.find_rooms(tx, ME, PAGE, archived=False, pinned=None, words=None)).items)
@@ -106,7 +106,7 @@ def looks(settings: Settings) -> dict[str, Look]:
 
 
 async def median(database: Database, look: Look) -> float:
-    """Seconds of one look, one after the other, each in a transaction of its own."""
+    """Median seconds of one query, run in sequence, each in its own transaction."""
     times = []
     for number in range(LOOKS + 10):
         started = time.perf_counter()
@@ -129,11 +129,11 @@ SHAPES: dict[str, dict[str, str]] = {
     "credit_grants": {"id": BORN, "user_id": MINE, "reference": BORN},
     "quota_usage": {"user_id": BORN},
 }
-"""The tables that grow, and the columns in which their rows differ."""
+"""The tables that grow, and the columns that differ between rows."""
 
 
-async def plant(tx: Tx) -> None:
-    """One row of each table, of which the others are copies."""
+async def insert_templates(tx: Tx) -> None:
+    """Insert one template row into each table."""
     now, today = clock.now(), date(2026, 1, 1)
     room = {"title": "Garden", "pinned": False, "archived": False, "created_at": now, "updated_at": now}
     tx.add_all(
@@ -172,8 +172,8 @@ async def plant(tx: Tx) -> None:
     await tx.flush()
 
 
-async def multiply(tx: Tx, table: Table, changed: dict[str, str], there: int, size: int) -> None:
-    """Copy the planted row of `table` until it has `size` of them, in the order in which rows are born."""
+async def copy_rows(tx: Tx, table: Table, changed: dict[str, str], there: int, size: int) -> None:
+    """Copy the template row of `table` until it has `size` rows, in the order of their ids."""
     sqlite = tx.dialect == "sqlite"
     head = "'01970000-0000-7000-8000-' || "
     born = head + ("printf('%012x', n)" if sqlite else "lpad(to_hex(n), 12, '0')")
@@ -184,7 +184,7 @@ async def multiply(tx: Tx, table: Table, changed: dict[str, str], there: int, si
     )
     series = f"WITH RECURSIVE series(n) AS (SELECT {there} UNION ALL SELECT n + 1 FROM series WHERE n < {size - 1}) "
     numbers = "series" if sqlite else f"generate_series({there}, {size - 1}) AS series(n)"
-    if not sqlite:  # what rows refer to is there: checking it a million times takes longer than all the rest
+    if not sqlite:  # all foreign keys are valid; checking a million of them takes longer than the inserts
         await tx.execute(text("SET LOCAL session_replication_role = replica"))
         await tx.execute(text("SET LOCAL synchronous_commit = off"))
     first = next(iter(table.primary_key.columns)).name

@@ -1,4 +1,4 @@
-"""A thousand streams of server-sent events in one process: its memory, and how far behind the vendor they are."""
+"""A thousand server-sent event streams in one process: memory, and delay behind the provider."""
 
 import asyncio
 import resource
@@ -22,12 +22,12 @@ CUSTOMERS = 10
 ROOMS = 50
 MESSAGES = 60
 APART = 0.15
-"""Seconds between two messages: a reply is told to STREAMS / ROOMS listeners, which one core bears."""
+"""Seconds between two messages: each reply is sent to STREAMS / ROOMS listeners, which one core can handle."""
 FILES = 4096
 
 
 async def measure(folder: Path) -> list[Figure]:
-    """Everybody listens to a room; replies are made in room after room."""
+    """Open all streams, then create replies in one chatroom after another."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (FILES if most == resource.RLIM_INFINITY else min(FILES, most), most))
     vendor = ("-m", "tests.emulators.openai", "--first-token-delay", "0.2", "--token-delay", "0.02", "--tokens", "20")
@@ -39,10 +39,10 @@ async def measure(folder: Path) -> list[Figure]:
             database = Database(url)
             customers = await sign_up(http, server.url, database, CUSTOMERS)
             await database.close()
-            rooms = [await opened(http, server.url, customers[number % CUSTOMERS]) for number in range(ROOMS)]
+            rooms = [await open_rooms(http, server.url, customers[number % CUSTOMERS]) for number in range(ROOMS)]
             direct = Streams(http, f"{vendor_url}/v1/chat/completions", [{}])
             vendors_own = [await direct.once() for _ in range(20)]
-            await spoken(http, rooms[:5])
+            await send_messages(http, rooms[:5])
             await asyncio.sleep(1)
             before = resident(server.pid)
             listeners = Listeners(http)
@@ -51,7 +51,7 @@ async def measure(folder: Path) -> list[Figure]:
                     await stack.enter_async_context(listeners.listening(*rooms[number % ROOMS]))
                 await asyncio.sleep(1)
                 quiet = resident(server.pid)
-                await spoken(http, [rooms[number % ROOMS] for number in range(MESSAGES)])
+                await send_messages(http, [rooms[number % ROOMS] for number in range(MESSAGES)])
                 await asyncio.sleep(2)
                 busy = resident(server.pid)
     behind = listeners.behind
@@ -67,15 +67,15 @@ async def measure(folder: Path) -> list[Figure]:
     ]
 
 
-async def opened(http: aiohttp.ClientSession, url: str, headers: dict[str, str]) -> tuple[str, dict[str, str]]:
-    """The address of a new room, and who may read there."""
+async def open_rooms(http: aiohttp.ClientSession, url: str, headers: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """The path of a new chatroom, and the headers of its owner."""
     async with http.post(f"{url}/api/chatroom", json={"title": "Bench"}, headers=headers) as answer:
         answer.raise_for_status()
         return f"{url}/api/chatroom/{(await answer.json())['id']}", headers
 
 
-async def spoken(http: aiohttp.ClientSession, rooms: list[tuple[str, dict[str, str]]]) -> None:
-    """A message to each, and time for its reply."""
+async def send_messages(http: aiohttp.ClientSession, rooms: list[tuple[str, dict[str, str]]]) -> None:
+    """Send a message to each chatroom, with a pause for its reply."""
     for address, headers in rooms:
         async with http.post(f"{address}/message", json={"content": "Hi"}, headers=headers) as answer:
             if answer.status != 202:
@@ -85,7 +85,7 @@ async def spoken(http: aiohttp.ClientSession, rooms: list[tuple[str, dict[str, s
 
 
 class Listeners:
-    """Streams of rooms, and how many seconds after their sending the first words of replies were heard."""
+    """Streams of chatrooms, and the delays between sending and receiving the first token of replies."""
 
     def __init__(self, http: aiohttp.ClientSession) -> None:
         self._http = http
@@ -94,7 +94,7 @@ class Listeners:
 
     @asynccontextmanager
     async def listening(self, address: str, headers: dict[str, str]) -> AsyncIterator[None]:
-        """A stream that is open in the block."""
+        """Keep one stream open within the block."""
         quiet = aiohttp.ClientTimeout(total=None)
         async with self._http.get(f"{address}/events", headers=headers, timeout=quiet) as answer:
             if answer.status != 200:
@@ -112,5 +112,5 @@ class Listeners:
             if line.startswith(b"event: "):
                 name = line.strip()
             found = STAMP.search(line) if name == b"event: delta" and line.startswith(b"data") else None
-            if found and int(found[0]) > self._since:  # otherwise it was said before anybody listened
+            if found and int(found[0]) > self._since:  # skip tokens sent before the stream was open
                 self.behind.append((time.monotonic_ns() - int(found[0])) / 1e9)

@@ -1,4 +1,4 @@
-"""Replies a second: by two Celery workers on Valkey and PostgreSQL, by one process, and bare Celery beside them."""
+"""Replies per second: by two Celery workers on Valkey and PostgreSQL, by one process, and by plain Celery."""
 
 import asyncio
 import itertools
@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
-from bench.bare import app, sleep
+from bench.celery_baseline import app, sleep
 from bench.figures import Figure, at_least, known
 from bench.load import process, session, sign_up
 from redis.asyncio import Redis
@@ -34,7 +34,7 @@ GOOD = text("SELECT count(*) FROM generations WHERE status = 'succeeded'")
 
 
 async def measure(folder: Path, postgresql: str) -> list[Figure]:
-    """All with the same vendor, and with room for the same number of tasks at once."""
+    """Measure all with the same provider and the same number of slots."""
     valkey = Valkey()
     await asyncio.to_thread(valkey.start)
     try:
@@ -43,7 +43,7 @@ async def measure(folder: Path, postgresql: str) -> list[Figure]:
             joined = {"CELERY_BROKER_URL": valkey.url, "REDIS_URL": valkey.url}
             many = await replies(folder / "many", postgresql, WORKERS, {**given, **joined})
             one = await replies(folder / "one", f"sqlite:///{folder / 'one.db'}", 0, given)
-        bare = await bare_celery(valkey.url.replace("/0", "/1"))
+        bare = await plain_celery(valkey.url.replace("/0", "/1"))
     finally:
         await asyncio.to_thread(valkey.stop)
     return [
@@ -59,7 +59,7 @@ async def measure(folder: Path, postgresql: str) -> list[Figure]:
 
 
 async def replies(folder: Path, url: str, workers: int, settings: dict[str, str]) -> tuple[float, float]:
-    """Accepted and completed a second, from the first message on, when REPLIES come as fast as they are accepted."""
+    """Accepted and completed replies per second when REPLIES messages are sent as fast as they are accepted."""
     await build(url)
     database = Database(url)
     interactive = f"interactive={CONCURRENT // (workers or 1)},mail=2,maintenance=2"
@@ -68,14 +68,14 @@ async def replies(folder: Path, url: str, workers: int, settings: dict[str, str]
         async with cluster(database, url, folder, **given) as here, session(CONCURRENT) as http:
             server = await here.add("serve" if workers else "up")
             await here.add_workers(workers)
-            rooms = await opened(http, server.url, database)
-            await sent(http, rooms, CONCURRENT)  # so that every process has seen all of it
-            await ended(database)
+            rooms = await open_rooms(http, server.url, database)
+            await send_messages(http, rooms, CONCURRENT)  # so that every process is warm
+            await wait_until_ended(database)
             before = await count(database, GOOD)
             started = time.perf_counter()
-            await sent(http, rooms, REPLIES)
+            await send_messages(http, rooms, REPLIES)
             accepted = time.perf_counter() - started
-            await ended(database)
+            await wait_until_ended(database)
             completed = time.perf_counter() - started
             good = await count(database, GOOD) - before
     finally:
@@ -85,8 +85,8 @@ async def replies(folder: Path, url: str, workers: int, settings: dict[str, str]
     return REPLIES / accepted, REPLIES / completed
 
 
-async def opened(http: aiohttp.ClientSession, url: str, database: Database) -> list[tuple[str, dict[str, str]]]:
-    """A room for each message that is sent at once, and who may write there."""
+async def open_rooms(http: aiohttp.ClientSession, url: str, database: Database) -> list[tuple[str, dict[str, str]]]:
+    """A chatroom for each concurrent message, and the headers of its owner."""
     rooms = []
     for headers in await sign_up(http, url, database, CUSTOMERS):
         for _ in range(CONCURRENT // CUSTOMERS):
@@ -96,8 +96,8 @@ async def opened(http: aiohttp.ClientSession, url: str, database: Database) -> l
     return rooms
 
 
-async def sent(http: aiohttp.ClientSession, rooms: list[tuple[str, dict[str, str]]], number: int) -> None:
-    """Send that many messages; each room's next one when its last is accepted."""
+async def send_messages(http: aiohttp.ClientSession, rooms: list[tuple[str, dict[str, str]]], number: int) -> None:
+    """Send that many messages; the next one of a chatroom when its last is accepted."""
     left = itertools.repeat(None, number)
 
     async def write(address: str, headers: dict[str, str]) -> None:
@@ -110,31 +110,31 @@ async def sent(http: aiohttp.ClientSession, rooms: list[tuple[str, dict[str, str
     await asyncio.gather(*(write(*room) for room in rooms))
 
 
-async def ended(database: Database) -> None:
-    """Wait until nothing is live."""
+async def wait_until_ended(database: Database) -> None:
+    """Wait until no generation is queued or running."""
     async with asyncio.timeout(WITHIN):
         while await count(database, LIVE):  # noqa: ASYNC110 - other processes end them
             await asyncio.sleep(0.05)
 
 
 async def count(database: Database, statement: object) -> int:
-    """One number."""
+    """The single number that a query returns."""
     async with database.snapshot() as tx:
         return int((await tx.execute(statement)).scalar_one())  # type: ignore[call-overload]
 
 
-async def bare_celery(broker: str) -> float:
-    """Sleeping tasks a second, from the first that is sent on."""
+async def plain_celery(broker: str) -> float:
+    """Sleeping tasks per second, from the first that is sent."""
     app.conf.broker_url = broker
-    async with bare_workers(broker), Redis.from_url(broker) as valkey:
-        await sleepers(valkey, CONCURRENT)
+    async with celery_workers(broker), Redis.from_url(broker) as valkey:
+        await run_sleepers(valkey, CONCURRENT)
         started = time.perf_counter()
-        await sleepers(valkey, BARE_TASKS)
+        await run_sleepers(valkey, BARE_TASKS)
         return BARE_TASKS / (time.perf_counter() - started)
 
 
-async def sleepers(valkey: Redis, number: int) -> None:
-    """Send that many and wait until none is waiting or held by a worker."""
+async def run_sleepers(valkey: Redis, number: int) -> None:
+    """Send that many tasks and wait until none is queued or held by a worker."""
 
     def send() -> None:
         with app.producer_or_acquire() as producer:
@@ -148,13 +148,13 @@ async def sleepers(valkey: Redis, number: int) -> None:
 
 
 @asynccontextmanager
-async def bare_workers(broker: str) -> AsyncIterator[None]:
-    """As many as ours, each with as many threads."""
+async def celery_workers(broker: str) -> AsyncIterator[None]:
+    """Start as many Celery workers with as many threads as Hortus has."""
     threads = str(CONCURRENT // WORKERS)
     options = ("worker", "-P", "threads", "-c", threads, "--without-gossip", "--without-mingle", "-l", "ERROR")
     children = [
         await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "celery", "-A", "bench.bare", *options, "-n", f"bare{number}@%h",
+            sys.executable, "-m", "celery", "-A", "bench.celery_baseline", *options, "-n", f"bare{number}@%h",
             env={**os.environ, "BENCH_BROKER": broker}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )
         for number in range(WORKERS)

@@ -1,4 +1,4 @@
-"""`GET /api/user/me` against an empty FastAPI route, login, time to start, memory, and calm under hanging vendors."""
+"""`GET /api/user/me` against an empty FastAPI route, login, start-up time, memory, and latency while providers hang."""
 
 import asyncio
 import statistics
@@ -17,7 +17,7 @@ HANGING = 200
 
 
 async def measure(folder: Path) -> list[Figure]:
-    """All on one server with SQLite."""
+    """Measure on one server with SQLite."""
     async with OpenAIEmulator(delay=3600) as vendor:
         server = ServerProcess(
             folder / "routes",
@@ -44,19 +44,19 @@ async def measure(folder: Path) -> list[Figure]:
                 at_most("resident memory at rest", memory, 130, "MiB"),
                 *await routes(server.url),
                 await login(server.url),
-                *await calm(server.url, vendor),
+                *await latency_under_load(server.url, vendor),
             ]
 
 
 def resident(pid: int) -> float:
-    """MiB of memory in use."""
+    """Resident memory in MiB."""
     line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
     return int(line.split()[1]) / 1024
 
 
 async def routes(url: str) -> list[Figure]:
-    """The routes in turns."""
-    async with process("-m", "bench.empty") as empty_url, session() as http:
+    """Measure the routes alternately."""
+    async with process("-m", "bench.fastapi_baseline") as empty_url, session() as http:
         (headers,) = await sign_up(http, url, None, 1)
         async with http.post(f"{url}/api/keys", json={"name": "bench"}, headers=headers) as answer:
             by_key = {"Authorization": f"Bearer {(await answer.json())['secret']}"}
@@ -82,7 +82,7 @@ async def routes(url: str) -> list[Figure]:
 
 
 async def login(url: str) -> Figure:
-    """One after the other."""
+    """Log in, in sequence."""
     async with session() as http:
         email = f"login{time.time_ns()}@example.com"
         body = {"email": email, "password": PASSWORD, "accept_terms": True}
@@ -97,8 +97,8 @@ async def login(url: str) -> Figure:
     return at_most("login, median", statistics.median(times) * 1000, 50, "ms")
 
 
-async def calm(url: str, vendor: OpenAIEmulator) -> list[Figure]:
-    """`/api/user/me` with nothing else, and while hundreds of calls of the vendor hang."""
+async def latency_under_load(url: str, vendor: OpenAIEmulator) -> list[Figure]:
+    """Latency of `/api/user/me` without other load, and while hundreds of calls to the provider hang."""
     async with session(HANGING + 8) as http:
         customers = await sign_up(http, url, None, HANGING // 4)
         one = getter(http, f"{url}/api/user/me", customers[0])

@@ -1,4 +1,4 @@
-"""Fifty distinct searches at once over 200,000 rows, of which 20,000 are the caller's."""
+"""Fifty concurrent distinct searches over 200,000 rows, of which 20,000 belong to the caller."""
 
 import asyncio
 import random
@@ -32,7 +32,7 @@ PATHS = {
 
 
 async def measure(folder: Path, postgresql: str) -> list[Figure]:
-    """On both databases, through the routes of a running server."""
+    """Measure on both databases, through the routes of a running server."""
     figures = []
     for dialect, url in (("sqlite", ""), ("postgresql", postgresql)):
         async with ServerProcess(folder / f"searches-{dialect}", DATABASE_URL=url) as server, session() as http:
@@ -50,7 +50,7 @@ async def measure(folder: Path, postgresql: str) -> list[Figure]:
 
 
 async def fill(database: Database, me: str) -> list[str]:
-    """Rows of ten users, a tenth of them `me`; each has four words of 3,000, of which a few are in many rows."""
+    """Insert rows of ten users, a tenth of them of `me`; each has four of 3,000 words, some of them frequent."""
     chance = random.Random(7)
     vocabulary = [
         "".join(chance.choice("abcdefghijklmnoprstuvy") for _ in range(chance.randint(4, 9))) for _ in range(3000)
@@ -95,7 +95,7 @@ async def fill(database: Database, me: str) -> list[str]:
 async def search_in(
     http: aiohttp.ClientSession, url: str, headers: dict[str, str], vocabulary: list[str], pid: int, name: str
 ) -> list[Figure]:
-    """Rounds of distinct searches: frequent and rare words, beginnings, two words, and what is nowhere."""
+    """Run rounds of distinct searches: frequent and rare words, prefixes, two words, and missing words."""
     chance = random.Random(11)
 
     def words(number: int) -> str:
@@ -114,7 +114,7 @@ async def search_in(
         queries = list({words(number + SEARCHES * round_number): None for number in range(SEARCHES * 2)})[:SEARCHES]
         before = cpu_seconds(pid)
         spent = await asyncio.gather(*map(one, queries))
-        if round_number:  # the first one fills caches
+        if round_number:  # the first round fills caches
             times += spent
             costs.append((cpu_seconds(pid) - before) / len(queries))
     return [
@@ -124,6 +124,6 @@ async def search_in(
 
 
 def cpu_seconds(pid: int) -> float:
-    """What a process has used of processors so far."""
+    """CPU seconds that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / 100

@@ -1,4 +1,4 @@
-"""How far behind the vendor the first token of a stream is, with hundreds of streams open, and in one great rush."""
+"""Delay of the first token behind the provider, with hundreds of open streams, and in one burst."""
 
 import asyncio
 import re
@@ -14,14 +14,14 @@ from tests.faults.server_process import ServerProcess
 
 STREAMS = 256
 THINKS = 4.0
-"""Seconds that the vendor thinks first, so that hundreds of streams are open at a rate that one core bears."""
+"""Seconds before the provider's first token, so that hundreds of streams are open at a rate one core can handle."""
 EVERY = 1 / 72
 SECONDS = 10.0
 STAMP = re.compile(rb"\d{10,20} ")
 
 
 async def measure(folder: Path) -> list[Figure]:
-    """The vendor is a process of its own; its first token says when it was sent."""
+    """Measure with the emulator in a process of its own; its first token contains the time of sending."""
     vendor = ("-m", "tests.emulators.openai", "--first-token-delay", str(THINKS), "--token-delay", "0.02")
     async with process(*vendor, "--tokens", "20") as vendor_url:
         settings = {"OPENAI_BASE_URL": f"{vendor_url}/v1", "OPENAI_API_KEY": "sk", "OPENAI_TEXT_MODEL": "writer"}
@@ -55,7 +55,7 @@ async def measure(folder: Path) -> list[Figure]:
 
 
 class Streams:
-    """Asks one address for streams."""
+    """Client that opens streams at one address."""
 
     def __init__(self, http: aiohttp.ClientSession, url: str, headers: list[dict[str, str]]) -> None:
         self._http, self._url, self._headers = http, url, headers
@@ -63,7 +63,7 @@ class Streams:
         self._open = 0
 
     async def steady(self) -> list[float]:
-        """Seconds between the sending of a first token and its arrival, for those that came while STREAMS were open."""
+        """Delays between sending and arrival of first tokens that arrived while STREAMS streams were open."""
         asked, end = [], time.perf_counter() + SECONDS
         while time.perf_counter() < end:
             asked.append(asyncio.create_task(self._one()))
@@ -74,16 +74,16 @@ class Streams:
         return found
 
     async def once(self) -> float:
-        """Seconds between the sending of one stream's first token and its arrival."""
+        """Delay between sending and arrival of one stream's first token."""
         behind, _, _ = await self._one()
         return behind
 
     async def rush(self) -> list[float]:
-        """Seconds until the first token, for STREAMS that start together."""
+        """Seconds until the first token, for STREAMS streams that start together."""
         return [first for _, _, first in await asyncio.gather(*(self._one() for _ in range(STREAMS)))]
 
     async def _one(self) -> tuple[float, int, float]:
-        """Seconds behind the sending, streams open at that moment, and seconds since the question."""
+        """Delay behind the provider, number of open streams, and seconds since the request."""
         number = next(self._numbers)
         body = {"prompt": "Hi", "max_tokens": 40, "stream": True}
         if not self._headers[0]:

@@ -1,4 +1,4 @@
-"""A JPEG of 10 MB, uploaded and enhanced."""
+"""Upload and enhancement of a JPEG of 10 MB."""
 
 import io
 import os
@@ -16,7 +16,7 @@ BYTES = 10 * 1024 * 1024
 
 
 def photograph() -> bytes:
-    """About 10 MB of a large image with as much noise as that takes."""
+    """A large JPEG with enough noise to have about 10 MB."""
     side = 4000
     noise = Image.frombytes("L", (side // 2, side // 2), os.urandom(side * side // 4)).resize((side, side))
     image = Image.merge("RGB", (noise, Image.radial_gradient("L").resize((side, side)), noise.rotate(90)))
@@ -31,7 +31,7 @@ def photograph() -> bytes:
 
 
 async def measure(folder: Path) -> list[Figure]:
-    """From the first byte sent to the answer."""
+    """Measure from the first byte sent to the response."""
     data = photograph()
     times = []
     async with ServerProcess(folder / "image", DATABASE_URL="") as server, session() as http:

@@ -1,4 +1,4 @@
-"""A talking photo of five seconds, made on this machine."""
+"""Generation of a talking photo of five seconds by the local provider."""
 
 import importlib.util
 import io
@@ -20,7 +20,7 @@ SCRIPT = "Good morning. The first light falls through the leaves, and the day ca
 
 
 async def measure() -> list[Figure]:
-    """From the request to the finished file."""
+    """Measure from the request to the finished file."""
     if importlib.util.find_spec("hortus_local.video") is None:
         return [missing(WHAT, "this version makes no video of its own")]
     image = io.BytesIO()
@@ -37,7 +37,7 @@ async def measure() -> list[Figure]:
 
 
 async def video(adapter: Adapter, photo: Media) -> float:
-    """Seconds for one."""
+    """Seconds for one video."""
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         request = VideoRequest(

@@ -1,4 +1,4 @@
-"""The least a FastAPI route can cost: nothing but `{"ok": true}` on uvicorn. Prints its address."""
+"""Baseline for FastAPI: a route that returns `{"ok": true}` on uvicorn. Prints its address."""
 
 import socket
 
@@ -10,12 +10,12 @@ app = FastAPI()
 
 @app.get("/empty")
 async def empty() -> dict[str, bool]:
-    """Nothing."""
+    """Return a constant."""
     return {"ok": True}
 
 
 def main() -> None:
-    """Serve until terminated, on the loop that the real server has."""
+    """Serve until terminated, on the same event loop as the real server."""
     listening = socket.socket(proto=socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
     listening.listen(2048)

@@ -1,4 +1,4 @@
-"""The least that a Celery task can cost: it sleeps. `celery -A bench.bare worker`, broker in `BENCH_BROKER`."""
+"""Baseline for Celery: a task that sleeps. `celery -A bench.celery_baseline worker`, broker in `BENCH_BROKER`."""
 
 import os
 import time
@@ -11,5 +11,5 @@ app.conf.update(task_ignore_result=True, task_acks_late=True, worker_hijack_root
 
 @app.task(name="bare.sleep")
 def sleep(seconds: float) -> None:
-    """What a vendor does from the worker's point of view."""
+    """Sleep, as a call to a provider does from the worker's point of view."""
     time.sleep(seconds)
