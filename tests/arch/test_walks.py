@@ -1,7 +1,7 @@
 """How many files of ours a request goes through, warm: from the ASGI receive to the response."""
 
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType, FrameType
@@ -31,6 +31,16 @@ def _files_executed() -> Iterator[set[str]]:
 
     with _monitoring(note) if sys.version_info >= (3, 12) else _tracing(note):
         yield found
+
+
+async def _fewest(request: Callable[[], Awaitable[None]]) -> set[str]:
+    """The files of one of three requests, the one that no background poll joined."""
+    walks = []
+    for _ in range(3):
+        with _files_executed() as found:
+            await request()
+        walks.append(found)
+    return min(walks, key=len)
 
 
 @contextmanager
@@ -86,8 +96,7 @@ async def test_image_to_202(server: Hortus):
 
     for _ in range(3):
         await request()
-    with _files_executed() as found:
-        await request()
+    found = await _fewest(request)
     assert len(found) <= IMAGE, "\n".join(sorted(found))
 
 
@@ -102,8 +111,7 @@ async def test_login(server: Hortus):
 
     for _ in range(3):
         await request()
-    with _files_executed() as found:
-        await request()
+    found = await _fewest(request)
     assert len(found) <= LOGIN, "\n".join(sorted(found))
 
 

@@ -11,10 +11,10 @@ from hortus.chat.serialize import turn_out
 from hortus.chat.service import LockedRoom
 from hortus.chat.tables import Message
 from hortus.chat.turns import Turn, TurnStart
-from hortus.core import context, idempotency
+from hortus.core import context
 from hortus.core.db import Tx
 from hortus.core.errors import Problem
-from hortus.core.idempotency import Claim, IdempotentResponse
+from hortus.core.idempotency import Claim, IdempotentResponse, ReplayBatch
 from hortus.core.resources import Resources
 
 
@@ -30,25 +30,32 @@ class NewMessage:
     request_id: str = field(default_factory=context.request_id.get)
 
 
-async def send_many(tx: Tx, resources: Resources, items: Sequence[NewMessage]) -> list[IdempotentResponse | Exception]:
+async def send_many(
+    tx: Tx, items: Sequence[NewMessage], *, resources: Resources
+) -> list[IdempotentResponse | Exception]:
     """The answer to each: the stored one for a repeat, the message with its pending reply, or the refusal."""
 
-    async def make(places: Sequence[int]) -> list[IdempotentResponse | Problem]:
-        answers: dict[int, IdempotentResponse | Problem] = {}
-        left = list(places)
-        while left:
-            first = {items[place].room_id: place for place in reversed(left)}
-            now = [place for place in left if first[items[place].room_id] == place]
-            sent = await _send_apart(tx, resources, [items[place] for place in now])
-            answers.update(zip(now, sent, strict=True))
-            left = [place for place in left if place not in answers]  # they follow the earlier message
-        return [answers[place] for place in places]
-
-    async def check(stored: Mapping[int, IdempotentResponse]) -> dict[int, Problem]:
+    async def check(tx: Tx, stored: Mapping[int, IdempotentResponse]) -> dict[int, Problem]:
         existing = await service.existing_rooms(tx, [items[place].room_id for place in stored])
         return {place: RoomNotFound() for place in stored if items[place].room_id not in existing}
 
-    return await idempotency.replay_many(tx, [item.claim for item in items], make, check)
+    batch = ReplayBatch([item.claim for item in items])
+    while places := await batch.next_places(tx, check):
+        await batch.store(tx, places, await _send(tx, resources, [items[place] for place in places]))
+    return batch.responses
+
+
+async def _send(tx: Tx, resources: Resources, items: Sequence[NewMessage]) -> list[IdempotentResponse | Problem]:
+    """Send messages in order: the second one to a room follows the reply to the first."""
+    answers: dict[int, IdempotentResponse | Problem] = {}
+    left = list(range(len(items)))
+    while left:
+        first = {items[place].room_id: place for place in reversed(left)}
+        now = [place for place in left if first[items[place].room_id] == place]
+        sent = await _send_apart(tx, resources, [items[place] for place in now])
+        answers.update(zip(now, sent, strict=True))
+        left = [place for place in left if place not in answers]
+    return [answers[place] for place in range(len(items))]
 
 
 async def _send_apart(tx: Tx, resources: Resources, items: Sequence[NewMessage]) -> list[IdempotentResponse | Problem]:

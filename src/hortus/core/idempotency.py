@@ -4,7 +4,7 @@ The key is claimed in the transaction that does the work, so key and effect comm
 concurrent request with the same key waits for that commit.
 
 A stored response is sent again only while its caller could still read the resource: every use of `claim` and
-`replay_many` checks that first. Responses with credentials are not stored: `claim_once`.
+`ReplayBatch` checks that first. Responses with credentials are not stored: `claim_once`.
 """
 
 import hashlib
@@ -113,57 +113,68 @@ async def _found(tx: Tx, wanted: Claim) -> tuple[int | None, dict[str, Any] | No
     return found.status, found.response
 
 
-async def replay_many(
-    tx: Tx,
-    claims: Sequence[Claim | None],
-    make: Callable[[Sequence[int]], Awaitable[Sequence[IdempotentResponse | Problem]]],
-    check: Callable[[Mapping[int, IdempotentResponse]], Awaitable[Mapping[int, Problem]]],
-) -> list[IdempotentResponse | Exception]:
-    """The response to each request of a batch: the stored one for a repetition, else the result of `make(places)`.
+class ReplayBatch:
+    """Idempotency of a batch of requests: repetitions get the stored responses, the others are executed in rounds.
 
-    A new response is stored; the key of a refused request is released. None is a request without a key. `check` gets
-    the stored responses by place and returns a Problem for each whose caller may no longer read the resource.
+        batch = ReplayBatch(claims)
+        while places := await batch.next_places(tx, check):
+            await batch.store(tx, places, [...])  # the responses to the requests at these places
+        return batch.responses
+
+    A claim of None is a request without a key. A second round is needed where a key occurs twice in the batch. `check`
+    gets stored responses by place and returns a Problem for each whose caller may no longer read the resource.
     """
-    later = _repeats(claims)
-    responses = await _stored_responses(
-        tx, {place: wanted for place, wanted in enumerate(claims) if wanted and place not in later}
-    )
-    stored = {place: response for place, response in responses.items() if isinstance(response, IdempotentResponse)}
-    if stored:
-        responses.update(await check(stored))
-    fresh = [place for place in range(len(claims)) if place not in responses and place not in later]
-    for place, response in zip(fresh, await make(fresh) if fresh else (), strict=True):
-        responses[place] = response
-        if (wanted := claims[place]) is None:
-            continue
-        if isinstance(response, IdempotentResponse):
-            await store(tx, wanted, response.status, response.body)
-        else:
-            await release(tx, wanted)
-    if later:  # a repetition within the batch finds the response of the first
 
-        async def make_later(places: Sequence[int]) -> Sequence[IdempotentResponse | Problem]:
-            return await make([later[place] for place in places])
+    def __init__(self, claims: Sequence[Claim | None]) -> None:
+        self._claims = claims
+        self._waiting = list(range(len(claims)))
+        self._responses: dict[int, IdempotentResponse | Exception] = {}
 
-        async def check_later(repeated: Mapping[int, IdempotentResponse]) -> Mapping[int, Problem]:
-            found = await check({later[place]: response for place, response in repeated.items()})
-            return {place: found[later[place]] for place in repeated if later[place] in found}
+    @property
+    def responses(self) -> list[IdempotentResponse | Exception]:
+        """The response or the refusal for each request, once no place is left."""
+        return [self._responses[place] for place in range(len(self._claims))]
 
-        again = await replay_many(tx, [claims[place] for place in later], make_later, check_later)
-        responses.update(zip(later, again, strict=True))
-    return [responses[place] for place in range(len(claims))]
+    async def next_places(
+        self, tx: Tx, check: Callable[[Tx, Mapping[int, IdempotentResponse]], Awaitable[Mapping[int, Problem]]]
+    ) -> list[int]:
+        """The places of requests to execute now; empty once each request has its response."""
+        while self._waiting:
+            now = self._take_first_of_each_key()
+            claimed = {place: wanted for place in now if (wanted := self._claims[place]) is not None}
+            found = await _stored_responses(tx, claimed) if claimed else {}
+            stored = {place: response for place, response in found.items() if isinstance(response, IdempotentResponse)}
+            if stored:
+                found.update(await check(tx, stored))
+            self._responses.update(found)
+            if fresh := [place for place in now if place not in found]:
+                return fresh
+        return []
 
-
-def _repeats(claims: Sequence[Claim | None]) -> list[int]:
-    """The places whose key occurs earlier in the same batch."""
-    seen: set[tuple[str, str]] = set()
-    found: list[int] = []
-    for place, wanted in enumerate(claims):
-        if wanted is not None:
-            if (wanted.scope, wanted.key) in seen:
-                found.append(place)
+    def _take_first_of_each_key(self) -> list[int]:
+        seen: set[tuple[str, str]] = set()
+        now: list[int] = []
+        later: list[int] = []
+        for place in self._waiting:
+            wanted = self._claims[place]
+            if wanted is None:
+                now.append(place)
+                continue
+            (later if (wanted.scope, wanted.key) in seen else now).append(place)
             seen.add((wanted.scope, wanted.key))
-    return found
+        self._waiting = later
+        return now
+
+    async def store(self, tx: Tx, places: Sequence[int], responses: Sequence[IdempotentResponse | Problem]) -> None:
+        """Store new responses, and release the keys of refused requests."""
+        for place, response in zip(places, responses, strict=True):
+            self._responses[place] = response
+            if (wanted := self._claims[place]) is None:
+                continue
+            if isinstance(response, IdempotentResponse):
+                await store(tx, wanted, response.status, response.body)
+            else:
+                await release(tx, wanted)
 
 
 async def _stored_responses(tx: Tx, claims: Mapping[int, Claim]) -> dict[int, IdempotentResponse | Exception]:

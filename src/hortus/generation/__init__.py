@@ -1,10 +1,10 @@
 """Generations: one paid request each, accepted once and ended once."""
 
+from hortus.generation.build import choose_route
 from hortus.generation.cancellation import cancel_all, request_stop, stop_all
 from hortus.generation.event_context import EventContext
 from hortus.generation.invariants import check_holds
 from hortus.generation.margins import Margin, margins
-from hortus.generation.pick_route import choose_route
 from hortus.generation.schemas import GenerationOut, Kind, QuoteOut
 from hortus.generation.serialize import generation_out, quote_out
 from hortus.generation.service import GenerationRequest, submit_many

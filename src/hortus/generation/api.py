@@ -20,8 +20,8 @@ from hortus.core.web.openapi import event_data, event_stream, make_router, open_
 from hortus.core.web.sse import FINAL_ID, EventStream, last_event_id
 from hortus.generation import build, cancellation, enhance, service, stream
 from hortus.generation.batches import Submission
+from hortus.generation.build import choose_route
 from hortus.generation.errors import DETAILS, AlreadyEnded, GenerationFailed, NothingToDownload, PromptRefused
-from hortus.generation.pick_route import choose_route
 from hortus.generation.rate_limits import limit_basic
 from hortus.generation.schemas import (
     EnhanceIn,

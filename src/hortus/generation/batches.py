@@ -6,12 +6,11 @@ from functools import partial
 from typing import Any
 
 from hortus import files, tasks
-from hortus.core import idempotency
 from hortus.core.db import Database, Tx
 from hortus.core.db.batch import Batch
 from hortus.core.errors import Problem
 from hortus.core.events import Bus
-from hortus.core.idempotency import Claim, IdempotentResponse
+from hortus.core.idempotency import Claim, IdempotentResponse, ReplayBatch
 from hortus.core.settings import Settings
 from hortus.generation import service, transitions, vendor_cleanup
 from hortus.generation.errors import GenerationNotFound
@@ -69,9 +68,6 @@ class GenerationBatches:
             answers = await submit_many(tx, items, settings=settings, task_types=None)
             return await _start_texts(tx, items, answers, task_types["text"], engine)
 
-        async def finish(tx: Tx, items: Sequence[Finished]) -> list[bool | Exception]:
-            return await finish_many(tx, bus, registry, items)
-
         self.submit: Batch[Submission, IdempotentResponse] = Batch(
             database, partial(submit_many, settings=settings, task_types=task_types)
         )
@@ -80,7 +76,7 @@ class GenerationBatches:
         """Accepts a text that this process runs itself, and claims its task."""
         self.mark_running: Batch[str, Generation | None] = Batch(database, transitions.mark_running_many)
         """Marks the generation of that id as running; None where it has ended."""
-        self.finish: Batch[Finished, bool] = Batch(database, finish)
+        self.finish: Batch[Finished, bool] = Batch(database, partial(finish_many, bus=bus, registry=registry))
         """Ends a generation and its task; False where it had ended before.
 
         Raises LeaseLost when another worker holds the task: then nothing of the outcome counts. Where an earlier try
@@ -95,29 +91,22 @@ async def submit_many(
 
     With None for `task_types` no task is enqueued: the caller does that.
     """
-
-    async def make(places: Sequence[int]) -> list[IdempotentResponse | Problem]:
+    batch = ReplayBatch([item.claim for item in items])
+    while places := await batch.next_places(tx, _check):
         requests = [items[place].request for place in places]
-        return _responses(requests, await service.submit_many(tx, settings, requests, task_types), settings)
-
-    async def check(stored: Mapping[int, IdempotentResponse]) -> dict[int, Problem]:
-        existing = await service.existing(tx, [answer.body["id"] for answer in stored.values()])
-        return {place: GenerationNotFound() for place, answer in stored.items() if answer.body["id"] not in existing}
-
-    claims = [item.claim for item in items]
-    if any(claims):
-        return await idempotency.replay_many(tx, claims, make, check)
-    requests = [item.request for item in items]
-    return _responses(requests, await service.submit_many(tx, settings, requests, task_types), settings)
+        problems = await service.submit_many(tx, settings, requests, task_types)
+        answers = [
+            problem or IdempotentResponse(202, _shown(request, settings))
+            for request, problem in zip(requests, problems, strict=True)
+        ]
+        await batch.store(tx, places, answers)
+    return batch.responses
 
 
-def _responses(
-    requests: Sequence[GenerationRequest], problems: Sequence[Problem | None], settings: Settings
-) -> list[IdempotentResponse | Problem]:
-    return [
-        problem or IdempotentResponse(202, _shown(request, settings))
-        for request, problem in zip(requests, problems, strict=True)
-    ]
+async def _check(tx: Tx, stored: Mapping[int, IdempotentResponse]) -> dict[int, Problem]:
+    """Refuse stored answers about generations that were deleted since."""
+    existing = await service.existing(tx, [answer.body["id"] for answer in stored.values()])
+    return {place: GenerationNotFound() for place, answer in stored.items() if answer.body["id"] not in existing}
 
 
 def _shown(request: GenerationRequest, settings: Settings) -> dict[str, Any]:
@@ -154,7 +143,7 @@ def _own(
     return task_of[item.request.id] if answer.body["id"] == item.request.id else None
 
 
-async def finish_many(tx: Tx, bus: Bus, registry: Registry, items: Sequence[Finished]) -> list[bool | Exception]:
+async def finish_many(tx: Tx, items: Sequence[Finished], *, bus: Bus, registry: Registry) -> list[bool | Exception]:
     """The answer to each, or LeaseLost in its place."""
     held = await tasks.finish_many(tx, [item.task for item in items])
     outcomes = {item.generation_id: item.outcome for item in items if item.task.id in held}

@@ -2,18 +2,42 @@
 
 from typing import Any, Literal
 
-from hortus import files
+from hortus import files, routing
 from hortus.accounts import Principal
+from hortus.auth import ModelNotAllowed
 from hortus.core.db import Tx
 from hortus.core.resources import Resources
 from hortus.generation.errors import NotAnImage, unknown_option
-from hortus.generation.pick_route import choose_route
 from hortus.generation.schemas import ImageEditIn, ImageIn, QuoteIn, TextIn, VideoIn
 from hortus.generation.service import GenerationRequest
 from hortus.generation.sizes import CHAT_MAX_TOKENS, CHAT_SYSTEM, edit_size, image_size, text_size, video_size
 from hortus.generation.tables import Generation
 from hortus.providers import Operation, Registry, Speaking
-from hortus.routing import Route, Size, Tier
+from hortus.routing import Catalog, NothingOffered, OfferHealth, Route, Size, Tier
+
+
+def choose_route(
+    resources: Resources, caller: Principal, operation: Operation, quality: Tier, model: str | None, size: Size
+) -> Route:
+    """The route of a request by models that the caller may use, with its price. Raises the refusals of routing."""
+    allowed = caller.models
+    if allowed is not None and model is not None and model not in allowed:
+        raise ModelNotAllowed(model=model, models=sorted(allowed))
+    try:
+        return routing.choose(
+            resources.get(Catalog),
+            resources.get(Registry),
+            resources.get(OfferHealth),
+            operation,
+            quality=quality,
+            model=model,
+            among=allowed,
+            size=size,
+        )
+    except NothingOffered:
+        if allowed is None:
+            raise
+        raise ModelNotAllowed(models=sorted(allowed)) from None
 
 
 def build_text_request(resources: Resources, caller: Principal, body: TextIn, **extra: Any) -> GenerationRequest:

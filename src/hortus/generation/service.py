@@ -80,10 +80,15 @@ async def submit_many(
 
     `task_types` are the tasks that run each kind; with None the caller enqueues them.
     """
+    # The order of quotas, budgets and credit is the order of the locks, here and at the end.
     refused = await _running_retries(tx, requests)
-    refused |= await _take_quota(tx, settings, [request for request in requests if request.id not in refused])
+    wanted = [request for request in requests if request.id not in refused]
+    uses = [quotas.QuotaUse(each.id, each.user_id, each.kind, each.count, each.needs) for each in wanted]
+    refused |= _refused(wanted, await quotas.consume_many(tx, uses, zone=settings.zone))
     over = await _spend_budgets(tx, settings, [request for request in requests if request.id not in refused])
-    unpaid = await _hold(tx, [request for request in requests if request.id not in refused and request.id not in over])
+    wanted = [request for request in requests if request.id not in refused and request.id not in over]
+    holds = [ledger.Hold(each.user_id, each.route.price, each.id, HOLD_LASTS) for each in wanted]
+    unpaid = _refused(wanted, await ledger.reserve_many(tx, holds))
     if over or unpaid:
         await quotas.restore_many(tx, [*over, *unpaid])
         spent = [request.id for request in requests if request.id in unpaid and request.caller.key_id is not None]
@@ -135,17 +140,8 @@ async def _running_retries(tx: Tx, requests: Sequence[GenerationRequest]) -> dic
     }
 
 
-# Each of these three returns the refusals by id. Their order is the order of the locks.
-
-
-async def _take_quota(tx: Tx, settings: Settings, requests: Sequence[GenerationRequest]) -> dict[str, Problem]:
-    uses = [
-        quotas.QuotaUse(request.id, request.user_id, request.kind, request.count, request.needs) for request in requests
-    ]
-    return _refused(requests, await quotas.consume_many(tx, uses, zone=settings.zone))
-
-
 async def _spend_budgets(tx: Tx, settings: Settings, requests: Sequence[GenerationRequest]) -> dict[str, Problem]:
+    """Use the budgets of API keys; the refusals by id."""
     by_key = [request for request in requests if request.caller.key_id is not None]
     if not by_key:
         return {}
@@ -158,12 +154,8 @@ async def _spend_budgets(tx: Tx, settings: Settings, requests: Sequence[Generati
     return _refused(by_key, await quotas.consume_budgets(tx, spends, zone=settings.zone))
 
 
-async def _hold(tx: Tx, requests: Sequence[GenerationRequest]) -> dict[str, Problem]:
-    holds = [ledger.Hold(request.user_id, request.route.price, request.id, HOLD_LASTS) for request in requests]
-    return _refused(requests, await ledger.reserve_many(tx, holds))
-
-
 def _refused(requests: Sequence[GenerationRequest], problems: Sequence[Problem | None]) -> dict[str, Problem]:
+    """The refusals by id."""
     return {request.id: problem for request, problem in zip(requests, problems, strict=True) if problem is not None}
 
 
