@@ -28,7 +28,7 @@ def limits_of(route) -> set[str]:
 
 def test_every_route_limited_by_address_is_known_here():
     assert {route.path for route in ALL if "rate_limit_failures" in limits_of(route)} == COUNTS_FAILURES
-    assert {route.path for route in ALL if "limited" in limits_of(route)} <= set(COUNTS_EVERY_CALL)
+    assert {route.path for route in ALL if "rate_limit" in limits_of(route)} <= set(COUNTS_EVERY_CALL)
 
 
 @pytest.fixture
