@@ -258,7 +258,7 @@ def otp() -> None:
         sa.Column("digest", sa.String(64), nullable=True),
         sa.Column("tries", sa.SmallInteger(), nullable=False),
         sa.Column("stray_tries", sa.SmallInteger(), nullable=False),
-        sa.Column("asked_by", sa.String(64), nullable=False),
+        sa.Column("requester_digest", sa.String(64), nullable=False),
         sa.Column("language", sa.String(5), nullable=False),
         sa.Column("pending", sa.Text(), nullable=True),
         sa.Column("sent_at", TIME, nullable=False),
@@ -279,7 +279,7 @@ def otp() -> None:
         sa.Column("target", sa.String(64), nullable=False),
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("wrong", sa.Integer(), nullable=False),
-        sa.Column("told_at", TIME, nullable=True),
+        sa.Column("notified_at", TIME, nullable=True),
         sa.PrimaryKeyConstraint("target", name=op.f("pk_wrong_codes")),
     )
     op.create_index("ix_wrong_codes_day", "wrong_codes", ["day"])

@@ -19,7 +19,7 @@ from tests.helpers.server import PASSWORD, Hortus
 
 from hortus import files
 from hortus.accounts import Principal
-from hortus.auth import streams_checked
+from hortus.auth import enforce_stream_access
 from hortus.core import clock
 from hortus.core.db import Database
 from hortus.core.events import Bus
@@ -140,7 +140,7 @@ async def test_streams_end_where_nobody_can_tell_who_may_read():
     """A process that is cut off from its database fails closed."""
     nowhere, streams = Database("postgresql://u@127.0.0.1:1/none"), Streams()
     present = asyncio.timeout(None)
-    async with streams_checked(streams, nowhere, Bus(), give_up=2.0), asyncio.timeout(SOON):
+    async with enforce_stream_access(streams, nowhere, Bus(), give_up=2.0), asyncio.timeout(SOON):
         with pytest.raises(TimeoutError):
             async with present:
                 streams.add(present, Principal("user", "session", "user"), resumable=True)

@@ -12,7 +12,7 @@ from tests.helpers.server import PASSWORD, serve
 
 from hortus.auth import check_strength, service_names
 from hortus.auth.errors import WeakPassword
-from hortus.auth.password_policy import BreachSettings, NewPasswords
+from hortus.auth.password_policy import BreachSettings, PasswordPolicy
 from hortus.auth.passwords import PasswordPool
 from hortus.core.db import Database
 from hortus.core.http import CallInsideTransaction, Http
@@ -33,9 +33,9 @@ async def http() -> AsyncIterator[Http]:
         yield client
 
 
-def judge(http: Http, emulator: BreachEmulator, check: str = "on", seconds: float = 5.0, **settings) -> NewPasswords:
+def judge(http: Http, emulator: BreachEmulator, check: str = "on", seconds: float = 5.0, **settings) -> PasswordPolicy:
     chosen = BreachSettings(check=check, url=f"{emulator.url}/range/", seconds=seconds)
-    return NewPasswords(Settings(secret_key="k" * 40, **settings), http, chosen)
+    return PasswordPolicy(Settings(secret_key="k" * 40, **settings), http, chosen)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ MADE_OF_NAMES = (
 async def test_no_password_is_made_of_the_name_of_the_service_or_of_the_user(http: Http, password: str):
     settings = Settings(secret_key="k" * 40, public_url="https://verdantstudio.example.com")
     names = service_names(settings, "Image Garden", "Verdant Labs Private Limited")
-    judged = NewPasswords(settings, http, BreachSettings(check="off"), names)
+    judged = PasswordPolicy(settings, http, BreachSettings(check="off"), names)
     with pytest.raises(WeakPassword) as refused:
         await judged.check(password, "asha.rao@example.com", "Asha Rao")
     assert refused.value.extra["feedback"]

@@ -199,7 +199,7 @@ async def test_lanes_are_forgotten_in_time(database: Database):
 
 def test_lanes_of_two_installations_differ():
     nowhere = KnownDevice(None, network=False)
-    made = [Throttle(Settings(secret_key=key * 40)).of_sign_in("email a", HOME, nowhere) for key in "ab"]
+    made = [Throttle(Settings(secret_key=key * 40)).for_sign_in("email a", HOME, nowhere) for key in "ab"]
     assert not {bucket.key for bucket in made[0]} & {bucket.key for bucket in made[1]}
     assert len(made[0]) == 3
     assert auth.Throttle is throttle.Throttle

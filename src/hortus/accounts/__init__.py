@@ -18,7 +18,7 @@ from hortus.accounts.consents import ConsentChange, ConsentKind, SignUpDetails, 
 from hortus.accounts.deletion import account_reopened, begin_erasure, reopen_account
 from hortus.accounts.devices import KnownDevice, sweep_devices
 from hortus.accounts.errors import AccountSuspended, LastAdministrator, SessionNotFound
-from hortus.accounts.identifiers import Holder, delete_unverified, holder_of, mark_verified
+from hortus.accounts.identifiers import IdentifierOwner, delete_unverified, find_owner, mark_verified
 from hortus.accounts.principals import (
     ACCESS_CHANGED,
     Budgets,
@@ -59,8 +59,8 @@ __all__ = [
     "ConsentChange",
     "ConsentKind",
     "Device",
-    "Holder",
     "Identifier",
+    "IdentifierOwner",
     "KnownDevice",
     "LastAdministrator",
     "Principal",
@@ -87,9 +87,9 @@ __all__ = [
     "device_name",
     "digest_of",
     "digest_of_name",
+    "find_owner",
     "get_user",
     "give_role",
-    "holder_of",
     "keyed_digest",
     "keys_changed",
     "lock_administrators",

@@ -158,16 +158,16 @@ async def suspend(tx: Tx, user_id: str) -> None:
     API keys are refused during the suspension. Raises UserNotFound, NothingToChange, LastAdministrator.
     """
     require_remaining_administrator(await lock_administrators(tx), user_id)
-    await _move(tx, user_id, was="active", becomes="suspended")
+    await _set_status(tx, user_id, was="active", becomes="suspended")
     await revoke_others(tx, user_id, None)
 
 
 async def unsuspend(tx: Tx, user_id: str) -> None:
     """End a suspension. Raises UserNotFound, NothingToChange."""
-    await _move(tx, user_id, was="suspended", becomes="active")
+    await _set_status(tx, user_id, was="suspended", becomes="active")
 
 
-async def _move(tx: Tx, user_id: str, *, was: str, becomes: str) -> None:
+async def _set_status(tx: Tx, user_id: str, *, was: str, becomes: str) -> None:
     moved = (
         update(User)
         .where(User.id == user_id, User.status == was)

@@ -20,22 +20,22 @@ async def begin_closing(tx: Tx, user_id: str) -> None:
     Raises LastAdministrator, and NothingToChange for an account that is not active.
     """
     require_remaining_administrator(await lock_administrators(tx), user_id)
-    if not await _move(tx, user_id, "active", "closing"):
+    if not await _set_status(tx, user_id, "active", "closing"):
         raise NothingToChange("The account is not active. Only an active account can be closed.")
 
 
 async def reopen_account(tx: Tx, user_id: str) -> None:
     """Reopen a closing account. The caller has completed the sign-in of its owner."""
-    if await _move(tx, user_id, "closing", "active"):
+    if await _set_status(tx, user_id, "closing", "active"):
         await account_reopened.send(tx, user_id)
 
 
 async def begin_erasure(tx: Tx, user_id: str) -> bool:
     """Mark a closing account as deleted, which cannot be undone; False if it is not closing."""
-    return await _move(tx, user_id, "closing", "deleted")
+    return await _set_status(tx, user_id, "closing", "deleted")
 
 
-async def _move(tx: Tx, user_id: str, was: str, becomes: str) -> bool:
+async def _set_status(tx: Tx, user_id: str, was: str, becomes: str) -> bool:
     moved = (
         update(User)
         .where(User.id == user_id, User.status == was)

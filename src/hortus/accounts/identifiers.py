@@ -16,7 +16,7 @@ MOST = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
+class IdentifierOwner:
     """The user who has an identifier."""
 
     user_id: str
@@ -24,7 +24,7 @@ class Holder:
     verified: bool
 
 
-async def holder_of(tx: Tx, target: Target) -> Holder | None:
+async def find_owner(tx: Tx, target: Target) -> IdentifierOwner | None:
     """The user who has an identifier, if any."""
     query = (
         select(User.id, User.status, Identifier.verified_at)
@@ -32,7 +32,7 @@ async def holder_of(tx: Tx, target: Target) -> Holder | None:
         .where(Identifier.kind == target.kind, Identifier.value == target.value, User.status != "deleted")
     )
     row = (await tx.execute(query)).one_or_none()
-    return Holder(row.id, row.status, row.verified_at is not None) if row is not None else None
+    return IdentifierOwner(row.id, row.status, row.verified_at is not None) if row is not None else None
 
 
 async def delete_unverified(tx: Tx, target: Target) -> None:

@@ -117,7 +117,7 @@ async def set_password_hash(tx: Tx, user_id: str, password_hash: str) -> None:
     await tx.execute(update(User).where(User.id == user_id).values(password_hash=password_hash))
 
 
-async def keep_password_hash(tx: Tx, user_id: str, stored: str, fresh: str | None) -> bool:
+async def confirm_password_hash(tx: Tx, user_id: str, stored: str, fresh: str | None) -> bool:
     """Whether `stored` is still the user's hash; locks the row until the commit and replaces the hash by `fresh`."""
     kept = update(User).where(User.id == user_id, User.password_hash == stored, User.status.in_(SIGN_IN_STATUSES))
     found = await tx.execute(kept.values(password_hash=fresh or stored).returning(User.id))

@@ -7,13 +7,13 @@ from hortus.accounts import (
     SIGN_IN_STATUSES,
     AccountSuspended,
     Device,
-    Holder,
     Identifier,
+    IdentifierOwner,
     SignUpDetails,
     User,
     claim_signup_bonus,
     delete_unverified,
-    holder_of,
+    find_owner,
     mark_verified,
     users,
 )
@@ -36,42 +36,42 @@ async def find_or_create_user(
     The error is returned, not raised: the code is consumed, and that must be committed. `caller_id` is the user who is
     signed in already, if any.
     """
-    holder = await holder_of(tx, verified.target)
+    owner = await find_owner(tx, verified.target)
     if verified.purpose in ("sign_in", "sign_up"):
-        if holder is not None and _is_foreign(holder, caller_id) and await has_verified_owner(tx, holder.user_id):
+        if owner is not None and _is_foreign(owner, caller_id) and await has_verified_owner(tx, owner.user_id):
             await delete_unverified(
                 tx, verified.target
             )  # the account has another verified owner, who never verified this identifier
-            holder = None
-        if holder is None:
+            owner = None
+        if owner is None:
             try:
                 async with tx.begin_nested():
                     return await users.create_user(tx, verified.target, details, verified=True)
             except IntegrityError:  # a concurrent request created the identifier
-                holder = await holder_of(tx, verified.target)
-    return await _sign_in_existing(tx, verified, details, holder, caller_id)
+                owner = await find_owner(tx, verified.target)
+    return await _sign_in_existing(tx, verified, details, owner, caller_id)
 
 
 async def _sign_in_existing(
-    tx: Tx, verified: VerifiedOtp, details: SignUpDetails, holder: Holder | None, caller_id: str | None
+    tx: Tx, verified: VerifiedOtp, details: SignUpDetails, owner: IdentifierOwner | None, caller_id: str | None
 ) -> str | Problem:
-    if holder is None:
+    if owner is None:
         return BadCode()
-    if holder.status not in SIGN_IN_STATUSES:
+    if owner.status not in SIGN_IN_STATUSES:
         return AccountSuspended()
-    if _is_foreign(holder, caller_id):
-        if not await _claim(tx, holder.user_id, verified.target):
+    if _is_foreign(owner, caller_id):
+        if not await _claim(tx, owner.user_id, verified.target):
             return BadCode()
         if verified.purpose == "sign_up" and details.password_hash is not None:  # it came with this very code
-            await users.set_password_hash(tx, holder.user_id, details.password_hash)
-    elif not holder.verified:
-        await mark_verified(tx, holder.user_id, verified.target)
-    return holder.user_id
+            await users.set_password_hash(tx, owner.user_id, details.password_hash)
+    elif not owner.verified:
+        await mark_verified(tx, owner.user_id, verified.target)
+    return owner.user_id
 
 
-def _is_foreign(holder: Holder, caller_id: str | None) -> bool:
+def _is_foreign(owner: IdentifierOwner, caller_id: str | None) -> bool:
     """Whether the identifier is unverified and belongs to another user than the caller."""
-    return not holder.verified and holder.user_id != caller_id
+    return not owner.verified and owner.user_id != caller_id
 
 
 async def _claim(tx: Tx, user_id: str, target: Target) -> bool:
@@ -93,12 +93,12 @@ async def verify(tx: Tx, user_id: str, target: Target, caller_id: str | None, re
     in as the user keeps everything. Otherwise somebody else may have signed up with this address: all access from
     before the first verification is revoked, and the result is a token to choose a new password, if there was one.
     """
-    holder = await holder_of(tx, target)
-    if holder is None or holder.user_id != user_id:
+    owner = await find_owner(tx, target)
+    if owner is None or owner.user_id != user_id:
         raise refusal
-    if holder.status not in SIGN_IN_STATUSES:
+    if owner.status not in SIGN_IN_STATUSES:
         raise AccountSuspended
-    if holder.verified:
+    if owner.verified:
         return None
     if caller_id == user_id:
         await mark_verified(tx, user_id, target)

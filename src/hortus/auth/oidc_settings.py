@@ -34,7 +34,7 @@ def _with_openid(value: str) -> str:
     return " ".join(wanted if "openid" in wanted else ["openid", *wanted])
 
 
-class ProviderSettings(SettingsGroup):
+class OidcProviderSettings(SettingsGroup):
     """Settings of one OIDC provider."""
 
     heading: ClassVar[str] = "Sign-in with an OpenID Connect issuer"
@@ -70,7 +70,7 @@ class ProviderSettings(SettingsGroup):
 class ConfiguredIssuers:
     """The issuers that users may sign in with, by name; those with an example's placeholder are left out."""
 
-    providers: Mapping[str, ProviderSettings]
+    providers: Mapping[str, OidcProviderSettings]
 
     @cached_property
     def spellings(self) -> frozenset[str]:
@@ -79,13 +79,13 @@ class ConfiguredIssuers:
         return frozenset([*identifiers, *(f"{identifier}/" for identifier in identifiers)])
 
 
-def read_providers() -> dict[str, ProviderSettings]:
+def read_oidc_providers() -> dict[str, OidcProviderSettings]:
     """The configured providers by name. Raises BadSettings with every invalid variable."""
     found = {name: value for name, value in {**dotenv_values(".env"), **os.environ}.items() if value}
     names = {match[1] for match in map(_NAMED.fullmatch, found) if match}
     if "GOOGLE_CLIENT_ID" in found:
         names.add("GOOGLE")
-    read: dict[str, ProviderSettings] = {}
+    read: dict[str, OidcProviderSettings] = {}
     wrong: list[Finding] = []
     for name in sorted(names):
         try:
@@ -97,7 +97,7 @@ def read_providers() -> dict[str, ProviderSettings]:
     return read
 
 
-def _read(name: str, found: dict[str, str]) -> ProviderSettings:
+def _read(name: str, found: dict[str, str]) -> OidcProviderSettings:
     prefix = f"OIDC_{name}_"
     given: dict[str, str] = {
         field: value
@@ -111,6 +111,6 @@ def _read(name: str, found: dict[str, str]) -> ProviderSettings:
     if not given.get("title") and f"{prefix}TITLE" not in found:
         given["title"] = name.replace("_", " ").title()
     try:
-        return ProviderSettings(_env_prefix=prefix, **given)  # type: ignore[arg-type]
+        return OidcProviderSettings(_env_prefix=prefix, **given)  # type: ignore[arg-type]
     except ValidationError as error:
-        raise BadSettings(findings_of(ProviderSettings, error, prefix)) from None
+        raise BadSettings(findings_of(OidcProviderSettings, error, prefix)) from None

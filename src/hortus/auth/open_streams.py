@@ -31,7 +31,7 @@ UNVERIFIED_SECONDS = 15.0
 
 
 @asynccontextmanager
-async def streams_checked(
+async def enforce_stream_access(
     streams: Streams, database: Database, bus: Bus, *, give_up: float = UNVERIFIED_SECONDS
 ) -> AsyncIterator[None]:
     """Until the end of the block, close every stream within seconds after its reader has lost access.

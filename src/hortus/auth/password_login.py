@@ -38,7 +38,7 @@ async def verify_password(
         found = await users.find_for_login(tx, kind, value)
         user_id, stored, status = found or ("", None, "active")
         known = await devices.match_device(tx, user_id, resources.get(DeviceCookie).read(request), network)
-    buckets = resources.get(Throttle).of_sign_in(f"{kind} {value}", network, known)
+    buckets = resources.get(Throttle).for_sign_in(f"{kind} {value}", network, known)
     if buckets:
         async with database.transaction() as tx:
             await throttle.consume(tx, buckets)
@@ -56,6 +56,6 @@ async def complete(tx: Tx, verified: VerifiedPassword) -> None:
     Raises BadCredentials if the password was changed since it was verified: that change has ended every session, and
     this one must not be opened after it.
     """
-    if not await users.keep_password_hash(tx, verified.user_id, verified.stored, verified.fresh):
+    if not await users.confirm_password_hash(tx, verified.user_id, verified.stored, verified.fresh):
         raise BadCredentials
     await throttle.refund(tx, verified.buckets)

@@ -26,7 +26,7 @@ from hortus.core.http import Http, HttpError
 from hortus.core.settings import LOOPBACK, Settings
 
 log = structlog.get_logger()
-QUIET_SECONDS = 60.0
+RETRY_SECONDS = 60.0
 """After a failure the list is left alone for so long: an outage must not slow every sign-up."""
 _LONGEST_ANSWER = 512 * 1024
 _LINE = re.compile(r"([0-9A-F]{35}):(\d{1,12})")
@@ -49,18 +49,18 @@ class BreachSettings(SettingsGroup):
     """How long a sign-up waits for the answer."""
 
 
-class NewPasswords:
+class PasswordPolicy:
     """Judges new passwords in a thread of its own."""
 
     def __init__(
         self, settings: Settings, http: Http, breaches: BreachSettings, names: Sequence[str] = (PRODUCT,)
     ) -> None:
         public = settings.host not in LOOPBACK or bool(settings.public_url)
-        self._asks = breaches.check == "on" or (breaches.check == "auto" and public)
+        self._checks_breaches = breaches.check == "on" or (breaches.check == "auto" and public)
         self._url, self._seconds = breaches.url.rstrip("/") + "/", breaches.seconds
         self._http = http
         self._names = names
-        self._quiet_until = 0.0
+        self._retry_at = 0.0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="strength")
 
     async def check(self, password: str, *known: str | None) -> None:
@@ -71,22 +71,22 @@ class NewPasswords:
         password = unicodedata.normalize("NFC", password)
         judge = partial(check_strength, password, *known, names=self._names)
         await asyncio.get_running_loop().run_in_executor(self._thread, judge)
-        if self._asks and await self._leaked(password):
+        if self._checks_breaches and await self._leaked(password):
             raise WeakPassword(LEAKED, feedback=["Choose one that you have used nowhere else."])
 
     async def _leaked(self, password: str) -> bool:
-        if time.monotonic() < self._quiet_until:
+        if time.monotonic() < self._retry_at:
             return False
         digest = hashlib.sha1(password.encode(), usedforsecurity=False).hexdigest().upper()
         try:
-            endings = await self._endings(digest[:5])
+            suffixes = await self._suffixes(digest[:5])
         except HttpError as error:
-            self._quiet_until = time.monotonic() + QUIET_SECONDS
-            log.warning("breach_check_skipped", reason=str(error), quiet_seconds=QUIET_SECONDS)
+            self._retry_at = time.monotonic() + RETRY_SECONDS
+            log.warning("breach_check_skipped", reason=str(error), retry_seconds=RETRY_SECONDS)
             return False
-        return endings.get(digest[5:], 0) > 0  # padding has a count of zero
+        return suffixes.get(digest[5:], 0) > 0  # padding has a count of zero
 
-    async def _endings(self, prefix: str) -> dict[str, int]:
+    async def _suffixes(self, prefix: str) -> dict[str, int]:
         answer = await self._http.request(
             "GET",
             self._url + prefix,

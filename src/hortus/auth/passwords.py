@@ -28,8 +28,8 @@ _hashing = PasswordHash((Argon2Hasher(time_cost=2, memory_cost=19 * 1024, parall
 
 
 @lru_cache(1)
-def _nobodys_hash() -> str:
-    return _hashing.hash("nobody has this password")
+def _dummy_hash() -> str:
+    return _hashing.hash("dummy password")
 
 
 class PasswordPool:
@@ -85,5 +85,5 @@ def _verify_form(password: str, stored: str | None) -> tuple[bool, str | None]:
             return _hashing.verify_and_update(password, stored)
         except (UnknownHashError, ValueError):  # damaged: the same work, the same answer
             pass
-    _hashing.verify(password, _nobodys_hash())
+    _hashing.verify(password, _dummy_hash())
     return False, None

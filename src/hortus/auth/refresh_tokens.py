@@ -55,7 +55,7 @@ _STATE = (
 
 
 async def refresh(
-    tx: Tx, refresh_token: str, *, keys: Sequence[bytes], lasts: timedelta, address: str
+    tx: Tx, refresh_token: str, *, keys: Sequence[bytes], lifetime: timedelta, address: str
 ) -> TokenRotation | Problem:
     """The successor of a refresh token, or the error.
 
@@ -78,7 +78,7 @@ async def refresh(
     )
     if (await tx.execute(first)).first() is not None:
         renewed = update(Session).where(Session.id == found.session_id, Session.revoked_at.is_(None))
-        renewed = renewed.values(last_used_at=now, expires_at=now + lasts, address=address[:64])
+        renewed = renewed.values(last_used_at=now, expires_at=now + lifetime, address=address[:64])
         await tx.execute(renewed)
         successor = await add_refresh_token(tx, found.session_id, _next_token(keys[0], refresh_token, found.session_id))
         return TokenRotation(found.user_id, found.session_id, successor, now)

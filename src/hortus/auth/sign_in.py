@@ -21,7 +21,7 @@ SIGN_IN_AGAIN = "The sign-in was completed, and its tokens were shown once. Sign
 """The detail of the error for a repeated request whose tokens were already returned."""
 
 
-def session_lasts(resources: Resources) -> timedelta:
+def session_lifetime(resources: Resources) -> timedelta:
     """How long a session lives without being used."""
     return timedelta(days=resources.get(Settings).refresh_token_expire_days)
 
@@ -63,7 +63,7 @@ async def complete_sign_in(
         device=agent,
         device_id=seen.device_id,
         address=address,
-        lasts=session_lasts(resources),
+        lifetime=session_lifetime(resources),
         method=method,
         two_factors=two_factors,
     )
@@ -73,7 +73,7 @@ async def complete_sign_in(
 
 def in_cookies(tx: Tx, request: Request, resources: Resources, tokens: TokensOut) -> TokensOut:
     """Send the tokens as cookies once the transaction has committed; the answer that is left."""
-    seconds = int(session_lasts(resources).total_seconds())
+    seconds = int(session_lifetime(resources).total_seconds())
     tx.after_commit(lambda: session_cookies.put(request, tokens, seconds=seconds))
     return session_cookies.without_tokens(tokens)
 

@@ -38,7 +38,7 @@ class OneTimeCode(Base):
     digest: Mapped[str | None] = mapped_column(String(64))
     tries: Mapped[int] = mapped_column(SmallInteger)
     stray_tries: Mapped[int] = mapped_column(SmallInteger)
-    asked_by: Mapped[str] = mapped_column(String(64))
+    requester_digest: Mapped[str] = mapped_column(String(64))
     language: Mapped[str] = mapped_column(String(5))
     pending: Mapped[str | None] = mapped_column(Text)
     sent_at: Mapped[datetime]
@@ -82,7 +82,7 @@ class WrongCodes(Base):
     target: Mapped[str] = mapped_column(String(64), primary_key=True)
     day: Mapped[date]
     wrong: Mapped[int]
-    told_at: Mapped[datetime | None]
+    notified_at: Mapped[datetime | None]
 
 
 class TotpFactor(Base):
@@ -213,7 +213,7 @@ class OidcFlow(Base):
     email: Mapped[str | None] = mapped_column(String(320))
 
 
-STANDING = text("revoked_at IS NULL")
+ACTIVE = text("revoked_at IS NULL")
 
 
 class ApiKey(Base):
@@ -221,7 +221,7 @@ class ApiKey(Base):
 
     __tablename__ = "api_keys"
     __table_args__ = (
-        Index("ix_api_keys_of_user", "user_id", "id", postgresql_where=STANDING, sqlite_where=STANDING),
+        Index("ix_api_keys_of_user", "user_id", "id", postgresql_where=ACTIVE, sqlite_where=ACTIVE),
         Index("ix_api_keys_ever_of_user", "user_id", "id"),
         {"postgresql_with": {"fillfactor": 80}},
     )

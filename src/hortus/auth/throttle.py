@@ -52,7 +52,7 @@ class Throttle:
         self._key = settings.keys_for("login throttle")[0]
         self._enabled = settings.rate_limits_enabled
 
-    def of_sign_in(self, identifier: str, network: str, known: KnownDevice) -> Sequence[Bucket]:
+    def for_sign_in(self, identifier: str, network: str, known: KnownDevice) -> Sequence[Bucket]:
         """The lanes of a try at the account that `identifier` names, if any."""
         if known.device_id is not None:
             return self._listed(Bucket(self._digest("device", identifier, known.device_id), 10, 300, own=True))
@@ -65,7 +65,7 @@ class Throttle:
             buckets.append(Bucket(self._digest("account", identifier), 20, 60, own=False))
         return self._listed(*buckets)
 
-    def of_proof(self, user_id: str) -> Sequence[Bucket]:
+    def for_reauthentication(self, user_id: str) -> Sequence[Bucket]:
         """The bucket of a signed-in user who reauthenticates with the password."""
         return self._listed(Bucket(self._digest("proof", user_id), 10, 300, own=True))
 

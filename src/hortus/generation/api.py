@@ -7,7 +7,7 @@ from fastapi import Header, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from hortus import files, routing
-from hortus.auth import Caller, demand_scope
+from hortus.auth import Caller, require_scope
 from hortus.core import idempotency
 from hortus.core.db import Database, Tx
 from hortus.core.db.paging import Page
@@ -202,7 +202,7 @@ async def _page(
 async def _found(tx: Tx, caller: Caller, generation_id: str) -> Generation:
     """The caller's generation, of a kind that their key is for."""
     found = await service.find(tx, caller.user_id, generation_id)
-    demand_scope(caller, "generations", found.kind)
+    require_scope(caller, "generations", found.kind)
     return found
 
 
@@ -323,7 +323,7 @@ async def retry(generation_id: Id, caller: Caller, resources: AllResources, once
     """
     async with resources.get(Database).snapshot() as tx:
         old = await service.retryable(tx, caller.user_id, generation_id)
-    demand_scope(caller, old.kind)
+    require_scope(caller, old.kind)
     work = build.build_retry_request(resources, caller, old, accepted_size(old.operation, old.prompt, old.params))
     return await _accept(resources, work, once.claim(caller.user_id, generation_id))
 

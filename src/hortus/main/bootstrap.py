@@ -95,7 +95,7 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
             Limiter(settings, redis),
             auth.AccessTokens(settings),
             auth.PasswordPool(),
-            auth.NewPasswords(
+            auth.PasswordPolicy(
                 settings, http, configuration.get(auth.BreachSettings), _service_names(settings, configuration)
             ),
             auth.Throttle(settings),

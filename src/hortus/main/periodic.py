@@ -36,7 +36,7 @@ async def sweep(resources: Resources, _task: tasks.ClaimedTask) -> None:
         auth.sweep_passkey_challenges,
         auth.sweep_buckets,
         accounts.sweep_devices,
-        auth.sweep_codes,
+        auth.sweep_otps,
         auth.sweep_oidc_flows,
     ):
         await _until_done(resources, verb)

@@ -216,7 +216,7 @@ async def check_vendors(settings: Settings, registry: Registry, http: Http) -> l
     except (LookupError, BadSettings):
         return []  # each wrong setting has a line of its own
     for what, sender in (("mail", chosen.mail), ("SMS", chosen.sms)):
-        if sender.missing() is None and isinstance(sender, senders.Checkable):
+        if sender.missing() is None and isinstance(sender, senders.CheckableSender):
             checks.append((f"{what} through {sender.id}", sender.check))
     checks += [(f"sign-in with {issuer.name}", issuer.check) for issuer in issuers.all()]
     try:

@@ -1,7 +1,7 @@
 """Privacy: consents, data exports, account deletion, erasure and retention."""
 
 from hortus.privacy.consents import record_consent
-from hortus.privacy.data_map import DATA_MAP, UNOWNED_TABLES, Anonymise, Retain, Rule, unmapped_tables
+from hortus.privacy.data_map import DATA_MAP, UNOWNED_TABLES, Anonymise, Retain, TableRule, unmapped_tables
 from hortus.privacy.deletion import cancel_deletion
 from hortus.privacy.settings import PrivacySettings
 
@@ -11,7 +11,7 @@ __all__ = [
     "Anonymise",
     "PrivacySettings",
     "Retain",
-    "Rule",
+    "TableRule",
     "cancel_deletion",
     "record_consent",
     "unmapped_tables",

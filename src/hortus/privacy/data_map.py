@@ -33,7 +33,7 @@ Erase = Literal["delete"] | Anonymise | Retain
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class TableRule:
     """How one table about users is exported and erased."""
 
     owner: OwnerClause
@@ -43,14 +43,14 @@ class Rule:
     """Why the export does not contain the table."""
 
 
-def shown(owner: OwnerClause, *hidden: str, erase: Erase = DELETE) -> Rule:
+def shown(owner: OwnerClause, *hidden: str, erase: Erase = DELETE) -> TableRule:
     """A table that the export contains, without the hidden columns."""
-    return Rule(owner, erase, frozenset(hidden))
+    return TableRule(owner, erase, frozenset(hidden))
 
 
-def excluded(reason: str, owner: OwnerClause, erase: Erase = DELETE) -> Rule:
+def excluded(reason: str, owner: OwnerClause, erase: Erase = DELETE) -> TableRule:
     """A table that the export does not contain."""
-    return Rule(owner, erase, excluded=reason)
+    return TableRule(owner, erase, excluded=reason)
 
 
 SECRET = "only digests of secrets"  # noqa: S105 - a reason, not a secret
@@ -59,7 +59,7 @@ MONEY = Retain(
     "accounting records are retained for as long as the law requires; after erasure they name an anonymous account"
 )
 
-DATA_MAP: dict[str, Rule] = {
+DATA_MAP: dict[str, TableRule] = {
     # Matched by identifiers, so these come before them.
     "one_time_codes": excluded(PASSING, any_of(by("user_id", "subject"), reached_at("target", "kind"))),
     "oidc_flows": excluded(PASSING, any_of(by("user_id", "link_user_id"), reached_at("email"))),

@@ -6,12 +6,12 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, CursorResult, Table, delete, null, select, tuple_, update
 
 from hortus.core.db import Database
-from hortus.privacy.data_map import Rule
+from hortus.privacy.data_map import TableRule
 
 BATCH = 200
 
 
-async def read(database: Database, table: Table, rule: Rule, user_id: str) -> AsyncIterator[list[dict[str, Any]]]:
+async def read(database: Database, table: Table, rule: TableRule, user_id: str) -> AsyncIterator[list[dict[str, Any]]]:
     """Yield the rows about a user in batches, ordered by primary key, without the hidden columns."""
     columns = [column for column in table.c if column.name not in rule.hidden]
     keys = list(table.primary_key)

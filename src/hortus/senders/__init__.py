@@ -1,6 +1,6 @@
 """Mail and text messages: written in the caller's transaction, sealed while they wait, sent after it."""
 
-from hortus.senders.base import Checkable, Mail, MailSender, SenderRefused, SendFailed, Sms, SmsSender
+from hortus.senders.base import CheckableSender, Mail, MailSender, SenderRefused, SendFailed, Sms, SmsSender
 from hortus.senders.outbox import URGENT, Outbox, Senders, send_mail, send_sms
 from hortus.senders.rendering import LANGUAGES, TEMPLATES, language_of
 from hortus.senders.selection import SETTINGS_GROUPS, Reach, reach, select_senders
@@ -11,7 +11,7 @@ __all__ = [
     "SETTINGS_GROUPS",
     "TEMPLATES",
     "URGENT",
-    "Checkable",
+    "CheckableSender",
     "Mail",
     "MailSender",
     "MessageSettings",

@@ -38,7 +38,7 @@ class Sms:
 
 
 @runtime_checkable
-class Checkable(Protocol):
+class CheckableSender(Protocol):
     """A sender that can test its credentials without sending a message."""
 
     async def check(self) -> str:

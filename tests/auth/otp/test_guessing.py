@@ -94,7 +94,7 @@ async def test_a_day_of_guessing_makes_codes_longer_and_locks_nobody_out(databas
 
 
 async def test_the_pause_grows_but_never_beyond_ten_minutes():
-    assert [int(attempts.gap_after(wrong).total_seconds()) for wrong in (0, 4, 5, 10, 15, 20, 25, 30, 1000)] == [
+    assert [int(attempts.pause_after(wrong).total_seconds()) for wrong in (0, 4, 5, 10, 15, 20, 25, 30, 1000)] == [
         60, 60, 60, 120, 240, 480, 600, 600, 600,
     ]  # fmt: skip
 

@@ -33,7 +33,7 @@ async def test_codes_go_before_all_other_messages(database: Database, tmp_path):
             )
         async with database.transaction() as tx:
             first = await queue.claim(tx, "mail", 2, worker="w", lease=60)
-        assert [task.name for task in first] == ["accounts.code"] * 2
+        assert [task.name for task in first] == ["auth.deliver_otp"] * 2
         for task in first:
             async with database.transaction() as tx:
                 await write_code(tx, hasher, task.payload["id"])

@@ -40,7 +40,7 @@ async def create_key(
 @router.get("")
 async def list_keys(caller: Caller, tx: ReadTx, paging: PageParams) -> Page[KeyOut]:
     """Your keys, newest first."""
-    page = await service.find_all(tx, caller.user_id, paging)
+    page = await service.list_keys(tx, caller.user_id, paging)
     return Page(items=[_show(row) for row in page.items], next_cursor=page.next_cursor)
 
 

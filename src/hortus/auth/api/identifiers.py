@@ -11,7 +11,7 @@ from hortus.auth.deps import Caller, RecentCaller, limited_caller
 from hortus.auth.errors import WrongCode
 from hortus.auth.otp import OtpHasher
 from hortus.auth.otp.requests import otp_request
-from hortus.auth.otp.schemas import AddIn, IdentifierOut, ProveIn, SentOut
+from hortus.auth.otp.schemas import AddIdentifierIn, IdentifierOut, OtpSentOut, VerifyIdentifierIn
 from hortus.core.db import Database
 from hortus.core.db.paging import Page
 from hortus.core.errors import Problem
@@ -29,9 +29,9 @@ async def list_identifiers(caller: Caller, tx: ReadTx) -> Page[IdentifierOut]:
     return Page(items=[_shown(each) for each in found], next_cursor=None)
 
 
-@router.post("", status_code=202, response_model=SentOut, dependencies=[limited_caller("add_identifier", "10/hour")])
+@router.post("", status_code=202, response_model=OtpSentOut, dependencies=[limited_caller("add_identifier", "10/hour")])
 async def add_identifier(
-    body: AddIn,
+    body: AddIdentifierIn,
     request: Request,
     caller: RecentCaller,
     hasher: Annotated[OtpHasher, resource(OtpHasher)],
@@ -41,16 +41,18 @@ async def add_identifier(
     """Send a code to an e-mail address or mobile number; it is added once the code is verified."""
     requested = otp_request(request, "link", body.target(hasher), subject=caller.user_id)
 
-    async def send() -> SentOut:
+    async def send() -> OtpSentOut:
         await identifiers.check_identifier_limit(tx, caller.user_id)
         await otp.request_otp(tx, hasher, requested)
-        return SentOut()
+        return OtpSentOut()
 
     return await once.answer(tx, caller.user_id, body, send, again=no_resource, status=202)
 
 
 @router.post("/verify", dependencies=[limited_caller("verify_identifier", "30/minute")])
-async def verify_identifier(body: ProveIn, request: Request, caller: Caller, resources: AllResources) -> IdentifierOut:
+async def verify_identifier(
+    body: VerifyIdentifierIn, request: Request, caller: Caller, resources: AllResources
+) -> IdentifierOut:
     """Add the address or number with the code that came there; it signs in from now on."""
     hasher = resources.get(OtpHasher)
     requested = otp_request(request, "link", body.target(hasher), subject=caller.user_id)

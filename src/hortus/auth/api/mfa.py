@@ -130,8 +130,8 @@ async def totp_reauthenticate(body: SecondFactorIn, caller: Caller, resources: A
     async with resources.get(Database).transaction() as tx:
         refusal = await service.verify_second_factor(tx, _keys(resources.get(Settings)), caller.user_id, body.attempt)
         if refusal is None:
-            proved = await step_up.mark_reauthenticated(tx, caller, body.method)
+            authenticated_at = await step_up.mark_reauthenticated(tx, caller, body.method)
             await step_up.mark_two_factors(tx, caller)
     if refusal is not None:
         raise refusal
-    return ReauthenticatedOut(authenticated_at=proved, method=body.method)
+    return ReauthenticatedOut(authenticated_at=authenticated_at, method=body.method)

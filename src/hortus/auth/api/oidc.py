@@ -16,14 +16,14 @@ from hortus.auth.oidc.errors import (
     OidcStateInvalid,
     OidcUnavailable,
 )
-from hortus.auth.oidc.provider import Provider, Providers
+from hortus.auth.oidc.provider import OidcProvider, OidcProviders
 from hortus.auth.oidc.schemas import (
     Challenge,
     ExchangeIn,
     ExternalAccountOut,
     LinkIn,
     LinkStartOut,
-    ProviderOut,
+    OidcProviderOut,
     ReturnTo,
 )
 from hortus.auth.schemas import SecondFactorOut, TokensOut
@@ -52,25 +52,25 @@ from hortus.core.web.openapi import make_router, public
 
 router = make_router("/api")
 ProviderName = Annotated[str, Path(max_length=40)]
-ProvidersDep = Annotated[Providers, resource(Providers)]
+ProvidersDep = Annotated[OidcProviders, resource(OidcProviders)]
 CoreSettings = Annotated[Settings, resource(Settings)]
 TRIES = 3
 CALLBACKS = "30/minute"
 
 
-def _provider(known: Providers, name: str) -> Provider:
+def _provider(known: OidcProviders, name: str) -> OidcProvider:
     found = known.get(name)
     if found is None:
         raise OidcProviderNotFound
     return found
 
 
-def _callback(settings: Settings, provider: Provider) -> str:
+def _callback(settings: Settings, provider: OidcProvider) -> str:
     """Where the issuer sends people back to: of the configured origin, never of a request's own."""
     return f"{settings.origin}/api/auth/oidc/{provider.name}/callback"
 
 
-async def _begin(resources: Resources, provider: Provider, login_request: flows.LoginRequest) -> tuple[str, str]:
+async def _begin(resources: Resources, provider: OidcProvider, login_request: flows.LoginRequest) -> tuple[str, str]:
     """(the issuer's page to go to, the secret for the browser)."""
     where = await provider.metadata()
     async with resources.get(Database).transaction() as tx:
@@ -89,10 +89,10 @@ async def _begin(resources: Resources, provider: Provider, login_request: flows.
 
 
 @router.get("/auth/oidc", tags=["auth"], openapi_extra=public("lists the ways to sign in"))
-async def list_oidc_providers(known: ProvidersDep, settings: CoreSettings) -> Page[ProviderOut]:
+async def list_oidc_providers(known: ProvidersDep, settings: CoreSettings) -> Page[OidcProviderOut]:
     """The issuers that one can sign in with here."""
     shown = [
-        ProviderOut(
+        OidcProviderOut(
             id=provider.name,
             title=provider.settings.title,
             start_url=f"{settings.origin}/api/auth/oidc/{provider.name}",
@@ -123,7 +123,7 @@ async def start_oidc(
     `#oidc_error=…`. A front end on another site than the API sends a `challenge` (S256) and exchanges the code with its
     verifier; on the same site, a cookie ties the sign-in to the browser.
     """
-    found = _provider(resources.get(Providers), provider)
+    found = _provider(resources.get(OidcProviders), provider)
     login_request = flows.LoginRequest(found.name, return_to, challenge, accept_terms)
     url, secret = await _begin(resources, found, login_request)
     response = RedirectResponse(url, status_code=303)
@@ -149,7 +149,7 @@ async def oidc_callback(
     iss: Annotated[str | None, Query(max_length=300)] = None,
 ) -> RedirectResponse:
     """The redirect URI of the provider; redirects on to the front end."""
-    found, settings = _provider(resources.get(Providers), provider), resources.get(Settings)
+    found, settings = _provider(resources.get(OidcProviders), provider), resources.get(Settings)
     secrets = browser.secrets_of(request, settings)
     if not secrets:
         raise OidcStateInvalid
@@ -172,7 +172,7 @@ async def oidc_callback(
 
 
 async def _finish(
-    resources: Resources, provider: Provider, flow: flows.ClaimedLogin, code: str, iss: str | None, network: str
+    resources: Resources, provider: OidcProvider, flow: flows.ClaimedLogin, code: str, iss: str | None, network: str
 ) -> str:
     """Redeem the code at the provider outside of any transaction, then store the result; returns the exchange code."""
     where = await provider.metadata()
@@ -243,7 +243,7 @@ async def start_external_link(
 
     It returns with `#oidc_link_code=…` for `POST /api/user/external-accounts`.
     """
-    found = _provider(resources.get(Providers), provider)
+    found = _provider(resources.get(OidcProviders), provider)
     login_request = flows.LoginRequest(
         found.name,
         body.return_to,
@@ -272,7 +272,7 @@ async def link_external_account(
     return _shown(await service.link(tx, caller.user_id, linked), known)
 
 
-def _shown(account: ExternalAccount, known: Providers) -> ExternalAccountOut:
+def _shown(account: ExternalAccount, known: OidcProviders) -> ExternalAccountOut:
     names = {provider.settings.issuer.rstrip("/"): provider.name for provider in known.all()}
     return ExternalAccountOut(
         id=account.id,

@@ -11,15 +11,15 @@ from hortus.auth.deps import caller_if_any
 from hortus.auth.otp import BadCode, BadLink, OtpHasher, Target, pending_sign_up
 from hortus.auth.otp.requests import otp_request
 from hortus.auth.otp.schemas import (
+    OtpSentOut,
     PasswordRequiredOut,
     SendIn,
-    SentOut,
     SignupIn,
     VerifiedOut,
     VerifyEmailIn,
     VerifyIn,
 )
-from hortus.auth.password_policy import NewPasswords
+from hortus.auth.password_policy import PasswordPolicy
 from hortus.auth.passwords import PasswordPool
 from hortus.auth.schemas import SecondFactorOut, TokensOut
 from hortus.auth.sign_in import SIGN_IN_AGAIN, sign_in
@@ -49,7 +49,7 @@ Hasher = Annotated[OtpHasher, resource(OtpHasher)]
     status_code=201,
     dependencies=[rate_limit("signup", "5/minute")],
     openapi_extra=public("signing up precedes signing in"),
-    response_model=SentOut,
+    response_model=OtpSentOut,
 )
 async def signup(body: SignupIn, request: Request, resources: AllResources, once: IdempotencyHeader) -> JSONResponse:
     """Send a code to a mobile number; the account is created when `verify-otp` receives the code.
@@ -61,7 +61,7 @@ async def signup(body: SignupIn, request: Request, resources: AllResources, once
     target = otp.mobile(body.mobile_number, hasher.rules.default_phone_region)
     password_hash = None
     if body.password is not None:
-        await resources.get(NewPasswords).check(body.password, body.name, target.value)
+        await resources.get(PasswordPolicy).check(body.password, body.name, target.value)
         password_hash = await resources.get(PasswordPool).hash(body.password)
     consent = body.marketing_consent
     details = SignUpDetails(
@@ -76,9 +76,9 @@ async def signup(body: SignupIn, request: Request, resources: AllResources, once
         request, "sign_in", target, pending=pending_sign_up.pack(details, hasher.sign_up_mark(body.model_dump_json()))
     )
 
-    async def send() -> SentOut:
+    async def send() -> OtpSentOut:
         await otp.request_otp(tx, hasher, requested)
-        return SentOut()
+        return OtpSentOut()
 
     async with resources.get(Database).transaction() as tx:
         return await once.answer(tx, network_of(request), body, send, again=no_resource, status=201)
@@ -88,7 +88,7 @@ async def signup(body: SignupIn, request: Request, resources: AllResources, once
     "/send-otp",
     dependencies=[rate_limit("send_otp", "30/minute")],
     openapi_extra=public("a code is a way to sign in"),
-    response_model=SentOut,
+    response_model=OtpSentOut,
 )
 async def send_otp(
     body: SendIn, request: Request, hasher: Hasher, tx: WriteTx, once: IdempotencyHeader
@@ -99,9 +99,9 @@ async def send_otp(
     """
     requested = otp_request(request, body.means(), body.target(hasher))
 
-    async def send() -> SentOut:
+    async def send() -> OtpSentOut:
         await otp.request_otp(tx, hasher, requested)
-        return SentOut()
+        return OtpSentOut()
 
     return await once.answer(tx, network_of(request), body, send, again=no_resource)
 

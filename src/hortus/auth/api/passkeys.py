@@ -139,7 +139,7 @@ async def passkey_reauthenticate(body: PasskeyUseIn, caller: Caller, resources: 
         answer: Problem | ReauthenticatedOut = BadPasskey()
         if fresh and signed is not None and signed.key.user_id == caller.user_id:
             refusal = await service.record_assertion(tx, signed.key, signed.assertion)
-            answer = refusal or await _proved(tx, caller)
+            answer = refusal or await _reauthenticated(tx, caller)
     if isinstance(answer, Problem):
         raise answer
     return answer
@@ -183,7 +183,7 @@ async def _used(tx: Tx, challenge: bytes, caller: Principal, purpose: Purpose) -
     return await use_challenge(tx, challenge, purpose, user_id=caller.user_id, session_id=caller.session_id)
 
 
-async def _proved(tx: Tx, caller: Principal) -> ReauthenticatedOut:
+async def _reauthenticated(tx: Tx, caller: Principal) -> ReauthenticatedOut:
     at = await step_up.mark_reauthenticated(tx, caller, "passkey")
     await step_up.mark_two_factors(tx, caller)
     return ReauthenticatedOut(authenticated_at=at, method="passkey")

@@ -10,8 +10,8 @@ from hortus.auth.deps import Caller, limited_caller
 from hortus.auth.errors import BadPassword
 from hortus.auth.otp import BadCode, BadLink, OtpHasher, Target
 from hortus.auth.otp.requests import otp_request
-from hortus.auth.otp.schemas import SentOut
-from hortus.auth.password_policy import NewPasswords
+from hortus.auth.otp.schemas import OtpSentOut
+from hortus.auth.password_policy import PasswordPolicy
 from hortus.auth.password_reset.schemas import ChangedOut, ChangeIn, RequestResetIn, ResetIn
 from hortus.auth.passwords import PasswordPool
 from hortus.auth.step_up import require_recent_authentication
@@ -40,13 +40,13 @@ _FORGOTTEN = public("a user without their password cannot sign in")
     tags=["auth"],
     operation_id="forgot_password",
     openapi_extra=_FORGOTTEN,
-    response_model=SentOut,
+    response_model=OtpSentOut,
 )
 @router.post(
     "/auth/request-password-reset",
     tags=["auth"],
     openapi_extra=_FORGOTTEN,
-    response_model=SentOut,
+    response_model=OtpSentOut,
 )
 async def request_password_reset(
     body: RequestResetIn, request: Request, resources: AllResources, once: IdempotencyHeader
@@ -56,9 +56,9 @@ async def request_password_reset(
     requested = otp_request(request, "reset_password", body.target(hasher))
     await hit_limit(request, "request_password_reset", "3/hour", hasher.target_digest(requested.target))
 
-    async def send() -> SentOut:
+    async def send() -> OtpSentOut:
         await otp.request_otp(tx, hasher, requested)
-        return SentOut()
+        return OtpSentOut()
 
     async with resources.get(Database).transaction() as tx:
         return await once.answer(tx, network_of(request), body, send, again=no_resource)
@@ -86,7 +86,7 @@ async def reset_password(body: ResetIn, request: Request, resources: AllResource
         else ("reset_password_link", "20/hour", network)
     )
     async with counting_failures(request, *limit):
-        await resources.get(NewPasswords).check(body.new_password, target.value if target else None)
+        await resources.get(PasswordPolicy).check(body.new_password, target.value if target else None)
         password_hash = await resources.get(PasswordPool).hash(body.new_password)
         async with resources.get(Database).transaction() as tx:
             if body.token is not None:
@@ -131,8 +131,8 @@ async def change_password(body: ChangeIn, caller: Caller, resources: AllResource
             if stored is not None:
                 raise Invalid(errors=[{"field": "current_password", "detail": "is needed"}])
             await require_recent_authentication(tx, caller)
-    await resources.get(NewPasswords).check(body.new_password, profile.email, profile.name, profile.mobile_number)
-    buckets = resources.get(Throttle).of_proof(caller.user_id) if body.current_password is not None else ()
+    await resources.get(PasswordPolicy).check(body.new_password, profile.email, profile.name, profile.mobile_number)
+    buckets = resources.get(Throttle).for_reauthentication(caller.user_id) if body.current_password is not None else ()
     if body.current_password is not None:
         if buckets:
             async with database.transaction() as tx:
@@ -142,7 +142,7 @@ async def change_password(body: ChangeIn, caller: Caller, resources: AllResource
             raise BadPassword
     password_hash = await passwords.hash(body.new_password)
     async with database.transaction() as tx:
-        if stored is not None and not await users.keep_password_hash(tx, caller.user_id, stored, None):
+        if stored is not None and not await users.confirm_password_hash(tx, caller.user_id, stored, None):
             raise BadPassword  # it was changed since it was looked at
         await throttle.refund(tx, buckets)
         ended = await password_reset.change(

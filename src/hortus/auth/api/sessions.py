@@ -11,7 +11,7 @@ from hortus.auth.errors import BadPassword
 from hortus.auth.otp import message_time, notify_user
 from hortus.auth.passwords import PasswordPool
 from hortus.auth.schemas import ReauthenticatedOut, ReauthenticateIn, RefreshIn, SessionOut, TokensOut
-from hortus.auth.sign_in import in_cookies, session_lasts, tokens_of
+from hortus.auth.sign_in import in_cookies, session_lifetime, tokens_of
 from hortus.auth.throttle import Throttle
 from hortus.core import rate_limits
 from hortus.core.db import Database
@@ -58,7 +58,7 @@ async def refresh(
         await once.first_only(tx, network_of(request), token, REFRESHED)
         keys = resources.get(Settings).keys_for("refresh tokens")
         answer = await refresh_tokens.refresh(
-            tx, token, keys=keys, lasts=session_lasts(resources), address=client_ip_of(request)
+            tx, token, keys=keys, lifetime=session_lifetime(resources), address=client_ip_of(request)
         )
         if not isinstance(answer, Problem):  # over the limit the transaction rolls back
             await hit_limit(request, "refresh_session", "30/minute", answer.session_id)
@@ -87,7 +87,7 @@ async def reauthenticate(body: ReauthenticateIn, caller: Caller, resources: AllR
     database = resources.get(Database)
     async with database.snapshot() as tx:
         stored = await users.password_hash_of(tx, caller.user_id)
-    buckets = resources.get(Throttle).of_proof(caller.user_id)
+    buckets = resources.get(Throttle).for_reauthentication(caller.user_id)
     if buckets:
         async with database.transaction() as tx:
             await throttle.consume(tx, buckets)
@@ -95,11 +95,11 @@ async def reauthenticate(body: ReauthenticateIn, caller: Caller, resources: AllR
     if not good or stored is None:
         raise BadPassword
     async with database.transaction() as tx:
-        if not await users.keep_password_hash(tx, caller.user_id, stored, fresh):
+        if not await users.confirm_password_hash(tx, caller.user_id, stored, fresh):
             raise BadPassword
         await throttle.refund(tx, buckets)
-        proved = await step_up.mark_reauthenticated(tx, caller, "password")
-    return ReauthenticatedOut(authenticated_at=proved, method="password")
+        authenticated_at = await step_up.mark_reauthenticated(tx, caller, "password")
+    return ReauthenticatedOut(authenticated_at=authenticated_at, method="password")
 
 
 @router.get("/user/sessions", tags=["user"])

@@ -11,7 +11,7 @@ from hortus.auth.deps import Caller
 from hortus.auth.otp import OtpHasher, Target, pending_sign_up
 from hortus.auth.otp.requests import otp_request, request_otp_if_allowed
 from hortus.auth.otp.schemas import CheckYourMailOut, LoginIn
-from hortus.auth.password_policy import NewPasswords
+from hortus.auth.password_policy import PasswordPolicy
 from hortus.auth.passwords import PasswordPool
 from hortus.auth.schemas import (
     ProfileIn,
@@ -66,7 +66,7 @@ async def register(
     `SIGN_UP=verify_first` the answer is 202 `check_your_mail` for every address: the account is created when
     POST /api/auth/verify-email receives the code of the e-mail.
     """
-    await resources.get(NewPasswords).check(body.password, body.email, body.name)
+    await resources.get(PasswordPolicy).check(body.password, body.email, body.name)
     password_hash = await resources.get(PasswordPool).hash(body.password)
     hasher, target = resources.get(OtpHasher), Target("email", body.email)
     if resources.get(Settings).sign_up == "verify_first":
@@ -150,7 +150,7 @@ async def setup(
     body: SetupIn, request: Request, resources: AllResources, once: IdempotencyHeader
 ) -> TokensOut | SecondFactorOut:
     """Make the first administrator, once, with the token that the first start printed."""
-    await resources.get(NewPasswords).check(body.password, body.email, body.name)
+    await resources.get(PasswordPolicy).check(body.password, body.email, body.name)
     password_hash = await resources.get(PasswordPool).hash(body.password)
     async with resources.get(Database).transaction() as tx:
         await once.first_only(tx, network_of(request), body, SIGN_IN)

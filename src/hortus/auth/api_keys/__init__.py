@@ -6,10 +6,10 @@ from hortus.auth.api_keys.secret import digests_of, is_key
 from hortus.auth.api_keys.service import (
     NamedKey,
     check,
-    demand,
     keys_of,
     keys_since,
     principal_by_key,
+    require_scope,
     revoke_all,
     stamps_of,
 )
@@ -19,12 +19,12 @@ __all__ = [
     "ModelNotAllowed",
     "NamedKey",
     "check",
-    "demand",
     "digests_of",
     "is_key",
     "keys_of",
     "keys_since",
     "principal_by_key",
+    "require_scope",
     "revoke_all",
     "stamps_of",
 ]

@@ -43,8 +43,8 @@ async def create(tx: Tx, settings: Settings, user_id: str, wanted: Mapping[str, 
     """
     # The lock on the user keeps the count valid until the commit; SQLite has a single writer.
     await tx.execute(select(User.id).where(User.id == user_id).with_for_update(key_share=True))
-    standing = select(func.count()).select_from(ApiKey).where(ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None))
-    if (await tx.execute(standing)).scalar_one() >= MOST_KEYS:
+    active_keys = select(func.count()).select_from(ApiKey).where(ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None))
+    if (await tx.execute(active_keys)).scalar_one() >= MOST_KEYS:
         raise TooManyKeys(limit=MOST_KEYS)
     secret = mint()
     key = ApiKey(
@@ -61,7 +61,7 @@ async def _add_secret(tx: Tx, settings: Settings, key_id: str, secret: str) -> N
     await tx.execute(insert(ApiKeySecret), row)
 
 
-async def find_all(tx: Tx, user_id: str, paging: PageRequest) -> Page[Any]:
+async def list_keys(tx: Tx, user_id: str, paging: PageRequest) -> Page[Any]:
     """The user's keys, newest first."""
     query = select(ApiKey).where(ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None))
     return await newest(tx, query, paging, ApiKey.id)
@@ -86,14 +86,14 @@ async def keys_since(tx: Tx, user_id: str, moment: datetime) -> list[NamedKey]:
 
 async def change(tx: Tx, user_id: str, key_id: str, changes: Mapping[str, Any]) -> ApiKey:
     """Update the given fields; raises KeyNotFound."""
-    return await _move(tx, user_id, key_id, {**changes, "user_id": user_id})
+    return await _update(tx, user_id, key_id, {**changes, "user_id": user_id})
 
 
 async def rotate(tx: Tx, settings: Settings, user_id: str, key_id: str, overlap: timedelta) -> tuple[ApiKey, str]:
     """Give the key a new secret; every older one works for `overlap` at most. Raises KeyNotFound."""
     now, secret = clock.now(), mint()
     # Locks the key first, so that of two rotations at once the later one ends the earlier one's secret.
-    key = await _move(tx, user_id, key_id, {"prefix": prefix_of(secret), "rotated_at": now})
+    key = await _update(tx, user_id, key_id, {"prefix": prefix_of(secret), "rotated_at": now})
     older = ApiKeySecret.key_id == key_id
     await tx.execute(delete(ApiKeySecret).where(older, ApiKeySecret.expires_at <= now))
     until = now + overlap
@@ -105,7 +105,7 @@ async def rotate(tx: Tx, settings: Settings, user_id: str, key_id: str, overlap:
 
 async def revoke(tx: Tx, user_id: str, key_id: str) -> None:
     """Revoke a key; raises KeyNotFound."""
-    await _move(tx, user_id, key_id, {"revoked_at": clock.now(), "enabled": False})
+    await _update(tx, user_id, key_id, {"revoked_at": clock.now(), "enabled": False})
     await tx.execute(delete(ApiKeySecret).where(ApiKeySecret.key_id == key_id))
 
 
@@ -123,7 +123,7 @@ async def revoke_all(tx: Tx, user_id: str) -> list[str]:
     return ended
 
 
-async def _move(tx: Tx, user_id: str, key_id: str, values: Mapping[str, Any]) -> ApiKey:
+async def _update(tx: Tx, user_id: str, key_id: str, values: Mapping[str, Any]) -> ApiKey:
     query = (
         update(ApiKey)
         .where(ApiKey.id == key_id, ApiKey.user_id == user_id, ApiKey.revoked_at.is_(None))
@@ -201,10 +201,10 @@ def check(caller: Principal, scopes: Sequence[str], address: str) -> None:
         raise AddressNotAllowed(address=address)
     if not scopes:
         raise ScopeMissing(needs=[])
-    demand(caller, *scopes)
+    require_scope(caller, *scopes)
 
 
-def demand(caller: Principal, *scopes: str) -> None:
+def require_scope(caller: Principal, *scopes: str) -> None:
     """Raise ScopeMissing unless the caller has one of these scopes; a session has all."""
     if not caller.scopes & {EVERYTHING, *scopes}:
         raise ScopeMissing(needs=list(scopes), scopes=sorted(caller.scopes))

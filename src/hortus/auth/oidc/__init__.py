@@ -1,8 +1,16 @@
 """Signing in through any OpenID Connect issuer: Google, a company's own, a self-hosted one."""
 
-from hortus.auth.oidc.flows import sweep as sweep_flows
-from hortus.auth.oidc.provider import Provider, Providers
-from hortus.auth.oidc.roles import RoleGrant, role_granted
-from hortus.auth.oidc_settings import ProviderSettings, read_providers
+from hortus.auth.oidc.flows import sweep_oidc_flows
+from hortus.auth.oidc.provider import OidcProvider, OidcProviders
+from hortus.auth.oidc.roles import RoleGrant, role_granted_by_issuer
+from hortus.auth.oidc_settings import OidcProviderSettings, read_oidc_providers
 
-__all__ = ["Provider", "ProviderSettings", "Providers", "RoleGrant", "read_providers", "role_granted", "sweep_flows"]
+__all__ = [
+    "OidcProvider",
+    "OidcProviderSettings",
+    "OidcProviders",
+    "RoleGrant",
+    "read_oidc_providers",
+    "role_granted_by_issuer",
+    "sweep_oidc_flows",
+]

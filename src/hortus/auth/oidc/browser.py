@@ -6,7 +6,7 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
 
 from hortus.accounts import digest_of
-from hortus.auth.oidc.flows import LASTS
+from hortus.auth.oidc.flows import FLOW_LIFETIME
 from hortus.core.settings import Settings
 
 MOST = 20
@@ -27,7 +27,7 @@ def remember(response: Response, settings: Settings, secret: str) -> None:
     response.set_cookie(
         _name(settings, digest_of(secret)),
         secret,
-        max_age=int(LASTS.total_seconds()),
+        max_age=int(FLOW_LIFETIME.total_seconds()),
         path="/",
         secure=settings.origin.startswith("https:"),
         httponly=True,

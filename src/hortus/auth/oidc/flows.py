@@ -19,7 +19,7 @@ from hortus.auth.tables import OidcFlow
 from hortus.core import clock
 from hortus.core.db import Tx
 
-LASTS = timedelta(minutes=10)
+FLOW_LIFETIME = timedelta(minutes=10)
 """Time limit for signing in at the provider."""
 EXCHANGED_WITHIN = timedelta(minutes=2)
 
@@ -102,7 +102,7 @@ async def begin(tx: Tx, request: LoginRequest) -> LoginStarted:
         "link_user_id": request.link_user_id,
         "link_session_id": request.link_session_id,
         "created_at": now,
-        "expires_at": now + LASTS,
+        "expires_at": now + FLOW_LIFETIME,
     }
     await tx.execute(insert(OidcFlow), row)
     return started
@@ -196,7 +196,7 @@ def _trade(code: str, secrets: list[str], verifier: str | None) -> Any:
     )
 
 
-async def sweep(tx: Tx, limit: int = 1000) -> int:
+async def sweep_oidc_flows(tx: Tx, limit: int = 1000) -> int:
     """Forget up to `limit` flows that ran out; returns how many."""
     old = select(OidcFlow.state_digest).where(OidcFlow.expires_at < clock.now()).limit(limit)
     gone = await tx.execute(delete(OidcFlow).where(OidcFlow.state_digest.in_(old)).returning(OidcFlow.provider))

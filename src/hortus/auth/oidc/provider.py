@@ -18,7 +18,7 @@ from joserfc.jwk import Key
 
 from hortus.auth.oidc import id_token
 from hortus.auth.oidc.errors import OidcRefused, OidcUnavailable
-from hortus.auth.oidc_settings import WELL_KNOWN, ProviderSettings
+from hortus.auth.oidc_settings import WELL_KNOWN, OidcProviderSettings
 from hortus.core import clock
 from hortus.core.http import Http, HttpError, Response
 from hortus.core.settings import is_safe_url
@@ -32,7 +32,7 @@ _WORD = re.compile("[a-z_]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)
-class Metadata:
+class ProviderMetadata:
     """The used part of the discovery document. Every endpoint is https, or http on the loopback interface."""
 
     issuer: str
@@ -54,18 +54,18 @@ class TokenResponse:
     claims: Mapping[str, Any]
 
 
-class Provider:
+class OidcProvider:
     """One configured issuer; safe to share between requests."""
 
-    def __init__(self, name: str, settings: ProviderSettings, http: Http) -> None:
+    def __init__(self, name: str, settings: OidcProviderSettings, http: Http) -> None:
         self.name, self.settings = name, settings
         self._http = http
         self._asking = asyncio.Lock()
-        self._metadata: Metadata | None = None
+        self._metadata: ProviderMetadata | None = None
         self._read_at = self._keys_at = self._failed_at = self._asked_again_at = clock.EPOCH
         self._keys: list[Key] = []
 
-    async def metadata(self) -> Metadata:
+    async def metadata(self) -> ProviderMetadata:
         """Where the issuer answers. Raises OidcUnavailable."""
         async with self._asking:
             now = clock.now()
@@ -98,7 +98,7 @@ class Provider:
     def _discovery(self) -> str:
         return self.settings.issuer.rstrip("/") + WELL_KNOWN
 
-    def _understood(self, document: Any) -> Metadata:
+    def _understood(self, document: Any) -> ProviderMetadata:
         found = document if isinstance(document, dict) else {}
         issuer = found.get("issuer")
         if not isinstance(issuer, str) or issuer.rstrip("/") != self.settings.issuer.rstrip("/"):
@@ -109,7 +109,7 @@ class Provider:
                 raise self._unavailable(f"{name} is missing or no https address")
         userinfo = found.get("userinfo_endpoint")
         methods = found.get("token_endpoint_auth_methods_supported")
-        return Metadata(
+        return ProviderMetadata(
             issuer=issuer,
             authorize=str(places["authorization_endpoint"]),
             token=str(places["token_endpoint"]),
@@ -125,7 +125,7 @@ class Provider:
             return False
         return urlsplit(url).scheme == "https" or urlsplit(url).netloc == urlsplit(self.settings.issuer).netloc
 
-    async def _trade(self, where: Metadata, code: str, verifier: str, redirect_uri: str) -> dict[str, Any]:
+    async def _trade(self, where: ProviderMetadata, code: str, verifier: str, redirect_uri: str) -> dict[str, Any]:
         given = self.settings
         form = {
             "grant_type": "authorization_code",
@@ -151,7 +151,9 @@ class Provider:
             raise OidcRefused
         return found
 
-    async def _with_userinfo(self, where: Metadata, claims: dict[str, Any], access_token: Any) -> Mapping[str, Any]:
+    async def _with_userinfo(
+        self, where: ProviderMetadata, claims: dict[str, Any], access_token: Any
+    ) -> Mapping[str, Any]:
         """The claims, with those that the issuer keeps out of its tokens; the token's own win."""
         wanted = {"email", *((self.settings.role_claim.split(".")[0],) if self.settings.role_claim else ())}
         if wanted <= claims.keys() or where.userinfo is None or not isinstance(access_token, str):
@@ -236,16 +238,16 @@ def _error_in(answer: Response) -> str | None:
     return word if isinstance(word, str) and _WORD.fullmatch(word) else None
 
 
-class Providers:
+class OidcProviders:
     """The configured providers by name. Opened once per process, without network calls."""
 
-    def __init__(self, settings: Mapping[str, ProviderSettings], http: Http) -> None:
-        self._known = {name: Provider(name, given, http) for name, given in settings.items()}
+    def __init__(self, settings: Mapping[str, OidcProviderSettings], http: Http) -> None:
+        self._known = {name: OidcProvider(name, given, http) for name, given in settings.items()}
 
-    def get(self, name: str) -> Provider | None:
+    def get(self, name: str) -> OidcProvider | None:
         """The provider with this name."""
         return self._known.get(name)
 
-    def all(self) -> list[Provider]:
+    def all(self) -> list[OidcProvider]:
         """All of them, by name."""
         return list(self._known.values())

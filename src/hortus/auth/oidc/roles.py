@@ -23,7 +23,7 @@ class RoleGrant:
     issuer: str
 
 
-role_granted: Signal[RoleGrant] = Signal("auth.oidc.role_granted")
+role_granted_by_issuer: Signal[RoleGrant] = Signal("auth.oidc.role_granted")
 """Sent in the transaction that changes the role."""
 
 
@@ -47,5 +47,5 @@ async def apply(tx: Tx, user_id: str, issuer: str, role: str, granted: str | Non
         return granted
     except Conflict:
         raise ConcurrentChange from None
-    await role_granted.send(tx, RoleGrant(user_id, new, issuer))
+    await role_granted_by_issuer.send(tx, RoleGrant(user_id, new, issuer))
     return wanted

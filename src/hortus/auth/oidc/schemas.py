@@ -13,7 +13,7 @@ Verifier = Annotated[str, StringConstraints(max_length=128, pattern=r"^[A-Za-z0-
 Code = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
-class ProviderOut(BaseModel):
+class OidcProviderOut(BaseModel):
     """A way to sign in: send the browser to `start_url`."""
 
     id: str

@@ -29,7 +29,7 @@ from hortus.auth.oidc.errors import (
 )
 from hortus.auth.oidc.flows import ProviderAccount
 from hortus.auth.oidc.provider import TokenResponse
-from hortus.auth.oidc_settings import ProviderSettings
+from hortus.auth.oidc_settings import OidcProviderSettings
 from hortus.auth.otp import Target
 from hortus.auth.tables import ExternalAccount
 from hortus.core import clock, ids
@@ -54,7 +54,7 @@ class Identity:
     """The highest role that the role claim maps to; None without a rule or match."""
 
 
-def identity_of(response: TokenResponse, rules: ProviderSettings) -> Identity:
+def identity_of(response: TokenResponse, rules: OidcProviderSettings) -> Identity:
     """Read the claims by the operator's rules."""
     claims = response.claims
     email = _email(claims.get("email"))
@@ -79,7 +79,7 @@ def _email(value: object) -> str | None:
         return None
 
 
-def _role(claims: Mapping[str, Any], rules: ProviderSettings) -> str | None:
+def _role(claims: Mapping[str, Any], rules: OidcProviderSettings) -> str | None:
     if not rules.role_claim:
         return None
     found: Any = claims.get(rules.role_claim)
@@ -93,7 +93,7 @@ def _role(claims: Mapping[str, Any], rules: ProviderSettings) -> str | None:
 
 
 async def user_of(
-    tx: Tx, identity: Identity, rules: ProviderSettings, *, accepts_terms: bool, network: str | None = None
+    tx: Tx, identity: Identity, rules: OidcProviderSettings, *, accepts_terms: bool, network: str | None = None
 ) -> str:
     """The user who signs in: by connected account, by e-mail address, or a new user.
 
@@ -128,7 +128,7 @@ async def refuse_inactive(tx: Tx, user_id: str) -> None:
         raise AccountSuspended
 
 
-async def _by_email(tx: Tx, identity: Identity, rules: ProviderSettings) -> tuple[str, str] | None:
+async def _by_email(tx: Tx, identity: Identity, rules: OidcProviderSettings) -> tuple[str, str] | None:
     """(id, role) of the user with this address, if linking by e-mail is enabled.
 
     An unverified address may have been registered by somebody else: the address becomes verified, and all access from
@@ -161,7 +161,7 @@ async def _by_email(tx: Tx, identity: Identity, rules: ProviderSettings) -> tupl
     return found.id, found.role
 
 
-async def _sign_up(tx: Tx, identity: Identity, rules: ProviderSettings, details: SignUpDetails) -> tuple[str, str]:
+async def _sign_up(tx: Tx, identity: Identity, rules: OidcProviderSettings, details: SignUpDetails) -> tuple[str, str]:
     if not rules.signup:
         raise OidcSignupClosed
     # An address that the issuer has not verified would only block its owner.

@@ -1,14 +1,14 @@
 """One-time codes and links, which verify that an e-mail address or mobile number belongs to a user."""
 
 from hortus.accounts import Target, mobile
-from hortus.auth.otp.attempts import GAP
-from hortus.auth.otp.cleanup import sweep
+from hortus.auth.otp.attempts import RESEND_PAUSE
+from hortus.auth.otp.cleanup import sweep_otps
 from hortus.auth.otp.errors import BadCode, BadLink
 from hortus.auth.otp.hasher import OtpHasher
 from hortus.auth.otp.links import ConsumedLink, cancel_links, consume_link, make_token
 from hortus.auth.otp.notifications import message_time, notify_target, notify_user
 from hortus.auth.otp.service import (
-    LIFE,
+    OTP_LIFETIME,
     OtpRequest,
     Purpose,
     VerifiedOtp,
@@ -19,8 +19,8 @@ from hortus.auth.otp.service import (
 )
 
 __all__ = [
-    "GAP",
-    "LIFE",
+    "OTP_LIFETIME",
+    "RESEND_PAUSE",
     "BadCode",
     "BadLink",
     "ConsumedLink",
@@ -40,5 +40,5 @@ __all__ = [
     "notify_user",
     "purpose_to_verify",
     "request_otp",
-    "sweep",
+    "sweep_otps",
 ]

@@ -16,8 +16,8 @@ from hortus.core.db import Tx
 TRIES = 5
 STRAY_TRIES = 2
 """How many of the five attempts may come from another network address than the request for the code."""
-GAP = timedelta(seconds=60)
-LONGEST_GAP = timedelta(minutes=10)
+RESEND_PAUSE = timedelta(seconds=60)
+LONGEST_PAUSE = timedelta(minutes=10)
 DIGITS, LONG_DIGITS = 6, 10
 
 
@@ -26,11 +26,11 @@ def today() -> date:
     return clock.now().date()
 
 
-def gap_after(wrong: int) -> timedelta:
+def pause_after(wrong: int) -> timedelta:
     """How long to wait between two codes after so many wrong ones in a day: doubles with each code used up."""
     doublings = min(max(0, wrong // TRIES - 1), 10)
-    longer: timedelta = GAP * (1 << doublings)
-    return min(longer, LONGEST_GAP)
+    longer: timedelta = RESEND_PAUSE * (1 << doublings)
+    return min(longer, LONGEST_PAUSE)
 
 
 def digits_after(wrong: int, long_after: int) -> int:
@@ -63,15 +63,15 @@ async def mark_notified(tx: Tx, target: str) -> bool:
         update(WrongCodes)
         .where(
             WrongCodes.target == target,
-            WrongCodes.told_at.is_(None) | (WrongCodes.told_at <= now - timedelta(hours=24)),
+            WrongCodes.notified_at.is_(None) | (WrongCodes.notified_at <= now - timedelta(hours=24)),
         )
-        .values(told_at=now)
+        .values(notified_at=now)
         .returning(WrongCodes.target)
     )
     return marked.first() is not None
 
 
-async def sweep(tx: Tx, limit: int = 1000) -> int:
+async def sweep_wrong_codes(tx: Tx, limit: int = 1000) -> int:
     """Delete up to `limit` counts of previous days; returns how many."""
     old = select(WrongCodes.target).where(WrongCodes.day < today() - timedelta(days=2)).limit(limit)
     gone = await tx.execute(delete(WrongCodes).where(WrongCodes.target.in_(old)).returning(WrongCodes.target))

@@ -4,6 +4,16 @@ from hortus.auth.otp import attempts, links, send_limits, service
 from hortus.core.db import Tx
 
 
-async def sweep(tx: Tx, limit: int = 1000) -> int:
+async def sweep_otps(tx: Tx, limit: int = 1000) -> int:
     """Forget up to `limit` each of old codes, links and counts; returns how many in all."""
-    return sum([await each(tx, limit) for each in (service.sweep, links.sweep, send_limits.sweep, attempts.sweep)])
+    return sum(
+        [
+            await each(tx, limit)
+            for each in (
+                service.sweep_codes,
+                links.sweep_links,
+                send_limits.sweep_send_counts,
+                attempts.sweep_wrong_codes,
+            )
+        ]
+    )

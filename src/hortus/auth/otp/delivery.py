@@ -91,7 +91,7 @@ async def _holder(tx: Tx, target: Target) -> Any:
     return (await tx.execute(query)).one_or_none()
 
 
-async def write_warning(tx: Tx, hasher: OtpHasher, request_id: str) -> None:
+async def send_warning(tx: Tx, hasher: OtpHasher, request_id: str) -> None:
     """Notify the verified owner of a target, at most once a day, of wrong codes."""
     row = (await tx.execute(select(OneTimeCode).where(OneTimeCode.id == request_id))).scalar_one_or_none()
     if row is None:
@@ -114,8 +114,8 @@ async def _deliver(resources: Resources, task: tasks.ClaimedTask) -> None:
 
 async def _warn(resources: Resources, task: tasks.ClaimedTask) -> None:
     async with resources.get(Database).transaction() as tx:
-        await write_warning(tx, resources.get(OtpHasher), task.payload["id"])
+        await send_warning(tx, resources.get(OtpHasher), task.payload["id"])
 
 
-DELIVER = tasks.register("accounts.code", _deliver, queue="mail")
-WARN = tasks.register("accounts.wrong_codes", _warn, queue="mail")
+DELIVER = tasks.register("auth.deliver_otp", _deliver, queue="mail")
+WARN = tasks.register("auth.warn_wrong_codes", _warn, queue="mail")

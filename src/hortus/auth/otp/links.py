@@ -12,7 +12,7 @@ from hortus.core import clock
 from hortus.core.db import Tx
 
 LinkPurpose = Literal["verify", "reset_password"]
-LIVES = {"verify": timedelta(hours=24), "reset_password": timedelta(hours=1)}
+LINK_LIFETIMES = {"verify": timedelta(hours=24), "reset_password": timedelta(hours=1)}
 PATHS = {"verify": "/verify-email", "reset_password": "/reset-password"}
 
 
@@ -46,7 +46,7 @@ async def make_token(tx: Tx, purpose: LinkPurpose, user_id: str, target: Target)
         "user_id": user_id,
         "kind": target.kind,
         "target": target.value,
-        "expires_at": clock.now() + LIVES[purpose],
+        "expires_at": clock.now() + LINK_LIFETIMES[purpose],
     }
     await tx.execute(insert(LinkToken), row)
     return secret
@@ -80,7 +80,7 @@ async def cancel_links(tx: Tx, user_id: str, purpose: LinkPurpose, target: Targe
     await tx.execute(query.values(used_at=clock.now()))
 
 
-async def sweep(tx: Tx, limit: int = 1000) -> int:
+async def sweep_links(tx: Tx, limit: int = 1000) -> int:
     """Forget up to `limit` links that ran out; returns how many."""
     old = select(LinkToken.digest).where(LinkToken.expires_at < clock.now()).limit(limit)
     gone = await tx.execute(delete(LinkToken).where(LinkToken.digest.in_(old)).returning(LinkToken.digest))

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, AliasChoices, BaseModel, BeforeValidator, Field, StringConstraints, model_validator
 
 from hortus.accounts import Target, mobile
-from hortus.auth.otp.attempts import GAP
+from hortus.auth.otp.attempts import RESEND_PAUSE
 from hortus.auth.otp.hasher import OtpHasher
-from hortus.auth.otp.service import LIFE, Purpose
+from hortus.auth.otp.service import OTP_LIFETIME, Purpose
 from hortus.auth.schemas import Email, Name, NewPassword, Password, Referral, Secret
 from hortus.core.schemas import Body, MustBeTrue, Time
 from hortus.core.security.credentials import Credential
@@ -122,15 +122,17 @@ class VerifyEmailIn(Body):
         return self
 
 
-class SentOut(BaseModel):
+class OtpSentOut(BaseModel):
     """The same answer for every target, so that it does not reveal accounts."""
 
     detail: str = "If a message can reach you there, it is on its way."
-    expires_in: int = Field(int(LIFE.total_seconds()), description="Seconds for which the code is valid")
-    resend_after: int = Field(int(GAP.total_seconds()), description="Seconds until another code can be requested")
+    expires_in: int = Field(int(OTP_LIFETIME.total_seconds()), description="Seconds for which the code is valid")
+    resend_after: int = Field(
+        int(RESEND_PAUSE.total_seconds()), description="Seconds until another code can be requested"
+    )
 
 
-class CheckYourMailOut(SentOut):
+class CheckYourMailOut(OtpSentOut):
     """The same answer for every address: only the e-mail says whether an account exists."""
 
     code: Literal["check_your_mail"] = "check_your_mail"
@@ -155,11 +157,11 @@ class PasswordRequiredOut(VerifiedOut):
     password_reset_token: Credential
 
 
-class AddIn(TargetIn):
+class AddIdentifierIn(TargetIn):
     """An address or number to add, or to verify."""
 
 
-class ProveIn(TargetIn):
+class VerifyIdentifierIn(TargetIn):
     """The code that came there."""
 
     code: Code = Field(validation_alias=CODE_NAMES)

@@ -107,7 +107,7 @@ async def _in_a_day(tx: Tx, name: str, key: str, most: int) -> None:
         raise rate_limited(name, (today + timedelta(days=1) - now).total_seconds())
 
 
-async def sweep(tx: Tx, limit: int = 1000) -> int:
+async def sweep_send_counts(tx: Tx, limit: int = 1000) -> int:
     """Forget up to `limit` counts that no longer count; returns how many."""
     old = select(SendCount.key).where(SendCount.since < clock.now() - KEPT).limit(limit)
     gone = await tx.execute(delete(SendCount).where(SendCount.key.in_(old)).returning(SendCount.key))

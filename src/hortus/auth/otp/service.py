@@ -19,8 +19,8 @@ from hortus.senders import URGENT
 from hortus.tasks import enqueue
 
 Purpose = Literal["sign_in", "sign_up", "verify", "reset_password", "link"]
-LIFE = timedelta(minutes=10)
-_NOBODY = "0" * 64
+OTP_LIFETIME = timedelta(minutes=10)
+_NO_DIGEST = "0" * 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +54,18 @@ async def request_otp(tx: Tx, hasher: OtpHasher, request: OtpRequest) -> None:
     """
     now, target = clock.now(), request.target
     said = pending.CONTESTED if await is_contested(tx, request) else request.pending
-    gap = attempts.gap_after(await attempts.wrong_today(tx, hasher.target_digest(target)))
+    pause = attempts.pause_after(await attempts.wrong_today(tx, hasher.target_digest(target)))
     fresh = {
         "id": ids.new(),
         "user_id": None,
         "digest": None,
         "tries": 0,
         "stray_tries": 0,
-        "asked_by": hasher.address_digest(request.address),
+        "requester_digest": hasher.address_digest(request.address),
         "language": request.language,
         "pending": said,  # the data of this sign-up applies to this code only
         "sent_at": now,
-        "expires_at": now + LIFE,
+        "expires_at": now + OTP_LIFETIME,
         "used_at": None,
     }
     statement = (
@@ -74,14 +74,14 @@ async def request_otp(tx: Tx, hasher: OtpHasher, request: OtpRequest) -> None:
         .on_conflict_do_update(
             index_elements=["purpose", "kind", "target", "subject"],
             set_=fresh,
-            where=OneTimeCode.sent_at <= now - gap,
+            where=OneTimeCode.sent_at <= now - pause,
         )
         .returning(OneTimeCode.id)
     )
     request_id = (await tx.execute(statement)).scalar_one_or_none()
     if request_id is None:
         sent_at = (await tx.execute(select(OneTimeCode.sent_at).where(_slot(request)))).scalar_one()
-        raise send_limits.rate_limited("resend_code", (sent_at + gap - now).total_seconds())
+        raise send_limits.rate_limited("resend_code", (sent_at + pause - now).total_seconds())
     await send_limits.count_send(tx, hasher, target, request.address)
     await enqueue(tx, DELIVER, {"id": request_id}, priority=URGENT)
 
@@ -103,8 +103,8 @@ async def check_otp(tx: Tx, hasher: OtpHasher, request: OtpRequest, code: str) -
     conditional update counts the attempt and locks the row, so that one of several concurrent matches succeeds.
     """
     now, target = clock.now(), hasher.target_digest(request.target)
-    asker = hasher.address_digest(request.address)
-    at_home = OneTimeCode.asked_by == asker
+    requester = hasher.address_digest(request.address)
+    same_requester = OneTimeCode.requester_digest == requester
     counted = (
         update(OneTimeCode)
         .where(
@@ -112,17 +112,17 @@ async def check_otp(tx: Tx, hasher: OtpHasher, request: OtpRequest, code: str) -
             OneTimeCode.used_at.is_(None),
             OneTimeCode.expires_at > now,
             OneTimeCode.tries < attempts.TRIES,
-            or_(at_home, OneTimeCode.stray_tries < attempts.STRAY_TRIES),
+            or_(same_requester, OneTimeCode.stray_tries < attempts.STRAY_TRIES),
         )
         .values(
             tries=OneTimeCode.tries + 1,
-            stray_tries=OneTimeCode.stray_tries + case((at_home, 0), else_=1),
+            stray_tries=OneTimeCode.stray_tries + case((same_requester, 0), else_=1),
         )
         .returning(
             OneTimeCode.id,
             OneTimeCode.digest,
             OneTimeCode.user_id,
-            OneTimeCode.asked_by,
+            OneTimeCode.requester_digest,
             OneTimeCode.pending,
             OneTimeCode.tries,
             OneTimeCode.stray_tries,
@@ -132,16 +132,20 @@ async def check_otp(tx: Tx, hasher: OtpHasher, request: OtpRequest, code: str) -
     if row is not None:
         await send_limits.count_attempt(tx, hasher, request.target)
     given = hasher.code_digests(request.purpose, request.target, row.id if row else "", code)
-    stored = (row.digest if row else None) or _NOBODY
+    stored = (row.digest if row else None) or _NO_DIGEST
     if not any(hmac.compare_digest(each, stored) for each in given):
         if row is not None:
             await attempts.count_wrong(tx, target)
-            if row.tries == attempts.TRIES or (row.asked_by != asker and row.stray_tries == attempts.STRAY_TRIES):
+            if row.tries == attempts.TRIES or (
+                row.requester_digest != requester and row.stray_tries == attempts.STRAY_TRIES
+            ):
                 await enqueue(tx, WARN, {"id": row.id})
         return None
     assert row is not None  # noqa: S101 - a digest was compared
     await tx.execute(update(OneTimeCode).where(OneTimeCode.id == row.id).values(used_at=now, pending=None))
-    return VerifiedOtp(request.purpose, request.target, row.user_id, row.pending if row.asked_by == asker else None)
+    return VerifiedOtp(
+        request.purpose, request.target, row.user_id, row.pending if row.requester_digest == requester else None
+    )
 
 
 async def is_contested(tx: Tx, request: OtpRequest) -> bool:
@@ -187,9 +191,9 @@ async def cancel_otps(tx: Tx, purpose: Purpose, target: Target) -> None:
     )
 
 
-async def sweep(tx: Tx, limit: int = 1000) -> int:
+async def sweep_codes(tx: Tx, limit: int = 1000) -> int:
     """Forget up to `limit` codes that ran out a while ago; returns how many."""
     # The row also holds the pause until the next code, which grows to an hour.
-    old = select(OneTimeCode.id).where(OneTimeCode.expires_at < clock.now() - attempts.LONGEST_GAP).limit(limit)
+    old = select(OneTimeCode.id).where(OneTimeCode.expires_at < clock.now() - attempts.LONGEST_PAUSE).limit(limit)
     gone = await tx.execute(delete(OneTimeCode).where(OneTimeCode.id.in_(old)).returning(OneTimeCode.id))
     return len(gone.all())

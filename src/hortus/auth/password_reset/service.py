@@ -15,19 +15,19 @@ async def reset(
 
     With `user_id`, only if the target still belongs to that user. The error is returned: the code is consumed.
     """
-    holder = await identifiers.holder_of(tx, target)
-    if holder is None or (user_id is not None and holder.user_id != user_id):
+    owner = await identifiers.find_owner(tx, target)
+    if owner is None or (user_id is not None and owner.user_id != user_id):
         return refusal
-    if holder.status not in SIGN_IN_STATUSES:
+    if owner.status not in SIGN_IN_STATUSES:
         return AccountSuspended()
     ended = NOTHING_REVOKED
-    if not holder.verified:  # somebody else may have signed up with this address
-        voided = await identifier_verification.revoke_unverified_access(tx, holder.user_id)
+    if not owner.verified:  # somebody else may have signed up with this address
+        voided = await identifier_verification.revoke_unverified_access(tx, owner.user_id)
         if voided is None:
             return refusal
         ended = voided
-        await identifiers.mark_verified(tx, holder.user_id, target)
-    return await change(tx, holder.user_id, password_hash, keep=None, with_keys=True, before=ended)
+        await identifiers.mark_verified(tx, owner.user_id, target)
+    return await change(tx, owner.user_id, password_hash, keep=None, with_keys=True, before=ended)
 
 
 async def change(
