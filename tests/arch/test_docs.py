@@ -47,3 +47,13 @@ def test_the_index_links_to_every_page():
     index = (DOCS / "README.md").read_text()
     pages = {str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md")} - {"README.md"}
     assert sorted(pages - set(re.findall(r"\]\(([^)#]+)\)", index))) == []
+
+
+def test_paths_of_source_files_in_pages_exist():
+    named = {
+        (page, path)
+        for page in PAGES
+        if page != "CHANGELOG.md"
+        for path in re.findall(r"`((?:src|tests|migrations|deploy|scripts|bench)/[\w/.-]+)`", (ROOT / page).read_text())
+    }
+    assert [each for each in sorted(named) if not (ROOT / each[1]).exists()] == []
