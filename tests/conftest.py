@@ -1,4 +1,4 @@
-"""What every test can ask for: a real database of its own, on SQLite and on PostgreSQL.
+"""Fixtures of all tests: a database and a server for each test, on SQLite and on PostgreSQL.
 
 `TEST_DATABASE_URL` points at a PostgreSQL server to use, `TEST_REDIS_URL` at a Redis or Valkey server; otherwise
 the tests start their own.
@@ -44,7 +44,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture
 def full() -> bool:
-    """Whether faults and crowds have their full size (`FAULTS=full`); the suite of every day has small ones."""
+    """Whether fault and load tests run at full size (`FAULTS=full`)."""
     return os.environ.get("FAULTS") == "full"
 
 
@@ -107,7 +107,7 @@ async def _make_template(server: str) -> None:
     await connection.execute("SELECT pg_reload_conf()")
     await connection.close()
     await schema.build(on_server(server, TEMPLATE))
-    await execute(server, f'CREATE DATABASE "{mark}"')  # the mark that the template is of this run, and whole
+    await execute(server, f'CREATE DATABASE "{mark}"')  # marks the template as complete and of this run
 
 
 @pytest.fixture(scope="session")
@@ -120,7 +120,7 @@ def database_pool(postgresql_server: str) -> Iterator[DatabasePool]:
 
 @pytest.fixture(params=DIALECTS)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a fresh migrated database, on each of the two kinds."""
+    """The URL of an empty migrated database, on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
         path = tmp_path / "hortus.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
@@ -135,7 +135,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """An open database, empty but for its schema."""
+    """An open, empty, migrated database."""
     opened = Database(database_url)
     opened.context.configuration = read_configuration(Settings(_env_file=None))
     yield opened
@@ -157,7 +157,7 @@ def valkey_url() -> Iterator[str]:
 
 @pytest.fixture
 def valkey() -> Iterator[Valkey]:
-    """A Valkey of this test's own, to be stopped and started at will."""
+    """A Valkey server for this test alone, which it can stop and restart."""
     server = Valkey()
     server.start()
     yield server

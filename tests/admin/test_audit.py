@@ -1,4 +1,4 @@
-"""The chain holds whatever happens at once, and tells who changed it."""
+"""The audit chain is intact under concurrency and detects every change."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ async def verified(database: Database, **options: int) -> admin.AuditVerificatio
 
 
 async def unprotect(database: Database) -> None:
-    """What somebody with the database's own password could do."""
+    """Drop the triggers, as a person with the database's password could."""
     async with database.transaction() as tx:
         if database.dialect == "sqlite":
             for verb in ("update", "delete"):

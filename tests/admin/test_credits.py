@@ -1,4 +1,4 @@
-"""Credits given once, by one within the limit and by two above it, whoever races."""
+"""Credits are granted once: by one administrator within the limit, by two above it."""
 
 import asyncio
 from collections import Counter
@@ -93,7 +93,7 @@ async def test_many_small_gifts_count_as_one_large_one(hortus: Hortus, root):
     assert (await give(root, id_of(one), LIMIT)).json()["status"] == "granted"
 
 
-async def test_nobody_gives_to_themselves_alone(hortus: Hortus, root):
+async def test_a_grant_to_oneself_needs_approval(hortus: Hortus, root):
     second, third = await hortus.staff("admin"), await hortus.staff("admin")
     assert (await give(root, id_of(root), 1)).json()["status"] == "pending"
     asked = (await give(root, id_of(second), LIMIT + 1)).json()
@@ -114,7 +114,7 @@ async def test_approvals_at_once_grant_once(hortus: Hortus, root):
     assert await balance(customer) - before == (2 * LIMIT if ended == "granted" else 0)
 
 
-async def test_who_asked_can_withdraw_and_who_was_demoted_asked_in_vain(hortus: Hortus, root):
+async def test_requesters_can_withdraw_and_requests_of_demoted_administrators_fail(hortus: Hortus, root):
     customer, second = await hortus.customer(), await hortus.staff("admin")
     mine = (await give(root, id_of(customer), 2 * LIMIT)).json()
     assert (await decide(root, mine["id"], "reject")).json()["status"] == "rejected"
@@ -165,7 +165,7 @@ async def test_a_gift_is_checked(hortus: Hortus, root, body: dict[str, Any]):
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
 
 
-async def test_to_nobody_nothing_is_given(root):
+async def test_a_grant_needs_an_existing_user(root):
     answer = await give(root, ids.new(), MICRO)
     assert (answer.status_code, answer.json()["code"]) == (404, "user_not_found")
     assert (await decide(root, ids.new(), "approve")).json()["code"] == "credit_request_not_found"

@@ -1,4 +1,4 @@
-"""`GET /api/admin/doctor` shows to administrators what `hortus doctor` says, and no secret."""
+"""`GET /api/admin/doctor` returns the findings of `hortus doctor`, and no secret."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -42,7 +42,7 @@ async def test_the_findings_are_those_of_the_command(hortus: Hortus, root, monke
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-async def test_vendors_are_asked_only_on_demand_and_no_secret_is_shown(
+async def test_vendors_are_called_only_on_demand_and_no_secret_is_shown(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     async with OpenAIEmulator() as vendor:

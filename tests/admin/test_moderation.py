@@ -1,4 +1,4 @@
-"""What is taken down is gone for everybody, and its owner is told so."""
+"""A takedown blocks access for all callers, and its owner is notified."""
 
 import asyncio
 from collections import Counter

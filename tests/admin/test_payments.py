@@ -1,4 +1,4 @@
-"""The operator's money: found, given back once, replayed, counted; and what is sold."""
+"""Payments for administrators: search, refund once, replay, revenue; and the price list."""
 
 import asyncio
 from collections import Counter
@@ -31,7 +31,7 @@ async def bought(hortus: Hortus, client, path: str = "/api/payment/topup", **bod
 
 
 async def swept(hortus: Hortus) -> None:
-    """Wait for the look at news that never came, once at every start: what it finds has no body."""
+    """Wait for the reconciliation that runs at start: the events it finds have no body."""
     done = text("SELECT 1 FROM tasks WHERE name = 'billing.reconcile' AND status = 'done'")
     async with asyncio.timeout(30):
         while True:
@@ -88,7 +88,7 @@ async def test_a_payment_is_found_and_given_back_once(hortus: Hortus, root):
     await holds(hortus)
 
 
-async def test_what_fits_no_order_waits_for_somebody(hortus: Hortus, root):
+async def test_an_unmatched_payment_is_assigned_by_an_administrator(hortus: Hortus, root):
     customer = await hortus.customer()
     one, two = await buy(customer), await buy(customer, plan="pro", interval="year")
     await asyncio.gather(press(customer, one, "pay"), press(customer, two, "pay"))

@@ -1,4 +1,4 @@
-"""Staff asks indexes: none of its searches reads a whole table."""
+"""Queries of administrators use indexes: none reads a whole table."""
 
 import re
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""Dead letters get another chance, and what is cancelled is not charged."""
+"""Dead letters are requeued, and cancelled tasks are not charged."""
 
 import httpx2
 from sqlalchemy import text
@@ -12,7 +12,7 @@ WHY = {"reason": "After the repair"}
 
 
 async def put(database: Database, **values: str) -> str:
-    """A dead letter of a kind nobody handles, so that it dies again at once when it is requeued."""
+    """A dead letter without a handler, so that it fails again at once when it is requeued."""
     row = {"id": ids.new(), "key": None, "status": "dead", "name": "nobody.handles"} | values
     statement = (
         "INSERT INTO tasks (id, name, queue, payload, status, priority, fair_round, run_at, attempts, max_attempts, "
@@ -32,7 +32,7 @@ async def test_a_dead_letter_is_read_and_requeued(hortus: Hortus, root):
     task_id = await put(hortus.database)
     (listed,) = (await root.get("/api/admin/tasks", params={"status": "dead"})).json()["items"]
     assert (listed["id"], listed["error"], listed["periodic"]) == (task_id, "broken", False)
-    assert (await root.get(f"/api/admin/tasks/{task_id}")).json()["payload"] is None  # who knows what it carries
+    assert (await root.get(f"/api/admin/tasks/{task_id}")).json()["payload"] is None  # it may contain confidential data
     standing = (await root.get("/api/admin/queues")).json()
     assert {"queue": "maintenance", "status": "dead", "count": 1, "oldest": "2026-01-01T00:00:00Z"} in standing[
         "queues"

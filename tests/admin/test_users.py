@@ -1,4 +1,4 @@
-"""Staff find users; administrators change them, and the log knows."""
+"""Staff search users; administrators change them, and each change is in the audit log."""
 
 import asyncio
 from pathlib import Path
@@ -128,7 +128,7 @@ async def test_a_role_counts_at_the_next_call(hortus: Hortus, root):
     assert roles[0] == {"from": "admin", "to": "user"}
 
 
-async def test_a_change_needs_a_reason_and_nobody_is_promoted_by_get(hortus: Hortus, root):
+async def test_a_change_needs_a_reason_and_a_post(hortus: Hortus, root):
     customer = await hortus.customer()
     path = f"/api/admin/users/{id_of(customer)}/role"
     for body in ({"role": "admin"}, {"role": "admin", "reason": " "}, {"role": "owner", "reason": "because"}):
@@ -168,7 +168,7 @@ async def test_signing_out_ends_every_device(hortus: Hortus, root):
     assert (await audit_of(root))[0]["details"] == {"sessions": 2}
 
 
-async def test_what_is_dangerous_asks_who_it_is_again(hortus: Hortus, root):
+async def test_dangerous_changes_need_recent_authentication(hortus: Hortus, root):
     customer = await hortus.customer()
     async with hortus.database.transaction() as tx:
         long_ago = text("UPDATE sessions SET authenticated_at = '2026-01-01 00:00:00.000000' WHERE user_id = :id")
@@ -179,13 +179,13 @@ async def test_what_is_dangerous_asks_who_it_is_again(hortus: Hortus, root):
     assert (await act(root, id_of(customer), "suspend")).status_code == 200
 
 
-async def test_the_log_says_who_was_made_administrator_at_the_console(hortus: Hortus, root):
+async def test_administrators_created_at_the_console_are_logged(hortus: Hortus, root):
     assert await create_admin(hortus.settings, "console@example.com", PASSWORD) is None
     (event,) = await audit_of(root, action="user.made_staff")
     assert (event["actor_id"], event["actor_role"], event["details"]) == (None, "console", {"role": "admin"})
 
 
-async def test_verify_tells_the_end_of_the_chain(hortus: Hortus, root):
+async def test_verify_returns_the_end_of_the_chain(hortus: Hortus, root):
     await act(root, id_of(await hortus.customer()), "suspend")
     shown = (await root.get("/api/admin/audit/verify")).json()
     assert (shown["intact"], shown["finished"], shown["checked"], shown["head"]) == (True, True, 1, 1)

@@ -1,7 +1,6 @@
-"""The size of the faults, the seed of their chance, and the table at the end.
+"""Fixtures of the fault tests: size, seed of the random choices, and the table of results.
 
-`FAULTS=full` makes them as large as they are meant to be; otherwise each is small. `FAULT_SEED=…` repeats a run's
-choices.
+`FAULTS=full` runs them at full size; otherwise each is small. `FAULT_SEED=…` repeats the choices of a run.
 """
 
 import os
@@ -19,7 +18,7 @@ _rows: list[tuple[str, str, str, str]] = []
 
 @pytest.fixture
 def seed() -> int:
-    """Where chance begins."""
+    """The seed of random choices."""
     chosen = int(os.environ.get("FAULT_SEED") or secrets.randbelow(2**32))
     print(f"FAULT_SEED={chosen}")  # noqa: T201 - pytest shows it when the test fails
     return chosen
@@ -27,7 +26,7 @@ def seed() -> int:
 
 @pytest.fixture
 def rng(seed: int) -> random.Random:
-    """Chance that can be repeated."""
+    """A random generator that can be repeated."""
     return random.Random(seed)
 
 
@@ -44,14 +43,14 @@ def record(seed: int, request: pytest.FixtureRequest) -> Callable[[str, str, flo
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A process of several hands its rows to the one that prints."""
+    """Pass the rows of a worker of pytest-xdist to the controller."""
     if (told := getattr(session.config, "workeroutput", None)) is not None:
         told["faults"] = _rows
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Take the rows of a process that ends."""
+    """Collect the rows of a worker that ended."""
     _rows.extend(tuple(row) for row in getattr(node, "workeroutput", {}).get("faults", ()))
 
 

@@ -1,4 +1,4 @@
-"""The server dies, or is replaced, while customers ask; every request has one effect."""
+"""A server crashes or is replaced under load; every request has exactly one effect."""
 
 import asyncio
 import random
@@ -81,7 +81,7 @@ async def test_servers_are_replaced_without_a_failed_request(
 
 
 async def _ask_on(client: httpx2.AsyncClient, place: int, over: asyncio.Event, answers: Counter[int]) -> None:
-    """One request after the other, none of them ever sent twice."""
+    """Send requests in sequence, without retries."""
     turn = 0
     while not over.is_set():
         turn += 1
@@ -97,7 +97,7 @@ async def _ask_on(client: httpx2.AsyncClient, place: int, over: asyncio.Event, a
 
 
 async def test_a_server_leaves_its_listeners_whole_and_at_once(database: Database, database_url: str, tmp_path: Path):
-    """They can go on at another server; waiting for them, this one would be of no use to anybody."""
+    """Listeners can reconnect to another server, so a server that shuts down does not wait for them."""
     async with (
         ServerProcess(tmp_path / "server", "serve", DATABASE_URL=database_url) as server,
         customers(server.url, database, 1) as (client,),

@@ -16,7 +16,7 @@ from hortus.core.db import Database
 from hortus.tasks.tables import Task, TaskSchedule
 
 SWEEP = "core.sweep"
-"""A periodic task that every process knows."""
+"""A periodic task that every process registers."""
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -28,7 +28,7 @@ async def test_a_broker_that_stops_and_comes_back_empty(
         await here.add(number=2)
         await here.want(range(each), 0.2)
         await asyncio.to_thread(valkey.stop)
-        await here.want(range(each, 2 * each), 0.2)  # nobody can be told
+        await here.want(range(each, 2 * each), 0.2)  # no process can be notified
         await asyncio.sleep(3)
         await asyncio.to_thread(valkey.start)
         since = time.monotonic()
@@ -86,7 +86,7 @@ async def test_a_broker_that_takes_its_time(
             await asyncio.to_thread(broker.execute_command, "CLIENT", "PAUSE", 3000, "ALL")
             before = time.monotonic()
             await here.want(range(number * _, number * (_ + 1)))
-            assert time.monotonic() - before < 2  # whoever enqueues does not wait for it
+            assert time.monotonic() - before < 2  # enqueuing does not wait for the broker
             await asyncio.sleep(3)
         since = time.monotonic()
         await here.done(number * pauses, within=60)

@@ -1,4 +1,4 @@
-"""The database restarts, loses its answers, or has no room for anybody."""
+"""The database restarts, loses responses, or has no free connections."""
 
 import asyncio
 import random
@@ -25,7 +25,7 @@ USERS = 4
 async def load(
     database: Database, database_url: str, folder: Path, rng: random.Random, total: int, seconds: float, **settings
 ) -> AsyncIterator[asyncio.Future]:
-    """A server and two workers, and customers who ask for so much; the books are proved at the end."""
+    """Run a server and two workers under load, and audit the result."""
     failed: list[str] = []
     async with AsyncExitStack() as stack:
         vendor = await stack.enter_async_context(OpenAIEmulator(delay=0.2, token_delay=0.05))
@@ -43,7 +43,7 @@ async def load(
         books = await audit(database, here.files)
         assert books.statuses["succeeded"] > total * 0.8
         assert_logged(here.log(), failed)
-        assert failed == []  # a database that is away is no mistake of ours: 503, and come again
+        assert failed == []  # an unreachable database is a 503 with Retry-After
 
 
 async def _later(delay: float, *asked) -> None:

@@ -1,4 +1,4 @@
-"""The disk is full: what cannot be kept is not charged, and once there is room again all goes on."""
+"""The disk is full: outputs that cannot be stored are not charged, and work continues once there is space."""
 
 import random
 import subprocess

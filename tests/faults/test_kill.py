@@ -1,4 +1,4 @@
-"""The server is killed again and again; nobody loses work or money."""
+"""The server is killed repeatedly; no work and no credit is lost."""
 
 import asyncio
 import random
@@ -89,7 +89,7 @@ async def test_a_bought_video_is_not_bought_again_after_a_kill(database_url: str
             looks = vendor.counts[f"GET /v1/interactions/{handle}"]
             await server.start()
             await all_ended(database, 1)
-            await tasks_closed(database)  # while there is somebody to close them
+            await tasks_closed(database)  # while the loop can close them
     assert vendor.counts[f"GET /v1/interactions/{handle}"] > looks
     assert vendor.bought() == {made["id"]: 1}
     assert vendor.counts["POST /v1/interactions"] == 1
@@ -98,7 +98,7 @@ async def test_a_bought_video_is_not_bought_again_after_a_kill(database_url: str
 
 
 async def bought(database: Database, generation_id: str) -> str:
-    """The vendor's id of the job, once it is remembered."""
+    """The provider's id of the job, once it is stored."""
     query = select(Generation.job_handle).where(Generation.id == generation_id)
     async with asyncio.timeout(10):
         while True:

@@ -1,4 +1,4 @@
-"""Thirty-two clients move credit at random, and are killed while they do: the books are right at every look."""
+"""Thirty-two clients move credit at random and are killed meanwhile: the ledger is consistent at every check."""
 
 import asyncio
 import random
@@ -24,16 +24,16 @@ APART = text(
 LOPSIDED = text("SELECT reference FROM ledger_entries GROUP BY reference HAVING sum(amount) <> 0 LIMIT 1")
 
 
-class Storm:
-    """One process of clients, started again whenever it was killed."""
+class RandomClients:
+    """One process of clients, restarted whenever it was killed."""
 
     def __init__(self, url: str, users: list[str], number: int) -> None:
         self._given, self._number = (url, users), number
         self.moved, self.kills = 0, 0
         self._process: asyncio.subprocess.Process | None = None
 
-    async def rage(self, wanted: int, rng: random.Random) -> None:
-        """Run until `wanted` movements are committed, killed now and then on the way."""
+    async def run(self, wanted: int, rng: random.Random) -> None:
+        """Run until `wanted` movements are committed, killing the process at random."""
         url, users = self._given
         while self.moved < wanted:
             transactions = max(1, (wanted - self.moved) // CLIENTS // 5)
@@ -61,7 +61,7 @@ class Storm:
             self.kills += 1
 
 
-async def test_a_storm_of_clients_that_are_killed_leaves_the_books_right(
+async def test_the_ledger_is_consistent_under_random_load_and_kills(
     database: Database,
     database_url: str,
     full: bool,
@@ -70,8 +70,8 @@ async def test_a_storm_of_clients_that_are_killed_leaves_the_books_right(
 ):
     movements = 50_000 if full else 1_200
     users = [ids.new() for _ in range(6)]
-    storms = [Storm(database_url, users, number) for number in range(PROCESSES)]
-    raging = asyncio.gather(*(storm.rage(movements // PROCESSES, random.Random(rng.random())) for storm in storms))
+    storms = [RandomClients(database_url, users, number) for number in range(PROCESSES)]
+    raging = asyncio.gather(*(storm.run(movements // PROCESSES, random.Random(rng.random())) for storm in storms))
     looks = 0
     while not raging.done():
         async with database.snapshot() as tx:

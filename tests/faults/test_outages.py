@@ -1,4 +1,4 @@
-"""A database that cannot be written or reached is answered with 503 and healed from, with no help of anybody."""
+"""Outages of the database are answered with 503, and the server recovers without intervention."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ WELL = {"status": "ok", "database": "ok"}
 
 
 class Proxy:
-    """A line to PostgreSQL that can be cut, refused, or left without an answer."""
+    """A proxy to PostgreSQL that can cut, refuse or hang connections."""
 
     def __init__(self, database_url: str) -> None:
         self._parsed = make_url(database_url)
@@ -77,7 +77,7 @@ class Proxy:
 
 @asynccontextmanager
 async def customer(url: str) -> AsyncIterator[httpx2.AsyncClient]:
-    """Somebody who signed up while all was well."""
+    """A customer who signed up before the outage."""
     async with httpx2.AsyncClient(base_url=url, timeout=60) as client:
         body = {"email": "asha@example.com", "password": PASSWORD, "accept_terms": True}
         answer = await client.post("/api/auth/register", json=body)
@@ -88,12 +88,12 @@ async def customer(url: str) -> AsyncIterator[httpx2.AsyncClient]:
 
 
 async def write(client: httpx2.AsyncClient) -> httpx2.Response:
-    """A request that must be written down."""
+    """A request that writes."""
     return await client.post("/api/chatroom", json={"title": "A room " + "of many words " * 12})
 
 
 async def refused(client: httpx2.AsyncClient) -> None:
-    """Writes are answered with 503 in the agreed shape, and with nothing of the inside."""
+    """Assert that writes are answered with a 503 problem without internal details."""
     async with asyncio.timeout(NOTICED):
         while (answer := await write(client)).status_code == 201:
             await asyncio.sleep(0.02)
@@ -106,7 +106,7 @@ async def refused(client: httpx2.AsyncClient) -> None:
 
 
 async def not_ready(client: httpx2.AsyncClient, state: str) -> None:
-    """Readiness says so, and why in one word."""
+    """Assert that readiness fails with that state."""
     async with asyncio.timeout(NOTICED):
         while (answer := await client.get("/health/ready")).json().get("database") != state:
             await asyncio.sleep(0.1)
@@ -115,7 +115,7 @@ async def not_ready(client: httpx2.AsyncClient, state: str) -> None:
 
 
 async def well_again(client: httpx2.AsyncClient) -> None:
-    """Ready and writing within ten seconds of the end of the cause, on every pooled connection."""
+    """Wait until the server is ready and writes again on every pooled connection, within ten seconds."""
     since = time.monotonic()
     while True:
         ready, written = await client.get("/health/ready"), await write(client)
@@ -135,7 +135,7 @@ def server() -> Iterator[Server]:
 
 
 async def ask(server: Server, *statements: str) -> None:
-    """As the superuser, past every pool and in spite of what is the default."""
+    """Run statements as the superuser on a separate connection."""
     connection = await asyncpg.connect(server.url, server_settings={"default_transaction_read_only": "off"})
     for statement in statements:
         await connection.execute(statement)
@@ -326,5 +326,5 @@ async def test_a_file_of_sqlite_that_is_no_database_or_cannot_be_opened_is_503(t
         (ValueError("x"), None),
     ],
 )
-def test_an_outage_is_told_from_a_mistake(error: Exception, found: str | None):
+def test_outages_are_distinguished_from_errors(error: Exception, found: str | None):
     assert engines.outage(error) == found

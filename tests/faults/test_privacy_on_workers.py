@@ -67,7 +67,7 @@ async def test_exports_and_erasures_end_once_though_workers_are_killed(
 
 
 async def person(client: httpx2.AsyncClient, email: str) -> dict[str, Any]:
-    """Somebody with a name, a room and a file."""
+    """Create a user with a name, a chatroom and a file."""
     body = {"email": email, "password": PASSWORD, "name": f"Name of {email}", "accept_terms": True}
     answer = await client.post("/api/auth/register", json=body)
     assert answer.status_code == 201, answer.text
@@ -85,7 +85,7 @@ async def person(client: httpx2.AsyncClient, email: str) -> dict[str, Any]:
 
 
 async def kill(worker: Process, points: list[str], rng: random.Random, deaths: Counter[str]) -> None:
-    """Let the worker die at the points that are left, one after the other; it lives then."""
+    """Crash the worker at the remaining points, one after the other, then start it without."""
     while points:
         point = points.pop(0)
         await worker.start(f"{point}:{rng.randint(0, 1)}")
@@ -123,7 +123,7 @@ async def all_ended(database: Database, number: int, log) -> None:
 
 
 async def exported_once(database: Database, people: list[dict[str, Any]], files: Path) -> None:
-    """One archive each, whole, with one mail that tells of it."""
+    """Assert that each user has one complete archive and one mail about it."""
     async with database.snapshot() as tx:
         rows = list((await tx.execute(select(DataExport))).scalars())
         done = (await tx.execute(select(Task.request_id, Task.name).where(Task.status != "dead"))).all()
@@ -134,7 +134,7 @@ async def exported_once(database: Database, people: list[dict[str, Any]], files:
     for each in people:
         assert (ended[each["request"], "privacy.export"], ended[each["request"], "senders.mail"]) == (1, 1)
     blobs = {path.name: path for path in (files / "exports").rglob("*") if path.is_file()}
-    assert set(blobs) == {row.id for row in rows}  # and none of whoever left
+    assert set(blobs) == {row.id for row in rows}  # and none of erased users
     for row in rows:
         content = blobs[row.id].read_bytes()
         assert (row.bytes, row.sha256) == (len(content), hashlib.sha256(content).hexdigest())
@@ -142,7 +142,7 @@ async def exported_once(database: Database, people: list[dict[str, Any]], files:
 
 
 async def erased_once(database: Database, people: list[dict[str, Any]], files: Path) -> None:
-    """Nothing is left of them but what must stay."""
+    """Assert that only the rows that must be retained are left."""
     wanted = {each["id"] for each in people}
     async with database.snapshot() as tx:
         deletions = (await tx.execute(select(AccountDeletion.user_id))).scalars().all()

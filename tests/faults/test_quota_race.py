@@ -1,4 +1,4 @@
-"""What costs is counted in SQL: Redis may go and come back in the middle of a race for the last of a quota."""
+"""Quota is counted in SQL: a race for the last unit is correct while Redis stops and returns."""
 
 import asyncio
 import random

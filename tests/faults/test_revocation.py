@@ -1,5 +1,5 @@
 """Revocation reaches open event streams: ten ways to lose access, on one process and on two, without Redis, with it,
-and while it is down. Every stream of who lost access ends within five seconds of the answer, on every process."""
+and while it is down. Each affected stream ends within five seconds of the response, on every process."""
 
 import asyncio
 import contextlib
@@ -70,7 +70,7 @@ class Customer:
 
 
 class Servers:
-    """One or two processes: a customer calls the first and listens at all."""
+    """One or two processes: customers call the first and open streams at all."""
 
     def __init__(self, *children: ServerProcess) -> None:
         self.urls = [child.url for child in children]
@@ -190,11 +190,11 @@ WAYS: dict[Way, tuple[str, ...]] = {
     role_changed: (SESSION, OTHER, KEY),
     deleted: (SESSION, OTHER, KEY),
 }
-"""Each way, and the credentials whose streams it ends; the streams of the others stay open."""
+"""The ways to lose access, and the credentials whose streams each ends; other streams stay open."""
 
 
 async def lose(servers: Servers, way: Way) -> float:
-    """How long the slowest stream lived after the answer, over all processes."""
+    """Revoke access. Returns the seconds until the last stream ended, over all processes."""
     who = await servers.customer()
     streams = {
         credential: [await servers.listen(url, token, f"/chatroom/{who.room}/events") for url in servers.urls]

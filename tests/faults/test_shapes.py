@@ -1,4 +1,4 @@
-"""The shapes of docs/operators/scaling.md, started as written there."""
+"""The deployments of docs/operators/scaling.md, started as documented."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""Stops at random moments, in every way there is: the charge equals the published rule, to the unit.
+"""Cancellation at random times, in every way: the charge equals the published rule exactly.
 
 The rule: nothing before the first content, and the window is given back; afterwards the input and what was delivered
 by usage, never above the hold. The estimate where the vendor reports no usage: a token is three bytes of UTF-8.
@@ -30,7 +30,7 @@ from hortus.quotas.tables import BudgetUsage, QuotaUsage
 WORDS = tuple(f"piece{number} " for number in range(30))
 WHOLE = "".join(WORDS)
 VENDORS_INPUT = 11
-"""What the emulator says that it read, whatever it read."""
+"""Input tokens that the emulator always reports."""
 PER_CALL, PER_1K_TOKENS = 50_000, 100_000
 
 
@@ -40,7 +40,7 @@ def tokens_of(text: str) -> int:
 
 @dataclass
 class Stopped:
-    """What the customers asked for and how much of it each of them read, by generation."""
+    """Cancelled generations, and the text that each client received."""
 
     read: dict[str, str] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
@@ -53,7 +53,7 @@ def vendor_options() -> dict[str, Any]:
 
 
 async def follow(lines: AsyncIterator[str], stopped: Stopped, started: asyncio.Future[str]) -> None:
-    """Note what is read of a stream until it ends."""
+    """Record the text of a stream until it ends."""
     block = ""
     async for line in lines:
         block += line + "\n"
@@ -69,7 +69,7 @@ async def follow(lines: AsyncIterator[str], stopped: Stopped, started: asyncio.F
 
 
 async def stream(client: httpx2.AsyncClient, n: int, moment: float, way: str, stopped: Stopped) -> None:
-    """Ask for streamed text and stop it after `moment` seconds: hang up, cancel it or delete it."""
+    """Request streamed text and stop it after `moment` seconds: disconnect, cancel or delete."""
     started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     async with client.stream("POST", "/api/text/generate", json={"prompt": f"Kite {n}", "stream": True}) as answer:
         assert answer.status_code == 200, await answer.aread()
@@ -93,7 +93,7 @@ async def end(client: httpx2.AsyncClient, generation_id: str, way: str, stopped:
 
 
 async def chat(client: httpx2.AsyncClient, n: int, moment: float, way: str, stopped: Stopped) -> None:
-    """Ask for a reply and stop it: cancel it, delete it, delete its room."""
+    """Request a reply and stop it: cancel it, delete it, or delete its chatroom."""
     room = (await client.post("/api/chatroom", json={"title": f"Room {n}"})).json()["id"]
     sent = (await client.post(f"/api/chatroom/{room}/message", json={"content": f"Kite {n}"})).json()
     await asyncio.sleep(moment)
@@ -159,7 +159,7 @@ async def settled_by_the_rule(database: Database, stopped: Stopped) -> Counter[s
 
 
 async def with_keys(clients: list[httpx2.AsyncClient]) -> None:
-    """Let every other customer go on with an API key."""
+    """Give every other customer an API key."""
     for client in clients[::2]:
         made = await client.post("/api/keys", json={"name": "k", "budgets": {"daily_credits": "900000000"}})
         client.headers["Authorization"] = f"Bearer {made.json()['secret']}"

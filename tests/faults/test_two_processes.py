@@ -91,7 +91,7 @@ async def pair(folder: Path, database_url: str, redis_url: str, **settings: str)
 
 @asynccontextmanager
 async def started(both: Pair, token: str) -> AsyncIterator[str]:
-    """A text that server A is writing; its id."""
+    """Start a streamed text at server A. Yields its id."""
     body = {"prompt": "Write", "stream": True, "model": None}
     async with both._client.stream(
         "POST",
@@ -112,7 +112,7 @@ async def started(both: Pair, token: str) -> AsyncIterator[str]:
 async def follow(
     both: Pair, at: str, token: str, generation_id: str, *, after: int = 0, most: int = 10_000
 ) -> list[tuple[str, int, dict[str, Any]]]:
-    """(event, id, data) of a generation as a server tells it; hangs up after `most` deltas."""
+    """Read (event, id, data) of a generation from a server; disconnects after `most` deltas."""
     found: list[tuple[str, int, dict[str, Any]]] = []
     headers = {"Authorization": f"Bearer {token}", **({"Last-Event-ID": str(after)} if after else {})}
     async with asyncio.timeout(40):
@@ -140,7 +140,7 @@ async def test_two_processes_act_as_one(database_url: str, database: Database, v
     async with pair(tmp_path, database_url, valkey.url, RATE_LIMIT_REFRESH="6/minute") as both:
         email, token, _ = await both.customer()
 
-        # A session that is revoked at A fails on B's next call, though B knew it a moment ago.
+        # A session revoked at A fails at B's next call, although B had it cached.
         for at, other in ((both.a, both.b), (both.b, both.a)):
             second = await both.login(email, at)
             assert [await both.me(other, second) for _ in range(3)] == [200] * 3
@@ -148,13 +148,13 @@ async def test_two_processes_act_as_one(database_url: str, database: Database, v
             assert await both.me(other, second) == 401
         assert await both.me(both.b, token) == 200
 
-        # So does a user whom some third process suspends.
+        # So does a user suspended by a third process.
         _, suspended, suspended_id = await both.customer()
         assert [await both.me(at, suspended) for at in (both.a, both.b)] == [200, 200]
         await suspend(database, valkey.url, suspended_id)
         assert [await both.me(at, suspended) for at in (both.a, both.b)] == [403, 403]
 
-        # A list of rooms that B remembers is dropped by a write at A.
+        # A list of chatrooms cached at B is invalidated by a write at A.
         rooms = f"{both.b}/api/chatroom"
         assert (await both.call("GET", rooms, token)).json()["items"] == []
         assert (await both.call("GET", rooms, token)).headers["X-Cache"] == "hit"
@@ -170,7 +170,7 @@ async def test_two_processes_act_as_one(database_url: str, database: Database, v
             assert (over.status_code, over.json()["code"]) == (429, "rate_limited")
             assert 0 < int(over.headers["Retry-After"]) <= 60
 
-        # What A writes is followed at B; whoever reconnects, here or there, misses nothing and hears nothing twice.
+        # B streams what A generates; a client that reconnects at either receives each event exactly once.
         async with started(both, token) as generation_id:
             whole, part = await asyncio.gather(
                 follow(both, both.b, token, generation_id), follow(both, both.b, token, generation_id, most=5)
@@ -217,7 +217,7 @@ async def test_redis_stops_hangs_forgets_and_comes_back(
 
 @pytest.mark.parametrize("ends", [False, True])
 async def test_a_cut_off_process_waits_until_others_no_longer_trust(ends: bool, valkey: Valkey):
-    """One process alone loses Redis: what it changes is not acknowledged before the others' trust has run out."""
+    """One process loses Redis: it acknowledges a change only after the caches of the others have expired."""
     cut_off = Redis("redis://127.0.0.1:1/0")
     await cut_off.open()
     mine = RedisCacheVersions(cut_off)
@@ -229,7 +229,7 @@ async def test_a_cut_off_process_waits_until_others_no_longer_trust(ends: bool, 
 
 
 async def revoked_everywhere(both: Pair, email: str) -> None:
-    """Revoking at one place is felt at the other by the next call."""
+    """A revocation at one server is effective at the other's next call."""
     for at, other in ((both.a, both.b), (both.b, both.a)):
         second = await both.login(email, at)
         assert await both.me(other, second) == 200
@@ -238,7 +238,7 @@ async def revoked_everywhere(both: Pair, email: str) -> None:
 
 
 async def tells_again(both: Pair, token: str) -> None:
-    """Within ten seconds deltas of A are heard at B again."""
+    """Within ten seconds B streams deltas of A again."""
     deadline = time.monotonic() + RECOVERS
     while True:
         async with started(both, token) as generation_id:
@@ -253,7 +253,7 @@ async def refused(both: Pair, at: str) -> httpx2.Response:
 
 
 async def suspend(database: Database, redis_url: str, user_id: str) -> None:
-    """What an operator does, from a process of their own."""
+    """Suspend a user from another process."""
     redis = Redis(redis_url)
     await redis.open()
     database.context.cache_versions = RedisCacheVersions(redis)

@@ -1,4 +1,4 @@
-"""Vendors hang or break off, customers go away or change their mind; no process is touched."""
+"""Providers hang or disconnect, clients disconnect or cancel; no process is harmed."""
 
 import asyncio
 import random

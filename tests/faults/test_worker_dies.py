@@ -1,4 +1,4 @@
-"""Workers are killed at every point of a generation's life; nobody loses work or money."""
+"""Workers are killed at every point of a generation; no work and no credit is lost."""
 
 import asyncio
 import random
@@ -20,7 +20,7 @@ from tests.helpers.valkey import Valkey
 from hortus.core.db import Database
 
 LIFE = 10.0
-"""Seconds after which a worker that has not come to its point is killed wherever it is."""
+"""Seconds after which a worker that has not reached its point is killed anyway."""
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -88,7 +88,7 @@ async def _later(delay: float, *asked) -> None:
 
 
 class _Killer:
-    """Lets the workers die at each point in turn."""
+    """Crashes the workers at each point in turn."""
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
@@ -99,7 +99,7 @@ class _Killer:
         self.latest = 0.0
 
     async def keep_killing(self, worker: Process, seconds: float, enough: int) -> None:
-        """Start it and let it die, again and again, for so long and until there were enough deaths; it lives then."""
+        """Start and crash a worker repeatedly until there were enough crashes, then start it without."""
         until = time.monotonic() + seconds
         while time.monotonic() < until or self.deaths.total() < enough:
             point = self._points[self._turn % len(self._points)]

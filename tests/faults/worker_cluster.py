@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Process:
-    """`hortus worker` or `hortus scheduler`, with the probe_tasks."""
+    """`hortus worker` or `hortus scheduler`, with the probe tasks."""
 
     def __init__(self, role: str, folder: Path, **settings: str) -> None:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(VENDORS)}

@@ -1,4 +1,4 @@
-"""Commands of an operator, executed as they execute them: nothing that a test imported is there."""
+"""Runs commands as an operator does, in processes without the test's imports."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ WITHIN = 120.0
 
 @asynccontextmanager
 async def process(folder: Path, *command: str, **settings: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A command of an operator on its own; its output is in `folder/log`."""
+    """Run a command in a process; its output is in `folder/log`."""
     kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
     environment = {**kept, "HORTUS_DATA": str(folder / "data"), "LOG_FORMAT": "json", "LOG_LEVEL": "debug", **settings}
     program, *arguments = command

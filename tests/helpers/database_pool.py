@@ -1,7 +1,7 @@
-"""Databases for tests on one PostgreSQL server, each as empty as its template.
+"""A pool of empty databases for tests on one PostgreSQL server.
 
-Making a database costs more than most tests, so one that a test left in order is emptied and used again. One whose
-schema was changed, or that somebody still holds on to, is dropped.
+Creating a database costs more than most tests, so databases are emptied and reused. A database whose schema changed,
+or that still has connections, is dropped.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ class DatabasePool:
     _seeds: dict[str, str] = field(default_factory=dict)
 
     async def acquire(self) -> str:
-        """The name of a database that holds what the template holds."""
+        """The name of a database with the contents of the template."""
         if self._free:
             return self._free.pop()
         name = "t_" + ids.new().replace("-", "")
@@ -65,7 +65,7 @@ class DatabasePool:
         return name
 
     async def _look(self, name: str) -> None:
-        """Learn from a fresh one what all of them must be like."""
+        """Read the schema of a fresh database, for comparison."""
         connection = await asyncpg.connect(on_server(self.server, name))
         self._shape = await connection.fetchval(SHAPE)
         listed = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
@@ -79,13 +79,13 @@ class DatabasePool:
         return [row[0] for row in await connection.fetch(" UNION ALL ".join(looks))]
 
     async def release(self, name: str) -> None:
-        """Empty it for the next test, or drop it."""
+        """Empty a database for the next test, or drop it."""
         connection = await asyncpg.connect(on_server(self.server, name), server_settings={"jit": "off"})
         try:
             fit = await self._is_left_alone(connection) and await connection.fetchval(SHAPE) == self._shape
             if fit and (filled := await self._filled(connection)):
                 listed = ", ".join(f'"{table}"' for table in filled)
-                # As a replica: the triggers that keep history from being emptied are for everybody else.
+                # As a replica: the triggers that keep history from being emptied do not fire then.
                 await connection.execute(
                     f"SET session_replication_role = replica; TRUNCATE {listed} RESTART IDENTITY CASCADE"
                 )
@@ -102,7 +102,7 @@ class DatabasePool:
             await execute(self.server, f"DROP DATABASE {name} WITH (FORCE)")
 
     async def drop(self) -> None:
-        """Leave nothing behind."""
+        """Drop all databases of this pool."""
         while self._free:
             await execute(self.server, f"DROP DATABASE {self._free.pop()} WITH (FORCE)")
 

@@ -1,4 +1,4 @@
-"""How the database would answer a statement."""
+"""Query plans of both databases."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from hortus.core.db import Tx
 async def query_plan(
     tx: Tx, statement: str, values: Sequence[Any] | Mapping[str, Any] = (), *, without: Sequence[str] = ()
 ) -> str:
-    """The lines of its plan. `without` are ways PostgreSQL may not go: small tables are read whole otherwise."""
+    """The plan of a statement. `without` disables plan types of PostgreSQL, which scans small tables otherwise."""
     if tx.dialect == "postgresql":
         for way in without:
             await tx.execute(text(f"SET LOCAL enable_{way} = off"))

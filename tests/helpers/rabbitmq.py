@@ -14,7 +14,7 @@ HELLO = b"AMQP\0\0\x09\x01"
 
 
 def found() -> str | None:
-    """The server itself rather than Debian's wrapper, which changes the user."""
+    """The path of the server, rather than of Debian's wrapper, which changes the user."""
     inside = next((f"{place}/rabbitmq-server" for place in PLACES if Path(place, "rabbitmq-server").exists()), None)
     return inside or shutil.which("rabbitmq-server")
 
@@ -35,7 +35,7 @@ class RabbitMQ:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Return when it answers."""
+        """Start the broker and wait until it answers."""
         program = found()
         assert program is not None
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ class RabbitMQ:
             return False
 
     def stop(self) -> None:
-        """End it and all that it started, at once."""
+        """Kill the broker and its child processes."""
         if self._process is not None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()

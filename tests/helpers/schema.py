@@ -1,4 +1,4 @@
-"""Builds the schema of an empty database the way an installation does: by its migrations."""
+"""Creates the schema of an empty database by the migrations."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""A real server on a real socket, in the test's own loop, and a customer to talk to it."""
+"""A server on a real socket, in the event loop of the test, and clients of it."""
 
 import asyncio
 import json
@@ -27,11 +27,11 @@ PASSWORD = "a long enough passphrase 7"
 
 
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""Every server here speaks plain HTTP; without this each client would read all authorities of the world."""
+"""All servers of tests use plain HTTP; without this each client would load all certificate authorities."""
 
 
 class Hortus:
-    """A running server: its address, and what it opened."""
+    """A running server with its URL and resources."""
 
     def __init__(self, url: str, resources: Resources, settings: Settings) -> None:
         self.url, self.resources, self.settings = url, resources, settings
@@ -46,7 +46,7 @@ class Hortus:
         return client
 
     async def customer(self, email: str | None = None) -> httpx2.AsyncClient:
-        """A client signed up and in."""
+        """A client that has signed up."""
         client = self.anonymous()
         body = {"email": email or f"u{secrets.token_hex(6)}@example.com", "password": PASSWORD, "accept_terms": True}
         answer = await client.post("/api/auth/register", json=body)
@@ -78,7 +78,7 @@ class Hortus:
         return self.resources.get(Database)
 
     def reread(self) -> None:
-        """Read the environment anew, as a restart does."""
+        """Read the environment again, as a restart does."""
         configuration = read(self.settings)
         self.database.context.configuration = configuration
         for group in configuration:
@@ -101,9 +101,9 @@ async def serve(
     work: bool = True,
     **overrides: Any,
 ) -> AsyncIterator[Hortus]:
-    """Start the application, stop it at the end. The database is migrated, unless it is said to be `fresh`.
+    """Run the application. The database is migrated already, unless it is `fresh`.
 
-    With `knows_its_port` its own links lead to itself; without `work` it runs no background tasks.
+    With `knows_its_port` its links contain its own port; without `work` it runs no background tasks.
     """
     given = {"rate_limits_enabled": False, "principal_cache_seconds": 30.0, "secret_key": "k" * 40, **overrides}
     # Named as TCP, or asyncio leaves small answers waiting for 40 ms for more.
@@ -138,7 +138,7 @@ async def serve(
 
 
 async def ended(client: httpx2.AsyncClient, generation_id: str, seconds: float = 30.0) -> dict[str, Any]:
-    """The generation once it has ended."""
+    """Wait until the generation has ended, and return it."""
     async with asyncio.timeout(seconds):
         while True:
             found = (await client.get(f"/api/generations/{generation_id}")).json()

@@ -1,4 +1,4 @@
-"""A Valkey server that a test may stop, empty and start again at the same address."""
+"""A Valkey server that a test can stop, empty and restart at the same address."""
 
 import random
 import tempfile
@@ -13,7 +13,7 @@ TRIES = 20
 
 
 class Valkey:
-    """A real server in a process of its own; nothing is kept on disk."""
+    """A server process without persistence."""
 
     def __init__(self) -> None:
         self._server: ValkeyServer | None = None
@@ -21,11 +21,11 @@ class Valkey:
 
     @property
     def url(self) -> str:
-        """Where it listens, also while it is stopped; database 0."""
+        """Its URL with database 0, also while it is stopped."""
         return f"redis://127.0.0.1:{self._port}/0"
 
     def start(self) -> None:
-        """Return once it answers; the first start picks a port, later ones take it again."""
+        """Start the server and wait until it answers. The first start picks a port, later ones reuse it."""
         # The port is chosen before it is bound: one server at a time on this machine.
         with FileLock(Path(tempfile.gettempdir()) / "hortus-tests-valkey.lock"):
             for left in reversed(range(TRIES)):
@@ -41,7 +41,7 @@ class Valkey:
                 return
 
     def stop(self) -> None:
-        """Stop it; what it held is gone."""
+        """Stop the server; its data is lost."""
         if self._server is not None:
             self._server.terminate()
             self._server._cleanup()  # its folder

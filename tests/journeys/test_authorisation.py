@@ -1,19 +1,19 @@
-"""Every route that needs somebody signed in, as everybody who might call it.
+"""Authorisation of every route that requires sign-in, for each kind of caller.
 
-**You added a route and this test failed?** Add one line to `RULES`: the method and path as the schema names them, and
-who may do what:
+**You added a route and this test failed?** Add one line to `RULES`: the method and path as in the schema, and
+the expected responses:
 
 - `own(200)`: its owner gets this status; to a stranger, to support and to an administrator it does not exist (404).
-- `everyone(200)`: whoever is signed in gets this status.
+- `everyone(200)`: all signed-in users get this status.
 - `staff(200)`: under `/api/admin`; support and administrators get this status, customers 403.
-- `admins(200)`: under `/api/admin`; administrators get this status, everybody else 403.
+- `admins(200)`: under `/api/admin`; administrators get this status, all others 403.
 
-Give a `body` where the route takes one: it must be good, or the answer would be about the body. `key=True` sends an
-`Idempotency-Key`. A path parameter that `THINGS` does not know needs one function there that makes such a thing and
-gives its id. Nobody signed in always gets 401 and a suspended user 403; no line is needed for that, and routes that
-have no id in their path and are not under `/api/admin` need no line at all.
+Pass a `body` where the route takes one. It must be valid; otherwise the response is about the body. `key=True` sends an
+`Idempotency-Key`. A new path parameter needs a function in `THINGS` that creates such an object and
+returns its id. Callers without sign-in always get 401 and suspended users 403, without a line. Routes without an id in
+their path that are not under `/api/admin` need no line.
 
-Rules run from the top: put a route that destroys the thing below the routes that need it.
+Rules run in order: put a route that deletes the object below the routes that need it.
 """
 
 import re
@@ -35,14 +35,14 @@ from hortus.billing.tables import Payment, WebhookEvent
 from hortus.core import clock, ids
 from hortus.tasks.tables import Task
 
-# Whoever may do it comes last: what a stranger is refused must be there to be refused.
+# The allowed role comes last: the object must still exist when other roles are refused.
 OWN_ROUTE = ("stranger", "support", "admin", "owner")
 STAFF_ROUTE = ("owner", "stranger", "support", "admin")
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What each signed-in role is answered."""
+    """The expected status for each signed-in role."""
 
     owner: int
     stranger: int
@@ -148,7 +148,7 @@ DATA_MAP = {
     "POST /api/user/external-accounts/{provider}/link": everyone(404, {}),
     "GET /api/admin/generations": staff(200),
     "GET /api/admin/generations/{generation_id}": admins(200),
-    # What destroys.
+    # Routes that delete.
     "POST /api/payment/checkout/{checkout_id}/cancel": own(200),
     "DELETE /api/keys/{key_id}": own(204),
     "DELETE /api/auth/passkey/{passkey_id}": own(204),
@@ -162,11 +162,11 @@ DATA_MAP = {
 }
 
 
-# What the paths name ---------------------------------------------------------
+# Objects named in paths --------------------------------------------------------
 
 
 class World:
-    """The callers, and the owner's things by the name of their path parameter; each is made once."""
+    """The callers, and the owner's objects by path parameter; each is created once."""
 
     def __init__(self, hortus: Hortus) -> None:
         self.hortus = hortus
@@ -205,7 +205,7 @@ async def _coupon(world: World) -> str:
 
 
 async def _gateway(_: World) -> str:
-    """One whose page tells browsers nothing that could be verified."""
+    """A gateway whose page returns nothing to browsers that could be verified."""
     return "sandbox"
 
 
@@ -215,7 +215,7 @@ async def _payment(world: World) -> str:
 
 
 async def _event(world: World) -> str:
-    """News of a gateway that is not there any more, so that nothing comes of a replay."""
+    """A webhook event of a removed gateway, so that a replay has no effect."""
     row = {"id": ids.new(), "gateway": "walk", "event_id": "walk", "kind": "walk", "status": "processed"}
     row |= {"subject_kind": "payment", "subject_id": "walk", "occurred_at": clock.now(), "received_at": clock.now()}
     async with world.hortus.database.transaction() as tx:
@@ -233,7 +233,7 @@ async def _pack(_world: World) -> str:
 
 
 async def _invoice(world: World) -> str:
-    """A paper about a payment that no gateway of the walk could take."""
+    """An invoice for a payment that no gateway of this test could take."""
     user_id, paid = world.owner.tokens["user"]["id"], ids.new()
     money = {"user_id": user_id, "gateway": "walk", "currency": "INR", "kind": "topup"}
     parts = ("refunded_minor", "disputed_minor", "clawback_due", "clawback_taken", "restore_count", "credits")
@@ -267,12 +267,12 @@ async def _passkey(world: World) -> str:
 
 
 async def _user(world: World) -> str:
-    """Somebody whom staff may look at and change, who takes no part in the walk."""
+    """A user whom staff may read and change, and who is no caller of this test."""
     return (await world.hortus.customer()).tokens["user"]["id"]
 
 
 async def _credit(world: World) -> str:
-    """Credits that another administrator wants to give, more than one may alone."""
+    """A pending request for credits by another administrator, above the limit of one."""
     other, user_id = await world.hortus.staff("admin"), await world.thing("user_id")
     body = {"amount": "9" * 12, **WHY}
     return (await other.post(f"/api/admin/users/{user_id}/credits", json=body)).json()["id"]
@@ -283,12 +283,12 @@ async def _key(world: World) -> str:
 
 
 async def _identifier(world: World) -> str:
-    """The owner's only way in beside the password, so that even the owner may not remove it."""
+    """The owner's only credential besides the password, so that even the owner may not remove it."""
     return (await world.owner.get("/api/user/identifiers")).json()["items"][0]["id"]
 
 
 async def _task(world: World) -> str:
-    """A dead letter of a kind that nobody handles."""
+    """A dead letter of a task type without a handler."""
     task_id = ids.new()
     row = {"id": task_id, "name": "walk.nobody", "queue": "maintenance", "payload": {}, "status": "dead"}
     row |= {"priority": 0, "run_at": clock.EPOCH, "attempts": 5, "max_attempts": 5, "fence": 5, "request_id": "walk"}
@@ -336,7 +336,7 @@ THINGS: dict[str, Callable[[World], Awaitable[str]]] = {
 }
 
 
-# The walk --------------------------------------------------------------------
+# Tests -----------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -369,7 +369,7 @@ def needs_rule(route: str) -> bool:
 
 
 async def call(client: httpx2.AsyncClient, route: str, rule: Rule | None = None, **values: str) -> tuple[int, str]:
-    """The status and what a refusal says. A stream is opened and left."""
+    """The status and the code of an error. A stream is opened and closed."""
     method, path = route.split(" ")
     headers = {"Idempotency-Key": "walk"} if rule is not None and rule.key else {}
     body = rule.body if rule is not None else None
@@ -388,7 +388,7 @@ async def test_every_route_with_an_id_has_a_rule(world: World):
     assert not unknown, f"RULES in tests/journeys/test_authorisation.py speaks of routes that are gone: {unknown}"
 
 
-async def test_nobody_and_the_suspended_are_let_in_nowhere(world: World):
+async def test_anonymous_and_suspended_callers_are_refused_everywhere(world: World):
     values: dict[str, str] = {}
     walked = await routes_of(world)
     for route in walked:
@@ -401,7 +401,7 @@ async def test_nobody_and_the_suspended_are_let_in_nowhere(world: World):
     assert len(walked) > 35
 
 
-async def test_each_role_may_do_what_its_rule_says(world: World):
+async def test_each_role_gets_the_status_of_its_rule(world: World):
     known = set(await routes_of(world))
     wrong = []
     for route, rule in DATA_MAP.items():

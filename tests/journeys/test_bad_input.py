@@ -1,4 +1,4 @@
-"""What no honest client sends gets its documented 4xx, costs nothing and leaves nothing behind."""
+"""Invalid input gets its documented 4xx, costs nothing and leaves no rows."""
 
 import io
 import struct

@@ -1,8 +1,7 @@
-"""What an anonymous caller can make the event loop do: at most 20 ms of CPU for one request, whatever it holds.
+"""CPU cost of anonymous requests: at most 20 ms on the event loop for one request, for any content.
 
-The server runs in a thread of its own, whose CPU clock is read before and after each request: waiting, the client, the
-disk and the pool that hashes passwords do not count, nor does what else runs on this machine. Background tasks run
-elsewhere, as with `hortus worker`.
+The server runs in its own thread, whose CPU clock is read before and after each request. Waiting, the client, the disk,
+the password hashing pool and other processes do not count. Background tasks do not run, as with `hortus worker`.
 """
 
 import asyncio
@@ -77,7 +76,7 @@ def filled(begin: bytes, each: bytes, end: bytes, size: int) -> bytes:
 
 
 def hostile_bodies(size: int, fields: list[str]) -> Iterator[tuple[str, bytes]]:
-    """JSON, and what looks like it, of `size` bytes at most."""
+    """JSON and malformed JSON of at most `size` bytes."""
     yield "spaces", b" " * size
     yield "unknown keys", b"{" + b",".join(b'"%x":0' % number for number in range(max(1, size // 9))) + b"}"
     yield "duplicate keys", filled(b"{", b'"a":0,', b'"b":1}', size)
@@ -122,7 +121,7 @@ HARD_NUMBERS = (
 
 
 def hard_values() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Bodies of a valid shape for the routes that sign people up and in."""
+    """Valid bodies for the routes of sign-up and sign-in."""
     for password, email in itertools.zip_longest(HARD_PASSWORDS, HARD_EMAILS, fillvalue="a long enough passphrase 7"):
         yield "POST", "/api/auth/register", {"email": email, "password": password, "accept_terms": True}
         yield "POST", "/api/auth/register", {"email": "a@example.com", "password": password, "accept_terms": True}

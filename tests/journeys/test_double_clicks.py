@@ -1,7 +1,7 @@
-"""Whatever costs, sent many times at once without an `Idempotency-Key`, as an impatient finger does.
+"""Requests that cost credits or money, sent many times at once without an `Idempotency-Key`.
 
-**You added a route that takes the header and this test failed?** Say in `MANY` why many at once are many, or in `ONE`
-how the effects of many are counted: there must be one.
+**You added a route that takes the header and this test failed?** Add to `MANY` why there are
+several effects, or to `ONE` how the effects are counted: there must be exactly one.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ class Shop:
 
 Send = Callable[[], Awaitable[httpx2.Response]]
 Click = Callable[[Shop, httpx2.AsyncClient], Awaitable[tuple[Send, Callable[[], Awaitable[int]], str | None]]]
-"""Prepares, and returns what to send, how to count its effects, and the code of the refusals."""
+"""Prepares a request. Returns functions that send it and count its effects, and the error code of the rest."""
 
 
 def _retry(path: str) -> Click:
@@ -173,7 +173,7 @@ async def shop(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             vendor.delay = 0.0
 
 
-def test_every_route_with_a_key_says_what_many_at_once_are():
+def test_every_route_with_a_key_is_listed():
     assert set(ONE) | set(MANY) == set(CASES)
     assert not set(ONE) & set(MANY)
 

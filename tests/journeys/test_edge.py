@@ -1,4 +1,4 @@
-"""What every request meets first: bodies that lie about their length, and pages that need nobody else."""
+"""The HTTP edge: bodies with a wrong Content-Length, and pages without external resources."""
 
 import asyncio
 import re
@@ -22,7 +22,7 @@ async def test_a_body_in_chunks_is_bounded_too(hortus: Hortus):
     assert answer.json()["code"] == "payload_too_large"
 
 
-async def test_nobody_uploads_before_we_know_who_they_are(hortus: Hortus):
+async def test_uploads_are_refused_before_the_body_is_read(hortus: Hortus):
     parts = urlsplit(hortus.url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     head = (

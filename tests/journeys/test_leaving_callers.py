@@ -1,4 +1,4 @@
-"""A caller who leaves half-way through a body is no failure of ours, on any route that reads one."""
+"""A client that disconnects in the middle of a body causes no error, on every route that reads one."""
 
 import asyncio
 from collections.abc import Iterator

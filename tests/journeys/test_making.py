@@ -1,4 +1,4 @@
-"""Making things over HTTP, with a vendor that can fail."""
+"""Generation over HTTP, with a provider that can fail."""
 
 import asyncio
 
@@ -80,8 +80,8 @@ async def test_events_of_an_ended_generation_bear_the_whole(hortus: Hortus, vend
         assert again[-1][1] == first[-1][1] > seen
 
 
-async def test_who_has_seen_the_end_of_a_stream_is_told_to_stay_away(hortus: Hortus, vendor: OpenAIEmulator):
-    """EventSource comes back after every end; 204 is the only answer that stops it."""
+async def test_a_client_that_has_seen_the_end_of_a_stream_gets_204(hortus: Hortus, vendor: OpenAIEmulator):
+    """EventSource reconnects after the end of a stream; only status 204 stops it."""
     client = await hortus.customer()
     vendor.fail("500", times=50)
     for expected in ("error", "done"):
@@ -191,7 +191,7 @@ async def test_parallel_requests_never_spend_more_than_there_is(hortus: Hortus, 
     assert await used(client, "image") == 2
 
 
-async def test_a_wall_says_when_it_opens_and_where_to_upgrade(hortus: Hortus, vendor: OpenAIEmulator):
+async def test_an_exceeded_limit_names_its_reset_and_the_upgrade(hortus: Hortus, vendor: OpenAIEmulator):
     client = await hortus.customer()
     for _ in range(5):
         assert (await client.post("/api/text/generate", json={"prompt": "Hi", "max_tokens": 10})).status_code == 200

@@ -1,4 +1,4 @@
-"""Every path that clients were promised is there: under `/api`, by its older name, with and without its last slash."""
+"""Every documented path exists: under `/api`, by its older name, with and without a trailing slash."""
 
 import pytest
 from tests.emulators.openai import OpenAIEmulator

@@ -1,15 +1,15 @@
 """Every route that takes an `Idempotency-Key`, repeated: by its caller, another session, another user, and after the
 password was changed, the account suspended or closed, the role taken away, or the thing removed.
 
-**You added a route that takes the header and this test failed?** Add one `Case` to `CASES`, by the operation id:
+**You added a route that takes the header and this test failed?** Add a `Case` to `CASES`, by operation id:
 
-- `Case(prepare)`: the first answer is given again, marked `Idempotency-Replayed`.
-- `Case(prepare, once=True)`: the answer bears credentials (its schema has `x-credential`); every repetition gets 409
+- `Case(prepare)`: the first response is replayed, marked `Idempotency-Replayed`.
+- `Case(prepare, once=True)`: the response contains credentials (its schema has `x-credential`); every repeat gets 409
   `already_done`.
-- `remove=`: how its caller removes what the answer names; a repetition is 404 then. Leave it out where nothing that
-  the answer names can be removed.
+- `remove=`: how the caller removes the object that the response names; a repeat is 404 then. Omit it where the object
+  cannot be removed.
 
-`prepare(world, client)` makes what the route needs and returns what to send, with `other`: another good body.
+`prepare(world, client)` creates what the route needs and returns the request, with `other`: another valid body.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ Client = httpx2.AsyncClient
 
 @dataclass
 class World:
-    """The server, what it sends, and who administers it."""
+    """The server, its mailbox and its administrator."""
 
     hortus: Hortus
     vendor: OpenAIEmulator
@@ -87,7 +87,7 @@ class Case:
     """Whether the answer shows the thing as it is at the repetition."""
 
 
-# Nobody is signed in ---------------------------------------------------------
+# Without sign-in -------------------------------------------------------------
 
 
 async def _register(world: World, _client: Client) -> Sent:
@@ -180,7 +180,7 @@ PUBLIC = {
 }
 
 
-# Somebody is signed in -------------------------------------------------------
+# Signed in -------------------------------------------------------------------
 
 
 def _simple(path: str, json: Any = None, other: Any = None) -> Callable[[World, Client], Awaitable[Sent]]:
@@ -347,7 +347,7 @@ OWN = {
 }
 
 
-# An administrator is signed in -----------------------------------------------
+# As an administrator ---------------------------------------------------------
 
 
 async def _give(world: World, _client: Client) -> Sent:
@@ -379,7 +379,7 @@ SHOWN_ANEW = {"ask_for_data"}
 """Answers with credentials of which the `id` alone is stored, and which are made anew for who may still have them."""
 
 
-# The walk --------------------------------------------------------------------
+# Tests -----------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -423,13 +423,13 @@ def credentials_in(found: Any, inside: bool = False) -> set[str]:
 
 
 def shown(answer: httpx2.Response, case: Case) -> Any:
-    """What of an answer is the same at each repetition: not its links, which are signed anew."""
+    """The part of a response that is equal at each repeat: not its links, which are signed again."""
     body = answer.json()
     return body["id"] if case.anew else {name: value for name, value in body.items() if name != "url"}
 
 
 def judge(case: Case, first: httpx2.Response, again: httpx2.Response) -> str | None:
-    """What is wrong with a repetition by somebody who could still do it."""
+    """Errors of a repeat by a caller who is still allowed to do it."""
     if credentials_in(again.json()):
         return f"gives a credential: {again.status_code} {again.text[:200]}"
     if case.once:
@@ -520,7 +520,7 @@ NOT_ONE = {
 }
 
 
-async def test_nobody_signed_in_is_let_in_by_a_repetition(world: World):
+async def test_repeats_without_sign_in_give_no_access(world: World):
     wrong, secrets = [], set()
     for name, case in PUBLIC.items():
         if name == "register":  # from here on there is an administrator: the first walk needed that there is none
@@ -563,7 +563,7 @@ async def _changes_of(world: World, user_id: str | None) -> AsyncIterator[str]:
 
 
 @pytest.mark.parametrize("role", ["user", "admin"])
-async def test_a_repetition_is_answered_to_who_could_still_do_it(world: World, role: str):
+async def test_repeats_are_answered_while_the_caller_has_access(world: World, role: str):
     await world.sql("UPDATE users SET role = 'admin' WHERE id = :id", id=world.admin.tokens["user"]["id"])
     wrong, secrets = [], set()
     for name, case in (ADMIN if role == "admin" else OWN).items():
@@ -606,7 +606,7 @@ async def test_a_repetition_is_answered_to_who_could_still_do_it(world: World, r
 
 
 async def _refused_after(world: World, name: str, client: Client, sent: Sent, role: str) -> list[str]:
-    """What is wrong with repetitions once the caller may do nothing any more."""
+    """Errors of repeats once the caller has lost all access."""
     user_id, wrong = client.tokens["user"]["id"], []
     await suspend(world, user_id)
     suspended = await send(client, sent)

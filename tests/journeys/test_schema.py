@@ -1,4 +1,4 @@
-"""Schemathesis reads the schema and tries everything, as a customer, as an administrator and as nobody: never a 5xx."""
+"""Schemathesis over the whole schema, as a customer, as an administrator and without sign-in: no response is a 5xx."""
 
 import asyncio
 import sys

@@ -1,5 +1,5 @@
-"""One reading of each request: no type is converted, no key is there twice, no moment overflows; as an administrator,
-on every route that takes a body, from the schema."""
+"""Strict parsing of every request body, from the schema: no type is converted, no key is accepted twice, no timestamp
+overflows."""
 
 import re
 from collections.abc import Iterator
@@ -147,7 +147,7 @@ async def test_a_query_has_one_reading(hortus: Hortus):
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-async def test_what_is_said_of_wrong_input_is_short_and_plain(hortus: Hortus):
+async def test_errors_of_invalid_input_are_short(hortus: Hortus):
     anonymous = hortus.anonymous()
     long = await anonymous.post("/api/auth/login", json={"k" * 7_000: 1})
     assert len(long.text) < 1_000

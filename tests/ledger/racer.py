@@ -1,4 +1,4 @@
-"""A process that reserves as fast as it can: `racer.py URL USER TRIES`; prints how many got through."""
+"""A process that reserves as fast as it can: `racer.py URL USER TRIES`; prints how many succeeded."""
 
 import asyncio
 import sys

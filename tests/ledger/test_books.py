@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order, the books agree with a model that a child can read."""
+"""Random sequences of operations: the ledger agrees with a simple model."""
 
 import itertools
 from dataclasses import dataclass, field
@@ -96,7 +96,7 @@ step = st.one_of(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(steps=st.lists(step, min_size=4, max_size=18))
-async def test_the_books_follow_the_model(database: Database, steps: list[tuple[Any, ...]]):
+async def test_the_ledger_follows_the_model(database: Database, steps: list[tuple[Any, ...]]):
     user, model = ids.new(), Model(next(STARTS))
     with time_machine.travel(model.start, tick=False) as clock:
         for verb, *details in steps:

@@ -1,4 +1,4 @@
-"""The hot path asks indexes: no statement of the ledger reads a whole table."""
+"""The hot path uses indexes: no statement of the ledger reads a whole table."""
 
 import re
 

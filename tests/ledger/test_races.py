@@ -1,4 +1,4 @@
-"""Races with real commits: N for k lets exactly k through, and nothing deadlocks."""
+"""Races with real commits: of N calls for k, exactly k succeed, and nothing deadlocks."""
 
 import asyncio
 import random

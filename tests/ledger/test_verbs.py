@@ -1,4 +1,4 @@
-"""What each verb of the ledger promises, on both databases. Amounts are micro-credits, kept small to be read."""
+"""Guarantees of each function of the ledger, on both databases. Amounts are small numbers of micro-credits."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""A database on which the plans were made."""
+"""A database with the default plans."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Budgets of API keys: never more than they allow, given back once, and a history that remains."""
+"""Budgets of API keys: never exceeded, restored once, with a permanent history."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -56,7 +56,7 @@ async def test_single_transactions_let_exactly_ten_of_100_through(
     assert found == quotas.KeyUsage(accepted=room, calls=room, credits=room * price)
 
 
-async def test_batches_of_several_keys_let_exactly_ten_of_each_through_and_give_back_once(databases: list[Database]):
+async def test_batches_let_exactly_ten_of_each_key_through_and_restore_once(databases: list[Database]):
     keys = [ids.new() for _ in range(4)]
     spending = [Batch(database, consume_budgets, max_items=16) for database in databases]
     returning = [Batch(database, quotas.restore_budgets, max_items=4) for database in databases]
@@ -74,7 +74,7 @@ async def test_batches_of_several_keys_let_exactly_ten_of_each_through_and_give_
     assert sum(month.accepted for month in months) == 40
 
 
-async def test_the_refusal_says_which_budget_and_when_it_opens(database: Database):
+async def test_the_error_names_the_budget_and_its_reset(database: Database):
     key = ids.new()
     both = Budgets(daily_calls=1, monthly_calls=2, daily_credits=100, monthly_credits=100)
     async with database.transaction() as tx:
@@ -94,7 +94,7 @@ async def test_the_refusal_says_which_budget_and_when_it_opens(database: Databas
         assert isinstance(await spend(tx, key, "e", 0, Budgets(daily_calls=0)), quotas.KeyBudgetExceeded)
 
 
-async def test_what_is_given_back_goes_to_the_day_it_was_counted_in(database: Database):
+async def test_a_restored_use_is_subtracted_from_its_day(database: Database):
     key, late = ids.new(), NOON + timedelta(hours=14)
     async with database.transaction() as tx:
         for reference, failed in (("kept", False), ("failed", True), ("never", False), ("seen", True)):

@@ -1,4 +1,4 @@
-"""Plans are versions: made once, kept by who holds them."""
+"""Versions of plans: created once, kept by the users who have them."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

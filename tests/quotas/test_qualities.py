@@ -1,4 +1,4 @@
-"""A plan says which qualities may be asked for; the default plans bring all of them."""
+"""A plan lists the qualities that its users may request; the default plans include all."""
 
 from dataclasses import replace
 from datetime import UTC
@@ -28,7 +28,7 @@ async def test_a_quality_that_the_plan_lacks_is_refused_and_takes_nothing(planne
         assert answer is None
 
 
-async def test_customers_are_told_what_their_plan_brings(database_url: str, tmp_path: Path):
+async def test_the_error_lists_the_qualities_of_the_plan(database_url: str, tmp_path: Path):
     async with serve(database_url, tmp_path) as hortus:
         customer = await hortus.customer()
         assert (await customer.post("/api/image/generate", json={"prompt": "a", "quality": "premium"})).is_success

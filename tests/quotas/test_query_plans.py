@@ -1,4 +1,4 @@
-"""The hot path asks indexes: no statement reads a whole table that grows with the users."""
+"""The hot path uses indexes: no statement reads a whole table that grows with the users."""
 
 import re
 

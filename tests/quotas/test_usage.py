@@ -1,4 +1,4 @@
-"""Counting, giving back and the calendar, on both databases."""
+"""Consumption, restoring and the calendar, on both databases."""
 
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -41,7 +41,7 @@ async def test_usage_shows_every_window(planned: Database):
     )
 
 
-async def test_the_limit_tells_when_it_opens_again(planned: Database):
+async def test_the_error_names_the_reset(planned: Database):
     user = ids.new()
     with time_machine.travel(datetime(2026, 11, 21, 23, 59, 30, tzinfo=UTC), tick=False):
         async with planned.transaction() as tx:
@@ -102,7 +102,7 @@ async def test_what_was_used_counts_in_the_next_plan_too(planned: Database):
         )
         with pytest.raises(quotas.QuotaExceeded) as caught:
             await quotas.consume(tx, user, "text", reference="b", zone=UTC)
-        assert caught.value.extra["window"] == "month"  # waiting for tomorrow would not help
+        assert caught.value.extra["window"] == "month"  # waiting for the next day does not help
 
 
 async def test_windows_turn_over_at_local_midnight(planned: Database):
@@ -175,7 +175,7 @@ step = st.one_of(
 
 @settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(step, min_size=4, max_size=25))
-async def test_never_above_the_limit_and_given_back_once(planned: Database, steps: list[tuple[str, int]]):
+async def test_never_above_the_limit_and_restored_once(planned: Database, steps: list[tuple[str, int]]):
     user, now = ids.new(), datetime(2026, 10, 28, 6, tzinfo=UTC)
     counted: dict[date, int] = {}
     consumed: list[tuple[str, date, int]] = []
