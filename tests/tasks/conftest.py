@@ -18,7 +18,7 @@ def resources(database: Database) -> Resources:
 
 
 @pytest.fixture
-def define() -> Iterator[Callable[..., tasks.TaskType]]:
+def register() -> Iterator[Callable[..., tasks.TaskType]]:
     """`tasks.register` under a name of this test, removed afterwards."""
     names = []
 

@@ -20,15 +20,15 @@ async def nothing(_resources: Resources, _task: ClaimedTask) -> None:
     """Succeed at once."""
 
 
-async def claim(database: Database, kind: TaskType) -> list[ClaimedTask]:
+async def claim(database: Database, task_type: TaskType) -> list[ClaimedTask]:
     async with database.transaction() as tx:
-        return await queue.claim(tx, kind.queue, 10, worker="w", lease=30)
+        return await queue.claim(tx, task_type.queue, 10, worker="w", lease=30)
 
 
-async def dead(database: Database, resources: Resources, kind: TaskType, **options: Any) -> ClaimedTask:
+async def dead(database: Database, resources: Resources, task_type: TaskType, **options: Any) -> ClaimedTask:
     async with database.transaction() as tx:
-        await tasks.enqueue(tx, kind, {"id": "x"}, **options)
-    (task,) = await claim(database, kind)
+        await tasks.enqueue(tx, task_type, {"id": "x"}, **options)
+    (task,) = await claim(database, task_type)
     async with database.transaction() as tx:
         await queue.dead_letter(tx, resources, task, "broken")
     return task
@@ -48,20 +48,20 @@ async def requeued(database: Database, task_id: str) -> bool:
     return True
 
 
-async def test_requeues_at_once_count_once(database: Database, resources: Resources, define):
-    kind = define(nothing)
-    task = await dead(database, resources, kind)
+async def test_requeues_at_once_count_once(database: Database, resources: Resources, register):
+    task_type = register(nothing)
+    task = await dead(database, resources, task_type)
     assert sum(await asyncio.gather(*(requeued(database, task.id) for _ in range(8)))) == 1
-    assert [each.id for each in await claim(database, kind)] == [task.id]
+    assert [each.id for each in await claim(database, task_type)] == [task.id]
 
 
 async def test_a_dead_letter_is_not_requeued_beside_a_live_task_of_its_key(
-    database: Database, resources: Resources, define
+    database: Database, resources: Resources, register
 ):
-    kind = define(nothing)
-    twins = [await dead(database, resources, kind, key="once") for _ in range(4)]
+    task_type = register(nothing)
+    twins = [await dead(database, resources, task_type, key="once") for _ in range(4)]
     assert sum(await asyncio.gather(*(requeued(database, task.id) for task in twins))) == 1
-    (run_child,) = await claim(database, kind)
+    (run_child,) = await claim(database, task_type)
     left = next(task for task in twins if task.id != run_child.id)
     with pytest.raises(tasks.TaskAlreadyQueued):
         async with database.transaction() as tx:
@@ -71,16 +71,16 @@ async def test_a_dead_letter_is_not_requeued_beside_a_live_task_of_its_key(
             await tasks.requeue(tx, ids.new())
 
 
-async def test_cancelling_ends_the_lease_and_calls_on_dead_letter(database: Database, resources: Resources, define):
+async def test_cancelling_ends_the_lease_and_calls_on_dead_letter(database: Database, resources: Resources, register):
     settled: list[str] = []
 
     async def settle(_tx: Tx, _resources: Resources, task: ClaimedTask) -> None:
         settled.append(task.payload["id"])
 
-    kind = define(nothing, on_dead_letter=settle)
+    task_type = register(nothing, on_dead_letter=settle)
     async with database.transaction() as tx:
-        await tasks.enqueue(tx, kind, {"id": "running"})
-    (running,) = await claim(database, kind)
+        await tasks.enqueue(tx, task_type, {"id": "running"})
+    (running,) = await claim(database, task_type)
     async with database.transaction() as tx:
         await tasks.cancel(tx, resources, running.id)
     assert settled == ["running"]
@@ -95,13 +95,13 @@ async def test_cancelling_ends_the_lease_and_calls_on_dead_letter(database: Data
             await tasks.cancel(tx, resources, running.id)
     assert settled == ["running"]
     assert not await requeued(database, running.id)
-    assert await claim(database, kind) == []
+    assert await claim(database, task_type) == []
 
 
-async def test_the_secret_payload_of_a_cancelled_task_is_erased(database: Database, resources: Resources, define):
-    kind = define(nothing, erase_payload=True)
+async def test_the_secret_payload_of_a_cancelled_task_is_erased(database: Database, resources: Resources, register):
+    task_type = register(nothing, erase_payload=True)
     async with database.transaction() as tx:
-        await tasks.enqueue(tx, kind, {"token": "secret"})
+        await tasks.enqueue(tx, task_type, {"token": "secret"})
     async with database.snapshot() as tx:
         (row,) = (await tasks.find_tasks(tx, PageRequest(), status="queued")).items
     assert tasks.hides_payload(row)
@@ -111,14 +111,14 @@ async def test_the_secret_payload_of_a_cancelled_task_is_erased(database: Databa
 
 
 async def test_a_dead_periodic_task_is_enqueued_again_and_its_dead_letter_deleted(
-    database: Database, resources: Resources, define
+    database: Database, resources: Resources, register
 ):
-    kind = define(nothing, periodic=True)
+    task_type = register(nothing, periodic=True)
     for _ in range(2):
         async with database.transaction() as tx:
             await tx.execute(text("DELETE FROM task_schedules"))  # its time has come
-            assert await queue.enqueue_due(tx, [Periodic(kind, 60)]) == [kind.name]
-        (task,) = await claim(database, kind)
+            assert await queue.enqueue_due(tx, [Periodic(task_type, 60)]) == [task_type.name]
+        (task,) = await claim(database, task_type)
         async with database.transaction() as tx:
             await queue.dead_letter(tx, resources, task, "broken")
     async with database.transaction() as tx:
@@ -127,9 +127,9 @@ async def test_a_dead_periodic_task_is_enqueued_again_and_its_dead_letter_delete
         assert await queue.sweep_tasks(tx) == 2
 
 
-async def test_tasks_are_listed_by_status_queue_and_name(database: Database, resources: Resources, define):
-    kind, other = define(nothing), define(nothing, queue="media")
-    died = [(await dead(database, resources, kind)).id for _ in range(3)]
+async def test_tasks_are_listed_by_status_queue_and_name(database: Database, resources: Resources, register):
+    task_type, other = register(nothing), register(nothing, queue="media")
+    died = [(await dead(database, resources, task_type)).id for _ in range(3)]
     async with database.transaction() as tx:
         await tasks.enqueue(tx, other, {})
     async with database.snapshot() as tx:

@@ -45,45 +45,45 @@ async def ended(resources: Resources, number: int, seconds: float = 15.0) -> lis
             await asyncio.sleep(0.02)
 
 
-async def test_a_hundred_tasks_and_three_engines_do_each_once(resources: Resources, define):
+async def test_a_hundred_tasks_and_three_engines_do_each_once(resources: Resources, register):
     seen: Counter[int] = Counter()
 
     async def handler(_: Resources, task: ClaimedTask) -> None:
         seen[task.payload["n"]] += 1
         await asyncio.sleep(0.005)
 
-    kind = define(handler)
+    task_type = register(handler)
     async with running(resources, 3, slots={"interactive": 8}):
-        await add(resources, *(tasks.NewTask(kind, {"n": number}) for number in range(100)))
+        await add(resources, *(tasks.NewTask(task_type, {"n": number}) for number in range(100)))
         rows = await ended(resources, 100)
     assert seen == Counter(range(100))
     assert {(row.status, row.attempts, row.fence) for row in rows} == {("done", 1, 1)}
 
 
-async def test_a_failed_task_is_retried_until_its_attempts_are_used(resources: Resources, define):
+async def test_a_failed_task_is_retried_until_its_attempts_are_used(resources: Resources, register):
     times: list[float] = []
 
     async def handler(_: Resources, task: ClaimedTask) -> None:
         times.append(time.monotonic())
         raise ValueError(f"attempt {task.attempt}")
 
-    kind = define(handler, attempts=3, backoff=0.2)
+    task_type = register(handler, attempts=3, backoff=0.2)
     async with running(resources):
-        await add(resources, tasks.NewTask(kind, {}))
+        await add(resources, tasks.NewTask(task_type, {}))
         (row,) = await ended(resources, 1)
     assert (row.status, row.attempts, row.error) == ("dead", 3, "ValueError: attempt 3")
     assert times[1] - times[0] >= 0.09
     assert times[2] - times[1] >= 0.19
 
 
-def test_the_backoff_doubles_has_jitter_and_a_maximum(define):
-    kind = define(test_the_backoff_doubles_has_jitter_and_a_maximum, backoff=2.0, longest_backoff=300.0)
+def test_the_backoff_doubles_has_jitter_and_a_maximum(register):
+    task_type = register(test_the_backoff_doubles_has_jitter_and_a_maximum, backoff=2.0, longest_backoff=300.0)
     for attempt, longest in ((1, 2), (2, 4), (5, 32), (30, 300)):
-        waits = [queue.backoff(kind, attempt) for _ in range(200)]
+        waits = [queue.backoff(task_type, attempt) for _ in range(200)]
         assert longest / 2 <= min(waits) < max(waits) <= longest
 
 
-async def test_retry_schedules_another_attempt(resources: Resources, define):
+async def test_retry_schedules_another_attempt(resources: Resources, register):
     attempts: list[int] = []
 
     async def handler(_: Resources, task: ClaimedTask) -> None:
@@ -92,12 +92,12 @@ async def test_retry_schedules_another_attempt(resources: Resources, define):
             raise tasks.Retry(0.05)
 
     async with running(resources):
-        await add(resources, tasks.NewTask(define(handler, backoff=100), {}))
+        await add(resources, tasks.NewTask(register(handler, backoff=100), {}))
         (row,) = await ended(resources, 1)
     assert (row.status, attempts) == ("done", [1, 2, 3])
 
 
-async def test_on_dead_letter_runs_in_the_transaction_that_dead_letters_the_task(resources: Resources, define):
+async def test_on_dead_letter_runs_in_the_transaction_that_dead_letters_the_task(resources: Resources, register):
     fails = [True]
 
     async def handler(_: Resources, task: ClaimedTask) -> None:
@@ -111,16 +111,16 @@ async def test_on_dead_letter_runs_in_the_transaction_that_dead_letters_the_task
     async def mourn(_: Resources, task: ClaimedTask) -> None:
         """Succeed at once."""
 
-    wake = define(mourn)
+    wake = register(mourn)
     async with running(resources, lease=0.3):
-        await add(resources, tasks.NewTask(define(handler, attempts=5, on_dead_letter=on_dead_letter), {}))
+        await add(resources, tasks.NewTask(register(handler, attempts=5, on_dead_letter=on_dead_letter), {}))
         rows = await ended(resources, 2)
     # The first burial failed as a whole: had its parts been kept, two would mourn.
     assert [(row.status, row.error) for row in rows] == [("dead", "never"), ("done", None)]
     assert rows[1].payload == {"of": rows[0].id}
 
 
-async def test_a_task_is_stopped_at_its_time_limit(resources: Resources, define):
+async def test_a_task_is_stopped_at_its_time_limit(resources: Resources, register):
     stopped = asyncio.Event()
 
     async def handler(_: Resources, task: ClaimedTask) -> None:
@@ -130,13 +130,13 @@ async def test_a_task_is_stopped_at_its_time_limit(resources: Resources, define)
             stopped.set()
 
     async with running(resources):
-        await add(resources, tasks.NewTask(define(handler, time_limit=0.1, attempts=1), {}))
+        await add(resources, tasks.NewTask(register(handler, time_limit=0.1, attempts=1), {}))
         (row,) = await ended(resources, 1)
     assert stopped.is_set()
     assert (row.status, row.error) == ("dead", "took longer than 0.1 s")
 
 
-async def test_the_lease_of_a_long_task_is_renewed(resources: Resources, define):
+async def test_the_lease_of_a_long_task_is_renewed(resources: Resources, register):
     calls: list[int] = []
 
     async def handler(_: Resources, task: ClaimedTask) -> None:
@@ -144,17 +144,17 @@ async def test_the_lease_of_a_long_task_is_renewed(resources: Resources, define)
         await asyncio.sleep(1.5)
 
     async with running(resources, 2, lease=0.6):
-        await add(resources, tasks.NewTask(define(handler), {}))
+        await add(resources, tasks.NewTask(register(handler), {}))
         (row,) = await ended(resources, 1)
     assert (row.status, row.fence, calls) == ("done", 1, [1])
 
 
-async def test_a_body_whose_lease_was_lost_is_cancelled(resources: Resources, define):
+async def test_a_body_whose_lease_was_lost_is_cancelled(resources: Resources, register):
     database = resources.get(Database)
-    kind = define(ended)
+    task_type = register(ended)
     async with running(resources, slots={}, lease=0.6) as (engine,):
         async with database.transaction() as tx:
-            wanted = [tasks.NewTask(kind, {})]
+            wanted = [tasks.NewTask(task_type, {})]
             (mine,) = await tasks.claim_now(tx, wanted, worker=engine.worker, lease=engine.lease)
         with pytest.raises(tasks.LeaseLost):
             async with engine.holding(mine), asyncio.timeout(10):
@@ -169,11 +169,11 @@ async def test_a_body_whose_lease_was_lost_is_cancelled(resources: Resources, de
         assert current.cancelling() == 0
 
 
-async def test_finishing_inside_holding_is_no_lost_lease(resources: Resources, define):
+async def test_finishing_inside_holding_is_no_lost_lease(resources: Resources, register):
     database = resources.get(Database)
     async with running(resources, slots={}, lease=0.3) as (engine,):
         async with database.transaction() as tx:
-            wanted = [tasks.NewTask(define(ended), {})]
+            wanted = [tasks.NewTask(register(ended), {})]
             (mine,) = await tasks.claim_now(tx, wanted, worker=engine.worker, lease=engine.lease)
         async with engine.holding(mine):
             async with database.transaction() as tx:
@@ -183,7 +183,7 @@ async def test_finishing_inside_holding_is_no_lost_lease(resources: Resources, d
     assert row.status == "done"
 
 
-async def test_a_stopped_engine_releases_unfinished_tasks(resources: Resources, define):
+async def test_a_stopped_engine_releases_unfinished_tasks(resources: Resources, register):
     started = asyncio.Event()
 
     async def handler(_: Resources, task: ClaimedTask) -> None:
@@ -191,7 +191,7 @@ async def test_a_stopped_engine_releases_unfinished_tasks(resources: Resources, 
         await asyncio.sleep(60)
 
     async with running(resources):
-        await add(resources, tasks.NewTask(define(handler), {}))
+        await add(resources, tasks.NewTask(register(handler), {}))
         await asyncio.wait_for(started.wait(), 5)
     (row,) = await ended(resources, 0)
     assert (row.status, row.attempts, row.lease_until) == ("queued", 0, None)
@@ -200,26 +200,26 @@ async def test_a_stopped_engine_releases_unfinished_tasks(resources: Resources, 
     assert again.attempt == 1
 
 
-async def test_what_is_due_runs_once_for_two_schedulers(resources: Resources, define):
+async def test_what_is_due_runs_once_for_two_schedulers(resources: Resources, register):
     runs: list[str] = []
 
     async def handler(_: Resources, task: ClaimedTask) -> None:
         runs.append(task.id)
 
-    periodic = (tasks.Periodic(define(handler, queue="maintenance", attempts=1), 3600),)
+    periodic = (tasks.Periodic(register(handler, queue="maintenance", attempts=1), 3600),)
     async with running(resources, 2, periodic=periodic):
         await ended(resources, 1)
         await asyncio.sleep(0.8)  # three more looks at the schedule
     assert len(runs) == 1
 
 
-async def test_a_task_runs_under_the_id_of_its_request(resources: Resources, define):
+async def test_a_task_runs_under_the_id_of_its_request(resources: Resources, register):
     known: list[str] = []
 
     async def handler(_: Resources, task: ClaimedTask) -> None:
         known.append(context.request_id.get())
 
     async with running(resources):
-        await add(resources, tasks.NewTask(define(handler), {}, request_id="r-7"))
+        await add(resources, tasks.NewTask(register(handler), {}, request_id="r-7"))
         await ended(resources, 1)
     assert known == ["r-7"]

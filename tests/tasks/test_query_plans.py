@@ -70,12 +70,12 @@ async def test_a_claim_reads_only_the_rows_it_claims(database: Database, stateme
         assert "TEMP B-TREE" not in waiting.partition("\n")[2].partition("\n")[0], plan
 
 
-async def test_a_fair_sharing_round_is_found_by_index(database: Database, statements, define):
-    kind = define(nothing)
+async def test_a_fair_sharing_round_is_found_by_index(database: Database, statements, register):
+    task_type = register(nothing)
     await fill(database)
     statements.clear()
     async with database.transaction() as tx:
-        await tasks.enqueue(tx, kind, {}, user_id="u7")
+        await tasks.enqueue(tx, task_type, {}, user_id="u7")
     looks = [(sql, values) for sql, values in statements if sql.startswith("SELECT")]
     (plan,) = await plans(database, looks)
     assert "ix_tasks_of_user" in plan, plan

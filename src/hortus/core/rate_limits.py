@@ -44,15 +44,15 @@ class Limiter:
         self._parsed: dict[str, RateLimitItem] = {}
         self._own = MovingWindowRateLimiter(MemoryStorage())
 
-    async def hit(self, name: str, default: str, who: str, *, counts: bool = True) -> dict[str, str]:
-        """Count one request of `who`; returns the `RateLimit-*` headers, raises RateLimited when over.
+    async def hit(self, name: str, default: str, client: str, *, counts: bool = True) -> dict[str, str]:
+        """Count one request of `client`; returns the `RateLimit-*` headers, raises RateLimited when over.
 
         Without `counts` it only checks: for limits of failures, which are counted afterwards.
         """
         if not self._enabled:
             return {}
         limit = self._limit(name, default)
-        verdict = await self._shared(limit, name, who, counts) or await self._local(limit, name, who, counts)
+        verdict = await self._shared(limit, name, client, counts) or await self._local(limit, name, client, counts)
         wait = max(1, math.ceil(verdict.seconds))
         headers = {
             "RateLimit-Limit": str(limit.amount),
@@ -63,23 +63,23 @@ class Limiter:
             raise RateLimited(headers={**headers, "Retry-After": str(wait)}, retry_after=wait, limit=name)
         return headers
 
-    async def _shared(self, limit: RateLimitItem, name: str, who: str, counts: bool) -> Verdict | None:
+    async def _shared(self, limit: RateLimitItem, name: str, client: str, counts: bool) -> Verdict | None:
         """The verdict of the shared window; None if this process has to decide alone."""
-        if self._redis is None or not self._redis.up or not await self._own.test(limit, name, who):
+        if self._redis is None or not self._redis.up or not await self._own.test(limit, name, client):
             return None
         try:
             verdict = await redis_rate_limit.hit(
-                self._redis, f"{name}:{who}", limit.amount, limit.get_expiry(), counts=counts
+                self._redis, f"{name}:{client}", limit.amount, limit.get_expiry(), counts=counts
             )
         except RedisDown:
             return None
         if verdict.allowed and counts:
-            await self._own.hit(limit, name, who)
+            await self._own.hit(limit, name, client)
         return verdict
 
-    async def _local(self, limit: RateLimitItem, name: str, who: str, counts: bool) -> Verdict:
-        allowed = await (self._own.hit if counts else self._own.test)(limit, name, who)
-        stats = await self._own.get_window_stats(limit, name, who)
+    async def _local(self, limit: RateLimitItem, name: str, client: str, counts: bool) -> Verdict:
+        allowed = await (self._own.hit if counts else self._own.test)(limit, name, client)
+        stats = await self._own.get_window_stats(limit, name, client)
         return Verdict(allowed, stats.remaining, stats.reset_time - time.time())
 
     def _limit(self, name: str, default: str) -> RateLimitItem:

@@ -207,9 +207,9 @@ def anonymised_network_of(connection: HTTPConnection) -> str:
     return client_ip.anonymised_network(client_ip_of(connection))
 
 
-async def hit_limit(connection: HTTPConnection, name: str, default: str, who: str, *, counts: bool = True) -> None:
+async def hit_limit(connection: HTTPConnection, name: str, default: str, client: str, *, counts: bool = True) -> None:
     """Count this request against a limit, or only check it. The response has the headers of the tightest limit."""
-    headers = await resources_of(connection).get(Limiter).hit(name, default, who, counts=counts)
+    headers = await resources_of(connection).get(Limiter).hit(name, default, client, counts=counts)
     state = connection.scope.setdefault("state", {})
     before = state.get("response_headers")
     if not before or (headers and int(headers["RateLimit-Remaining"]) <= int(before["RateLimit-Remaining"])):
@@ -241,21 +241,21 @@ def rate_limit_failures(name: str, default: str) -> Any:
 
 
 @asynccontextmanager
-async def counting_failures(connection: HTTPConnection, name: str, default: str, who: str) -> AsyncIterator[None]:
-    """Refuse `who` once the limit is reached; count 401, 403 and 404 raised in the block as failures."""
-    await hit_limit(connection, name, default, who, counts=False)
+async def counting_failures(connection: HTTPConnection, name: str, default: str, client: str) -> AsyncIterator[None]:
+    """Refuse `client` once the limit is reached; count 401, 403 and 404 raised in the block as failures."""
+    await hit_limit(connection, name, default, client, counts=False)
     try:
         yield
     except Problem as failure:
         if failure.status in _FAILURES:
-            await count_failure(connection, name, default, who)
+            await count_failure(connection, name, default, client)
         raise
 
 
-async def count_failure(connection: HTTPConnection, name: str, default: str, who: str) -> None:
-    """Count one failure of `who`; for routes that do not raise it."""
+async def count_failure(connection: HTTPConnection, name: str, default: str, client: str) -> None:
+    """Count one failure of `client`; for routes that do not raise it."""
     with suppress(errors.RateLimited):  # only the next request is refused
-        await hit_limit(connection, name, default, who)
+        await hit_limit(connection, name, default, client)
 
 
 _FAILURES = (401, 403, 404)
