@@ -37,7 +37,7 @@ _VIDEOS: frozenset[Operation] = frozenset({"video.talking_photo", "video.text"})
 
 
 class Adapter:
-    """Sketches of everything: enough to see the whole product work before a card is out of the pocket."""
+    """Sketches for every operation, so that the whole product can be tried without an account at a vendor."""
 
     id: ClassVar[str] = "local"
     title: ClassVar[str] = "Local sketch"
@@ -46,12 +46,12 @@ class Adapter:
         self._workers = WorkerPool()
 
     def missing(self) -> str | None:
-        """Nothing: texts and plain images need no library beyond Hortus' own."""
+        """Always None: texts and plain images need no optional library."""
         return None
 
     @property
     def operations(self) -> frozenset[Operation]:
-        """What the installed libraries allow."""
+        """The operations that the installed libraries support."""
         images = _PLAIN_IMAGES if absent(DRAWING) else _IMAGES
         return _TEXTS | images | (frozenset() if absent(VIDEO) else _VIDEOS)
 
@@ -80,7 +80,7 @@ class Adapter:
             _expect(request, _VIDEO)
             job = await asyncio.to_thread(_plan_video, request)
         else:
-            raise Unsupported(f"a {type(request).__name__} is nothing to sketch")
+            raise Unsupported(f"a {type(request).__name__} is not supported")
         events = self._workers.run(job, request.workdir, request.timeout)
         async with aclosing(events):
             async for event in events:

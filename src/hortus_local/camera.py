@@ -1,4 +1,4 @@
-"""Where a photo stands in the frame of a video, and how the eye travels over it."""
+"""The camera of a video: a photo placed in the frame, and slow moves over it."""
 
 import cv2
 import numpy as np
@@ -8,7 +8,7 @@ from hortus_local.face import Face
 from hortus_local.images import Pixels
 
 _MOST_LOST = 0.30
-"""Share of the photo that may be cut off to fill the frame; beyond that it stands before a blurred copy."""
+"""Share of the photo that may be cut off to fill the frame; beyond that it is placed on a blurred copy."""
 
 
 class Camera:
@@ -53,7 +53,7 @@ def resize(photo: Pixels, width: int, height: int) -> Pixels:
 
 
 def travel(photo: Pixels, width: int, height: int, share: float, seed: int) -> Pixels:
-    """A slow move over a photo: what is seen `share` of the way (0 to 1), filling `width` x `height`."""
+    """A slow move over a photo: the view at `share` of the way (0 to 1), filling `width` x `height`."""
     h, w = photo.shape[:2]
     inward = seed % 2 == 0
     near = 1.0 + 0.16 * (share if inward else 1 - share)

@@ -11,7 +11,7 @@ _Writer = Callable[[str, str, random.Random], str]
 
 
 def compose(prompt: str) -> str | None:
-    """The text a request asks for, or None when it asks for no kind of text known here."""
+    """The requested text, or None for a kind of text without a template."""
     lowered = prompt[:400].lower()
     for pattern, write in _KINDS:
         if re.search(pattern, lowered):

@@ -1,4 +1,4 @@
-"""Answering in a conversation: what was said, sums, dates, and small talk."""
+"""Answers in a conversation: earlier statements, sums, dates, small talk."""
 
 import ast
 import operator
@@ -80,7 +80,7 @@ def _answer_sum(last: str) -> str | None:
 
 
 def recall_facts(texts: Sequence[str]) -> dict[str, str]:
-    """What people said of themselves, by its name: name, home, work, likes and "my … is …"; the latest wins."""
+    """Statements of users about themselves, by topic: name, home, work, likes and "my … is …"; the latest wins."""
     facts: dict[str, str] = {}
     stop = r"(?=[.,;!?\n]| and | but |$)"
     for text in texts:
@@ -189,7 +189,7 @@ def _acknowledge_facts(last: str) -> str | None:
 
 
 def _answer_from_context(last: str, earlier: Sequence[str]) -> str | None:
-    """A question about something said before is answered with the sentence that says it."""
+    """Answer a question about an earlier statement with its sentence."""
     asked = set(keywords(last, 8))
     if not asked or not re.search(r"\?|\b(?:what|who|where|when|why|how|which|tell)\b", last.lower()):
         return None

@@ -1,4 +1,4 @@
-"""Changing an image somebody sent: style, light, size, background."""
+"""Edits of a customer's image: style, light, size, background."""
 
 import contextlib
 from pathlib import Path
@@ -64,7 +64,7 @@ def upscale(source: Path) -> Pixels:
 
 
 def remove_background(source: Path) -> Pixels:
-    """The main thing of the image with everything else transparent: a person if there is one, else what stands out."""
+    """The subject of the image with the rest transparent: a person if there is one, else the salient part."""
     pixels = read_image(source, _WORKED_AT)
     height, width = pixels.shape[:2]
     scale = min(360 / max(height, width), 1.0)
@@ -74,14 +74,14 @@ def remove_background(source: Path) -> Pixels:
         marks = _mark_salient(small)
     back, front = np.zeros((1, 65)), np.zeros((1, 65))
     cv2.setRNGSeed(1)
-    with contextlib.suppress(cv2.error):  # a flat image has nothing to tell apart
+    with contextlib.suppress(cv2.error):  # a flat image has no foreground
         cv2.grabCut(cv2.cvtColor(small, cv2.COLOR_RGB2BGR), marks, (0, 0, 1, 1), back, front, 5, cv2.GC_INIT_WITH_MASK)
     mask = np.where((marks == cv2.GC_FGD) | (marks == cv2.GC_PR_FGD), 255, 0).astype(np.uint8)
     mask = _keep_large(cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)))
     large = cv2.resize(mask, (width, height), interpolation=cv2.INTER_CUBIC)
     soft = cv2.GaussianBlur(large, (0, 0), max(0.8 / scale, 0.8)).astype(np.float32)
     alpha = np.clip((soft - 70) * 1.6, 0, 255).astype(np.uint8)
-    pixels[alpha == 0] = 0  # what was taken away must not lie hidden in the file
+    pixels[alpha == 0] = 0  # removed pixels must not stay in the file
     return np.dstack([pixels, alpha])
 
 
@@ -124,7 +124,7 @@ def _mark_person(pixels: Pixels, size: tuple[int, int], scale: float) -> np.ndar
 
 
 def _mark_salient(small: Pixels) -> np.ndarray:
-    """What differs from the border's colours, and is not at the border, is likely the thing meant."""
+    """Mark pixels that differ from the border's colours, away from the border, as the likely subject."""
     h, w = small.shape[:2]
     lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB).astype(np.float32)
     rim = max(min(h, w) // 20, 2)

@@ -1,4 +1,4 @@
-"""What a text says, by counting its words."""
+"""Keywords, sentences and topics of a text, by word counts."""
 
 import re
 from collections import Counter
@@ -210,7 +210,7 @@ def summarise(text: str, count: int) -> list[str]:
 
 
 def topic_of(prompt: str) -> str:
-    """What a request is about: what follows "about", "for" or "on", else what is left without the asking."""
+    """The topic of a request: the words after "about", "for" or "on", else the request without its verb."""
     line = re.sub(r"\s+", " ", prompt[:600]).strip(" .!?\"'")
     match = re.search(r"\b(?:about|regarding|on the topic of|entitled|titled|describing)\s+(.+)", line, re.IGNORECASE)
     match = match or re.search(r"\b(?:for|on|of|to|why|how)\s+(.+)", line, re.IGNORECASE)
@@ -223,7 +223,7 @@ def topic_of(prompt: str) -> str:
 
 
 def body_of(prompt: str) -> str:
-    """The text a request brings along: what is quoted or follows a colon or an empty line; empty when there is none."""
+    """The text that a request contains: quoted, or after a colon or an empty line; empty without one."""
     quoted = re.findall(r"[\"“”«»]([^\"“”«»]{20,})[\"“”«»]|```(.+?)```", prompt[:MAX_READ], re.DOTALL)
     if quoted:
         return max(("".join(pair) for pair in quoted), key=len).strip()

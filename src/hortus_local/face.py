@@ -1,4 +1,4 @@
-"""Finding a face and its parts in a photo."""
+"""Detection of a face and its parts in a photo."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Making the face of a photo speak: jaw, lips, lids and a little life, by moving pixels."""
+"""Animation of the face of a photo: jaw, lips, lids and head, by moving pixels."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,7 @@ _OTHER_SOUND = 0.22
 
 @dataclass(frozen=True, slots=True)
 class Gestures:
-    """What the face does in each frame, all 0 to 1 but `turn` and `nod`, which swing around 0."""
+    """The movements of the face in each frame, all 0 to 1 but `turn` and `nod`, which swing around 0."""
 
     jaw: Curve
     rounding: Curve
@@ -122,7 +122,7 @@ class FaceAnimation:
         self._lip: Map = (self._bow * (1 - above) ** 2).astype(np.float32)
 
     def _speak(self, jaw: float, rounding: float) -> Pixels:
-        """The photo with the mouth as far open as `jaw` says."""
+        """The photo with the mouth opened by `jaw`, 0 to 1."""
         image = self._photo.copy()
         if jaw < 0.03 and rounding < 0.05:
             return image

@@ -1,4 +1,4 @@
-"""Opening an image that a customer sent."""
+"""Image files of customers, opened with limits."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def open_image(path: Path, longest: int, *, alpha: bool = False) -> Image.Image:
             return upright.convert("RGBA") if alpha else _flatten(upright)
     except Refusal:
         raise
-    except Exception as error:  # Pillow's decoders raise nearly anything on crafted files
+    except Exception as error:  # Pillow's decoders raise almost any exception on crafted files
         raise Refusal("rejected", f"not a readable image: {type(error).__name__}") from error
 
 

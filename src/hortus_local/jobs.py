@@ -1,4 +1,4 @@
-"""What the media worker can do: one function per kind of job."""
+"""Jobs of the media worker, one function per kind."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ Edits = dict[str, Callable[[int], Any]]
 
 
 def run(job: Job, send: Send) -> dict[str, float]:
-    """Do the job in the current folder; answer what was used."""
+    """Run the job in the current folder and return its usage."""
     operation = str(job["operation"])
     if operation == "image.generate":
         return _generate(job, send)

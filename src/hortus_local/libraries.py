@@ -1,4 +1,4 @@
-"""Which optional libraries are installed, and what each kind of work needs."""
+"""Optional libraries: those that each kind of work needs, and those that are absent."""
 
 from functools import cache
 from importlib.util import find_spec
@@ -15,7 +15,7 @@ def absent(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def how_to_install(names: tuple[str, ...]) -> str | None:
-    """One line on what to install before work that needs `names` can be done; None when all are there."""
+    """One line that says how to install the absent ones of `names`; None when all are installed."""
     lacking = absent(names)
     return (
         f"install the media libraries: pip install 'hortus[local]' (missing: {', '.join(lacking)})" if lacking else None

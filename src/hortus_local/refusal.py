@@ -4,7 +4,7 @@ from typing import Literal
 
 
 class Refusal(Exception):
-    """Why there is no result. `reason` matters only when `code` is `rejected`."""
+    """The job has no result. `reason` is used only when `code` is `rejected`."""
 
     def __init__(
         self,

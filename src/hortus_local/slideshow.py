@@ -1,4 +1,4 @@
-"""A video of a prompt: scenes drawn from it, a title, and a voice that reads it."""
+"""A video of a prompt: drawn scenes, a title, and a voice that reads the prompt."""
 
 import re
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ _SPOKEN = 900
 def write_slideshow(
     prompt: str, script: str | None, aspect: str, seconds: float, narration: Narration, target: Path, report: ReportProgress
 ) -> float:  # fmt: skip
-    """Write a video of at least `seconds` to `target`; answers how many it lasts."""
+    """Write a video of at least `seconds` to `target` and return its duration."""
     if seconds > LONGEST_S:
         raise Refusal("rejected", f"a video of {seconds:.0f} s", "too_long")
     speech = _narrate(script or _shorten(prompt, seconds), narration)
@@ -48,7 +48,7 @@ def write_slideshow(
 
 
 def _shorten(prompt: str, seconds: float) -> str:
-    """As much of the prompt as can be read aloud in about that time: the customer pays for the length asked for."""
+    """As much of the prompt as can be read aloud in about that time: the customer pays for the requested length."""
     text, most = prompt.strip(), min(_SPOKEN, int(seconds * _CHARACTERS_PER_SECOND))
     if len(text) <= most:
         return text
@@ -83,7 +83,7 @@ def _mix(speech: Speech | None, count: int, rate: int) -> NDArray[Any]:
 
 
 def _draw_scenes(prompt: str, seconds: float, width: int, height: int, report: ReportProgress) -> list[Pixels]:
-    """One image per sentence or phrase, at least as many as the time asks for."""
+    """One image per sentence or phrase, at least as many as the duration needs."""
     phrases = [part for part in re.split(r"[.!?;।\n]+\s*", prompt) if re.search(r"\w", part)] or [prompt]
     wanted = min(max(round(seconds / _SCENE_S), len(phrases)), _MOST_SCENES)
     scenes = []

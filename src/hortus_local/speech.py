@@ -20,7 +20,7 @@ from hortus_local.voices import FEMALE, MALE, names_of
 MAX_SPEECH_S = 120.0
 WORDS_PER_MINUTE = 160
 MAX_SCRIPT = 6_000
-"""Characters; nobody says more in two minutes."""
+"""Characters; about two minutes of speech have fewer."""
 
 _RETRIEVAL, _PHONEMES_IPA, _DO_NOT_EXIT = 1, 0b11, 0x8000
 _UTF8, _BY_CHARACTER, _END_PAUSE = 1, 1, 0x1000
@@ -32,7 +32,7 @@ _LONGEST_HOME = 140
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A piece of the script as written, and when it is said, in seconds."""
+    """A word of the script as written, with its start and end in seconds."""
 
     start: float
     end: float
@@ -49,7 +49,7 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """Mono 16-bit samples and what is said when."""
+    """Mono 16-bit samples with the times of words and phonemes."""
 
     samples: NDArray[np.int16]
     rate: int
@@ -58,11 +58,11 @@ class Speech:
 
     @property
     def seconds(self) -> float:
-        """How long it lasts."""
+        """The duration in seconds."""
         return len(self.samples) / self.rate
 
     def loudness(self, fps: int, frames: int) -> NDArray[np.float64]:
-        """How loud each of `frames` images is, 0 to 1."""
+        """The loudness in each of `frames` frames, 0 to 1."""
         edges = (np.arange(frames + 1) * self.rate / fps).astype(int)
         levels = np.zeros(frames)
         for i in range(frames):
@@ -94,7 +94,7 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 
 class _Recording:
-    """What espeak-ng hands over while it speaks."""
+    """Samples and events that espeak-ng passes to the callback."""
 
     def __init__(self, rate: int, max_seconds: float) -> None:
         self.chunks: list[bytes] = []
@@ -127,7 +127,7 @@ def speak(
     voice: str | None = None,
     max_s: float = MAX_SPEECH_S,
 ) -> Speech:
-    """Say the script. Refuses an unknown language as unsupported, a script longer than `max_s` as too long."""
+    """Speak the script. Refuses an unknown language as unsupported, a script longer than `max_s` as too long."""
     text = re.sub(r"[\s\x00-\x1f]+", " ", script).strip()
     if not re.search(r"\w", text):
         raise Refusal("rejected", "the script has no words", "bad_input")
@@ -146,7 +146,7 @@ def speak(
         raise Refusal("rejected", f"the speech is longer than {max_s:.0f} s", "too_long")
     samples = np.frombuffer(b"".join(recording.chunks), dtype=np.int16)
     if samples.size < rate // 10:
-        raise Refusal("unsupported", f"nothing in the script can be said in {language!r}")
+        raise Refusal("unsupported", f"the script has no words that can be spoken in {language!r}")
     words = _cut_words(text, recording.words, samples.size / rate)
     return Speech(_trim(samples, rate), rate, words, tuple(recording.sounds))
 
@@ -154,7 +154,7 @@ def speak(
 def _open() -> tuple[ctypes.CDLL, int]:
     home = Path(espeakng_loader.get_data_path()).parent
     if len(bytes(home)) > _LONGEST_HOME:
-        link = Path(tempfile.mkdtemp(prefix="say")) / "e"
+        link = Path(tempfile.mkdtemp(prefix="speech")) / "e"
         link.symlink_to(home)
         home = link
     library = ctypes.CDLL(espeakng_loader.get_library_path())
@@ -193,7 +193,7 @@ def _is_variant(name: str) -> bool:
 
 
 def _cut_words(text: str, marks: list[tuple[float, int]], end: float) -> tuple[Word, ...]:
-    """Give every word its punctuation, and join what espeak-ng says in several words (numbers, say)."""
+    """Give every word its punctuation, and join words that espeak-ng speaks in several (numbers, for example)."""
     starts: list[tuple[float, int]] = []
     for moment, position in marks:
         begin = text.rfind(" ", 0, position + 1) + 1

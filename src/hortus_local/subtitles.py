@@ -1,4 +1,4 @@
-"""Words on the image, shown while they are said."""
+"""Subtitles: words drawn on the frame while they are spoken."""
 
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from hortus_local.images import Pixels
 from hortus_local.speech import Word
 
 _NOTHING = "\U000ffffe"
-"""A character no font has; what it looks like is what a missing character looks like."""
+"""A character that no font has, drawn as the box for missing characters."""
 _STOPS = (".", "!", "?", "।", "…", ";", ":")
 _LIT = (255, 214, 102, 255)
 _PLAIN = (255, 255, 255, 255)
@@ -55,7 +55,7 @@ def keep_known(text: str) -> str:
 
 
 class Subtitles:
-    """Lines of a few words each, with the word being said lit up. `draw` paints them into a frame."""
+    """Lines of a few words each, with the current word highlighted. `draw` paints them into a frame."""
 
     def __init__(self, words: tuple[Word, ...], width: int, height: int) -> None:
         self._width, self._height = width, height
@@ -65,7 +65,7 @@ class Subtitles:
         self._drawn: dict[tuple[int, int], tuple[NDArray[Any], NDArray[Any], int, int]] = {}
 
     def draw(self, frame: Pixels, moment: float) -> None:
-        """Paint what is said at `moment` seconds into the frame, in place."""
+        """Draw the words spoken at `moment` seconds into the frame, in place."""
         current = None
         for g, group in enumerate(self._groups):
             if group[0].start - 0.05 <= moment < group[-1].end + 0.25:

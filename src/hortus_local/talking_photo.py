@@ -20,7 +20,7 @@ _READ_AT = 1280
 
 @dataclass(frozen=True, slots=True)
 class Narration:
-    """How a video speaks."""
+    """Language and voice of a video."""
 
     language: str = "en"
     voice: str | None = None
@@ -29,7 +29,7 @@ class Narration:
 def animate_photo(
     photo: Path, script: str, aspect: str, narration: Narration, target: Path, report: ReportProgress
 ) -> float:
-    """Write the video to `target` and answer how many seconds it lasts. `report` receives percents."""
+    """Write the video to `target` and return its duration in seconds. `report` receives percents."""
     speech = speak(script, narration.language, narration.voice)
     report(5)
     pixels = read_image(photo, _READ_AT)
@@ -58,7 +58,7 @@ def _act(pixels: Pixels, face: Face, speech: Speech, size: tuple[int, int], coun
 
 
 def _narrate(pixels: Pixels, speech: Speech, size: tuple[int, int], count: int) -> Iterator[Pixels]:
-    """No face: the view wanders over the photo, and bars show that somebody speaks."""
+    """Without a face: the camera moves over the photo, and bars show the voice."""
     camera = Camera(pixels, *size)
     levels = speech.loudness(FPS, count)
     inner_h, inner_w = camera.inner.shape[:2]

@@ -1,4 +1,4 @@
-"""Text and chat without a model: by templates and by what stands in the messages."""
+"""Text and chat without a model, from templates and the words of the messages."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""Writing an MP4 that browsers play: H.264 and AAC, its index in front."""
+"""Encoder of MP4 files that browsers play: H.264 and AAC, the index in front."""
 
 import os
 from collections.abc import Iterator
@@ -33,18 +33,18 @@ def write_video(
         video.codec_context.colorspace = video.codec_context.color_primaries = video.codec_context.color_trc = _BT709
         audio = container.add_stream("aac", rate=_SOUND_RATE, options={"b": "96k"}, layout="mono")
         resampler = av.AudioResampler(format="fltp", layout="mono", rate=_SOUND_RATE, frame_size=1024)
-        step, said = rate // FPS, 0
+        step, position = rate // FPS, 0
         for i, pixels in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
             frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
             frame.pts, frame.time_base = i, Fraction(1, FPS)
             container.mux(video.encode(frame))
-            piece = sound[said : said + step]
+            piece = sound[position : position + step]
             piece = np.pad(piece, (0, step - piece.size))
-            heard = av.AudioFrame.from_ndarray(piece[None, :].copy(), format="s16", layout="mono")
-            heard.sample_rate, heard.pts, heard.time_base = rate, said, Fraction(1, rate)
-            said += step
-            for part in resampler.resample(heard):
+            sound_frame = av.AudioFrame.from_ndarray(piece[None, :].copy(), format="s16", layout="mono")
+            sound_frame.sample_rate, sound_frame.pts, sound_frame.time_base = rate, position, Fraction(1, rate)
+            position += step
+            for part in resampler.resample(sound_frame):
                 container.mux(audio.encode(part))
         for part in resampler.resample(None):
             container.mux(audio.encode(part))

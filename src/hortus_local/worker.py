@@ -1,4 +1,4 @@
-"""The media worker: one process, one job, then gone.
+"""The media worker: a process that runs one job and exits.
 
 The parent writes one line of JSON to our stdin and keeps it open; when it closes, or the parent dies, so do we.
 We write lines of JSON to stdout: `{"percent": 40}`, `{"output": "name.png", "mime_type": …}`, and at the end either
@@ -19,7 +19,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Read the job, do it, tell how it went."""
+    """Read the job, run it, send the result."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)  # a library that prints must not garble our lines
 
@@ -43,11 +43,11 @@ def main() -> None:
     else:
         send(usage=usage)
     out.flush()
-    os._exit(0)  # nothing is left to save; tearing down the libraries takes longer than some jobs
+    os._exit(0)  # the result is sent; tearing down the libraries takes longer than some jobs
 
 
 def _limit(seconds: float) -> None:
-    """Bound memory, time and files before a byte of the customer's is looked at."""
+    """Limit memory, time and files before any input of the customer is read."""
     if sys.platform == "win32":
         return
     os.nice(10)
@@ -69,7 +69,7 @@ def _die_with_parent() -> None:
 
 
 def _watch_stdin() -> None:
-    """Nothing more comes on stdin but its end."""
+    """Exit when stdin is closed."""
     while sys.stdin.buffer.read(4096):
         pass
     os._exit(3)

@@ -1,4 +1,4 @@
-"""Running the media worker: a child process per job, bounded in number, memory and time."""
+"""Pool of media workers: a child process per job, limited in number, memory and time."""
 
 import asyncio
 import json
@@ -14,18 +14,18 @@ from hortus.providers import Done, Event, Output, Progress, Rejected, Unavailabl
 
 _LOG = "worker.log"
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-"""The worker reads files of strangers: it gets none of our secrets, only what Python needs to start."""
+"""The worker reads untrusted files: of the environment it gets only the variables that Python needs to start."""
 _MIME_TYPES = {".png": "image/png", ".mp4": "video/mp4"}
 
 
 class WorkerPool:
-    """The media workers of this process; at most `places` work at a time, others wait their turn."""
+    """The media workers of this process; at most `slots` run at a time, other jobs wait."""
 
     def __init__(self, slots: int = 2) -> None:
         self._slots = asyncio.Semaphore(slots)
 
     async def run(self, job: dict[str, Any], workdir: Path, timeout: float) -> AsyncGenerator[Event, None]:
-        """Do the job in `workdir`; the child is dead and buried when this ends, however it ends."""
+        """Run the job in `workdir`. The child process has exited and is reaped when this ends, for any reason."""
         deadline = asyncio.get_running_loop().time() + timeout
         try:
             await asyncio.wait_for(self._slots.acquire(), timeout)
@@ -71,7 +71,7 @@ async def _follow(
     finished = False
     try:
         assert child.stdin is not None  # noqa: S101 - both are pipes
-        assert child.stdout is not None  # noqa: S101 - asked for as a pipe
+        assert child.stdout is not None  # noqa: S101 - opened as a pipe
         try:
             child.stdin.write(json.dumps(job).encode() + b"\n")
             await child.stdin.drain()
@@ -86,29 +86,29 @@ async def _follow(
     if late:
         raise Unavailable("the media worker ran out of time")
     with suppress(TimeoutError):
-        await asyncio.wait_for(child.wait(), 1.0)  # it has closed its mouth; let it leave by itself
+        await asyncio.wait_for(child.wait(), 1.0)  # stdout is closed; let it exit by itself
     if not finished:
         raise Unavailable(f"the media worker stopped with {await child.wait()}: {_end_of_log(workdir)}")
 
 
 def _read(line: bytes, workdir: Path) -> Event:
-    """One line of the worker; what it says is checked, for a crafted image may have taken it over."""
-    said = json.loads(line)
-    if "percent" in said:
-        return Progress(min(max(int(said["percent"]), 0), 100))
-    if "output" in said:
-        path = workdir / Path(str(said["output"])).name
+    """The event in one line of the worker. Untrusted: a crafted image may have taken the worker over."""
+    message = json.loads(line)
+    if "percent" in message:
+        return Progress(min(max(int(message["percent"]), 0), 100))
+    if "output" in message:
+        path = workdir / Path(str(message["output"])).name
         kind = _MIME_TYPES.get(path.suffix)
         if kind is None or path.is_symlink() or not path.is_file():
             raise Unavailable("the media worker named a file that is not there")
         return Output(path, kind)
-    if "usage" in said:
-        used = said["usage"]
+    if "usage" in message:
+        used = message["usage"]
         return Done(Usage(images=int(used.get("images", 0)), seconds=float(used.get("seconds", 0.0))))
-    detail = str(said.get("detail", ""))[:500]
-    if said.get("refusal") == "rejected":
-        raise Rejected(detail, "too_long" if said.get("reason") == "too_long" else "bad_input")
-    if said.get("refusal") == "unsupported":
+    detail = str(message.get("detail", ""))[:500]
+    if message.get("refusal") == "rejected":
+        raise Rejected(detail, "too_long" if message.get("reason") == "too_long" else "bad_input")
+    if message.get("refusal") == "unsupported":
         raise Unsupported(detail)
     raise Unavailable(detail)
 
@@ -137,4 +137,4 @@ def _end_of_log(workdir: Path) -> str:
     try:
         return (workdir / _LOG).read_bytes()[-400:].decode("utf-8", "replace").strip()
     except OSError:
-        return "it left no log"
+        return "no log"

@@ -1,4 +1,4 @@
-"""Vendors of generative AI, one file each, behind one seam."""
+"""Adapters of providers of generative AI, one file each, behind one interface."""
 
 from hortus.providers.base import (
     ChatMessage,

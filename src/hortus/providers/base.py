@@ -1,7 +1,7 @@
-"""The seam between Hortus and the vendors of generative AI.
+"""The interface between Hortus and providers of generative AI: requests, events, errors, the adapter protocol.
 
-An adapter is one file. It turns one request into a stream of events, and every
-failure into one of five errors. It knows nothing of users, money or routing.
+An adapter is one file. It turns a request into a stream of events and every failure into one of five errors. It has no
+access to users, money or routing.
 """
 
 from collections.abc import AsyncIterator
@@ -23,14 +23,14 @@ Operation = Literal[
     "video.talking_photo",
     "video.text",
 ]
-"""What exactly is asked for. The part before the dot is the kind."""
+"""The operation that is requested. The part before the dot is the kind."""
 
 
-# What an adapter may raise ---------------------------------------------------
+# Errors ---------------------------------------------------------------------
 
 
 class ProviderError(Exception):
-    """Why a vendor gave no result. `detail` is for operators and logs, never for customers."""
+    """The provider returned no result. `detail` is for operators and logs, never for customers."""
 
     code: ClassVar[str]
 
@@ -46,13 +46,13 @@ class NotConfigured(ProviderError):
 
 
 class KeyRefused(NotConfigured):
-    """The vendor does not accept the key, or the account behind it: nothing will work before the operator acts."""
+    """The vendor does not accept the key, or the account behind it: calls fail until the operator acts."""
 
     code = "key_refused"
 
 
 class Unsupported(ProviderError):
-    """The vendor or model cannot do what was asked; another offer may."""
+    """The vendor or model does not support the request; another offer may."""
 
     code = "unsupported"
 
@@ -71,7 +71,7 @@ class Rejected(ProviderError):
 
 
 class RateLimited(ProviderError):
-    """The vendor asks to wait; `retry_after` in seconds, None when it did not say."""
+    """The vendor limits the rate. `retry_after` is in seconds, None when it named no time."""
 
     code = "rate_limited"
 
@@ -81,17 +81,17 @@ class RateLimited(ProviderError):
 
 
 class Unavailable(ProviderError):
-    """A technical failure: time-out, broken answer, server error, garbage. Falls back."""
+    """A technical failure: time-out, server error, invalid response. Falls back."""
 
     code = "unavailable"
 
 
-# What an adapter is asked for ------------------------------------------------
+# Requests --------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """Bytes with their type; already verified by whoever made it."""
+    """Bytes with their MIME type, verified before the request was built."""
 
     data: bytes
     mime_type: str
@@ -108,11 +108,11 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What all requests share.
+    """The fields of every request.
 
     `id` is our generation id and the vendor's idempotency key. `model` is the vendor's
-    own name for the model. `timeout` is what is left of the deadline, in seconds.
-    `workdir` is a private empty folder for large results; its owner removes it.
+    name of the model. `timeout` is the time until the deadline, in seconds.
+    `workdir` is a private empty folder for large results; the caller removes it.
     """
 
     id: str
@@ -133,7 +133,7 @@ class TextRequest(Request):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRequest(Request):
-    """`count` images of `width` x `height` pixels; `source` is what to edit, else None."""
+    """`count` images of `width` x `height` pixels; `source` is the image to edit, else None."""
 
     prompt: str
     width: int
@@ -157,26 +157,26 @@ class VideoRequest(Request):
     duration_s: int = 6
 
 
-# What an adapter answers -----------------------------------------------------
+# Events ----------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class JobStarted:
-    """The vendor's id of a paid job. The consumer stores it before it asks for the next event."""
+    """The vendor's id of a paid job. The consumer stores it before it takes the next event."""
 
     handle: str
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far along, 0 to 100."""
+    """The progress, 0 to 100."""
 
     percent: int
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of text, in order. `usage` is what the vendor says was used up to and with it, where it says so."""
+    """The next piece of the text. `usage` is the total so far, where the vendor reports it."""
 
     text: str
     usage: "Usage | None" = None
@@ -192,7 +192,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What the vendor says it used; never negative, zero where it said nothing."""
+    """The usage that the vendor reports; never negative, zero where it reports none."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -216,7 +216,7 @@ Event = JobStarted | Progress | Delta | Output | Done
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the process lends every adapter. `data_dir` is the installation's data folder."""
+    """The resources of the process for every adapter. `data_dir` is the installation's data folder."""
 
     http: Http
     data_dir: Path
@@ -233,43 +233,43 @@ class Provider(Protocol):
 
     @property
     def operations(self) -> frozenset[Operation]:
-        """What the adapter can do as it is installed here."""
+        """The operations that the adapter supports in this installation."""
 
     def missing(self) -> str | None:
-        """One line on what must be set before this adapter works; None when it is ready."""
+        """One line that names the settings this adapter lacks; None when it is ready."""
 
     def serves(self, model: str) -> bool:
         """Whether the vendor's model of that name can be called with this configuration."""
 
     def generate(self, request: Request) -> AsyncIterator[Event]:
-        """Do the work. Ends with Done, or raises one of the five errors."""
+        """Carry out the request. Ends with Done, or raises one of the five errors."""
 
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """What a provider can speak: languages by BCP 47 in lower case, the voices it offers, and others it also knows."""
+    """The languages of a provider (BCP 47, lower case), the voices it offers, and others that it accepts."""
 
     languages: tuple[str, ...]
     voices: tuple[str, ...]
     more_voices: frozenset[str] = frozenset()
 
     def speaks(self, language: str) -> bool:
-        """Whether it has the language, in this or another region."""
+        """Whether the language is supported, in this or another region."""
         tag = language.strip().lower()
         return tag in self.languages or tag.partition("-")[0] in self.languages
 
     def has_voice(self, voice: str) -> bool:
-        """Whether it has a voice of this name."""
+        """Whether a voice of this name is accepted."""
         name = voice.strip().lower()
         return name in self.voices or name in self.more_voices
 
 
 @runtime_checkable
 class Speaking(Protocol):
-    """An adapter that can say which languages and voices its talking photos and videos have."""
+    """An adapter that lists the languages and voices of its videos."""
 
     def speech(self) -> Speech | None:
-        """What it offers now; None where it cannot say."""
+        """The languages and voices available now; None when they are unknown."""
 
 
 @runtime_checkable
@@ -277,18 +277,18 @@ class Pollable(Protocol):
     """An adapter whose work is a job at the vendor that outlives our process."""
 
     def poll(self, handle: str, request: Request) -> AsyncIterator[Event]:
-        """Go on with a job that was started before; the same events as `generate`, no new job."""
+        """Continue a job that was started before; the same events as `generate`, no new job."""
 
     async def cancel(self, handle: str) -> None:
-        """Ask the vendor to stop the job; an unknown or ended job is no error."""
+        """Cancel the job at the vendor; an unknown or ended job is no error."""
 
 
 @runtime_checkable
 class Checkable(Protocol):
-    """An adapter that can ask its vendor whether the key is accepted, without paid work."""
+    """An adapter that can verify its key at the vendor, free of charge."""
 
     async def check(self) -> str:
-        """What the vendor answered, in a few words. Raises NotConfigured, Unavailable, RateLimited."""
+        """The result in a few words. Raises NotConfigured, Unavailable, RateLimited."""
 
 
 @runtime_checkable

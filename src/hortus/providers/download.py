@@ -1,4 +1,4 @@
-"""Fetching a result from where a vendor says it lies, without being led into the house's own network."""
+"""Download a result from a URL that a vendor returned, protected against requests to private networks (SSRF)."""
 
 import asyncio
 import ipaddress
@@ -15,7 +15,7 @@ from hortus.providers.http_helpers import failure
 HOPS = 3
 
 Trusted = Mapping[str, Mapping[str, str]]
-"""The address of a vendor, and the headers (its key, say) that only a URL of the same origin is sent."""
+"""Base addresses of vendors, each with the headers (such as its key) that only URLs of the same origin receive."""
 
 
 async def read(http: Http, url: str, trusted: Trusted, *, timeout: float, max_bytes: int) -> bytes:
@@ -25,7 +25,7 @@ async def read(http: Http, url: str, trusted: Trusted, *, timeout: float, max_by
 
 
 async def save(http: Http, url: str, trusted: Trusted, path: Path, *, timeout: float, max_bytes: int) -> int:
-    """Write what lies at `url` to the new file `path`; how many bytes that were. Errors as in `open_result`."""
+    """Write the content of `url` to the new file `path` and return its size. Errors as in `open_result`."""
     size = 0
     async with open_result(http, url, trusted, timeout=timeout, max_bytes=max_bytes) as response:
         file = await asyncio.to_thread(path.open, "wb")
@@ -56,7 +56,7 @@ async def open_result(
             if response.status not in {301, 302, 303, 307, 308}:
                 raise failure(response.status, response.headers, await response.read())
             url = urljoin(url, response.headers.get("Location", ""))
-    raise Unavailable("the result is redirected too often")
+    raise Unavailable(f"the URL of the result redirects more than {HOPS} times")
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
@@ -69,13 +69,13 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
 
 
 async def _refuse_private(url: str) -> None:
-    """Only https to public addresses. A name that changes its address meanwhile still fails at its certificate."""
+    """Refuse any URL but https to a public address. A name that resolves differently later fails at its certificate."""
     scheme, host, port = _origin(url)
     if scheme != "https" or not host:
-        raise Unavailable("the result lies at an address that is not fetched: not https")
+        raise Unavailable("the URL of the result is refused: it must be https")
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise Unavailable("the result lies at a host that cannot be found") from error
+        raise Unavailable("the host of the result cannot be resolved") from error
     if not found or any(not ipaddress.ip_address(str(entry[4][0]).partition("%")[0]).is_global for entry in found):
-        raise Unavailable("the result lies at an address that is not fetched: not public")
+        raise Unavailable("the URL of the result is refused: its host must have a public address")

@@ -3,8 +3,8 @@
 Settings: GEMINI_API_KEY (or GOOGLE_API_KEY), GEMINI_BASE_URL (or GOOGLE_GEMINI_BASE_URL),
 GEMINI_IDLE_TIMEOUT and GEMINI_POLL_SECONDS in seconds.
 
-Google is told to store nothing. The one exception is a video: it is a background job, and
-those are always stored, so each is deleted as soon as its result has been fetched.
+Requests set `store` to false. Video is the exception: it is a background job, which Google always stores, so the job is
+deleted as soon as its result is stored here.
 """
 
 import asyncio
@@ -38,7 +38,6 @@ from hortus.providers.base import (
 from hortus.providers.gemini_objects import find_refusal, put_inline, read_usage
 from hortus.providers.gemini_video import Interactions
 from hortus.providers.http_helpers import (
-    ask,
     call,
     count,
     decode,
@@ -46,6 +45,7 @@ from hortus.providers.http_helpers import (
     describe,
     dig,
     embedded,
+    get_json,
     image_output,
     items,
     parse,
@@ -54,10 +54,10 @@ from hortus.providers.http_helpers import (
 
 GOOGLE = "https://generativelanguage.googleapis.com"
 VERSIONS = ("v1", "v1beta")
-"""Of the API; the first is used unless the address names another."""
+"""Versions of the API; the first is used unless the address contains another."""
 
 THINKING_LEVEL = "LOW"
-"""Thinking counts towards `max_tokens`; more of it can leave nothing for the answer."""
+"""Thinking counts towards `max_tokens`; a higher level can use them up before the answer."""
 
 RATIOS = ("1:1", "2:3", "3:2", "3:4", "4:3", "4:5", "5:4", "9:16", "16:9", "21:9")
 
@@ -80,9 +80,9 @@ class GeminiSettings(SettingsGroup):
     )
     """For gateways and tests."""
     idle_timeout: float = Field(30.0, gt=0, le=600)
-    """Seconds without a word after which a stream counts as broken."""
+    """Seconds without data after which a stream counts as broken."""
     poll_seconds: float = Field(3.0, gt=0, le=60)
-    """Seconds between two looks at a video job."""
+    """Seconds between two polls of a video job."""
 
 
 class Adapter:
@@ -109,7 +109,7 @@ class Adapter:
         return self._settings.placeholder()
 
     def serves(self, model: str) -> bool:
-        """Every model named, once there is a key; an unknown one turns out Unsupported."""
+        """Every model, once there is a key; an unknown one raises Unsupported when it is called."""
         return bool(model) and self.missing() is None
 
     def generate(self, request: Request) -> AsyncGenerator[Event, None]:
@@ -117,7 +117,7 @@ class Adapter:
         return deliver(self._generate(request), request.timeout)
 
     def poll(self, handle: str, request: Request) -> AsyncGenerator[Event, None]:
-        """Go on with a video job that was started before."""
+        """Continue a video job that was started before."""
         return deliver(self._poll(handle, request), request.timeout)
 
     async def cancel(self, handle: str) -> None:
@@ -125,8 +125,8 @@ class Adapter:
         await self._jobs.cancel(handle)
 
     async def check(self) -> str:
-        """Ask for one page of the list of models, which costs nothing."""
-        answer = await ask(self._http, f"{self._base}/models?pageSize=1000", self._headers)
+        """Request one page of the list of models, which is free of charge."""
+        answer = await get_json(self._http, f"{self._base}/models?pageSize=1000", self._headers)
         return f"the key is accepted; {len(items(dig(answer, 'models')))} models"
 
     async def delete_result(self, handle: str) -> None:
@@ -143,7 +143,7 @@ class Adapter:
             _check_video(request)
             work = self._jobs.run(request)
         else:
-            raise Unsupported(f"no {request.operation} here")
+            raise Unsupported(f"{self.id} does not support {request.operation}")
         async with aclosing(work):
             async for event in work:
                 yield event
@@ -151,7 +151,7 @@ class Adapter:
     async def _poll(self, handle: str, request: Request) -> AsyncGenerator[Event, None]:
         self._check(request)
         if not isinstance(request, VideoRequest):
-            raise Unsupported(f"{request.operation} is no job here")
+            raise Unsupported(f"{request.operation} runs as no job")
         async with aclosing(self._jobs.follow(handle, request)) as work:
             async for event in work:
                 yield event
@@ -161,7 +161,7 @@ class Adapter:
         if missing is not None:
             raise NotConfigured(missing)
         if request.operation not in self.operations:
-            raise Unsupported(f"no {request.operation} here")
+            raise Unsupported(f"{self.id} does not support {request.operation}")
 
     def _address(self, model: str, verb: str) -> str:
         return f"{self._base}/models/{quote(model.removeprefix('models/'), safe='')}:{verb}"
@@ -180,7 +180,7 @@ class Adapter:
         )
         async with aclosing(events):
             async for piece in events:
-                said: list[str] = []
+                parts: list[str] = []
                 reported: Usage | None = None
                 for data in piece:
                     chunk = parse(data)
@@ -192,11 +192,11 @@ class Adapter:
                     for part in items(dig(chunk, "candidates", 0, "content", "parts")):
                         text = dig(part, "text")
                         if isinstance(text, str) and not dig(part, "thought"):
-                            said.append(text)
+                            parts.append(text)
                 usage = reported or usage
-                if any(said):
+                if any(parts):
                     wrote = True
-                    yield Delta("".join(said), reported)
+                    yield Delta("".join(parts), reported)
         if finish not in {"STOP", "MAX_TOKENS"}:
             raise Unavailable(f"the stream was cut; finished with {finish[:40]!r}")
         if not wrote:
@@ -207,7 +207,7 @@ class Adapter:
 
     async def _draw(self, request: ImageRequest) -> AsyncGenerator[Event, None]:
         if request.source is None and request.operation != "image.generate":
-            raise Rejected("no image to work on", "bad_input")
+            raise Rejected(f"{request.operation} needs a source image", "bad_input")
         calls = [asyncio.create_task(self._draw_one(request)) for _ in range(max(1, request.count))]
         try:
             drawn = await asyncio.gather(*calls)
@@ -277,7 +277,7 @@ def _check_video(request: VideoRequest) -> None:
 
 
 def _ratio(width: int, height: int) -> str:
-    """The shape nearest to the one asked for."""
+    """The supported aspect ratio nearest to the requested one."""
 
     def distance(ratio: str) -> float:
         across, down = map(int, ratio.split(":"))
@@ -287,6 +287,6 @@ def _ratio(width: int, height: int) -> str:
 
 
 def _image_size(width: int, height: int) -> str:
-    """The smallest size with at least about as many pixels as asked for."""
+    """The smallest supported size with about the requested number of pixels, or more."""
     pixels = width * height
     return "1K" if pixels <= 1_200_000 else "2K" if pixels <= 5_000_000 else "4K"

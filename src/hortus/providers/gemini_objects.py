@@ -1,4 +1,4 @@
-"""How Gemini is shown an image, and how it says that it refused and what it used."""
+"""Parts of Gemini's requests and responses: inline images, refusals, usage."""
 
 import base64
 from typing import Any
@@ -25,7 +25,7 @@ def put_inline(media: Media) -> dict[str, Any]:
 
 
 def find_refusal(answer: Any) -> ProviderError | None:
-    """Why Google refused the prompt or its own answer; None when it did not."""
+    """The error for a blocked prompt or response; None when neither was blocked."""
     reason = dig(answer, "promptFeedback", "blockReason")
     if reason:
         return Rejected(f"the prompt was blocked: {str(reason)[:40]}", "policy")
@@ -33,12 +33,12 @@ def find_refusal(answer: Any) -> ProviderError | None:
     if isinstance(finish, str) and finish in _REFUSED:
         return Rejected(f"the answer was blocked: {finish}", "policy")
     if finish == "LANGUAGE":
-        return Unsupported("the model does not speak this language")
+        return Unsupported("the model does not support this language")
     return None
 
 
 def read_usage(answer: Any) -> Usage | None:
-    """What a complete answer or a chunk says was used, thinking included; None when it says nothing."""
+    """The usage in a complete response or a chunk, thinking included; None when it has none."""
     used = dig(answer, "usageMetadata")
     if not used:
         return None

@@ -1,4 +1,4 @@
-"""Gemini's Interactions API, as far as video needs it: background jobs and the files they leave."""
+"""Video by Gemini's Interactions API: background jobs and the files of their results."""
 
 import asyncio
 import base64
@@ -28,8 +28,8 @@ from hortus.providers.base import (
 from hortus.providers.http_helpers import call, count, decode, dig, items, violates_policy
 
 MAX_VIDEO = 512 * 1024 * 1024
-PATIENCE = 8
-"""How many answers in a row may fail before a running, paid job is given up."""
+MAX_FAILED_POLLS = 8
+"""The number of consecutive failed polls after which a running, paid job is given up."""
 
 SLOWEST_POLL = 10.0
 ONE_CALL = 30.0
@@ -37,7 +37,7 @@ _ENDED_BADLY = {"failed", "cancelled", "incomplete", "budget_exceeded", "require
 
 
 class Interactions:
-    """Video jobs at `base` (an address that ends in the API's version), looked at every `pace` seconds."""
+    """Video jobs at `base` (an address that ends in the API's version), polled every `pace` seconds."""
 
     def __init__(self, http: Http, base: str, headers: Mapping[str, str], pace: float) -> None:
         self._http = http
@@ -70,28 +70,28 @@ class Interactions:
                 yield event
 
     async def follow(self, handle: str, request: VideoRequest) -> AsyncGenerator[Event, None]:
-        """Wait for a job, and fetch its video into the request's workdir. The vendor keeps it until `delete_result`."""
+        """Wait for a job and fetch its video into the request's workdir. The job stays at the vendor."""
         url = self._job(handle)
-        said = ""
+        reported = ""
         while True:
-            job = await self._look(f"{url}?stream=false", request.timeout)
+            job = await self._poll(f"{url}?stream=false", request.timeout)
             status = str(dig(job, "status"))
             if status == "completed":
                 break
             if status in _ENDED_BADLY:
                 await self._delete_quietly(handle)
-                raise _why(job, status)
+                raise _failure(job, status)
             if status not in {"queued", "in_progress"}:
                 raise Unavailable(f"a job is {status[:40]!r}")
-            if status != said:
+            if status != reported:
                 yield Progress(0 if status == "queued" else 10)
-                said = status
+                reported = status
             await asyncio.sleep(self._pace)
         yield Progress(90)
         video = next(_videos(job), None)
         if video is None:
             await self._delete_quietly(handle)
-            raise _why(job, "without a video")
+            raise _failure(job, "without a video")
         path = request.workdir / "video.mp4"
         await self._fetch(video, path, request.timeout)
         yield Output(path, str(dig(video, "mime_type") or "video/mp4"))
@@ -107,31 +107,31 @@ class Interactions:
         )
 
     async def cancel(self, handle: str) -> None:
-        """Stop a job and delete what the vendor keeps of it."""
+        """Stop a job and delete it at the vendor."""
         options = {"headers": self._headers, "timeout": ONE_CALL}
         try:
             await call(self._http, "POST", f"{self._job(handle)}/cancel", **options)
         except HttpError as error:
             raise Unavailable(f"not cancelled: {error}") from error
         except (Unsupported, Rejected):
-            pass  # unknown, or over already
+            pass  # unknown, or ended already
         except Unavailable as error:
-            if not error.detail.startswith("409"):  # over already
+            if not error.detail.startswith("409"):  # ended already
                 raise
         await self._delete_quietly(handle)
 
     def _job(self, handle: str) -> str:
         return f"{self._base}/interactions/{quote(handle, safe='')}"
 
-    async def _look(self, url: str, timeout: float) -> Any:
-        """An answer of the vendor; a few bad ones are sat out, because the job goes on meanwhile."""
-        for attempt in range(1, PATIENCE + 1):
+    async def _poll(self, url: str, timeout: float) -> Any:
+        """The state of a job. Retries failed requests, because the job continues at the vendor."""
+        for attempt in range(1, MAX_FAILED_POLLS + 1):
             try:
                 return await call(self._http, "GET", url, headers=self._headers, timeout=min(ONE_CALL, timeout))
             except Unsupported as error:
-                raise Unavailable(f"the job or its video is gone: {error.detail}") from error
+                raise Unavailable(f"the job or its video no longer exists: {error.detail}") from error
             except (Unavailable, RateLimited, HttpError) as error:
-                if attempt == PATIENCE:
+                if attempt == MAX_FAILED_POLLS:
                     raise
                 wait = self._pace * 1.5**attempt
                 if isinstance(error, RateLimited) and error.retry_after is not None:
@@ -145,7 +145,7 @@ class Interactions:
             size = await asyncio.to_thread(path.write_bytes, decode(dig(video, "data")))
         else:
             found = re.search(r"/files/([A-Za-z0-9_-]{1,128})(?=$|[:?/])", uri)
-            if found:  # the address is made anew: ours is the only host that is sent the key
+            if found:  # the address is built here: only the configured host receives the key
                 uri = await self._ready(f"{self._base}/files/{found[1]}", timeout)
             trusted = {self._base: self._headers}
             size = await download.save(self._http, uri, trusted, path, timeout=timeout, max_bytes=MAX_VIDEO)
@@ -154,7 +154,7 @@ class Interactions:
 
     async def _ready(self, file: str, timeout: float) -> str:
         while True:
-            state = dig(await self._look(file, timeout), "state")
+            state = dig(await self._poll(file, timeout), "state")
             if state == "FAILED":
                 raise Unavailable("the video could not be processed")
             if state != "PROCESSING":
@@ -162,7 +162,7 @@ class Interactions:
             await asyncio.sleep(self._pace)
 
     async def delete_result(self, handle: str) -> None:
-        """Delete the job at the vendor; one that is unknown is gone already."""
+        """Delete the job at the vendor; an unknown job is no error."""
         try:
             await call(self._http, "DELETE", self._job(handle), headers=self._headers, timeout=ONE_CALL)
         except (Unsupported, Rejected):
@@ -171,7 +171,7 @@ class Interactions:
             raise Unavailable(f"not deleted: {error}") from error
 
     async def _delete_quietly(self, handle: str) -> None:
-        """Delete a job that left nothing. A failure here must not hide how the job ended."""
+        """Delete a job without a result. A failure here must not hide how the job ended."""
         with suppress(ProviderError, HttpError):
             await self.delete_result(handle)
 
@@ -180,12 +180,12 @@ def _content(request: VideoRequest) -> Iterator[dict[str, str]]:
     if request.photo is not None:
         data = base64.b64encode(request.photo.data).decode()
         yield {"type": "image", "data": data, "mime_type": request.photo.mime_type}
-    said = [request.prompt or ""]
+    lines = [request.prompt or ""]
     if request.script is not None:
-        said.append("The person in the image looks into the camera and talks. The camera does not move.")
-        said.append(f"Language: {request.language}." + (f" Voice: {request.voice}." if request.voice else ""))
-        said.append(f'They say exactly this: "{request.script}"')
-    yield {"type": "text", "text": "\n".join(part for part in said if part)}
+        lines.append("The person in the image looks into the camera and talks. The camera does not move.")
+        lines.append(f"Language: {request.language}." + (f" Voice: {request.voice}." if request.voice else ""))
+        lines.append(f'They say exactly this: "{request.script}"')
+    yield {"type": "text", "text": "\n".join(line for line in lines if line)}
 
 
 def _format(request: VideoRequest) -> dict[str, str]:
@@ -207,7 +207,7 @@ def _videos(job: Any) -> Iterator[Any]:
         yield dig(job, "output_video")
 
 
-def _why(job: Any, status: str) -> ProviderError:
+def _failure(job: Any, status: str) -> ProviderError:
     """The error of a job that ended without a video."""
     faults = [*items(dig(job, "errors")), *(dig(step, "error") for step in items(dig(job, "steps")))]
     words = " ".join(str(dig(fault, "code")) for fault in faults if fault)

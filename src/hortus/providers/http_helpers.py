@@ -1,4 +1,4 @@
-"""What adapters that speak HTTP share: failures become one of the five errors, answers are never trusted."""
+"""Helpers of adapters that use HTTP: map failures to the five errors, parse untrusted responses."""
 
 import asyncio
 import base64
@@ -26,10 +26,10 @@ from hortus.providers.base import (
     Unsupported,
 )
 
-MOST = 10_000_000
-"""No single call uses more tokens than this; a vendor that says so is not believed."""
+MAX_TOKENS = 10_000_000
+"""The upper bound of tokens per call; a larger number from a vendor is capped."""
 
-LONGEST_WAIT = 86_400.0
+MAX_WAIT = 86_400.0
 STREAM_END = "[DONE]"
 
 _POLICY_WORDS = re.compile(r"content_policy|content_filter|moderation|safety|prohibited_content", re.IGNORECASE)
@@ -59,7 +59,7 @@ _MAGIC = (
 
 
 async def deliver(events: AsyncGenerator[Event, None], timeout: float) -> AsyncGenerator[Event, None]:
-    """The same events, with `timeout` seconds for all of them and no errors but the five.
+    """The same events, with `timeout` seconds in total, and with no errors but the five.
 
     The clock also runs while the consumer is busy, but only the adapter's own waiting is interrupted.
     """
@@ -79,7 +79,7 @@ async def deliver(events: AsyncGenerator[Event, None], timeout: float) -> AsyncG
 
 
 async def call(http: Http, method: str, url: str, **options: Any) -> Any:
-    """One call with a JSON answer; raises the error that fits any answer but a 200."""
+    """Send one request and return the JSON of the response; raises the matching error unless the status is 200."""
     response: Response = await http.request(method, url, **options)
     if response.status != 200:
         raise failure(response.status, response.headers, response.body)
@@ -87,11 +87,11 @@ async def call(http: Http, method: str, url: str, **options: Any) -> Any:
 
 
 CHECK_SECONDS = 15.0
-"""How long a vendor may take to say whether it accepts a key."""
+"""The time limit for verifying a key, in seconds."""
 
 
-async def ask(http: Http, url: str, headers: Mapping[str, str]) -> Any:
-    """The JSON of a GET that costs nothing; raises one of the five errors, also for a vendor that is away."""
+async def get_json(http: Http, url: str, headers: Mapping[str, str]) -> Any:
+    """The JSON of a GET that is free of charge; raises one of the five errors, for connection failures too."""
     try:
         return await call(http, "GET", url, headers=dict(headers), timeout=CHECK_SECONDS)
     except (HttpError, OSError) as error:
@@ -111,14 +111,14 @@ async def stream(http: Http, url: str, **options: Any) -> AsyncGenerator[list[st
             async for together in events:
                 piece = [data for _, data in together]
                 if STREAM_END in piece:
-                    await _read_to_the_end(response)
+                    await _drain(response)
                     yield piece[: piece.index(STREAM_END) + 1]
                     return
                 yield piece
 
 
-async def _read_to_the_end(response: StreamedResponse) -> None:
-    """A connection can be used again only if nothing is left on it; the end is usually here already."""
+async def _drain(response: StreamedResponse) -> None:
+    """Read the rest of the body, which has usually arrived, so that the connection can be used again."""
     try:
         async with asyncio.timeout(0.1), aclosing(response.chunks()) as rest:  # type: ignore[type-var]
             async for _ in rest:
@@ -127,11 +127,11 @@ async def _read_to_the_end(response: StreamedResponse) -> None:
         pass
 
 
-# What a vendor says ----------------------------------------------------------
+# Responses -------------------------------------------------------------------
 
 
 def parse(body: bytes | str) -> Any:
-    """The JSON of an answer; Unavailable when it is none."""
+    """Parse the JSON of a response. Raises Unavailable."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -139,7 +139,7 @@ def parse(body: bytes | str) -> Any:
 
 
 def dig(value: Any, *path: str | int) -> Any:
-    """What lies at `path` in parsed JSON, or None where its shape is another."""
+    """The value at `path` in parsed JSON, or None when the shape differs."""
     for step in path:
         try:
             value = value[step]
@@ -149,21 +149,21 @@ def dig(value: Any, *path: str | int) -> Any:
 
 
 def items(value: Any) -> list[Any]:
-    """A list, or an empty one in place of anything else."""
+    """The value if it is a list, else an empty list."""
     return value if isinstance(value, list) else []
 
 
 def count(value: Any) -> int:
-    """A number of tokens as an int from 0 to MOST, whatever the vendor wrote."""
+    """A number of tokens as an int from 0 to MOST, for any value that the vendor sent."""
     if isinstance(value, str) and re.fullmatch(r"\d{1,9}", value):
         value = int(value)
     if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
         return 0
-    return int(max(0, min(MOST, value)))
+    return int(max(0, min(MAX_TOKENS, value)))
 
 
 def decode(text: Any) -> bytes:
-    """The bytes behind base64; Unavailable when it is none."""
+    """Decode base64. Raises Unavailable."""
     if not isinstance(text, str):
         raise Unavailable("an image is missing")
     try:
@@ -173,28 +173,28 @@ def decode(text: Any) -> bytes:
 
 
 def image_output(data: bytes) -> Output:
-    """What looks like an image by its first bytes; Unavailable otherwise. Whoever stores it looks closer."""
+    """An output with the MIME type of the first bytes; raises Unavailable. The image is decoded before it is stored."""
     for magic, mime_type in _MAGIC:
         if magic.match(data):
             return Output(data, mime_type)
-    raise Unavailable(f"the image is none: {len(data)} bytes")
+    raise Unavailable(f"the content is not an image: {len(data)} bytes")
 
 
 def describe(request: ImageRequest, instead: str = "") -> str:
     """The prompt together with style and colour; `instead` stands in for an empty prompt."""
-    said = [request.prompt.strip() or instead]
+    lines = [request.prompt.strip() or instead]
     if request.style:
-        said.append(f"Style: {request.style}.")
+        lines.append(f"Style: {request.style}.")
     if request.color:
-        said.append(f"Dominant colours: {request.color}.")
-    return "\n".join(part for part in said if part)
+        lines.append(f"Dominant colours: {request.color}.")
+    return "\n".join(part for part in lines if part)
 
 
-# What went wrong -------------------------------------------------------------
+# Errors ----------------------------------------------------------------------
 
 
 def failure(status: int, headers: Mapping[str, str], body: bytes | Any) -> ProviderError:
-    """The error for an answer that is not a success; `body` is raw, or parsed already."""
+    """The error for an unsuccessful response; `body` is raw or parsed."""
     payload = body
     if isinstance(body, bytes):
         try:
@@ -223,12 +223,12 @@ def failure(status: int, headers: Mapping[str, str], body: bytes | Any) -> Provi
 
 
 def violates_policy(words: str, message: str) -> bool:
-    """Whether a vendor's codes or its sentence say that the content is against its rules."""
+    """Whether a vendor's error codes or message name a violation of its content policy."""
     return bool(_POLICY_WORDS.search(words) or _POLICY_SENTENCE.search(message))
 
 
 def embedded(payload: Any) -> ProviderError | None:
-    """The error inside an event of a stream that began well, if it holds one."""
+    """The error in an event of a stream, or None."""
     error = dig(payload, "error")
     if not error:
         return None
@@ -237,7 +237,7 @@ def embedded(payload: Any) -> ProviderError | None:
 
 
 def _read_error(payload: Any) -> tuple[str, str]:
-    """The machine's words (codes, types, reasons) and the sentence of the many shapes an error has."""
+    """The codes and the message of an error, in any of the formats that vendors use."""
     if isinstance(payload, list):
         payload = payload[0] if payload else None
     error = dig(payload, "error")
@@ -254,7 +254,7 @@ def _read_error(payload: Any) -> tuple[str, str]:
 def _retry_after(headers: Mapping[str, str], payload: Any) -> float | None:
     text = headers.get("Retry-After", "").strip()
     if re.fullmatch(r"\d{1,9}(\.\d+)?", text):
-        return min(float(text), LONGEST_WAIT)
+        return min(float(text), MAX_WAIT)
     if text:
         try:
             at = parsedate_to_datetime(text)
@@ -262,9 +262,9 @@ def _retry_after(headers: Mapping[str, str], payload: Any) -> float | None:
             pass
         else:
             wait = (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-            return min(max(wait, 0.0), LONGEST_WAIT)
+            return min(max(wait, 0.0), MAX_WAIT)
     for entry in items(dig(payload, "error", "details")):
         found = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)s", str(dig(entry, "retryDelay")))
         if found:
-            return min(float(found[1]), LONGEST_WAIT)
+            return min(float(found[1]), MAX_WAIT)
     return None

@@ -1,4 +1,4 @@
-"""OpenAI, and every server that speaks its language: Ollama, vLLM, llama.cpp, LocalAI, gateways.
+"""OpenAI, and every server with a compatible API: Ollama, vLLM, llama.cpp, LocalAI, gateways.
 
 Settings: OPENAI_API_KEY, OPENAI_BASE_URL, OPENAI_TEXT_MODEL (or OPENAI_MODEL),
 OPENAI_IMAGE_MODEL, OPENAI_IDLE_TIMEOUT in seconds.
@@ -37,7 +37,6 @@ from hortus.providers.base import (
 )
 from hortus.providers.http_helpers import (
     STREAM_END,
-    ask,
     call,
     count,
     decode,
@@ -45,6 +44,7 @@ from hortus.providers.http_helpers import (
     describe,
     dig,
     embedded,
+    get_json,
     image_output,
     items,
     parse,
@@ -57,7 +57,7 @@ MAX_IMAGE_BYTES = 64 * 1024 * 1024
 
 
 class OpenAISettings(SettingsGroup):
-    """A key for OpenAI, or the address of a server of one's own; or both."""
+    """A key for OpenAI, the address of a server of your own, or both."""
 
     model_config = SettingsConfigDict(env_prefix="OPENAI_")
     heading: ClassVar[str] = "OpenAI and compatible servers"
@@ -73,7 +73,7 @@ class OpenAISettings(SettingsGroup):
     image_model: Text = ""
     """The model for images."""
     idle_timeout: float = Field(30.0, gt=0, le=600)
-    """Seconds without a word after which a stream counts as broken."""
+    """Seconds without data after which a stream counts as broken."""
 
 
 class Adapter:
@@ -99,7 +99,7 @@ class Adapter:
         """None with a key, or with an address other than OpenAI's."""
         if self._at_openai and not self._settings.api_key.get_secret_value():
             return "Set OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own."
-        # A server of one's own takes any key, and examples for such servers say "EMPTY" or "sk-xxxx".
+        # A server of your own accepts any key; examples for such servers use "EMPTY" or "sk-xxxx".
         return self._settings.placeholder() if self._at_openai else None
 
     def serves(self, model: str) -> bool:
@@ -128,7 +128,7 @@ class Adapter:
         elif isinstance(request, ImageRequest) and request.operation in self.operations:
             work = self._draw(request, model)
         else:
-            raise Unsupported(f"no {request.operation} here")
+            raise Unsupported(f"{self.id} does not support {request.operation}")
         async with aclosing(work):
             async for event in work:
                 yield event
@@ -152,8 +152,8 @@ class Adapter:
             return self._first_model
 
     async def check(self) -> str:
-        """Ask for the list of models, which costs nothing."""
-        answer = await ask(self._http, f"{self._settings.base_url}/models", self._headers())
+        """Request the list of models, which is free of charge."""
+        answer = await get_json(self._http, f"{self._settings.base_url}/models", self._headers())
         return f"the key is accepted; {len(items(dig(answer, 'data')))} models"
 
     def _headers(self, idempotency_key: str | None = None) -> dict[str, str]:
@@ -179,7 +179,7 @@ class Adapter:
         }
         if self._at_openai:
             body |= {"max_completion_tokens": request.max_tokens, "store": False}
-        else:  # the older name is what every other server knows
+        else:  # other servers support the older name only
             body["max_tokens"] = request.max_tokens
         answer = _Answer()
         events = stream(
@@ -194,7 +194,7 @@ class Adapter:
             async for piece in events:
                 answer.reported = False
                 text = "".join([answer.take(data) for data in piece])
-                if text:  # OpenAI says what was used at the end; some servers say it with every piece
+                if text:  # OpenAI reports usage at the end; some servers with every piece
                     yield Delta(text, answer.usage if answer.reported else None)
         yield answer.end()
 
@@ -202,9 +202,9 @@ class Adapter:
 
     async def _draw(self, request: ImageRequest, model: str) -> AsyncGenerator[Event, None]:
         if request.operation == "image.restyle" and request.source is None:
-            raise Rejected("nothing to restyle", "bad_input")
+            raise Rejected("restyling needs a source image", "bad_input")
         made, used = 0, Usage()
-        while made < request.count:  # a server that ignores `n` is asked again for the rest
+        while made < request.count:  # a server may ignore `n`: request the rest
             answer = await self._request_images(request, model, made)
             images = items(dig(answer, "data"))
             if not images:
@@ -226,7 +226,7 @@ class Adapter:
             "n": request.count - made,
             "size": _size(request, free=not self._at_openai),
         }
-        if not self._at_openai:  # OpenAI's own models always send base64, and refuse to be asked for it
+        if not self._at_openai:  # OpenAI's own models always send base64 and refuse the field
             fields["response_format"] = "b64_json"
         sent: dict[str, Any] = {"json": fields}
         path = "images/generations"
@@ -254,7 +254,7 @@ class Adapter:
 
 @dataclass(slots=True)
 class _Answer:
-    """What a streamed answer has said so far, its text apart."""
+    """The state of a streamed response, without its text."""
 
     usage: Usage = field(default_factory=Usage)
     reported: bool = False
@@ -264,7 +264,7 @@ class _Answer:
     ended: bool = False
 
     def take(self, data: str) -> str:
-        """The text of one event; raises the error that it may be."""
+        """The text of one event; raises the error that it contains."""
         if data == STREAM_END:
             self.ended = True
             return ""
@@ -287,7 +287,7 @@ class _Answer:
         return text
 
     def end(self) -> Done:
-        """The last event; raises why there is none."""
+        """The last event; raises the error of a response without text."""
         if self.finish == "content_filter" or (self.refusal and not self.wrote):
             raise Rejected(f"refused: {self.refusal[:200] or self.finish}", "policy")
         if self.finish is None and not self.ended:
@@ -308,7 +308,7 @@ def _message(message: ChatMessage) -> dict[str, Any]:
 
 
 def _size(request: ImageRequest, *, free: bool) -> str:
-    """As asked on a server of one's own; at OpenAI the nearest size it can do, of the same shape."""
+    """The requested size on a server of your own; at OpenAI the nearest supported size of the same shape."""
     width, height = request.width, request.height
     if free:
         return f"{width}x{height}"

@@ -1,4 +1,4 @@
-"""Which vendors this installation has: modules in this folder, and entry points of other packages."""
+"""Registry of provider adapters: the modules of this folder and the entry points of other packages."""
 
 from collections.abc import Mapping
 
@@ -11,15 +11,15 @@ PACKAGE = "hortus.providers"
 
 
 class Registry:
-    """The adapters that could be built, by id; and why the others could not."""
+    """The adapters that were built, by id, and the errors of the others."""
 
     def __init__(self, *adapters: Provider, broken: Mapping[str, str] | None = None) -> None:
         self._providers = {adapter.id: adapter for adapter in adapters}
         self.broken: dict[str, str] = dict(broken or {})
-        """Where an adapter should have come from, and one line on what is wrong with it."""
+        """The module or entry point of each adapter that failed to load, with one line on the error."""
 
     def get(self, id: str) -> Provider | None:
-        """The adapter of that id; None when there is none."""
+        """The adapter of that id, or None."""
         return self._providers.get(id)
 
     def all(self) -> tuple[Provider, ...]:
@@ -33,6 +33,6 @@ def settings_groups() -> list[type[SettingsGroup]]:
 
 
 def discover(context: Context) -> Registry:
-    """Build every adapter there is. Never fails: what cannot be imported or built is kept as broken."""
+    """Build every adapter. Never fails: an adapter that cannot be imported or built is listed as broken."""
     found, broken = plugins.discover(PACKAGE, Provider, context)
     return Registry(*found.values(), broken=broken)

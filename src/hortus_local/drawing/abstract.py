@@ -1,4 +1,4 @@
-"""Images of nothing in particular, and of outer space."""
+"""Abstract images and outer space."""
 
 import math
 

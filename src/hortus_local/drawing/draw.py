@@ -1,4 +1,4 @@
-"""From a prompt to an image."""
+"""Drawing of an image for a prompt."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""A person, drawn: head and shoulders, looking at you."""
+"""Portraits: head and shoulders of a person."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ _WHITE: Colour = (1.0, 1.0, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """What a person looks like."""
+    """The features of a person."""
 
     skin: Colour = SKINS[1]
     hair: Colour = HAIRS["brown"]

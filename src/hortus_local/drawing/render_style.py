@@ -26,7 +26,7 @@ def apply_style(image: Floats, style: str | None, prompt: str, seed: int) -> Flo
 
 
 def find_style(words: str) -> RenderStyle | None:
-    """The treatment of the first word that names one."""
+    """The style of the first word that names one."""
     return next((_BY_WORD[word] for word in re.findall(r"[a-z0-9]+", words.lower()) if word in _BY_WORD), None)
 
 

@@ -1,4 +1,4 @@
-"""Reading a prompt: what is to be seen, where, and in what light."""
+"""The scene of a prompt: subject, setting, extras and colours, found by its words."""
 
 import hashlib
 import re
@@ -51,7 +51,7 @@ _EXTRAS = {
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What to draw. `words` are the prompt's, in order; `seed` makes every take its own."""
+    """A scene to draw. `words` are the prompt's, in order; `seed` makes every take its own."""
 
     words: tuple[str, ...]
     subject: str
@@ -62,7 +62,7 @@ class Scene:
     seed: int
 
     def has(self, *words: str) -> bool:
-        """Whether the prompt says any of these words."""
+        """Whether the prompt contains any of these words."""
         return not set(words).isdisjoint(self.words)
 
     def dice(self, salt: int = 0) -> "np.random.Generator":

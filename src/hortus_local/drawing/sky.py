@@ -1,4 +1,4 @@
-"""The sky: its light, clouds, stars and what falls from it."""
+"""The sky: light, clouds, stars, rain and snow."""
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ def is_night(scene: Scene) -> bool:
 
 
 def paint_sky(canvas: Canvas, scene: Scene, horizon: float) -> tuple[float, float]:
-    """Fill the canvas with sky down to `horizon` (a share of the height); answers where the sun or moon stands."""
+    """Fill the canvas with sky down to `horizon` (a share of the height) and return the position of the sun or moon."""
     p, rng = scene.palette, scene.dice(1)
     y = np.linspace(0, 1, canvas.height, dtype=np.float32) / horizon
     stops = [0.0, 0.55, 0.95, 1.05]
@@ -85,7 +85,7 @@ def _paint_clouds(canvas: Canvas, scene: Scene, horizon: float, sun: tuple[float
 
 
 def paint_weather(canvas: Canvas, scene: Scene) -> None:
-    """Rain, snow or petals over everything, when the prompt says so."""
+    """Rain, snow or petals over everything, when the prompt names them."""
     rng = scene.dice(3)
     if "rain" in scene.extras:
         noise = (rng.random((canvas.height, canvas.width)) > 0.9925).astype(np.float32)

@@ -1,4 +1,4 @@
-"""A table and what stands on it: fruit, a cup, a vase."""
+"""Still lifes: fruit, a cup or a vase on a table."""
 
 import math
 
@@ -12,7 +12,7 @@ _WHITE: Colour = (1.0, 1.0, 1.0)
 
 
 def paint_still_life(canvas: Canvas, scene: Scene) -> None:
-    """A table by a wall, and on it what the prompt names."""
+    """A table by a wall with the objects that the prompt names."""
     p, rng, w, h, u = scene.palette, scene.dice(51), canvas.width, canvas.height, canvas.unit
     wall, cloth = mix(mix(p.far, p.mid, 0.4), p.near, 0.25), mix(mix((0.62, 0.42, 0.27), p.accent, 0.12), p.near, 0.12)
     canvas.rgb[:] = wall

@@ -1,4 +1,4 @@
-"""Water: what is above it comes back, broken by waves."""
+"""Water that reflects the scene above it, distorted by waves."""
 
 import cv2
 import numpy as np
@@ -10,7 +10,7 @@ from hortus_local.drawing.scene import Scene
 
 
 def paint_water(canvas: Canvas, scene: Scene, horizon: float, sun_x: float) -> None:
-    """Cover everything below the horizon with water that mirrors what is above it."""
+    """Cover everything below the horizon with water that mirrors the scene above it."""
     p, rng = scene.palette, scene.dice(20)
     top = int(canvas.height * horizon)
     rows, width = canvas.height - top, canvas.width
