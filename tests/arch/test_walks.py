@@ -34,9 +34,9 @@ def _files_executed() -> Iterator[set[str]]:
 
 
 async def _fewest(request: Callable[[], Awaitable[None]]) -> set[str]:
-    """The files of one of three requests, the one that no background poll joined."""
+    """The files of one of two requests, the one that no background poll joined."""
     walks = []
-    for _ in range(3):
+    for _ in range(2):
         with _files_executed() as found:
             await request()
         walks.append(found)
@@ -94,7 +94,7 @@ async def test_image_to_202(server: Hortus):
         answer = await client.post("/api/image/generate", json={"prompt": "A kite", "size": "256x256"})
         assert answer.status_code == 202, answer.text
 
-    for _ in range(3):
+    for _ in range(2):
         await request()
     found = await _fewest(request)
     assert len(found) <= IMAGE, "\n".join(sorted(found))
@@ -109,7 +109,7 @@ async def test_login(server: Hortus):
         answer = await client.post("/api/auth/login", json=body)
         assert answer.status_code == 200, answer.text
 
-    for _ in range(3):
+    for _ in range(2):
         await request()
     found = await _fewest(request)
     assert len(found) <= LOGIN, "\n".join(sorted(found))
