@@ -89,7 +89,7 @@ async def test_only_a_device_not_seen_before_is_told_of(hortus: Hortus, capfd: p
         assert part in said
 
 
-async def test_a_refused_sign_in_is_told_to_nobody(hortus: Hortus):
+async def test_a_refused_sign_in_sends_no_notice(hortus: Hortus):
     await registered(hortus)
     before = await mails(hortus)
     body = {"email": "a@example.com", "password": "wrong"}
@@ -116,7 +116,7 @@ async def test_sessions_show_device_address_and_last_use(hortus: Hortus):
     assert first["last_used_at"].endswith("Z")
 
 
-async def test_the_cookie_is_closed_to_scripts_and_forged_ones_are_nobodys(hortus: Hortus):
+async def test_the_cookie_is_http_only_and_forged_ones_are_ignored(hortus: Hortus):
     client = await registered(hortus)
     good = client.cookies["hortus_device"]
     for forged in (good[:-2] + "AA", good.partition(".")[0], "x." + "A" * 43, "é.é", "", "." + good):
@@ -162,7 +162,7 @@ async def user(database: Database) -> str:
     return "u"
 
 
-async def test_nobody_floods_a_mailbox_and_old_devices_are_forgotten(database: Database):
+async def test_notices_are_limited_and_old_devices_are_deleted(database: Database):
     user_id = await user(database)
     surprises = 0
     for number in range(30):

@@ -1,4 +1,4 @@
-"""What lets somebody in can be taken back: streams, keys, links and caches follow."""
+"""Revoked access applies to streams, keys, links and caches."""
 
 import asyncio
 import contextlib
@@ -136,7 +136,7 @@ async def test_a_stream_ends_when_its_session_expires_and_outlives_its_access_to
         assert await ends(stream)
 
 
-async def test_streams_end_where_nobody_can_tell_who_may_read():
+async def test_streams_end_if_access_cannot_be_verified():
     """A process that is cut off from its database fails closed."""
     nowhere, streams = Database("postgresql://u@127.0.0.1:1/none"), Streams()
     present = asyncio.timeout(None)

@@ -1,4 +1,4 @@
-"""Nobody may remove their last way in, however many removals race."""
+"""The last credential cannot be removed, also by concurrent removals."""
 
 import asyncio
 

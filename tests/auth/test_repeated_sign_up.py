@@ -1,4 +1,4 @@
-"""A sign-up that is sent again lets nobody in, whatever has become of the account meanwhile."""
+"""A repeated sign-up request gives no access, whatever happened to the account."""
 
 import asyncio
 

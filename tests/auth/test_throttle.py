@@ -1,4 +1,4 @@
-"""Attackers are slowed; owners are not kept out; nobody learns who has an account."""
+"""The login throttle delays attackers, does not lock owners out, and reveals no accounts."""
 
 import asyncio
 import itertools
@@ -135,7 +135,7 @@ async def test_a_password_given_again_is_slowed(hortus: Hortus):
     assert 429 in [await again("wrong") for _ in range(14)]
 
 
-async def test_what_is_stored_names_nobody(hortus: Hortus):
+async def test_stored_buckets_contain_no_names(hortus: Hortus):
     await login(at(hortus, HOME), "a@example.com")
     async with hortus.database.snapshot() as tx:
         rows = repr((await tx.execute(text("SELECT * FROM login_throttle_buckets"))).all())
@@ -143,7 +143,7 @@ async def test_what_is_stored_names_nobody(hortus: Hortus):
     assert HOME not in rows
 
 
-async def test_without_rate_limits_nobody_is_slowed(database_url: str, tmp_path: Path):
+async def test_without_rate_limits_there_is_no_delay(database_url: str, tmp_path: Path):
     async with serve(database_url, tmp_path) as hortus:
         client = hortus.anonymous()
         assert {(await login(client, "a@example.com")).status_code for _ in range(13)} == {401}
@@ -177,7 +177,7 @@ async def test_a_refused_try_is_counted_nowhere(database: Database):
         assert (await tx.execute(text("SELECT count(*) FROM login_throttle_buckets"))).scalar_one() == 1
 
 
-async def test_a_good_try_uncounts_only_itself_in_a_shared_lane(database: Database):
+async def test_a_refund_decrements_a_shared_bucket_by_one(database: Database):
     shared = Bucket("s" * 64, 3, 30, own=False)
     for _ in range(3):
         async with database.transaction() as tx:
@@ -188,7 +188,7 @@ async def test_a_good_try_uncounts_only_itself_in_a_shared_lane(database: Databa
         assert (await tx.execute(text("SELECT failures FROM login_throttle_buckets"))).scalar_one() == 2
 
 
-async def test_lanes_are_forgotten_in_time(database: Database):
+async def test_expired_buckets_are_deleted(database: Database):
     async with database.transaction() as tx:
         await consume(tx, [Bucket("s" * 64, 3, 30, own=False)])
         assert await sweep_buckets(tx) == 0
@@ -197,7 +197,7 @@ async def test_lanes_are_forgotten_in_time(database: Database):
             assert await sweep_buckets(tx) == 1
 
 
-def test_lanes_of_two_installations_differ():
+def test_buckets_of_two_installations_differ():
     nowhere = KnownDevice(None, network=False)
     made = [Throttle(Settings(secret_key=key * 40)).for_sign_in("email a", HOME, nowhere) for key in "ab"]
     assert not {bucket.key for bucket in made[0]} & {bucket.key for bucket in made[1]}

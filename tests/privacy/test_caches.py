@@ -1,4 +1,4 @@
-"""With Redis: what it remembers of somebody who left."""
+"""Redis keeps no personal data of an erased account."""
 
 import shutil
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.privacy.conftest import idle, leave, live
 from hortus.core import ids
 
 
-async def test_redis_remembers_nobody(sqlite_template, tmp_path: Path, vendor, valkey_url: str):
+async def test_redis_keeps_no_personal_data(sqlite_template, tmp_path: Path, vendor, valkey_url: str):
     path, prefix = tmp_path / "hortus.db", f"t{ids.new()}:"
     shutil.copy(sqlite_template, path)
     given = {"redis_url": valkey_url, "redis_prefix": prefix, "rate_limits_enabled": True, "knows_its_port": True}

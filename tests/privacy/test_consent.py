@@ -42,7 +42,7 @@ async def test_signing_up_by_mobile(hortus: Hortus, mailbox: Mailbox):
     assert {each["network"] for each in (await client.get(f"{PATH}/history")).json()["items"]} == {"127.0.0.0/24"}
 
 
-async def test_signing_in_as_somebody_new_says_nothing_unasked(hortus: Hortus, mailbox: Mailbox):
+async def test_a_sign_up_by_code_gives_no_consent_by_default(hortus: Hortus, mailbox: Mailbox):
     client = hortus.anonymous()
     await client.post("/api/auth/send-otp", json={"mobile_number": MOBILE})
     code = {"mobile_number": MOBILE, "code": await mailbox.code(MOBILE), "accept_terms": True}

@@ -73,7 +73,7 @@ async def test_everything_is_in_it_and_no_secret_is(hortus: Hortus, mailbox: Mai
     assert any("ready to download" in mail for mail in mailbox.to(EMAIL))
 
 
-async def test_nobody_elses_data_is_in_it(hortus: Hortus, mailbox: Mailbox):
+async def test_the_export_contains_no_data_of_others(hortus: Hortus, mailbox: Mailbox):
     await live(hortus, mailbox)
     other = await hortus.customer("other@people.example")
     found = await ready(hortus, other)

@@ -1,4 +1,4 @@
-"""Whoever leaves is gone: from every table, from storage, from the logs. Money stays, and names nobody."""
+"""Erasure removes a user from every table, storage and log; accounting records stay and are anonymous."""
 
 import asyncio
 import io

@@ -99,7 +99,7 @@ async def test_rotation_without_overlap_ends_every_older_secret_at_once(hortus: 
         assert await code_of(by_key(hortus, third["secret"])) == (200, None)
 
 
-async def test_making_and_rotating_ask_for_a_fresh_proof(hortus: Hortus):
+async def test_creating_and_rotating_require_step_up(hortus: Hortus):
     owner = await hortus.customer()
     made = await make_key(owner)
     with time_machine.travel(time.time() + 660, tick=True):

@@ -1,4 +1,4 @@
-"""Second factors over HTTP: nobody gets in on one proof, and no code counts twice."""
+"""Second factors over HTTP: both factors are required, and no code is accepted twice."""
 
 import asyncio
 from collections import Counter
@@ -160,7 +160,7 @@ async def test_new_recovery_codes_end_the_old_ones(hortus: Hortus, travel: time_
     assert (await second_step(client, challenge, recovery_code=fresh[0])).status_code == 200
 
 
-async def test_what_is_dangerous_asks_for_a_fresh_proof(hortus: Hortus, travel: time_machine.Traveller):
+async def test_sensitive_operations_require_step_up(hortus: Hortus, travel: time_machine.Traveller):
     client = await hortus.customer(EMAIL)
     app = await set_up(client)
     travel.shift(601)

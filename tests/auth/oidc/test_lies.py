@@ -1,4 +1,4 @@
-"""An issuer, or somebody in its place, that lies: whatever does not hold signs nobody in."""
+"""Invalid and forged responses of an OIDC provider: none of them signs a user in."""
 
 import time
 from typing import Any
@@ -225,7 +225,7 @@ async def test_a_callback_of_another_issuer(browser: Browser, issuer: OidcEmulat
     assert issuer.counts["POST /token"] == 0
 
 
-async def test_a_code_of_another_sign_in_fails_the_proof_key(browser: Browser, issuer: OidcEmulator):
+async def test_a_code_of_another_sign_in_fails_pkce(browser: Browser, issuer: OidcEmulator):
     mine, theirs = await browser.consent(await browser.start()), await Browser(browser.hortus).start()
     stolen = await browser.consent(theirs)
     code = stolen.partition("code=")[2].partition("&")[0]
@@ -234,12 +234,12 @@ async def test_a_code_of_another_sign_in_fails_the_proof_key(browser: Browser, i
     assert issuer.counts["POST /token"] == 1
 
 
-async def test_userinfo_of_somebody_else(browser: Browser, issuer: OidcEmulator):
+async def test_userinfo_of_another_user(browser: Browser, issuer: OidcEmulator):
     issuer.only_userinfo, issuer.userinfo = ("email", "email_verified"), {"sub": "somebody-else"}
     assert (await browser.code())["oidc_error"] == "oidc_refused"
 
 
-async def test_an_address_and_its_proof_come_from_one_hand(browser: Browser, issuer: OidcEmulator):
+async def test_an_address_and_its_verification_come_from_one_response(browser: Browser, issuer: OidcEmulator):
     issuer.only_userinfo, issuer.userinfo = ("email",), {"email": "victim@example.com", "email_verified": False}
     assert (await browser.sign_in())["user"]["email"] is None
 

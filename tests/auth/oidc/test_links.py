@@ -1,4 +1,4 @@
-"""Accounts elsewhere and accounts here: connected by rule or by their owner, disconnected but for the last way in."""
+"""External accounts: linked by e-mail or by their owner, and disconnected except the last credential."""
 
 import asyncio
 
@@ -55,7 +55,7 @@ async def test_an_address_verified_on_both_sides_connects(hortus: Hortus, browse
     assert (await owner.get("/api/user/me")).status_code == 200
 
 
-async def test_whoever_waits_for_the_owner_of_an_address_gains_nothing(hortus: Hortus, browser: Browser):
+async def test_an_unverified_sign_up_with_a_foreign_address_loses_access(hortus: Hortus, browser: Browser):
     squatter = await hortus.customer(ASHA)
     tokens = await browser.sign_in()
     assert tokens["user"]["email"] == ASHA
@@ -65,7 +65,7 @@ async def test_whoever_waits_for_the_owner_of_an_address_gains_nothing(hortus: H
         assert row.password_hash is None
 
 
-async def test_an_address_that_somebody_only_typed_leaves_their_account(hortus: Hortus, browser: Browser):
+async def test_an_unverified_address_moves_to_its_verified_owner(hortus: Hortus, browser: Browser):
     other = await verified(hortus, "other@example.com")
     async with hortus.database.transaction() as tx:
         row = {"user_id": other.tokens["user"]["id"], "kind": "email", "value": ASHA, "created_at": clock.now()}
@@ -145,7 +145,7 @@ async def test_a_link_belongs_to_the_session_that_began_it(hortus: Hortus):
     assert (answer.status_code, answer.json()["code"]) == (401, "bad_exchange_code")
 
 
-async def test_linking_asks_for_a_fresh_proof(hortus: Hortus):
+async def test_linking_requires_step_up(hortus: Hortus):
     owner = await hortus.customer()
     async with hortus.database.transaction() as tx:
         await tx.execute(update(Session).values(authenticated_at=clock.EPOCH))
@@ -153,7 +153,7 @@ async def test_linking_asks_for_a_fresh_proof(hortus: Hortus):
     assert answer.json()["code"] == "reauthentication_required"
 
 
-async def test_the_last_way_in_stays_however_many_removals_race(hortus: Hortus, browser: Browser):
+async def test_concurrent_removals_keep_the_last_credential(hortus: Hortus, browser: Browser):
     tokens = await browser.sign_in()
     user_id, now = tokens["user"]["id"], clock.now()
     browser.client.headers["Authorization"] = f"Bearer {tokens['access_token']}"

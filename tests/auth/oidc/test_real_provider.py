@@ -136,7 +136,7 @@ class Person:
         return answer.json()
 
 
-async def test_somebody_logs_in_consents_and_comes_back(hortus: Hortus):
+async def test_a_user_signs_in_consents_and_returns(hortus: Hortus):
     person = Person(hortus)
     tokens = await person.sign_in()
     assert person.pages == ["login", "consent"]
@@ -155,7 +155,7 @@ async def test_somebody_logs_in_consents_and_comes_back(hortus: Hortus):
         assert (await tx.execute(select(Identifier.verified_at))).scalar_one() is not None
 
 
-async def test_whoever_cancels_there_is_told_here(hortus: Hortus):
+async def test_cancelling_at_the_provider_returns_an_error(hortus: Hortus):
     said = await Person(hortus, cancels=True).code()
     assert said == {"at": f"{FRONT}/", "oidc_error": "oidc_denied"}
 

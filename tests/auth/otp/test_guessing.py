@@ -42,7 +42,7 @@ async def test_the_target_is_told_and_its_owner_gets_in(hortus: Hortus, mailbox:
         assert (await owner.post("/auth/verify-otp", json=body)).status_code == 200
 
 
-async def test_a_day_of_guessing_makes_codes_longer_and_locks_nobody_out(database: Database, tmp_path, monkeypatch):
+async def test_a_day_of_guessing_makes_codes_longer_without_lockout(database: Database, tmp_path, monkeypatch):
     """A script that never sleeps: every code it may have, every try it has, from addresses without number."""
     settings = Settings(data_dir=tmp_path, secret_key="k" * 40)
     hasher = auth.OtpHasher(settings, auth.OtpSettings())

@@ -1,4 +1,4 @@
-"""Several ways to reach one user: added by proof, removed but for the last, taken from who never proved them."""
+"""Identifiers of a user: added by OTP, removed except the last credential, and taken over only if unverified."""
 
 import asyncio
 
@@ -36,7 +36,7 @@ async def test_an_address_is_added_by_its_code_and_signs_in(hortus: Hortus, mail
     assert entered.json()["user"]["id"] == me["id"]
 
 
-async def test_the_last_way_in_stays_however_many_removals_race(hortus: Hortus, mailbox: Mailbox):
+async def test_concurrent_removals_keep_the_last_credential(hortus: Hortus, mailbox: Mailbox):
     client = await by_number(hortus, mailbox)
     await client.post("/user/identifiers", json={"email": OTHER})
     await client.post("/user/identifiers/verify", json={"email": OTHER, "code": await mailbox.code(OTHER)})
@@ -50,7 +50,7 @@ async def test_the_last_way_in_stays_however_many_removals_race(hortus: Hortus, 
     assert (last.status_code, last.json()["code"]) == (409, "last_credential")
 
 
-async def test_what_somebody_else_proved_is_not_taken_and_what_they_only_said_is(hortus: Hortus, mailbox: Mailbox):
+async def test_only_unverified_identifiers_are_taken_over(hortus: Hortus, mailbox: Mailbox):
     await by_number(hortus, mailbox, "+919812345670")
     squatter = await hortus.customer(OTHER)
     await mailbox.arrived(OTHER, 1)
@@ -67,7 +67,7 @@ async def test_what_somebody_else_proved_is_not_taken_and_what_they_only_said_is
     assert (await client.get("/api/user/me")).json()["email"] == OTHER
 
 
-async def test_an_account_that_somebody_proved_keeps_out_who_proves_an_address_it_only_claimed(
+async def test_verifying_an_unverified_address_does_not_open_an_account_with_a_verified_owner(
     hortus: Hortus, mailbox: Mailbox
 ):
     squatter = await hortus.customer(OTHER)
@@ -92,7 +92,7 @@ async def test_a_code_for_one_user_adds_nothing_to_another(hortus: Hortus, mailb
     assert (await one.post("/user/identifiers/verify", json=body)).status_code == 200
 
 
-async def test_ways_in_change_only_soon_after_a_proof(hortus: Hortus, mailbox: Mailbox):
+async def test_credentials_change_only_after_recent_authentication(hortus: Hortus, mailbox: Mailbox):
     client = await by_number(hortus, mailbox)
     async with hortus.database.transaction() as tx:
         await tx.execute(text("UPDATE sessions SET authenticated_at = '2026-01-01 00:00:00'"))

@@ -1,4 +1,4 @@
-"""A forgotten password: by link or code, once, told to nobody who has no account; every other session ends."""
+"""Password resets by link or code: valid once, the answer reveals no account, and every other session ends."""
 
 import asyncio
 import statistics
@@ -60,7 +60,7 @@ async def test_a_link_resets_once_and_every_session_ends(hortus: Hortus, mailbox
     assert "password" in await mailbox.arrived(ADDRESS, 3)
 
 
-async def test_a_code_to_a_number_resets_and_a_code_of_nobody_does_not(hortus: Hortus, mailbox: Mailbox):
+async def test_a_code_to_a_number_resets_the_password_of_its_account_only(hortus: Hortus, mailbox: Mailbox):
     client = hortus.anonymous()
     body = {"mobile_number": NUMBER, "password": PASSWORD, "accept_terms": True}
     await client.post("/auth/signup", json=body)

@@ -1,4 +1,4 @@
-"""Every message that somebody can make us send is capped, whatever it is for; and only mobile phones get one."""
+"""Limits on messages that a request can trigger; text messages go to mobile numbers only."""
 
 import time
 from datetime import UTC, datetime

@@ -65,7 +65,7 @@ async def test_signup_keeps_what_was_said_for_the_code_it_sent(hortus: Hortus, m
     assert await rows(hortus, "SELECT pending FROM one_time_codes") == [(None,)]
 
 
-async def test_nobody_sets_the_password_of_a_number_that_others_prove(hortus: Hortus, mailbox: Mailbox):
+async def test_a_contested_sign_up_sets_no_password(hortus: Hortus, mailbox: Mailbox):
     attacker, owner = hortus.anonymous(), hortus.anonymous()
     body = {"mobile_number": NUMBER, "name": "Mallory", "password": PASSWORD, "accept_terms": True}
     assert (await attacker.post("/auth/signup", json=body)).status_code == 201
@@ -80,7 +80,7 @@ async def test_nobody_sets_the_password_of_a_number_that_others_prove(hortus: Ho
 
 
 @pytest.mark.parametrize("way", ["sign_in", "reset_password"])
-async def test_whoever_registered_somebody_elses_address_is_out_when_its_owner_comes(
+async def test_a_sign_up_with_a_foreign_address_loses_access_when_its_owner_verifies_it(
     hortus: Hortus, mailbox: Mailbox, way: str
 ):
     attacker, owner = await hortus.customer("owner@example.com"), hortus.anonymous()

@@ -47,7 +47,7 @@ async def test_a_second_identifier_brings_no_second_credit(hortus: Hortus, mailb
     assert await credits_of(client) == ledger.SIGNUP_BONUS
 
 
-async def test_where_mail_reaches_people_the_credit_waits_for_the_proof(
+async def test_with_real_mail_the_bonus_requires_verification(
     database_url: str, tmp_path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("SMTP_HOST", "127.0.0.1")

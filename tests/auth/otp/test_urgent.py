@@ -1,4 +1,4 @@
-"""Somebody waits for a code before a screen: it goes before every other message that waits."""
+"""Codes are sent before all other queued messages."""
 
 from sqlalchemy import text
 

@@ -1,4 +1,4 @@
-"""`SIGN_UP=verify_first`: no answer tells whether an address has an account, and none is made before its proof."""
+"""`SIGN_UP=verify_first`: no answer reveals an account, and accounts are created after verification only."""
 
 from datetime import timedelta
 from typing import Any

@@ -134,7 +134,7 @@ async def test_only_a_digest_of_the_challenge_is_kept(hortus: Hortus):
     assert unb64(options["challenge"]).hex() not in kept
 
 
-async def test_challenges_nobody_answered_are_swept(hortus: Hortus):
+async def test_unused_challenges_are_swept(hortus: Hortus):
     client = await hortus.customer(EMAIL)
     await set_up(client)
     await first_step(hortus.anonymous(), EMAIL)

@@ -1,4 +1,4 @@
-"""The owner of an account is told when somebody changes how one gets in."""
+"""The owner of an account is notified of changed credentials."""
 
 import asyncio
 

@@ -147,7 +147,7 @@ async def test_what_is_dangerous_is_proved_again_by_a_passkey(hortus: Hortus):
 FAKE = {"rp": {"id": "localhost"}, "user": {"id": "YQ"}}
 
 
-async def test_the_last_way_in_stays_however_parallel(hortus: Hortus):
+async def test_concurrent_removals_keep_the_last_passkey(hortus: Hortus):
     client = await hortus.customer()
     await without_password(hortus, client)
     made = [await make_passkey(client, Authenticator()) for _ in range(4)]

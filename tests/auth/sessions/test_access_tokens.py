@@ -1,4 +1,4 @@
-"""Access tokens that somebody else made, changed or kept too long."""
+"""Access tokens that are forged, changed or expired."""
 
 import base64
 import hmac

@@ -121,7 +121,7 @@ async def test_two_origins_are_none(hortus: Hortus):
     assert (await client.put(PROFILE, json={"name": "Asha"}, headers=twice)).status_code == 403
 
 
-async def test_another_website_cannot_sign_somebody_in(hortus: Hortus):
+async def test_another_website_cannot_sign_a_user_in(hortus: Hortus):
     await browser(hortus)
     body = {"email": "a@example.com", "password": PASSWORD}
     evil = {**BY_COOKIE, "Origin": "https://evil.example"}

@@ -1,4 +1,4 @@
-"""What is dangerous asks for a fresh proof."""
+"""Sensitive operations require recent authentication."""
 
 import time
 
@@ -15,7 +15,7 @@ async def caller_of(hortus: Hortus, client) -> accounts.Principal:
     return accounts.Principal(claims.user_id, claims.session_id, "user")
 
 
-async def test_a_session_is_recent_for_ten_minutes_and_again_after_a_proof(hortus: Hortus):
+async def test_a_session_is_recent_for_ten_minutes_and_again_after_step_up(hortus: Hortus):
     client = await hortus.customer()
     caller = await caller_of(hortus, client)
     async with hortus.database.snapshot() as tx:
@@ -45,7 +45,7 @@ async def test_no_session_and_anothers_session_are_never_recent(hortus: Hortus):
                 await auth.require_recent_authentication(tx, caller)
 
 
-async def test_refreshing_is_no_proof(hortus: Hortus):
+async def test_refreshing_does_not_authenticate(hortus: Hortus):
     client = await hortus.customer()
     caller = await caller_of(hortus, client)
     with time_machine.travel(time.time() + 660, tick=True):

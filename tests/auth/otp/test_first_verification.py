@@ -1,6 +1,6 @@
-"""Whoever is the first to prove an address lets in nobody who was there before; and says so to its owner.
+"""The first verification of an address revokes all access from before it and notifies its owner.
 
-An attacker signs up with somebody else's address, sets whatever lets one in later, and waits for the owner to come.
+An attacker signs up with the address of another user, sets up credentials, and waits for the owner to verify it.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ PROOFS = [by_link, by_code, by_sign_in_code, by_reset]
 
 
 @pytest.mark.parametrize("proof", PROOFS)
-async def test_what_was_set_before_the_first_proof_lets_nobody_in(hortus: Hortus, mailbox: Mailbox, proof: Any):
+async def test_access_from_before_the_first_verification_is_revoked(hortus: Hortus, mailbox: Mailbox, proof: Any):
     attacker, device = await hortus.customer(EMAIL), Authenticator()
     key = (await attacker.post("/api/keys", json={"name": "later"})).json()["secret"]
     await make_passkey(attacker, device)
@@ -118,7 +118,7 @@ async def test_another_session_of_a_stranger_is_no_session_of_the_account(hortus
 
 @pytest.mark.parametrize("why", ["proved", "staff"])
 @pytest.mark.parametrize("proof", [by_link, by_code])
-async def test_no_address_is_verified_for_an_account_that_somebody_else_proved(
+async def test_no_address_is_verified_for_an_account_with_another_verified_owner(
     hortus: Hortus, mailbox: Mailbox, proof: Any, why: str
 ):
     """Or the owner of the address would from then on sign in to the attacker's account, and fill it."""
