@@ -15,7 +15,7 @@ from tests.helpers.server import PASSWORD, Hortus, serve
 
 import hortus as package
 
-IMAGE, LOGIN, FRAMES = 44, 37, 8
+IMAGE, LOGIN, FRAMES = 35, 28, 8
 """The most files that each may go through."""
 SOURCE = str(Path(package.__file__).parent)
 

@@ -151,7 +151,7 @@ async def test_whoever_dies_after_the_order_or_the_charge_charges_once(hortus: H
     async with hortus.database.snapshot() as tx:
         row = await off_session.service.find(tx, user_of(customer))
     assert row is not None
-    gateway = hortus.resources.get(off_session.Gateways).get("sandbox")
+    gateway = hortus.resources[off_session.Gateways].get("sandbox")
     assert gateway is not None
     # Two that read the same row: one order is written down, the other finds no room and leaves none.
     made = await asyncio.gather(*(off_session._order(hortus.resources, gateway, row) for _ in range(6)))

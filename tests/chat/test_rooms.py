@@ -122,7 +122,7 @@ async def test_a_reply_without_an_event_is_found_in_the_database(hortus: Hortus,
     await replied(client, room["id"], sent["reply"]["id"])
     async with hortus.database.transaction() as tx:
         await heartbeats.beat(tx, "elsewhere:1:a", "worker", {"interactive": 1}, 0)
-    hortus.resources.get(Bus).alone = False  # as its own next look would find
+    hortus.resources[Bus].alone = False  # as its own next look would find
     async with client.stream("GET", f"/api/chatroom/{room['id']}/events", headers={"Last-Event-ID": LATER}) as answer:
         lines = answer.aiter_lines()
         await anext(lines)
@@ -209,7 +209,7 @@ async def test_of_many_messages_of_one_moment_as_many_are_taken_as_there_is_room
     assert (len(accepted), refused) == (room_for, {"quota_exceeded"})
     for sent, room_id in ((each, each["message"]["id"]) for each in accepted):
         assert sent["reply"]["parent_id"] == room_id
-    await hortus.resources.get(EmbeddedEngine).idle()
+    await hortus.resources[EmbeddedEngine].idle()
     async with hortus.database.snapshot() as tx:
         count = select(func.count()).select_from(Message).where(Message.room_id.in_(rooms))
         assert (await tx.execute(count)).scalar_one() == 2 * room_for  # of the refused nothing is stored

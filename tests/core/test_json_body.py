@@ -8,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hortus.core.errors import Invalid
-from hortus.core.web import json_body
+from hortus.core.web.strict_route import parse_json
 
 MOST = 100
 
 
 def refused(body: bytes) -> dict:
     with pytest.raises(Invalid) as caught:
-        json_body.parse(body, MOST)
+        parse_json(body, MOST)
     assert len(caught.value.extra["errors"]) == 1
     return caught.value.extra["errors"][0]
 
@@ -62,7 +62,7 @@ def test_ambiguous_json_is_refused_with_its_position(body: bytes, field: str, ex
 
 
 def test_escaped_characters_are_text():
-    assert json_body.parse(b'{"a": "\\\\u0000 \\\\ud800 \\ud83e\\ude81"}', MOST) == {"a": "\\u0000 \\ud800 🪁"}
+    assert parse_json(b'{"a": "\\\\u0000 \\\\ud800 \\ud83e\\ude81"}', MOST) == {"a": "\\u0000 \\ud800 🪁"}
 
 
 TEXTS = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]))
@@ -77,7 +77,7 @@ values = st.recursive(
 @given(values, st.booleans())
 def test_plain_json_is_parsed_as_by_any_parser(value: object, ascii_only: bool):
     body = json.dumps(value, ensure_ascii=ascii_only).encode()
-    assert json_body.parse(body, 10_000) == json.loads(body)
+    assert parse_json(body, 10_000) == json.loads(body)
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ async def probe(resources: Resources, task: tasks.ClaimedTask) -> None:
     """Sleep, then insert one effect, in the transaction that ends the task."""
     note("start", task.payload["n"], context.request_id.get())
     await asyncio.sleep(task.payload.get("seconds", 0))
-    async with resources.get(Database).transaction() as tx:
+    async with resources[Database].transaction() as tx:
         await tasks.enqueue(tx, EFFECT, {"n": task.payload["n"]}, delay=86400)
         await tasks.finish(tx, task)
     note("end", task.payload["n"])

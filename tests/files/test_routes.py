@@ -32,7 +32,7 @@ async def upload(
 
 
 async def blobs(hortus: Hortus) -> int:
-    return len([blob async for blob in hortus.resources.get(Storage).list("uploads")])
+    return len([blob async for blob in hortus.resources[Storage].list("uploads")])
 
 
 async def test_a_file_from_upload_to_deletion(hortus: Hortus):
@@ -213,7 +213,7 @@ async def test_ranges(hortus: Hortus):
 async def test_a_lost_blob_is_not_found(hortus: Hortus):
     ada, anyone = await hortus.customer(), hortus.anonymous()
     file = (await upload(ada, draw.make_image())).json()
-    await hortus.resources.get(Storage).delete(f"uploads/{file['id']}")
+    await hortus.resources[Storage].delete(f"uploads/{file['id']}")
     lost = await anyone.get(file["url"])
     assert (lost.status_code, lost.json()["code"]) == (404, "file_not_found")
 

@@ -72,7 +72,7 @@ def good(words: str) -> Outcome:
 
 
 async def finish(hortus: Hortus, finished: Sequence[Finished]) -> list[bool | BaseException]:
-    ends = hortus.resources.get(GenerationState).batches.finish
+    ends = hortus.resources[GenerationState].batches.finish
     return await asyncio.gather(*(ends(each) for each in finished), return_exceptions=True)
 
 

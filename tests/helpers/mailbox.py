@@ -24,7 +24,7 @@ class Mailbox:
 
     def attach(self, hortus: Hortus) -> None:
         """Replace the senders of the server by this mailbox."""
-        hortus.resources.add(Senders(self, self, hortus.resources.get(Senders).outbox))
+        hortus.resources.add(Senders(self, self, hortus.resources[Senders].outbox))
 
     def to(self, target: str) -> list[str]:
         """The texts sent to `target`, oldest first."""

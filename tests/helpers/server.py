@@ -75,7 +75,7 @@ class Hortus:
 
     @property
     def database(self) -> Database:
-        return self.resources.get(Database)
+        return self.resources[Database]
 
     def reread(self) -> None:
         """Read the environment again, as a restart does."""
@@ -83,7 +83,7 @@ class Hortus:
         self.database.context.configuration = configuration
         for group in configuration:
             self.resources.add(group)
-        context = payments.GatewayContext(self.resources.get(Http), self.settings, self.database)
+        context = payments.GatewayContext(self.resources[Http], self.settings, self.database)
         self.resources.add(payments.discover(context))
 
     async def close(self) -> None:

@@ -49,7 +49,7 @@ async def test_twenty_parallel_registrations_make_one_account(hortus: Hortus, ve
 
 async def test_login_answers_alike_for_unknown_and_wrong_and_works_alike(hortus: Hortus, vendor: OpenAIEmulator):
     await hortus.customer("c@example.com")
-    client, pool = hortus.anonymous(), hortus.resources.get(auth.PasswordPool)
+    client, pool = hortus.anonymous(), hortus.resources[auth.PasswordPool]
     seen = []
     for email, password in (("c@example.com", "wrong"), ("nobody@example.com", "wrong")):
         before = pool.jobs

@@ -444,7 +444,7 @@ def judge(case: Case, first: httpx2.Response, again: httpx2.Response) -> str | N
 
 
 async def change_password(world: World, user_id: str, keep: str | None) -> None:
-    hashed = await world.hortus.resources.get(auth.PasswordPool).hash(NEW)
+    hashed = await world.hortus.resources[auth.PasswordPool].hash(NEW)
     async with world.hortus.database.transaction() as tx:
         await set_password_hash(tx, user_id, hashed)
         await sessions.revoke_others(tx, user_id, keep)

@@ -11,7 +11,7 @@ from hortus.core.events import Bus
 async def becomes(hortus: Hortus, alone: bool) -> None:
     """Wait until it knows."""
     async with asyncio.timeout(20):
-        while hortus.resources.get(Bus).single_process is not alone:
+        while hortus.resources[Bus].single_process is not alone:
             await asyncio.sleep(0.05)
 
 

@@ -72,7 +72,7 @@ async def test_what_is_survived_is_told(database_url: str, tmp_path, valkey: Val
 async def test_many_ask_and_one_looks(database_url: str, tmp_path):
     async with serve(database_url, tmp_path) as hortus:
         looks = 0
-        storage = hortus.resources.get(Storage)
+        storage = hortus.resources[Storage]
 
         class Slow(LocalStorage):
             async def put(self, key: str, content: bytes | Path, mime_type: str) -> None:

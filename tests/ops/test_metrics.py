@@ -55,7 +55,7 @@ async def test_what_happened_is_counted_once(hortus: Hortus, vendor: OpenAIEmula
     assert made.status_code in (200, 502, 503), made.text
     accepted = (await client.post("/api/image/generate", json={"prompt": "A fig tree"})).json()
     finished = await ended(client, accepted["id"])
-    await hortus.resources.get(EmbeddedEngine).idle()
+    await hortus.resources[EmbeddedEngine].idle()
     await client.get("/api/generations/0195b0a0-0000-7000-8000-000000000000")
     await client.get("/api/generations/0195b0a0-0000-7000-8000-000000000001")
     await client.get("/nobody/knows/this/path/7f3a")
@@ -199,5 +199,5 @@ async def test_a_port_that_is_taken_stops_no_work(database_url: str, tmp_path: P
             worker_metrics_port=taken.getsockname()[1],
         )
         async with open_app(settings, work=True, role="worker") as resources:
-            await resources.get(EmbeddedEngine).idle()
+            await resources[EmbeddedEngine].idle()
     assert "worker_metrics_not_served" in "".join(capsys.readouterr())

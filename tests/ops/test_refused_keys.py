@@ -82,7 +82,7 @@ async def test_a_refused_key_disables_the_offers_until_the_vendor_accepts_it(
             vendor.heal()
             await until_checked_again(hortus)
             async with asyncio.timeout(60):
-                while hortus.resources.get(OfferHealth).key_is_refused("openai_like"):
+                while hortus.resources[OfferHealth].key_is_refused("openai_like"):
                     await asyncio.sleep(0.2)
             assert (await customer.post("/api/text/generate", json=PROMPT)).status_code == 200
 

@@ -108,7 +108,7 @@ async def test_one_is_built_at_a_time_and_old_ones_go(hortus: Hortus, mailbox: M
     again = await client.post(PATH, headers={"Idempotency-Key": "once"})
     assert first.json()["id"] == again.json()["id"]
     await idle(hortus)
-    storage, blob = hortus.resources.get(Storage), f"exports/{first.json()['id']}"
+    storage, blob = hortus.resources[Storage], f"exports/{first.json()['id']}"
     assert await storage.size(blob) > 0
     assert await sweep_exports(hortus.database, storage) == 0
     async with hortus.database.transaction() as tx:

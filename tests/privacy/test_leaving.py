@@ -182,7 +182,7 @@ async def test_an_erasure_that_died_goes_on(hortus: Hortus, mailbox: Mailbox, di
         begun = update(AccountDeletion).where(AccountDeletion.user_id == person.id)
         await tx.execute(begun.values(status="erasing", erase_at=clock.EPOCH))
     if died_after != "begin":
-        await _erase_blobs(hortus.database, hortus.resources.get(Storage), person.id)
+        await _erase_blobs(hortus.database, hortus.resources[Storage], person.id)
     if died_after == "half the tables":
         for name in list(DATA_MAP)[:12]:
             table = table_named(name)

@@ -24,7 +24,7 @@ async def test_nothing_young_is_swept(hortus: Hortus, mailbox: Mailbox):
     tables = ("sessions", "refresh_tokens", "quota_uses", "budget_uses", "messages", "chatrooms", "files")
     before = [await count(hortus, table) for table in tables]
     assert all(before)
-    await sweep_old(hortus.database, hortus.resources.get(PrivacySettings))
+    await sweep_old(hortus.database, hortus.resources[PrivacySettings])
     assert [await count(hortus, table) for table in tables] == before
     assert (await person.client.get("/api/user/me")).status_code == 200
 
@@ -35,7 +35,7 @@ async def test_what_is_old_is_swept_and_the_books_still_hold(hortus: Hortus, mai
     assert (await person.client.delete(f"/api/chatroom/{rooms[0]['id']}")).status_code == 204
     parts = await count(hortus, "reservation_parts")
     with time_machine.travel(clock.now() + timedelta(days=200), tick=True):
-        await sweep_old(hortus.database, hortus.resources.get(PrivacySettings))
+        await sweep_old(hortus.database, hortus.resources[PrivacySettings])
     for table in ("sessions", "refresh_tokens", "quota_uses", "budget_uses", "messages", "chatrooms"):
         assert await count(hortus, table) == 0, table
     assert await count(hortus, "webhook_events", "body IS NOT NULL") == 0

@@ -74,7 +74,7 @@ async def ended(resources: Resources, seconds: float = 20.0) -> Task:
     """The one task, sent or dead."""
     async with sending(resources), asyncio.timeout(seconds):
         while True:
-            async with resources.get(Database).snapshot() as tx:
+            async with resources[Database].snapshot() as tx:
                 task = (await tx.execute(select(Task))).scalar_one()
             if task.status in ("done", "dead"):
                 return task

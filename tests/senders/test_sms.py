@@ -37,7 +37,7 @@ async def twilio(monkeypatch: pytest.MonkeyPatch):
 
 async def test_a_message_is_sent_through_twilio_once(database, open_outbox: Callable[[], Resources], twilio):
     resources = open_outbox()
-    chosen = resources.get(senders.Senders)
+    chosen = resources[senders.Senders]
     assert (chosen.mail.id, chosen.sms.id, chosen.mail.real, chosen.sms.real) == ("console", "twilio", False, True)
     await write(database)
     task = await ended(resources)
@@ -109,7 +109,7 @@ async def test_any_gateway_that_takes_json(database, open_outbox, monkeypatch, h
         shape = {"sender": "HORTUS", "messages": [{"mobile": "{to}", "body": 'Say "{text}" ({text})'}], "route": 4}
         monkeypatch.setenv("SMS_HTTP_BODY", json.dumps(shape))
         resources = open_outbox()
-        assert resources.get(senders.Senders).sms.id == "sms_http"
+        assert resources[senders.Senders].sms.id == "sms_http"
         gateway.fail("error", times=1)
         gateway.fail("rate_limited", times=1)
         await write(database)

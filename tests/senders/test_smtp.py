@@ -37,7 +37,7 @@ async def test_a_mail_arrives_whole(security, database, open_outbox: Callable[[]
     with MailServer(tmp_path, security, USER if security == "starttls" else None) as server:
         use(monkeypatch, server, MESSAGE_BRAND="Orchard")
         resources = open_outbox()
-        chosen = resources.get(senders.Senders)
+        chosen = resources[senders.Senders]
         assert (chosen.mail.id, chosen.sms.id, chosen.mail.real, chosen.sms.real) == ("smtp", "console", True, False)
         await write(database, language="hi")
         task = await ended(resources)

@@ -30,7 +30,7 @@ async def running(resources: Resources, number: int = 1, **options) -> AsyncIter
 
 
 async def add(resources: Resources, *wanted: tasks.NewTask) -> None:
-    async with resources.get(Database).transaction() as tx:
+    async with resources[Database].transaction() as tx:
         await tasks.enqueue_many(tx, wanted)
 
 
@@ -38,7 +38,7 @@ async def ended(resources: Resources, number: int, seconds: float = 15.0) -> lis
     """All tasks once `number` of them are done or dead."""
     async with asyncio.timeout(seconds):
         while True:
-            async with resources.get(Database).snapshot() as tx:
+            async with resources[Database].snapshot() as tx:
                 found = list((await tx.execute(select(Task).order_by(Task.id))).scalars())
             if sum(row.status in ("done", "dead") for row in found) >= number:
                 return found
@@ -150,7 +150,7 @@ async def test_the_lease_of_a_long_task_is_renewed(resources: Resources, registe
 
 
 async def test_a_body_whose_lease_was_lost_is_cancelled(resources: Resources, register):
-    database = resources.get(Database)
+    database = resources[Database]
     task_type = register(ended)
     async with running(resources, slots={}, lease=0.6) as (engine,):
         async with database.transaction() as tx:
@@ -170,7 +170,7 @@ async def test_a_body_whose_lease_was_lost_is_cancelled(resources: Resources, re
 
 
 async def test_finishing_inside_holding_is_no_lost_lease(resources: Resources, register):
-    database = resources.get(Database)
+    database = resources[Database]
     async with running(resources, slots={}, lease=0.3) as (engine,):
         async with database.transaction() as tx:
             wanted = [tasks.NewTask(register(ended), {})]
@@ -195,7 +195,7 @@ async def test_a_stopped_engine_releases_unfinished_tasks(resources: Resources, 
         await asyncio.wait_for(started.wait(), 5)
     (row,) = await ended(resources, 0)
     assert (row.status, row.attempts, row.lease_until) == ("queued", 0, None)
-    async with resources.get(Database).transaction() as tx:
+    async with resources[Database].transaction() as tx:
         (again,) = await queue.claim(tx, "interactive", 1, worker="next", lease=5)
     assert again.attempt == 1
 

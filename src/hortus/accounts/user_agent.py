@@ -1,6 +1,7 @@
 """Device names from user agents. Only known words are used: the header is untrusted and appears in e-mails."""
 
 import re
+from functools import lru_cache
 
 _BROWSERS = (
     ("Edg", "Edge"),
@@ -25,6 +26,7 @@ _PRODUCT = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,29}(?=/|$)")
 UNKNOWN = "an unknown device"
 
 
+@lru_cache(maxsize=256)
 def device_name(user_agent: str) -> str:
     """`Firefox on Windows`, `curl`, `an unknown device`: the same for every version of the same program."""
     if user_agent.startswith("Mozilla/"):

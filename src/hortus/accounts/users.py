@@ -117,11 +117,11 @@ async def set_password_hash(tx: Tx, user_id: str, password_hash: str) -> None:
     await tx.execute(update(User).where(User.id == user_id).values(password_hash=password_hash))
 
 
-async def confirm_password_hash(tx: Tx, user_id: str, stored: str, fresh: str | None) -> bool:
-    """Whether `stored` is still the user's hash; locks the row until the commit and replaces the hash by `fresh`."""
+async def confirm_password_hash(tx: Tx, user_id: str, stored: str, fresh: str | None) -> str | None:
+    """The user's status if `stored` is still their hash; locks the row and replaces the hash by `fresh`, if given."""
     kept = update(User).where(User.id == user_id, User.password_hash == stored, User.status.in_(SIGN_IN_STATUSES))
-    found = await tx.execute(kept.values(password_hash=fresh or stored).returning(User.id))
-    return found.first() is not None
+    found = await tx.execute(kept.values(password_hash=fresh or stored).returning(User.status))
+    return found.scalar_one_or_none()
 
 
 # Built once, of columns alone: this runs at every call of `me`.

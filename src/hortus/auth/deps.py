@@ -29,14 +29,14 @@ async def authenticate(connection: HTTPConnection) -> Principal:
     """
     token = _token_of(connection)
     resources = resources_of(connection)
-    if api_keys.is_key(token):
+    if token.startswith(api_keys.MARK):
         return await _by_key(connection, resources, token)
-    claims = resources.get(AccessTokens).verify(token)
+    claims = resources[AccessTokens].verify(token)
 
     async def read() -> Principal:
-        return await principal_of(resources.get(Database), claims.user_id, claims.session_id)
+        return await principal_of(resources[Database], claims.user_id, claims.session_id)
 
-    return await resources.get(PrincipalCache).of_session(claims.user_id, claims.session_id, read)
+    return await resources[PrincipalCache].of_session(claims.user_id, claims.session_id, read)
 
 
 def _token_of(connection: HTTPConnection) -> str:
@@ -44,7 +44,7 @@ def _token_of(connection: HTTPConnection) -> str:
     header = connection.headers.get("authorization")
     if header is None:
         token = session_cookies.access_token(connection)
-        if token is None or api_keys.is_key(token):
+        if token is None or token.startswith(api_keys.MARK):
             raise Unauthenticated
         return token
     scheme, _, token = header.partition(" ")
@@ -54,16 +54,16 @@ def _token_of(connection: HTTPConnection) -> str:
 
 
 async def _by_key(connection: HTTPConnection, resources: Resources, secret: str) -> Principal:
-    digests = api_keys.digests_of(resources.get(Settings), secret)  # a mistyped key costs no query
+    digests = api_keys.digests_of(resources[Settings], secret)  # a mistyped key costs no query
 
     async def read() -> Principal:
-        return await api_keys.principal_by_key(resources.get(Database), digests)
+        return await api_keys.principal_by_key(resources[Database], digests)
 
-    caller = await resources.get(PrincipalCache).of_secret(digests[0], read, api_keys.stamps_of)
+    caller = await resources[PrincipalCache].of_secret(digests[0], read, api_keys.stamps_of)
     address = client_ip_of(connection)
     api_keys.check(caller, scopes_of(connection), address)
     await hit_limit(connection, "api_key", KEY_LIMIT, caller.key_id or "")
-    resources.get(api_keys.KeyUseRecorder).note(caller.key_id or "", address)
+    resources[api_keys.KeyUseRecorder].note(caller.key_id or "", address)
     return caller
 
 
@@ -83,7 +83,7 @@ Caller = Annotated[Principal, Depends(authenticate)]
 async def _admin(connection: HTTPConnection, caller: Annotated[Principal, Depends(authenticate)]) -> Principal:
     if caller.role != "admin":
         raise Forbidden
-    if not caller.two_factors and resources_of(connection).get(Settings).require_admin_second_factor:
+    if not caller.two_factors and resources_of(connection)[Settings].require_admin_second_factor:
         raise SecondFactorRequired
     return caller
 
@@ -101,7 +101,7 @@ Staff = Annotated[Principal, Depends(_staff)]
 
 
 async def _recent(connection: HTTPConnection, caller: Annotated[Principal, Depends(authenticate)]) -> Principal:
-    async with resources_of(connection).get(Database).snapshot() as tx:
+    async with resources_of(connection)[Database].snapshot() as tx:
         await require_recent_authentication(tx, caller)
     return caller
 

@@ -33,16 +33,16 @@ async def verify_password(
 
     Raises RateLimited after too many wrong tries, BadCredentials, AccountSuspended.
     """
-    database, network = resources.get(Database), network_of(request)
+    database, network = resources[Database], network_of(request)
     async with database.snapshot() as tx:
         found = await users.find_for_login(tx, kind, value)
         user_id, stored, status = found or ("", None, "active")
-        known = await devices.match_device(tx, user_id, resources.get(DeviceCookie).read(request), network)
-    buckets = resources.get(Throttle).for_sign_in(f"{kind} {value}", network, known)
+        known = await devices.match_device(tx, user_id, resources[DeviceCookie].read(request), network)
+    buckets = resources[Throttle].for_sign_in(f"{kind} {value}", network, known)
     if buckets:
         async with database.transaction() as tx:
             await throttle.consume(tx, buckets)
-    good, fresh = await resources.get(PasswordPool).verify(password, stored)
+    good, fresh = await resources[PasswordPool].verify(password, stored)
     if not good or stored is None:
         raise BadCredentials
     if status not in SIGN_IN_STATUSES:
@@ -50,12 +50,14 @@ async def verify_password(
     return VerifiedPassword(user_id, stored, fresh, buckets)
 
 
-async def complete(tx: Tx, verified: VerifiedPassword) -> None:
+async def complete(tx: Tx, verified: VerifiedPassword) -> str:
     """Refund the attempt and replace an outdated hash, in the transaction that opens the session.
 
-    Raises BadCredentials if the password was changed since it was verified: that change has ended every session, and
-    this one must not be opened after it.
+    Returns the status of the account. Raises BadCredentials if the password was changed since it was verified: that
+    change has ended every session, and this one must not be opened after it.
     """
-    if not await users.confirm_password_hash(tx, verified.user_id, verified.stored, verified.fresh):
+    status = await users.confirm_password_hash(tx, verified.user_id, verified.stored, verified.fresh)
+    if status is None:
         raise BadCredentials
     await throttle.refund(tx, verified.buckets)
+    return status

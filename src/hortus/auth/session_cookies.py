@@ -81,7 +81,7 @@ def _refuse_other_websites(connection: HTTPConnection) -> None:
 
 
 def _ours(connection: HTTPConnection, origin: str) -> bool:
-    settings = resources_of(connection).get(Settings)
+    settings = resources_of(connection)[Settings]
     if origin in settings.origins:
         return True
     asked = urlsplit(origin)

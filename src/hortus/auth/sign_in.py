@@ -23,11 +23,11 @@ SIGN_IN_AGAIN = "The sign-in was completed, and its tokens were shown once. Sign
 
 def session_lifetime(resources: Resources) -> timedelta:
     """How long a session lives without being used."""
-    return timedelta(days=resources.get(Settings).refresh_token_expire_days)
+    return timedelta(days=resources[Settings].refresh_token_expire_days)
 
 
 async def sign_in(
-    tx: Tx, request: Request, resources: Resources, user_id: str, *, method: str = "password"
+    tx: Tx, request: Request, resources: Resources, user_id: str, *, method: str = "password", status: str = ""
 ) -> TokensOut | SecondFactorOut:
     """Sign in a user whose first factor (`method`) was verified.
 
@@ -35,7 +35,7 @@ async def sign_in(
     """
     asked = await mfa.methods_of(tx, user_id)
     if not asked:
-        return await complete_sign_in(tx, request, resources, user_id, method=method)
+        return await complete_sign_in(tx, request, resources, user_id, method=method, status=status)
     if await passkeys.has_passkey(tx, user_id):
         asked.append("passkey")
     challenge = await mfa.open_challenge(tx, user_id)
@@ -43,14 +43,22 @@ async def sign_in(
 
 
 async def complete_sign_in(
-    tx: Tx, request: Request, resources: Resources, user_id: str, *, method: str, two_factors: bool = False
+    tx: Tx,
+    request: Request,
+    resources: Resources,
+    user_id: str,
+    *,
+    method: str,
+    two_factors: bool = False,
+    status: str = "",
 ) -> TokensOut:
     """Open a session on the client's device. Only for callers that verified every factor, as the second step of a
     sign-in and passkeys do; all others call `sign_in`.
     """
-    await reopen_account(tx, user_id)
+    if status != "active":  # a caller that has locked the row knows it
+        await reopen_account(tx, user_id)
     agent, address = request.headers.get("user-agent", "unknown"), client_ip_of(request)
-    cookie, name = resources.get(DeviceCookie), device_name(agent)
+    cookie, name = resources[DeviceCookie], device_name(agent)
     seen = await devices.remember_device(
         tx, user_id, device_id=cookie.read(request), name=name, network=network_of(request)
     )
@@ -82,8 +90,8 @@ async def tokens_of(
     tx: Tx, resources: Resources, user_id: str, session_id: str, refresh_token: str, at: datetime | None = None
 ) -> TokensOut:
     """The response of a sign-in: the user and the tokens of the session."""
-    access = resources.get(AccessTokens)
-    plan = await resources.get(ProfileExtensions).plan_of(tx, user_id)
+    access = resources[AccessTokens]
+    plan = await resources[ProfileExtensions].plan_of(tx, user_id)
     user = UserOut(**(await users.profile_of(tx, user_id))._asdict(), plan=plan)
     return TokensOut(
         user=user,

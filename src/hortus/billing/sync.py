@@ -77,4 +77,4 @@ async def sync_from_gateway(
     An event that cannot be applied does not keep the others from being applied: its error is raised afterwards, and
     the work of `also` is rolled back.
     """
-    return await resources.get(GatewaySync).run(gateway, ref, also)
+    return await resources[GatewaySync].run(gateway, ref, also)

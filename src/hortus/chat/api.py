@@ -83,11 +83,11 @@ async def list_rooms(
 ) -> JSONResponse:
     """Your rooms, last used first; cached for a while, until your next write."""
     key = json.dumps([paging.limit, paging.cursor, archived, pinned, q])
-    lists = resources.get(ChatState).room_lists
+    lists = resources[ChatState].room_lists
     cached = await lists.lookup(caller.user_id, key)
     if cached.value is not None:
         return JSONResponse(cached.value, headers={"X-Cache": "hit"})
-    async with resources.get(Database).snapshot() as tx:
+    async with resources[Database].snapshot() as tx:
         page = await service.find_rooms(tx, caller.user_id, paging, archived=archived, pinned=pinned, words=q)
     shown = {
         "items": [room_line(room).model_dump(mode="json") for room in page.items],
@@ -133,7 +133,7 @@ async def change_room(room_id: Id, body: RoomChange, caller: Caller, tx: WriteTx
 @router.delete("/{room_id}", status_code=204, openapi_extra=open_to_keys("chat"))
 async def delete_room(room_id: Id, caller: Caller, tx: WriteTx, resources: AllResources) -> None:
     """Delete a room with its messages. Replies in progress are stopped, and charged as when cancelled."""
-    await service.delete_room(tx, resources.get(Bus), caller.user_id, room_id)
+    await service.delete_room(tx, resources[Bus], caller.user_id, room_id)
     invalidate_room_lists(tx, caller.user_id)
 
 
@@ -157,7 +157,7 @@ async def send_message(
     """
     turn = Turn(caller, body.quality, body.model, tuple(body.attachments))
     claim = once.claim(caller.user_id, body)
-    sent = await resources.get(ChatState).send(NewMessage(caller.user_id, room_id, body.content, turn, claim))
+    sent = await resources[ChatState].send(NewMessage(caller.user_id, room_id, body.content, turn, claim))
     return replayable_response(sent)
 
 
@@ -250,7 +250,7 @@ async def follow_room(
     last: Annotated[str | None, Header(alias="Last-Event-ID", max_length=30)] = None,
 ) -> EventStream:
     """The events of a room: `delta`, `done`, `error` and others; resumes by `Last-Event-ID`."""
-    async with resources.get(Database).snapshot() as tx:
+    async with resources[Database].snapshot() as tx:
         room = await _room(tx, caller.user_id, room_id, PageRequest(20))
     ended = {message.id for message in room.messages if message.status != "pending"}
     return EventStream(_frames(resources, caller.user_id, room_id, last_event_id(last), ended), caller)
@@ -262,7 +262,7 @@ async def _frames(
     """The events of the bus, and replies whose event was lost: those in the database that are not in `ended`."""
     yield KEEP_ALIVE
     found: set[str] = set()
-    bus, database = resources.get(Bus), resources.get(Database)
+    bus, database = resources[Bus], resources[Database]
     listening = bus.subscribe(service.topic_of(room_id), after, POLL_SECONDS, CONNECTED_POLL_SECONDS)
     async with contextlib.aclosing(listening) as events:
         async for event in events:

@@ -103,7 +103,7 @@ async def begin_many(tx: Tx, resources: Resources, starts: Sequence[TurnStart]) 
 
     New messages are stored with their replies; of a turn that is refused nothing is stored.
     """
-    settings = resources.get(Settings)
+    settings = resources[Settings]
     conversations = await conversations_of(tx, settings, [start.message for start in starts])
     drafts = [_draft(resources, start, context) for start, context in zip(starts, conversations, strict=True)]
     good = [draft for draft in drafts if isinstance(draft, _Draft)]
@@ -152,7 +152,7 @@ async def start_waiting(tx: Tx, user_ids: Mapping[str, str], ended: Collection[s
 
 def _draft(resources: Resources, start: TurnStart, context: Conversation) -> _Draft | Problem:
     turn, room = start.turn, start.room
-    size = size_of(resources.get(Settings), context, len(turn.attachments))
+    size = size_of(resources[Settings], context, len(turn.attachments))
     try:
         route = generation.choose_route(resources, turn.caller, "chat", turn.quality, turn.model, size)
     except Problem as problem:
@@ -223,7 +223,7 @@ async def _find_message(tx: Tx, room: LockedRoom, message_id: str, role: str) ->
 async def quote(tx: Tx, resources: Resources, room_id: str, content: str, turn: Turn) -> generation.QuoteOut:
     """Price and time of the reply to a message; nothing is stored or reserved."""
     room = await find_room(tx, turn.caller.user_id, room_id)
-    settings = resources.get(Settings)
+    settings = resources[Settings]
     message = user_message(LockedRoom(room.id, room.user_id, room.leaf_id, True), room.leaf_id, content)
     (context,) = await conversations_of(tx, settings, [message])
     size = size_of(settings, context, len(turn.attachments))

@@ -24,9 +24,9 @@ async def create_admin(settings: Settings, email: str, password: str) -> str | N
         return problem.detail
     await asyncio.to_thread(migrations.upgrade, settings)
     async with open_app(settings, work=False, role="console") as resources:
-        hashed = await resources.get(auth.PasswordPool).hash(password)
+        hashed = await resources[auth.PasswordPool].hash(password)
         try:
-            async with resources.get(Database).transaction() as tx:
+            async with resources[Database].transaction() as tx:
                 await accounts.register(tx, email=address, password_hash=hashed, name=None, role="admin")
         except Problem as problem:
             return problem.detail

@@ -21,7 +21,7 @@ async def verify_all(settings: Settings) -> tuple[list[str], str]:
     checked_files = 0
     try:
         async with open_app(settings, work=False, role="console") as resources:
-            database, storage = resources.get(Database), resources.get(Storage)
+            database, storage = resources[Database], resources[Storage]
             async with database.snapshot() as tx:
                 broken += [f"ledger: {line}" for line in await ledger.check_invariants(tx)]
             after = ""

@@ -11,8 +11,7 @@ Result = TypeVar("Result")
 
 def in_background(work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
     """Start a task with an empty context, which belongs to no request."""
-    task: asyncio.Task[Result] = contextvars.Context().run(asyncio.create_task, work)
-    return task
+    return asyncio.create_task(work, context=contextvars.Context())
 
 
 async def cancel_and_wait(task: asyncio.Task[Any] | None) -> None:

@@ -1,15 +1,16 @@
 """The current time, always UTC and aware, and its text form."""
 
 import calendar
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 """A time in the past on every clock."""
 
 
-def now() -> datetime:
-    """The current moment. Leases use the database's clock instead (`core.db.db_now`)."""
-    return datetime.now(UTC)
+now: Callable[[], datetime] = partial(datetime.now, UTC)
+"""The current moment. Leases use the database's clock instead (`core.db.db_now`)."""
 
 
 def iso(moment: datetime) -> str:

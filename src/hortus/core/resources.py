@@ -1,25 +1,26 @@
-"""The container of objects that a process opens once, by type: `resources.get(Storage)`."""
+"""What a process opened at start-up, by type."""
 
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 T = TypeVar("T")
 
 
-class Resources:
-    """Objects by type, added at start-up by `main`."""
+class Resources(dict[type, Any]):
+    """The collaborators of a process, which `main` opens once: `resources[Storage]`.
+
+    A type that was not opened raises LookupError, which is a mistake of start-up.
+    """
 
     def __init__(self, *resources: object) -> None:
-        self._by_type: dict[type, object] = {}
-        for resource in resources:
-            self.add(resource)
+        super().__init__({type(resource): resource for resource in resources})
+
+    if TYPE_CHECKING:
+
+        def __getitem__(self, kind: type[T]) -> T: ...
+
+    def __missing__(self, kind: type) -> Any:
+        raise LookupError(f"no {kind.__name__} was opened at start-up")
 
     def add(self, resource: object, kind: type | None = None) -> None:
         """Add a resource under its own type, or under `kind`."""
-        self._by_type[kind or type(resource)] = resource
-
-    def get(self, kind: type[T]) -> T:
-        """The resource of that type; LookupError is a bug of the start-up code."""
-        try:
-            return cast("T", self._by_type[kind])
-        except KeyError:
-            raise LookupError(f"no {kind.__name__} was opened at start-up") from None
+        self[kind or type(resource)] = resource

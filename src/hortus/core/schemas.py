@@ -22,8 +22,8 @@ from hortus.core.errors import NotFound
 class Body(BaseModel):
     """A request body: unknown fields are refused, types are not converted (`"1"`, `1.0` and `true` are not integers).
 
-    `core.web.json_body` parses it: no duplicate keys, no null characters, no invalid Unicode. Each field has a maximum
-    size, from which `core.web.body_bounds` computes the maximum size of the body.
+    `core.web.strict_route` parses it: no duplicate keys, no null characters, no invalid Unicode. Each field has a
+    maximum size, from which `core.web.body_bounds` computes the maximum size of the body.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, str_strip_whitespace=True)

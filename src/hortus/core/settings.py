@@ -342,7 +342,7 @@ class Settings(SettingsGroup):
         """The networks of `trusted_proxies`."""
         return tuple(ip_network(entry, strict=False) for entry in self.trusted_proxies)
 
-    @property
+    @cached_property
     def zone(self) -> ZoneInfo:
         """The time zone of quota windows."""
         return ZoneInfo(self.quota_timezone)

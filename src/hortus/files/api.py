@@ -116,7 +116,7 @@ async def _upload(form: FormData, caller: Principal, resources: Resources, once:
     file, enhance = form.get("file"), _enhance_in(form)
     if not isinstance(file, UploadFile):
         raise Invalid(errors=[{"field": "file", "detail": "send the image as the form's part `file`"}])
-    settings, storage = resources.get(Settings), resources.get(Storage)
+    settings, storage = resources[Settings], resources[Storage]
     data = await file.read(settings.max_upload_bytes + 1)
     if len(data) > settings.max_upload_bytes:
         raise FileTooLarge(max_bytes=settings.max_upload_bytes)
@@ -138,14 +138,14 @@ async def _upload(form: FormData, caller: Principal, resources: Resources, once:
 async def _keep(
     resources: Resources, claimed: idempotency.Claim | None, new: service.NewFile
 ) -> idempotency.IdempotentResponse:
-    async with resources.get(Database).transaction() as tx:
+    async with resources[Database].transaction() as tx:
         earlier = await idempotency.claim(tx, claimed) if claimed is not None else None
         if earlier is not None:  # only the id was stored; the link is signed again
             kept = await service.find(tx, new.user_id, earlier.body["id"])
-            return replace(earlier, body=_show(kept, resources.get(Settings)).model_dump(mode="json"))
+            return replace(earlier, body=_show(kept, resources[Settings]).model_dump(mode="json"))
         await service.insert_file(tx, new)
         row = await service.find(tx, new.user_id, new.id)
-        answer = idempotency.IdempotentResponse(201, _show(row, resources.get(Settings)).model_dump(mode="json"))
+        answer = idempotency.IdempotentResponse(201, _show(row, resources[Settings]).model_dump(mode="json"))
         if claimed is not None:
             await idempotency.store(tx, claimed, answer.status, {"id": row.id})
     return answer
@@ -214,7 +214,7 @@ async def fetch_file(
     staff: bool = False,
 ) -> Response:
     """The bytes behind a signed link, whole or in a range."""
-    check_link(resources.get(Settings), file_id, exp, sig, download=download, staff=staff)
-    async with resources.get(Database).snapshot() as tx:
+    check_link(resources[Settings], file_id, exp, sig, download=download, staff=staff)
+    async with resources[Database].snapshot() as tx:
         row = await service.find_any(tx, file_id, staff=staff)
-    return serve(request, resources.get(Storage), row, download=download)
+    return serve(request, resources[Storage], row, download=download)

@@ -10,13 +10,13 @@ from hortus.storage import Storage
 
 async def run_file_sweep(resources: Resources, _task: tasks.ClaimedTask) -> None:
     """Remove the blobs of every file whose retention time has passed."""
-    while await sweep_deleted_files(resources.get(Database), resources.get(Storage), resources.get(Settings)):
+    while await sweep_deleted_files(resources[Database], resources[Storage], resources[Settings]):
         pass
 
 
 async def run_blob_sweep(resources: Resources, _task: tasks.ClaimedTask) -> None:
     """Remove the blobs without a row."""
-    await sweep_orphaned_blobs(resources.get(Database), resources.get(Storage))
+    await sweep_orphaned_blobs(resources[Database], resources[Storage])
 
 
 PERIODIC = (

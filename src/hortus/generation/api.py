@@ -67,7 +67,7 @@ async def _make_text(
     resources: Resources, work: GenerationRequest, claim: idempotency.Claim | None
 ) -> tuple[Generation, bool]:
     """The ended generation, and whether the request was a repeat. Raises the reason why there is no text."""
-    started = await resources.get(GenerationState).batches.start_text(Submission(work, claim))
+    started = await resources[GenerationState].batches.start_text(Submission(work, claim))
     if started.task is not None:
         await stream.work_inline(resources, started.task)
     generation = await stream.wait_ended(resources, work.user_id, started.generation_id)
@@ -92,7 +92,7 @@ async def generate_text(body: TextIn, caller: Caller, resources: AllResources, o
     work = build.build_text_request(resources, caller, body)
     claim = once.claim(caller.user_id, body)
     if body.stream:
-        started = await resources.get(GenerationState).batches.start_text(Submission(work, claim))
+        started = await resources[GenerationState].batches.start_text(Submission(work, claim))
         if started.task is None:
             return EventStream(stream.follow(resources, caller.user_id, started.generation_id, 0), caller)
         return EventStream(stream.stream_inline(resources, started.task, caller.user_id), caller)
@@ -119,7 +119,7 @@ async def enhance_prompt(
 
 
 async def _accept(resources: Resources, work: GenerationRequest, claim: idempotency.Claim | None) -> JSONResponse:
-    answer = await resources.get(GenerationState).batches.submit(Submission(work, claim))
+    answer = await resources[GenerationState].batches.submit(Submission(work, claim))
     return replayable_response(answer, Location=f"/api/generations/{work.id}")
 
 
@@ -147,7 +147,7 @@ async def edit_image(
 ) -> JSONResponse:
     """Restyle, enhance, upscale, or remove the background of an image of yours."""
     await limit_basic(request, caller.user_id, "image")
-    async with resources.get(Database).snapshot() as tx:
+    async with resources[Database].snapshot() as tx:
         work = await build.build_edit_request(tx, resources, caller, body)
     return await _accept(resources, work, once.claim(caller.user_id, body))
 
@@ -164,7 +164,7 @@ async def generate_video(
 ) -> JSONResponse:
     """A talking photo from `photo_file_id` and `script`, or a video from a prompt alone."""
     await limit_basic(request, caller.user_id, "video")
-    async with resources.get(Database).snapshot() as tx:
+    async with resources[Database].snapshot() as tx:
         work = await build.build_video_request(tx, resources, caller, body)
     return await _accept(resources, work, once.claim(caller.user_id, body))
 
@@ -179,7 +179,7 @@ async def quote(body: QuoteIn, caller: Caller, resources: AllResources) -> Quote
     A generation with the same inputs has the quoted price. `chat` is the first message of a room; later ones
     also pay for the conversation that is sent along: POST /api/chatroom/{room_id}/quote.
     """
-    async with resources.get(Database).snapshot() as tx:
+    async with resources[Database].snapshot() as tx:
         operation, size = await build.quote_size(tx, caller.user_id, body)
     route = choose_route(resources, caller, operation, body.quality, body.model, size)
     return quote_out(resources, route)
@@ -195,7 +195,7 @@ async def _page(
     words: str | None = None,
 ) -> Page[GenerationOut]:
     page = await service.find_all(tx, user_id, paging, kind=kind, status=status, words=words)
-    settings = resources.get(Settings)
+    settings = resources[Settings]
     return Page(items=[generation_out(row, settings) for row in page.items], next_cursor=page.next_cursor)
 
 
@@ -235,7 +235,7 @@ async def list_videos(caller: Caller, tx: ReadTx, resources: AllResources, pagin
 )
 async def read_generation(generation_id: Id, caller: Caller, tx: ReadTx, resources: AllResources) -> GenerationOut:
     """One generation with its attempts, price and outputs."""
-    return generation_out(await _found(tx, caller, generation_id), resources.get(Settings))
+    return generation_out(await _found(tx, caller, generation_id), resources[Settings])
 
 
 @router.get(
@@ -249,7 +249,7 @@ async def follow_generation(
     generation_id: Id, caller: Caller, resources: AllResources, last: LastEventId = None
 ) -> Response:
     """Progress and text as server-sent events until the end; resumes by `Last-Event-ID`."""
-    async with resources.get(Database).snapshot() as tx:
+    async with resources[Database].snapshot() as tx:
         found = await _found(tx, caller, generation_id)
     after = last_event_id(last)
     if after >= FINAL_ID:
@@ -280,12 +280,12 @@ async def download(
     output: Annotated[int, Query(ge=0, le=3)] = 0,
 ) -> Response:
     """The bytes of an output, as an attachment."""
-    async with resources.get(Database).snapshot() as tx:
+    async with resources[Database].snapshot() as tx:
         found = await _found(tx, caller, generation_id)
         if len(found.outputs) <= output:
             raise NothingToDownload(status_now=found.status)
         row = await files.find(tx, caller.user_id, found.outputs[output]["file_id"])
-    return files.serve(request, resources.get(Storage), row, download=True)
+    return files.serve(request, resources[Storage], row, download=True)
 
 
 @router.post("/generations/{generation_id}/cancel", tags=["generations"], openapi_extra=FOR_KEYS)
@@ -295,10 +295,10 @@ async def cancel(generation_id: Id, caller: Caller, resources: AllResources) -> 
     Nothing is charged before the first content; afterwards text and chat are charged for the input and what was
     delivered, which stays in `text`. Images, videos and audio that are stopped cost nothing.
     """
-    async with resources.get(Database).snapshot() as tx:
+    async with resources[Database].snapshot() as tx:
         await _found(tx, caller, generation_id)
     found = await cancellation.stop(resources, caller.user_id, generation_id)
-    return generation_out(found, resources.get(Settings))
+    return generation_out(found, resources[Settings])
 
 
 @router.post(
@@ -321,7 +321,7 @@ async def retry(generation_id: Id, caller: Caller, resources: AllResources, once
 
     One retry of a generation runs at a time: 409 `retry_running` names it.
     """
-    async with resources.get(Database).snapshot() as tx:
+    async with resources[Database].snapshot() as tx:
         old = await service.retryable(tx, caller.user_id, generation_id)
     require_scope(caller, old.kind)
     work = build.build_retry_request(resources, caller, old, accepted_size(old.operation, old.prompt, old.params))
@@ -331,11 +331,11 @@ async def retry(generation_id: Id, caller: Caller, resources: AllResources, once
 @router.delete("/generations/{generation_id}", status_code=204, tags=["generations"], openapi_extra=FOR_KEYS)
 async def delete(generation_id: Id, caller: Caller, resources: AllResources) -> None:
     """Delete it and its files; a live one is cancelled first, and charged as when it is cancelled."""
-    async with resources.get(Database).snapshot() as tx:
+    async with resources[Database].snapshot() as tx:
         await _found(tx, caller, generation_id)
     with suppress(AlreadyEnded):
         await cancellation.stop(resources, caller.user_id, generation_id)
-    async with resources.get(Database).transaction() as tx:
+    async with resources[Database].transaction() as tx:
         file_ids = await service.delete(tx, caller.user_id, generation_id)
         if file_ids:
             await files.delete(tx, caller.user_id, file_ids)
@@ -347,9 +347,9 @@ async def delete(generation_id: Id, caller: Caller, resources: AllResources) -> 
 @router.get("/models", tags=["generations"], openapi_extra=FOR_KEYS)
 async def list_models(caller: Caller, resources: AllResources) -> dict[str, Any]:
     """Every model of this installation's catalogue that is offered now, with its price."""
-    health = resources.get(OfferHealth)
+    health = resources[OfferHealth]
     offered: dict[str, ModelOut] = {}
-    for each in routing.offer_statuses(resources.get(Catalog), resources.get(Registry), health=health):
+    for each in routing.offer_statuses(resources[Catalog], resources[Registry], health=health):
         if each.reason is not None:
             continue
         model = each.model
@@ -365,5 +365,5 @@ async def list_models(caller: Caller, resources: AllResources) -> dict[str, Any]
             available=not open_now or (known is not None and known.available),
             price={name: cast("int", value) for name, value in model.price.model_dump().items() if value},
         )
-    dated = resources.get(Catalog).dated.isoformat()
+    dated = resources[Catalog].dated.isoformat()
     return {"dated": dated, "items": [model.model_dump(mode="json") for model in offered.values()]}

@@ -25,9 +25,9 @@ def choose_route(
         raise ModelNotAllowed(model=model, models=sorted(allowed))
     try:
         return routing.choose(
-            resources.get(Catalog),
-            resources.get(Registry),
-            resources.get(OfferHealth),
+            resources[Catalog],
+            resources[Registry],
+            resources[OfferHealth],
             operation,
             quality=quality,
             model=model,
@@ -91,7 +91,7 @@ async def build_video_request(
         await _image(tx, caller.user_id, body.photo_file_id)
     size = video_size(body.script, body.duration_s)
     route = choose_route(resources, caller, body.operation, body.quality, body.model, size)
-    _check_speech(resources.get(Registry), route, body)
+    _check_speech(resources[Registry], route, body)
     params = body.model_dump(include={"script", "prompt", "voice", "language", "aspect_ratio", "duration_s"})
     params["file_id"] = body.photo_file_id
     return GenerationRequest(

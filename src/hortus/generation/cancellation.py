@@ -75,7 +75,7 @@ async def stop(resources: Resources, user_id: str, generation_id: str) -> Genera
 
     Raises GenerationNotFound, and AlreadyEnded where it had ended, or ended otherwise at the same moment.
     """
-    database, bus = resources.get(Database), resources.get(Bus)
+    database, bus = resources[Database], resources[Bus]
 
     async def request(tx: Tx) -> None:
         found = await service.find(tx, user_id, generation_id)

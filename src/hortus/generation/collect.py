@@ -26,10 +26,10 @@ class ResultCollector(AttemptListener):
     """Collects and verifies the text and the files of each attempt, and publishes its events."""
 
     def __init__(self, resources: Resources, generation: Generation) -> None:
-        self._database = resources.get(Database)
-        self._storage = resources.get(Storage)
-        self._settings = resources.get(Settings)
-        self._bus = resources.get(Bus)
+        self._database = resources[Database]
+        self._storage = resources[Storage]
+        self._settings = resources[Settings]
+        self._bus = resources[Bus]
         self._generation = generation
         context = EventContext.of(generation.params)
         self._topics = [topic_of(generation.id)] if context is None else [topic_of(generation.id), context.topic]

@@ -30,11 +30,11 @@ async def read_sources(resources: Resources, generation: Generation) -> tuple[Me
     found: list[tuple[str, str]] = []
     try:
         if file_ids:
-            async with resources.get(Database).snapshot() as tx:
+            async with resources[Database].snapshot() as tx:
                 for file_id in file_ids:
                     row = await files.find(tx, generation.user_id, file_id)
                     found.append((row.storage_key, row.mime_type))
-        return tuple([Media(await resources.get(Storage).read(key), mime_type) for key, mime_type in found])
+        return tuple([Media(await resources[Storage].read(key), mime_type) for key, mime_type in found])
     except (files.FileNotFound, BlobNotFound) as error:
         raise SourceMissing from error
 

@@ -15,7 +15,7 @@ rate_limits.declare("image", "video")
 async def limit_basic(request: Request, user_id: str, name: str) -> None:
     """Count one request for media of a user on the free plan; raises RateLimited."""
     resources = resources_of(request)
-    if not resources.get(Settings).rate_limits_enabled:
+    if not resources[Settings].rate_limits_enabled:
         return
-    if await resources.get(GenerationState).plan_names.of(resources.get(Database), user_id) == LIMITED_PLAN:
+    if await resources[GenerationState].plan_names.of(resources[Database], user_id) == LIMITED_PLAN:
         await hit_limit(request, name, DEFAULT, user_id)

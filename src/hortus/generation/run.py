@@ -40,7 +40,7 @@ log = structlog.get_logger()
 async def run(resources: Resources, task: tasks.ClaimedTask) -> None:
     """The task of every generation. Returns when it has ended, in this process or another."""
     generation_id = task.payload["id"]
-    with resources.get(GenerationState).cancellations.cancelled(generation_id) as cancelled:
+    with resources[GenerationState].cancellations.cancelled(generation_id) as cancelled:
         generation = await _mark_running(resources, task)
         if generation is None:
             return
@@ -51,7 +51,7 @@ async def run(resources: Resources, task: tasks.ClaimedTask) -> None:
                 outcome = await _work_unless(cancelled, resources, generation, collector, workdir)
                 keep_files = True  # until the answer: a commit whose answer was lost may have succeeded
                 done = Finished(task, generation_id, outcome, collector.files, collector.job)
-                keep_files = await resources.get(GenerationState).batches.finish(done) and outcome.status == "succeeded"
+                keep_files = await resources[GenerationState].batches.finish(done) and outcome.status == "succeeded"
         except tasks.LeaseLost:
             keep_files = False
             raise
@@ -63,8 +63,8 @@ async def run(resources: Resources, task: tasks.ClaimedTask) -> None:
 
 async def _mark_running(resources: Resources, task: tasks.ClaimedTask) -> Generation | None:
     if not task.payload.get("running"):
-        return await resources.get(GenerationState).batches.mark_running(task.payload["id"])
-    async with resources.get(Database).snapshot() as tx:  # marked at acceptance already
+        return await resources[GenerationState].batches.mark_running(task.payload["id"])
+    async with resources[Database].snapshot() as tx:  # marked at acceptance already
         return await transitions.find_live(tx, task.payload["id"])
 
 
@@ -113,7 +113,7 @@ async def _work_unless(
 async def _cancel_job(resources: Resources, collector: ResultCollector) -> None:
     if collector.job is None:
         return
-    provider = resources.get(Registry).get(collector.job.provider)
+    provider = resources[Registry].get(collector.job.provider)
     if isinstance(provider, Pollable):
         try:
             async with asyncio.timeout(10):
@@ -123,18 +123,18 @@ async def _cancel_job(resources: Resources, collector: ResultCollector) -> None:
 
 
 async def _work(resources: Resources, generation: Generation, collector: ResultCollector, workdir: Path) -> Outcome:
-    settings = resources.get(Settings)
+    settings = resources[Settings]
     seconds = {"image": settings.image_deadline_seconds, "video": settings.video_deadline_seconds}
     try:
-        await resources.get(GenerationState).conversations.complete(generation)
+        await resources[GenerationState].conversations.complete(generation)
         sources = await read_sources(resources, generation)
         route = _restore_route(resources, generation)
         result = await routing.generate(
             route,
             lambda choice, timeout: provider_request(generation, choice, timeout, sources, workdir),
             collector,
-            resources.get(Registry),
-            resources.get(OfferHealth),
+            resources[Registry],
+            resources[OfferHealth],
             deadline=seconds.get(generation.kind, settings.text_deadline_seconds),
             trace=collector.trace,
             resume=job_of(generation),
@@ -151,8 +151,8 @@ async def _work(resources: Resources, generation: Generation, collector: ResultC
 def _restore_route(resources: Resources, generation: Generation) -> Route:
     """The frozen route with the offers of today's catalogue."""
     return routing.restore_route(
-        resources.get(Catalog),
-        resources.get(Registry),
+        resources[Catalog],
+        resources[Registry],
         generation.operation,  # type: ignore[arg-type]
         generation.quality,  # type: ignore[arg-type]
         [(entry["provider"], entry["vendor_model"]) for entry in generation.route],
@@ -163,4 +163,4 @@ def _restore_route(resources: Resources, generation: Generation) -> Route:
 
 async def give_up(tx: Tx, resources: Resources, task: tasks.ClaimedTask) -> None:
     """The task became a dead letter: end the generation as failed in the same transaction."""
-    await end(tx, resources.get(Bus), task.payload["id"], Outcome("failed", "interrupted"))
+    await end(tx, resources[Bus], task.payload["id"], Outcome("failed", "interrupted"))

@@ -53,7 +53,7 @@ def generation_out(generation: Generation, settings: Settings, *, staff: bool = 
 def quote_out(resources: Resources, route: Route) -> QuoteOut:
     """Price and time of a request that takes this route."""
     first = route.choices[0]
-    times = routing.durations_of(resources.get(OfferHealth), first)
+    times = routing.durations_of(resources[OfferHealth], first)
     return QuoteOut(
         price_credits=route.price,
         provider=first.offer.provider,

@@ -78,7 +78,8 @@ async def submit_many(
 ) -> list[Problem | None]:
     """Accept each request in turn: quota, hold, row and task together or none of them. None, or the refusal.
 
-    `task_types` are the tasks that run each kind; with None the caller enqueues them.
+    `task_types` are the tasks that run each kind; with None the caller enqueues them. Quota, budgets and credit are
+    locked in this order in every transaction.
     """
     # The order of quotas, budgets and credit is the order of the locks, here and at the end.
     refused = await _running_retries(tx, requests)

@@ -5,6 +5,7 @@ Quote, acceptance and retry use the same functions, so that the charged price is
 
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from hortus import routing
@@ -26,6 +27,7 @@ def text_size(prompt: str, system: str | None, max_tokens: int) -> Size:
     return Size(tokens=read + max_tokens, answer_tokens=max_tokens)
 
 
+@lru_cache(maxsize=512)
 def image_size(width: int, height: int, count: int = 1) -> Size:
     """`count` images of so many pixels each."""
     return Size(images=count, pixels=width * height * count)

@@ -34,7 +34,7 @@ async def follow(
     Resumes after the event id `after`. The last frame bears the whole generation, and the id `FINAL_ID`. With
     `just_started` it is live and the user's, and the first query is saved.
     """
-    bus = resources.get(Bus)
+    bus = resources[Bus]
     generation = None if just_started else await _read(resources, user_id, generation_id)
     if generation is None or generation.status in LIVE:
         progress = 0 if generation is None else generation.progress
@@ -51,12 +51,12 @@ async def follow(
                 yield KEEP_ALIVE
     generation = generation or await _read(resources, user_id, generation_id)
     name = "done" if generation.status == "succeeded" else "error"
-    shown = serialize.generation_out(generation, resources.get(Settings)).model_dump(mode="json")
+    shown = serialize.generation_out(generation, resources[Settings]).model_dump(mode="json")
     yield frame(name, shown, FINAL_ID)
 
 
 async def _read(resources: Resources, user_id: str, generation_id: str) -> Generation:
-    async with resources.get(Database).snapshot() as tx:
+    async with resources[Database].snapshot() as tx:
         return await service.find(tx, user_id, generation_id)
 
 
@@ -75,7 +75,7 @@ async def stream_inline(resources: Resources, claimed: tasks.ClaimedTask, user_i
                 yield one
         await asyncio.wait((work,))
     finally:
-        if not work.done() and resources.get(GenerationState).cancellations.stop(generation_id):
+        if not work.done() and resources[GenerationState].cancellations.stop(generation_id):
             await asyncio.wait((work,), timeout=SETTLES_WITHIN)
         if not work.done():
             work.cancel()
@@ -86,7 +86,7 @@ async def stream_inline(resources: Resources, claimed: tasks.ClaimedTask, user_i
 async def work_inline(resources: Resources, claimed: tasks.ClaimedTask) -> None:
     """Run a task that this process claimed at acceptance, under its lease."""
     with contextlib.suppress(tasks.LeaseLost):
-        async with resources.get(tasks.EmbeddedEngine).holding(claimed):
+        async with resources[tasks.EmbeddedEngine].holding(claimed):
             await tasks.run_one(resources, claimed)
 
 
@@ -101,6 +101,6 @@ async def wait_ended(resources: Resources, user_id: str, generation_id: str) -> 
 async def _abandon(resources: Resources, claimed: tasks.ClaimedTask) -> None:
     generation_id = claimed.payload["id"]
     try:
-        await resources.get(GenerationState).batches.finish(Finished(claimed, generation_id, Outcome("cancelled")))
+        await resources[GenerationState].batches.finish(Finished(claimed, generation_id, Outcome("cancelled")))
     except tasks.LeaseLost:
         log.info("abandoned_generation_taken_over", generation_id=generation_id)

@@ -14,7 +14,7 @@ async def enqueue_deletion(tx: Tx, registry: Registry, job: Job | None) -> None:
 
 
 async def _delete_result(resources: Resources, task: tasks.ClaimedTask) -> None:
-    provider = resources.get(Registry).get(task.payload["provider"])
+    provider = resources[Registry].get(task.payload["provider"])
     if isinstance(provider, ResultDeletion):
         await provider.delete_result(task.payload["handle"])
 

@@ -57,9 +57,9 @@ async def read_invoice(invoice_id: Id, caller: Caller, tx: ReadTx) -> InvoiceOut
 )
 async def read_invoice_pdf(invoice_id: Id, caller: Caller, resources: AllResources) -> Response:
     """One of your invoices or credit notes as a PDF."""
-    async with resources.get(Database).snapshot() as tx:
+    async with resources[Database].snapshot() as tx:
         row = await invoice_of(tx, caller.user_id, invoice_id)
-    pdf = await resources.get(PdfRenderer).render(laid_out(row))
+    pdf = await resources[PdfRenderer].render(laid_out(row))
     headers = {  # the number consists of our own letters and digits
         "Content-Disposition": f'attachment; filename="{row.number}.pdf"',
         "Cache-Control": "private, no-store",

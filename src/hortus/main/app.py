@@ -84,7 +84,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
             open_app(settings, work=work, registry=registry) as resources,
-            auth.enforce_stream_access(open_streams, resources.get(Database), resources.get(Bus)),
+            auth.enforce_stream_access(open_streams, resources[Database], resources[Bus]),
         ):
             resources.add(health.Checks(resources))
             resources.add(metrics.Metrics(resources))

@@ -128,7 +128,7 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
             _open_notifier(settings, resources) as remind,
             chat.open_chat(database, settings, bus, shared, resources) as chat_state,
             generation.open_generation(
-                database, settings, bus, shared, resources.get(Registry), engine, chat.read_conversation
+                database, settings, bus, shared, resources[Registry], engine, chat.read_conversation
             ) as generation_state,
         ):
             resources.add(chat_state)
@@ -141,13 +141,13 @@ async def _opened(settings: Settings, *, work: bool, registry: Registry | None, 
                 await billing.ensure_packs(tx)
             await _compare_settings(settings, database, role)
             async with (
-                routing.follow_toggles(database, resources.get(routing.OfferHealth), resources.get(Registry)),
+                routing.follow_toggles(database, resources[routing.OfferHealth], resources[Registry]),
                 _working(engine, scheduler, schedule=work, grace=settings.shutdown_grace_seconds),
                 single_process.watch_peers(bus, database, engine.worker) if work and redis is None else nullcontext(),
             ):
                 inventory.note()
                 yield resources
-            await resources.get(auth.KeyUseRecorder).close()
+            await resources[auth.KeyUseRecorder].close()
 
 
 @asynccontextmanager

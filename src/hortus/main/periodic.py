@@ -23,7 +23,7 @@ async def expire(resources: Resources, _task: tasks.ClaimedTask) -> None:
 async def _until_done(resources: Resources, verb: Callable[[Tx], Awaitable[Sized | int]]) -> None:
     more = True
     while more:
-        async with resources.get(Database).transaction() as tx:
+        async with resources[Database].transaction() as tx:
             more = bool(await verb(tx))
 
 

@@ -83,12 +83,12 @@ class StartupBanner:
     async def show(self, port: int) -> None:
         """Print the addresses, the configuration and, on the first run, how to become administrator."""
         base = f"http://{self._settings.host}:{port}"
-        async with self.resources.get(Database).transaction() as tx:
+        async with self.resources[Database].transaction() as tx:
             setup = await accounts.create_setup_token(tx)
         self._line(f"\n[bold]Hortus is up[/bold] at {base}")
         self._line(f"  try it     {base}/docs   or   hortus demo --url {base}")
         self._line(f"  data       {self._settings.data_dir.resolve()}")
-        for subject, line in summary(self._settings, self.resources.get(Registry)):
+        for subject, line in summary(self._settings, self.resources[Registry]):
             self._line(f"  {subject:<10} {line}")
         if setup is not None:
             url = self._settings.public_url.rstrip("/") or base  # behind a proxy, customers cannot reach our address
@@ -123,7 +123,7 @@ class _Server(uvicorn.Server):
         if self.started:
             await self._banner.show(self.servers[0].sockets[0].getsockname()[1])
             # Now, so that no request waits for it.
-            self._schema = in_background(self._banner.resources.get(OpenApi).as_json())
+            self._schema = in_background(self._banner.resources[OpenApi].as_json())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Report `stopping` and serve on until the load balancer has noticed, then stop."""
@@ -152,10 +152,10 @@ async def schedule(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with open_app(settings, work=False, role="worker") as resources:
         leases = tasks.Leases(
-            resources.get(Database), settings.lease_seconds, kind="scheduler", settings=shared_values(settings)
+            resources[Database], settings.lease_seconds, kind="scheduler", settings=shared_values(settings)
         )
         await leases.start()
-        await resources.get(tasks.Scheduler).start()  # `open_app` stops it
+        await resources[tasks.Scheduler].start()  # `open_app` stops it
         log.info("scheduler_started")
         await stop.wait()
         await leases.stop(0)

@@ -51,7 +51,7 @@ class Checks:
     """The state of each dependency of this process."""
 
     def __init__(self, resources: Resources) -> None:
-        self._resources, self._settings = resources, resources.get(Settings)
+        self._resources, self._settings = resources, resources[Settings]
         self._checks: dict[str, Callable[[], Awaitable[State]]] = {
             "database": self._database,
             "migrations": self._migrations,
@@ -94,32 +94,32 @@ class Checks:
         return state
 
     async def _database(self) -> State:
-        found = await find_outage(self._resources.get(Database))
+        found = await find_outage(self._resources[Database])
         if found is None:
             return "ok"
         log.warning("dependency_down", dependency="database", outage=found)
         return found if found in ("read_only", "full", "failing") else "down"
 
     async def _migrations(self) -> State:
-        async with self._resources.get(Database).snapshot() as tx:
+        async with self._resources[Database].snapshot() as tx:
             found = (await tx.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
         # During an upgrade the old version serves on above a newer schema.
         return "ok" if found is not None and found >= head() else "outdated"
 
     async def _storage(self) -> State:
-        storage = self._resources.get(Storage)
+        storage = self._resources[Storage]
         await storage.put(self._blob, b"ok", "text/plain")
         await storage.delete(self._blob)
         return "ok"
 
     async def _worker(self) -> State:
         within = max(60.0, 2.0 * self._settings.lease_seconds)
-        async with self._resources.get(Database).snapshot() as tx:
+        async with self._resources[Database].snapshot() as tx:
             alive = await tasks.workers(tx, within=within)
         return "ok" if any(worker.kind != "scheduler" for worker in alive) else "missing"
 
     async def _redis(self) -> State:
-        return await self._resources.get(Redis).state()
+        return await self._resources[Redis].state()
 
     async def _broker(self) -> State:
         place = urlsplit(self._settings.celery_broker_url)
@@ -158,7 +158,7 @@ def router(readiness: Readiness) -> APIRouter:
         """
         if not readiness.on:
             return JSONResponse({"status": "stopping"}, 503)
-        states = await resources.get(Checks).all()
+        states = await resources[Checks].all()
         lacking = [name for name, state in states.items() if state != "ok"]
         if any(name in NEEDED for name in lacking):
             return JSONResponse({"status": "unavailable", **states}, 503)

@@ -22,22 +22,22 @@ Check = Callable[[Resources, str], Awaitable[CheckResult]]
 
 
 async def _ledger(resources: Resources, after: str) -> CheckResult:
-    async with resources.get(Database).snapshot() as tx:
+    async with resources[Database].snapshot() as tx:
         return await ledger.check_some_invariants(tx, after)
 
 
 async def _full_ledger(resources: Resources, _after: str) -> CheckResult:
-    async with resources.get(Database).long_snapshot() as tx:
+    async with resources[Database].long_snapshot() as tx:
         return CheckResult(await ledger.check_invariants(tx))
 
 
 async def _holds(resources: Resources, _after: str) -> CheckResult:
-    async with resources.get(Database).snapshot() as tx:
+    async with resources[Database].snapshot() as tx:
         return await generation.check_holds(tx)
 
 
 async def _files(resources: Resources, after: str) -> CheckResult:
-    return await files.check_some_blobs(resources.get(Database), resources.get(Storage), after)
+    return await files.check_some_blobs(resources[Database], resources[Storage], after)
 
 
 CHECKS: dict[str, tuple[Check, float]] = {
@@ -51,7 +51,7 @@ CHECKS: dict[str, tuple[Check, float]] = {
 
 async def run_check(resources: Resources, name: str) -> CheckResult:
     """Run one check now, store its result and log each violation."""
-    database = resources.get(Database)
+    database = resources[Database]
     async with database.snapshot() as tx:
         after = await invariant_checks.cursor_of(tx, name)
     started = time.monotonic()

@@ -72,7 +72,7 @@ class Metrics:
 
     async def _ask(self) -> _Shared:
         try:
-            async with asyncio.timeout(WITHIN), self._resources.get(Database).snapshot() as tx:
+            async with asyncio.timeout(WITHIN), self._resources[Database].snapshot() as tx:
                 alive = [worker.kind for worker in await tasks.workers(tx)]
                 return _Shared(
                     up=True,
@@ -131,8 +131,8 @@ class _Now(Collector):
         yield _gauge("hortus_invariant_check_rows", about, by, {(each.name,): each.checked for each in found})
 
     def _breakers(self) -> Iterator[Metric]:
-        health = self._resources.get(OfferHealth)
-        catalog = self._resources.get(Catalog)
+        health = self._resources[OfferHealth]
+        catalog = self._resources[Catalog]
         offers = {(offer.provider, offer.model) for model in catalog.models for offer in model.offer}
         states = {
             (provider, model, state): int(health.state(provider, model) == state)
@@ -146,9 +146,9 @@ class _Now(Collector):
         yield _gauge("hortus_breaker", about, ["provider", "model", "state"], states)
 
     def _redis(self) -> Iterator[Metric]:
-        if not self._resources.get(Settings).redis_url:
+        if not self._resources[Settings].redis_url:
             return
-        redis = self._resources.get(Redis)
+        redis = self._resources[Redis]
         yield GaugeMetricFamily("hortus_redis_up", "Whether Redis answers this process.", redis.up)
         for name, about, value in (
             ("commands", "Commands sent to Redis.", redis.counts.commands),
@@ -168,14 +168,14 @@ def _gauge(name: str, about: str, labels: list[str], values: Mapping[Any, float]
 
 async def _may_read(request: Request) -> None:
     """Raises Unauthenticated or Forbidden for a caller that must not read the metrics."""
-    token = resources_of(request).get(Settings).metrics_token.get_secret_value()
+    token = resources_of(request)[Settings].metrics_token.get_secret_value()
     if token:
         given = request.headers.get("authorization", "").encode()
         if not hmac.compare_digest(given, f"Bearer {token}".encode()):
             raise Unauthenticated("Send `Authorization: Bearer <METRICS_TOKEN>`.")
         return
     # Behind a proxy that TRUSTED_PROXIES does not name, the client may be anywhere, whatever the proxy's address.
-    hidden = not resources_of(request).get(Settings).proxies and any(name in request.headers for name in _FORWARDED)
+    hidden = not resources_of(request)[Settings].proxies and any(name in request.headers for name in _FORWARDED)
     if hidden or not _is_near(client_ip_of(request)):
         raise Forbidden("Metrics are served to this machine and private networks only, unless METRICS_TOKEN is set.")
 
@@ -195,4 +195,4 @@ _open = public("guarded by METRICS_TOKEN, or else served to private networks onl
 @router.get("/metrics", openapi_extra=_open, response_class=Response, dependencies=[Depends(_may_read)])
 async def metrics(resources: AllResources) -> Response:
     """The metrics of this process, for Prometheus. Scrape every process: each has its own."""
-    return Response(await resources.get(Metrics).text(), media_type=None, headers={"Content-Type": CONTENT_TYPE_LATEST})
+    return Response(await resources[Metrics].text(), media_type=None, headers={"Content-Type": CONTENT_TYPE_LATEST})

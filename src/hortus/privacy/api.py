@@ -131,8 +131,8 @@ async def download_data_export(
     sig: Annotated[str, Query(max_length=100)] = "",
 ) -> Response:
     """The ZIP archive by its signed link, whole or in ranges, while the session that received the link is valid."""
-    signed_links.check_link(resources.get(Settings), export_id, exp, session, sig)
-    async with resources.get(Database).snapshot() as tx:
+    signed_links.check_link(resources[Settings], export_id, exp, session, sig)
+    async with resources[Database].snapshot() as tx:
         row = await exports.find_ready(tx, export_id, session)
     blob = files.File(
         filename=f"my-data-{row.created_at:%Y-%m-%d}.zip",
@@ -141,7 +141,7 @@ async def download_data_export(
         sha256=row.sha256,
         storage_key=exports.key_of(row.id),
     )
-    return files.serve(request, resources.get(Storage), blob, download=True, cache=files.NEVER_KEPT)
+    return files.serve(request, resources[Storage], blob, download=True, cache=files.NEVER_KEPT)
 
 
 @router.delete("/me", status_code=202, dependencies=[limited_caller("delete_account", "5/hour")])

@@ -25,7 +25,7 @@ async def delete_account(tx: Tx, resources: Resources, user_id: str) -> AccountD
     Raises LastAdministrator, and NothingToChange for an account that is not active.
     """
     await auth.close_account(tx, user_id)
-    await generation.stop_all(tx, resources.get(Bus), user_id)
+    await generation.stop_all(tx, resources[Bus], user_id)
     await billing.disable_auto_topup(tx, user_id)
     now, days = clock.now(), tx.settings(PrivacySettings).account_deletion_grace_days
     deletion_request = {
@@ -38,7 +38,7 @@ async def delete_account(tx: Tx, resources: Resources, user_id: str) -> AccountD
     await tx.execute(insert(AccountDeletion), deletion_request)
     if await billing.subscribers(tx, [user_id]):
         await _end_subscription_later(tx, user_id)
-    page = resources.get(Settings).frontend_base_url.rstrip("/")
+    page = resources[Settings].frontend_base_url.rstrip("/")
     link = f"{page}/login" if page and days else None
     await auth.notify_user(
         tx, user_id, "account_deleted", erased_on=f"{deletion_request['erase_at']:%d %B %Y}", link=link
@@ -64,7 +64,7 @@ async def _end_subscription_later(tx: Tx, user_id: str) -> None:
 
 async def erase_due_accounts(resources: Resources, _task: tasks.ClaimedTask) -> None:
     """Enqueue every erasure that is due, and end subscriptions that became active after the account was closed."""
-    database, after = resources.get(Database), ""
+    database, after = resources[Database], ""
     while True:
         async with database.transaction() as tx:
             query = select(AccountDeletion.id, AccountDeletion.user_id, AccountDeletion.erase_at)
@@ -82,7 +82,7 @@ async def erase_due_accounts(resources: Resources, _task: tasks.ClaimedTask) -> 
 
 async def _unsubscribe(resources: Resources, task: tasks.ClaimedTask) -> None:
     user_id = task.payload["user_id"]
-    async with resources.get(Database).snapshot() as tx:
+    async with resources[Database].snapshot() as tx:
         if await accounts.status_of(tx, user_id) == "active":
             return  # the account was reopened: its owner decides about the subscription
     try:

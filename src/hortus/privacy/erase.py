@@ -31,9 +31,9 @@ async def _erase(resources: Resources, task: tasks.ClaimedTask) -> None:
     if not await _begin(resources, user_id):
         return
     await _end_money(resources, user_id)
-    database, storage = resources.get(Database), resources.get(Storage)
+    database, storage = resources[Database], resources[Storage]
     async with database.transaction() as tx:
-        await generation.cancel_all(tx, resources.get(Bus), user_id)
+        await generation.cancel_all(tx, resources[Bus], user_id)
     await _stop_exports(resources, user_id)
     await _erase_blobs(database, storage, user_id)
     await _erase_webhook_bodies(database, user_id)
@@ -53,7 +53,7 @@ async def _erase(resources: Resources, task: tasks.ClaimedTask) -> None:
 
 async def _begin(resources: Resources, user_id: str) -> bool:
     """Whether the erasure is due and the account was not reopened; marks it as erasing."""
-    async with resources.get(Database).transaction() as tx:
+    async with resources[Database].transaction() as tx:
         query = select(AccountDeletion).where(
             AccountDeletion.user_id == user_id, AccountDeletion.status.in_(("pending", "erasing"))
         )
@@ -87,13 +87,13 @@ async def _stop_exports(resources: Resources, user_id: str) -> None:
 
     A worker notices within its lease that its task was cancelled.
     """
-    async with resources.get(Database).transaction() as tx:
+    async with resources[Database].transaction() as tx:
         building = await tasks.find_live(tx, BUILD.name, user_id)
         is_running = any(task.status == "running" for task in building)
         for task in building:
             await tasks.cancel(tx, resources, task.id)
     if is_running:
-        raise tasks.Retry(resources.get(Settings).lease_seconds + 5, "an archive was being built")
+        raise tasks.Retry(resources[Settings].lease_seconds + 5, "an archive was being built")
 
 
 async def _erase_blobs(database: Database, storage: Storage, user_id: str) -> None:

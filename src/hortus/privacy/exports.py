@@ -81,7 +81,7 @@ async def find_ready(tx: Tx, export_id: str, session_id: str) -> DataExport:
 
 async def _build(resources: Resources, task: tasks.ClaimedTask) -> None:
     """Build the archive; after a crash it is built again and overwritten."""
-    database, storage, export_id = resources.get(Database), resources.get(Storage), task.payload["id"]
+    database, storage, export_id = resources[Database], resources[Storage], task.payload["id"]
     async with database.snapshot() as tx:
         row = (await tx.execute(select(DataExport).where(DataExport.id == export_id))).scalar_one_or_none()
     if row is None or row.status != "building":
@@ -96,7 +96,7 @@ async def _build(resources: Resources, task: tasks.ClaimedTask) -> None:
         values = {"status": "ready", "bytes": size, "sha256": digest, "ready_at": clock.now()}
         done = (await tx.execute(ready.values(**values).returning(DataExport.id))).first() is not None
         if done:
-            page = resources.get(Settings).frontend_base_url.rstrip("/")
+            page = resources[Settings].frontend_base_url.rstrip("/")
             link = f"{page}/account/privacy" if page else None
             until = f"{row.expires_at:%d %B %Y}"
             await auth.notify_user(tx, row.user_id, "data_export_ready", expires_on=until, link=link)

@@ -11,10 +11,10 @@ from hortus.storage import Storage
 
 
 async def _sweep(resources: Resources, _task: tasks.ClaimedTask) -> None:
-    while await sweep_exports(resources.get(Database), resources.get(Storage)):
+    while await sweep_exports(resources[Database], resources[Storage]):
         pass
-    await sweep_orphans(resources.get(Database), resources.get(Storage))
-    await sweep_old(resources.get(Database), resources.get(PrivacySettings))
+    await sweep_orphans(resources[Database], resources[Storage])
+    await sweep_old(resources[Database], resources[PrivacySettings])
 
 
 PERIODIC = (

@@ -73,8 +73,9 @@ async def consume_many(
     Of N parallel calls against a limit of k, exactly k succeed.
     """
     now = at or clock.now()
-    periods = periods_at(now, zone)
-    limits, qualities = await _limits(tx, {use.user_id for use in uses}, now)
+    periods = periods_at(now.replace(second=0, microsecond=0), zone)
+    users = [{"id": user_id} for user_id in {use.user_id for use in uses}]
+    limits, qualities = _limits_of(await statements.LIMITS.run(tx, users, now=now))
     used = await _lock_usage(tx, {(use.user_id, use.kind) for use in uses}, periods)
     found = await statements.KNOWN.run(tx, [{"id": use.reference} for use in uses])
     known = set(found.scalars())
@@ -144,7 +145,7 @@ async def restore_many(tx: Tx, references: Sequence[str]) -> list[bool]:
 async def usage(executor: Executor, user_id: str, *, zone: tzinfo, at: datetime | None = None) -> PlanUsage:
     """The limits of the user's plan, and how much of each is used in the current day and month."""
     now = at or clock.now()
-    periods = periods_at(now, zone)
+    periods = periods_at(now.replace(second=0, microsecond=0), zone)
     starts = periods.starts
     rows = await executor.read(statements.USAGE, user_id=user_id, day=starts["day"], month=starts["month"], now=now)
     if not rows:
@@ -171,12 +172,11 @@ def _exceeded(
     return None
 
 
-async def _limits(tx: Tx, user_ids: Iterable[str], now: datetime) -> tuple[dict[Key, int], dict[str, tuple[str, ...]]]:
+def _limits_of(rows: Iterable[Any]) -> tuple[dict[Key, int], dict[str, tuple[str, ...]]]:
     """The limits of the users' plans, and the qualities that these include."""
     limits: dict[Key, int] = {}
     included: dict[str, tuple[str, ...]] = {}
-    rows = [{"id": user_id} for user_id in user_ids]
-    for user_id, plan_id, kind, window, limit, qualities in await statements.LIMITS.run(tx, rows, now=now):
+    for user_id, plan_id, kind, window, limit, qualities in rows:
         if plan_id is None:
             raise UnknownPlan("there is no plan `basic`; call ensure_plans at start-up")
         if limit is not None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 from typing import Final, Literal
 
 Window = Literal["day", "month"]
@@ -16,8 +17,12 @@ class Periods:
     ends: dict[Window, datetime]
 
 
+@lru_cache(maxsize=64)
 def periods_at(moment: datetime, zone: tzinfo) -> Periods:
-    """The periods of `moment` in `zone`; handles days of 23 or 25 hours and zones that skip midnight."""
+    """The periods of `moment` in `zone`, cached: pass whole minutes.
+
+    Handles days of 23 or 25 hours and zones that skip midnight.
+    """
     day = moment.astimezone(zone).date()
     month = day.replace(day=1)
     next_month = (month + timedelta(days=31)).replace(day=1)

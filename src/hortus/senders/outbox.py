@@ -130,12 +130,12 @@ def _opened(outbox: Outbox, task: tasks.ClaimedTask) -> dict[str, str]:
 
 
 async def _deliver_mail(resources: Resources, task: tasks.ClaimedTask) -> None:
-    senders = resources.get(Senders)
+    senders = resources[Senders]
     await _deliver(task, senders.mail.send(Mail(**_opened(senders.outbox, task)), task.id))
 
 
 async def _deliver_sms(resources: Resources, task: tasks.ClaimedTask) -> None:
-    senders = resources.get(Senders)
+    senders = resources[Senders]
     await _deliver(task, senders.sms.send(Sms(**_opened(senders.outbox, task)), task.id))
 
 

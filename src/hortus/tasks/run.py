@@ -20,7 +20,7 @@ async def run_one(resources: Resources, task: ClaimedTask) -> None:
 
     Raises only when cancelled. A lost lease is logged; the worker that holds it goes on.
     """
-    database = resources.get(Database)
+    database = resources[Database]
     mark = context.request_id.set(task.request_id)
     started, outcome = time.monotonic(), "handed_back"
     try:

@@ -11,7 +11,7 @@ from hortus.auth.errors import ReauthenticationRequired
 
 
 async def caller_of(hortus: Hortus, client) -> accounts.Principal:
-    claims = hortus.resources.get(auth.AccessTokens).verify(client.tokens["access_token"])
+    claims = hortus.resources[auth.AccessTokens].verify(client.tokens["access_token"])
     return accounts.Principal(claims.user_id, claims.session_id, "user")
 
 

@@ -93,7 +93,7 @@ class OfferToggleOut(BaseModel):
 @router.get("/providers", operation_id="admin_list_providers")
 async def list_providers(_caller: Staff, resources: AllResources) -> ProvidersOut:
     """All providers, with their state and missing settings."""
-    registry = resources.get(Registry)
+    registry = resources[Registry]
     found = []
     for each in registry.all():
         missing = each.missing()
@@ -106,8 +106,8 @@ async def list_providers(_caller: Staff, resources: AllResources) -> ProvidersOu
 @router.get("/models", operation_id="admin_list_models")
 async def list_models(_caller: Admin, resources: AllResources) -> CatalogOut:
     """The catalogue with prices, costs, and the state of each offer."""
-    catalog, health = resources.get(Catalog), resources.get(OfferHealth)
-    statuses = routing.offer_statuses(catalog, resources.get(Registry), health=health)
+    catalog, health = resources[Catalog], resources[OfferHealth]
+    statuses = routing.offer_statuses(catalog, resources[Registry], health=health)
     items = [
         CatalogModelOut(
             id=model.id,
@@ -149,7 +149,7 @@ def _show(each: OfferStatus, health: OfferHealth) -> OfferOut:
 @router.post("/offers/disable", operation_id="admin_disable_offer")
 async def disable(body: OfferToggleIn, caller: RecentAdmin, tx: WriteTx, resources: AllResources) -> OfferToggleOut:
     """Stop routing to an offer: at once in this process, within seconds in all. Queued generations skip it too."""
-    catalog, health = resources.get(Catalog), resources.get(OfferHealth)
+    catalog, health = resources[Catalog], resources[OfferHealth]
     await routing.disable_offer(tx, catalog, health, body.provider, body.model)
     return await _toggled(tx, caller, body, enabled=False)
 
@@ -157,7 +157,7 @@ async def disable(body: OfferToggleIn, caller: RecentAdmin, tx: WriteTx, resourc
 @router.post("/offers/enable", operation_id="admin_enable_offer")
 async def enable(body: OfferToggleIn, caller: RecentAdmin, tx: WriteTx, resources: AllResources) -> OfferToggleOut:
     """Route to an offer again."""
-    await routing.enable_offer(tx, resources.get(OfferHealth), body.provider, body.model)
+    await routing.enable_offer(tx, resources[OfferHealth], body.provider, body.model)
     return await _toggled(tx, caller, body, enabled=True)
 
 

@@ -78,7 +78,7 @@ async def refund_payment(
     assert claim is not None  # noqa: S101 - there is a key
     key = f"admin:{caller.user_id}:{once.key}"
     first = await service.refund(resources, caller, payment_id, body.amount_minor, body.reason, claim, key)
-    async with resources.get(Database).snapshot() as tx:
+    async with resources[Database].snapshot() as tx:
         shown = await _read_payment(tx, payment_id)
     headers = None if first else {"Idempotency-Replayed": "true"}
     return JSONResponse(shown.model_dump(mode="json"), headers=headers)

@@ -17,7 +17,7 @@ async def refund(
     The request is committed with its audit event before the gateway is called, so every refund is in the log.
     A repeat after a crash calls the gateway with the same key and amount. Raises what `billing.refund` raises.
     """
-    database = resources.get(Database)
+    database = resources[Database]
     async with database.transaction() as tx:
         earlier = await idempotency.claim(tx, claim)
         if earlier is None:

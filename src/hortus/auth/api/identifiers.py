@@ -54,9 +54,9 @@ async def verify_identifier(
     body: VerifyIdentifierIn, request: Request, caller: Caller, resources: AllResources
 ) -> IdentifierOut:
     """Add the address or number with the code that came there; it signs in from now on."""
-    hasher = resources.get(OtpHasher)
+    hasher = resources[OtpHasher]
     requested = otp_request(request, "link", body.target(hasher), subject=caller.user_id)
-    async with resources.get(Database).transaction() as tx:
+    async with resources[Database].transaction() as tx:
         verified = await otp.check_otp(tx, hasher, requested, body.code)
         answer = (
             await identifier_verification.add(tx, caller.user_id, requested.target)

@@ -67,9 +67,9 @@ async def totp_confirm(
     body: TotpConfirmIn, caller: RecentCaller, resources: AllResources, once: IdempotencyHeader
 ) -> RecoveryCodesOut:
     """Activate the authenticator app. From now on, signing in requires its code or a recovery code."""
-    async with resources.get(Database).transaction() as tx:
+    async with resources[Database].transaction() as tx:
         await once.first_only(tx, caller.user_id, body, LOST)
-        codes = await service.confirm_totp(tx, _keys(resources.get(Settings)), caller.user_id, body.code)
+        codes = await service.confirm_totp(tx, _keys(resources[Settings]), caller.user_id, body.code)
         if isinstance(codes, Problem):
             await once.give_up(tx, caller.user_id, body)
         else:
@@ -82,8 +82,8 @@ async def totp_confirm(
 @router.post("/disable", status_code=204, dependencies=TRIES)
 async def totp_disable(body: SecondFactorIn, caller: RecentCaller, resources: AllResources) -> None:
     """Take the authenticator app and its recovery codes away, against one of its codes."""
-    async with resources.get(Database).transaction() as tx:
-        refusal = await service.disable_totp(tx, _keys(resources.get(Settings)), caller.user_id, body.attempt)
+    async with resources[Database].transaction() as tx:
+        refusal = await service.disable_totp(tx, _keys(resources[Settings]), caller.user_id, body.attempt)
         if refusal is None:
             await notify_user(tx, caller.user_id, "second_factor_removed")
     if refusal is not None:
@@ -109,9 +109,9 @@ async def totp_verify(
     body: TotpVerifyIn, request: Request, resources: AllResources, once: IdempotencyHeader
 ) -> TokensOut:
     """Complete a sign-in with the second factor, within five minutes and five attempts."""
-    async with resources.get(Database).transaction() as tx:
+    async with resources[Database].transaction() as tx:
         await once.first_only(tx, network_of(request), body, SIGN_IN_AGAIN)
-        answer = await service.answer_challenge(tx, _keys(resources.get(Settings)), body.challenge, body.attempt)
+        answer = await service.answer_challenge(tx, _keys(resources[Settings]), body.challenge, body.attempt)
         tokens = (
             answer
             if isinstance(answer, Problem)
@@ -127,8 +127,8 @@ async def totp_verify(
 @router.post("/reauthenticate", dependencies=TRIES)
 async def totp_reauthenticate(body: SecondFactorIn, caller: Caller, resources: AllResources) -> ReauthenticatedOut:
     """Prove again that it is you, by a code of the authenticator app or a recovery code."""
-    async with resources.get(Database).transaction() as tx:
-        refusal = await service.verify_second_factor(tx, _keys(resources.get(Settings)), caller.user_id, body.attempt)
+    async with resources[Database].transaction() as tx:
+        refusal = await service.verify_second_factor(tx, _keys(resources[Settings]), caller.user_id, body.attempt)
         if refusal is None:
             authenticated_at = await step_up.mark_reauthenticated(tx, caller, body.method)
             await step_up.mark_two_factors(tx, caller)

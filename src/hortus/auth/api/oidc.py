@@ -73,12 +73,12 @@ def _callback(settings: Settings, provider: OidcProvider) -> str:
 async def _begin(resources: Resources, provider: OidcProvider, login_request: flows.LoginRequest) -> tuple[str, str]:
     """(the issuer's page to go to, the secret for the browser)."""
     where = await provider.metadata()
-    async with resources.get(Database).transaction() as tx:
+    async with resources[Database].transaction() as tx:
         started = await flows.begin(tx, login_request)
     query = {
         "response_type": "code",
         "client_id": provider.settings.client_id,
-        "redirect_uri": _callback(resources.get(Settings), provider),
+        "redirect_uri": _callback(resources[Settings], provider),
         "scope": provider.settings.scopes,
         "state": started.state,
         "nonce": started.nonce,
@@ -123,11 +123,11 @@ async def start_oidc(
     `#oidc_error=…`. A front end on another site than the API sends a `challenge` (S256) and exchanges the code with its
     verifier; on the same site, a cookie ties the sign-in to the browser.
     """
-    found = _provider(resources.get(OidcProviders), provider)
+    found = _provider(resources[OidcProviders], provider)
     login_request = flows.LoginRequest(found.name, return_to, challenge, accept_terms)
     url, secret = await _begin(resources, found, login_request)
     response = RedirectResponse(url, status_code=303)
-    browser.remember(response, resources.get(Settings), secret)
+    browser.remember(response, resources[Settings], secret)
     return response
 
 
@@ -149,11 +149,11 @@ async def oidc_callback(
     iss: Annotated[str | None, Query(max_length=300)] = None,
 ) -> RedirectResponse:
     """The redirect URI of the provider; redirects on to the front end."""
-    found, settings = _provider(resources.get(OidcProviders), provider), resources.get(Settings)
+    found, settings = _provider(resources[OidcProviders], provider), resources[Settings]
     secrets = browser.secrets_of(request, settings)
     if not secrets:
         raise OidcStateInvalid
-    async with resources.get(Database).transaction() as tx:
+    async with resources[Database].transaction() as tx:
         flow = await flows.claim(tx, found.name, state, secrets)
     kept_for_exchange = False
     try:
@@ -182,13 +182,13 @@ async def _finish(
         code,
         verifier=flows.verifier_of(flow.secret),
         nonce=flows.nonce_of(flow.secret),
-        redirect_uri=_callback(resources.get(Settings), provider),
+        redirect_uri=_callback(resources[Settings], provider),
     )
     rules = provider.settings
     identity = service.identity_of(response, rules)
     for _ in range(TRIES):
         try:
-            async with resources.get(Database).transaction() as tx:
+            async with resources[Database].transaction() as tx:
                 if flow.link_user_id is not None:
                     linked = flows.ProviderAccount(identity.issuer, identity.subject, identity.email)
                     return await flows.complete(tx, flow, linked)
@@ -214,7 +214,7 @@ async def exchange_oidc_code(
     once: IdempotencyHeader,
 ) -> TokensOut | SecondFactorOut:
     """Trade the code from the fragment for tokens, once, within two minutes."""
-    settings = resources.get(Settings)
+    settings = resources[Settings]
     await once.first_only(tx, network_of(request), body, SIGN_IN_AGAIN)
     user_id, digest = await flows.exchange(
         tx, body.code, secrets=browser.secrets_of(request, settings), verifier=body.verifier
@@ -243,7 +243,7 @@ async def start_external_link(
 
     It returns with `#oidc_link_code=…` for `POST /api/user/external-accounts`.
     """
-    found = _provider(resources.get(OidcProviders), provider)
+    found = _provider(resources[OidcProviders], provider)
     login_request = flows.LoginRequest(
         found.name,
         body.return_to,
@@ -252,7 +252,7 @@ async def start_external_link(
         link_session_id=caller.session_id,
     )
     url, secret = await _begin(resources, found, login_request)
-    browser.remember(response, resources.get(Settings), secret)
+    browser.remember(response, resources[Settings], secret)
     return LinkStartOut(authorize_url=url)
 
 
@@ -264,7 +264,7 @@ async def link_external_account(
     linked = await flows.exchange_link(
         tx,
         body.code,
-        secrets=browser.secrets_of(request, resources.get(Settings)),
+        secrets=browser.secrets_of(request, resources[Settings]),
         verifier=body.verifier,
         user_id=caller.user_id,
         session_id=caller.session_id,

@@ -57,12 +57,12 @@ async def signup(body: SignupIn, request: Request, resources: AllResources, once
     The data of this request applies only to that code, used from the same network. A registered number gets the same
     answer and a code to sign in.
     """
-    hasher = resources.get(OtpHasher)
+    hasher = resources[OtpHasher]
     target = otp.mobile(body.mobile_number, hasher.rules.default_phone_region)
     password_hash = None
     if body.password is not None:
-        await resources.get(PasswordPolicy).check(body.password, body.name, target.value)
-        password_hash = await resources.get(PasswordPool).hash(body.password)
+        await resources[PasswordPolicy].check(body.password, body.name, target.value)
+        password_hash = await resources[PasswordPool].hash(body.password)
     consent = body.marketing_consent
     details = SignUpDetails(
         body.name,
@@ -80,7 +80,7 @@ async def signup(body: SignupIn, request: Request, resources: AllResources, once
         await otp.request_otp(tx, hasher, requested)
         return OtpSentOut()
 
-    async with resources.get(Database).transaction() as tx:
+    async with resources[Database].transaction() as tx:
         return await once.answer(tx, network_of(request), body, send, again=no_resource, status=201)
 
 
@@ -116,9 +116,9 @@ async def verify_otp(
 ) -> TokensOut | SecondFactorOut:
     """Sign in with a code; an unknown target gets an account. Five attempts, one use, ten minutes."""
     caller = await caller_if_any(request)
-    hasher = resources.get(OtpHasher)
+    hasher = resources[OtpHasher]
     requested = otp_request(request, "sign_in", body.target(hasher))
-    async with resources.get(Database).transaction() as tx:
+    async with resources[Database].transaction() as tx:
         await once.first_only(tx, network_of(request), body, SIGN_IN_AGAIN)
         verified = await otp.check_otp(tx, hasher, requested, body.code)
         answer: TokensOut | SecondFactorOut | Problem = BadCode()
@@ -160,7 +160,7 @@ async def verify_email(
     caller_id = caller.user_id if caller else None
     answer: TokensOut | SecondFactorOut | Target | Problem
     token = None
-    async with resources.get(Database).transaction() as tx:
+    async with resources[Database].transaction() as tx:
         await once.first_only(tx, network_of(request), body, VERIFIED)
         if body.token is not None:
             consumed = await otp.consume_link(tx, "verify", body.token)
@@ -172,7 +172,7 @@ async def verify_email(
             target = await _target(tx, body, caller_id)
             purpose = await otp.purpose_to_verify(tx, target)
             verified = await otp.check_otp(
-                tx, resources.get(OtpHasher), otp_request(request, purpose, target), body.code or ""
+                tx, resources[OtpHasher], otp_request(request, purpose, target), body.code or ""
             )
             if verified is None:
                 answer = BadCode()

@@ -66,7 +66,7 @@ async def passkey_register(
     """Register the new passkey. A passkey counts as both factors."""
     credential = body.credential.model_dump(by_alias=True)
     challenge = webauthn.challenge_in(credential)
-    key = webauthn.verify_registration(relying_party_of(resources.get(Settings)), credential, challenge)
+    key = webauthn.verify_registration(relying_party_of(resources[Settings]), credential, challenge)
 
     async def keep() -> PasskeyOut:
         if key is None or not await _used(tx, challenge, caller, "register"):
@@ -79,7 +79,7 @@ async def passkey_register(
     async def again(kept: dict[str, Any]) -> None:
         await service.require_passkey(tx, caller.user_id, kept["id"])
 
-    async with resources.get(Database).transaction() as tx:
+    async with resources[Database].transaction() as tx:
         return await once.answer(tx, caller.user_id, body, keep, again=again, status=201)
 
 
@@ -105,7 +105,7 @@ async def passkey_login(
 ) -> TokensOut:
     """Sign in with a passkey, without password or code."""
     challenge, signed = await _check(body, resources)
-    async with resources.get(Database).transaction() as tx:
+    async with resources[Database].transaction() as tx:
         await once.first_only(tx, network_of(request), body, SIGN_IN_AGAIN)
         fresh = await use_challenge(tx, challenge, "login")
         answer: Problem | TokensOut = BadPasskey()
@@ -134,7 +134,7 @@ async def passkey_reauthenticate_options(caller: Caller, tx: WriteTx, settings: 
 async def passkey_reauthenticate(body: PasskeyUseIn, caller: Caller, resources: AllResources) -> ReauthenticatedOut:
     """Prove again that it is you, by a passkey; it counts as two factors."""
     challenge, signed = await _check(body, resources)
-    async with resources.get(Database).transaction() as tx:
+    async with resources[Database].transaction() as tx:
         fresh = await _used(tx, challenge, caller, "prove")
         answer: Problem | ReauthenticatedOut = BadPasskey()
         if fresh and signed is not None and signed.key.user_id == caller.user_id:
@@ -170,9 +170,9 @@ async def _check(body: PasskeyUseIn, resources: Resources) -> tuple[bytes, servi
     """The challenge of the response and the verified assertion, before any transaction."""
     credential = body.credential.model_dump(by_alias=True)
     challenge = webauthn.challenge_in(credential)
-    async with resources.get(Database).snapshot() as tx:
+    async with resources[Database].snapshot() as tx:
         key = await service.find_passkey(tx, body.credential.id)
-    relying_party = relying_party_of(resources.get(Settings))
+    relying_party = relying_party_of(resources[Settings])
     assertion = (
         webauthn.verify_assertion(relying_party, credential, challenge, key.public_key) if key is not None else None
     )

@@ -52,7 +52,7 @@ async def request_password_reset(
     body: RequestResetIn, request: Request, resources: AllResources, once: IdempotencyHeader
 ) -> JSONResponse:
     """Send a link and a code to an address, or a code to a number, of an account. The answer is always the same."""
-    hasher = resources.get(OtpHasher)
+    hasher = resources[OtpHasher]
     requested = otp_request(request, "reset_password", body.target(hasher))
     await hit_limit(request, "request_password_reset", "3/hour", hasher.target_digest(requested.target))
 
@@ -60,7 +60,7 @@ async def request_password_reset(
         await otp.request_otp(tx, hasher, requested)
         return OtpSentOut()
 
-    async with resources.get(Database).transaction() as tx:
+    async with resources[Database].transaction() as tx:
         return await once.answer(tx, network_of(request), body, send, again=no_resource)
 
 
@@ -72,7 +72,7 @@ async def request_password_reset(
 )
 async def reset_password(body: ResetIn, request: Request, resources: AllResources) -> ChangedOut:
     """Choose a new password by the token of the link or by the code. Every session and API key ends; sign in anew."""
-    hasher = resources.get(OtpHasher)
+    hasher = resources[OtpHasher]
     target = None
     if body.mobile_number is not None:
         target = otp.mobile(body.mobile_number, hasher.rules.default_phone_region)
@@ -86,9 +86,9 @@ async def reset_password(body: ResetIn, request: Request, resources: AllResource
         else ("reset_password_link", "20/hour", network)
     )
     async with counting_failures(request, *limit):
-        await resources.get(PasswordPolicy).check(body.new_password, target.value if target else None)
-        password_hash = await resources.get(PasswordPool).hash(body.new_password)
-        async with resources.get(Database).transaction() as tx:
+        await resources[PasswordPolicy].check(body.new_password, target.value if target else None)
+        password_hash = await resources[PasswordPool].hash(body.new_password)
+        async with resources[Database].transaction() as tx:
             if body.token is not None:
                 answer = await _by_link(tx, body.token, password_hash)
             else:
@@ -123,7 +123,7 @@ async def change_password(body: ChangeIn, caller: Caller, resources: AllResource
 
     The current password is required unless the account has none; a forgotten password is reset by a link or code.
     """
-    database, passwords = resources.get(Database), resources.get(PasswordPool)
+    database, passwords = resources[Database], resources[PasswordPool]
     async with database.snapshot() as tx:
         stored = await users.password_hash_of(tx, caller.user_id)
         profile = await users.profile_of(tx, caller.user_id)
@@ -131,8 +131,8 @@ async def change_password(body: ChangeIn, caller: Caller, resources: AllResource
             if stored is not None:
                 raise Invalid(errors=[{"field": "current_password", "detail": "is needed"}])
             await require_recent_authentication(tx, caller)
-    await resources.get(PasswordPolicy).check(body.new_password, profile.email, profile.name, profile.mobile_number)
-    buckets = resources.get(Throttle).for_reauthentication(caller.user_id) if body.current_password is not None else ()
+    await resources[PasswordPolicy].check(body.new_password, profile.email, profile.name, profile.mobile_number)
+    buckets = resources[Throttle].for_reauthentication(caller.user_id) if body.current_password is not None else ()
     if body.current_password is not None:
         if buckets:
             async with database.transaction() as tx:

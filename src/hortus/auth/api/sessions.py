@@ -54,9 +54,9 @@ async def refresh(
     token = given or session_cookies.refresh_token(request)
     if token is None:
         raise Invalid(errors=[{"field": "refresh_token", "detail": "Field required"}])
-    async with resources.get(Database).transaction() as tx:
+    async with resources[Database].transaction() as tx:
         await once.first_only(tx, network_of(request), token, REFRESHED)
-        keys = resources.get(Settings).keys_for("refresh tokens")
+        keys = resources[Settings].keys_for("refresh tokens")
         answer = await refresh_tokens.refresh(
             tx, token, keys=keys, lifetime=session_lifetime(resources), address=client_ip_of(request)
         )
@@ -84,14 +84,14 @@ async def logout(request: Request, caller: Caller, tx: WriteTx) -> None:
 @router.post("/auth/reauthenticate", tags=["auth"], dependencies=[limited_caller("reauthenticate", "10/minute")])
 async def reauthenticate(body: ReauthenticateIn, caller: Caller, resources: AllResources) -> ReauthenticatedOut:
     """Reauthenticate with the password, as sensitive operations require."""
-    database = resources.get(Database)
+    database = resources[Database]
     async with database.snapshot() as tx:
         stored = await users.password_hash_of(tx, caller.user_id)
-    buckets = resources.get(Throttle).for_reauthentication(caller.user_id)
+    buckets = resources[Throttle].for_reauthentication(caller.user_id)
     if buckets:
         async with database.transaction() as tx:
             await throttle.consume(tx, buckets)
-    good, fresh = await resources.get(PasswordPool).verify(body.password, stored)
+    good, fresh = await resources[PasswordPool].verify(body.password, stored)
     if not good or stored is None:
         raise BadPassword
     async with database.transaction() as tx:

@@ -66,12 +66,12 @@ async def register(
     `SIGN_UP=verify_first` the answer is 202 `check_your_mail` for every address: the account is created when
     POST /api/auth/verify-email receives the code of the e-mail.
     """
-    await resources.get(PasswordPolicy).check(body.password, body.email, body.name)
-    password_hash = await resources.get(PasswordPool).hash(body.password)
-    hasher, target = resources.get(OtpHasher), Target("email", body.email)
-    if resources.get(Settings).sign_up == "verify_first":
+    await resources[PasswordPolicy].check(body.password, body.email, body.name)
+    password_hash = await resources[PasswordPool].hash(body.password)
+    hasher, target = resources[OtpHasher], Target("email", body.email)
+    if resources[Settings].sign_up == "verify_first":
         return await _register_later(body, password_hash, request, resources, once)
-    async with resources.get(Database).transaction() as tx:
+    async with resources[Database].transaction() as tx:
         await once.first_only(tx, network_of(request), body, SIGN_IN)
         user_id = await users.register(
             tx,
@@ -98,16 +98,16 @@ async def _register_later(
         network=anonymised_network_of(request),
         referral=body.referral,
     )
-    mark = resources.get(OtpHasher).sign_up_mark(body.model_dump_json())
+    mark = resources[OtpHasher].sign_up_mark(body.model_dump_json())
     requested = otp_request(
         request, "sign_up", Target("email", body.email), pending=pending_sign_up.pack(details, mark)
     )
 
     async def send() -> CheckYourMailOut:
-        await request_otp_if_allowed(tx, resources.get(OtpHasher), requested)
+        await request_otp_if_allowed(tx, resources[OtpHasher], requested)
         return CheckYourMailOut()
 
-    async with resources.get(Database).transaction() as tx:
+    async with resources[Database].transaction() as tx:
         return await once.answer(tx, network_of(request), body, send, again=no_resource, status=202)
 
 
@@ -121,19 +121,19 @@ async def login(
     body: LoginIn, request: Request, resources: AllResources, once: IdempotencyHeader
 ) -> TokensOut | SecondFactorOut:
     """Sign in with e-mail address or mobile number, and password."""
-    target = body.target(resources.get(OtpHasher))
+    target = body.target(resources[OtpHasher])
     # Right passwords cost the same work as wrong ones: one account from one network has its own share of it.
     await hit_limit(request, "login_account", "30/minute", f"{network_of(request)} {target.kind}:{target.value}")
     verified = await password_login.verify_password(request, resources, target.kind, target.value, body.password)
     answer: TokensOut | SecondFactorOut | Problem
-    async with resources.get(Database).transaction() as tx:
-        await password_login.complete(tx, verified)
+    async with resources[Database].transaction() as tx:
+        status = await password_login.complete(tx, verified)
         try:
             await once.first_only(tx, network_of(request), body, SIGN_IN_AGAIN)
         except Problem as repeated:  # the password was right, and that it is not counted as a failure must commit
             answer = repeated
         else:
-            answer = await sign_in(tx, request, resources, verified.user_id)
+            answer = await sign_in(tx, request, resources, verified.user_id, status=status)
     if isinstance(answer, Problem):
         raise answer
     return answer
@@ -150,9 +150,9 @@ async def setup(
     body: SetupIn, request: Request, resources: AllResources, once: IdempotencyHeader
 ) -> TokensOut | SecondFactorOut:
     """Make the first administrator, once, with the token that the first start printed."""
-    await resources.get(PasswordPolicy).check(body.password, body.email, body.name)
-    password_hash = await resources.get(PasswordPool).hash(body.password)
-    async with resources.get(Database).transaction() as tx:
+    await resources[PasswordPolicy].check(body.password, body.email, body.name)
+    password_hash = await resources[PasswordPool].hash(body.password)
+    async with resources[Database].transaction() as tx:
         await once.first_only(tx, network_of(request), body, SIGN_IN)
         await users.consume_setup_token(tx, body.token)
         user_id = await users.register(
@@ -169,13 +169,13 @@ async def setup(
 @router.get("/user/me", tags=["user"], response_model=ProfileOut, openapi_extra=open_to_keys("profile:read"))
 async def me(caller: Caller, resources: AllResources) -> JSONResponse:
     """The signed-in user, with plan, limits and credits."""
-    return await _show(resources.get(Database), caller.user_id, resources.get(ProfileExtensions))
+    return await _show(resources[Database], caller.user_id, resources[ProfileExtensions])
 
 
 @router.get("/user/profile", tags=["user"], response_model=ProfileOut, openapi_extra=open_to_keys("profile:read"))
 async def read_profile(caller: Caller, resources: AllResources) -> JSONResponse:
     """The profile, with plan, limits and credits."""
-    return await _show(resources.get(Database), caller.user_id, resources.get(ProfileExtensions))
+    return await _show(resources[Database], caller.user_id, resources[ProfileExtensions])
 
 
 async def _show(executor: Executor, user_id: str, extensions: ProfileExtensions) -> JSONResponse:

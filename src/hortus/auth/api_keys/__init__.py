@@ -2,7 +2,7 @@
 
 from hortus.auth.api_keys.errors import ModelNotAllowed
 from hortus.auth.api_keys.last_used import KeyUseRecorder
-from hortus.auth.api_keys.secret import digests_of, is_key
+from hortus.auth.api_keys.secret import MARK, digests_of
 from hortus.auth.api_keys.service import (
     NamedKey,
     check,
@@ -15,12 +15,12 @@ from hortus.auth.api_keys.service import (
 )
 
 __all__ = [
+    "MARK",
     "KeyUseRecorder",
     "ModelNotAllowed",
     "NamedKey",
     "check",
     "digests_of",
-    "is_key",
     "keys_of",
     "keys_since",
     "principal_by_key",

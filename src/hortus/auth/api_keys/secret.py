@@ -15,6 +15,7 @@ from hortus.auth.api_keys.errors import BadKey
 from hortus.core.settings import Settings
 
 MARK = "hortus_"
+"""A credential with this prefix is meant to be an API key; it may still be mistyped."""
 PREFIX_LENGTH = 15
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 RANDOM_LENGTH, CHECK_LENGTH = 40, 6
@@ -34,11 +35,6 @@ def check_of(body: str) -> str:
         rest, place = divmod(rest, len(ALPHABET))
         found = ALPHABET[place] + found
     return found
-
-
-def is_key(text: str) -> bool:
-    """Whether a credential means to be an API key; it may still be mistyped."""
-    return text.startswith(MARK)
 
 
 def prefix_of(secret: str) -> str:

@@ -108,13 +108,13 @@ async def send_warning(tx: Tx, hasher: OtpHasher, request_id: str) -> None:
 
 
 async def _deliver(resources: Resources, task: tasks.ClaimedTask) -> None:
-    async with resources.get(Database).transaction() as tx:
-        await write_code(tx, resources.get(OtpHasher), task.payload["id"])
+    async with resources[Database].transaction() as tx:
+        await write_code(tx, resources[OtpHasher], task.payload["id"])
 
 
 async def _warn(resources: Resources, task: tasks.ClaimedTask) -> None:
-    async with resources.get(Database).transaction() as tx:
-        await send_warning(tx, resources.get(OtpHasher), task.payload["id"])
+    async with resources[Database].transaction() as tx:
+        await send_warning(tx, resources[OtpHasher], task.payload["id"])
 
 
 DELIVER = tasks.register("auth.deliver_otp", _deliver, queue="mail")

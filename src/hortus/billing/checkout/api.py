@@ -51,14 +51,14 @@ async def top_up(
     body: BuyCredits, caller: Caller, request: Request, resources: AllResources, once: IdempotencyHeader
 ) -> JSONResponse:
     """Buy a pack or a free amount of credits. With a coupon for all of it, the checkout is `paid` at once."""
-    gateway = choose_gateway(resources.get(Gateways), body.gateway, body.currency, subscription=False)
+    gateway = choose_gateway(resources[Gateways], body.gateway, body.currency, subscription=False)
 
     async def order(tx: Tx) -> Checkout:
         if body.pack is not None:
             wanted = await quote_pack(tx, gateway, body.pack, body.currency)
         else:
             wanted = quote_amount(tx, body.amount_minor or 0, str(body.currency))
-        coupon = await coupons.find_usable(tx, resources.get(Settings), body.coupon)
+        coupon = await coupons.find_usable(tx, resources[Settings], body.coupon)
         return await orders.order_credits(tx, gateway, caller.user_id, wanted, coupon)
 
     async with coupons.count_attempt(request, caller.user_id, body.coupon):
@@ -87,7 +87,7 @@ async def verify(gateway_id: GatewayId, fields: Fields, caller: Caller, resource
     Optional and idempotent: the gateway's webhooks have the same effect.
     """
     gateway, ref = _signed(resources, gateway_id, fields)
-    database = resources.get(Database)
+    database = resources[Database]
     async with database.snapshot() as tx:
         waiting = await _mine(tx, gateway, ref, caller.user_id)
     if waiting.status != "paid":
@@ -97,7 +97,7 @@ async def verify(gateway_id: GatewayId, fields: Fields, caller: Caller, resource
 
 
 def _signed(resources: Resources, gateway_id: str, fields: dict[str, str]) -> tuple[Gateway, ObjectRef]:
-    gateway = resources.get(Gateways).get(gateway_id)
+    gateway = resources[Gateways].get(gateway_id)
     if gateway is None or not isinstance(gateway, Callback):
         raise GatewayUnknown
     try:

@@ -41,7 +41,7 @@ class _NotNow(Exception):
 
 async def sweep_auto_topups(resources: Resources, _task: tasks.ClaimedTask) -> None:
     """Enqueue a charge for each enabled top-up whose balance is below its threshold."""
-    database, after = resources.get(Database), ""
+    database, after = resources[Database], ""
     while True:
         watched = select(AutoTopup.user_id, AutoTopup.below, AutoTopup.checkout_id)
         watched = watched.where(or_(AutoTopup.enabled, AutoTopup.checkout_id.is_not(None)))
@@ -60,12 +60,12 @@ async def sweep_auto_topups(resources: Resources, _task: tasks.ClaimedTask) -> N
 
 
 async def _work(resources: Resources, task: tasks.ClaimedTask) -> None:
-    user_id, database = task.payload["user_id"], resources.get(Database)
+    user_id, database = task.payload["user_id"], resources[Database]
     async with database.snapshot() as tx:
         row = await service.find(tx, user_id)
     if row is None or not (row.enabled or row.checkout_id):
         return
-    gateway = resources.get(Gateways).get(row.gateway)
+    gateway = resources[Gateways].get(row.gateway)
     checkout_id = row.checkout_id
     if checkout_id is None and gateway is not None:
         checkout_id = await _order(resources, gateway, row)
@@ -79,7 +79,7 @@ async def _work(resources: Resources, task: tasks.ClaimedTask) -> None:
 async def _order(resources: Resources, gateway: Gateway, row: AutoTopup) -> str | None:
     """Insert the order within all limits; None if a limit forbids it."""
     try:
-        async with resources.get(Database).transaction() as tx:
+        async with resources[Database].transaction() as tx:
             if not await ledger.users_below(tx, {row.user_id: row.below}):
                 raise _NotNow
             wanted = await quote_pack(tx, gateway, row.pack, row.currency)
@@ -90,14 +90,14 @@ async def _order(resources: Resources, gateway: Gateway, row: AutoTopup) -> str 
     except (_NotNow, NotForSale):
         return None
     except AmountNotChargeable:
-        async with resources.get(Database).transaction() as tx:
+        async with resources[Database].transaction() as tx:
             await service.disable_after_failures(tx, row.user_id, "refused")
         return None
     return order.id
 
 
 async def _charge(resources: Resources, gateway: Gateway, checkout_id: str) -> None:
-    database = resources.get(Database)
+    database = resources[Database]
     async with database.snapshot() as tx:
         checkout = (await tx.execute(select(Checkout).where(Checkout.id == checkout_id))).scalar_one()
         buyer = await buyer_of(tx, gateway, checkout.user_id)
@@ -108,7 +108,7 @@ async def _charge(resources: Resources, gateway: Gateway, checkout_id: str) -> N
             await close(tx, checkout_id, "expired")
         return
     try:
-        ref = await gateway.charge(order_of(checkout, buyer, None, Return(), resources.get(Settings)))
+        ref = await gateway.charge(order_of(checkout, buyer, None, Return(), resources[Settings]))
     except (Declined, GatewayRefused) as error:
         log.info("auto_topup_declined", gateway=gateway.id, checkout=checkout_id, reason=str(error))
         async with database.transaction() as tx:

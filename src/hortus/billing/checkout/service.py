@@ -53,7 +53,7 @@ async def begin_once(
 
     A repetition after a crash continues where the first request stopped. Raises the errors of `order` and `begin`.
     """
-    async with resources.get(Database).transaction() as tx:
+    async with resources[Database].transaction() as tx:
         kept = await idempotency.claim(tx, claim) if claim is not None else None
         if kept is None:
             checkout_id = (await order(tx)).id
@@ -71,11 +71,11 @@ async def begin(resources: Resources, checkout_id: str, back: Return) -> Checkou
     Raises PaymentDeclined, AmountNotChargeable, PaymentRefused, GatewayFailed, and PaymentsNotConfigured if the
     gateway is missing or rejects its key.
     """
-    database = resources.get(Database)
+    database = resources[Database]
     async with database.snapshot() as tx:
         checkout = await _load(tx, checkout_id)
         plan = None
-        gateway = resources.get(Gateways).get(checkout.gateway)
+        gateway = resources[Gateways].get(checkout.gateway)
         if gateway is None:
             raise PaymentsNotConfigured
         if checkout.status != "new":
@@ -87,7 +87,7 @@ async def begin(resources: Resources, checkout_id: str, back: Return) -> Checkou
     try:
         if plan is not None:
             price = await prices.gateway_price(database, gateway, plan, str(checkout.interval), checkout.currency)
-        order = order_of(checkout, buyer, price, back, resources.get(Settings))
+        order = order_of(checkout, buyer, price, back, resources[Settings])
         started = await gateway.start(order)
     except GatewayError as error:
         log.warning("checkout_failed", gateway=gateway.id, reason=f"{type(error).__name__}: {error}")
@@ -140,10 +140,10 @@ async def cancel(resources: Resources, user_id: str, checkout_id: str) -> Checko
 
     Raises CheckoutNotFound, CheckoutPaidAlready, GatewayFailed.
     """
-    database = resources.get(Database)
+    database = resources[Database]
     async with database.snapshot() as tx:
         checkout = await find(tx, user_id, checkout_id)
-    gateway = resources.get(Gateways).get(checkout.gateway)
+    gateway = resources[Gateways].get(checkout.gateway)
     if checkout.status in ("new", "open") and checkout.external_id is not None and gateway is not None:
         try:
             await gateway.close(checkout.external_id)
@@ -169,7 +169,7 @@ async def expire_checkouts(resources: Resources) -> int:
     """
     closed, last, after = 0, clock.EPOCH, ""
     old = (Checkout.status.in_(("new", "open")), Checkout.created_at < clock.now() - EXPIRE_AFTER)
-    database = resources.get(Database)
+    database = resources[Database]
     while True:
         later = or_(Checkout.created_at > last, and_(Checkout.created_at == last, Checkout.id > after))
         query = select(Checkout).where(*old, later).order_by(Checkout.created_at, Checkout.id).limit(PAGE)
@@ -188,12 +188,12 @@ async def expire_checkouts(resources: Resources) -> int:
 
 
 async def _expire(resources: Resources, checkout: Checkout) -> bool:
-    gateway = resources.get(Gateways).get(checkout.gateway)
+    gateway = resources[Gateways].get(checkout.gateway)
     if gateway is not None and checkout.external_id is not None:
         try:
             await gateway.close(checkout.external_id)
         except GatewayRefused:  # it was paid, and its webhook was lost
             await sync_from_gateway(resources, gateway, ObjectRef("checkout", checkout.external_id))
             return False
-    async with resources.get(Database).transaction() as tx:
+    async with resources[Database].transaction() as tx:
         return await close(tx, checkout.id, "expired")

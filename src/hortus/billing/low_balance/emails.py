@@ -33,8 +33,8 @@ async def arm(tx: Tx, user_id: str) -> None:
 
 async def sweep_low_balances(resources: Resources, _task: tasks.ClaimedTask) -> None:
     """Email every customer with an armed alert and a low balance, except those with an automatic top-up."""
-    least = resources.get(BillingSettings).low_balance_credits * MICRO
-    database, after = resources.get(Database), ""
+    least = resources[BillingSettings].low_balance_credits * MICRO
+    database, after = resources[Database], ""
     refilled = select(AutoTopup.user_id).where(AutoTopup.user_id == LowBalanceAlert.user_id, AutoTopup.enabled)
     while least:
         watched = select(LowBalanceAlert.user_id).where(LowBalanceAlert.user_id > after, ~refilled.exists())
@@ -44,7 +44,7 @@ async def sweep_low_balances(resources: Resources, _task: tasks.ClaimedTask) -> 
         for user_id in low:
             try:
                 async with database.transaction() as tx:
-                    await _notify(tx, user_id, least, shop_url(resources.get(Settings), "/billing"))
+                    await _notify(tx, user_id, least, shop_url(resources[Settings], "/billing"))
             except Exception:  # continue with the others
                 log.exception("low_balance_mail_failed", user_id=user_id)
         if len(users) < PAGE:

@@ -53,7 +53,7 @@ async def issue(tx: Tx, source: Source, row_id: str) -> None:
 
 
 async def _issue(resources: Resources, task: tasks.ClaimedTask) -> None:
-    async with resources.get(Database).transaction() as tx:
+    async with resources[Database].transaction() as tx:
         await issue(tx, task.payload["source"], task.payload["id"])
 
 

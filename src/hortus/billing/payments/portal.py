@@ -13,13 +13,13 @@ from hortus.payments import GatewayError, GatewayRefused, Gateways
 
 async def portal(resources: Resources, user_id: str, return_path: str) -> str:
     """The URL of the customer portal. Raises NoPortal, GatewayFailed."""
-    async with resources.get(Database).snapshot() as tx:
+    async with resources[Database].snapshot() as tx:
         query = select(Customer).where(Customer.user_id == user_id)
         known = {row.gateway: row.external_id for row in (await tx.execute(query)).scalars()}
-    for gateway in resources.get(Gateways).ready():
+    for gateway in resources[Gateways].ready():
         if gateway.capabilities.portal and gateway.id in known:
             try:
-                return await gateway.portal(known[gateway.id], shop_url(resources.get(Settings), return_path))
+                return await gateway.portal(known[gateway.id], shop_url(resources[Settings], return_path))
             except GatewayRefused:
                 continue
             except GatewayError as error:

@@ -19,11 +19,11 @@ async def refund(resources: Resources, payment_id: str, amount_minor: int | None
 
     Raises PaymentNotFound, CannotRefund, GatewayFailed, PaymentsNotConfigured.
     """
-    async with resources.get(Database).snapshot() as tx:
+    async with resources[Database].snapshot() as tx:
         row = (await tx.execute(select(Payment).where(Payment.id == payment_id))).scalar_one_or_none()
     if row is None:
         raise PaymentNotFound
-    gateway = resources.get(Gateways).get(row.gateway)
+    gateway = resources[Gateways].get(row.gateway)
     if gateway is None:
         raise PaymentsNotConfigured
     left = row.amount_minor - row.refunded_minor

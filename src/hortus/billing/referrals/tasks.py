@@ -28,12 +28,12 @@ async def on_payment_reversed(tx: Tx, payment_id: str) -> None:
 
 
 async def _reward(resources: Resources, task: tasks.ClaimedTask) -> None:
-    async with resources.get(Database).transaction() as tx:
+    async with resources[Database].transaction() as tx:
         await service.reward(tx, task.payload["payment_id"])
 
 
 async def _claw_back(resources: Resources, task: tasks.ClaimedTask) -> None:
-    async with resources.get(Database).transaction() as tx:
+    async with resources[Database].transaction() as tx:
         await service.claw_back(tx, task.payload["payment_id"])
 
 

@@ -63,12 +63,12 @@ async def subscribe(
 ) -> JSONResponse:
     """Subscribe to a plan: the response contains the payment URL. Limits and credits follow the payment."""
     wanted = body or BuyPlan()
-    gateway = choose_gateway(resources.get(Gateways), wanted.gateway, wanted.currency, subscription=True)
+    gateway = choose_gateway(resources[Gateways], wanted.gateway, wanted.currency, subscription=True)
 
     async def order(tx: Tx) -> Checkout:
         plan = await prices.plan_named(tx, wanted.plan)
         currency = choose_currency(tx, gateway, wanted.currency, plan.terms.prices_per(wanted.interval))
-        coupon = await coupons.find_usable(tx, resources.get(Settings), wanted.coupon)
+        coupon = await coupons.find_usable(tx, resources[Settings], wanted.coupon)
         return await order_plan(tx, gateway, caller.user_id, plan, wanted.interval, currency, coupon)
 
     async with coupons.count_attempt(request, caller.user_id, wanted.coupon):
@@ -153,7 +153,7 @@ async def resume_subscription(caller: Caller, resources: AllResources, once: Ide
 
 
 async def _now(resources: Resources, user_id: str) -> SubscriptionDetails:
-    async with resources.get(Database).snapshot() as tx:
+    async with resources[Database].snapshot() as tx:
         return await _details(tx, user_id)
 
 
@@ -169,7 +169,7 @@ async def _change_once(
     `change` receives the idempotency key for the gateway. A repetition before the first response was stored calls
     the gateway again, with the same key.
     """
-    claimed, database = once.claim(caller.user_id, request), resources.get(Database)
+    claimed, database = once.claim(caller.user_id, request), resources[Database]
     if claimed is None:
         return JSONResponse((await change(ids.new())).model_dump(mode="json"))
     async with database.transaction() as tx:

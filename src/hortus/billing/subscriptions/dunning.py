@@ -20,7 +20,7 @@ async def on_payment_failed(tx: Tx, failed_id: str) -> None:
 
 
 async def _notify(resources: Resources, task: tasks.ClaimedTask) -> None:
-    async with resources.get(Database).transaction() as tx:
+    async with resources[Database].transaction() as tx:
         query = (
             select(Subscription)
             .join(FailedPayment, FailedPayment.subscription_id == Subscription.id)
@@ -34,7 +34,7 @@ async def _notify(resources: Resources, task: tasks.ClaimedTask) -> None:
             owed = prices.price_of(plan, row.next_interval or row.interval, row.currency)
         except NotForSale:
             return
-        link = shop_url(resources.get(Settings), "/billing")
+        link = shop_url(resources[Settings], "/billing")
         amount = money_to_text(owed, row.currency)
         await auth.notify_user(tx, row.user_id, "payment_failed", amount=amount, link=link)
 

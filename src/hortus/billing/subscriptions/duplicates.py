@@ -12,11 +12,11 @@ from hortus.payments import GatewayError, Gateways, ObjectRef
 
 async def _cancel_and_refund(resources: Resources, task: tasks.ClaimedTask) -> None:
     """Cancel a duplicate subscription at its gateway and refund what was paid for it."""
-    database = resources.get(Database)
+    database = resources[Database]
     async with database.snapshot() as tx:
         query = select(Subscription).where(Subscription.id == task.payload["subscription_id"])
         row = (await tx.execute(query)).scalar_one()
-    gateway = resources.get(Gateways).get(row.gateway)
+    gateway = resources[Gateways].get(row.gateway)
     if gateway is None:
         raise tasks.Retry(600, f"the gateway {row.gateway} is not configured")
     ref = ObjectRef("subscription", row.external_id)

@@ -46,7 +46,7 @@ async def details(tx: Tx, user_id: str) -> tuple[PlanVersion, Subscription | Non
 async def propose(resources: Resources, user_id: str, plan_name: str, interval: str) -> Change:
     """Propose a change of plan. Raises NoSubscription, NotForSale, CannotChange, AmountNotChargeable."""
     row, gateway = await _mine(resources, user_id)
-    database = resources.get(Database)
+    database = resources[Database]
     async with database.snapshot() as tx:
         plan = await prices.plan_named(tx, plan_name)
         before = await quotas.plan_version(tx, row.plan_id)
@@ -65,7 +65,7 @@ async def propose(resources: Resources, user_id: str, plan_name: str, interval: 
 async def change(resources: Resources, user_id: str, proposed: Change, key: str) -> None:
     """Apply a proposed change, once per `key`. Raises PaymentDeclined, CannotChange, GatewayFailed."""
     row, gateway = await _mine(resources, user_id)
-    database = resources.get(Database)
+    database = resources[Database]
     price = await _translated(prices.gateway_price(database, gateway, proposed.plan, proposed.interval, row.currency))
     await _translated(gateway.change(row.external_id, price, now=proposed.now, key=key))
     await _sync(resources, gateway, row)
@@ -76,7 +76,7 @@ async def cancel(resources: Resources, user_id: str, *, now: bool, key: str) -> 
     row, gateway = await _mine(resources, user_id)
     await _translated(gateway.cancel(row.external_id, now=now, key=key))
     if not now:  # some gateways do not report a pending cancellation
-        async with resources.get(Database).transaction() as tx:
+        async with resources[Database].transaction() as tx:
             await lifecycle.note_cancellation(tx, row.id)
     await _sync(resources, gateway, row)
 
@@ -100,11 +100,11 @@ def _is_more(before: PlanVersion, interval_before: str, plan: PlanVersion, inter
 
 
 async def _mine(resources: Resources, user_id: str) -> tuple[Subscription, Gateway]:
-    async with resources.get(Database).snapshot() as tx:
+    async with resources[Database].snapshot() as tx:
         row = await lifecycle.live_of(tx, user_id)
     if row is None:
         raise NoSubscription
-    gateway = resources.get(Gateways).get(row.gateway)
+    gateway = resources[Gateways].get(row.gateway)
     if gateway is None:
         raise PaymentsNotConfigured
     return row, gateway
@@ -142,7 +142,7 @@ async def end_subscription(resources: Resources, user_id: str) -> None:
 
     Never called inside a transaction. Raises PaymentsNotConfigured, CannotChange, GatewayFailed.
     """
-    async with resources.get(Database).snapshot() as tx:
+    async with resources[Database].snapshot() as tx:
         row = await lifecycle.live_of(tx, user_id)
     if row is None:
         return

@@ -26,7 +26,7 @@ async def receive(gateway_id: GatewayId, request: Request, resources: AllResourc
         body += chunk
         if len(body) > MAX_BYTES:
             raise PayloadTooLarge(max_bytes=MAX_BYTES)
-    incoming = inbox.parse(resources.get(Gateways), gateway_id, request.headers, body)
-    async with resources.get(Database).transaction() as tx:
+    incoming = inbox.parse(resources[Gateways], gateway_id, request.headers, body)
+    async with resources[Database].transaction() as tx:
         await inbox.receive(tx, gateway_id, incoming, body)
     return Received()

@@ -96,11 +96,11 @@ async def replay(tx: Tx, event_id: str) -> None:
 
 async def _process(resources: Resources, task: tasks.ClaimedTask) -> None:
     event_id = task.payload["event_id"]
-    async with resources.get(Database).snapshot() as tx:
+    async with resources[Database].snapshot() as tx:
         event = (await tx.execute(select(WebhookEvent).where(WebhookEvent.id == event_id))).scalar_one_or_none()
     if event is None or event.status != "pending":
         return
-    gateway = resources.get(Gateways).get(event.gateway)
+    gateway = resources[Gateways].get(event.gateway)
     if gateway is None:
         raise tasks.Retry(600, f"the gateway {event.gateway} is not configured")
 
@@ -144,7 +144,7 @@ PROCESS = tasks.register(
 
 async def reconcile(resources: Resources, _task: tasks.ClaimedTask) -> None:
     """Find events whose webhooks were lost, from the gateways' own lists."""
-    for gateway in resources.get(Gateways).ready():
+    for gateway in resources[Gateways].ready():
         try:
             found = await _reconcile(resources, gateway)
         except GatewayError as error:
@@ -157,7 +157,7 @@ async def reconcile(resources: Resources, _task: tasks.ClaimedTask) -> None:
 async def _reconcile(resources: Resources, gateway: Gateway) -> int:
     found = 0
     async for incoming in gateway.list_events_since(clock.now() - RECONCILED):
-        async with resources.get(Database).snapshot() as tx:
+        async with resources[Database].snapshot() as tx:
             query = select(WebhookEvent.id).where(
                 WebhookEvent.gateway == gateway.id, WebhookEvent.event_id == incoming.event_id
             )
@@ -165,7 +165,7 @@ async def _reconcile(resources: Resources, gateway: Gateway) -> int:
         if known:
             continue
         try:
-            async with resources.get(Database).transaction() as tx:
+            async with resources[Database].transaction() as tx:
                 found += await receive(tx, gateway.id, incoming, None) and not incoming.synthetic
         except Exception:  # continue with the next event
             log.exception("missed_event_not_written", gateway=gateway.id, event=incoming.event_id[:80])

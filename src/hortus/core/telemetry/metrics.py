@@ -8,7 +8,6 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
-Key = tuple[str, str, int]
 UNMATCHED: Final = "unmatched"
 METHODS: Final = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"))
 
@@ -50,19 +49,6 @@ SETTLED = Counter("hortus_settled_micro_credits", "Micro-credits charged to cust
 PAYMENTS = Counter("hortus_payments", "Payments booked: received, failed, reversed.", ["outcome"])
 for _outcome in ("received", "failed", "reversed"):
     PAYMENTS.labels(_outcome)  # present from the start, so that the first one is an increase
-
-_requests: dict[Key, tuple[Counter, Histogram]] = {}
-
-
-def count_request(method: str, route: str, status: int, seconds: float) -> None:
-    """Count one request; `route` is the template of its path, never the path."""
-    key = (method if method in METHODS else "other", route, status)
-    found = _requests.get(key)
-    if found is None:
-        found = _requests[key] = (REQUESTS.labels(key[0], route, str(status)), REQUEST_SECONDS.labels(key[0], route))
-    count, duration = found
-    count.inc()
-    duration.observe(seconds)
 
 
 def count_task(task: str, outcome: str, seconds: float) -> None:

@@ -32,7 +32,7 @@ def add_header(connection: HTTPConnection, name: str, value: str) -> None:
 
 
 def _https(connection: HTTPConnection) -> bool:
-    return resources_of(connection).get(Settings).public_url.startswith("https:")
+    return resources_of(connection)[Settings].public_url.startswith("https:")
 
 
 def _full(connection: HTTPConnection, name: str) -> str:

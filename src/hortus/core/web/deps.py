@@ -48,18 +48,18 @@ def resource(kind: type[T]) -> Any:
     """A dependency on one resource: `bus: Annotated[Bus, resource(Bus)]`."""
 
     async def get(connection: HTTPConnection) -> T:
-        return resources_of(connection).get(kind)
+        return resources_of(connection)[kind]
 
     return Depends(get)
 
 
 async def _write(connection: HTTPConnection) -> AsyncIterator[Tx]:
-    async with resources_of(connection).get(Database).transaction() as tx:
+    async with resources_of(connection)[Database].transaction() as tx:
         yield tx
 
 
 async def _read(connection: HTTPConnection) -> AsyncIterator[Tx]:
-    async with resources_of(connection).get(Database).snapshot() as tx:
+    async with resources_of(connection)[Database].snapshot() as tx:
         yield tx
 
 
@@ -80,7 +80,7 @@ PageParams = Annotated[PageRequest, Depends(_paging)]
 
 
 async def _replica(connection: HTTPConnection, paging: PageParams) -> AsyncIterator[Tx]:
-    async with resources_of(connection).get(Database).history(paging.before()) as tx:
+    async with resources_of(connection)[Database].history(paging.before()) as tx:
         yield tx
 
 
@@ -172,7 +172,7 @@ async def _idempotency_key(
     request: Request,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")] = None,
 ) -> IdempotencyKey:
-    secrets = resources_of(request).get(Settings).keys_for("idempotency keys") if idempotency_key is not None else ()
+    secrets = resources_of(request)[Settings].keys_for("idempotency keys") if idempotency_key is not None else ()
     return IdempotencyKey(f"{request.method} {request.url.path}", idempotency_key, secrets)
 
 
@@ -185,7 +185,7 @@ IdempotencyHeader = Annotated[IdempotencyKey, Depends(_idempotency_key)]
 def client_ip_of(connection: HTTPConnection) -> str:
     """The IP address of the client, behind trusted proxies the forwarded one."""
     peer = connection.client.host if connection.client else "unknown"
-    proxies, forwarded = resources_of(connection).get(Settings).proxies, connection.headers.getlist("x-forwarded-for")
+    proxies, forwarded = resources_of(connection)[Settings].proxies, connection.headers.getlist("x-forwarded-for")
     if forwarded and not proxies:
         _warn_about_untrusted_proxy()
     return client_ip.client_ip(peer, forwarded, proxies)
@@ -209,7 +209,7 @@ def anonymised_network_of(connection: HTTPConnection) -> str:
 
 async def hit_limit(connection: HTTPConnection, name: str, default: str, client: str, *, counts: bool = True) -> None:
     """Count this request against a limit, or only check it. The response has the headers of the tightest limit."""
-    headers = await resources_of(connection).get(Limiter).hit(name, default, client, counts=counts)
+    headers = await resources_of(connection)[Limiter].hit(name, default, client, counts=counts)
     state = connection.scope.setdefault("state", {})
     before = state.get("response_headers")
     if not before or (headers and int(headers["RateLimit-Remaining"]) <= int(before["RateLimit-Remaining"])):

@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 import structlog
+from prometheus_client import Counter, Histogram
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -49,6 +50,10 @@ HEADERS = {
 _OF_ALL = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 _OF_THE_API = [*_OF_ALL, (b"cache-control", b"no-store")]
 _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
+
+
+_counted: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+"""The counters of each method, route and status, so that labels are resolved once."""
 
 
 class Edge:
@@ -106,7 +111,7 @@ class Edge:
             took = round((ended - started) * 1000, 1)
             metrics.IN_PROGRESS.dec()
             if status:  # 0: the client disconnected before the response
-                metrics.count_request(scope["method"], _template(scope), status, headed - started)
+                _count(scope["method"], _template(scope), status, headed - started)
             write = log.debug if scope["path"].startswith(PROBES) and status < 500 else log.info
             write("request", method=scope["method"], path=scope["path"], status=status, ms=took)
             context.request_id.reset(mark)
@@ -215,6 +220,18 @@ def _oversized(scope: Scope) -> Problem | None:
     if sum(len(value) for name, value in headers if name == b"cookie") > MAX_COOKIE_BYTES:
         return PayloadTooLarge("The request has too many or too large cookies.", max_bytes=MAX_COOKIE_BYTES)
     return None
+
+
+def _count(method: str, route: str, status: int, seconds: float) -> None:
+    """Count one request; `route` is the template of its path, never the path."""
+    key = (method if method in metrics.METHODS else "other", route, status)
+    found = _counted.get(key)
+    if found is None:
+        labelled = metrics.REQUESTS.labels(key[0], route, str(status)), metrics.REQUEST_SECONDS.labels(key[0], route)
+        found = _counted[key] = labelled
+    count, duration = found
+    count.inc()
+    duration.observe(seconds)
 
 
 def _template(scope: Scope) -> str:

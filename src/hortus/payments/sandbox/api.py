@@ -34,7 +34,7 @@ def _page() -> "Template":
 
 
 async def _checkout(tx: Tx, checkout_id: str, resources: AllResources) -> StoredObject:
-    found = await store.find(tx, "checkout", checkout_id) if resources.get(Gateways).get(SANDBOX) is not None else None
+    found = await store.find(tx, "checkout", checkout_id) if resources[Gateways].get(SANDBOX) is not None else None
     if found is None or "title" not in found.body:
         raise NotFound
     return found

@@ -13,7 +13,7 @@ EVENT_RETENTION = timedelta(days=30)
 
 async def run_due(resources: Resources, _task: tasks.ClaimedTask) -> None:
     """Process all due objects, each in a transaction of its own."""
-    database, now = resources.get(Database), clock.now()
+    database, now = resources[Database], clock.now()
     for kind, happen in (("subscription", simulator.renew), ("checkout", simulator.close)):
         more = True
         while more:

@@ -37,15 +37,15 @@ def signing_keys(settings: Settings) -> tuple[bytes, ...]:
 
 
 async def _deliver(resources: Resources, task: tasks.ClaimedTask) -> None:
-    settings = resources.get(Settings)
-    async with resources.get(Database).snapshot() as tx:
+    settings = resources[Settings]
+    async with resources[Database].snapshot() as tx:
         event = await store.event(tx, task.payload["event_id"])
     if event is None:
         return
     body = body_of(event)
     header = sign(signing_keys(settings), body, int(clock.now().timestamp()))
     try:
-        answer = await resources.get(Http).request(
+        answer = await resources[Http].request(
             "POST",
             f"{settings.origin}/api/webhook/sandbox",
             headers={HEADER: header, "Content-Type": "application/json"},

@@ -106,11 +106,11 @@ class CeleryWorker:
     async def _work(self) -> None:
         self._stop = asyncio.Event()
         async with self._opened() as resources, contextlib.AsyncExitStack() as stack:
-            self._resources, self._notifier, database = resources, resources.get(Notifier), resources.get(Database)
-            settings = shared_values(resources.get(Settings))
+            self._resources, self._notifier, database = resources, resources[Notifier], resources[Database]
+            settings = shared_values(resources[Settings])
             self._leases = Leases(database, self._lease, kind="celery", slots=self._slots, settings=settings)
             self._claims: Batch[str, ClaimedTask | None] = Batch(database, self._claim_many)
-            self._scheduler = resources.get(Scheduler)
+            self._scheduler = resources[Scheduler]
             await self._leases.start()
             stack.push_async_callback(self._leases.stop, self._grace)
             if self._schedule:

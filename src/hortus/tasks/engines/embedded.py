@@ -39,7 +39,7 @@ class EmbeddedEngine:
         settings: Mapping[str, str] | None = None,
     ) -> None:
         self._resources = resources
-        self._database = resources.get(Database)
+        self._database = resources[Database]
         self._slots: dict[str, int] = {name: slots[name] for name in QUEUES if slots.get(name)}
         listed_as = "embedded" if self._slots else kind
         self.leases = Leases(self._database, lease, kind=listed_as, slots=self._slots, settings=settings)
