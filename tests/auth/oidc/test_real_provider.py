@@ -33,7 +33,7 @@ PEOPLE = {
 }
 
 pytestmark = pytest.mark.skipif(
-    not (shutil.selected_senders("node") and (Path(MODULES) / "oidc-provider").is_dir() and MODULES),
+    not (shutil.which("node") and (Path(MODULES) / "oidc-provider").is_dir() and MODULES),
     reason="LOUD: no node, or OIDC_PROVIDER_MODULES names no folder with oidc-provider: no issuer but our own was met",
 )
 

@@ -15,7 +15,7 @@ from tests.helpers.programs import skip_without
 from tests.helpers.server import Hortus
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.selected_senders, NAMES)), None)
+CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 AUTHENTICATOR = {
     "protocol": "ctap2",
     "transport": "internal",
