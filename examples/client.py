@@ -1,8 +1,8 @@
-"""A typed client of Hortus to start from: sign up, make an image, wait for it, download it, chat, use an API key.
+"""A typed example client: register, generate an image, wait for it, download it, chat, use an API key.
 
     python examples/client.py http://127.0.0.1:8000 image.png
 
-It needs `httpx2` only. `Hortus` is what to copy; `main` shows a whole visit.
+It needs only `httpx2`. Copy the class `Hortus`; `main` shows a complete session.
 """
 
 import json
@@ -22,7 +22,7 @@ WORKING: tuple[Status, ...] = ("queued", "running")
 
 
 class Output(TypedDict):
-    """One file that was made; `url` is signed and short-lived."""
+    """One generated file; `url` is signed and short-lived."""
 
     file_id: str
     url: str
@@ -38,7 +38,7 @@ class Failure(TypedDict):
 
 
 class Generation(TypedDict):
-    """One piece of paid work."""
+    """One paid request to a model."""
 
     id: str
     kind: str
@@ -51,7 +51,7 @@ class Generation(TypedDict):
 
 
 class Window(TypedDict):
-    """How often something may still be done. A null limit is none."""
+    """Usage of one quota window. A null limit means unlimited."""
 
     kind: str
     window: Literal["day", "month"]
@@ -70,7 +70,7 @@ class Credits(TypedDict):
 
 
 class Usage(TypedDict):
-    """What the plan allows and what is left."""
+    """Quotas and credits of the caller."""
 
     plan: str
     windows: list[Window]
@@ -78,7 +78,7 @@ class Usage(TypedDict):
 
 
 class NewKey(TypedDict):
-    """An API key; `secret` is shown this once."""
+    """An API key; `secret` is shown only once."""
 
     id: str
     secret: str
@@ -96,7 +96,7 @@ class Event:
 
 
 class Problem(Exception):
-    """What Hortus answered instead: a stable `code`, a sentence, and when to try again, if that helps."""
+    """An error response: a stable `code`, a sentence, and the seconds to wait before a retry, if any."""
 
     def __init__(self, status: int, code: str, detail: str, retry_after: int | None) -> None:
         super().__init__(f"{status} {code}: {detail}")
@@ -104,7 +104,7 @@ class Problem(Exception):
 
 
 class Hortus:
-    """One caller, by access token or API key."""
+    """The API for one caller, authenticated by access token or API key."""
 
     def __init__(self, base_url: str, token: str | None = None) -> None:
         self._http = httpx2.Client(base_url=base_url.rstrip("/"), timeout=60)
@@ -121,35 +121,35 @@ class Hortus:
         self._http.close()
 
     def register(self, email: str, password: str) -> None:
-        """Make an account and be signed in."""
+        """Create an account and sign in."""
         body = {"email": email, "password": password, "accept_terms": True}
         try:
             self._take(self._call("POST", "/api/auth/register", body))
         except Problem as problem:
-            if problem.code != "already_done":  # the answer was lost on the way; tokens are never sent twice
+            if problem.code != "already_done":  # the first response was lost; tokens are not sent twice
                 raise
             self.login(email, password)
 
     def login(self, email: str, password: str) -> None:
-        """Be signed in."""
+        """Sign in."""
         self._take(self._call("POST", "/api/auth/login", {"email": email, "password": password}))
 
     def refresh(self) -> None:
-        """A new access token; call it before `expires_in` is over. The refresh token is good once."""
+        """Get a new access token before `expires_in` is over. A refresh token works once."""
         self._take(self._call("POST", "/api/auth/refresh", {"refresh_token": self._refresh_token}))
 
     def make_image(self, prompt: str, **options: str | int) -> Generation:
-        """Ask for an image; it is made in the background. A repeat after a cut line costs nothing."""
+        """Request an image, which is generated in the background. A retry after a connection error costs nothing."""
         found: Generation = self._call("POST", "/api/image/generate", {"prompt": prompt, **options})
         return found
 
     def generation(self, id: str) -> Generation:
-        """How it stands."""
+        """The current state of a generation."""
         found: Generation = self._call("GET", f"/api/generations/{id}")
         return found
 
     def wait_for(self, id: str) -> Generation:
-        """Follow a generation until it ends. A cut stream is taken up again where it stopped."""
+        """Follow a generation until it ends. An interrupted stream is resumed where it stopped."""
         last: str | None = None
         while (found := self.generation(id))["status"] in WORKING:
             for event in self._events(f"/api/generations/{id}/events", last):
@@ -159,13 +159,13 @@ class Hortus:
         return found
 
     def download(self, made: Generation, output: int = 0) -> bytes:
-        """The file, by its signed link."""
+        """Download an output by its signed link."""
         answer = self._http.get(made["outputs"][output]["url"])
         self._raise(answer)
         return answer.content
 
     def chat(self, room_id: str, content: str) -> Iterator[str]:
-        """Say something and yield the reply as it is written."""
+        """Send a message and yield the reply as it is generated."""
         sent = self._call("POST", f"/api/chatroom/{room_id}/message", {"content": content})
         reply = sent["reply"]["id"]
         for event in self._events(f"/api/chatroom/{room_id}/events", None):
@@ -173,29 +173,29 @@ class Hortus:
                 continue
             if event.name == "delta":
                 yield str(event.data["text"])
-            elif event.name == "restart":  # another provider took over and begins anew
+            elif event.name == "restart":  # another provider took over and starts again
                 yield "\n"
             elif event.name == "error":
-                raise Problem(200, str(event.data.get("code")), "the reply failed; it costs nothing", None)
+                raise Problem(200, str(event.data.get("code")), "the reply failed and was not charged", None)
             elif event.name == "done":
                 return
 
     def open_room(self, title: str) -> str:
-        """A new chatroom; its id."""
+        """Create a chatroom and return its id."""
         return str(self._call("POST", "/api/chatroom", {"title": title})["id"])
 
     def usage(self) -> Usage:
-        """What is left."""
+        """The remaining quotas and credits."""
         found: Usage = self._call("GET", "/api/user/usage")
         return found
 
     def make_key(self, name: str, scopes: list[str]) -> NewKey:
-        """An API key of one's own for machines."""
+        """Create an API key."""
         found: NewKey = self._call("POST", "/api/keys", {"name": name, "scopes": scopes})
         return found
 
     def remove_key(self, id: str) -> None:
-        """End a key; its next call fails."""
+        """Remove a key; its next call fails."""
         self._call("DELETE", f"/api/keys/{id}")
 
     def _take(self, tokens: dict[str, Any]) -> None:
@@ -203,7 +203,7 @@ class Hortus:
         self._refresh_token = tokens["refresh_token"]
 
     def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        # One key for all tries: whatever happens to the line, it is done and paid once. A sign-in may be done twice.
+        # One idempotency key for all attempts: the request is executed and charged once. A login may be repeated.
         once = method == "POST" and path not in ("/api/auth/login", "/api/auth/refresh")
         headers = {"Idempotency-Key": str(uuid.uuid4())} if once else {}
         for last in (False, False, True):
@@ -247,7 +247,7 @@ class Hortus:
 
 
 def main(base_url: str, image: Path) -> None:
-    """A whole visit."""
+    """Run a complete session."""
     with Hortus(base_url) as client:
         client.register(f"visitor-{secrets.token_hex(4)}@example.com", secrets.token_urlsafe(16))
         client.refresh()

@@ -4,15 +4,15 @@ from typing import Any
 
 from hortus.cli.openapi_docs.operations import Operation, operations, resolve
 
-HEAD = """# The API
+HEAD = """# API reference
 
-Made from the schema by `make reference`; do not edit. The same is served at `/openapi.json`, `/docs` and `/redoc`, and
-`deploy/postman/hortus.json` is a Postman collection of it. `examples/client.py` is a client to start from.
+Generated from the schema by `make reference`; do not edit. The schema is served at `/openapi.json`, `/docs` and
+`/redoc`, and `deploy/postman/hortus.json` is a Postman collection of it. `examples/client.py` is an example client.
 
-`Authorization: Bearer <access token or API key>` unless an entry says *public*. *Key* names the scopes of which an API
-key needs one; where none is named, only a signed-in person gets in. Errors are `application/problem+json`
-([errors.md](errors.md)); lists take `limit` and `cursor` and answer `{items, next_cursor}`; an `Idempotency-Key` makes
-a POST safe to repeat for 24 hours. Required fields are bold.
+Send `Authorization: Bearer <access token or API key>` unless an entry says *public*. *Key* lists the scopes of which
+an API key needs one; without that line the route requires a signed-in user. Errors are `application/problem+json`
+([errors.md](errors.md)). Lists accept `limit` and `cursor` and return `{items, next_cursor}`. With an
+`Idempotency-Key`, a POST can be repeated safely for 24 hours. Required fields are bold.
 """
 
 
