@@ -27,6 +27,7 @@ from hortus.auth.password_policy import BreachSettings, PasswordPolicy
 from hortus.auth.password_strength import check_strength, service_names
 from hortus.auth.passwords import PasswordPool
 from hortus.auth.session_cookies import clear_session_cookies
+from hortus.auth.startup import open_auth
 from hortus.auth.step_up import mark_reauthenticated, require_recent_authentication
 from hortus.auth.throttle import Throttle, sweep_buckets
 
@@ -62,6 +63,7 @@ __all__ = [
     "mark_reauthenticated",
     "message_time",
     "notify_user",
+    "open_auth",
     "otp_hasher_of",
     "passkey_count",
     "read_oidc_providers",

@@ -9,13 +9,15 @@ import contextlib
 import hashlib
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import structlog
 
 from hortus.core.background import cancel_and_wait, in_background
+from hortus.core.settings import Settings
 
 log = structlog.get_logger()
 Command = tuple[str | bytes | int, ...]
@@ -246,3 +248,17 @@ def _digest(script: str) -> str:
 def _refuse(waiter: asyncio.Future[Any], error: Exception) -> None:
     if not waiter.done():
         waiter.set_exception(error)
+
+
+@asynccontextmanager
+async def open_redis(settings: Settings) -> AsyncIterator[Redis | None]:
+    """The connection to Redis if REDIS_URL is set; Redis need not answer yet."""
+    if not settings.redis_url:
+        yield None
+        return
+    redis = Redis(settings.redis_url, prefix=settings.redis_prefix, timeout=settings.redis_timeout_seconds)
+    await redis.open()
+    try:
+        yield redis
+    finally:
+        await redis.close()

@@ -6,7 +6,7 @@ Works on plain values (`Sale`, `Reversal`): the caller books money and passes wh
 from hortus.invoicing.issue import Reversal, Sale, issue_credit_note, issue_invoice
 from hortus.invoicing.pdf import PdfRenderer
 from hortus.invoicing.queries import invoices_between, invoices_of_payment
-from hortus.invoicing.settings import InvoiceSettings
+from hortus.invoicing.settings import InvoiceSettings, seller_name
 from hortus.invoicing.tables import Invoice
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "invoices_of_payment",
     "issue_credit_note",
     "issue_invoice",
+    "seller_name",
 ]

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from hortus.core.configuration import Json, Rule, SettingsGroup, TimeZone
+from hortus.core.configuration import Configuration, Json, Rule, SettingsGroup, TimeZone
 from hortus.core.money import percent_to_points
 from hortus.invoicing import tax_ids
 from hortus.invoicing.states import code_of, name_of
@@ -134,3 +134,8 @@ class InvoiceSettings(SettingsGroup):
             "email": self.invoice_seller_email,
             "footer": self.invoice_footer,
         }
+
+
+def seller_name(configuration: Configuration) -> str:
+    """The name of the seller on invoices; empty if it is not set."""
+    return configuration.get(InvoiceSettings).invoice_seller_name

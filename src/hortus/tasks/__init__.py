@@ -32,6 +32,7 @@ from hortus.tasks.registry import (
 )
 from hortus.tasks.run import run_one
 from hortus.tasks.scheduler import Remind, Scheduler
+from hortus.tasks.startup import embedded_engine, open_notifier, run_engine
 
 __all__ = [
     "QUEUES",
@@ -57,6 +58,7 @@ __all__ = [
     "count_dead_letters",
     "counts",
     "dead_letters",
+    "embedded_engine",
     "enqueue",
     "enqueue_many",
     "find_live",
@@ -66,11 +68,13 @@ __all__ = [
     "finish_many",
     "hides_payload",
     "is_periodic",
+    "open_notifier",
     "processes",
     "queue_stats",
     "register",
     "register_periodic",
     "requeue",
+    "run_engine",
     "run_one",
     "was_closed",
     "workers",

@@ -7,6 +7,7 @@ from hortus.core.cache.versions import (
     LocalCacheVersions,
     RedisCacheVersions,
     VersionedCache,
+    open_cache_versions,
 )
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "LocalCacheVersions",
     "RedisCacheVersions",
     "VersionedCache",
+    "open_cache_versions",
 ]

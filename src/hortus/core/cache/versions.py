@@ -241,3 +241,8 @@ class VersionedCache(Generic[V]):
     def invalidate(self, names: tuple[str, ...], wait: float = 0.0) -> Awaitable[None]:
         """Call it after the commit of a change; await it if the next call in any process must see the change."""
         return self._versions.invalidate(names, wait)
+
+
+def open_cache_versions(redis: Redis | None) -> CacheVersions:
+    """Versions shared through Redis; without it, those of this process."""
+    return LocalCacheVersions() if redis is None else RedisCacheVersions(redis)

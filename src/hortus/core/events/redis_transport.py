@@ -10,7 +10,8 @@ import contextlib
 import json
 import secrets
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -260,3 +261,17 @@ class RedisEventTransport:
 
     def _key(self, topic: str) -> str:
         return f"{self._redis.prefix}events:{topic}"
+
+
+@asynccontextmanager
+async def open_event_transport(redis: Redis | None) -> AsyncIterator[RedisEventTransport | None]:
+    """The transport that joins the event buses of all processes; None without Redis."""
+    if redis is None:
+        yield None
+        return
+    transport = RedisEventTransport(redis)
+    transport.open()
+    try:
+        yield transport
+    finally:
+        await transport.close()
