@@ -16,7 +16,7 @@ from hortus.core.db.paging import Page, PageRequest, newest
 from hortus.core.errors import Conflict
 
 Role = Literal["user", "support", "admin"]
-# Said literally, so that SQLite uses the partial indexes of these conditions.
+# Written literally, so that SQLite uses the partial indexes of these conditions.
 _STAFF: ColumnElement[bool] = literal_column("users.role <> 'user'")
 _NOT_ACTIVE: ColumnElement[bool] = literal_column("users.status <> 'active'")
 

@@ -65,7 +65,7 @@ async def remember_device(tx: Tx, user_id: str, *, device_id: str | None, name: 
 
 
 async def sweep_devices(tx: Tx, limit: int = 1000) -> int:
-    """Forget devices that were not seen for long, a bounded number; how many."""
+    """Delete up to `limit` devices that were not used for long; how many."""
     old = (
         select(Device.user_id, Device.id)
         .where(Device.last_seen_at < clock.now() - KEPT)

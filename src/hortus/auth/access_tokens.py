@@ -94,7 +94,7 @@ class AccessTokens:
                 raise ValueError("another kind of token")
             claims = decoded.claims
             if not (isinstance(claims["sid"], str) and claims["iat"] <= clock.now().timestamp() + CLOCKS_DIFFER):
-                raise ValueError("no token of ours")
+                raise ValueError("not an access token")
             return AccessClaims(claims["sub"], claims["sid"], float(claims["exp"]))
         except (JoseError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise Unauthenticated(NOT_GOOD) from error

@@ -23,8 +23,8 @@ class DeviceCookie:
     def read(self, connection: HTTPConnection) -> str | None:
         """The id of the device, if the cookie has a valid signature."""
         device_id, _, signature = (cookies.read(connection, NAME) or "").partition(".")
-        good = (hmac.compare_digest(_signature(key, device_id), signature.encode()) for key in self._keys)
-        return device_id if ids.is_id(device_id) and any(list(good)) else None
+        valid = (hmac.compare_digest(_signature(key, device_id), signature.encode()) for key in self._keys)
+        return device_id if ids.is_id(device_id) and any(list(valid)) else None
 
     def put(self, connection: HTTPConnection, device_id: str) -> None:
         """Send it, for as long as a browser keeps one."""

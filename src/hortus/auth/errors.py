@@ -41,7 +41,7 @@ class WeakPassword(Problem):
 class ReauthenticationRequired(Forbidden):
     """The session was not authenticated recently enough for this operation."""
 
-    code, title = "reauthentication_required", "Prove again that it is you"
+    code, title = "reauthentication_required", "Reauthentication is required"
     detail = "Send the password to POST /api/auth/reauthenticate (or use a second factor), then try again."
 
 

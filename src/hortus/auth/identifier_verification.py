@@ -90,7 +90,7 @@ async def verify(tx: Tx, user_id: str, target: Target, caller_id: str | None, re
     """Mark the target of a link or code as verified.
 
     Raises `refusal` if the user does not have the target, AccountSuspended, and SignInToVerify. A caller who is signed
-    in as the user keeps everything. Otherwise somebody else may have signed up with this address: all access from
+    in as the user keeps everything. Otherwise another person may have signed up with this address: all access from
     before the first verification is revoked, and the result is a token to choose a new password, if there was one.
     """
     owner = await find_owner(tx, target)
@@ -119,8 +119,8 @@ async def has_verified_owner(tx: Tx, user_id: str) -> bool:
 async def revoke_unverified_access(tx: Tx, user_id: str) -> RevokedAccess | None:
     """Revoke everything that was set up on an account before its first verification.
 
-    Whoever signed up with this address need not own it: password, sessions, keys, passkeys and second factors are
-    removed. Returns what was revoked; None, without a change, for staff and for an account with a verified owner.
+    The person who signed up with this address need not own it: password, sessions, keys, passkeys and second factors
+    are removed. Returns what was revoked; None, without a change, for staff and for an account with a verified owner.
     """
     role = (await tx.execute(select(User.role).where(User.id == user_id))).scalar_one()
     if role != "user" or await has_verified_owner(

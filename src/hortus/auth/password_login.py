@@ -42,8 +42,8 @@ async def verify_password(
     if buckets:
         async with database.transaction() as tx:
             await throttle.consume(tx, buckets)
-    good, fresh = await resources[PasswordPool].verify(password, stored)
-    if not good or stored is None:
+    valid, fresh = await resources[PasswordPool].verify(password, stored)
+    if not valid or stored is None:
         raise BadCredentials
     if status not in SIGN_IN_STATUSES:
         raise AccountSuspended

@@ -73,8 +73,8 @@ def _verify(password: str, stored: str | None) -> tuple[bool, str | None]:
     """Try the password in NFC, then as it was sent and in NFD, which other systems may have hashed."""
     normal = unicodedata.normalize("NFC", password)
     for form in dict.fromkeys((normal, password, unicodedata.normalize("NFD", password))):
-        good, fresh = _verify_form(form, stored)
-        if good:
+        valid, fresh = _verify_form(form, stored)
+        if valid:
             return True, fresh if form == normal else _hashing.hash(normal)
     return False, None
 

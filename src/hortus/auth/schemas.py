@@ -47,7 +47,7 @@ class RefreshIn(Body):
 
 
 class ReauthenticateIn(Body):
-    """Prove again that it is you."""
+    """Credentials to reauthenticate."""
 
     password: Password
 

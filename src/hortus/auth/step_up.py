@@ -12,7 +12,7 @@ from hortus.core.db import Tx
 
 RECENT = timedelta(minutes=10)
 """The default limit for recent authentication."""
-SECOND_FACTOR = "Prove your second factor (POST /api/auth/totp/reauthenticate, or use a passkey), then try again."
+SECOND_FACTOR = "Verify your second factor (POST /api/auth/totp/reauthenticate, or use a passkey), then try again."
 
 
 async def require_recent_authentication(tx: Tx, caller: Principal, within: timedelta = RECENT) -> None:

@@ -46,14 +46,14 @@ class Bucket:
 
 
 class Throttle:
-    """Makes the lanes of this installation. RATE_LIMITS_ENABLED=false leaves none."""
+    """The buckets of this installation; none with RATE_LIMITS_ENABLED=false."""
 
     def __init__(self, settings: Settings) -> None:
         self._key = settings.keys_for("login throttle")[0]
         self._enabled = settings.rate_limits_enabled
 
     def for_sign_in(self, identifier: str, network: str, known: KnownDevice) -> Sequence[Bucket]:
-        """The lanes of a try at the account that `identifier` names, if any."""
+        """The buckets of an attempt at the account of `identifier`."""
         if known.device_id is not None:
             return self._listed(Bucket(self._digest("device", identifier, known.device_id), 10, 300, own=True))
         buckets = [
@@ -67,7 +67,7 @@ class Throttle:
 
     def for_reauthentication(self, user_id: str) -> Sequence[Bucket]:
         """The bucket of a signed-in user who reauthenticates with the password."""
-        return self._listed(Bucket(self._digest("proof", user_id), 10, 300, own=True))
+        return self._listed(Bucket(self._digest("reauthentication", user_id), 10, 300, own=True))
 
     def _listed(self, *buckets: Bucket) -> Sequence[Bucket]:
         # In one order, so that two sign-ins never wait for each other's rows.

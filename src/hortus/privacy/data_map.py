@@ -166,15 +166,15 @@ UNOWNED_TABLES: dict[str, str] = {
     "plan_windows": "price list",
     "plans": "price list",
     "invariant_checks": "the last results of the invariant checks",
-    "sandbox_events": "a vendor's own records, which name nobody",
-    "sandbox_objects": "a vendor's own records, which name nobody",
+    "sandbox_events": "records of the test gateway, without personal data",
+    "sandbox_objects": "records of the test gateway, without personal data",
     "setup_tokens": "the setup token of the first administrator, before there is a user",
     "login_throttle_buckets": "keyed digests, deleted after an hour without an attempt",
     "task_schedules": "schedules of periodic tasks",
     "task_workers": "worker processes",
     "gateway_prices": "price list",
     "webhook_events": "searched for the user's identifiers on erasure, and emptied after the retention period",
-    "signup_bonus_claims": "keyed digests of addresses that claimed the sign-up bonus, granted once; kept for good",
+    "signup_bonus_claims": "keyed digests of addresses that claimed the sign-up bonus, granted once; retained",
     "wrong_codes": "keyed digests, deleted within days",
 }
 

@@ -49,7 +49,7 @@ def mail(to: str, template: str, language: str, values: Mapping[str, Any]) -> Ma
     plain, rich = _template(template, language, html=False), _template(template, language, html=True)
     return Mail(
         to=_one_line(to, 320),
-        # A subject is one line, whatever the name contains.
+        # A subject is one line, also if the name contains line breaks.
         subject=" ".join(_block(plain, "subject", shown).split())[:200],
         text=_block(plain, "text", shown).strip() + "\n",
         html=_block(rich, "html", shown).strip() + "\n",
@@ -68,7 +68,7 @@ def language_of(accept_language: str) -> str:
 
 
 def _harmless(name: object) -> str | None:
-    """The name, unless it looks like a link: anybody can sign up an address under any name."""
+    """The name, unless it looks like a link: a sign-up can contain any name."""
     return name if isinstance(name, str) and not _LIKE_A_LINK.search(name) else None
 
 

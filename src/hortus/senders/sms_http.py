@@ -71,10 +71,10 @@ class HttpSms:
             raise SendFailed(f"the SMS gateway cannot be reached: {type(error).__name__}") from None
         if 200 <= answer.status < 300:
             return
-        said = f"the SMS gateway answered {answer.status}"
+        reason = f"the SMS gateway answered {answer.status}"
         if answer.status in (401, 403, 404, 408, 425, 429) or answer.status >= 500 or answer.status < 400:
-            raise SendFailed(said, retry_after_seconds(answer))
-        raise SenderRefused(said)
+            raise SendFailed(reason, retry_after_seconds(answer))
+        raise SenderRefused(reason)
 
 
 def _filled(shape: Any, sms: Sms) -> Any:

@@ -190,5 +190,5 @@ def _wire_address(address: str) -> str | None:
 
 
 def _answered(code: int) -> SendFailed | SenderRefused:
-    said = f"the mail server answered {code}"
-    return SenderRefused(said) if code >= 500 else SendFailed(said)
+    reason = f"the mail server answered {code}"
+    return SenderRefused(reason) if code >= 500 else SendFailed(reason)

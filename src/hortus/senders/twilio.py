@@ -114,11 +114,11 @@ class TwilioSms:
 
 def _failure(answer: Response) -> SendFailed | SenderRefused:
     code = _code(answer)
-    said = f"Twilio answered {answer.status}" + (f", code {code}" if code else "")
+    reason = f"Twilio answered {answer.status}" + (f", code {code}" if code else "")
     # A wrong account or token is for the operator to mend; the message waits meanwhile.
     if code in UNREACHABLE or answer.status == 400:
-        return SenderRefused(said)
-    return SendFailed(said, retry_after_seconds(answer))
+        return SenderRefused(reason)
+    return SendFailed(reason, retry_after_seconds(answer))
 
 
 def _code(answer: Response) -> int | None:

@@ -126,7 +126,7 @@ async def totp_verify(
 
 @router.post("/reauthenticate", dependencies=TRIES)
 async def totp_reauthenticate(body: SecondFactorIn, caller: Caller, resources: AllResources) -> ReauthenticatedOut:
-    """Prove again that it is you, by a code of the authenticator app or a recovery code."""
+    """Reauthenticate with a code of the authenticator app or a recovery code."""
     async with resources[Database].transaction() as tx:
         refusal = await service.verify_second_factor(tx, _keys(resources[Settings]), caller.user_id, body.attempt)
         if refusal is None:

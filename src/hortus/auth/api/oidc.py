@@ -127,7 +127,7 @@ async def start_oidc(
     login_request = flows.LoginRequest(found.name, return_to, challenge, accept_terms)
     url, secret = await _begin(resources, found, login_request)
     response = RedirectResponse(url, status_code=303)
-    browser.remember(response, resources[Settings], secret)
+    browser.set_flow_cookie(response, resources[Settings], secret)
     return response
 
 
@@ -161,13 +161,13 @@ async def oidc_callback(
             raise OidcDenied
         exchange_code = await _finish(resources, found, flow, code, iss, anonymised_network_of(request))
         name = "oidc_code" if flow.link_user_id is None else "oidc_link_code"
-        response = browser.back(settings, flow.return_to, **{name: exchange_code})
+        response = browser.redirect_to_front_end(settings, flow.return_to, **{name: exchange_code})
         kept_for_exchange = True
     except Problem as problem:
         await count_failure(request, "oidc_callback", CALLBACKS, network_of(request))
-        response = browser.back(settings, flow.return_to, oidc_error=problem.code)
+        response = browser.redirect_to_front_end(settings, flow.return_to, oidc_error=problem.code)
     if not kept_for_exchange:
-        browser.forget(response, settings, digest_of(flow.secret))
+        browser.delete_flow_cookie(response, settings, digest_of(flow.secret))
     return response
 
 
@@ -219,7 +219,7 @@ async def exchange_oidc_code(
     user_id, digest = await flows.exchange(
         tx, body.code, secrets=browser.secrets_of(request, settings), verifier=body.verifier
     )
-    browser.forget(response, settings, digest)
+    browser.delete_flow_cookie(response, settings, digest)
     await service.refuse_inactive(tx, user_id)
     return await sign_in(tx, request, resources, user_id, method="oidc")
 
@@ -252,7 +252,7 @@ async def start_external_link(
         link_session_id=caller.session_id,
     )
     url, secret = await _begin(resources, found, login_request)
-    browser.remember(response, resources[Settings], secret)
+    browser.set_flow_cookie(response, resources[Settings], secret)
     return LinkStartOut(authorize_url=url)
 
 

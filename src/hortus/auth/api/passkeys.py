@@ -124,7 +124,7 @@ async def passkey_login(
 async def passkey_reauthenticate_options(caller: Caller, tx: WriteTx, settings: Configured) -> PasskeyOptionsOut:
     """WebAuthn options to reauthenticate, for one use in this session."""
     relying_party, known = relying_party_of(settings), await service.credential_ids(tx, caller.user_id)
-    challenge = await open_challenge(tx, "prove", user_id=caller.user_id, session_id=caller.session_id)
+    challenge = await open_challenge(tx, "step_up", user_id=caller.user_id, session_id=caller.session_id)
     return PasskeyOptionsOut(
         public_key=webauthn.request_options(relying_party, challenge, known), expires_in=CHALLENGE_SECONDS
     )
@@ -132,10 +132,10 @@ async def passkey_reauthenticate_options(caller: Caller, tx: WriteTx, settings: 
 
 @router.post("/reauthenticate", dependencies=TRIES)
 async def passkey_reauthenticate(body: PasskeyUseIn, caller: Caller, resources: AllResources) -> ReauthenticatedOut:
-    """Prove again that it is you, by a passkey; it counts as two factors."""
+    """Reauthenticate with a passkey, which counts as both factors."""
     challenge, signed = await _check(body, resources)
     async with resources[Database].transaction() as tx:
-        fresh = await _used(tx, challenge, caller, "prove")
+        fresh = await _used(tx, challenge, caller, "step_up")
         answer: Problem | ReauthenticatedOut = BadPasskey()
         if fresh and signed is not None and signed.key.user_id == caller.user_id:
             refusal = await service.record_assertion(tx, signed.key, signed.assertion)

@@ -137,8 +137,8 @@ async def change_password(body: ChangeIn, caller: Caller, resources: AllResource
         if buckets:
             async with database.transaction() as tx:
                 await throttle.consume(tx, buckets)
-        good, _ = await passwords.verify(body.current_password, stored)
-        if not good:
+        valid, _ = await passwords.verify(body.current_password, stored)
+        if not valid:
             raise BadPassword
     password_hash = await passwords.hash(body.new_password)
     async with database.transaction() as tx:

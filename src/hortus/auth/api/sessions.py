@@ -91,8 +91,8 @@ async def reauthenticate(body: ReauthenticateIn, caller: Caller, resources: AllR
     if buckets:
         async with database.transaction() as tx:
             await throttle.consume(tx, buckets)
-    good, fresh = await resources[PasswordPool].verify(body.password, stored)
-    if not good or stored is None:
+    valid, fresh = await resources[PasswordPool].verify(body.password, stored)
+    if not valid or stored is None:
         raise BadPassword
     async with database.transaction() as tx:
         if not await users.confirm_password_hash(tx, caller.user_id, stored, fresh):

@@ -56,7 +56,7 @@ async def use_challenge(tx: Tx, challenge: str) -> bool:
 
 
 async def sweep_challenges(tx: Tx, limit: int = 1000) -> int:
-    """Forget what expired, a bounded number; how many."""
+    """Delete up to `limit` expired challenges; how many."""
     old = (
         select(SecondFactorChallenge.digest)
         .where(SecondFactorChallenge.expires_at <= clock.now())

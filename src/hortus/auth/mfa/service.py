@@ -117,12 +117,12 @@ async def _try(tx: Tx, keys: Keys, user_id: str, attempt: SecondFactorAttempt, *
     row = taken.one_or_none()
     if row is None:
         return await _why_not(tx, user_id, confirmed=confirmed)
-    good = (
+    valid = (
         await _use_code(tx, keys, user_id, row.sealed, attempt.code, active)
         if attempt.code is not None
         else await _use_recovery_code(tx, keys, user_id, attempt.recovery_code or "")
     )
-    if good:
+    if valid:
         return None
     if row.failures >= FREE_FAILURES:
         delay = min(FIRST_DELAY * 2 ** min(row.failures - FREE_FAILURES, 16), LONGEST_DELAY)

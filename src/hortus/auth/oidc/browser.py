@@ -22,7 +22,7 @@ def _name(settings: Settings, browser_digest: str) -> str:
     return _prefix(settings) + browser_digest[:12]
 
 
-def remember(response: Response, settings: Settings, secret: str) -> None:
+def set_flow_cookie(response: Response, settings: Settings, secret: str) -> None:
     """Leave the secret in the browser; each sign-in has a cookie of its own, so tabs do not disturb each other."""
     response.set_cookie(
         _name(settings, digest_of(secret)),
@@ -35,7 +35,7 @@ def remember(response: Response, settings: Settings, secret: str) -> None:
     )
 
 
-def forget(response: Response, settings: Settings, browser_digest: str) -> None:
+def delete_flow_cookie(response: Response, settings: Settings, browser_digest: str) -> None:
     """Take the cookie of one sign-in away."""
     secure = settings.origin.startswith("https:")
     response.delete_cookie(_name(settings, browser_digest), path="/", secure=secure, httponly=True, samesite="lax")
@@ -48,9 +48,9 @@ def secrets_of(request: Request, settings: Settings) -> list[str]:
     return found[:MOST]
 
 
-def back(settings: Settings, return_to: str, **said: str) -> RedirectResponse:
+def redirect_to_front_end(settings: Settings, return_to: str, **result: str) -> RedirectResponse:
     """Redirect to a path of the configured front end. The result is in the fragment, which is not sent to servers or
     written to logs.
     """
     base = (settings.frontend_base_url or settings.origin).rstrip("/")
-    return RedirectResponse(f"{base}{return_to}#{urlencode(said)}", status_code=303)
+    return RedirectResponse(f"{base}{return_to}#{urlencode(result)}", status_code=303)

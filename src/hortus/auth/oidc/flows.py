@@ -197,7 +197,7 @@ def _trade(code: str, secrets: list[str], verifier: str | None) -> Any:
 
 
 async def sweep_oidc_flows(tx: Tx, limit: int = 1000) -> int:
-    """Forget up to `limit` flows that ran out; returns how many."""
+    """Delete up to `limit` expired flows; how many."""
     old = select(OidcFlow.state_digest).where(OidcFlow.expires_at < clock.now()).limit(limit)
     gone = await tx.execute(delete(OidcFlow).where(OidcFlow.state_digest.in_(old)).returning(OidcFlow.provider))
     return len(gone.all())

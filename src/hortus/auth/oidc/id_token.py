@@ -178,7 +178,7 @@ def verify(token: str, key: Key, algorithm: str, *, issuer: str, client_id: str,
 
 
 def _registry(algorithms: list[str]) -> jws.JWSRegistry:
-    # Unknown header parameters are ignored, as the standard says; `crit` is refused.
+    # Unknown header parameters are ignored, as the standard requires; `crit` is refused.
     registry = jws.JWSRegistry(algorithms=algorithms, strict_check_header=False)
     registry.max_header_length = LONGEST  # some issuers send their certificates along
     return registry

@@ -231,11 +231,11 @@ class OidcProvider:
 def _error_in(answer: Response) -> str | None:
     """The standard's word for what was wrong, such as `invalid_client`, and never more than that word."""
     try:
-        said = answer.json()
+        body = answer.json()
     except (HttpError, RecursionError):
         return None
-    word = said.get("error") if isinstance(said, dict) else None
-    return word if isinstance(word, str) and _WORD.fullmatch(word) else None
+    error = body.get("error") if isinstance(body, dict) else None
+    return error if isinstance(error, str) and _WORD.fullmatch(error) else None
 
 
 class OidcProviders:

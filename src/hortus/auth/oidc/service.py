@@ -131,7 +131,7 @@ async def refuse_inactive(tx: Tx, user_id: str) -> None:
 async def _by_email(tx: Tx, identity: Identity, rules: OidcProviderSettings) -> tuple[str, str] | None:
     """(id, role) of the user with this address, if linking by e-mail is enabled.
 
-    An unverified address may have been registered by somebody else: the address becomes verified, and all access from
+    An unverified address may have been registered by another person: the address becomes verified, and all access from
     before is revoked.
     """
     if identity.email is None or not identity.email_verified:

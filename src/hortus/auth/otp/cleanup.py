@@ -1,11 +1,11 @@
-"""Forgets what no longer counts."""
+"""Deletion of expired codes, links and counts."""
 
 from hortus.auth.otp import attempts, links, send_limits, service
 from hortus.core.db import Tx
 
 
 async def sweep_otps(tx: Tx, limit: int = 1000) -> int:
-    """Forget up to `limit` each of old codes, links and counts; returns how many in all."""
+    """Delete up to `limit` each of expired codes, links and counts; how many in all."""
     return sum(
         [
             await each(tx, limit)

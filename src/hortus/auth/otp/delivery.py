@@ -67,7 +67,7 @@ async def write_code(tx: Tx, hasher: OtpHasher, request_id: str) -> None:
 
 
 async def _tell_known(tx: Tx, row: OneTimeCode, target: Target, holder: Any) -> None:
-    """Notify the owner of an account, once, that somebody signs up with their address; no code is created."""
+    """Notify the owner of an account, once, of a sign-up with their address; no code is created."""
     nobody_knows = update(OneTimeCode).where(OneTimeCode.id == row.id, OneTimeCode.digest.is_(None))
     marked = await tx.execute(nobody_knows.values(digest=secrets.token_hex(32)).returning(OneTimeCode.id))
     if marked.first() is not None:

@@ -81,7 +81,7 @@ async def cancel_links(tx: Tx, user_id: str, purpose: LinkPurpose, target: Targe
 
 
 async def sweep_links(tx: Tx, limit: int = 1000) -> int:
-    """Forget up to `limit` links that ran out; returns how many."""
+    """Delete up to `limit` expired links; how many."""
     old = select(LinkToken.digest).where(LinkToken.expires_at < clock.now()).limit(limit)
     gone = await tx.execute(delete(LinkToken).where(LinkToken.digest.in_(old)).returning(LinkToken.digest))
     return len(gone.all())

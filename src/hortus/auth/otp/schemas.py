@@ -133,7 +133,7 @@ class OtpSentOut(BaseModel):
 
 
 class CheckYourMailOut(OtpSentOut):
-    """The same answer for every address: only the e-mail says whether an account exists."""
+    """The same answer for every address: only the e-mail reveals whether an account exists."""
 
     code: Literal["check_your_mail"] = "check_your_mail"
     detail: str = "A mail is on its way. Send its code to POST /api/auth/verify-email to complete the sign-up."
@@ -147,7 +147,7 @@ class VerifiedOut(BaseModel):
 
 
 class PasswordRequiredOut(VerifiedOut):
-    """An address that was verified for the first time, on an account that may have been created by somebody else.
+    """An address that was verified for the first time, on an account that may have been created by another person.
 
     The old password is void, and sessions, API keys, passkeys, second factors and connected accounts are removed.
     Choose a new password at POST /api/auth/reset-password with the token.

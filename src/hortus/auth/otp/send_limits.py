@@ -108,7 +108,7 @@ async def _in_a_day(tx: Tx, name: str, key: str, most: int) -> None:
 
 
 async def sweep_send_counts(tx: Tx, limit: int = 1000) -> int:
-    """Forget up to `limit` counts that no longer count; returns how many."""
+    """Delete up to `limit` expired counts; how many."""
     old = select(SendCount.key).where(SendCount.since < clock.now() - KEPT).limit(limit)
     gone = await tx.execute(delete(SendCount).where(SendCount.key.in_(old)).returning(SendCount.key))
     return len(gone.all())

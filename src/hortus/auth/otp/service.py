@@ -53,7 +53,7 @@ async def request_otp(tx: Tx, hasher: OtpHasher, request: OtpRequest) -> None:
     The same for every target: a task decides whether to send the message. One of several concurrent calls succeeds.
     """
     now, target = clock.now(), request.target
-    said = pending.CONTESTED if await is_contested(tx, request) else request.pending
+    sign_up_data = pending.CONTESTED if await is_contested(tx, request) else request.pending
     pause = attempts.pause_after(await attempts.wrong_today(tx, hasher.target_digest(target)))
     fresh = {
         "id": ids.new(),
@@ -63,7 +63,7 @@ async def request_otp(tx: Tx, hasher: OtpHasher, request: OtpRequest) -> None:
         "stray_tries": 0,
         "requester_digest": hasher.address_digest(request.address),
         "language": request.language,
-        "pending": said,  # the data of this sign-up applies to this code only
+        "pending": sign_up_data,  # the data of this sign-up applies to this code only
         "sent_at": now,
         "expires_at": now + OTP_LIFETIME,
         "used_at": None,
@@ -192,7 +192,7 @@ async def cancel_otps(tx: Tx, purpose: Purpose, target: Target) -> None:
 
 
 async def sweep_codes(tx: Tx, limit: int = 1000) -> int:
-    """Forget up to `limit` codes that ran out a while ago; returns how many."""
+    """Delete up to `limit` codes that expired a while ago; how many."""
     # The row also holds the pause until the next code, which grows to an hour.
     old = select(OneTimeCode.id).where(OneTimeCode.expires_at < clock.now() - attempts.LONGEST_PAUSE).limit(limit)
     gone = await tx.execute(delete(OneTimeCode).where(OneTimeCode.id.in_(old)).returning(OneTimeCode.id))

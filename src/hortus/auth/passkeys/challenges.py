@@ -13,7 +13,7 @@ from hortus.core import clock, ids
 from hortus.core.db import Tx
 
 CHALLENGE_SECONDS = 300
-Purpose = Literal["register", "login", "prove"]
+Purpose = Literal["register", "login", "step_up"]
 
 
 async def open_challenge(tx: Tx, purpose: Purpose, *, user_id: str | None = None, session_id: str = "") -> bytes:
@@ -51,7 +51,7 @@ async def use_challenge(
 
 
 async def sweep_challenges(tx: Tx, limit: int = 1000) -> int:
-    """Forget what expired, a bounded number; how many."""
+    """Delete up to `limit` expired challenges; how many."""
     old = (
         select(PasskeyChallenge.id)
         .where(PasskeyChallenge.expires_at <= clock.now())

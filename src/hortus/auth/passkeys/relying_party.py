@@ -26,8 +26,10 @@ def relying_party_of(settings: Settings) -> RelyingParty:
     A server on the loopback interface is called localhost. Raises PasskeysNotOffered for an address without a name:
     browsers do not create passkeys for it.
     """
-    ours = settings.public_url or f"http://{_host_of(settings)}:{settings.port}"
-    pages = [urlsplit(address.strip().lower()) for address in (settings.frontend_base_url, ours) if address.strip()]
+    public_url = settings.public_url or f"http://{_host_of(settings)}:{settings.port}"
+    pages = [
+        urlsplit(address.strip().lower()) for address in (settings.frontend_base_url, public_url) if address.strip()
+    ]
     name = settings.passkey_rp_id.strip().lower() or _named(pages[0].hostname or "")
     if not name or _is_address(name):
         raise PasskeysNotOffered

@@ -21,7 +21,7 @@ async def reset(
     if owner.status not in SIGN_IN_STATUSES:
         return AccountSuspended()
     ended = NOTHING_REVOKED
-    if not owner.verified:  # somebody else may have signed up with this address
+    if not owner.verified:  # another person may have signed up with this address
         voided = await identifier_verification.revoke_unverified_access(tx, owner.user_id)
         if voided is None:
             return refusal
