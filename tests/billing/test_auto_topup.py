@@ -42,7 +42,7 @@ async def saved(hortus: Hortus) -> httpx2.AsyncClient:
 
 async def look(hortus: Hortus) -> None:
     """What the clock does every few seconds, and wait for what comes of it."""
-    await off_session.sweep(hortus.resources, None)  # type: ignore[arg-type] # a sweep does not look at its task
+    await off_session.sweep_auto_topups(hortus.resources, None)  # type: ignore[arg-type] # a sweep does not look at its task
     await done(hortus)
 
 

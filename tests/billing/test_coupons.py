@@ -115,7 +115,7 @@ async def test_orders_race_for_the_last_use(hortus: Hortus):
         *(customers[number % 4].post("/api/payment/topup", json=body) for number in range(20))
     )
     assert sorted(answer.status_code for answer in answers).count(201) >= 3
-    held = "SELECT (SELECT count(*) FROM checkouts WHERE coupon_id IS NOT NULL AND status <> 'ended')"
+    held = "SELECT (SELECT count(*) FROM checkouts WHERE coupon_id IS NOT NULL AND status <> 'expired')"
     assert await rows(hortus, f"{held}, taken FROM coupons") == [(3, 3)]
 
 

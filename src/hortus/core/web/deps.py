@@ -100,16 +100,17 @@ def scopes_of(connection: HTTPConnection) -> Sequence[str]:
 class IdempotencyKey:
     """The `Idempotency-Key` of this request, if it has one."""
 
-    def __init__(self, route: str, key: str | None, secrets: Sequence[bytes]) -> None:
+    def __init__(self, route: str, key: str | None, settings: Settings) -> None:
         self.key = key
-        self._route, self._secrets = route, secrets
+        self._route, self._settings = route, settings
 
     def claim(self, scope: str, *request: str | bytes | BaseModel) -> idempotency.Claim | None:
         """The claim for a request of `scope` (a user id, or the network of an anonymous caller)."""
         if self.key is None:
             return None
         parts = [part.model_dump_json() if isinstance(part, BaseModel) else part for part in request]
-        return idempotency.Claim(scope, self.key, idempotency.fingerprints(self._secrets, self._route, *parts))
+        secrets = self._settings.keys_for("idempotency keys")
+        return idempotency.Claim(scope, self.key, idempotency.fingerprints(secrets, self._route, *parts))
 
     async def first_only(self, tx: Tx, scope: str, request: BaseModel | str | None, next_step: str) -> None:
         """Return for the first request with this key; raise AlreadyDone with `next_step` for every repetition.
@@ -172,8 +173,8 @@ async def _idempotency_key(
     request: Request,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=255, pattern=r"^[\x21-\x7e]+$")] = None,
 ) -> IdempotencyKey:
-    secrets = resources_of(request)[Settings].keys_for("idempotency keys") if idempotency_key is not None else ()
-    return IdempotencyKey(f"{request.method} {request.url.path}", idempotency_key, secrets)
+    settings = resources_of(request)[Settings]
+    return IdempotencyKey(f"{request.method} {request.url.path}", idempotency_key, settings)
 
 
 IdempotencyHeader = Annotated[IdempotencyKey, Depends(_idempotency_key)]
