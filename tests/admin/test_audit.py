@@ -102,7 +102,7 @@ async def test_a_change_is_found_where_it_was_made(database: Database, statement
     assert what in result.broken[0]["what"]
 
 
-async def test_a_long_chain_is_proved_in_stretches(database: Database):
+async def test_a_long_chain_is_verified_in_parts(database: Database):
     await fill(database, 7)
     first = await verified(database, limit=4)
     assert (first.last, first.finished, first.broken) == (4, False, [])

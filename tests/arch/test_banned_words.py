@@ -91,7 +91,7 @@ class Finder:
         self._longest = max((len(each) for each in self._of), default=0)
         self._prose = {ban.word: ban for ban in wanted if ban.where in ("prose", "both")}
         either = "|".join(ban.replace("_", "[ _-]") for ban in sorted(self._prose, key=len, reverse=True))
-        self._pattern = re.compile(rf"\b({either})\b", re.IGNORECASE)
+        self._pattern = re.compile(rf"\b({either})\b" if either else r"(?!)", re.IGNORECASE)
 
     def find(self, kind: str, text: str) -> Iterator[Ban]:
         if kind == "prose":

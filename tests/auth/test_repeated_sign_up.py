@@ -13,7 +13,7 @@ BODY = {"email": EMAIL, "password": PASSWORD, "accept_terms": True}
 KEY = {"Idempotency-Key": "mallory"}
 
 
-async def _proved_by_code(hortus: Hortus, mailbox: Mailbox, _attacker) -> None:
+async def _verified_by_code(hortus: Hortus, mailbox: Mailbox, _attacker) -> None:
     """The owner signs in with a code that was sent to the address."""
     owner = hortus.anonymous()
     await mailbox.arrived(EMAIL, 1)
@@ -45,7 +45,7 @@ async def _closed(_hortus: Hortus, _post: Mailbox, attacker) -> None:
     assert (await attacker.request("DELETE", "/api/user/me")).status_code == 202
 
 
-@pytest.mark.parametrize("event", [_proved_by_code, _password_reset, _password_changed, _suspended, _closed])
+@pytest.mark.parametrize("event", [_verified_by_code, _password_reset, _password_changed, _suspended, _closed])
 async def test_a_repeated_sign_up_gives_no_tokens(database_url: str, tmp_path, event):
     async with serve(database_url, tmp_path) as hortus:
         mailbox = Mailbox()

@@ -212,10 +212,10 @@ async def test_a_password_changed_meanwhile_opens_no_session(hortus: Hortus):
     await owner(hortus, "a@example.com")
     async with hortus.database.snapshot() as tx:
         user_id, stored = (await tx.execute(text("SELECT id, password_hash FROM users"))).one()
-    proved = password_login.VerifiedPassword(user_id, stored, None, ())
+    verified = password_login.VerifiedPassword(user_id, stored, None, ())
     async with hortus.database.transaction() as tx:
-        await password_login.complete(tx, proved)
+        await password_login.complete(tx, verified)
         await tx.execute(text("UPDATE users SET password_hash = 'another'"))
     with pytest.raises(BadCredentials):
         async with hortus.database.transaction() as tx:
-            await password_login.complete(tx, proved)
+            await password_login.complete(tx, verified)

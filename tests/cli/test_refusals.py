@@ -96,7 +96,7 @@ async def test_a_setting_that_cannot_be(tmp_path: Path):
     listed = {"DATABASE_URL": "mysql://root:opensesame@db/x", "QUOTA_TIMEZONE": "Mars/Olympus"}
     alone: list[tuple[dict[str, str], tuple[str, ...]]] = [
         ({"CATALOG_PATH": "/nowhere/catalog.toml"}, ("CATALOG_PATH must be", "No such file")),
-        ({"SECRET_KEY": "short", "HOST": "0.0.0.0"}, ("SECRET_KEY is short",)),
+        ({"SECRET_KEY": "short", "HOST": "0.0.0.0"}, ("SECRET_KEY must have at least 32 random characters",)),
         ({"HOST": "host.invalid"}, ("HOST host.invalid is not an address of this machine",)),
     ]
     several, *each = await run_all([("up", listed), *(("up", environment) for environment, _ in alone)], tmp_path)

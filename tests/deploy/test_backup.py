@@ -1,4 +1,4 @@
-"""Backups are made of an installation with work in it, everything is lost, and what comes back is proved."""
+"""Backups are made of an installation with work in it, everything is lost, and the restored copy is verified."""
 
 import asyncio
 import contextlib

@@ -124,8 +124,8 @@ class OidcEmulator(Emulator):
         asked = self._codes.pop(form.get("code", ""), None)
         if asked is None or form.get("grant_type") != "authorization_code":
             return web.json_response({"error": "invalid_grant"}, status=400)
-        proof = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
-        challenge = base64.urlsafe_b64encode(proof).rstrip(b"=").decode()
+        digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
+        challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
         if challenge != asked["code_challenge"] or form.get("redirect_uri") != asked["redirect_uri"]:
             return web.json_response({"error": "invalid_grant"}, status=400)
         access_token = secrets.token_urlsafe(16)

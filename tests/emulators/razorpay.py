@@ -374,7 +374,7 @@ class RazorpayEmulator(Emulator):
             raise Wrong("Subscription is not in created state")
         customer = self._make("cust", "customer", name=None, email="gaurav@example.com", contact="+919876543210")
         found["customer_id"] = customer["id"]
-        if found["start_at"] is not None:  # a small payment proves the mandate and goes back
+        if found["start_at"] is not None:  # a small payment verifies the mandate and is refunded
             payment = self._payment(100, "INR", method, status="captured")
             found["status"] = "authenticated"
             self._tell("subscription.authenticated", subscription=found)

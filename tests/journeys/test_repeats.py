@@ -542,7 +542,7 @@ async def test_repeats_without_sign_in_give_no_access(world: World):
 
 
 BY_PASSWORD = {"login", "setup"}
-"""`login` proves the password before the key is looked at; the one administrator of `setup` cannot be changed."""
+"""`login` verifies the password before the key is looked at; the one administrator of `setup` cannot be changed."""
 
 
 async def _changes_of(world: World, user_id: str | None) -> AsyncIterator[str]:

@@ -279,7 +279,7 @@ async def test_entries_cannot_be_changed(database: Database, change: str):
         ),
     ],
 )
-async def test_the_proof_finds_damage(database: Database, damage: str, words: str):
+async def test_the_check_finds_damage(database: Database, damage: str, words: str):
     user = ids.new()
     async with database.transaction() as tx:
         await ledger.grant(tx, user, 10, reference="g", reason="")

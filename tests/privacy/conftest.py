@@ -50,7 +50,7 @@ class Person:
 
 
 async def live(hortus: Hortus, mailbox: Mailbox) -> Person:
-    """Sign up, prove an address and a number, set up every factor, make, upload, chat, buy, and be helped by staff."""
+    """Sign up, verify an address and a number, set up every factor, make, upload, chat, buy, and be helped by staff."""
     client = hortus.anonymous()
     body = {"email": EMAIL, "password": PASSWORD, "name": NAME, "accept_terms": True, "marketing_consent": True}
     tokens = await _good(client.post("/api/auth/register", json=body), 201)

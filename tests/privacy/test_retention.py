@@ -42,7 +42,7 @@ async def test_what_is_old_is_swept_and_the_books_still_hold(hortus: Hortus, mai
     assert await count(hortus, "webhook_events") > 0
     assert await count(hortus, "quota_usage") > 0
     assert await count(hortus, "budget_usage") > 0
-    assert await count(hortus, "reservation_parts") == parts  # the fixture proves the ledger afterwards
+    assert await count(hortus, "reservation_parts") == parts  # the fixture checks the ledger afterwards
 
 
 async def test_a_session_in_use_stays_however_old(hortus: Hortus):

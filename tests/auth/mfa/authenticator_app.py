@@ -42,6 +42,6 @@ async def first_step(client: httpx2.AsyncClient, email: str) -> dict[str, Any]:
     return answer.json()
 
 
-async def second_step(client: httpx2.AsyncClient, challenge: str, **proof: str) -> httpx2.Response:
+async def second_step(client: httpx2.AsyncClient, challenge: str, **factor: str) -> httpx2.Response:
     """The second half of signing in."""
-    return await client.post("/api/auth/totp/verify", json={"challenge": challenge, **proof})
+    return await client.post("/api/auth/totp/verify", json={"challenge": challenge, **factor})

@@ -44,8 +44,8 @@ async def test_a_session_from_before_the_second_factor_has_to_catch_up(hortus: H
         assert (refused.status_code, refused.json()["code"]) == (403, "reauthentication_required")
         assert refused.json()["second_factor"] is True
         assert (await old.post("/api/auth/reauthenticate", json={"password": PASSWORD})).status_code == 200
-    proof = {"recovery_code": app.recovery_codes[0]}
-    assert (await old.post("/api/auth/totp/reauthenticate", json=proof)).status_code == 200
+    factor = {"recovery_code": app.recovery_codes[0]}
+    assert (await old.post("/api/auth/totp/reauthenticate", json=factor)).status_code == 200
     assert (await old.post("/api/auth/totp/recovery-codes")).status_code == 200
 
 
@@ -67,7 +67,7 @@ async def test_administrators_need_two_where_the_operator_says_so(database_url: 
             one = (403, "second_factor_required") if required else (200, "let in")
             assert await admin_route(hortus, token) == one
             assert await admin_route(hortus, (await hortus.customer()).tokens["access_token"]) == (403, "forbidden")
-            app = await set_up(admin)  # its first code proves it on this device
+            app = await set_up(admin)  # its first code verifies it on this device
             assert await admin_route(hortus, token) == (200, "let in")
             travel.shift(30)
             challenge = (await first_step(hortus.anonymous(), email))["challenge"]

@@ -95,8 +95,8 @@ async def test_twenty_parallel_uses_of_one_code_let_one_in(hortus: Hortus, trave
     # And one challenge opens one session, whatever is offered.
     travel.shift(3600)
     challenge = (await first_step(client, EMAIL))["challenge"]
-    proofs = [{"code": app.code()}, *({"recovery_code": each} for each in app.recovery_codes)]
-    answers = await asyncio.gather(*(second_step(client, challenge, **proof) for proof in proofs * 2))
+    factors = [{"code": app.code()}, *({"recovery_code": each} for each in app.recovery_codes)]
+    answers = await asyncio.gather(*(second_step(client, challenge, **factor) for factor in factors * 2))
     assert sorted({answer.status_code for answer in answers}) == [200, 401]
     assert sum(answer.status_code == 200 for answer in answers) == 1
 
@@ -174,8 +174,8 @@ async def test_sensitive_operations_require_step_up(hortus: Hortus, travel: time
         assert code_of(answer) == (403, "reauthentication_required"), path
     wrong = await client.post("/api/auth/totp/reauthenticate", json={"code": app.wrong()})
     assert code_of(wrong) == (401, "bad_second_factor")
-    proved = await client.post("/api/auth/totp/reauthenticate", json={"code": app.code()})
-    assert (proved.status_code, proved.json()["method"]) == (200, "totp")
+    reauthenticated = await client.post("/api/auth/totp/reauthenticate", json={"code": app.code()})
+    assert (reauthenticated.status_code, reauthenticated.json()["method"]) == (200, "totp")
     used = await client.post("/api/auth/totp/disable", json={"code": app.code()})
     assert code_of(used) == (401, "bad_second_factor")
     done = await client.post("/api/auth/totp/disable", json={"recovery_code": app.recovery_codes[0]})
@@ -211,8 +211,8 @@ async def test_another_key_refuses_codes_and_breaks_nothing(
     travel.shift(30)
     async with serve(database_url, tmp_path, secret_key="another key of an installation, long") as hortus:
         challenge = (await first_step(hortus.anonymous(), EMAIL))["challenge"]
-        for proof in ({"code": app.code()}, {"recovery_code": app.recovery_codes[0]}):
-            answer = await second_step(hortus.anonymous(), challenge, **proof)
+        for factor in ({"code": app.code()}, {"recovery_code": app.recovery_codes[0]}):
+            answer = await second_step(hortus.anonymous(), challenge, **factor)
             assert code_of(answer) == (401, "bad_second_factor")
 
 
@@ -221,9 +221,9 @@ async def test_a_previous_key_still_opens_and_hashes(database_url: str, tmp_path
         app = await set_up(await hortus.customer(EMAIL))
     travel.shift(30)
     async with serve(database_url, tmp_path, secret_key="n" * 40, secret_key_previous=["o" * 40]) as hortus:
-        for proof in ({"code": app.code()}, {"recovery_code": app.recovery_codes[0]}):
+        for factor in ({"code": app.code()}, {"recovery_code": app.recovery_codes[0]}):
             challenge = (await first_step(hortus.anonymous(), EMAIL))["challenge"]
-            assert (await second_step(hortus.anonymous(), challenge, **proof)).status_code == 200
+            assert (await second_step(hortus.anonymous(), challenge, **factor)).status_code == 200
 
 
 async def test_bad_bodies(hortus: Hortus):

@@ -51,18 +51,18 @@ async def by_reset(hortus: Hortus, mailbox: Mailbox) -> httpx2.Response:
     return await owner.post("/api/auth/reset-password", json=body)
 
 
-PROOFS = [by_link, by_code, by_sign_in_code, by_reset]
+VERIFICATIONS = [by_link, by_code, by_sign_in_code, by_reset]
 
 
-@pytest.mark.parametrize("proof", PROOFS)
-async def test_access_from_before_the_first_verification_is_revoked(hortus: Hortus, mailbox: Mailbox, proof: Any):
+@pytest.mark.parametrize("verify", VERIFICATIONS)
+async def test_access_from_before_the_first_verification_is_revoked(hortus: Hortus, mailbox: Mailbox, verify: Any):
     attacker, device = await hortus.customer(EMAIL), Authenticator()
     key = (await attacker.post("/api/keys", json={"name": "later"})).json()["secret"]
     await make_passkey(attacker, device)
     await set_up(attacker)
     login = {"email": EMAIL, "password": PASSWORD}
     challenge = (await attacker.post("/api/auth/login", json=login)).json()["challenge"]
-    answer = await proof(hortus, mailbox)
+    answer = await verify(hortus, mailbox)
     assert answer.status_code == 200, answer.text
     by_key = hortus.anonymous()
     by_key.headers["Authorization"] = f"Bearer {key}"
@@ -86,10 +86,10 @@ async def test_access_from_before_the_first_verification_is_revoked(hortus: Hort
             assert (await tx.execute(text(f"SELECT count(*) FROM {table}"))).scalar_one() == 0, table
 
 
-@pytest.mark.parametrize("proof", [by_link, by_code])
-async def test_the_first_to_verify_an_address_chooses_the_password_anew(hortus: Hortus, mailbox: Mailbox, proof: Any):
+@pytest.mark.parametrize("verify", [by_link, by_code])
+async def test_the_first_to_verify_an_address_chooses_the_password_anew(hortus: Hortus, mailbox: Mailbox, verify: Any):
     await hortus.customer(EMAIL)
-    answer = (await proof(hortus, mailbox)).json()
+    answer = (await verify(hortus, mailbox)).json()
     assert (answer["email"], answer["verified"], answer["password_required"]) == (EMAIL, True, True)
     assert "confirmed" in await mailbox.arrived(EMAIL, 2)
     owner = hortus.anonymous()
@@ -116,14 +116,14 @@ async def test_another_session_of_a_stranger_is_no_session_of_the_account(hortus
     assert answer.json()["password_required"] is True
 
 
-@pytest.mark.parametrize("why", ["proved", "staff"])
-@pytest.mark.parametrize("proof", [by_link, by_code])
+@pytest.mark.parametrize("why", ["verified", "staff"])
+@pytest.mark.parametrize("verify", [by_link, by_code])
 async def test_no_address_is_verified_for_an_account_with_another_verified_owner(
-    hortus: Hortus, mailbox: Mailbox, proof: Any, why: str
+    hortus: Hortus, mailbox: Mailbox, verify: Any, why: str
 ):
     """Or the owner of the address would from then on sign in to the attacker's account, and fill it."""
     attacker = await hortus.customer(EMAIL)
-    if why == "proved":
+    if why == "verified":
         assert (
             await attacker.post("/api/user/identifiers", json={"mobile_number": "+919812345678"})
         ).status_code == 202
@@ -132,7 +132,7 @@ async def test_no_address_is_verified_for_an_account_with_another_verified_owner
     else:
         async with hortus.database.transaction() as tx:
             await tx.execute(text("UPDATE users SET role = 'admin'"))
-    answer = await proof(hortus, mailbox)
+    answer = await verify(hortus, mailbox)
     assert (answer.status_code, answer.json()["code"]) == (403, "sign_in_to_verify")
     found = (await attacker.get("/api/user/identifiers")).json()["items"]
     assert [each["verified"] for each in found if each["kind"] == "email"] == [False]

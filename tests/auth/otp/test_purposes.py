@@ -1,4 +1,4 @@
-"""A secret that proves something opens the one route it was made for, and of several links only the newest works."""
+"""A secret works on the one route it was issued for, and of several links only the newest works."""
 
 import asyncio
 

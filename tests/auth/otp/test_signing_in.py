@@ -99,7 +99,7 @@ async def test_a_sign_up_with_a_foreign_address_loses_access_when_its_owner_veri
     assert login.status_code == 401
 
 
-async def test_who_is_signed_in_keeps_everything_when_they_prove_their_address(hortus: Hortus, mailbox: Mailbox):
+async def test_a_signed_in_user_keeps_everything_when_verifying_an_address(hortus: Hortus, mailbox: Mailbox):
     client = await hortus.customer("mine@example.com")
     await mailbox.arrived("mine@example.com", 1)
     await client.post("/auth/send-otp", json={"email": "mine@example.com", "purpose": "login"})

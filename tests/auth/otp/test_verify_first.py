@@ -26,7 +26,7 @@ def sign_up(email: str, **more: Any) -> dict[str, Any]:
 
 
 async def known(hortus: Hortus, mailbox: Mailbox, email: str = KNOWN) -> httpx2.AsyncClient:
-    """A customer who signed up and proved the address."""
+    """A customer who signed up and verified the address."""
     client = hortus.anonymous()
     assert (await client.post("/api/auth/register", json=sign_up(email))).status_code == 202
     body = {"email": email, "code": await mailbox.code(email)}
@@ -51,19 +51,19 @@ async def test_a_sign_up_is_completed_with_the_code(hortus: Hortus, mailbox: Mai
     assert (again.status_code, again.json(), again.headers["idempotency-replayed"]) == (202, first.json(), "true")
     assert await users(hortus) == 0
     assert PASSWORD not in repr(await _rows(hortus, "SELECT pending FROM one_time_codes"))
-    proof = {"email": "new@example.com", "code": await mailbox.code("new@example.com")}
-    key = {"Idempotency-Key": "proof"}
-    wrong = {**proof, "code": "000000" if proof["code"] != "000000" else "111111"}
+    body = {"email": "new@example.com", "code": await mailbox.code("new@example.com")}
+    key = {"Idempotency-Key": "first"}
+    wrong = {**body, "code": "000000" if body["code"] != "000000" else "111111"}
     assert (await client.post("/api/auth/verify-email", json=wrong)).json()["code"] == "bad_code"
-    tokens = (await client.post("/api/auth/verify-email", json=proof, headers=key)).json()
+    tokens = (await client.post("/api/auth/verify-email", json=body, headers=key)).json()
     assert (tokens["user"]["email"], tokens["user"]["name"]) == ("new@example.com", "Asha")
     assert tokens["password_required"] is False
     client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
     assert (await client.get("/api/user/identifiers")).json()["items"][0]["verified"] is True
     assert (await client.get("/api/user/consents")).json()["marketing"]["given"] is True
-    again = await client.post("/api/auth/verify-email", json=proof, headers=key)
+    again = await client.post("/api/auth/verify-email", json=body, headers=key)
     assert (again.status_code, again.json()["code"]) == (409, "already_done")
-    assert (await client.post("/api/auth/verify-email", json=proof)).json()["code"] == "bad_code"
+    assert (await client.post("/api/auth/verify-email", json=body)).json()["code"] == "bad_code"
     login = {"email": "new@example.com", "password": PASSWORD}
     assert (await hortus.anonymous().post("/api/auth/login", json=login)).status_code == 200
 
@@ -128,7 +128,7 @@ async def test_the_password_of_a_sign_up_from_elsewhere_is_not_taken(hortus: Hor
 
 
 def _with(**more: Any):
-    """A body for a known and an unknown target; the proofs in it are wrong."""
+    """A body for a known and an unknown target; its codes and passwords are wrong."""
 
     def body(is_known: bool, kind: str) -> dict[str, Any]:
         target = {"email": KNOWN if is_known else UNKNOWN} if kind == "email" else {"mobile_number": NUMBERS[is_known]}

@@ -59,5 +59,5 @@ async def test_a_browser_makes_a_passkey_and_signs_in_with_it(page: Page, hortus
         answer = await send(visitor, "login", signed)
         assert answer.json()["user"]["id"] == client.tokens["user"]["id"]
     assert (await send(visitor, "login", signed)).status_code == 401
-    proof = await page.evaluate(GET, await asked(client, "reauthenticate"))
-    assert (await send(client, "reauthenticate", proof)).json()["method"] == "passkey"
+    signed = await page.evaluate(GET, await asked(client, "reauthenticate"))
+    assert (await send(client, "reauthenticate", signed)).json()["method"] == "passkey"

@@ -116,7 +116,7 @@ async def test_a_passkey_is_both_factors(hortus: Hortus):
     assert (await visitor.post("/api/auth/totp/recovery-codes")).status_code == 200  # which asks for two
 
 
-async def test_what_is_dangerous_is_proved_again_by_a_passkey(hortus: Hortus):
+async def test_a_passkey_reauthenticates(hortus: Hortus):
     with time_machine.travel(1_790_000_000, tick=True) as travel:
         client, device, other = await hortus.customer(), Authenticator(), Authenticator()
         passkey_id = await make_passkey(client, device)
@@ -138,8 +138,8 @@ async def test_what_is_dangerous_is_proved_again_by_a_passkey(hortus: Hortus):
         assert code_of(await send(client, "reauthenticate", elsewhere)) == (401, "bad_passkey")
         signed = device.get(await asked(client, "reauthenticate"))
         assert code_of(await send(hortus.anonymous(), "login", signed)) == (401, "bad_passkey")
-        proved = await send(client, "reauthenticate", signed)
-        assert (proved.status_code, proved.json()["method"]) == (200, "passkey")
+        answer = await send(client, "reauthenticate", signed)
+        assert (answer.status_code, answer.json()["method"]) == (200, "passkey")
         assert code_of(await send(client, "reauthenticate", signed)) == (401, "bad_passkey")
         assert (await client.delete(f"/api/auth/passkey/{passkey_id}")).status_code == 204
 
@@ -171,7 +171,7 @@ async def test_a_suspended_user_is_told_so_only_with_a_good_signature(hortus: Ho
     assert code_of(await send(visitor, "login", forged)) == (401, "bad_passkey")
 
 
-async def test_administrators_may_prove_two_factors_by_a_passkey(database_url: str, tmp_path):
+async def test_administrators_may_use_a_passkey_as_two_factors(database_url: str, tmp_path):
     async with serve(database_url, tmp_path, require_admin_second_factor=True) as hortus:
         admin, device = await hortus.staff("admin"), Authenticator()
         assert await admin_route(hortus, admin.tokens["access_token"]) == (403, "second_factor_required")

@@ -116,7 +116,7 @@ class VerifyEmailIn(Body):
     code: Code | None = Field(None, validation_alias=CODE_NAMES, description="Also read as `otp` or `otp_code`")
 
     @model_validator(mode="after")
-    def _one_proof(self) -> Self:
+    def _one_credential(self) -> Self:
         if (self.token is None) == (self.code is None):
             raise ValueError("send either token or code")
         return self

@@ -23,7 +23,7 @@ class ResetIn(Body):
     new_password: NewPassword = Field(validation_alias=AliasChoices("new_password", "password"))
 
     @model_validator(mode="after")
-    def _one_proof(self) -> Self:
+    def _one_credential(self) -> Self:
         if (self.token is None) == (self.code is None):
             raise ValueError("send either token or code")
         if self.code is not None and (self.email is None) == (self.mobile_number is None):
