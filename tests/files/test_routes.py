@@ -185,7 +185,7 @@ async def test_ranges(hortus: Hortus):
     file = (await upload(ada, draw.noise("PNG", (500, 400)))).json()
     whole, size = (await anyone.get(file["url"])).content, file["bytes"]
     assert size > 300_000  # more than one piece
-    for asked, start, end in (
+    for query, start, end in (
         ("bytes=0-0", 0, 1),
         ("bytes=0-", 0, size),
         ("bytes=100-299999", 100, 300_000),
@@ -193,18 +193,18 @@ async def test_ranges(hortus: Hortus):
         ("bytes=-7", size - 7, size),
         (f"bytes=-{size * 9}", 0, size),
     ):
-        part = await anyone.get(file["url"], headers={"Range": asked})
-        assert part.status_code == 206, asked
+        part = await anyone.get(file["url"], headers={"Range": query})
+        assert part.status_code == 206, query
         assert part.content == whole[start:end]
         assert part.headers["content-range"] == f"bytes {start}-{end - 1}/{size}"
         assert part.headers["content-length"] == str(end - start)
-    for asked in (f"bytes={size}-", f"bytes={size + 5}-{size + 9}", "bytes=-0"):
-        part = await anyone.get(file["url"], headers={"Range": asked})
-        assert part.status_code == 416, asked
+    for query in (f"bytes={size}-", f"bytes={size + 5}-{size + 9}", "bytes=-0"):
+        part = await anyone.get(file["url"], headers={"Range": query})
+        assert part.status_code == 416, query
         assert part.headers["content-range"] == f"bytes */{size}"
-    for asked in ("bytes=5-2", "bytes=0-1,5-6", "lines=1-2", "bytes=-", "bytes=a-b"):
-        part = await anyone.get(file["url"], headers={"Range": asked})
-        assert (part.status_code, len(part.content)) == (200, size), asked
+    for query in ("bytes=5-2", "bytes=0-1,5-6", "lines=1-2", "bytes=-", "bytes=a-b"):
+        part = await anyone.get(file["url"], headers={"Range": query})
+        assert (part.status_code, len(part.content)) == (200, size), query
     for tag, status in ((f'"{file["sha256"]}"', 206), ('"older"', 200)):
         part = await anyone.get(file["url"], headers={"Range": "bytes=0-9", "If-Range": tag})
         assert part.status_code == status
@@ -230,7 +230,7 @@ async def test_lists_by_page_and_filter(hortus: Hortus):
     assert rest["next_cursor"] is None
 
     now = clock.now()
-    for asked, count in (
+    for query, count in (
         ({"mime_type": "image/png"}, 2),
         ({"mime_type": "image"}, 5),
         ({"purpose": "upload"}, 5),
@@ -242,10 +242,10 @@ async def test_lists_by_page_and_filter(hortus: Hortus):
         ({"created_before": "2020-01-01T00:00:00+05:30"}, 0),
         ({"created_before": "2020-01-01"}, 0),
     ):
-        answer = await ada.get("/api/upload/files", params=asked)
+        answer = await ada.get("/api/upload/files", params=query)
         assert answer.status_code == 200, answer.text
-        assert len(answer.json()["items"]) == count, asked
-    for asked in (
+        assert len(answer.json()["items"]) == count, query
+    for query in (
         {"purpose": "other"},
         {"mime_type": "image/png; x"},
         {"q": "\x00"},
@@ -255,7 +255,7 @@ async def test_lists_by_page_and_filter(hortus: Hortus):
         {"created_before": "9999-12-31T23:59:59-14:00"},
         {"created_after": "0001-01-01T00:00:00+14:00"},
     ):
-        assert (await ada.get("/api/upload/files", params=asked)).status_code == 422, asked
+        assert (await ada.get("/api/upload/files", params=query)).status_code == 422, query
 
 
 async def test_uploads_are_limited_by_caller(tmp_path: Path):

@@ -29,9 +29,9 @@ async def adapter(tmp_path: Path):
         yield Adapter(Context(http, tmp_path))
 
 
-async def images(adapter: Adapter, tmp_path: Path, **asked) -> list[Image.Image]:
+async def images(adapter: Adapter, tmp_path: Path, **changes) -> list[Image.Image]:
     usual = {"id": "g", "model": "sketch-image", "timeout": 60, "workdir": tmp_path, "operation": "image.generate"}
-    request = ImageRequest(**{**usual, "prompt": "a cat by the sea", "width": 240, "height": 130, **asked})
+    request = ImageRequest(**{**usual, "prompt": "a cat by the sea", "width": 240, "height": 130, **changes})
     paths = [event.content async for event in adapter.generate(request) if isinstance(event, Output)]
     return [Image.open(io.BytesIO(path.read_bytes())) for path in paths]
 
@@ -138,7 +138,7 @@ async def test_a_large_image_is_not_upscaled_past_the_cap(adapter: Adapter, tmp_
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "changes",
     [
         {"width": 4000},
         {"height": 0},
@@ -147,9 +147,9 @@ async def test_a_large_image_is_not_upscaled_past_the_cap(adapter: Adapter, tmp_
         {"operation": "image.enhance", "source": Media(b"GIF89a....", "image/gif")},
     ],
 )
-async def test_what_cannot_be_drawn_is_refused(adapter: Adapter, tmp_path: Path, asked: dict):
+async def test_what_cannot_be_drawn_is_refused(adapter: Adapter, tmp_path: Path, changes: dict):
     with pytest.raises(Rejected) as refusal:
-        await images(adapter, tmp_path, **asked)
+        await images(adapter, tmp_path, **changes)
     assert refusal.value.reason == "bad_input"
 
 

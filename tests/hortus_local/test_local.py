@@ -1,4 +1,4 @@
-"""The provider of this machine: real images, a photo that really speaks, and workers that die when told."""
+"""The provider of this machine: real images, a photo that really speaks, and workers that are killed on cancellation."""
 
 import asyncio
 import io
@@ -40,16 +40,16 @@ async def adapter(tmp_path: Path):
         yield Adapter(Context(http, tmp_path))
 
 
-def video(tmp_path: Path, **asked) -> VideoRequest:
+def video(tmp_path: Path, **changes) -> VideoRequest:
     shared = {"id": "g", "model": "sketch-video", "timeout": 60.0, "workdir": tmp_path, "photo": PHOTO}
-    return VideoRequest(**{**shared, "operation": "video.talking_photo", "aspect_ratio": "1:1", **asked})
+    return VideoRequest(**{**shared, "operation": "video.talking_photo", "aspect_ratio": "1:1", **changes})
 
 
 def text(prompt: str, *before: tuple[str, str], max_tokens: int = 500) -> TextRequest:
-    said = [ChatMessage(role, content) for role, content in before]
+    messages_before = [ChatMessage(role, content) for role, content in before]
     return TextRequest(
         id="g", model="sketch-text", timeout=5, workdir=Path(), operation="chat",
-        messages=(*said, ChatMessage("user", prompt)), max_tokens=max_tokens,
+        messages=(*messages_before, ChatMessage("user", prompt)), max_tokens=max_tokens,
     )  # fmt: skip
 
 
@@ -82,27 +82,27 @@ async def test_a_photo_speaks(adapter: Adapter, tmp_path: Path):
 async def test_a_photo_without_a_face_is_narrated_in_hindi(adapter: Adapter, tmp_path: Path, aspect_ratio: str):
     out = io.BytesIO()
     Image.linear_gradient("L").resize((300, 200)).convert("RGB").save(out, "PNG")
-    asked = {"photo": Media(out.getvalue(), "image/png"), "script": "नमस्ते दुनिया", "language": "hi"}
-    events = await run(adapter, video(tmp_path, aspect_ratio=aspect_ratio, **asked))
+    changes = {"photo": Media(out.getvalue(), "image/png"), "script": "नमस्ते दुनिया", "language": "hi"}
+    events = await run(adapter, video(tmp_path, aspect_ratio=aspect_ratio, **changes))
     assert any(isinstance(event, Output) for event in events)
 
 
 async def test_a_prompt_becomes_a_video(adapter: Adapter, tmp_path: Path):
-    asked = {"operation": "video.text", "photo": None, "prompt": "A boat on a lake", "duration_s": 3}
-    events = await run(adapter, video(tmp_path, **asked))
+    changes = {"operation": "video.text", "photo": None, "prompt": "A boat on a lake", "duration_s": 3}
+    events = await run(adapter, video(tmp_path, **changes))
     assert any(isinstance(event, Output) for event in events)
 
 
 @pytest.mark.parametrize(
-    ("asked", "reason"),
+    ("changes", "reason"),
     [
         ({"photo": Media(b"not an image", "image/png"), "script": "Hello"}, "bad_input"),
         ({"script": "word " * 3000}, "too_long"),
     ],
 )
-async def test_what_cannot_become_a_video_is_refused(adapter: Adapter, tmp_path: Path, asked: dict, reason: str):
+async def test_what_cannot_become_a_video_is_refused(adapter: Adapter, tmp_path: Path, changes: dict, reason: str):
     with pytest.raises(Rejected) as refusal:
-        await run(adapter, video(tmp_path, **asked))
+        await run(adapter, video(tmp_path, **changes))
     assert refusal.value.reason == reason
 
 
@@ -148,7 +148,7 @@ async def test_images_are_edited(adapter: Adapter, tmp_path: Path, operation: st
         assert alpha[300:400, 330:440].mean() > 200
 
 
-async def test_writing_knows_what_it_was_told(adapter: Adapter):
+async def test_answers_use_earlier_messages(adapter: Adapter):
     assert "84" in await written(adapter, text("What is 12*7?"))
     assert "Asha" in await written(adapter, text("What is my name?", ("user", "My name is Asha."), ("assistant", "Hi")))
     assert await written(adapter, text("Ideas for a tea shop")) == await written(adapter, text("Ideas for a tea shop"))

@@ -11,8 +11,8 @@ from hortus_local.conversation import calculate
 from hortus_local.text_sketch import write
 
 
-def answer(*said: str, operation: str = "chat", system: str | None = None, max_tokens: int = 1024) -> tuple[str, Done]:
-    messages = tuple(ChatMessage("assistant" if i % 2 else "user", text) for i, text in enumerate(said))
+def answer(*texts: str, operation: str = "chat", system: str | None = None, max_tokens: int = 1024) -> tuple[str, Done]:
+    messages = tuple(ChatMessage("assistant" if i % 2 else "user", text) for i, text in enumerate(texts))
     request = TextRequest(
         id="g",
         model="sketch-text",
@@ -29,7 +29,7 @@ def answer(*said: str, operation: str = "chat", system: str | None = None, max_t
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("messages", "expected"),
     [
         (("My name is Asha and I live in Pune.", "Hi", "What is my name?"), "Asha"),
         (("My name is Asha and I live in Pune.", "Hi", "Where do I live?"), "Pune"),
@@ -41,8 +41,8 @@ def answer(*said: str, operation: str = "chat", system: str | None = None, max_t
         (("How much is 15% of 2,400?",), "360"),
     ],
 )
-def test_chat_answers_from_what_was_said(said: tuple[str, ...], told: str):
-    assert told in answer(*said)[0]
+def test_chat_answers_from_earlier_messages(messages: tuple[str, ...], expected: str):
+    assert expected in answer(*messages)[0]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_summary_is_made_of_the_texts_own_sentences():
 
 
 @pytest.mark.parametrize(
-    ("prompt", "told"),
+    ("prompt", "expected"),
     [
         ("Write 3 taglines for my bakery called Luna", "Luna"),
         ("Write an email to my boss about a day off", "Subject:"),
@@ -83,9 +83,9 @@ def test_a_summary_is_made_of_the_texts_own_sentences():
         ("Count the words: one two three four", "4 words"),
     ],
 )
-def test_texts_of_known_kinds_are_labelled_as_sketches(prompt: str, told: str):
+def test_texts_of_known_kinds_are_labelled_as_sketches(prompt: str, expected: str):
     text = answer(prompt, operation="text")[0]
-    assert told in text
+    assert expected in text
     assert "sketch" in text
     assert text == answer(prompt, operation="text")[0]
 

@@ -3,7 +3,7 @@
 import math
 
 from hortus_local.drawing.canvas import Canvas, oval
-from hortus_local.drawing.colour import mix
+from hortus_local.drawing.colour import Colour, mix
 from hortus_local.drawing.scene import Scene
 from hortus_local.drawing.sky import is_night
 
@@ -60,6 +60,12 @@ def draw_house(canvas: Canvas, scene: Scene, x: float, y: float, size: float) ->
         mix(roof, p.near, 0.4),
         size * 0.045,
     )
+    _draw_windows_and_door(canvas, scene, x, y, size, mix(p.near, roof, 0.4))
+    _draw_smoke(canvas, scene, x, y, size)
+
+
+def _draw_windows_and_door(canvas: Canvas, scene: Scene, x: float, y: float, size: float, door: Colour) -> None:
+    p = scene.palette
     lit = mix(p.second, (1.0, 0.92, 0.65), 0.6)
     for wx, wy in ((-0.38, -0.29), (-0.13, -0.29), (0.28, -0.36)):
         canvas.glow(x + wx * size + size * 0.06, y + wy * size + size * 0.06, size * 0.3, lit, 0.35)
@@ -79,8 +85,12 @@ def draw_house(canvas: Canvas, scene: Scene, x: float, y: float, size: float) ->
             (x + size * 0.40, y - size * 0.19),
             (x + size * 0.40, y),
         ],
-        mix(p.near, roof, 0.4),
+        door,
     )
+
+
+def _draw_smoke(canvas: Canvas, scene: Scene, x: float, y: float, size: float) -> None:
+    p = scene.palette
     for k in range(7):
         canvas.shape(oval(x + size * (0.31 + 0.05 * k + 0.03 * math.sin(k * 2)), y - size * (1.02 + 0.11 * k), size * (0.05 + 0.02 * k), size * (0.04 + 0.016 * k)),
                      mix((0.95, 0.95, 0.97), p.mid, 0.3), blur=size * 0.03, alpha=0.5 - 0.05 * k)  # fmt: skip
@@ -115,6 +125,12 @@ def draw_castle(canvas: Canvas, scene: Scene, x: float, y: float, size: float) -
             oval(left + wide * size / 2, top + 0.12 * size, 0.018 * size, 0.035 * size, steps=16),
             mix(p.second, (1.0, 0.95, 0.7), 0.5),
         )
+    _draw_castle_wall(canvas, scene, x, y, size, stone)
+
+
+def _draw_castle_wall(canvas: Canvas, scene: Scene, x: float, y: float, size: float, stone: Colour) -> None:
+    """The wall before the towers, with battlements and a gate."""
+    p = scene.palette
     canvas.shape(
         [
             (x - 0.5 * size, y + 0.05 * size),
