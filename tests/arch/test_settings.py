@@ -24,7 +24,7 @@ from hortus.ops import configuration
 
 SOURCE = Path(hortus.__file__).parent
 PREFIX = "OIDC_ACME_"
-READERS = {"ops/configuration.py", "core/settings.py", "auth/oidc_settings.py", "cli/create_admin.py"}
+READERS = {"ops/configuration.py", "core/settings.py", "auth/oidc_settings.py", "cli/commands.py"}
 """Where the environment is read: at start, by the settings and by the command line."""
 FOR_CHILDREN = {
     "core/forked_worker.py",
