@@ -68,7 +68,7 @@ async def test_everything_is_in_it_and_no_secret_is(hortus: Hortus, mailbox: Mai
         digests += (await tx.execute(text("SELECT sealed FROM totp_factors"))).scalars().all()
     assert [digest for digest in [kept, *digests] if digest.encode() in everything] == []
     assert "How each" not in archive.read("README.txt").decode()
-    assert "refresh_tokens: nothing but secrets" in archive.read("README.txt").decode()
+    assert "refresh_tokens: only digests of secrets" in archive.read("README.txt").decode()
     await idle(hortus)
     assert any("ready to download" in mail for mail in mailbox.to(EMAIL))
 

@@ -88,7 +88,7 @@ async def test_leaving_ends_everything_at_once_and_signing_in_undoes_it(hortus: 
     assert back.status_code == 200, back.text
     client.headers["Authorization"] = f"Bearer {back.json()['access_token']}"
     assert (await client.get("/api/user/me")).json()["email"] == EMAIL
-    await status_is(hortus, user_id, "undone")
+    await status_is(hortus, user_id, "cancelled")
     assert (await client.get("/api/keys")).json()["items"] == []
 
     assert (await client.delete("/api/user/me")).status_code == 202  # and leaves again
@@ -161,7 +161,7 @@ async def test_coming_back_and_being_erased_never_both_happen(hortus: Hortus, ma
             known = (
                 await tx.execute(text("SELECT count(*) FROM identifiers WHERE user_id = :id"), {"id": user_id})
             ).scalar()
-        assert (status, ended, known) in {("active", "undone", 1), ("deleted", "erased", 0)}
+        assert (status, ended, known) in {("active", "cancelled", 1), ("deleted", "erased", 0)}
         if status == "active":
             assert back.status_code == 200
 
