@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
@@ -75,29 +75,13 @@ async def audit(
         rows = {row.id: row for row in (await tx.execute(select(File))).scalars()}
         messages = list((await tx.execute(select(Message))).scalars())
     assert sum(entry.amount for entry in entries) == 0
-    charged = Counter((entry.reference, entry.account) for entry in entries)
-    amounts = {(entry.reference, entry.account): entry.amount for entry in entries}
+    amounts: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for entry in entries:
+        amounts[entry.reference, entry.account].append(entry.amount)
     keys = {row.storage_key for row in rows.values()}
     for generation in generations:
-        hold, bill = holds.pop(generation.id), (generation.id, generation.user_id)
-        use = uses.pop(generation.id)
-        if generation.status == "succeeded":
-            assert (hold.status, hold.settled_amount) == ("settled", generation.charged)
-            assert (charged[bill], amounts[bill]) == (1, -generation.charged)
-            assert generation.charged == generation.price or generation.kind in ("text", "chat")
-            assert 0 < generation.charged <= generation.price
-            assert use.status == "consumed"
-            assert generation.kind != "image" or len(generation.outputs) == generation.params["count"]
-            assert generation.kind not in ("text", "chat") or generation.text
-        elif generation.text is not None:  # stopped by its customer, who keeps what was delivered
-            assert (generation.status, generation.outputs) == ("cancelled", [])
-            assert 0 < generation.charged <= generation.price
-            assert (hold.status, hold.settled_amount, use.status) == ("settled", generation.charged, "consumed")
-            assert (charged[bill], amounts[bill]) == (1, -generation.charged)
-        else:
-            assert generation.charged == 0
-            assert generation.status == "cancelled" or generation.error_code in failures, generation.error_code
-            assert (hold.status, hold.settled_amount, charged[bill], generation.outputs) == ("released", 0, 0, [])
+        charges = amounts[generation.id, generation.user_id]
+        _check(generation, holds.pop(generation.id), uses.pop(generation.id), charges, failures)
         for output in generation.outputs:
             row = rows.pop(output["file_id"])
             blob = (files / row.storage_key).read_bytes()
@@ -116,6 +100,29 @@ async def audit(
     left = {str(path.relative_to(files)) for path in files.rglob("*") if path.is_file() and "#" not in path.name}
     assert left == keys
     return AuditResult(statuses, orphans)
+
+
+def _check(
+    generation: Generation, hold: CreditReservation, use: QuotaUseRow, charges: list[int], failures: Collection[str]
+) -> None:
+    """Check one generation against its reservation, its quota use and the amounts of its ledger entries."""
+    is_text = generation.kind in ("text", "chat")
+    if generation.status == "succeeded" or generation.text is not None:
+        assert 0 < generation.charged <= generation.price
+        assert (hold.status, hold.settled_amount, use.status) == ("settled", generation.charged, "consumed")
+        assert charges == [-generation.charged]
+        if generation.status != "succeeded":  # stopped by its customer, who keeps the text delivered so far
+            assert (generation.status, generation.outputs) == ("cancelled", [])
+        elif is_text:
+            assert generation.text
+        else:
+            assert generation.charged == generation.price
+            assert len(generation.outputs) == (generation.params["count"] if generation.kind == "image" else 1)
+        return
+    assert (generation.charged, generation.outputs, charges) == (0, [], [])
+    assert (hold.status, hold.settled_amount) == ("released", 0)
+    if generation.status != "cancelled":
+        assert generation.error_code in failures
 
 
 async def tasks_closed(database: Database) -> None:

@@ -35,9 +35,9 @@ async def test_generations_survive_a_killer(database_url: str, database: Databas
         }
         async with ServerProcess(tmp_path / "server", **settings) as server:
             async with customers(server.url, database, USERS) as clients:
-                total = [submit(clients[place % USERS], place, rng, seconds) for place in range(total)]
+                submissions = [submit(clients[place % USERS], place, rng, seconds) for place in range(total)]
                 killer = asyncio.create_task(kill_now_and_then(server, rng))
-                await asyncio.gather(*total)
+                await asyncio.gather(*submissions)
                 await asyncio.sleep(rng.uniform(1, 3))  # and some while they are worked on
                 killer.cancel()
                 await asyncio.wait([killer])

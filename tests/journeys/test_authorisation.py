@@ -73,7 +73,7 @@ WHY = {"reason": "The walk asks"}
 PACK = {"name": "walk", "title": "Walk", "credits": "1", "prices": {"INR": 1}, **WHY}
 PLAN = {"name": "walk", "title": "Walk", "prices": {}, "monthly_credits": "0", "windows": [], **WHY}
 
-DATA_MAP = {
+RULES = {
     "GET /api/generations/{generation_id}": own(200),
     "GET /api/generations/{generation_id}/events": own(200),
     "GET /api/generations/{generation_id}/download": own(200),
@@ -379,13 +379,13 @@ async def call(client: httpx2.AsyncClient, route: str, rule: Rule | None = None,
 
 
 async def test_every_route_with_an_id_has_a_rule(world: World):
-    missing = sorted(route for route in await routes_of(world) if needs_rule(route) and route not in DATA_MAP)
+    missing = sorted(route for route in await routes_of(world) if needs_rule(route) and route not in RULES)
     assert not missing, (
         f"Who may call {missing}? Add one line for each to RULES in tests/journeys/test_authorisation.py, "
         'such as `"GET /api/things/{thing_id}": own(200),`; its docstring lists the kinds of rule.'
     )
-    unknown = sorted(set(DATA_MAP) - set(await routes_of(world)))
-    assert not unknown, f"RULES in tests/journeys/test_authorisation.py speaks of routes that are gone: {unknown}"
+    unknown = sorted(set(RULES) - set(await routes_of(world)))
+    assert not unknown, f"RULES in tests/journeys/test_authorisation.py has routes that do not exist: {unknown}"
 
 
 async def test_anonymous_and_suspended_callers_are_refused_everywhere(world: World):
@@ -394,22 +394,22 @@ async def test_anonymous_and_suspended_callers_are_refused_everywhere(world: Wor
     for route in walked:
         for name in re.findall(r"{(\w+)}", route):
             values[name] = values.get(name) or await world.thing(name)
-        status, said = await call(world.callers["anonymous"], route, DATA_MAP.get(route), **values)
-        assert (status, "unauthenticated" in said) == (401, True), (route, said)
-        status, said = await call(world.callers["suspended"], route, DATA_MAP.get(route), **values)
-        assert (status, "account_suspended" in said) == (403, True), (route, said)
+        status, error = await call(world.callers["anonymous"], route, RULES.get(route), **values)
+        assert (status, "unauthenticated" in error) == (401, True), (route, error)
+        status, error = await call(world.callers["suspended"], route, RULES.get(route), **values)
+        assert (status, "account_suspended" in error) == (403, True), (route, error)
     assert len(walked) > 35
 
 
 async def test_each_role_gets_the_status_of_its_rule(world: World):
     known = set(await routes_of(world))
     wrong = []
-    for route, rule in DATA_MAP.items():
+    for route, rule in RULES.items():
         if route not in known:
             continue  # the test above says so
         values = {name: await world.thing(name) for name in re.findall(r"{(\w+)}", route)}
         for role in STAFF_ROUTE if " /api/admin" in route else OWN_ROUTE:
-            status, said = await call(world.callers[role], route, rule, **values)
+            status, error = await call(world.callers[role], route, rule, **values)
             if status != getattr(rule, role):
-                wrong.append(f"{role} got {status} and not {getattr(rule, role)} from {route} {said[:200]}")
+                wrong.append(f"{role} got {status} and not {getattr(rule, role)} from {route} {error[:200]}")
     assert not wrong, "\n".join(wrong)
