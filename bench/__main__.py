@@ -38,7 +38,7 @@ async def books(folder: Path, server: str) -> list[Figure]:
         found += [
             known(f"{pairs}, a transaction each", result["one_by_one_pairs_per_second"], "pairs/s"),
             at_least(f"{pairs}, sharing transactions", result["batched_pairs_per_second"], AIMS[dialect], "pairs/s"),
-            at_least("... of a transaction each", result["ratio"], 2, "times"),
+            at_least("... relative to a transaction each", result["ratio"], 2, "times"),
         ]
     return found
 
@@ -55,14 +55,14 @@ async def measure(folder: Path, server: str, chosen: list[str]) -> list[tuple[st
         "install": ("Installing", lambda: install.measure(folder)),
         "books": ("Credits", lambda: books(folder, server)),
         "routes": ("The API", lambda: routes.measure(folder)),
-        "images": ("Ordering images", lambda: images.measure(folder, apart("images"))),
+        "images": ("Accepting images", lambda: images.measure(folder, apart("images"))),
         "many_workers": ("Many workers", lambda: many_workers.measure(folder, apart("workers"))),
         "many_rows": ("Many rows", lambda: many_rows.measure(apart("rows"), f"sqlite:///{folder / 'rows.db'}")),
         "searches": ("Searches", lambda: searches.measure(folder, apart("searches"))),
         "streams": ("Streams", lambda: streams.measure(folder)),
         "many_streams": ("Many streams", lambda: many_streams.measure(folder)),
         "uploads": ("Uploads", lambda: uploads.measure(folder)),
-        "videos": ("Videos of this machine's own", videos.measure),
+        "videos": ("Videos by the local provider", videos.measure),
     }
     sections = []
     for name, (title, run) in all_of_them.items():

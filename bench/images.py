@@ -46,5 +46,5 @@ async def measure(folder: Path, database_url: str) -> list[Figure]:
     times = [each for _, found in rounds for each in found]
     return [
         at_least("images accepted, PostgreSQL, 64 clients", statistics.median(rate for rate, _ in rounds), 300, "/s"),
-        known("... median time to the answer", percentile(times, 50) * 1000, "ms"),
+        known("... median response time", percentile(times, 50) * 1000, "ms"),
     ]

@@ -68,7 +68,7 @@ async def grow(url: str) -> list[Figure]:
         grown = f"{name}, {sizes[-1]:,} rows on {database.dialect}"
         figures += [
             at_most(f"{grown}, median", times[-1] * 1000, 10, "ms"),
-            at_most(f"... of that with {sizes[0]:,} rows", times[-1] / times[0], 3, "times"),
+            at_most(f"... relative to {sizes[0]:,} rows", times[-1] / times[0], 3, "times"),
         ]
     return figures
 

@@ -56,13 +56,13 @@ async def measure(folder: Path) -> list[Figure]:
                 busy = resident(server.pid)
     behind = listeners.behind
     if len(behind) < MESSAGES * STREAMS // ROOMS * 0.95:
-        raise RuntimeError(f"only {len(behind)} of {MESSAGES * STREAMS // ROOMS} first words were heard")
+        raise RuntimeError(f"only {len(behind)} of {MESSAGES * STREAMS // ROOMS} first tokens were received")
     own = statistics.median(vendors_own)
     return [
         at_most(f"resident memory with {STREAMS:,} streams open", busy, 150, "MiB"),
-        known("... added by them while nothing happens", quiet - before, "MiB"),
-        known("... added when replies had been told to all", busy - before, "MiB"),
-        at_most("first words behind the vendor, added, median", (statistics.median(behind) - own) * 1000, 10, "ms"),
+        known("... added by idle streams", quiet - before, "MiB"),
+        known("... added after replies were delivered to all", busy - before, "MiB"),
+        at_most("first token, added to the provider's latency", (statistics.median(behind) - own) * 1000, 10, "ms"),
         known("... p99", (percentile(behind, 99) - own) * 1000, "ms"),
     ]
 

@@ -54,7 +54,7 @@ async def measure(folder: Path, postgresql: str) -> list[Figure]:
         known(
             f"tasks of bare Celery that sleep {VENDOR_SECONDS * 1000:.0f} ms, as many workers and threads", bare, "/s"
         ),
-        at_least("completed replies of bare tasks", many[1] / bare, 0.6, "times"),
+        at_least("completed replies relative to bare tasks", many[1] / bare, 0.6, "times"),
     ]
 
 

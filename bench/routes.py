@@ -75,9 +75,9 @@ async def routes(url: str) -> list[Figure]:
     me, key, empty = (statistics.median(found[name]) for name in ("me", "key", "empty"))
     return [
         known("an empty FastAPI route on the same uvicorn", empty, "calls/s"),
-        known("`GET /api/user/me`, signed in", me, "calls/s"),
-        at_least("... of the empty route", me / empty, 0.333, "times"),
-        at_least("... by API key, of signed in", key / me, 0.85, "times"),
+        known("`GET /api/user/me` with an access token", me, "calls/s"),
+        at_least("... relative to the empty route", me / empty, 0.333, "times"),
+        at_least("... with an API key, relative to an access token", key / me, 0.85, "times"),
     ]
 
 
@@ -119,6 +119,6 @@ async def latency_under_load(url: str, vendor: OpenAIEmulator) -> list[Figure]:
             task.cancel()
         await asyncio.wait(hanging)
     return [
-        known("p99 of `/api/user/me`, 4 clients, nothing else", percentile(before, 99) * 1000, "ms"),
-        at_most(f"... while {HANGING} calls of the vendor hang", percentile(during, 99) * 1000, 200, "ms"),
+        known("p99 of `/api/user/me`, 4 clients, otherwise idle", percentile(before, 99) * 1000, "ms"),
+        at_most(f"... while {HANGING} provider calls hang", percentile(during, 99) * 1000, 200, "ms"),
     ]

@@ -38,7 +38,7 @@ async def measure(folder: Path) -> list[Figure]:
     first = {name: statistics.median(times) for name, times in rush.items()}
     return [
         known(
-            f"first token read from the emulator itself after it was sent, {STREAMS} streams open",
+            f"first token, read directly from the emulator, {STREAMS} streams open",
             found["vendor"],
             "ms",
         ),
@@ -46,11 +46,11 @@ async def measure(folder: Path) -> list[Figure]:
         at_most("... added, median", found["ours"] - found["vendor"], 5, "ms"),
         known("... added, p99", (percentile(behind["ours"], 99) - percentile(behind["vendor"], 99)) * 1000, "ms"),
         known(
-            f"{STREAMS} streams asked for in one instant: all of them accepted and passed on within",
+            f"{STREAMS} streams requested at once: all first tokens received within",
             first["ours"] - THINKS,
             "s",
         ),
-        known("... by the emulator itself", first["vendor"] - THINKS, "s"),
+        known("... directly from the emulator", first["vendor"] - THINKS, "s"),
     ]
 
 
