@@ -133,7 +133,9 @@ async def test_after_cards_that_say_no_it_waits_and_then_turns_itself_off(
     now = (await customer.get(PATH)).json()
     assert (now["enabled"], now["stopped"], now["spent_minor"]) == (False, "declined", 0)
     assert await rows(hortus, "SELECT count(*) FROM tasks WHERE name = 'senders.mail'") >= [(1,)]
-    assert await rows(hortus, "SELECT count(*) FROM checkouts WHERE kind = 'auto_topup' AND status = 'ended'") == [(3,)]
+    assert await rows(hortus, "SELECT count(*) FROM checkouts WHERE kind = 'auto_topup' AND status = 'expired'") == [
+        (3,)
+    ]
     monkeypatch.setenv("SANDBOX_DECLINES", "false")
     hortus.reread()
     await look(hortus)

@@ -63,7 +63,7 @@ class GatewaySync:
             except StaleRead:
                 continue  # a newer state was applied meanwhile
             except Exception:
-                log.exception("payment_event_not_booked", gateway=gateway, event=type(event).__name__)
+                log.exception("payment_event_not_booked", gateway=gateway, kind=type(event).__name__)
 
 
 async def sync_from_gateway(

@@ -168,5 +168,5 @@ async def _reconcile(resources: Resources, gateway: Gateway) -> int:
             async with resources[Database].transaction() as tx:
                 found += await receive(tx, gateway.id, incoming, None) and not incoming.synthetic
         except Exception:  # continue with the next event
-            log.exception("missed_event_not_written", gateway=gateway.id, event=incoming.event_id[:80])
+            log.exception("missed_event_not_written", gateway=gateway.id, event_id=incoming.event_id[:80])
     return found
