@@ -39,9 +39,8 @@ async def find_or_create_user(
     owner = await find_owner(tx, verified.target)
     if verified.purpose in ("sign_in", "sign_up"):
         if owner is not None and _is_foreign(owner, caller_id) and await has_verified_owner(tx, owner.user_id):
-            await delete_unverified(
-                tx, verified.target
-            )  # the account has another verified owner, who never verified this identifier
+            # The verified owner of the account has never verified this identifier.
+            await delete_unverified(tx, verified.target)
             owner = None
         if owner is None:
             try:
@@ -123,9 +122,8 @@ async def revoke_unverified_access(tx: Tx, user_id: str) -> RevokedAccess | None
     are removed. Returns what was revoked; None, without a change, for staff and for an account with a verified owner.
     """
     role = (await tx.execute(select(User.role).where(User.id == user_id))).scalar_one()
-    if role != "user" or await has_verified_owner(
-        tx, user_id
-    ):  # an unverified address must not give access to a staff account
+    # An unverified address must not give access to a staff account.
+    if role != "user" or await has_verified_owner(tx, user_id):
         return None
     await tx.execute(update(User).where(User.id == user_id).values(password_hash=None, updated_at=clock.now()))
     await tx.execute(delete(Device).where(Device.user_id == user_id))

@@ -154,13 +154,13 @@ async def list_passkeys(caller: Caller, tx: ReadTx, paging: PageParams) -> Page[
 
 @router.patch("/{passkey_id}")
 async def rename_passkey(passkey_id: Id, body: PasskeyRenameIn, caller: Caller, tx: WriteTx) -> PasskeyOut:
-    """Give it another name."""
+    """Rename a passkey."""
     return _shown(await service.rename_passkey(tx, caller.user_id, passkey_id, body.name))
 
 
 @router.delete("/{passkey_id}", status_code=204, response_class=Response)
 async def remove_passkey(passkey_id: Id, caller: RecentCaller, tx: WriteTx) -> None:
-    """Take it away; never the last way into the account."""
+    """Remove a passkey. The last credential cannot be removed."""
     await service.remove_passkey(tx, caller.user_id, passkey_id)
     await require_remaining_credential(tx, caller.user_id)
     await otp.notify_user(tx, caller.user_id, "passkey_removed", time=otp.message_time())

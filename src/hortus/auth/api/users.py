@@ -149,7 +149,7 @@ async def login(
 async def setup(
     body: SetupIn, request: Request, resources: AllResources, once: IdempotencyHeader
 ) -> TokensOut | SecondFactorOut:
-    """Make the first administrator, once, with the token that the first start printed."""
+    """Create the first administrator, once, with the setup token that the first start printed."""
     await resources[PasswordPolicy].check(body.password, body.email, body.name)
     password_hash = await resources[PasswordPool].hash(body.password)
     async with resources[Database].transaction() as tx:

@@ -74,7 +74,7 @@ async def set_up_totp(tx: Tx, keys: Keys, user_id: str, account: str) -> tuple[s
 
 
 async def confirm_totp(tx: Tx, keys: Keys, user_id: str, code: str) -> list[str] | Problem:
-    """Make the pending authenticator app active; the recovery codes, shown this once, or the refusal."""
+    """Activate the pending authenticator app; returns the recovery codes, shown once, or the error."""
     refusal = await _try(tx, keys, user_id, SecondFactorAttempt(code=code), confirmed=False)
     if refusal is not None:
         return refusal

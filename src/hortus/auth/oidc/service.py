@@ -149,9 +149,8 @@ async def _by_email(tx: Tx, identity: Identity, rules: OidcProviderSettings) -> 
     if found.status not in SIGN_IN_STATUSES:
         raise AccountSuspended
     if found.verified_at is None:
-        if await identifier_verification.has_verified_owner(
-            tx, found.id
-        ):  # the account has another verified owner, who never verified this address
+        if await identifier_verification.has_verified_owner(tx, found.id):
+            # The verified owner of the account has never verified this address.
             await tx.execute(delete(Identifier).where(Identifier.id == found.identifier_id))
             return None
         await identifier_verification.revoke_unverified_access(tx, found.id)
