@@ -119,13 +119,13 @@ async def _refresh(world: World, _client: Client) -> Sent:
 async def _verify_otp(world: World, _client: Client) -> Sent:
     email = f"{ids.new()}@example.com"
     assert (await world.hortus.anonymous().post("/api/auth/send-otp", json={"email": email})).status_code == 200
-    body = {"email": email, "code": await world.post.code(email), "accept_terms": True}
+    body = {"email": email, "code": await world.mailbox.code(email), "accept_terms": True}
     return Sent("/api/auth/verify-otp", body, {**body, "name": "Other"})
 
 
 async def _verify_email(world: World, _client: Client) -> Sent:
     known = await world.hortus.customer()
-    token = await world.post.token(known.tokens["user"]["email"])
+    token = await world.mailbox.token(known.tokens["user"]["email"])
     user_id = known.tokens["user"]["id"]
     return Sent("/api/auth/verify-email", {"token": token}, {"token": "t" * 43}, user_id=user_id)
 
@@ -343,7 +343,7 @@ OWN = {
     ),
     "cancel_subscription": Case(_subscribed("/api/payment/subscription/cancel", {"at": "period_end"}, {"at": "now"})),
     "resume_subscription": Case(_subscribed("/api/payment/subscription/resume", None)),
-    "ask_for_data": Case(_simple("/api/user/data-export"), anew=True),
+    "request_data_export": Case(_simple("/api/user/data-export"), anew=True),
 }
 
 
@@ -375,7 +375,7 @@ ADMIN = {
     "admin_refund_payment": Case(_refund, anew=True),
 }
 CASES = PUBLIC | OWN | ADMIN
-SHOWN_ANEW = {"ask_for_data"}
+SHOWN_ANEW = {"request_data_export"}
 """Answers with credentials of which the `id` alone is stored, and which are made anew for who may still have them."""
 
 
@@ -511,7 +511,7 @@ NOT_ONE = {
     "NewKeyOut.old_secret_until": "a moment",
     "UsageOut.input_tokens": "a count",
     "UsageOut.output_tokens": "a count",
-    "PersonDetailsOut.has_password": "a yes or no",
+    "AdminUserDetailsOut.has_password": "a yes or no",
     "SettingsOut.secrets": "which are set, not what they are",
     "TokensOut.password_required": "a yes or no",
     "PasswordRequiredOut.password_required": "a yes or no",
@@ -654,7 +654,7 @@ async def test_a_refused_attempt_leaves_the_key_to_the_next_one(world: World):
     """A wrong code is counted, and so commits; the key is not used up by it."""
     email, client = f"{ids.new()}@example.com", world.hortus.anonymous()
     await client.post("/api/auth/send-otp", json={"email": email})
-    code = await world.post.code(email)
+    code = await world.mailbox.code(email)
     wrong = {"email": email, "code": "000000" if code != "000000" else "111111", "accept_terms": True}
     assert (await client.post("/api/auth/verify-otp", json=wrong, headers=KEY)).json()["code"] == "bad_code"
     right = await client.post("/api/auth/verify-otp", json={**wrong, "code": code}, headers=KEY)
