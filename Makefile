@@ -38,34 +38,34 @@ $(UV): requirements-uv.txt
 	@$(BIN)/python scripts/unpack_helm.py
 	@touch $@ .venv/run.stamp
 
-setup: .venv/run.stamp ## make the virtual environment from the hashed locks
+setup: .venv/run.stamp ## create the virtual environment from the hashed lock files
 
 run: setup ## start Hortus on http://127.0.0.1:8000
 	$(BIN)/hortus up
 
-demo: setup ## sign up, generate, chat and buy against a server of its own
+demo: setup ## sign up, generate an image, a video and a chat; keep the files
 	$(BIN)/hortus demo
 
 doctor: setup ## list what is configured and what is missing
 	$(BIN)/hortus doctor
 
-check: .venv/dev.stamp ## format, lint, types, import rules
+check: .venv/dev.stamp ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check ## every check and every test, on SQLite and PostgreSQL
+test: check ## run every check and every test, on SQLite and PostgreSQL
 	$(BIN)/pytest -n 3 --dist worksteal -q
 
-test-faults: .venv/dev.stamp ## kill, freeze, cut and fill up, at full size; prints the recovery times
+test-faults: .venv/dev.stamp ## run the fault tests at full size; prints the recovery times
 	FAULTS=full $(BIN)/pytest -n 2 -q --timeout 3600 tests/faults tests/billing/test_histories.py tests/billing/test_webhooks.py tests/billing/test_stripe.py \
 	  tests/payments/razorpay/test_webhooks.py tests/journeys/test_making.py tests/journeys/test_schema.py
 
-bench: .venv/dev.stamp ## measure, and write docs/operators/performance.md
+bench: .venv/dev.stamp ## run the benchmarks and write docs/operators/performance.md
 	$(BIN)/python -m bench
 
-reference: setup ## write docs/integrators/api.md, the Postman collection and .env.example from the code
+reference: setup ## generate the API reference, the Postman collection and .env.example
 	$(BIN)/hortus schema --as page > docs/integrators/api.md
 	$(BIN)/hortus schema --as postman > deploy/postman/hortus.json
 	$(BIN)/hortus env-example > .env.example
