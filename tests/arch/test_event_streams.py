@@ -41,7 +41,7 @@ def test_a_stream_is_declared_with_its_events(route: APIRoute):
 
 
 def test_a_stream_is_made_in_one_place_and_never_without_its_reader():
-    """Whoever answers `text/event-stream` in another way escapes revocation."""
+    """A route that answers `text/event-stream` in another way escapes revocation."""
     elsewhere = [
         path.relative_to(SOURCE).as_posix()
         for path in SOURCE.rglob("*.py")

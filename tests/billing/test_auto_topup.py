@@ -145,7 +145,7 @@ async def test_after_cards_that_say_no_it_waits_and_then_turns_itself_off(
     assert await available(customer) == 105 * CREDIT
 
 
-async def test_whoever_dies_after_the_order_or_the_charge_charges_once(hortus: Hortus):
+async def test_a_crash_after_the_order_or_the_charge_charges_once(hortus: Hortus):
     customer = await saved(hortus)
     await set_up(customer)
     await spend(hortus, customer, 100 * CREDIT)

@@ -96,7 +96,7 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
     return Settings(data_dir=tmp_path, database_url=database_url)
 
 
-def stamp(settings: Settings, revision: str) -> None:
+def set_revision(settings: Settings, revision: str) -> None:
     """Make the database one of that revision."""
 
     async def put() -> None:
@@ -110,7 +110,7 @@ def stamp(settings: Settings, revision: str) -> None:
 
 def test_a_newer_schema_is_left_alone(settings: Settings):
     """`hortus up` of the version before starts on it."""
-    stamp(settings, f"r{int(head()[1:]) + 1:04}")
+    set_revision(settings, f"r{int(head()[1:]) + 1:04}")
     upgrade(settings)
     begin_upgrade(settings)()
     require_migrated(settings)
@@ -122,7 +122,7 @@ def test_a_schema_of_an_unknown_revision_is_refused(
     settings: Settings, revision: str, start: Callable[[Settings], object]
 ):
     """The revisions from before the initial one had numbers without a letter."""
-    stamp(settings, revision)
+    set_revision(settings, revision)
     with pytest.raises(NotStarted, match=f"is at revision {revision}, which this version cannot upgrade"):
         start(settings)
 

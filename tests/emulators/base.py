@@ -352,7 +352,7 @@ def main(kind: type[Emulator]) -> None:
         for name in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(name, ended.set)
         async with kind(**given, remember=200) as emulator:
-            print(emulator.url, flush=True)  # noqa: T201 - whoever started this reads the address here
+            print(emulator.url, flush=True)  # noqa: T201 - the parent process reads the address here
             await ended.wait()
 
     asyncio.run(serve())

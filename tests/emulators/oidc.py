@@ -40,7 +40,7 @@ def signed(header: dict[str, Any], claims: dict[str, Any], key: Key) -> str:
 
 @dataclass(kw_only=True)
 class OidcEmulator(Emulator):
-    """Its issuer identifier is `url`. Whoever asks for consent gets it, as `user`."""
+    """Its issuer identifier is `url`. Every request for consent is granted, as `user`."""
 
     client_id: str = "hortus"
     client_secret: str = "a secret: with & signs"

@@ -265,7 +265,7 @@ def test_no_anonymous_request_costs_more_than_20_ms_of_the_event_loop(
     monkeypatch.setenv("RAZORPAY_KEY_ID", "rzp_test_" + "c" * 14)
     monkeypatch.setenv("RAZORPAY_KEY_SECRET", "d" * 24)
     monkeypatch.setenv("RAZORPAY_WEBHOOK_SECRET", "e" * 24)
-    monkeypatch.setenv("METRICS_TOKEN", "f" * 40)  # without one, whoever comes from this machine is no stranger
+    monkeypatch.setenv("METRICS_TOKEN", "f" * 40)  # without one, every client on this machine may read it
     operations = list(every_route())
     assert sum(most > 0 for _, _, most, _ in operations) > 50
     chosen = [*operations[:: 1 if full else 9], ("POST", "/api/webhook/stripe", 0, []), ("GET", "/health/ready", 0, [])]

@@ -1,4 +1,4 @@
-"""One request, seen by whoever watches: its id at the vendor, its trace at a collector, its error at Sentry."""
+"""One request at its observers: its id at the vendor, its trace at a collector, its error at Sentry."""
 
 import gzip
 import io

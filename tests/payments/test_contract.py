@@ -335,8 +335,8 @@ async def test_news_of_others_is_refused(bench: Bench):
     now = clock.now()
     headers, body = (await bench.sent())[0]
     (name, right), *_ = [(name, value) for name, value in headers.items() if "signature" in name]
-    *stamps, signature = right.split(",v1=")
-    stamp = stamps[0] if stamps else right
+    *timestamps, signature = right.split(",v1=")
+    stamp = timestamps[0] if timestamps else right
     wrong = ["", "v1=", "t=1", f"{stamp},v1=", f"{stamp},v1={signature[:-1]}", f"{stamp},v1={'0' * 64}", "é", "=,=,,"]
     wrong += [
         f"{stamp},v1={signature[:-1]}é",

@@ -59,7 +59,7 @@ async def _by_key(connection: HTTPConnection, resources: Resources, secret: str)
     async def read() -> Principal:
         return await api_keys.principal_by_key(resources[Database], digests)
 
-    caller = await resources[PrincipalCache].of_secret(digests[0], read, api_keys.stamps_of)
+    caller = await resources[PrincipalCache].of_secret(digests[0], read, api_keys.version_keys_of)
     address = client_ip_of(connection)
     api_keys.check(caller, scopes_of(connection), address)
     await hit_limit(connection, "api_key", KEY_LIMIT, caller.key_id or "")

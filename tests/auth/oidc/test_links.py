@@ -165,7 +165,7 @@ async def test_concurrent_removals_keep_the_last_credential(hortus: Hortus, brow
                 ExternalAccount(
                     id=f"{number}" * 8 + "-0000-7000-8000-000000000000",
                     user_id=user_id,
-                    issuer=issuer if number else "https://gone.example.com",  # no way in: nobody configures it now
+                    issuer=issuer if number else "https://gone.example.com",  # not configured any more: cannot sign in
                     subject=f"s{number}",
                     created_at=now,
                     last_used_at=now,

@@ -11,7 +11,7 @@ from hortus.auth.api_keys.service import (
     principal_by_key,
     require_scope,
     revoke_all,
-    stamps_of,
+    version_keys_of,
 )
 
 __all__ = [
@@ -26,5 +26,5 @@ __all__ = [
     "principal_by_key",
     "require_scope",
     "revoke_all",
-    "stamps_of",
+    "version_keys_of",
 ]

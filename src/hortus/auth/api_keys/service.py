@@ -188,7 +188,7 @@ async def principal_by_key(executor: Executor, digests: Sequence[str]) -> Princi
     )
 
 
-def stamps_of(caller: Principal) -> tuple[str, ...]:
+def version_keys_of(caller: Principal) -> tuple[str, ...]:
     """Version keys of the cached principal of a caller with an API key."""
     return f"key:{caller.key_id}", f"user:{caller.user_id}"
 

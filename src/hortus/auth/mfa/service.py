@@ -27,7 +27,7 @@ from hortus.core.errors import Problem
 log = structlog.get_logger()
 ISSUER = "Hortus"
 Keys = Sequence[bytes]
-"""`settings.keys_for("second factors")`: seal with the first, open with any."""
+"""`settings.keys_for("second factors")`: encrypt with the first, decrypt with any."""
 Method = Literal["totp", "recovery_code", "passkey"]
 FREE_FAILURES, FIRST_DELAY, LONGEST_DELAY = 5, timedelta(seconds=30), timedelta(hours=1)
 
@@ -56,7 +56,7 @@ async def set_up_totp(tx: Tx, keys: Keys, user_id: str, account: str) -> tuple[s
     """
     secret = pyotp.random_base32()
     fresh = {
-        "sealed": totp.seal(keys, user_id, secret),
+        "sealed": totp.encrypt(keys, user_id, secret),
         "created_at": clock.now(),
         "last_step": None,
         "failures": 0,

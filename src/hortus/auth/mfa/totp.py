@@ -20,7 +20,7 @@ WINDOW = 1
 CODES, LETTERS = 10, "abcdefghjkmnpqrstuvwxyz23456789"  # without what looks alike
 
 
-def seal(keys: Sequence[bytes], user_id: str, secret: str) -> str:
+def encrypt(keys: Sequence[bytes], user_id: str, secret: str) -> str:
     """The secret of an authenticator app, encrypted (AES-256-GCM) under a key that is this user's alone."""
     return _encryptor(keys, user_id).encrypt(secret)
 

@@ -14,9 +14,9 @@ def reference_of(entity: Entity | None) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def moment(stamp: Any) -> datetime:
+def moment(timestamp: Any) -> datetime:
     """A timestamp of Razorpay as datetime."""
-    return datetime.fromtimestamp(whole(stamp), UTC)
+    return datetime.fromtimestamp(whole(timestamp), UTC)
 
 
 def whole(value: Any) -> int:

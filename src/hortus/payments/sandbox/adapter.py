@@ -85,16 +85,16 @@ class Adapter:
         if not self._on:
             raise GatewayNotConfigured("the sandbox is off")
         parts = dict(part.split("=", 1) for part in headers.get(HEADER.lower(), "").split(",") if "=" in part)
-        stamp, given = parts.get("t", ""), parts.get("v1", "")
-        if not (stamp.isascii() and stamp.isdigit() and len(stamp) < 12 and given.isascii()):
+        timestamp, given = parts.get("t", ""), parts.get("v1", "")
+        if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 12 and given.isascii()):
             raise InvalidSignature("no signature")
-        signed = stamp.encode() + b"." + body
+        signed = timestamp.encode() + b"." + body
         if not any(
             hmac.compare_digest(hmac.new(key, signed, "sha256").hexdigest(), given)
             for key in signing_keys(self._settings)
         ):
             raise InvalidSignature("the signature is wrong")
-        if abs(now.timestamp() - int(stamp)) > WINDOW.total_seconds():
+        if abs(now.timestamp() - int(timestamp)) > WINDOW.total_seconds():
             raise InvalidSignature("the time of the signature is too far from now")
         try:
             said = json.loads(body)

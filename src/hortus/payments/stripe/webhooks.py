@@ -49,18 +49,18 @@ def parse_webhook(secret: str, headers: Mapping[str, str], body: bytes, now: dat
 
 def _verify(secret: str, header: str, body: bytes, now: datetime) -> None:
     parts = [part.strip().split("=", 1) for part in header.split(",")]
-    stamps = [part[1] for part in parts if part[0] == "t" and len(part) == 2]
+    timestamps = [part[1] for part in parts if part[0] == "t" and len(part) == 2]
     given = [part[1].encode() for part in parts if part[0] == "v1" and len(part) == 2][:MOST_SIGNATURES]
-    if len(stamps) != 1 or not given:
+    if len(timestamps) != 1 or not given:
         raise InvalidSignature("no signature")
-    stamp = stamps[0]
-    if not (stamp.isascii() and stamp.isdigit() and len(stamp) < 12):
+    timestamp = timestamps[0]
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) < 12):
         raise InvalidSignature("the time of the signature is no time")
-    right = hmac.new(secret.encode(), stamp.encode() + b"." + body, "sha256").hexdigest().encode()
+    right = hmac.new(secret.encode(), timestamp.encode() + b"." + body, "sha256").hexdigest().encode()
     # While a secret is rotated there is a signature for each: compare all, in constant time.
     if sum(hmac.compare_digest(right, each) for each in given) == 0:
         raise InvalidSignature("the signature is wrong")
-    if abs(now.timestamp() - int(stamp)) > WINDOW.total_seconds():
+    if abs(now.timestamp() - int(timestamp)) > WINDOW.total_seconds():
         raise InvalidSignature("the time of the signature is too far from now")
 
 
