@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hortus_local.face import Eye, Face
 from hortus_local.images import Pixels
-from hortus_local.speech import Sound, Speech
+from hortus_local.speech import Sound, SpokenAudio
 
 Curve = NDArray[np.float64]
 Map = NDArray[Any]
@@ -32,7 +32,7 @@ class Gestures:
     nod: Curve
 
 
-def plan_gestures(speech: Speech, fps: int, frames: int) -> Gestures:
+def plan_gestures(speech: SpokenAudio, fps: int, frames: int) -> Gestures:
     """The movements that go with the speech; the same speech always gets the same."""
     loud = speech.loudness(fps, frames)
     jaw, rounding = _read_lips(speech.sounds, fps, frames)

@@ -14,7 +14,7 @@ from hortus_local.camera import travel
 from hortus_local.drawing.draw import draw
 from hortus_local.images import Pixels
 from hortus_local.refusal import Refusal
-from hortus_local.speech import Speech, speak
+from hortus_local.speech import SpokenAudio, speak
 from hortus_local.subtitles import Subtitles, can_write, font_for, keep_known
 from hortus_local.talking_photo import Narration, ReportProgress
 from hortus_local.video import FPS, SIZES, write_video
@@ -57,7 +57,7 @@ def _shorten(prompt: str, seconds: float) -> str:
     return cut[: end + 1] if end > most // 3 else cut.rsplit(" ", 1)[0]
 
 
-def _narrate(text: str, narration: Narration) -> Speech | None:
+def _narrate(text: str, narration: Narration) -> SpokenAudio | None:
     """The prompt read aloud; a video of a prompt without words, or in an unknown language, is silent."""
     try:
         return speak(text, narration.language, narration.voice, max_s=LONGEST_S)
@@ -67,7 +67,7 @@ def _narrate(text: str, narration: Narration) -> Speech | None:
         return None
 
 
-def _mix(speech: Speech | None, count: int, rate: int) -> NDArray[Any]:
+def _mix(speech: SpokenAudio | None, count: int, rate: int) -> NDArray[Any]:
     """The voice over a quiet chord that swells and fades."""
     length = count * (rate // FPS)
     time = np.arange(length) / rate

@@ -48,7 +48,7 @@ class Sound:
 
 
 @dataclass(frozen=True, slots=True)
-class Speech:
+class SpokenAudio:
     """Mono 16-bit samples with the times of words and phonemes."""
 
     samples: NDArray[np.int16]
@@ -126,7 +126,7 @@ def speak(
     language: str = "en",
     voice: str | None = None,
     max_s: float = MAX_SPEECH_S,
-) -> Speech:
+) -> SpokenAudio:
     """Speak the script. Refuses an unknown language as unsupported, a script longer than `max_s` as too long."""
     text = re.sub(r"[\s\x00-\x1f]+", " ", script).strip()
     if not re.search(r"\w", text):
@@ -148,7 +148,7 @@ def speak(
     if samples.size < rate // 10:
         raise Refusal("unsupported", f"the script has no words that can be spoken in {language!r}")
     words = _cut_words(text, recording.words, samples.size / rate)
-    return Speech(_trim(samples, rate), rate, words, tuple(recording.sounds))
+    return SpokenAudio(_trim(samples, rate), rate, words, tuple(recording.sounds))
 
 
 def _open() -> tuple[ctypes.CDLL, int]:

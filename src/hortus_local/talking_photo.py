@@ -10,7 +10,7 @@ from hortus_local.camera import Camera, draw_voice, travel
 from hortus_local.face import Face, find_face
 from hortus_local.face_animation import FaceAnimation, plan_gestures
 from hortus_local.images import Pixels, read_image
-from hortus_local.speech import Speech, speak
+from hortus_local.speech import SpokenAudio, speak
 from hortus_local.subtitles import Subtitles
 from hortus_local.video import FPS, SIZES, write_video
 
@@ -45,7 +45,7 @@ def animate_photo(
     return count / FPS
 
 
-def _act(pixels: Pixels, face: Face, speech: Speech, size: tuple[int, int], count: int) -> Iterator[Pixels]:
+def _act(pixels: Pixels, face: Face, speech: SpokenAudio, size: tuple[int, int], count: int) -> Iterator[Pixels]:
     camera = Camera(pixels, *size, face)
     # The photo was cropped and resized; looking again is simpler than carrying every point along.
     placed = find_face(camera.inner)
@@ -57,7 +57,7 @@ def _act(pixels: Pixels, face: Face, speech: Speech, size: tuple[int, int], coun
         yield camera.show(animation.frame(i))
 
 
-def _narrate(pixels: Pixels, speech: Speech, size: tuple[int, int], count: int) -> Iterator[Pixels]:
+def _narrate(pixels: Pixels, speech: SpokenAudio, size: tuple[int, int], count: int) -> Iterator[Pixels]:
     """Without a face: the camera moves over the photo, and bars show the voice."""
     camera = Camera(pixels, *size)
     levels = speech.loudness(FPS, count)

@@ -17,7 +17,7 @@ from hortus.accounts.devices import KnownDevice
 from hortus.auth import throttle
 from hortus.auth.throttle import Bucket, Throttle, consume, refund, sweep_buckets
 from hortus.core.db import Database
-from hortus.core.errors import RateLimited
+from hortus.core.errors import TooManyRequests
 from hortus.core.settings import Settings
 
 HOME = "203.0.113.5"
@@ -156,7 +156,7 @@ async def test_parallel_tries_cannot_slip_past(database: Database):
         try:
             async with database.transaction() as tx:
                 await consume(tx, [bucket])
-        except RateLimited:
+        except TooManyRequests:
             return False
         return True
 
@@ -170,7 +170,7 @@ async def test_a_refused_try_is_counted_nowhere(database: Database):
         await consume(tx, [full])
     async with database.transaction() as tx:
         await consume(tx, [full])
-    with pytest.raises(RateLimited):
+    with pytest.raises(TooManyRequests):
         async with database.transaction() as tx:
             await consume(tx, [open_lane, full])
     async with database.snapshot() as tx:

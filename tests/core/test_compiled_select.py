@@ -10,7 +10,7 @@ from sqlalchemy import JSON, BigInteger, Boolean, Date, Integer, String, bindpar
 from hortus.core.background import in_background
 from hortus.core.db import Database, NestedTransaction, UtcDateTime
 from hortus.core.db.compiled_select import PreparedSelect
-from hortus.core.errors import Unavailable
+from hortus.core.errors import ServiceUnavailable
 from hortus.routing.tables import DisabledOffer
 
 MOMENT = datetime(2026, 11, 21, 12, 30, 15, 123456, UTC)
@@ -80,6 +80,6 @@ async def test_many_at_once(database: Database):
 
 async def test_an_unreachable_database_is_a_problem_to_retry():
     gone = Database("postgresql://nobody@127.0.0.1:9/none")
-    with pytest.raises(Unavailable):
+    with pytest.raises(ServiceUnavailable):
         await gone.read(NONE)
     await gone.close()

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from hortus.core.db import Database, Tx
 from hortus.core.db.batch import Batch
 from hortus.core.db.engines import ConnectionProfile
-from hortus.core.errors import Unavailable
+from hortus.core.errors import ServiceUnavailable
 from hortus.core.settings import Settings
 from hortus.ops.databases import Role, connection_profile
 
@@ -61,13 +61,13 @@ async def test_a_statement_or_lock_timeout_is_a_problem_to_retry(database_url: s
     patient = Database(database_url)
     async with patient.transaction() as tx:
         await tx.execute(text("CREATE TABLE counter (n integer)"))
-    with pytest.raises(Unavailable) as slow:
+    with pytest.raises(ServiceUnavailable) as slow:
         async with database.transaction() as tx:
             await tx.execute(text("SELECT pg_sleep(20)"))
     assert slow.value.headers == {"Retry-After": "2"}
     async with patient.engine.begin() as held:
         await held.execute(text("LOCK TABLE counter"))
-        with pytest.raises(Unavailable):
+        with pytest.raises(ServiceUnavailable):
             async with database.transaction() as tx:
                 await tx.execute(text("UPDATE counter SET n = 1"))
     await database.close()
@@ -141,7 +141,7 @@ async def test_a_plain_transaction_that_deadlocks_is_rolled_back_and_raises(data
             await crossing.cross(tx, rows)
 
     ended = await asyncio.gather(plain((1, 2)), plain((2, 1)), return_exceptions=True)
-    assert sorted(type(each).__name__ for each in ended) == ["NoneType", "Unavailable"]
+    assert sorted(type(each).__name__ for each in ended) == ["NoneType", "ServiceUnavailable"]
     assert await _counts(database) == [1, 1]
 
 
@@ -152,7 +152,7 @@ async def test_endless_deadlocks_are_given_up(database: Database):
         tried.append(1)
         await tx.execute(text("DO $$ BEGIN RAISE EXCEPTION 'again' USING ERRCODE = '40001'; END $$"))
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(ServiceUnavailable):
         await database.retry(work)
     assert len(tried) == 4
 

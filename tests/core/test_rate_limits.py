@@ -9,7 +9,7 @@ import time_machine
 from redis.asyncio import Redis as Client
 from tests.helpers.valkey import Valkey
 
-from hortus.core.errors import RateLimited
+from hortus.core.errors import TooManyRequests
 from hortus.core.rate_limits import Limiter
 from hortus.core.redis import Redis
 from hortus.core.settings import Settings
@@ -36,7 +36,7 @@ async def limiters(request: pytest.FixtureRequest) -> AsyncIterator[tuple[Limite
 async def let_through(limiter: Limiter, times: int, name: str = "send", default: str = "5/minute") -> int:
     """How many of so many parallel requests of one caller pass."""
     answers = await asyncio.gather(*(limiter.hit(name, default, "ann") for _ in range(times)), return_exceptions=True)
-    assert all(isinstance(answer, dict | RateLimited) for answer in answers), answers
+    assert all(isinstance(answer, dict | TooManyRequests) for answer in answers), answers
     return sum(isinstance(answer, dict) for answer in answers)
 
 
@@ -52,7 +52,7 @@ async def test_headers_count_down_to_the_reset(limiters: tuple[Limiter, Limiter]
         headers = await limiter.hit("send", "5/minute", "ann")
         assert (headers["RateLimit-Limit"], headers["RateLimit-Remaining"]) == ("5", str(left))
         assert 0 < int(headers["RateLimit-Reset"]) <= 60
-    with pytest.raises(RateLimited) as refused:
+    with pytest.raises(TooManyRequests) as refused:
         await one.hit("send", "5/minute", "ann")
     assert 0 < int(refused.value.headers["Retry-After"]) <= 60
     assert refused.value.extra["retry_after"] == int(refused.value.headers["Retry-After"])

@@ -11,7 +11,7 @@ import httpx2
 from tests.deploy.known import ROOT
 from tests.deploy.programs import needed, passes, run
 
-from hortus.core.errors import NotFound, PayloadTooLarge, Problem, Unavailable
+from hortus.core.errors import NotFound, PayloadTooLarge, Problem, ServiceUnavailable
 from hortus.core.settings import Settings
 
 NGINX = ROOT / "deploy/nginx/nginx.conf"
@@ -68,8 +68,8 @@ async def test_nginx_refuses_in_our_words(tmp_path: Path):
             answers: list[tuple[httpx2.Response, type[Problem]]] = [
                 (await client.get("/metrics"), NotFound),
                 (await client.post("/api/upload/file", content=b"x" * (28 << 20)), PayloadTooLarge),
-                (await client.get("/health/ready"), Unavailable),
-                (await client.get("/api/models"), Unavailable),
+                (await client.get("/health/ready"), ServiceUnavailable),
+                (await client.get("/api/models"), ServiceUnavailable),
             ]
     finally:
         started.terminate()

@@ -12,7 +12,7 @@ from datetime import timedelta
 from hortus import ledger
 from hortus.core import clock, ids
 from hortus.core.db import Database, Tx
-from hortus.core.errors import Unavailable
+from hortus.core.errors import ServiceUnavailable
 
 MAX_MOVEMENTS = 10
 
@@ -59,7 +59,7 @@ async def client(database: Database, rng: random.Random, users: list[str], trans
             async with database.transaction() as tx:
                 for _ in range(count):
                     await move(tx, rng, user, known)
-        except (ledger.UnknownReservation, ledger.UnknownGrant, Unavailable):
+        except (ledger.UnknownReservation, ledger.UnknownGrant, ServiceUnavailable):
             continue  # created in a transaction that was rolled back, or the database is busy
         print(count, flush=True)  # noqa: T201 - the test reads it
 

@@ -24,7 +24,7 @@ from tests.files.draw import noise
 from tests.helpers import schema
 
 from hortus.core.db import Database, engines
-from hortus.core.errors import Unavailable
+from hortus.core.errors import ServiceUnavailable
 
 HEALS = 10.0
 NOTICED = 15.0
@@ -212,7 +212,7 @@ async def test_a_database_whose_name_is_not_known_is_503(tmp_path: Path):
     for url in ("postgresql://hortus@nowhere.invalid/hortus", f"postgresql://hortus@/hortus?host={tmp_path}"):
         database = Database(url)
         for opened in (database.transaction, database.snapshot):
-            with pytest.raises(Unavailable):
+            with pytest.raises(ServiceUnavailable):
                 async with opened() as tx:
                     await tx.execute(text("SELECT 1"))
         await database.close()
@@ -289,7 +289,7 @@ async def test_a_file_of_sqlite_that_may_only_be_read_is_503(sqlite_template: Pa
     with sqlite3.connect(path) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
     database = Database(f"sqlite+aiosqlite:///file:{path}?mode=ro&uri=true")
-    with pytest.raises(Unavailable):
+    with pytest.raises(ServiceUnavailable):
         async with database.transaction() as tx:
             await tx.execute(text("DELETE FROM idempotency_keys"))
     await database.close()
@@ -300,7 +300,7 @@ async def test_a_file_of_sqlite_that_is_no_database_or_cannot_be_opened_is_503(t
     (tmp_path / "damaged.db").write_bytes(b"no database at all " * 1000)
     for path in (tmp_path / "damaged.db", tmp_path / "missing" / "hortus.db"):
         database = Database(f"sqlite+aiosqlite:///{path}")
-        with pytest.raises(Unavailable):
+        with pytest.raises(ServiceUnavailable):
             async with getattr(database, method)() as tx:
                 await tx.execute(text("SELECT * FROM users"))
         await database.close()

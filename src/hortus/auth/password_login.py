@@ -31,7 +31,7 @@ async def verify_password(
 ) -> VerifiedPassword:
     """Check the password of the account behind an identifier. Opens and closes its own transactions.
 
-    Raises RateLimited after too many wrong tries, BadCredentials, AccountSuspended.
+    Raises TooManyRequests after too many wrong tries, BadCredentials, AccountSuspended.
     """
     database, network = resources[Database], network_of(request)
     async with database.snapshot() as tx:

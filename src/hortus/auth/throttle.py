@@ -23,7 +23,7 @@ from hortus.accounts import KnownDevice
 from hortus.auth.tables import LoginThrottleBucket
 from hortus.core import clock
 from hortus.core.db import Tx
-from hortus.core.errors import RateLimited
+from hortus.core.errors import TooManyRequests
 from hortus.core.settings import Settings
 
 FORGOTTEN_AFTER = timedelta(hours=1)
@@ -78,7 +78,7 @@ class Throttle:
 
 
 async def consume(tx: Tx, buckets: Sequence[Bucket]) -> None:
-    """Count an attempt in every bucket. Raises RateLimited; the transaction must then roll back."""
+    """Count an attempt in every bucket. Raises TooManyRequests; the transaction must then roll back."""
     now = clock.now()
     for bucket in buckets:
         counted = case(
@@ -106,7 +106,9 @@ async def consume(tx: Tx, buckets: Sequence[Bucket]) -> None:
                 await tx.execute(select(LoginThrottleBucket.next_at).where(LoginThrottleBucket.key == bucket.key))
             ).scalar_one()
             wait = max(1, math.ceil((next_at - now).total_seconds()))
-            raise RateLimited(TOO_MANY, headers={"Retry-After": str(wait)}, retry_after=wait, limit="wrong_passwords")
+            raise TooManyRequests(
+                TOO_MANY, headers={"Retry-After": str(wait)}, retry_after=wait, limit="wrong_passwords"
+            )
 
 
 async def refund(tx: Tx, buckets: Sequence[Bucket]) -> None:

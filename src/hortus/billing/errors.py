@@ -1,10 +1,10 @@
 """Errors of billing, and the translation of gateway errors into them."""
 
-from hortus.core.errors import Conflict, NotFound, Problem, Unavailable
+from hortus.core.errors import Conflict, NotFound, Problem, ServiceUnavailable
 from hortus.payments import AmountRefused, Declined, GatewayError, GatewayNotConfigured, GatewayRefused
 
 
-class PaymentsNotConfigured(Unavailable):
+class PaymentsNotConfigured(ServiceUnavailable):
     """No gateway is ready."""
 
     code, title = "payments_not_configured", "Nothing can be bought here yet"

@@ -61,7 +61,7 @@ class Conflict(Problem):
     detail = "Read the current state and try again."
 
 
-class RateLimited(Problem):
+class TooManyRequests(Problem):
     """Too many requests in a short time."""
 
     code, status, title = "rate_limited", 429, "Too many requests"
@@ -110,7 +110,7 @@ class MethodNotAllowed(Problem):
     detail = "The `Allow` header lists the methods of this path."
 
 
-class Unavailable(Problem):
+class ServiceUnavailable(Problem):
     """A service that this one depends on is unavailable."""
 
     code, status, title = "unavailable", 503, "Not available at the moment"

@@ -16,7 +16,7 @@ from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 
 from hortus.core import redis_rate_limit
-from hortus.core.errors import RateLimited
+from hortus.core.errors import TooManyRequests
 from hortus.core.redis import Redis, RedisDown
 from hortus.core.redis_rate_limit import Verdict
 from hortus.core.settings import Settings
@@ -45,7 +45,7 @@ class Limiter:
         self._own = MovingWindowRateLimiter(MemoryStorage())
 
     async def hit(self, name: str, default: str, client: str, *, counts: bool = True) -> dict[str, str]:
-        """Count one request of `client`; returns the `RateLimit-*` headers, raises RateLimited when over.
+        """Count one request of `client`; returns the `RateLimit-*` headers, raises TooManyRequests when over.
 
         Without `counts` it only checks: for limits of failures, which are counted afterwards.
         """
@@ -60,7 +60,7 @@ class Limiter:
             "RateLimit-Reset": str(wait),
         }
         if not verdict.allowed:
-            raise RateLimited(headers={**headers, "Retry-After": str(wait)}, retry_after=wait, limit=name)
+            raise TooManyRequests(headers={**headers, "Retry-After": str(wait)}, retry_after=wait, limit=name)
         return headers
 
     async def _shared(self, limit: RateLimitItem, name: str, client: str, counts: bool) -> Verdict | None:

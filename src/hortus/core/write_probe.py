@@ -7,7 +7,7 @@ from sqlalchemy import delete, insert, text
 from hortus.core import clock, ids
 from hortus.core.db import Database, engines
 from hortus.core.db.engines import Outage
-from hortus.core.errors import Unavailable
+from hortus.core.errors import ServiceUnavailable
 from hortus.core.tables import IdempotencyRecord
 
 SCOPE = "write-probe"
@@ -25,7 +25,7 @@ async def find_outage(database: Database) -> Outage | None:
         if database.degraded is None and not await _is_read_only(database):
             return None
         return await _write(database) and await _write(database)  # the first may have used an old connection
-    except Unavailable as error:
+    except ServiceUnavailable as error:
         return engines.outage(error.__cause__ or error) or "unreachable"
 
 
@@ -46,6 +46,6 @@ async def _write(database: Database) -> Outage | None:
             await tx.execute(
                 delete(IdempotencyRecord).where(IdempotencyRecord.scope == SCOPE, IdempotencyRecord.key == key)
             )
-    except Unavailable as error:
+    except ServiceUnavailable as error:
         return engines.outage(error.__cause__ or error) or "unreachable"
     return None

@@ -14,7 +14,7 @@ from hortus.auth import Caller, limited_caller
 from hortus.core import idempotency
 from hortus.core.db import Database
 from hortus.core.db.paging import Page
-from hortus.core.errors import Invalid, Problem, Unavailable, UnsupportedMediaType
+from hortus.core.errors import Invalid, Problem, ServiceUnavailable, UnsupportedMediaType
 from hortus.core.resources import Resources
 from hortus.core.schemas import FilterTimeIn, Id, Time
 from hortus.core.settings import Settings
@@ -125,7 +125,7 @@ async def _upload(form: FormData, caller: Principal, resources: Resources, once:
     new = await service.store_upload(storage, caller.user_id, image, file.filename or "file")
     try:
         answer = await _keep(resources, claimed, new)
-    except Unavailable:
+    except ServiceUnavailable:
         raise  # the row may have been committed; if not, the blob is removed later
     except Problem:
         await storage.delete(new.storage_key)  # the key belongs to another request, so this file has no row

@@ -1,6 +1,6 @@
 """Errors of invoices and their PDFs."""
 
-from hortus.core.errors import NotFound, Unavailable
+from hortus.core.errors import NotFound, ServiceUnavailable
 
 
 class InvoiceNotFound(NotFound):
@@ -10,7 +10,7 @@ class InvoiceNotFound(NotFound):
     detail = "There is no such invoice, or it is not yours."
 
 
-class PdfNotRendered(Unavailable):
+class PdfNotRendered(ServiceUnavailable):
     """The PDF could not be rendered in time."""
 
     code, title = "invoice_not_printed", "The PDF could not be made"

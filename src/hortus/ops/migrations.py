@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 import hortus
-from hortus.core.errors import Unavailable
+from hortus.core.errors import ServiceUnavailable
 from hortus.core.settings import Settings
 from hortus.ops.databases import connection_profile, open_database
 from hortus.ops.preflight import NotStarted, reason_of
@@ -76,7 +76,7 @@ def require_migrated(settings: Settings) -> None:
         found = asyncio.run(_read_revision(settings))
     except DBAPIError:  # no such table
         found = None
-    except Unavailable:
+    except ServiceUnavailable:
         return
     if found is None:
         sentence = "The database has no tables yet. Run `hortus migrate` first; `hortus up` does so by itself."
@@ -106,7 +106,7 @@ async def _revision(settings: Settings) -> str | None:
     """The revision of the database; None if it has no tables or does not answer."""
     try:
         return await _read_revision(settings)
-    except (DBAPIError, Unavailable):
+    except (DBAPIError, ServiceUnavailable):
         return None
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from hortus.core.db.engines import sqlstate
-from hortus.core.errors import Unavailable
+from hortus.core.errors import ServiceUnavailable
 from hortus.core.settings import Settings
 from hortus.ops.databases import Role, open_database
 
@@ -130,7 +130,7 @@ def reason_of(error: BaseException | None) -> str | None:
         if isinstance(error, OSError):
             place = f": {error.filename}" if error.filename else ""
             return f"{_strerror(error)}{place}"
-        if not isinstance(error, SQLAlchemyError | Unavailable):
+        if not isinstance(error, SQLAlchemyError | ServiceUnavailable):
             return None
         if isinstance(error, DBAPIError) and not sqlstate(error) and error.__cause__ is None:
             error = error.orig

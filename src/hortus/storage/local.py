@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from hortus.core.errors import Unavailable
+from hortus.core.errors import ServiceUnavailable
 from hortus.storage.base import Blob, BlobNotFound, check_key
 
 log = structlog.get_logger()
@@ -26,7 +26,7 @@ def _library() -> Any:
 
 @contextmanager
 def _outages() -> Iterator[None]:
-    """Raise Unavailable (503) for a disk that is full, read-only or broken. A missing blob passes through."""
+    """Raise ServiceUnavailable (503) for a disk that is full, read-only or broken. A missing blob passes through."""
     try:
         yield
     except FileNotFoundError:
@@ -34,7 +34,7 @@ def _outages() -> Iterator[None]:
     except (_library().exceptions.BaseError, OSError) as error:
         log.warning("storage_outage", error=f"{type(error).__name__}: {error}"[:300])
         detail = "Try again in a little while, with the same `Idempotency-Key` if you sent one."
-        raise Unavailable(detail, headers={"Retry-After": "10"}, retry_after=10) from error
+        raise ServiceUnavailable(detail, headers={"Retry-After": "10"}, retry_after=10) from error
 
 
 class LocalStorage:

@@ -13,7 +13,7 @@ from hortus.auth.otp import OtpRequest, Target, attempts
 from hortus.auth.otp.delivery import write_code
 from hortus.auth.tables import OneTimeCode
 from hortus.core.db import Database
-from hortus.core.errors import RateLimited
+from hortus.core.errors import TooManyRequests
 from hortus.core.http import Http
 from hortus.core.settings import Settings
 from hortus.ops.configuration import read as read_configuration
@@ -66,7 +66,7 @@ async def test_a_day_of_guessing_makes_codes_longer_without_lockout(database: Da
                     try:
                         async with database.transaction() as tx:
                             assert await otp.check_otp(tx, hasher, otp_request, f"{number:0{digits}}") is None
-                    except RateLimited:  # twenty in any hour, however many codes were sent
+                    except TooManyRequests:  # twenty in any hour, however many codes were sent
                         checked, locked = 0, locked + 1
                         break
                 if digits == 6:
@@ -122,5 +122,5 @@ def test_a_refusal_says_how_long_to_wait():
     from hortus.auth.otp.send_limits import rate_limited
 
     problem = rate_limited("codes_per_target", 0.2)
-    assert isinstance(problem, RateLimited)
+    assert isinstance(problem, TooManyRequests)
     assert problem.headers == {"Retry-After": "1"}

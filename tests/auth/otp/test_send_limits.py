@@ -12,7 +12,7 @@ from hortus.auth import otp
 from hortus.auth.otp import OtpRequest, Target
 from hortus.auth.tables import OneTimeCode
 from hortus.core.db import Database
-from hortus.core.errors import Invalid, RateLimited
+from hortus.core.errors import Invalid, TooManyRequests
 from hortus.core.http import Http
 from hortus.core.settings import Settings
 from hortus.ops.configuration import read as read_configuration
@@ -35,7 +35,7 @@ async def ask(
             await otp.request_otp(
                 tx, hasher, OtpRequest(purpose, target, address, "en", "u" * 36 if purpose == "link" else "")
             )
-    except RateLimited as refusal:
+    except TooManyRequests as refusal:
         return str(refusal.extra["limit"])
     return "sent"
 
@@ -73,7 +73,7 @@ async def test_any_hour_holds_twenty_checked_codes_for_a_target(database: Databa
                     async with database.transaction() as tx:
                         assert await otp.check_otp(tx, hasher, otp_request, f"{number:06}") is None
                         after = (await tx.execute(query)).scalar_one_or_none()
-                except RateLimited as refusal:
+                except TooManyRequests as refusal:
                     limits.add(refusal.extra["limit"])
                     continue
                 if after != before:

@@ -1,6 +1,6 @@
 """Errors of signing in with OpenID Connect."""
 
-from hortus.core.errors import Conflict, Forbidden, NotFound, Unauthenticated, Unavailable
+from hortus.core.errors import Conflict, Forbidden, NotFound, ServiceUnavailable, Unauthenticated
 
 
 class OidcProviderNotFound(NotFound):
@@ -10,7 +10,7 @@ class OidcProviderNotFound(NotFound):
     detail = "No sign-in is configured under this name; GET /api/auth/oidc lists those that are."
 
 
-class OidcUnavailable(Unavailable):
+class OidcUnavailable(ServiceUnavailable):
     """The issuer does not answer, or not as an issuer should."""
 
     code, title = "oidc_unavailable", "The sign-in service does not answer"

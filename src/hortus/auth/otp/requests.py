@@ -7,7 +7,7 @@ from hortus.accounts import Target
 from hortus.auth.otp.hasher import OtpHasher
 from hortus.auth.otp.service import OtpRequest, Purpose, contest, request_otp
 from hortus.core.db import Tx
-from hortus.core.errors import RateLimited
+from hortus.core.errors import TooManyRequests
 from hortus.core.web.deps import network_of
 
 
@@ -27,5 +27,5 @@ async def request_otp_if_allowed(tx: Tx, hasher: OtpHasher, requested: OtpReques
     try:
         async with tx.begin_nested():
             await request_otp(tx, hasher, requested)
-    except RateLimited:
+    except TooManyRequests:
         await contest(tx, requested)

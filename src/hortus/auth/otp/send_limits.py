@@ -13,20 +13,20 @@ from hortus.auth.otp.hasher import OtpHasher
 from hortus.auth.tables import SendCount
 from hortus.core import clock
 from hortus.core.db import Tx
-from hortus.core.errors import RateLimited
+from hortus.core.errors import TooManyRequests
 
 HOUR = timedelta(hours=1)
 KEPT = timedelta(hours=25)
 
 
-def rate_limited(name: str, seconds: float) -> RateLimited:
+def rate_limited(name: str, seconds: float) -> TooManyRequests:
     """Too many, with how long to wait."""
     wait = max(1, int(seconds + 0.999))
-    return RateLimited(headers={"Retry-After": str(wait)}, retry_after=wait, limit=name)
+    return TooManyRequests(headers={"Retry-After": str(wait)}, retry_after=wait, limit=name)
 
 
 async def count_send(tx: Tx, hasher: OtpHasher, target: Target, address: str) -> None:
-    """Count one code. Raises RateLimited or CountryNotServed; the transaction must then roll back.
+    """Count one code. Raises TooManyRequests or CountryNotServed; the transaction must then roll back.
 
     All purposes and all spellings of one mailbox share a count. The rows are always locked in the same order: target,
     address, country, total.
@@ -42,7 +42,7 @@ async def count_send(tx: Tx, hasher: OtpHasher, target: Target, address: str) ->
 
 
 async def count_attempt(tx: Tx, hasher: OtpHasher, target: Target) -> None:
-    """Count one code to be checked, for any purpose. Raises RateLimited instead of checking more."""
+    """Count one code to be checked, for any purpose. Raises TooManyRequests instead of checking more."""
     key = f"tries:{hasher.target_digest(target)}"
     await _in_an_hour(tx, "code_tries_per_target", key, hasher.rules.code_tries_per_target)
 
@@ -57,7 +57,7 @@ async def may_notify(tx: Tx, hasher: OtpHasher, target: Target) -> bool:
             await _in_an_hour(tx, "notices_per_target", key, hasher.rules.notices_per_target)
             if hasher.limits_enabled and target.kind == "mobile":
                 await _count_message(tx, hasher, target)
-    except (RateLimited, CountryNotServed):
+    except (TooManyRequests, CountryNotServed):
         return False
     return True
 

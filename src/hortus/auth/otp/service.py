@@ -48,7 +48,7 @@ class VerifiedOtp:
 
 
 async def request_otp(tx: Tx, hasher: OtpHasher, request: OtpRequest) -> None:
-    """Send a code after the commit. Raises RateLimited within the pause between codes or over a limit.
+    """Send a code after the commit. Raises TooManyRequests within the pause between codes or over a limit.
 
     The same for every target: a task decides whether to send the message. One of several concurrent calls succeeds.
     """
@@ -98,7 +98,7 @@ def _slot(request: OtpRequest) -> Any:
 async def check_otp(tx: Tx, hasher: OtpHasher, request: OtpRequest, code: str) -> VerifiedOtp | None:
     """Consume the newest code if it matches; None otherwise. The caller must commit in both cases: the attempt counts.
 
-    Raises RateLimited, without checking, after twenty checked codes for the target within an hour. A code allows five
+    Raises TooManyRequests, unchecked, after twenty checked codes for the target within an hour. A code allows five
     attempts, two of them from another address than the request, so that guesses leave three to the owner. One
     conditional update counts the attempt and locks the row, so that one of several concurrent matches succeeds.
     """

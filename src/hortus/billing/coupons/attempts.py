@@ -16,7 +16,7 @@ rate_limits.declare("coupon", "coupon_network")
 async def count_attempt(connection: HTTPConnection, user_id: str, code: str | None) -> AsyncIterator[None]:
     """Count an attempt before the code is checked, and a wrong code for the network too; a no-op without a code.
 
-    Raises RateLimited. Valid codes do not count for the network, so customers behind one address are not limited.
+    Raises TooManyRequests. Valid codes do not count for the network, so customers behind one address are not limited.
     """
     if code is None:
         yield

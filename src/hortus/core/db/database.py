@@ -24,7 +24,7 @@ from hortus.core.db.compiled_select import InlineExecutor, PostgresExecutor, Pre
 from hortus.core.db.engines import ConnectionProfile
 from hortus.core.db.replica import SETTLED, Replica
 from hortus.core.db.tx import InlineTx, Tx, TxContext
-from hortus.core.errors import Unavailable
+from hortus.core.errors import ServiceUnavailable
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -104,7 +104,7 @@ class Database:
             try:
                 async with self.transaction() as tx:
                     return await work(tx)
-            except Unavailable as error:
+            except ServiceUnavailable as error:
                 if attempt == MAX_ATTEMPTS or not engines.is_retryable(error):
                     raise
                 log.info("transaction_retried", attempt=attempt)
@@ -151,7 +151,7 @@ class Database:
             try:
                 async with self._reading(partial(Tx, self.replica.engine)) as tx:
                     yield tx
-            except Unavailable as error:
+            except ServiceUnavailable as error:
                 self.replica.rest(str(error.__cause__)[:200])
                 raise
         else:
@@ -181,7 +181,7 @@ class Database:
 
     @contextmanager
     def _outages(self) -> Iterator[None]:
-        """Turn an outage of the database into Unavailable (503). Whether a commit took place is unknown then."""
+        """Turn an outage of the database into ServiceUnavailable (503). Whether a commit took place is unknown then."""
         try:
             yield
         except Exception as error:
@@ -192,7 +192,7 @@ class Database:
             if found in DEGRADED:
                 self.degraded = found
             detail = "Try again in a little while, with the same `Idempotency-Key` if you sent one."
-            raise Unavailable(detail, headers={"Retry-After": "2"}, retry_after=2) from error
+            raise ServiceUnavailable(detail, headers={"Retry-After": "2"}, retry_after=2) from error
 
     async def close(self) -> None:
         """Close every pooled connection."""

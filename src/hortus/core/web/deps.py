@@ -255,7 +255,7 @@ async def counting_failures(connection: HTTPConnection, name: str, default: str,
 
 async def count_failure(connection: HTTPConnection, name: str, default: str, client: str) -> None:
     """Count one failure of `client`; for routes that do not raise it."""
-    with suppress(errors.RateLimited):  # only the next request is refused
+    with suppress(errors.TooManyRequests):  # only the next request is refused
         await hit_limit(connection, name, default, client)
 
 

@@ -52,7 +52,7 @@ _BY_STATUS: dict[int, type[Problem]] = {
     405: errors.MethodNotAllowed,
     413: errors.PayloadTooLarge,
     415: errors.UnsupportedMediaType,
-    503: errors.Unavailable,
+    503: errors.ServiceUnavailable,
 }
 
 
