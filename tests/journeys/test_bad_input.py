@@ -30,7 +30,7 @@ async def nothing_happened(hortus: Hortus) -> None:
     async with hortus.database.snapshot() as tx:
         for table in ("generations", "credit_reservations", "quota_uses", "files", "tasks"):
             # Signing up sends a mail.
-            mails = " AND name NOT LIKE 'accounts.%' AND name NOT LIKE 'senders.%'"
+            mails = " AND name NOT LIKE 'auth.%' AND name NOT LIKE 'senders.%'"
             where = f" WHERE name NOT IN (SELECT name FROM task_schedules){mails}" if table == "tasks" else ""
             assert (await tx.execute(text(f"SELECT count(*) FROM {table}{where}"))).scalar_one() == 0, table
 

@@ -156,7 +156,7 @@ ONE: dict[str, Click] = {
         None,
         "SELECT count(*) FROM subscriptions WHERE NOT cancels_at_period_end AND status = 'active'",
     ),
-    "ask_for_data": _export,
+    "request_data_export": _export,
     "admin_refund_payment": _refund,
 }
 
