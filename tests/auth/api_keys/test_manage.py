@@ -48,8 +48,8 @@ async def test_a_repeated_request_makes_one_key_and_shows_its_secret_once(hortus
     other = await owner.post("/api/keys", json={"name": "another"}, headers=once)
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")
     async with hortus.database.snapshot() as tx:
-        kept = (await tx.execute(select(IdempotencyRecord.status, IdempotencyRecord.answer))).one()
-    assert (kept.status, kept.answer) == (409, {})
+        kept = (await tx.execute(select(IdempotencyRecord.status, IdempotencyRecord.response))).one()
+    assert (kept.status, kept.response) == (409, {})
 
 
 async def test_many_at_once_never_make_more_than_may_be(hortus: Hortus):
