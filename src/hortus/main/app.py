@@ -1,7 +1,7 @@
 """The ASGI application."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI
@@ -95,7 +95,27 @@ def create_app(
                 on_open(resources)
             yield
 
-    app = FastAPI(
+    app = _fastapi(lifespan)
+    install_problems(app)
+    for router in (*(api.router for api in routes.ALL), health.router(readiness or Readiness()), metrics.router):
+        # Not by `include_router`, which would build each route again at the first request, and find it more slowly.
+        app.router.routes.extend(router.routes)
+    add_docs(app)
+    openapi = OpenApi(app)
+    app.router.routes.insert(0, RouteIndex(app.router.routes))
+    _allow_browsers(app, settings.origins)
+    return Edge(
+        app,
+        allowed_hosts=settings.hosts,
+        https=settings.public_url.startswith("https:"),
+        max_body=JSON_BODY_BYTES,
+        max_upload=settings.max_upload_bytes + UPLOAD_OVERHEAD,
+        streams=open_streams,
+    )
+
+
+def _fastapi(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
+    return FastAPI(
         title="Hortus",
         summary="Sell generative AI: text, images, talking photos, chat.",
         version=hortus.__version__,
@@ -106,27 +126,16 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    install_problems(app)
-    for router in (*(api.router for api in routes.ALL), health.router(readiness or Readiness()), metrics.router):
-        # As they are: included, each would be worked out once more at the first request, and found more slowly.
-        app.router.routes.extend(router.routes)
-    add_docs(app)
-    openapi = OpenApi(app)
-    app.router.routes.insert(0, RouteIndex(app.router.routes))
+
+
+def _allow_browsers(app: FastAPI, origins: Sequence[str]) -> None:
+    """Allow websites at `origins` to call the API (CORS)."""
     app.add_middleware(
         CORSMiddleware,
-        allow_origins=settings.origins,
+        allow_origins=origins,
         allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
         allow_headers=SENT_BY_BROWSERS,
         expose_headers=READ_BY_BROWSERS,
         allow_credentials=True,
         max_age=600,
-    )
-    return Edge(
-        app,
-        allowed_hosts=settings.hosts,
-        https=settings.public_url.startswith("https:"),
-        max_body=JSON_BODY_BYTES,
-        max_upload=settings.max_upload_bytes + UPLOAD_OVERHEAD,
-        streams=open_streams,
     )
