@@ -1216,7 +1216,7 @@ def referrals() -> None:
         "referrals",
         sa.Column("user_id", collated_c(36), nullable=False),
         sa.Column("referrer_id", collated_c(36), nullable=False),
-        sa.Column("status", sa.String(10), nullable=False),
+        sa.Column("status", sa.String(20), nullable=False),
         sa.Column("payment_id", collated_c(36), nullable=True),
         sa.Column("reward", sa.BigInteger(), nullable=False),
         sa.Column("welcome", sa.BigInteger(), nullable=False),

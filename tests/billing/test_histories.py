@@ -50,7 +50,7 @@ class Vendor:
     def external_id(self) -> str:
         return f"pay_{self.reference}"
 
-    def events(self) -> list[PaymentEvent]:
+    def fetch_events(self) -> list[PaymentEvent]:
         """All that is true now."""
         paid = Paid(self.external_id, self.amount, self.currency, self.at)
         found: list[PaymentEvent] = [CheckoutPaid(self.reference, paid)]

@@ -36,7 +36,7 @@ class Referral(Base):
 
     user_id: Mapped[str] = mapped_column(id_type(), primary_key=True)
     referrer_id: Mapped[str] = mapped_column(id_type())
-    status: Mapped[str] = mapped_column(String(10))
+    status: Mapped[str] = mapped_column(String(20))
     payment_id: Mapped[str | None] = mapped_column(ForeignKey("payments.id"), unique=True)
     reward: Mapped[int] = mapped_column(BigInteger)
     welcome: Mapped[int] = mapped_column(BigInteger)
