@@ -13,7 +13,7 @@ from hortus import ledger
 from hortus.core import ids
 from hortus.core.db import Database
 
-STORM = Path(__file__).with_name("storm.py")
+STORM = Path(__file__).with_name("random_ledger_client.py")
 PROCESSES, CLIENTS = 4, 8
 SUM = text("SELECT coalesce(sum(amount), 0) FROM ledger_entries")
 # One statement, so that both sums are of one moment.
