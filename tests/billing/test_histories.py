@@ -158,18 +158,18 @@ async def one_history(database: Database, number: int, rates: list[int]) -> int:
     await write(database, documents, rng)
     async with database.snapshot() as tx:
         payment = (await tx.execute(select(Payment).where(Payment.external_id == vendor.external_id))).scalar_one()
-        documents = list((await tx.execute(select(Invoice).where(Invoice.payment_id == payment.id))).scalars())
+        issued = list((await tx.execute(select(Invoice).where(Invoice.payment_id == payment.id))).scalars())
         has = await ledger.balance(tx, user_id)
     held = sum(amount for amount, status in vendor.disputes if status != "won")
     assert (payment.amount_minor, payment.currency) == (vendor.amount, vendor.currency)
     assert (payment.refunded_minor, payment.disputed_minor) == (sum(vendor.refunds), held)
     assert has.balance == credits - credits * vendor.gone // vendor.amount
-    (invoice,) = [document for document in documents if document.kind == "invoice"]
-    notes = [document for document in documents if document.kind == "credit_note"]
+    (invoice,) = [document for document in issued if document.kind == "invoice"]
+    notes = [document for document in issued if document.kind == "credit_note"]
     assert invoice.total_minor == vendor.amount
     assert [tax["amount_minor"] for tax in invoice.taxes] == shares_of(vendor.amount, rates)
     assert sum(note.total_minor for note in notes) == vendor.credited
-    for document in documents:
+    for document in issued:
         assert document.net_minor + document.tax_minor == document.total_minor
         assert document.tax_minor == sum(tax["amount_minor"] for tax in document.taxes)
         assert min(document.net_minor, *(tax["amount_minor"] for tax in document.taxes)) >= 0
