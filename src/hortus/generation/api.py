@@ -293,7 +293,7 @@ async def cancel(generation_id: Id, caller: Caller, resources: AllResources) -> 
     """Stop it. 409 once it has ended.
 
     Nothing is charged before the first content; afterwards text and chat are charged for the input and what was
-    delivered, which stays in `text`. Images, videos and audio that are stopped cost nothing.
+    delivered, which stays in `text`. Images and videos that are stopped cost nothing.
     """
     async with resources[Database].snapshot() as tx:
         await _found(tx, caller, generation_id)

@@ -1,7 +1,7 @@
 """The interface between Hortus and providers of generative AI: requests, events, errors, the adapter protocol.
 
-An adapter is one file. It turns a request into a stream of events and every failure into one of five errors. It has no
-access to users, money or routing.
+An adapter is one file. It turns a request into a stream of events and every failure into one of five errors (a
+KeyRefused is a NotConfigured). It has no access to users, money or routing.
 """
 
 from collections.abc import AsyncIterator

@@ -154,7 +154,7 @@ def items(value: Any) -> list[Any]:
 
 
 def count(value: Any) -> int:
-    """A number of tokens as an int from 0 to MOST, for any value that the vendor sent."""
+    """A number of tokens as an int from 0 to MAX_TOKENS, for any value that the vendor sent."""
     if isinstance(value, str) and re.fullmatch(r"\d{1,9}", value):
         value = int(value)
     if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):

@@ -16,7 +16,7 @@ class SendFailed(Exception):
 
 
 class SenderRefused(Exception):
-    """It will never be sent. The text obeys the rule of `NotSent`."""
+    """It will never be sent. The text obeys the rule of `SendFailed`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class MailSender(Protocol):
         """A missing or invalid setting, in one line; None when the sender is ready."""
 
     async def send(self, mail: Mail, message_id: str) -> None:
-        """Hand the mail over; the same `message_id` is the same mail again. Raises NotSent, Refused."""
+        """Send the mail; the same `message_id` is the same mail again. Raises SendFailed, SenderRefused."""
 
 
 @runtime_checkable
@@ -70,4 +70,4 @@ class SmsSender(Protocol):
         """A missing or invalid setting, in one line; None when the sender is ready."""
 
     async def send(self, sms: Sms, message_id: str) -> None:
-        """Hand the message over. Raises NotSent, Refused."""
+        """Send the message. Raises SendFailed, SenderRefused."""

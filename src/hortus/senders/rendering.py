@@ -1,4 +1,4 @@
-"""Templates in English and Hindi become messages. Values are escaped; a missing one is an error at once.
+"""Renders messages from templates in English and Hindi. Values are escaped; a missing value is an error.
 
 Each template is one file of blocks: `subject`, `text` and `html` for mail, `sms` where there is one.
 """

@@ -107,7 +107,7 @@ _FINISH = BulkStatement(
 
 
 async def enqueue(tx: Tx, task_type: TaskType, payload: dict[str, Any], **options: Any) -> None:
-    """Add one task in the caller's transaction; the options are those of `Wanted`."""
+    """Add one task in the caller's transaction; the options are those of `NewTask`."""
     await enqueue_many(tx, [NewTask(task_type, payload, **options)])
 
 

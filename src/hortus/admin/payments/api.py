@@ -119,7 +119,7 @@ def _back(row: Any, at: datetime) -> ReversalOut:
 async def list_events(
     _caller: Staff, tx: ReadTx, paging: PageParams, status: billing.EventStatus | None = None
 ) -> Page[WebhookEventOut]:
-    """Webhook events, newest first; `status=dead` failed too often."""
+    """Webhook events, newest first; `status=failed` are those that exhausted their attempts."""
     page = await billing.find_webhook_events(tx, paging, status=status)
     shown = [WebhookEventOut.model_validate(row, from_attributes=True) for row in page.items]
     return Page(items=shown, next_cursor=page.next_cursor)

@@ -100,7 +100,10 @@ class PaymentDetailsOut(AdminPaymentOut):
 
 
 class WebhookEventOut(BaseModel):
-    """One webhook event of a gateway. `kept` needs no work; `dead` was failed too often and can be replayed."""
+    """One webhook event of a gateway.
+
+    `ignored` needs no processing; `failed` exhausted its attempts and can be replayed.
+    """
 
     id: str
     gateway: str

@@ -52,7 +52,7 @@ for _outcome in ("received", "failed", "reversed"):
 
 
 def count_task(task: str, outcome: str, seconds: float) -> None:
-    """Count one run of a background task: `done`, `retried`, `dead`, `lost` or `not_closed`."""
+    """Count one run of a background task: `done`, `retried`, `dead`, `lost`, `not_closed` or `handed_back`."""
     TASKS.labels(task, outcome).inc()
     TASK_SECONDS.labels(task).observe(seconds)
 
