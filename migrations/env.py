@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 
 def migrate(connection: Connection) -> None:
-    # Tables are read where somebody asks what has changed in them; an upgrade needs nothing but its steps.
+    # An upgrade needs no metadata: it is for comparisons of the models with the database.
     metadata = context.config.attributes.get("metadata")
     context.configure(
         connection=connection,
@@ -30,8 +30,8 @@ def migrate(connection: Connection) -> None:
     )
     with context.begin_transaction():
         if connection.dialect.name == "postgresql":
-            # For another migration we wait as long as it takes, for a table not: whoever asks for it after us
-            # would wait behind us.
+            # Wait without limit for another migration, but not for a table lock: queries that arrive later
+            # would queue behind this one.
             connection.execute(text("SELECT set_config('lock_timeout', '0', true)"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
             times = {"lock": str(round(connection_profile().lock * 1000))}

@@ -5,8 +5,8 @@ import sys
 __version__ = "0.1.0"
 
 if "structlog" not in sys.modules:
-    # structlog takes rich's tracebacks, and with them every lexer of pygments, wherever it finds them: ten MB in each
-    # process, for colours in a log that machines read. rich takes attrs, for objects that nobody prints.
+    # structlog imports rich's tracebacks if they are installed, and with them every lexer of pygments: ten MB in each
+    # process, for colours that are not used. rich imports attrs, to print objects that are never printed.
     _hidden = [name for name in ("rich.traceback", "attr") if name not in sys.modules]
     for _name in _hidden:
         sys.modules[_name] = None  # type: ignore[assignment] # the documented way to hide a module

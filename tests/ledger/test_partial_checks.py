@@ -68,7 +68,7 @@ async def test_what_is_broken_is_found(database: Database, harm: str):
 
 
 async def test_everybody_has_their_turn(database: Database, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(invariants, "PART", 3)
+    monkeypatch.setattr(invariants, "ACCOUNTS_PER_RUN", 3)
     monkeypatch.setattr(invariants, "LATEST", 2)
     users = [await somebody(database) for _ in range(7)]
     async with database.transaction() as tx:

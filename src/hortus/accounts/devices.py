@@ -10,8 +10,8 @@ from hortus.core import clock, ids
 from hortus.core.db import Tx
 
 KEPT = timedelta(days=180)
-"""A device that was not seen for so long is new again."""
-TOLD_A_DAY = 10
+"""A device that was not used for so long counts as unknown."""
+MAX_NOTICES_PER_DAY = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ async def remember_device(tx: Tx, user_id: str, *, device_id: str | None, name: 
     known, new_today = (await tx.execute(select(func.count(), recent).where(mine))).one()
     fresh = {"user_id": user_id, "id": device_id or ids.new(), "name": name, "network": network}
     await tx.execute(insert(Device), {**fresh, "first_seen_at": now, "last_seen_at": now})
-    return DeviceMatch(fresh["id"], surprising=known > 0 and not found and new_today < TOLD_A_DAY)
+    return DeviceMatch(fresh["id"], surprising=known > 0 and not found and new_today < MAX_NOTICES_PER_DAY)
 
 
 async def sweep_devices(tx: Tx, limit: int = 1000) -> int:

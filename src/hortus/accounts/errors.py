@@ -39,7 +39,7 @@ class UserNotFound(NotFound):
 
 
 class NothingToChange(Conflict):
-    """It is so already."""
+    """The user is in the requested state already."""
 
     code, title = "nothing_to_change", "It is so already"
     detail = "The user is in that state already; read it again."
@@ -53,7 +53,7 @@ class LastAdministrator(Conflict):
 
 
 class TooManyIdentifiers(Conflict):
-    """Enough is enough."""
+    """The user has the maximum number of identifiers."""
 
     code, title = "too_many_identifiers", "This account has enough addresses and numbers"
     detail = "Remove one that you do not use, then add the new one."

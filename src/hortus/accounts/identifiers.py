@@ -45,7 +45,7 @@ async def delete_unverified(tx: Tx, target: Target) -> None:
 
 
 async def mark_verified(tx: Tx, user_id: str, target: Target) -> bool:
-    """Note that the target is the user's; False when they do not have it. Again is fine."""
+    """Record that the user controls the target; False if it is not an identifier of theirs. Idempotent."""
     held = (Identifier.user_id == user_id, Identifier.kind == target.kind, Identifier.value == target.value)
     first = await tx.execute(
         update(Identifier)

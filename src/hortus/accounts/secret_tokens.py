@@ -5,7 +5,7 @@ import secrets
 
 
 def new_secret() -> str:
-    """256 random bits for people to carry."""
+    """A random secret of 256 bits, as text."""
     return secrets.token_urlsafe(32)
 
 

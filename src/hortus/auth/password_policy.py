@@ -27,7 +27,7 @@ from hortus.core.settings import LOOPBACK, Settings
 
 log = structlog.get_logger()
 RETRY_SECONDS = 60.0
-"""After a failure the list is left alone for so long: an outage must not slow every sign-up."""
+"""After a failure the list is not queried for so long: an outage must not slow every sign-up."""
 _LONGEST_ANSWER = 512 * 1024
 _LINE = re.compile(r"([0-9A-F]{35}):(\d{1,12})")
 LEAKED = "This password is in lists of leaked passwords, which attackers try first."

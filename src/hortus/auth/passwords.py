@@ -22,7 +22,7 @@ from hortus.core import malloc
 T = TypeVar("T")
 SHORTEST, LONGEST = 8, 128
 WAITING_AT_MOST = 200
-QUIET = 5.0
+IDLE_SECONDS = 5.0
 """Seconds without hashing after which its memory is released, twenty megabytes per thread."""
 _hashing = PasswordHash((Argon2Hasher(time_cost=2, memory_cost=19 * 1024, parallelism=1), Bcrypt(), Werkzeug()))
 
@@ -35,7 +35,7 @@ def _dummy_hash() -> str:
 class PasswordPool:
     """Hashes and verifies, two at a time; refuses with Busy when too many wait."""
 
-    def __init__(self, threads: int = 2, quiet: float = QUIET) -> None:
+    def __init__(self, threads: int = 2, quiet: float = IDLE_SECONDS) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="argon2")
         self._waiting = 0
         self._quiet = quiet

@@ -247,7 +247,7 @@ class ApiKey(Base):
 
 
 class ApiKeySecret(Base):
-    """A secret that opens a key, by digest. The current one has no end; one that was rotated away has."""
+    """A secret of an API key, by digest. The current one has no `expires_at`; one replaced by a rotation has."""
 
     __tablename__ = "api_key_secrets"
     __table_args__ = (Index(None, "key_id"),)

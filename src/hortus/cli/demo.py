@@ -95,14 +95,14 @@ class _Journey:
         await self._show_usage()
 
     async def buy(self) -> None:
-        """Meet the wall, buy Pro and a pack, renew, and be refunded: all in the sandbox."""
+        """Exhaust the quota, buy Pro and a pack, renew, and be refunded: all in the sandbox."""
         self._console.print("\n[bold]Shopping[/bold], in the sandbox, without real money")
-        await self._meet_the_wall()
+        await self._exhaust_quota()
         order = await self._call("POST", "api/payment/subscription", json={"plan": "pro", "gateway": "sandbox"})
         await self._press(order, "pay")
         await self._wait_for("Pro", lambda usage: usage["plan"] == "pro")
         made = await self._make("image", "api/image/generate", {"prompt": IMAGE_PROMPT})
-        self._console.print(f"  the wall is gone: the image is {made['status']}")
+        self._console.print(f"  the quota of Pro is larger: the image is {made['status']}")
         credit = await self._available()
         pack = await self._call("POST", "api/payment/topup", json={"pack": "small", "gateway": "sandbox"})
         await self._press(pack, "pay")
@@ -120,17 +120,17 @@ class _Journey:
             self._console.print(f"  {paid['currency']} {amount:>8}  {paid['title']}: {paid['status']}", highlight=False)
         await self._show_usage()
 
-    async def _meet_the_wall(self) -> None:
+    async def _exhaust_quota(self) -> None:
         windows = (await self._call("GET", "api/user/usage"))["windows"]
         left = next(each["remaining"] for each in windows if (each["kind"], each["window"]) == ("image", "month"))
         for number in range(left):
             await self._make(f"image {number + 1} of {left}", "api/image/generate", {"prompt": IMAGE_PROMPT})
         try:
             await self._call("POST", "api/image/generate", json={"prompt": IMAGE_PROMPT})
-        except DemoFailed as wall:
-            self._console.print(f"[green]✓[/green] the free plan ends here: {wall}", highlight=False)
+        except DemoFailed as refusal:
+            self._console.print(f"[green]✓[/green] the quota of the free plan is exhausted: {refusal}", highlight=False)
         else:
-            raise DemoFailed("there was no wall")
+            raise DemoFailed("the free plan was not limited")
 
     async def _press(self, order: Any, button: str) -> None:
         url = f"{order['checkout_url']}/{button}"

@@ -15,7 +15,7 @@ def new() -> str:
     return str(uuid_utils.uuid7())
 
 
-def born(value: str) -> datetime | None:
+def created_at_of(value: str) -> datetime | None:
     """The creation time in an id, to the millisecond; None for an id without one."""
     if value[14:15] != "7":
         return None

@@ -79,8 +79,8 @@ class GenerationBatches:
         self.finish: Batch[Finished, bool] = Batch(database, partial(finish_many, bus=bus, registry=registry))
         """Ends a generation and its task; False where it had ended before.
 
-        Raises LeaseLost when another worker holds the task: then nothing of the outcome counts. Where an earlier try
-        committed and its answer was lost, that one counts.
+        Raises LeaseLost if another worker holds the task: the outcome is discarded. If an earlier attempt committed
+        but its response was lost, that result stands.
         """
 
 

@@ -49,7 +49,7 @@ async def run(resources: Resources, task: tasks.ClaimedTask) -> None:
         try:
             async with _workdir(generation.kind) as workdir:
                 outcome = await _work_unless(cancelled, resources, generation, collector, workdir)
-                keep_files = True  # until the answer: a commit whose answer was lost may have succeeded
+                keep_files = True  # until `finish` returns: a commit whose response was lost may have succeeded
                 done = Finished(task, generation_id, outcome, collector.files, collector.job)
                 keep_files = await resources[GenerationState].batches.finish(done) and outcome.status == "succeeded"
         except tasks.LeaseLost:

@@ -1,4 +1,4 @@
-"""Serialize generations and quotes for answers."""
+"""Serialize generations and quotes for responses."""
 
 from hortus import files, routing
 from hortus.core.resources import Resources
@@ -10,7 +10,7 @@ from hortus.routing import OfferHealth, Route
 
 
 def generation_out(generation: Generation, settings: Settings, *, staff: bool = False) -> GenerationOut:
-    """The generation on the wire, with fresh links to its files; with `staff` also those of a suspended account."""
+    """The generation as in the API, with fresh links to its files; with `staff` also those of a suspended account."""
     error = None
     if generation.status == "failed":
         code = generation.error_code or "unavailable"

@@ -76,7 +76,7 @@ class GenerationRequest:
 async def submit_many(
     tx: Tx, settings: Settings, requests: Sequence[GenerationRequest], task_types: Mapping[str, tasks.TaskType] | None
 ) -> list[Problem | None]:
-    """Accept each request in turn: quota, hold, row and task together or none of them. None, or the refusal.
+    """Accept each request: quota, reservation, row and task, or none of them. Returns None or the refusal of each.
 
     `task_types` are the tasks that run each kind; with None the caller enqueues them. Quota, budgets and credit are
     locked in this order in every transaction.

@@ -25,9 +25,9 @@ SHOWN: Final = 20
 
 LATEST: Final = 500
 """How many of the latest entries `check_some_invariants` reads."""
-PART: Final = 100
+ACCOUNTS_PER_RUN: Final = 100
 """How many further accounts each run reads."""
-HEAVY: Final = 5000
+MAX_ENTRIES_PER_ACCOUNT: Final = 5000
 """Entries of one account above which only `check_invariants` adds them up."""
 
 # Each gives (subject, found, expected) for a violation. `<and users a.user_id>` stands for a condition that only
@@ -127,13 +127,15 @@ async def check_some_invariants(tx: Tx, after: str = "") -> CheckResult:
     `cursor` of the result is `after` of the next run; it is empty after the last account.
     """
     latest = (await tx.execute(_LATEST, {"limit": LATEST})).all()
-    part = (await tx.execute(_PART, {"after": after, "limit": PART})).scalars().all()
+    part = (await tx.execute(_PART, {"after": after, "limit": ACCOUNTS_PER_RUN})).scalars().all()
     references = sorted({row.reference for row in latest})
     users = {row.account for row in latest}.union(part).difference((ISSUED, REVENUE, EXPIRED, CLAWED_BACK))
     if users:
-        users.difference_update((await tx.execute(_HEAVY, {"users": sorted(users), "heavy": HEAVY})).scalars())
+        users.difference_update(
+            (await tx.execute(_HEAVY, {"users": sorted(users), "heavy": MAX_ENTRIES_PER_ACCOUNT})).scalars()
+        )
     chosen = {"users": sorted(users), "references": references}
-    result = CheckResult(checked=len(users) + len(references), cursor=part[-1] if len(part) == PART else "")
+    result = CheckResult(checked=len(users) + len(references), cursor=part[-1] if len(part) == ACCOUNTS_PER_RUN else "")
     for sentence, sql in _INVARIANTS.items():
         if _SCOPE.search(sql):
             result.violations += await _violations(tx, sentence, _SCOPE.sub(_condition, sql), chosen)

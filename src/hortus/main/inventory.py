@@ -57,7 +57,7 @@ TASKS = (
 def check() -> None:
     """Refuse to start if a table is missing in the data map, or the data map names a table that does not exist.
 
-    Raises RuntimeError, which is a mistake in the source and none of the operator.
+    Raises RuntimeError, which is a mistake in the source, not in the settings.
     """
     lacking = privacy.unmapped_tables(tables.metadata.tables)
     if lacking:

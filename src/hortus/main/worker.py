@@ -61,7 +61,7 @@ def build(settings: Settings) -> Celery:
         for chatty in (
             "celery.worker.strategy",
             "celery.app.trace",
-        ):  # each ring twice; tasks have lines of their own
+        ):  # they log each message twice; `run_one` logs tasks
             logging.getLogger(chatty).setLevel(logging.WARNING)
 
     def begin(sender: Any, **_: Any) -> None:

@@ -29,7 +29,7 @@ async def _reversed(tx: Tx, _id: str) -> None:
 
 
 def connect() -> None:
-    """Begin to listen; again is fine."""
+    """Connect the counters to the signals; idempotent."""
     accounts.user_registered.connect(_signed_up)
     generation.ended.connect(_ended)
     billing.payment_received.connect(_received)

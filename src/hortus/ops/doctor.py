@@ -306,7 +306,7 @@ def _issuers(settings: Settings) -> list[Finding]:
 
 
 def summary(settings: Settings, registry: Registry) -> list[tuple[str, str]]:
-    """The few lines that `up` greets with."""
+    """The lines that `hortus up` prints at start."""
     ready = [provider.id for provider in registry.all() if provider.missing() is None]
     asleep = [provider.id for provider in registry.all() if provider.missing() is not None]
     database = "PostgreSQL" if settings.database.startswith("postgres") else "SQLite in the data folder"

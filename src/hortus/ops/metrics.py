@@ -32,7 +32,7 @@ log = structlog.get_logger()
 WITHIN: Final = 2.0
 CACHE_SECONDS: Final = 5.0
 """Seconds for which the values read from the database are cached."""
-NEAR: Final = tuple(
+PRIVATE_NETWORKS: Final = tuple(
     ip_network(each)
     for each in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7", "fe80::/10")
 )
@@ -176,16 +176,16 @@ async def _may_read(request: Request) -> None:
         return
     # Behind a proxy that TRUSTED_PROXIES does not name, the client may be anywhere, whatever the proxy's address.
     hidden = not resources_of(request)[Settings].proxies and any(name in request.headers for name in _FORWARDED)
-    if hidden or not _is_near(client_ip_of(request)):
+    if hidden or not _is_private(client_ip_of(request)):
         raise Forbidden("Metrics are served to this machine and private networks only, unless METRICS_TOKEN is set.")
 
 
-def _is_near(address: str) -> bool:
+def _is_private(address: str) -> bool:
     try:
         found = ip_address(address)
     except ValueError:
         return False
-    return any(found in network for network in NEAR if network.version == found.version)
+    return any(found in network for network in PRIVATE_NETWORKS if network.version == found.version)
 
 
 router = APIRouter(tags=["health"], generate_unique_id_function=operation_id)

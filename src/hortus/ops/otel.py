@@ -1,6 +1,6 @@
-"""Traces by OpenTelemetry, where OTEL_EXPORTER_OTLP_ENDPOINT is set: a span per request, task and vendor call.
+"""Traces by OpenTelemetry, if OTEL_EXPORTER_OTLP_ENDPOINT is set: a span per request, task and vendor call.
 
-All work of one request bears one trace: its id is made of the request id, which tasks remember anyway.
+All work of one request is in one trace: its id is derived from the request id, which tasks store.
 """
 
 import asyncio

@@ -16,7 +16,7 @@ from hortus.routing.prices import MEGAPIXEL, Size
 
 Policy = Literal["cheapest", "fastest", "best", "balanced"]
 POLICY_OF: dict[Tier, Policy] = {"economy": "cheapest", "balanced": "balanced", "premium": "best"}
-DEAREST_FALLBACK = 3
+MAX_FALLBACK_COST_RATIO = 3
 """A fallback may cost the operator at most this many times the quoted price."""
 
 
@@ -156,7 +156,7 @@ def choose(
         raise NothingOffered(operation=operation)
     policy = policy or POLICY_OF[quality]
     ranked = sorted(choices, key=lambda choice: _rank(choice, quality, policy, health))
-    bound = ranked[0].price * DEAREST_FALLBACK
+    bound = ranked[0].price * MAX_FALLBACK_COST_RATIO
     affordable = [ranked[0], *(choice for choice in ranked[1:] if choice.price <= bound)]
     return Route(operation, quality, policy, tuple(affordable))
 

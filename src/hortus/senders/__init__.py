@@ -1,4 +1,4 @@
-"""Mail and text messages: written in the caller's transaction, sealed while they wait, sent after it."""
+"""Mail and text messages: enqueued encrypted in the caller's transaction, sent after its commit."""
 
 from hortus.senders.base import CheckableSender, Mail, MailSender, SenderRefused, SendFailed, Sms, SmsSender
 from hortus.senders.outbox import URGENT, Outbox, Senders, send_mail, send_sms

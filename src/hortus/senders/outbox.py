@@ -28,7 +28,7 @@ LONGEST_WAIT = 900.0
 
 @dataclass(frozen=True, slots=True)
 class Outbox:
-    """Seals messages of an installation."""
+    """Encrypts queued messages."""
 
     brand: str
     encryptor: Encryptor
@@ -46,7 +46,7 @@ def outbox_of(configuration: Configuration) -> Outbox:
 
 @dataclass(frozen=True, slots=True)
 class Senders:
-    """The two ways out, and the outbox that feeds them."""
+    """The mail and SMS senders, and the outbox."""
 
     mail: MailSender
     sms: SmsSender
@@ -75,7 +75,7 @@ async def send_mail(
     outbox = _outbox(tx)
     _check_link(outbox, values)
     mail = rendering.mail(to, template, language, {**values, "brand": outbox.brand})
-    await tasks.enqueue(tx, MAIL, _sealed(outbox, mail), user_id=user_id, priority=priority)
+    await tasks.enqueue(tx, MAIL, _encrypted(outbox, mail), user_id=user_id, priority=priority)
 
 
 async def send_sms(
@@ -92,7 +92,7 @@ async def send_sms(
     outbox = _outbox(tx)
     _check_link(outbox, values)
     sms = rendering.sms(to, template, language, {**values, "brand": outbox.brand})
-    await tasks.enqueue(tx, SMS, _sealed(outbox, sms), user_id=user_id, priority=priority)
+    await tasks.enqueue(tx, SMS, _encrypted(outbox, sms), user_id=user_id, priority=priority)
 
 
 def origin_of(url: str) -> str:
@@ -117,11 +117,11 @@ def _outbox(tx: Tx) -> Outbox:
     return tx.derived(outbox_of)
 
 
-def _sealed(outbox: Outbox, message: Mail | Sms) -> dict[str, Any]:
+def _encrypted(outbox: Outbox, message: Mail | Sms) -> dict[str, Any]:
     return {"sealed": outbox.encryptor.encrypt(json.dumps(asdict(message), ensure_ascii=False))}
 
 
-def _opened(outbox: Outbox, task: tasks.ClaimedTask) -> dict[str, str]:
+def _decrypted(outbox: Outbox, task: tasks.ClaimedTask) -> dict[str, str]:
     try:
         found: dict[str, str] = json.loads(outbox.encryptor.decrypt(task.payload["sealed"]))
     except (DecryptionFailed, KeyError) as error:
@@ -131,12 +131,12 @@ def _opened(outbox: Outbox, task: tasks.ClaimedTask) -> dict[str, str]:
 
 async def _deliver_mail(resources: Resources, task: tasks.ClaimedTask) -> None:
     senders = resources[Senders]
-    await _deliver(task, senders.mail.send(Mail(**_opened(senders.outbox, task)), task.id))
+    await _deliver(task, senders.mail.send(Mail(**_decrypted(senders.outbox, task)), task.id))
 
 
 async def _deliver_sms(resources: Resources, task: tasks.ClaimedTask) -> None:
     senders = resources[Senders]
-    await _deliver(task, senders.sms.send(Sms(**_opened(senders.outbox, task)), task.id))
+    await _deliver(task, senders.sms.send(Sms(**_decrypted(senders.outbox, task)), task.id))
 
 
 async def _deliver(task: tasks.ClaimedTask, sending: Coroutine[Any, Any, None]) -> None:

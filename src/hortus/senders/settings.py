@@ -10,7 +10,7 @@ from hortus.core.text import line
 
 
 class MessageSettings(SettingsGroup):
-    """MESSAGE_BRAND is the name that messages speak in."""
+    """MESSAGE_BRAND is the brand name shown in messages."""
 
     model_config = SettingsConfigDict(env_prefix="MESSAGE_")
     heading: ClassVar[str] = "Messages"
@@ -21,4 +21,4 @@ class MessageSettings(SettingsGroup):
         AfterValidator(line),
         Rule("1 to 60 characters without control characters"),
     ] = "Hortus"
-    """The name that messages speak in."""
+    """The brand name shown in messages."""

@@ -115,7 +115,7 @@ class TwilioSms:
 def _failure(answer: Response) -> SendFailed | SenderRefused:
     code = _code(answer)
     reason = f"Twilio answered {answer.status}" + (f", code {code}" if code else "")
-    # A wrong account or token is for the operator to mend; the message waits meanwhile.
+    # After a wrong account or token the message is retried, so that the operator can correct the settings.
     if code in UNREACHABLE or answer.status == 400:
         return SenderRefused(reason)
     return SendFailed(reason, retry_after_seconds(answer))

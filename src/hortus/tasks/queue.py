@@ -77,7 +77,7 @@ def notify(ids: Mapping[str, Sequence[str]]) -> None:
 
 
 _DELAY = {"delay": "double precision"}
-_BORN = (
+_INSERT_COLUMNS = (
     "id",
     "name",
     "queue",
@@ -91,10 +91,10 @@ _BORN = (
     "created_at",
 )
 _ENQUEUE = bulk_insert(
-    Task, *_BORN, beside=_DELAY, where_new=True, status="'queued'", attempts="0", fence="0", run_at="{later}"
+    Task, *_INSERT_COLUMNS, beside=_DELAY, where_new=True, status="'queued'", attempts="0", fence="0", run_at="{later}"
 )  # fmt: skip
 _ENQUEUE_RUNNING = bulk_insert(
-    Task, *_BORN, "worker", beside=_DELAY, status="'running'", attempts="1", fence="1", run_at="{clock}",
+    Task, *_INSERT_COLUMNS, "worker", beside=_DELAY, status="'running'", attempts="1", fence="1", run_at="{clock}",
     lease_until="{later}",
 )  # fmt: skip
 _FINISH = BulkStatement(

@@ -197,10 +197,10 @@ async def test_secrets_are_unreadable_at_rest(hortus: Hortus):
     for hidden in (secret, *recovery, recovery[0].replace("-", ""), challenge):
         assert all(hidden not in row for row in rows)
     user_id, keys = client.tokens["user"]["id"], hortus.settings.keys_for("second factors")
-    assert totp.unseal(keys, user_id, sealed) == secret
-    assert totp.unseal((b"newer", *keys), user_id, sealed) == secret
-    assert totp.unseal(keys, "somebody else", sealed) is None
-    assert totp.unseal((b"another key",), user_id, sealed) is None
+    assert totp.decrypt(keys, user_id, sealed) == secret
+    assert totp.decrypt((b"newer", *keys), user_id, sealed) == secret
+    assert totp.decrypt(keys, "somebody else", sealed) is None
+    assert totp.decrypt((b"another key",), user_id, sealed) is None
 
 
 async def test_another_key_refuses_codes_and_breaks_nothing(

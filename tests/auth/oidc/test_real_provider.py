@@ -23,7 +23,7 @@ from tests.auth.oidc.conftest import FRONT, told
 from tests.helpers.server import Hortus, serve
 
 from hortus.accounts.tables import Identifier, User
-from hortus.auth.oidc.provider import ASK_AGAIN
+from hortus.auth.oidc.provider import KEY_REFETCH_INTERVAL
 
 MODULES = os.environ.get("OIDC_PROVIDER_MODULES", "")
 SECRET = "a secret: with & signs, 100% + ~"
@@ -171,7 +171,7 @@ async def test_the_issuer_changes_its_keys_and_how_it_signs(hortus: Hortus, issu
     first = await Person(hortus).sign_in()
     now = time.time()
     for alg in ("PS256", "ES256", "EdDSA", "Ed25519", "RS256"):
-        now += ASK_AGAIN.total_seconds() + 1
+        now += KEY_REFETCH_INTERVAL.total_seconds() + 1
         await issuer.serve(alg)
         with time_machine.travel(now, tick=True):
             assert (await Person(hortus).sign_in())["user"]["id"] == first["user"]["id"], alg

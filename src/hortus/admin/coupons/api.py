@@ -16,7 +16,7 @@ from hortus.core.web.openapi import make_router
 
 router = make_router("/api/admin/coupons", "admin")
 SettingsOf = Annotated[Settings, resource(Settings)]
-LOST = (
+ALREADY_SHOWN = (
     "The codes were shown once. If that answer was lost, end them at POST /api/admin/coupons/{coupon_id}/end "
     "and make new ones."
 )
@@ -31,7 +31,7 @@ async def make(
     body: CouponIn, caller: RecentAdmin, tx: WriteTx, settings: SettingsOf, once: IdempotencyHeader
 ) -> NewCouponsOut:
     """Create coupons. Their codes are returned once; a repeated request does not return them again."""
-    await once.first_only(tx, caller.user_id, body, LOST)
+    await once.first_only(tx, caller.user_id, body, ALREADY_SHOWN)
     codes = [body.code] if body.code is not None else [coupons.mint() for _ in range(body.count)]
     named = body.model_dump(exclude={"reason", "code", "count", "credits"})
     terms = coupons.CouponTerms(**named, credits=int(body.credits) if body.credits is not None else None)

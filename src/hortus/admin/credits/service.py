@@ -1,4 +1,4 @@
-"""Give credits, with four eyes above a limit; take a mistake back."""
+"""Grant credits, above a limit with a second administrator's approval, and reverse mistaken grants."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -101,13 +101,13 @@ async def _read_payment(tx: Tx, payment_id: str) -> PaymentDetailsOut:
     found = await billing.get_payment(tx, payment_id)
     return PaymentDetailsOut(
         **dict(AdminPaymentOut.of(found.payment)),
-        refunds=[_back(row, row.refunded_at) for row in found.refunds],
-        disputes=[_back(row, row.opened_at) for row in found.disputes],
+        refunds=[_reversal_out(row, row.refunded_at) for row in found.refunds],
+        disputes=[_reversal_out(row, row.opened_at) for row in found.disputes],
         documents=[DocumentSummaryOut.model_validate(row, from_attributes=True) for row in found.invoices],
     )
 
 
-def _back(row: Any, at: datetime) -> ReversalOut:
+def _reversal_out(row: Any, at: datetime) -> ReversalOut:
     status = getattr(row, "status", None)
     return ReversalOut(id=row.id, external_id=row.external_id, amount_minor=row.amount_minor, status=status, at=at)
 

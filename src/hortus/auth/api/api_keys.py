@@ -16,7 +16,7 @@ from hortus.core.web.openapi import make_router
 
 router = make_router("/api/keys", "keys")
 SettingsOf = Annotated[Settings, resource(Settings)]
-LOST = "The secret was shown once. If its answer was lost, rotate the key at POST /api/keys/{key_id}/rotate."
+ALREADY_SHOWN = "The secret was shown once. If its answer was lost, rotate the key at POST /api/keys/{key_id}/rotate."
 
 
 def _show(row: ApiKey) -> KeyOut:
@@ -32,7 +32,7 @@ async def create_key(
     body: KeyIn, caller: RecentCaller, tx: WriteTx, settings: SettingsOf, once: IdempotencyHeader
 ) -> NewKeyOut:
     """A new key. Its `secret` is shown in this answer and nowhere else, to a repetition neither."""
-    await once.first_only(tx, caller.user_id, body, LOST)
+    await once.first_only(tx, caller.user_id, body, ALREADY_SHOWN)
     key, secret = await service.create(tx, settings, caller.user_id, body.row())
     return NewKeyOut(**_show(key).model_dump(), secret=secret)
 
@@ -68,7 +68,7 @@ async def rotate_key(
 ) -> NewKeyOut:
     """Create a new secret for a key, shown once. The old secret stays valid for `overlap_hours`."""
     asked = body or RotateIn()
-    await once.first_only(tx, caller.user_id, asked, LOST)
+    await once.first_only(tx, caller.user_id, asked, ALREADY_SHOWN)
     overlap = timedelta(hours=asked.overlap_hours)
     key, secret = await service.rotate(tx, settings, caller.user_id, key_id, overlap)
     return NewKeyOut(**_show(key).model_dump(), secret=secret, old_secret_until=clock.now() + overlap)

@@ -35,7 +35,9 @@ from hortus.core.web.openapi import make_router, public
 
 router = make_router("/api/auth/totp", "auth")
 Configured = Annotated[Settings, resource(Settings)]
-LOST = "The recovery codes were shown once. If that answer was lost, request new ones with a new idempotency key."
+ALREADY_SHOWN = (
+    "The recovery codes were shown once. If that answer was lost, request new ones with a new idempotency key."
+)
 TRIES = [limited_caller("second_factor", "10/minute")]
 
 
@@ -68,7 +70,7 @@ async def totp_confirm(
 ) -> RecoveryCodesOut:
     """Activate the authenticator app. From now on, signing in requires its code or a recovery code."""
     async with resources[Database].transaction() as tx:
-        await once.first_only(tx, caller.user_id, body, LOST)
+        await once.first_only(tx, caller.user_id, body, ALREADY_SHOWN)
         codes = await service.confirm_totp(tx, _keys(resources[Settings]), caller.user_id, body.code)
         if isinstance(codes, Problem):
             await once.give_up(tx, caller.user_id, body)
@@ -95,7 +97,7 @@ async def totp_recovery_codes(
     caller: RecentCaller, tx: WriteTx, settings: Configured, once: IdempotencyHeader
 ) -> RecoveryCodesOut:
     """Ten fresh recovery codes; the ones before stop working."""
-    await once.first_only(tx, caller.user_id, None, LOST)
+    await once.first_only(tx, caller.user_id, None, ALREADY_SHOWN)
     codes = await service.new_recovery_codes(tx, _keys(settings), caller.user_id)
     return RecoveryCodesOut(recovery_codes=codes)
 

@@ -1,4 +1,4 @@
-"""When and whence a key was last used: written at most once a minute, behind the request that used it."""
+"""Time and address of the last use of an API key, written at most once a minute, in the background."""
 
 import asyncio
 import time

@@ -143,9 +143,9 @@ async def _why_not(tx: Tx, user_id: str, *, confirmed: bool) -> Problem:
 
 
 async def _use_code(tx: Tx, keys: Keys, user_id: str, sealed: str, code: str, active: object) -> bool:
-    secret = totp.unseal(keys, user_id, sealed)
+    secret = totp.decrypt(keys, user_id, sealed)
     if secret is None:
-        log.error("totp_unreadable", user_id=user_id, reason="sealed with another SECRET_KEY, or tampered with")
+        log.error("totp_unreadable", user_id=user_id, reason="encrypted with another SECRET_KEY, or tampered with")
         return False
     now = clock.now()
     step = totp.step_of(secret, code, now)

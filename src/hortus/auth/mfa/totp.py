@@ -25,8 +25,8 @@ def encrypt(keys: Sequence[bytes], user_id: str, secret: str) -> str:
     return _encryptor(keys, user_id).encrypt(secret)
 
 
-def unseal(keys: Sequence[bytes], user_id: str, sealed: str) -> str | None:
-    """The secret again; None when it was sealed for another user, with another key, or was tampered with."""
+def decrypt(keys: Sequence[bytes], user_id: str, sealed: str) -> str | None:
+    """The secret; None if it was encrypted for another user or with another key, or was tampered with."""
     with contextlib.suppress(DecryptionFailed):
         return _encryptor(keys, user_id).decrypt(sealed)
     return None

@@ -25,7 +25,7 @@ from hortus.core.settings import is_safe_url
 
 log = structlog.get_logger()
 FRESH = timedelta(hours=1)
-ASK_AGAIN = timedelta(seconds=30)
+KEY_REFETCH_INTERVAL = timedelta(seconds=30)
 AFTER_FAILURE = timedelta(seconds=5)
 LARGEST = 512 * 1024
 _WORD = re.compile("[a-z_]{1,40}")
@@ -181,7 +181,7 @@ class OidcProvider:
             if stale:
                 await self._read_keys(where.keys, now)
             found = id_token.pick(self._keys, algorithm, key_id)
-            if found is None and not stale and now - self._asked_again_at > ASK_AGAIN:
+            if found is None and not stale and now - self._asked_again_at > KEY_REFETCH_INTERVAL:
                 self._asked_again_at = now
                 await self._read_keys(where.keys, now)
                 found = id_token.pick(self._keys, algorithm, key_id)

@@ -14,7 +14,7 @@ from hortus.core import clock
 from hortus.core.db import Tx
 
 TRIES = 5
-STRAY_TRIES = 2
+MAX_FOREIGN_ATTEMPTS = 2
 """How many of the five attempts may come from another network address than the request for the code."""
 RESEND_PAUSE = timedelta(seconds=60)
 LONGEST_PAUSE = timedelta(minutes=10)

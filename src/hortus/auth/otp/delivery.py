@@ -40,7 +40,7 @@ async def write_code(tx: Tx, hasher: OtpHasher, request_id: str) -> None:
     target = Target(row.kind, row.target)  # type: ignore[arg-type]
     holder = await _holder(tx, target)
     if row.purpose == "sign_up" and holder is not None and holder.verified_at is not None:
-        await _tell_known(tx, row, target, holder)
+        await _notify_registered_owner(tx, row, target, holder)
         return
     if not _wanted(row.purpose, holder):
         return
@@ -66,10 +66,10 @@ async def write_code(tx: Tx, hasher: OtpHasher, request_id: str) -> None:
     await send(tx, target, template, row.language, values, user_id, senders.URGENT)
 
 
-async def _tell_known(tx: Tx, row: OneTimeCode, target: Target, holder: Any) -> None:
+async def _notify_registered_owner(tx: Tx, row: OneTimeCode, target: Target, holder: Any) -> None:
     """Notify the owner of an account, once, of a sign-up with their address; no code is created."""
-    nobody_knows = update(OneTimeCode).where(OneTimeCode.id == row.id, OneTimeCode.digest.is_(None))
-    marked = await tx.execute(nobody_knows.values(digest=secrets.token_hex(32)).returning(OneTimeCode.id))
+    unmarked = update(OneTimeCode).where(OneTimeCode.id == row.id, OneTimeCode.digest.is_(None))
+    marked = await tx.execute(unmarked.values(digest=secrets.token_hex(32)).returning(OneTimeCode.id))
     if marked.first() is not None:
         await send(tx, target, "already_registered", row.language, {"name": holder.name}, holder.id)
 

@@ -31,7 +31,7 @@ class OtpHasher:
         return [keyed_digest(key, *parts) for key in self._keys]
 
     def address_digest(self, address: str) -> str:
-        """A network address, so that two can be compared and none be read."""
+        """The keyed digest of a network address, for comparisons."""
         return self._digest("address", address)
 
     def target_digest(self, target: Target) -> str:

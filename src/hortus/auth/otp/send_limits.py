@@ -42,7 +42,7 @@ async def count_send(tx: Tx, hasher: OtpHasher, target: Target, address: str) ->
 
 
 async def count_attempt(tx: Tx, hasher: OtpHasher, target: Target) -> None:
-    """Count one code to be checked, for any purpose. Raises TooManyRequests instead of checking more."""
+    """Count one attempt to check a code, for any purpose. Raises TooManyRequests above the limit."""
     key = f"tries:{hasher.target_digest(target)}"
     await _in_an_hour(tx, "code_tries_per_target", key, hasher.rules.code_tries_per_target)
 

@@ -112,7 +112,7 @@ async def check_otp(tx: Tx, hasher: OtpHasher, request: OtpRequest, code: str) -
             OneTimeCode.used_at.is_(None),
             OneTimeCode.expires_at > now,
             OneTimeCode.tries < attempts.TRIES,
-            or_(same_requester, OneTimeCode.stray_tries < attempts.STRAY_TRIES),
+            or_(same_requester, OneTimeCode.stray_tries < attempts.MAX_FOREIGN_ATTEMPTS),
         )
         .values(
             tries=OneTimeCode.tries + 1,
@@ -137,7 +137,7 @@ async def check_otp(tx: Tx, hasher: OtpHasher, request: OtpRequest, code: str) -
         if row is not None:
             await attempts.count_wrong(tx, target)
             if row.tries == attempts.TRIES or (
-                row.requester_digest != requester and row.stray_tries == attempts.STRAY_TRIES
+                row.requester_digest != requester and row.stray_tries == attempts.MAX_FOREIGN_ATTEMPTS
             ):
                 await enqueue(tx, WARN, {"id": row.id})
         return None

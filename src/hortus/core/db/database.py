@@ -152,7 +152,7 @@ class Database:
                 async with self._reading(partial(Tx, self.replica.engine)) as tx:
                     yield tx
             except ServiceUnavailable as error:
-                self.replica.rest(str(error.__cause__)[:200])
+                self.replica.back_off(str(error.__cause__)[:200])
                 raise
         else:
             async with self.snapshot() as tx:

@@ -61,7 +61,7 @@ _NETWORK = frozenset(
 UNANSWERED_SECONDS = 8
 """A connection to PostgreSQL is closed when its peer has not responded for so long (Linux)."""
 CONNECT_SECONDS = 5.0
-PATIENCE_SECONDS = 5.0
+CLIENT_TIMEOUT_MARGIN = 5.0
 """Added to the statement timeout of PostgreSQL for the timeout of the client."""
 
 
@@ -100,7 +100,7 @@ def postgresql_engine(url: URL, profile: ConnectionProfile, *, pool_size: int, e
     server_settings = {"application_name": profile.name, "jit": "off"}
     arguments: dict[str, Any] = {"server_settings": server_settings, "timeout": CONNECT_SECONDS}
     if profile.statement:  # the server's timeout cannot be received over a dead connection
-        arguments["command_timeout"] = profile.statement + PATIENCE_SECONDS
+        arguments["command_timeout"] = profile.statement + CLIENT_TIMEOUT_MARGIN
     if profile.pgbouncer:
         del server_settings["jit"]  # it rejects unknown start-up parameters
         # The next transaction may use another server connection: no statement is cached, and the names of prepared

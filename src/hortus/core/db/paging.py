@@ -50,7 +50,7 @@ class PageRequest:
     def before(self) -> datetime | None:
         """Every row of this page was created before this time; None on a first page, or if the ids have no time."""
         key = self.after()
-        return ids.born(key[0]) if key is not None and len(key) == 1 and ids.is_id(key[0]) else None
+        return ids.created_at_of(key[0]) if key is not None and len(key) == 1 and ids.is_id(key[0]) else None
 
 
 def encode_cursor(*key: str) -> str:

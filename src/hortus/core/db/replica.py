@@ -12,12 +12,12 @@ SETTLED = timedelta(seconds=60)
 """Minimum age of the newest row of a page. The time of a row precedes its commit by less than this."""
 MARK_SECONDS = 20.0
 """How long an LSN of the primary is used for comparison; far less than SETTLED."""
-REST_SECONDS = 5.0
+BACKOFF_SECONDS = 5.0
 """Pause after a failure of the replica."""
 CATCHES_UP_SECONDS = 0.5
 """Pause while the replica has not replayed enough."""
-_HERE = text("SELECT pg_current_wal_insert_lsn()::text")
-_SEEN = text("SELECT pg_last_wal_replay_lsn() >= CAST(CAST(:mark AS text) AS pg_lsn)")
+_PRIMARY_LSN = text("SELECT pg_current_wal_insert_lsn()::text")
+_HAS_REPLAYED = text("SELECT pg_last_wal_replay_lsn() >= CAST(CAST(:mark AS text) AS pg_lsn)")
 
 
 class Replica:
@@ -42,24 +42,24 @@ class Replica:
         try:
             if self._mark is None or now - self._marked > self._mark_seconds:
                 async with self._primary.connect() as connection:
-                    self._mark = str((await connection.execute(_HERE)).scalar_one())
+                    self._mark = str((await connection.execute(_PRIMARY_LSN)).scalar_one())
                 self._marked = now
             async with self.engine.connect() as connection:
-                seen = (await connection.execute(_SEEN, {"mark": self._mark})).scalar_one()
+                seen = (await connection.execute(_HAS_REPLAYED, {"mark": self._mark})).scalar_one()
         except Exception as error:  # on any error the primary is used
-            self.rest(f"{type(error).__name__}: {error}"[:200])
+            self.back_off(f"{type(error).__name__}: {error}"[:200])
             return False
         if seen:
             self._seen = self._marked
             return True
         if seen is None:
-            self.rest("not a replica")
+            self.back_off("not a replica")
         else:
             self._paused_until = now + CATCHES_UP_SECONDS
         return False
 
-    def rest(self, reason: str) -> None:
+    def back_off(self, reason: str) -> None:
         """Use the primary for a while."""
-        self._paused_until = time.monotonic() + REST_SECONDS
+        self._paused_until = time.monotonic() + BACKOFF_SECONDS
         self._seen = float("-inf")
         log.warning("replica_unavailable", reason=reason)

@@ -106,7 +106,7 @@ class Absent(GatewayRefused):
 def _fail(answer: Response) -> NoReturn:
     """Raise the error of a response. Only codes are kept: the text may repeat personal data of the request."""
     status = answer.status
-    code, reason, text = _said(answer)
+    code, reason, text = _error_of(answer)
     said = " ".join(part for part in (f"Razorpay answered {status}", code, reason) if part)
     if status in (401, 403):
         raise GatewayNotConfigured(
@@ -124,7 +124,7 @@ def _fail(answer: Response) -> NoReturn:
     raise GatewayRefused(said)
 
 
-def _said(answer: Response) -> tuple[str, str, str]:
+def _error_of(answer: Response) -> tuple[str, str, str]:
     try:
         found = answer.json()
     except HttpError:

@@ -21,7 +21,7 @@ from hortus.payments.razorpay.client import Client, Entity
 from hortus.payments.razorpay.objects import moment, whole
 
 PERIODS: dict[Interval, str] = {"month": "monthly", "year": "yearly"}
-COUNTS = {"monthly": 120, "yearly": 10}
+TOTAL_PERIODS = {"monthly": 120, "yearly": 10}
 """Number of periods. Razorpay requires an end: ten years is the longest mandate that all banks accept."""
 OVER = ("cancelled", "expired", "completed")
 LATE = ("pending", "halted")
@@ -154,7 +154,7 @@ async def begin(client: Client, order: Order, price: str) -> tuple[CheckoutSessi
     if made is None:
         body: Entity = {
             "plan_id": price,
-            "total_count": COUNTS[(await client.plan(price))["period"]],
+            "total_count": TOTAL_PERIODS[(await client.plan(price))["period"]],
             "quantity": 1,
             "customer_notify": True,
             "notes": {"reference": order.id},
@@ -217,7 +217,7 @@ async def change(client: Client, id: str, price: str, *, now: bool) -> None:
     body: Entity = {"plan_id": price, "schedule_change_at": "now" if now else "cycle_end", "customer_notify": True}
     old, new = await client.plan(found["plan_id"]), await client.plan(price)
     if new["period"] != old["period"]:
-        body["remaining_count"] = COUNTS[new["period"]]
+        body["remaining_count"] = TOTAL_PERIODS[new["period"]]
     await client.patch(f"subscriptions/{id}", body)
 
 

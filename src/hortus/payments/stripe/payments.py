@@ -29,7 +29,7 @@ DISPUTES: dict[str, DisputeStatus] = {
 }
 """Statuses in which money was withdrawn. An inquiry (`warning_…`) and a prevented dispute withdraw none."""
 UNPAYABLE = ("requires_payment_method", "canceled")
-NOT_BACK = ("failed", "canceled", "requires_action")
+UNPAID_REFUND_STATUSES = ("failed", "canceled", "requires_action")
 
 
 async def of_session(client: "StripeClient", session: "Session") -> list[PaymentEvent]:
@@ -85,7 +85,7 @@ async def undone(client: "StripeClient", charge: "Charge", payment: str) -> list
         events += [
             Refunded(each.id, payment, minor(each.amount, each.currency), each.currency.upper(), moment(each.created))
             async for each in refunds.auto_paging_iter()
-            if each.status not in NOT_BACK
+            if each.status not in UNPAID_REFUND_STATUSES
         ]
     if charge.disputed:
         disputes = await client.v1.disputes.list_async({"charge": charge.id, "limit": PAGE})

@@ -12,7 +12,7 @@ from hortus.payments.stripe.settings import StripeSettings
 
 MAX_ANSWER = 16 * 1024 * 1024
 """Maximum bytes of a response: ten times a page of a hundred large objects."""
-TRIES_AGAIN = 1
+MAX_RETRIES = 1
 """How often the SDK retries a call without a response, with the same idempotency key."""
 
 
@@ -50,6 +50,6 @@ def connect(settings: StripeSettings, http: Http) -> stripe.StripeClient:
     return stripe.StripeClient(
         settings.key,
         base_addresses={"api": settings.api_base.rstrip("/")},
-        max_network_retries=TRIES_AGAIN,
+        max_network_retries=MAX_RETRIES,
         http_client=Transport(http, settings.timeout),
     )
