@@ -40,6 +40,8 @@ async def test_a_grant_happens_once(database: Database):
         assert not await ledger.grant(tx, user, 7, reference="pay:1", reason="Pack")
         assert await ledger.grant_signup_bonus(tx, user)
         assert not await ledger.grant_signup_bonus(tx, user)
+        reasons = await tx.execute(text("SELECT reason FROM ledger_entries WHERE account = :user"), {"user": user})
+        assert set(reasons.scalars()) == {"Pack", "Welcome"}
         assert await ledger.balance(tx, user) == ledger.Balance(7 + ledger.SIGNUP_BONUS, 0)
         with pytest.raises(ValueError, match="amount must be > 0"):
             await ledger.grant(tx, user, 0, reference="pay:2", reason="Pack")

@@ -223,3 +223,14 @@ async def test_a_task_runs_under_the_id_of_its_request(resources: Resources, reg
         await add(resources, tasks.NewTask(register(handler), {}, request_id="r-7"))
         await ended(resources, 1)
     assert known == ["r-7"]
+
+
+async def test_a_scheduler_that_was_started_later_is_stopped_too(resources: Resources):
+    engine = EmbeddedEngine(resources, slots={}, lease=5.0)
+    scheduler = tasks.Scheduler(resources[Database], ())
+    async with tasks.run_engine(engine, scheduler, schedule=False, grace=0.2):
+        await scheduler.start()
+        loop = scheduler._loop
+        assert loop is not None
+        assert not loop.done()
+    assert loop.done()

@@ -37,7 +37,7 @@ async def _is_read_only(database: Database) -> bool:
 
 async def _write(database: Database) -> Outage | None:
     key = ids.new()
-    row = {"scope": SCOPE, "key": key, "fingerprint": "", "status": None, "answer": {"filler": FILLER}}
+    row = {"scope": SCOPE, "key": key, "fingerprint": "", "status": None, "response": {"filler": FILLER}}
     expires_at = clock.now() + timedelta(hours=1)
     try:
         async with database.transaction() as tx:

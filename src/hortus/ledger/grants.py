@@ -100,7 +100,7 @@ async def grant_signup_bonus(tx: Tx, user_id: str) -> bool:
         user_id,
         SIGNUP_BONUS,
         reference=f"signup_bonus:{user_id}",
-        reason="SignupBonusRule",
+        reason="Welcome",
         priority=PRIORITY_SIGNUP_BONUS,
     )
 

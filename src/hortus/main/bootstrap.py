@@ -77,7 +77,7 @@ async def open_app(
             await billing.ensure_packs(tx)
         await warn_of_differences(settings, database, role)
         await enter(routing.follow_toggles(database, resources[routing.OfferHealth], resources[Registry]))
-        await enter(tasks.run_engine(engine, scheduler if work else None, grace=settings.shutdown_grace_seconds))
+        await enter(tasks.run_engine(engine, scheduler, schedule=work, grace=settings.shutdown_grace_seconds))
         if work and redis is None:
             await enter(single_process.watch_peers(bus, database, engine.worker))
         await enter(_worker_http(settings, resources, role))

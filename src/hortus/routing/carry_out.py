@@ -143,7 +143,7 @@ async def generate(
         budget = left if last else left * 0.7
         started = time.monotonic()
         try:
-            return await _attempt(choice, make(choice, budget), listener, registry, health, trace, budget, resumed)
+            return await _attempt(choice, make, listener, registry, health, trace, budget, resumed)
         except ProviderError as error:
             resume = None
             retry = _record_failure(choice, error, started, health, trace)
@@ -198,7 +198,7 @@ def _record_failure(
 
 async def _attempt(
     choice: Choice,
-    request: Request,
+    make: Callable[[Choice, float], Request],
     listener: AttemptListener,
     registry: Registry,
     health: OfferHealth,
@@ -212,7 +212,7 @@ async def _attempt(
     attributes = {"gen_ai.system": provider, "gen_ai.request.model": model}
     try:
         with tracing.span(f"provider {provider}", "client", attributes):
-            result = await _try(choice, request, listener, registry, budget, resumed)
+            result = await _try(choice, make(choice, budget), listener, registry, budget, resumed)
     except ProviderError:
         raise
     except BaseException:

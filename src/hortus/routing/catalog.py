@@ -1,8 +1,7 @@
 """The dated catalogue of models: their offers, prices and costs."""
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from importlib import resources
 from pathlib import Path
@@ -99,15 +98,6 @@ class Catalog:
 
     dated: date
     models: tuple[Model, ...]
-    _offers: Mapping[tuple[str, str], tuple[Model, Offer]] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        index = {(offer.provider, offer.model): (model, offer) for model in self.models for offer in model.offer}
-        object.__setattr__(self, "_offers", index)
-
-    def offer(self, provider: str, model: str) -> tuple[Model, Offer] | None:
-        """The offer of a provider for the vendor's `model`, with the catalogue's model; None where it is gone."""
-        return self._offers.get((provider, model))
 
     def model(self, id: str) -> Model | None:
         """The model of that id, or None."""

@@ -77,6 +77,13 @@ def _configured_offers(catalog: Catalog, registry: Registry, today: date) -> tup
     )
 
 
+@lru_cache(maxsize=8)
+def _usable_offers(catalog: Catalog, registry: Registry, today: date) -> dict[tuple[str, str], _ConfiguredOffer]:
+    """By provider and vendor's model: two models may sell the same one, of which one is retired."""
+    found = _configured_offers(catalog, registry, today)
+    return {(each.offer.provider, each.offer.model): each for each in found if each.reason is None}
+
+
 def _operations(registry: Registry, offer: Offer, model: Model) -> frozenset[Operation]:
     provider = registry.get(offer.provider)
     return provider.operations.intersection(model.operations) if provider is not None else frozenset()
@@ -175,11 +182,8 @@ def restore_route(
 
     Raises NothingOffered where none is left.
     """
-    today = clock.now().date()
-    offers = [found for key in frozen if (found := catalog.offer(*key)) is not None]
-    choices = [
-        Choice(model, offer, price, size) for model, offer in offers if _reason(model, offer, registry, today) is None
-    ]
+    usable = _usable_offers(catalog, registry, clock.now().date())
+    choices = [Choice(usable[key].model, usable[key].offer, price, size) for key in frozen if key in usable]
     if not choices:
         raise NothingOffered
     return Route(operation, quality, "balanced", tuple(choices))

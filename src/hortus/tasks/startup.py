@@ -24,16 +24,20 @@ def embedded_engine(resources: Resources, settings: Settings, *, work: bool, ser
 
 
 @asynccontextmanager
-async def run_engine(engine: EmbeddedEngine, scheduler: Scheduler | None, *, grace: float) -> AsyncIterator[None]:
-    """Run tasks, and the schedule if given, until the end of the block; running tasks get `grace` seconds."""
+async def run_engine(
+    engine: EmbeddedEngine, scheduler: Scheduler, *, schedule: bool, grace: float
+) -> AsyncIterator[None]:
+    """Run tasks, and with `schedule` periodic ones, until the end of the block; running tasks get `grace` seconds.
+
+    A scheduler that was started later is stopped too.
+    """
     await engine.start()
-    if scheduler is not None:
+    if schedule:
         await scheduler.start()
     try:
         yield
     finally:
-        if scheduler is not None:
-            await scheduler.stop()
+        await scheduler.stop()
         await engine.stop(grace)
 
 
