@@ -101,7 +101,12 @@ async def _make_template(server: str) -> None:
             return
         await connection.execute("DROP DATABASE hortus_template")
     await connection.execute("CREATE DATABASE hortus_template")
-    for setting, value in {"fsync": "off", "full_page_writes": "off", "max_connections": "200"}.items():
+    for setting, value in {
+        "fsync": "off",
+        "full_page_writes": "off",
+        "autovacuum": "off",
+        "max_connections": "200",
+    }.items():
         if "TEST_DATABASE_URL" not in os.environ:
             await connection.execute(f"ALTER SYSTEM SET {setting} = '{value}'")
     await connection.execute("SELECT pg_reload_conf()")

@@ -43,6 +43,14 @@ async def execute(server: str, statement: str) -> None:
         await connection.close()
 
 
+FORGET_STATISTICS = """
+DELETE FROM pg_statistic WHERE starelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace);
+UPDATE pg_class SET relpages = 0, reltuples = -1
+WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND reltuples <> -1
+"""
+"""What the planner learned from the rows of an earlier test would decide the plans of the next one."""
+
+
 @dataclass
 class DatabasePool:
     """The databases of one test process."""
@@ -94,6 +102,8 @@ class DatabasePool:
                         f'INSERT INTO "{table}" SELECT * FROM json_populate_recordset(NULL::"{table}", $1) '
                         f'WHERE NOT EXISTS (SELECT 1 FROM "{table}")', rows
                     )  # fmt: skip
+            if fit:
+                await connection.execute(FORGET_STATISTICS)
         finally:
             await connection.close()
         if fit:
