@@ -10,7 +10,6 @@ from sqlalchemy.exc import DBAPIError
 
 from hortus.core.db import Database
 from hortus.core.db.engines import RETRYABLE, ConnectionProfile, sqlstate
-from hortus.core.db.search import is_compared
 
 LOCK = 4_807_526_976  # any number, the same for every process that migrates
 TRIES = 20
@@ -19,15 +18,7 @@ log = structlog.get_logger()
 
 
 def migrate(connection: Connection) -> None:
-    # An upgrade needs no metadata: it is for comparisons of the models with the database.
-    metadata = context.config.attributes.get("metadata")
-    context.configure(
-        connection=connection,
-        target_metadata=metadata,
-        render_as_batch=True,
-        compare_type=True,
-        include_object=is_compared,
-    )
+    context.configure(connection=connection, render_as_batch=True)
     with context.begin_transaction():
         if connection.dialect.name == "postgresql":
             # Wait without limit for another migration, but not for a table lock: queries that arrive later

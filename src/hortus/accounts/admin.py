@@ -158,27 +158,33 @@ async def suspend(tx: Tx, user_id: str) -> None:
     API keys are refused during the suspension. Raises UserNotFound, NothingToChange, LastAdministrator.
     """
     require_remaining_administrator(await lock_administrators(tx), user_id)
-    await _set_status(tx, user_id, was="active", becomes="suspended")
+    await _require_status(tx, user_id, was="active", becomes="suspended")
     await revoke_others(tx, user_id, None)
 
 
 async def unsuspend(tx: Tx, user_id: str) -> None:
     """End a suspension. Raises UserNotFound, NothingToChange."""
-    await _set_status(tx, user_id, was="suspended", becomes="active")
+    await _require_status(tx, user_id, was="suspended", becomes="active")
 
 
-async def _set_status(tx: Tx, user_id: str, *, was: str, becomes: str) -> None:
-    moved = (
+async def set_status(tx: Tx, user_id: str, *, was: str, becomes: str) -> bool:
+    """Change the status of a user whose status is `was`; False for any other."""
+    changed = (
         update(User)
         .where(User.id == user_id, User.status == was)
         .values(status=becomes, updated_at=clock.now())
         .returning(User.id)
-        .execution_options(synchronize_session=False)
     )
-    if (await tx.execute(moved)).first() is None:
+    if (await tx.execute(changed)).first() is None:
+        return False
+    user_changed(tx, user_id)
+    return True
+
+
+async def _require_status(tx: Tx, user_id: str, *, was: str, becomes: str) -> None:
+    if not await set_status(tx, user_id, was=was, becomes=becomes):
         found = await status_of(tx, user_id)
         raise NothingToChange(f"The account is {found} already.", status_now=found)
-    user_changed(tx, user_id)
 
 
 async def give_role(tx: Tx, user_id: str, role: Role) -> str:

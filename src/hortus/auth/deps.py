@@ -118,3 +118,7 @@ def limited_caller(name: str, default: str) -> Any:
         await hit_limit(connection, name, default, caller.user_id)
 
     return Depends(check)
+
+
+SECOND_FACTOR_LIMIT = [limited_caller("second_factor", "10/minute")]
+"""Of the routes that try or change a second factor: one limit for authenticator apps and passkeys."""

@@ -68,9 +68,14 @@ class OidcProviderSettings(SettingsGroup):
 
 @dataclass(frozen=True)
 class ConfiguredIssuers:
-    """The issuers that users may sign in with, by name; those with an example's placeholder are left out."""
+    """The issuers that the settings name, by name."""
 
-    providers: Mapping[str, OidcProviderSettings]
+    named: Mapping[str, OidcProviderSettings]
+
+    @cached_property
+    def providers(self) -> dict[str, OidcProviderSettings]:
+        """Those that users may sign in with: all but those whose client is an example's placeholder."""
+        return {name: each for name, each in self.named.items() if not each.placeholders()}
 
     @cached_property
     def spellings(self) -> frozenset[str]:

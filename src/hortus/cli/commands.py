@@ -4,8 +4,9 @@ import asyncio
 import getpass
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import click
 import typer
@@ -205,7 +206,11 @@ def verify_audit(
     """Verify that no event of the audit log was edited or removed."""
     from hortus.cli import verify as checks  # noqa: PLC0415 - `hortus --help` stays quick
 
-    broken, line = asyncio.run(checks.verify_audit(_checked(data_dir=data), expect))
+    _report(*asyncio.run(checks.verify_audit(_checked(data_dir=data), expect)))
+
+
+def _report(broken: Sequence[str], line: str) -> NoReturn:
+    """Print what was found, and exit with 1 if that is anything."""
     for place in broken:
         console.print(f"[red]!![/red] {place}", highlight=False, soft_wrap=True)
     console.print(line, highlight=False, soft_wrap=True)
@@ -217,11 +222,7 @@ def verify(data: Data = None) -> None:
     """Verify the ledger, the files and the audit log: after a restore, or every night."""
     from hortus.cli import verify as checks  # noqa: PLC0415 - `hortus --help` stays quick
 
-    broken, line = asyncio.run(checks.verify_all(_checked(data_dir=data)))
-    for place in broken:
-        console.print(f"[red]!![/red] {place}", highlight=False, soft_wrap=True)
-    console.print(line, highlight=False, soft_wrap=True)
-    raise typer.Exit(int(bool(broken)))
+    _report(*asyncio.run(checks.verify_all(_checked(data_dir=data))))
 
 
 @app.command()

@@ -13,6 +13,11 @@ now: Callable[[], datetime] = partial(datetime.now, UTC)
 """The current moment. Leases use the database's clock instead (`core.db.db_now`)."""
 
 
+def whole_minute(moment: datetime) -> datetime:
+    """The beginning of its minute, for what is cached by time."""
+    return moment.replace(second=0, microsecond=0)
+
+
 def iso(moment: datetime) -> str:
     """ISO 8601 in UTC with a `Z`, as all times in the API."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -73,24 +73,21 @@ def read_server(**overrides: object) -> Settings:
     try:
         return Settings(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
-        raise BadSettings([*findings_of(Settings, error), *_of_others({})[1]]) from None
+        raise BadSettings([*findings_of(Settings, error), *_of_others()[2]]) from None
 
 
 def examine(settings: Settings) -> tuple[Configuration, list[Finding]]:
     """Every group that can be built, and every finding."""
-    built, findings = _of_others({Settings: settings})
+    read_groups, issuers, findings = _of_others()
     findings += _of_server(settings)
-    others = [] if findings else [auth.ConfiguredIssuers(issuers())]
-    return Configuration(built, others), findings
+    return Configuration([settings, *read_groups], issuers), findings
 
 
-def issuers() -> dict[str, auth.OidcProviderSettings]:
-    """The issuers that users may sign in with: those whose client is not an example's placeholder."""
-    return {name: each for name, each in auth.read_oidc_providers().items() if not each.placeholders()}
-
-
-def _of_others(known: dict[type[SettingsGroup], SettingsGroup]) -> tuple[list[SettingsGroup], list[Finding]]:
-    built, findings = [*known.values()], []
+def _of_others() -> tuple[list[SettingsGroup], list[auth.ConfiguredIssuers], list[Finding]]:
+    """Every group but that of the server, the issuers if all of them can be read, and every finding."""
+    built: list[SettingsGroup] = []
+    issuers: list[auth.ConfiguredIssuers] = []
+    findings: list[Finding] = []
     for group in groups():
         if group is Settings:
             continue
@@ -99,10 +96,10 @@ def _of_others(known: dict[type[SettingsGroup], SettingsGroup]) -> tuple[list[Se
         except ValidationError as error:
             findings += findings_of(group, error)
     try:
-        auth.read_oidc_providers()
+        issuers.append(auth.ConfiguredIssuers(auth.read_oidc_providers()))
     except BadSettings as error:
         findings += error.findings
-    return built, findings
+    return built, issuers, findings
 
 
 def _of_server(settings: Settings) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, inspect, make_url, text
 
 from hortus import auth, payments, providers, routing, senders, tasks
 from hortus.admin import Finding
-from hortus.core.configuration import BadSettings, Configuration
+from hortus.core.configuration import Configuration
 from hortus.core.configuration import Finding as SettingFinding
 from hortus.core.db import Tx
 from hortus.core.errors import Problem
@@ -45,11 +45,11 @@ async def examine(settings: Settings, *, ask_vendors: bool = False) -> list[Find
         found += _providers(registry)
         found += await _refusals(settings)
         found += _offers(settings, registry)
-        found += _senders(settings, http)
+        found += _senders(settings, read, http)
         found += _gateways(settings, http)
         if ask_vendors:
-            found += await check_vendors(settings, registry, http)
-    found += _issuers(settings)
+            found += await check_vendors(settings, read, registry, http)
+    found += _issuers(settings, read)
     found += await _processes(settings)
     found += [
         Finding("missing", "virus scan", "no scanner in this version; uploads are decoded and encoded anew"),
@@ -197,7 +197,7 @@ async def _refusals(settings: Settings) -> list[Finding]:
     ]
 
 
-async def check_vendors(settings: Settings, registry: Registry, http: Http) -> list[Finding]:
+async def check_vendors(settings: Settings, read: Configuration, registry: Registry, http: Http) -> list[Finding]:
     """Send each configured vendor a request that costs nothing, and report its answer."""
     checks: list[tuple[str, Callable[[], Awaitable[str]]]] = [
         (each.id, each.check)
@@ -211,9 +211,9 @@ async def check_vendors(settings: Settings, registry: Registry, http: Http) -> l
         if isinstance(gateway, payments.Checkable)
     ]
     try:
-        chosen = senders.select_senders(configuration.examine(settings)[0], http)
-        issuers = auth.OidcProviders(configuration.issuers(), http)
-    except (LookupError, BadSettings):
+        chosen = senders.select_senders(read, http)
+        issuers = auth.OidcProviders(read.get(auth.ConfiguredIssuers).providers, http)
+    except LookupError:
         return []  # each wrong setting has a line of its own
     for what, sender in (("mail", chosen.mail), ("SMS", chosen.sms)):
         if sender.missing() is None and isinstance(sender, senders.CheckableSender):
@@ -263,9 +263,9 @@ def _offers(settings: Settings, registry: Registry) -> list[Finding]:
     return found
 
 
-def _senders(settings: Settings, http: Http) -> list[Finding]:
+def _senders(settings: Settings, read: Configuration, http: Http) -> list[Finding]:
     try:
-        chosen = senders.select_senders(configuration.examine(settings)[0], http)
+        chosen = senders.select_senders(read, http)
     except LookupError:
         return [Finding("broken", "mail, SMS", "not checked: a setting above must be corrected first")]
     found = []
@@ -286,10 +286,10 @@ def _senders(settings: Settings, http: Http) -> list[Finding]:
     return found
 
 
-def _issuers(settings: Settings) -> list[Finding]:
+def _issuers(settings: Settings, read: Configuration) -> list[Finding]:
     try:
-        issuers = auth.read_oidc_providers()
-    except BadSettings:
+        issuers = read.get(auth.ConfiguredIssuers).named
+    except LookupError:
         return [Finding("broken", "sign-in", "not checked: a setting above must be corrected first")]
     if not issuers:
         return [Finding("missing", "sign-in", "by password and codes only; set OIDC_GOOGLE_CLIENT_ID for Google")]

@@ -56,7 +56,7 @@ async def consume_budgets(
     Of N parallel calls against a budget of k, exactly k succeed. Lock order: quotas, then budgets, then credits.
     """
     now = at or clock.now()
-    periods = periods_at(now.replace(second=0, microsecond=0), zone)
+    periods = periods_at(clock.whole_minute(now), zone)
     used = await _lock(tx, {use.key_id for use in uses}, periods)
     found = await statements.BUDGET_KNOWN.run(tx, [{"id": use.reference} for use in uses])
     known = set(found.scalars())

@@ -48,7 +48,7 @@ async def histories(
     tx: Tx, key_ids: Sequence[str], *, zone: tzinfo, days: int, at: datetime | None = None
 ) -> dict[str, KeyHistory]:
     """Usage of each key on each of the last `days` days and in this month, in one query."""
-    periods = periods_at((at or clock.now()).replace(second=0, microsecond=0), zone)
+    periods = periods_at(clock.whole_minute(at or clock.now()), zone)
     today, month = periods.starts["day"], periods.starts["month"]
     shown = [today - timedelta(days=ago) for ago in reversed(range(days))]
     keys: list[tuple[Window, date]] = [*(("day", day) for day in shown), ("month", month)]

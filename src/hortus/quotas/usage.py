@@ -73,7 +73,7 @@ async def consume_many(
     Of N parallel calls against a limit of k, exactly k succeed.
     """
     now = at or clock.now()
-    periods = periods_at(now.replace(second=0, microsecond=0), zone)
+    periods = periods_at(clock.whole_minute(now), zone)
     users = [{"id": user_id} for user_id in {use.user_id for use in uses}]
     limits, qualities = _limits_of(await statements.LIMITS.run(tx, users, now=now))
     used = await _lock_usage(tx, {(use.user_id, use.kind) for use in uses}, periods)
@@ -145,7 +145,7 @@ async def restore_many(tx: Tx, references: Sequence[str]) -> list[bool]:
 async def usage(executor: Executor, user_id: str, *, zone: tzinfo, at: datetime | None = None) -> PlanUsage:
     """The limits of the user's plan, and how much of each is used in the current day and month."""
     now = at or clock.now()
-    periods = periods_at(now.replace(second=0, microsecond=0), zone)
+    periods = periods_at(clock.whole_minute(now), zone)
     starts = periods.starts
     rows = await executor.read(statements.USAGE, user_id=user_id, day=starts["day"], month=starts["month"], now=now)
     if not rows:

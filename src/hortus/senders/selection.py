@@ -38,13 +38,22 @@ def _mail(configuration: Configuration) -> MailSender:
 
 
 def _sms(configuration: Configuration, http: Http) -> SmsSender:
+    match _sms_settings(configuration):
+        case twilio.TwilioSettings() as account:
+            return twilio.TwilioSms(account, http)
+        case sms_http.SmsHttpSettings() as gateway:
+            return sms_http.HttpSms(gateway, http)
+    return ConsoleSms()
+
+
+def _sms_settings(configuration: Configuration) -> twilio.TwilioSettings | sms_http.SmsHttpSettings | None:
+    """Of the gateway for text messages that is configured, Twilio first; None without one."""
     account, gateway = configuration.get(twilio.TwilioSettings), configuration.get(sms_http.SmsHttpSettings)
     if account.account_sid:
-        return twilio.TwilioSms(account, http)
-    return sms_http.HttpSms(gateway, http) if gateway.url else ConsoleSms()
+        return account
+    return gateway if gateway.url else None
 
 
 def reach(configuration: Configuration) -> Reach:
     """Whether a mail server, and a gateway for text messages, are configured."""
-    account, gateway = configuration.get(twilio.TwilioSettings), configuration.get(sms_http.SmsHttpSettings)
-    return Reach(mail=bool(configuration.get(smtp.SmtpSettings).host), sms=bool(account.account_sid or gateway.url))
+    return Reach(mail=bool(configuration.get(smtp.SmtpSettings).host), sms=_sms_settings(configuration) is not None)

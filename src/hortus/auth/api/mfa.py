@@ -6,7 +6,7 @@ from fastapi import Request
 
 from hortus.accounts import users as people
 from hortus.auth import step_up
-from hortus.auth.deps import Caller, RecentCaller, limited_caller
+from hortus.auth.deps import SECOND_FACTOR_LIMIT, Caller, RecentCaller
 from hortus.auth.mfa import service
 from hortus.auth.mfa.schemas import (
     RecoveryCodesOut,
@@ -38,7 +38,6 @@ Configured = Annotated[Settings, resource(Settings)]
 ALREADY_SHOWN = (
     "The recovery codes were shown once. If that answer was lost, request new ones with a new idempotency key."
 )
-TRIES = [limited_caller("second_factor", "10/minute")]
 
 
 def _keys(settings: Settings) -> tuple[bytes, ...]:
@@ -64,7 +63,7 @@ async def totp_setup(caller: RecentCaller, tx: WriteTx, settings: Configured, on
     return TotpSetupOut(secret=secret, otpauth_uri=address)
 
 
-@router.post("/confirm", dependencies=TRIES)
+@router.post("/confirm", dependencies=SECOND_FACTOR_LIMIT)
 async def totp_confirm(
     body: TotpConfirmIn, caller: RecentCaller, resources: AllResources, once: IdempotencyHeader
 ) -> RecoveryCodesOut:
@@ -81,7 +80,7 @@ async def totp_confirm(
     return RecoveryCodesOut(recovery_codes=codes)
 
 
-@router.post("/disable", status_code=204, dependencies=TRIES)
+@router.post("/disable", status_code=204, dependencies=SECOND_FACTOR_LIMIT)
 async def totp_disable(body: SecondFactorIn, caller: RecentCaller, resources: AllResources) -> None:
     """Take the authenticator app and its recovery codes away, against one of its codes."""
     async with resources[Database].transaction() as tx:
@@ -126,7 +125,7 @@ async def totp_verify(
     return tokens
 
 
-@router.post("/reauthenticate", dependencies=TRIES)
+@router.post("/reauthenticate", dependencies=SECOND_FACTOR_LIMIT)
 async def totp_reauthenticate(body: SecondFactorIn, caller: Caller, resources: AllResources) -> ReauthenticatedOut:
     """Reauthenticate with a code of the authenticator app or a recovery code."""
     async with resources[Database].transaction() as tx:

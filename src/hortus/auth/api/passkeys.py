@@ -9,7 +9,7 @@ from hortus.accounts import Principal
 from hortus.accounts import users as people
 from hortus.auth import otp, step_up
 from hortus.auth.credentials import require_remaining_credential
-from hortus.auth.deps import Caller, RecentCaller, limited_caller
+from hortus.auth.deps import SECOND_FACTOR_LIMIT, Caller, RecentCaller
 from hortus.auth.passkeys import service, webauthn
 from hortus.auth.passkeys.challenges import CHALLENGE_SECONDS, Purpose, open_challenge, use_challenge
 from hortus.auth.passkeys.errors import BadPasskey, PasskeyNotVerified
@@ -45,10 +45,9 @@ from hortus.core.web.openapi import make_router, public
 
 router = make_router("/api/auth/passkey", "auth")
 Configured = Annotated[Settings, resource(Settings)]
-TRIES = [limited_caller("second_factor", "10/minute")]
 
 
-@router.post("/register/options", dependencies=TRIES)
+@router.post("/register/options", dependencies=SECOND_FACTOR_LIMIT)
 async def passkey_register_options(caller: RecentCaller, tx: WriteTx, settings: Configured) -> PasskeyOptionsOut:
     """WebAuthn options to register a passkey on this device, for one use in this session."""
     relying_party, profile = relying_party_of(settings), await people.profile_of(tx, caller.user_id)
@@ -59,7 +58,7 @@ async def passkey_register_options(caller: RecentCaller, tx: WriteTx, settings: 
     return PasskeyOptionsOut(public_key=options, expires_in=CHALLENGE_SECONDS)
 
 
-@router.post("/register", status_code=201, response_model=PasskeyOut, dependencies=TRIES)
+@router.post("/register", status_code=201, response_model=PasskeyOut, dependencies=SECOND_FACTOR_LIMIT)
 async def passkey_register(
     body: PasskeyRegisterIn, caller: RecentCaller, resources: AllResources, once: IdempotencyHeader
 ) -> JSONResponse:
@@ -120,7 +119,7 @@ async def passkey_login(
     return answer
 
 
-@router.post("/reauthenticate/options", dependencies=TRIES)
+@router.post("/reauthenticate/options", dependencies=SECOND_FACTOR_LIMIT)
 async def passkey_reauthenticate_options(caller: Caller, tx: WriteTx, settings: Configured) -> PasskeyOptionsOut:
     """WebAuthn options to reauthenticate, for one use in this session."""
     relying_party, known = relying_party_of(settings), await service.credential_ids(tx, caller.user_id)
@@ -130,7 +129,7 @@ async def passkey_reauthenticate_options(caller: Caller, tx: WriteTx, settings: 
     )
 
 
-@router.post("/reauthenticate", dependencies=TRIES)
+@router.post("/reauthenticate", dependencies=SECOND_FACTOR_LIMIT)
 async def passkey_reauthenticate(body: PasskeyUseIn, caller: Caller, resources: AllResources) -> ReauthenticatedOut:
     """Reauthenticate with a passkey, which counts as both factors."""
     challenge, signed = await _check(body, resources)
